@@ -1,0 +1,150 @@
+"""The strict, frozen pydantic base of every setting, and component slots that import a class when its tag is read.
+
+A component is written as its name (`relu`), its name with the main option (`{linear: 128}`), its name with options
+(`{linear: {out_features: 128}}`), or in the saved form (`{type: linear, out_features: 128}`). One literal table a family of
+components maps tags to `"module:Class"`; nothing is imported before a config names it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, ClassVar, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+M = TypeVar("M", bound="StrictModel")
+
+
+class StrictModel(BaseModel):
+    """Base of all settings: unknown keys are errors, no coercion, immutable, docstrings under fields are descriptions."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+    @classmethod
+    def parse(cls: type[M], tree: object) -> M:
+        """Validate a plain tree with JSON semantics: a list fits a tuple, `1` fits a float, `"1"` fits no number."""
+        return cls.model_validate_json(json.dumps(tree))
+
+
+class Component(StrictModel):
+    """Base of everything that has a `type`. `main` names the option that `{linear: 128}` sets."""
+
+    main: ClassVar[str | None] = None
+    shared: ClassVar[frozenset[str]] = frozenset()
+    """Options that may stand beside the tag in the short form: `{linear: 64, name: code}`."""
+
+    type: str
+
+
+@cache
+def load_class(target: str) -> type[Component]:
+    """Import `"module:Class"` from one of our own literal tables (never a name read from a config)."""
+    return cast("type[Component]", load_name(target))
+
+
+def load_name(target: str) -> object:
+    """Import `"module:NAME"`, written in our own code."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """A place in a config where any component of some tables may stand; used as `Annotated[Layer, Slot("layer", (LAYERS,))]`."""
+
+    kind: str
+    """What stands here, for messages: `layer`."""
+    tables: tuple[str | Mapping[str, str], ...]
+    """Tag to `"module:Class"`. A table of a package further up is named, `"module:TABLE"`, and read on demand."""
+    default: str | None = None
+    """Tag taken when options are given without one."""
+    infer: Callable[[Mapping[str, Any]], str | None] | None = None
+    """Finds the tag of a mapping that has no `type` from its keys (`layers:` makes a layer list)."""
+
+    @property
+    def table(self) -> Mapping[str, str]:
+        """All tags that may stand here."""
+        return _join(self.tables) if len(self.tables) > 1 or isinstance(self.tables[0], str) else self.tables[0]
+
+    def validate(self, value: object) -> Component:
+        """Expand the short form, find the class, validate the options."""
+        if isinstance(value, Component):
+            return value
+        tag, options = self.split(value)
+        return load_class(self.table[tag]).parse({**options, "type": tag})
+
+    def split(self, value: object) -> tuple[str, dict[str, Any]]:
+        """Tag and options of a component as it was written. Raises `PydanticCustomError` for anything that is none."""
+        if isinstance(value, str):
+            return self._known(value), {}
+        if not isinstance(value, dict):
+            raise self._error(
+                "not_a_component", "needs the name of a {kind}, or its name with options; got {found}", found=json.dumps(value)
+            )
+        options = cast("dict[str, Any]", dict(cast("dict[str, Any]", value)))
+        tag = options.get("type") or (self.infer and self.infer(options))
+        if isinstance(tag, str):
+            options.pop("type", None)
+            return self._known(tag), options
+        return self._split_short(options)
+
+    def _split_short(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        tags = [key for key in options if key in self.table]
+        shared = load_class(self.table[tags[0]]).shared if len(tags) == 1 else frozenset[str]()
+        others = [key for key in options if key not in shared and key not in tags]
+        if len(tags) == 1 and not others:
+            tag = tags[0]
+            return tag, {**self._main(tag, options.pop(tag)), **options}
+        if not tags and self.default is not None and not (len(options) == 1 and isinstance(next(iter(options.values())), dict)):
+            return self.default, options
+        if not tags and len(others) == 1:
+            return self._known(others[0]), {}
+        keys = ", ".join(others or tags)
+        if len(tags) > 1 or (tags and others):
+            raise self._error("two_keys", "an item is one {kind}, and this one has the keys {keys}", keys=", ".join([*tags, *others]))
+        raise self._error("no_type", "has no type: which {kind} is it? got the keys {keys}", keys=keys)
+
+    def _main(self, tag: str, value: object) -> dict[str, Any]:
+        if value is None:
+            return {}
+        if isinstance(value, dict):
+            return dict(cast("dict[str, Any]", value))
+        main = load_class(self.table[tag]).main
+        if main is None:
+            raise self._error("no_main_option", "{tag} takes options by name only, got {found}", tag=tag, found=json.dumps(value))
+        return {main: value}
+
+    def _known(self, tag: str) -> str:
+        if tag not in self.table:
+            raise self._error("unknown_component", "no {kind} {tag!r}", tag=tag, known=sorted(self.table))
+        return tag
+
+    def _error(self, code: str, message: str, **context: object) -> PydanticCustomError:
+        text = message.replace("{tag!r}", f"{context.get('tag')!r}")
+        return PydanticCustomError(cast("Any", code), cast("Any", text), {"kind": self.kind, **context})
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.validate, serialization=core_schema.plain_serializer_function_ser_schema(_dump)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"x-slot": self.kind}
+
+
+def _join(tables: tuple[str | Mapping[str, str], ...]) -> Mapping[str, str]:
+    joined: dict[str, str] = {}
+    for table in tables:
+        joined |= cast("Mapping[str, str]", load_name(table)) if isinstance(table, str) else table
+    return joined
+
+
+def _dump(component: Component) -> dict[str, Any]:
+    return component.model_dump(mode="json", by_alias=True)

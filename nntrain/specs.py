@@ -1,0 +1,139 @@
+"""Symbolic tensors: what is known of a tensor before it exists. Plain Python; imports no torch.
+
+Axes are named and the batch axis is implicit. Shape legend of the whole project: B batch, T time, F features, C channels,
+H height, W width, K classes, V vocabulary. `[B, T, F]` is a sequence everywhere, `[B, C, H, W]` an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from nntrain.errors import SpecError
+
+Kind = Literal["float", "index", "logits", "log_prob", "probability", "mask", "embedding", "box", "edges", "capsule"]
+"""What the numbers of a tensor mean. A loss refuses a kind it would misread (a softmax before cross-entropy)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A size that is fixed once the data is fitted: `Unknown("classes of label")`."""
+
+    what: str
+
+    def __str__(self) -> str:
+        return f"<{self.what}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """The size of an axis whose length differs by row; the lengths travel along as a tensor `[B]`."""
+
+    def __str__(self) -> str:
+        return "*"
+
+
+RAGGED: Final = Ragged()
+
+Size = int | Unknown | Ragged
+
+VECTOR: Final = ("feature",)
+SEQUENCE: Final = ("time", "feature")
+TOKENS: Final = ("time",)
+IMAGE: Final = ("channel", "height", "width")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A symbolic tensor without its batch axis.
+
+    `classes` is the number of values of an index tensor. `directions` is 2 where the feature axis holds a forward and a
+    backward half (the output of a bidirectional layer): `pool: last` then reads each half at its own end.
+    """
+
+    axes: tuple[str, ...]
+    sizes: tuple[Size, ...]
+    kind: Kind = "float"
+    classes: Size | None = None
+    directions: int = 1
+
+    def __post_init__(self) -> None:
+        assert len(self.axes) == len(self.sizes), (self.axes, self.sizes)
+
+    @property
+    def rank(self) -> int:
+        """Number of axes without the batch axis."""
+        return len(self.axes)
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether an axis has lengths."""
+        return RAGGED in self.sizes
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every size, the number of classes included, is fixed (a ragged axis counts as fixed)."""
+        return not any(isinstance(size, Unknown) for size in (*self.sizes, self.classes))
+
+    def size(self, axis: str) -> Size:
+        """Return the size of a named axis; `SpecError` if there is none."""
+        if axis not in self.axes:
+            raise SpecError(f"needs an axis {axis!r} and gets {self}")
+        return self.sizes[self.axes.index(axis)]
+
+    def with_last(self, size: Size, kind: Kind = "float") -> Spec:
+        """Replace the size of the last axis (the features of vectors and sequences)."""
+        return Spec(self.axes, (*self.sizes[:-1], size), kind)
+
+    def with_sizes(self, **sizes: Size) -> Spec:
+        """Replace the sizes of named axes; everything else stays."""
+        return replace(self, sizes=tuple(sizes.get(axis, size) for axis, size in zip(self.axes, self.sizes, strict=True)))
+
+    def with_kind(self, kind: Kind) -> Spec:
+        """The same tensor with another meaning."""
+        return replace(self, kind=kind)
+
+    def __str__(self) -> str:
+        shape = ", ".join(str(size) for size in self.sizes)
+        if self.kind == "index":
+            return f"index [{shape}]" + (f" of {self.classes}" if self.classes is not None else "")
+        return f"[{shape}]"
+
+    def describe(self) -> str:
+        """Name the tensor as a person would: `an image [1, 8, 8]`."""
+        names = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", TOKENS: "a sequence of tokens", (): "one value"}
+        return f"{names.get(self.axes, 'a tensor')} {self}"
+
+
+def compute(rule: Callable[..., int], *sizes: Size) -> Size:
+    """Apply integer arithmetic to sizes. Ragged stays ragged; anything unknown makes the result unknown."""
+    for size in sizes:
+        if isinstance(size, Ragged):
+            return RAGGED
+    for size in sizes:
+        if isinstance(size, Unknown):
+            return size
+    return rule(*sizes)
+
+
+def known(size: Size) -> int:
+    """The size as an int, where a `build()` needs it: by then every size has been fixed."""
+    assert isinstance(size, int), size
+    return size
+
+
+NUMBER_BLOCK: Final = "@number"
+CATEGORY_BLOCK: Final = "@category"
+
+
+def blocks(inputs: Mapping[str, Spec]) -> dict[str, tuple[str, ...]]:
+    """Group single-value input fields into the blocks they are stored in, in the order of the fields.
+
+    `@number` is float32 `[N, F]` of all input fields with spec `[]` of kind float, `@category` int64 `[N, C]` of those of kind
+    index: one gather a batch for any number of columns, instead of one a column. Data and network both follow this rule.
+    """
+    numbers = tuple(name for name, spec in inputs.items() if spec.rank == 0 and spec.kind == "float")
+    categories = tuple(name for name, spec in inputs.items() if spec.rank == 0 and spec.kind == "index")
+    found = {NUMBER_BLOCK: numbers, CATEGORY_BLOCK: categories}
+    return {block: names for block, names in found.items() if names}
