@@ -38,10 +38,12 @@ RAGGED: Final = Ragged()
 
 Size = int | Unknown | Ragged
 
-VECTOR: Final = ("feature",)
-SEQUENCE: Final = ("time", "feature")
-TOKENS: Final = ("time",)
-IMAGE: Final = ("channel", "height", "width")
+Axes = tuple[str, ...]
+
+VECTOR: Final[Axes] = ("feature",)
+SEQUENCE: Final[Axes] = ("time", "feature")
+TOKENS: Final[Axes] = ("time",)
+IMAGE: Final[Axes] = ("channel", "height", "width")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Spec:
     backward half (the output of a bidirectional layer): `pool: last` then reads each half at its own end.
     """
 
-    axes: tuple[str, ...]
+    axes: Axes
     sizes: tuple[Size, ...]
     kind: Kind = "float"
     classes: Size | None = None

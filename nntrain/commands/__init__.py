@@ -1,0 +1,1 @@
+"""One file a verb, each a plain typed function that is also the Python API."""

@@ -1,0 +1,1 @@
+"""Layers: options, shape rules, and the modules that they build."""

@@ -1,0 +1,1 @@
+"""What is minimised, as (sum, weight) parts."""

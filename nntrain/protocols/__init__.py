@@ -1,0 +1,1 @@
+"""In which order batches come and what one step is."""

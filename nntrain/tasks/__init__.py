@@ -1,0 +1,1 @@
+"""What the network must output, how it is scored, read and judged."""

@@ -1,0 +1,1 @@
+"""Typed columns: fitted on training rows, invertible."""
