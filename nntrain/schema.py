@@ -71,7 +71,7 @@ class Slot:
     @property
     def table(self) -> Mapping[str, str]:
         """All tags that may stand here."""
-        return _join(self.tables) if len(self.tables) > 1 or isinstance(self.tables[0], str) else self.tables[0]
+        return _join(self.tables)
 
     def validate(self, value: object) -> Component:
         """Expand the short form, find the class, validate the options."""
@@ -88,7 +88,7 @@ class Slot:
             raise self._error(
                 "not_a_component", "needs the name of a {kind}, or its name with options; got {found}", found=json.dumps(value)
             )
-        options = cast("dict[str, Any]", dict(cast("dict[str, Any]", value)))
+        options = dict(cast("dict[str, Any]", value))
         tag = options.get("type") or (self.infer and self.infer(options))
         if isinstance(tag, str):
             options.pop("type", None)
