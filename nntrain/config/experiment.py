@@ -1,0 +1,45 @@
+"""The root of a config: one section each for data, architecture, task, loss, optimizer, schedule, regularization and training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nntrain.architectures.settings import AnyArchitecture
+from nntrain.data.settings import DataSettings
+from nntrain.losses.settings import AnyLoss
+from nntrain.metrics.settings import AnyMetric
+from nntrain.optimizers.settings import AnyOptimizer
+from nntrain.regularization import Regularization
+from nntrain.schedules.settings import AnySchedule
+from nntrain.schema import StrictModel
+from nntrain.tasks.settings import AnyTask
+from nntrain.training.settings import TrainingSettings
+
+
+class Experiment(StrictModel):
+    """One config file. Only `data` is required; everything that is left out has a default, which `nntrain show` prints."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")] | None = None
+    """Name of the runs: they are kept in `runs/<name>/`. Default: the name of the config file."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Decides initial weights, row order, dropout and (unless `data.split.seed` is given) the split."""
+    data: DataSettings
+    """Where the records come from, what the columns are, and how the rows are split."""
+    architecture: AnyArchitecture | None = None
+    """The network: a family, a list of layers, or named nodes. Default: mlp for tables, cnn for images and series."""
+    task: AnyTask | None = None
+    """What the network is to do with the target. Default: found from the type of the target field."""
+    loss: AnyLoss | None = None
+    """What is minimised. Default: the task's."""
+    metrics: tuple[AnyMetric, ...] | None = None
+    """What is reported beside the loss; the first decides which state is the best. Default: the task's."""
+    optimizer: AnyOptimizer | None = None
+    """How gradients move the weights. Default: adamw with lr 1e-3."""
+    scheduler: AnySchedule | None = None
+    """How the learning rate changes over the steps. Default: constant."""
+    regularization: Regularization = Regularization()
+    """Everything that holds a network back from learning its training rows by heart."""
+    training: TrainingSettings | None = None
+    """When to stop, evaluate and save. Default: at most 100 epochs and 20,000 steps, early stopping with patience 10."""

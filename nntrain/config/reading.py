@@ -1,0 +1,97 @@
+"""From a config file (or a mapping) and overrides to a validated `Experiment`, with every problem told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nntrain.config import loading, normalising, overrides, rendering, validating
+from nntrain.config.experiment import Experiment
+from nntrain.config.loading import Document
+from nntrain.errors import ConfigError, Problem, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A config that was read and is valid in itself."""
+
+    experiment: Experiment
+    document: Document
+    folder: Path
+    """Folder that relative paths in the config are counted from."""
+
+    def error(self, problems: Sequence[Problem]) -> ConfigError:
+        """Problems that were found later (shapes, columns), told at the same places of the file."""
+        return rendered(problems, self.document)
+
+
+def read_config(path: Path, changes: Sequence[str] = ()) -> Config:
+    """Read a config file and lay overrides (`optimizer.lr=3e-4`) over it.
+
+    Raises:
+        ConfigError: With all problems, rendered.
+    """
+    if not path.is_file():
+        raise UsageError(f"no config {path.as_posix()}", _near(path))
+    return _validate(loading.load(path), changes, path.resolve().parent, path.stem)
+
+
+def read_mapping(tree: Mapping[str, Any], changes: Sequence[str] = (), folder: Path | None = None) -> Config:
+    """The same for a mapping, from Python."""
+    document = loading.parse(loading.dump(dict(tree)), "<config>")
+    return _validate(document, changes, folder or Path.cwd(), "config")
+
+
+def _validate(document: Document, changes: Sequence[str], folder: Path, name: str) -> Config:
+    document = normalising.normalise(overrides.apply(document, changes))
+    try:
+        experiment = Experiment.parse(document.tree)
+    except ValidationError as error:
+        raise rendered(validating.problems(error, document, Experiment), document) from None
+    if experiment.name is None:
+        experiment = experiment.model_copy(update={"name": name.replace(" ", "_")})
+    return Config(experiment, document, folder)
+
+
+def rendered(problems: Sequence[Problem], document: Document) -> ConfigError:
+    """A config error with its screen text."""
+    return ConfigError(problems, rendering.render(problems, document))
+
+
+def find_config(given: Path | None) -> Path:
+    """The config that a bare command means: the only one in the folder.
+
+    Raises:
+        UsageError: There is none, or there are several.
+    """
+    if given is not None:
+        return given
+    found = [path for path in sorted(Path.cwd().glob("*.yaml")) if _looks_like_config(path)]
+    if len(found) == 1:
+        return Path(found[0].name)
+    if not found:
+        raise UsageError("no config here", "write one: nntrain init DATA --target COLUMN, or name one: nntrain fit CONFIG")
+    names = ", ".join(path.name for path in found)
+    raise UsageError(f"there are {len(found)} configs here: {names}", f"name one: nntrain fit {found[0].name}")
+
+
+def _looks_like_config(path: Path) -> bool:
+    try:
+        tree = loading.load(path).tree
+    except ConfigError:
+        return False
+    return isinstance(tree, dict) and "data" in tree
+
+
+def _near(path: Path) -> str | None:
+    near = sorted(path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    return f"here are: {', '.join(found.as_posix() for found in near[:5])}" if near else None
+
+
+def with_experiment(config: Config, experiment: Experiment) -> Config:
+    """The same config with defaults filled in."""
+    return replace(config, experiment=experiment)

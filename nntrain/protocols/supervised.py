@@ -1,0 +1,64 @@
+"""Supervised learning: the rows of an epoch in a seeded order, one step per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nntrain.data.batches import Batch, epoch_batches, num_batches
+from nntrain.training.evaluation import evaluate
+from nntrain.training.objective import total
+from nntrain.training.session import Metrics, Session, StepLoss
+
+
+class SupervisedProtocol:
+    """Stateless: the order is a function of (seed, epoch), so the position is all that a resumed run needs."""
+
+    def steps_per_epoch(self, session: Session) -> int:
+        """Steps of one epoch; a last batch of one row is merged into the one before."""
+        return num_batches(len(session.splits.train), session.batch_size * session.accumulate)
+
+    def batches(self, session: Session, epoch: int, start: int) -> Iterator[tuple[Batch, ...]]:
+        """The rows of each step, cut into micro-batches."""
+        rows = session.batch_size * session.accumulate
+        for batch in epoch_batches(session.splits.train, rows, seed=session.seed, epoch=epoch, start=start):
+            yield (batch,) if session.accumulate == 1 else batch.split(session.batch_size)
+
+    def step(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
+        """Mean loss over the step's rows.
+
+        With several micro-batches each is divided by the weight of the whole step, which their targets give before any
+        forward pass: the gradients are those of one big batch.
+        """
+        rows = sum(len(batch) for batch in batches)
+        if len(batches) == 1:
+            return StepLoss(self._loss(session, batches[0], None), rows)
+        weights = session.objective.weights(batches)
+        losses = []
+        for batch in batches:
+            loss = self._loss(session, batch, weights)
+            session.precision.backward(loss)
+            losses.append(loss.detach())
+        return StepLoss(sum(losses[1:], losses[0]), rows, "filled")
+
+    def _loss(self, session: Session, batch: Batch, weights: Mapping[str, Any] | None) -> Any:
+        with session.precision.autocast():
+            outputs, _ = session.network(batch.inputs)
+        return total(session.objective.parts(outputs, batch), weights)
+
+    def evaluate(self, session: Session) -> Metrics:
+        """Train metrics on the fixed sample and validation metrics, both in eval mode, with the averaged weights where EMA is on."""
+        splits = {"train": session.splits.sample, "validation": session.splits.validation}
+        found: Metrics = {}
+        for name, data in splits.items():
+            if data is not None:
+                metrics = evaluate(session, data)
+                found |= {f"{name}.{metric}": value for metric, value in metrics.items()}
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """Nothing beyond the position."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Nothing to take back."""

@@ -1,0 +1,205 @@
+"""Run folders: naming, the latest, the lock, and the counts that belong to all runs. Torch-free.
+
+`runs/digits/0001/` is a run, `runs/digits/latest` one line that names the newest. A run is all that every other command reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from nntrain.errors import CheckpointError, DataError, ResourceError, UsageError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; the lock file with its heartbeat serves there
+    fcntl = None
+
+HEARTBEAT_S = 60.0
+"""A lock file without flock counts as abandoned when it is older than three of these."""
+
+
+def runs_root(given: Path | None) -> Path:
+    """The runs folder: `--runs`, else `NNTRAIN_RUNS`, else `runs` where you stand."""
+    return given if given is not None else Path(os.environ.get("NNTRAIN_RUNS") or "runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run folder."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """As people write it: `runs/digits/0001`."""
+        return self.path.as_posix()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    def read_json(self, file: str) -> dict[str, Any]:
+        """One of the run's JSON files.
+
+        Raises:
+            CheckpointError: It is missing or damaged.
+        """
+        path = self.path / file
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise CheckpointError(f"{self.name} has no {file}: the run did not get that far, or is not whole") from None
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path}: damaged ({error})") from None
+        if not isinstance(found, dict):
+            raise CheckpointError(f"{path}: damaged (holds no mapping)")
+        return cast("dict[str, Any]", found)
+
+    def write_json(self, file: str, content: object) -> None:
+        """Write one of the run's JSON files, whole or not at all."""
+        write_atomically(self.path / file, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def create_run(root: Path, name: str, run_id: str | None = None) -> Run:
+    """Make the next free run folder (or the one named `run_id`) by an exclusive mkdir, and make it the latest.
+
+    Raises:
+        CheckpointError: A run of that id exists already.
+        ResourceError: The folder cannot be made.
+    """
+    parent = root / name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        path = _make_named(parent, run_id) if run_id is not None else _make_numbered(parent)
+        write_atomically(parent / "latest", path.name + "\n")
+    except OSError as error:
+        raise ResourceError(f"cannot make a run folder in {parent.as_posix()}: {error.strerror}", "another place: --runs DIR") from None
+    return Run(path)
+
+
+def _make_named(parent: Path, run_id: str) -> Path:
+    path = parent / run_id
+    try:
+        path.mkdir()
+    except FileExistsError:
+        raise CheckpointError(f"run {path.as_posix()} exists already", f"go on with it: --resume {path.as_posix()}") from None
+    return path
+
+
+def _make_numbered(parent: Path) -> Path:
+    number = max((int(path.name) for path in parent.iterdir() if path.name.isdigit()), default=0) + 1
+    while True:
+        path = parent / f"{number:04d}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1  # another process took it
+            continue
+        return path
+
+
+def all_runs(root: Path) -> list[Run]:
+    """Every run below a runs folder, the one started last at the end."""
+    found = [Run(path.parent) for path in root.glob("*/*/resolved.yaml")] if root.is_dir() else []
+    return sorted(found, key=lambda run: ((run.path / "resolved.yaml").stat().st_mtime_ns, run.name))
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run folder, or a folder of runs of one name."""
+    return (path / "resolved.yaml").is_file() or (path / "latest").is_file()
+
+
+def find_run(given: str | None, root: Path) -> Run:
+    """The run that an argument names: a run folder, a folder of runs (its latest), or none (the latest of all).
+
+    Raises:
+        UsageError: There is none.
+    """
+    if given is None:
+        runs = all_runs(root)
+        if not runs:
+            raise UsageError(f"no runs in {root.as_posix()}/ yet", "train one: nntrain fit CONFIG")
+        return runs[-1]
+    for path in (Path(given), root / given):
+        if (path / "resolved.yaml").is_file():
+            return Run(path)
+        if (path / "latest").is_file():
+            return Run(path / (path / "latest").read_text(encoding="utf-8").strip())
+    known = ", ".join(run.name for run in all_runs(root)[-5:]) or "none yet"
+    raise UsageError(f"no run {given}", f"the latest runs: {known}")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file by a new one: readers see the old or the new, never a part, also after a power cut."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+@contextmanager
+def lock(run: Run) -> Iterator[None]:
+    """Hold a run folder for writing; a second process is refused.
+
+    Raises:
+        CheckpointError: Another process is writing there.
+    """
+    path = run.path / "lock"
+    file = path.open("a+", encoding="utf-8")
+    try:
+        _take(file.fileno(), path)
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}))
+        file.flush()
+        yield
+        file.seek(0)
+        file.truncate()
+    finally:
+        file.close()
+
+
+def _take(descriptor: int, path: Path) -> None:
+    if fcntl is None:
+        _take_by_age(path)
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _taken(path) from None
+    except OSError:  # a file system without flock
+        _take_by_age(path)
+
+
+def _take_by_age(path: Path) -> None:
+    if path.stat().st_size and time.time() - path.stat().st_mtime < 3 * HEARTBEAT_S:
+        raise _taken(path)
+
+
+def _taken(path: Path) -> CheckpointError:
+    return CheckpointError(f"another process writes to {path.parent.as_posix()} ({path.read_text(encoding='utf-8') or 'unknown'})")
+
+
+def count_test_look(root: Path, fingerprint: str, run: Run) -> int:
+    """Note that a run has looked at a test set, and return how many runs have."""
+    path = root / "test_looks.json"
+    try:
+        looks: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError:
+        raise DataError(f"{path.as_posix()}: damaged", "it only counts looks at test sets; remove it to start anew") from None
+    seen = looks.setdefault(fingerprint, [])
+    if run.name not in seen:
+        seen.append(run.name)
+        write_atomically(path, json.dumps(looks, indent=1) + "\n")
+    return len(seen)

@@ -1,0 +1,49 @@
+"""Which of some classes a row belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from nntrain.specs import VECTOR, Spec
+from nntrain.tasks.task import Target, TargetKind, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Classification(Task):
+    """One of K classes (a category target) or yes and no (a boolean target)."""
+
+    field_types: ClassVar[frozenset[str]] = frozenset({"category", "boolean"})
+
+    type: Literal["classification"] = "classification"
+
+    def kind(self, target: Target) -> TargetKind:
+        return "binary" if target.field_type == "boolean" else "classes"
+
+    def needs(self, target: Target) -> Spec:
+        if self.kind(target) == "binary":
+            return Spec(VECTOR, (1,), "logits")
+        assert target.spec.classes is not None
+        return Spec(VECTOR, (target.spec.classes,), "logits")
+
+    def losses(self, target: Target) -> tuple[str, ...]:
+        return ("bce",) if self.kind(target) == "binary" else ("cross_entropy",)
+
+    def metrics(self, target: Target) -> tuple[str, ...]:
+        return ("accuracy", "balanced_accuracy", "f1", "log_loss", "auroc", "confusion_matrix")
+
+    def predict(self, output: Tensor, target: Target) -> Tensor:
+        if self.kind(target) == "binary":
+            return output.float().reshape(len(output)).sigmoid()
+        return output.float().softmax(dim=-1)
+
+    def baseline(self, encoded: Tensor, target: Target) -> Tensor:
+        """The shares of the classes among the training rows: its most likely class is the majority class."""
+        if self.kind(target) == "binary":
+            return encoded.double().mean(dim=0, keepdim=True).float()
+        counts = encoded.bincount(minlength=len(target.classes)).double()
+        return (counts / counts.sum()).float().unsqueeze(0)
+
+    def baseline_name(self) -> str:
+        return "always the commonest"

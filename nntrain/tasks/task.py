@@ -1,0 +1,73 @@
+"""What a task is: what the network must output for a target, how that is scored, read and judged.
+
+A task reads no files and knows no model. One target has one task; a network with several targets has several.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from nntrain.schema import Component
+from nntrain.specs import Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TargetKind = Literal["classes", "binary", "values"]
+"""How the numbers of a target read: class indices, 0 or 1, or values with a unit. Losses and metrics say what they fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target as its task sees it, before or after the data is fitted."""
+
+    name: str
+    field_type: str
+    """`category`, `boolean`, `number`, `vector`."""
+    spec: Spec
+    classes: tuple[str, ...] = ()
+    """Class names in the order of the outputs; empty where there are none or they are not known yet."""
+
+
+class Task(Component):
+    """One target's task."""
+
+    field_types: ClassVar[frozenset[str]]
+    """Field types that a target of this task may have."""
+
+    def kind(self, target: Target) -> TargetKind:
+        """How the target reads."""
+        raise NotImplementedError
+
+    def needs(self, target: Target) -> Spec:
+        """What the network must output."""
+        raise NotImplementedError
+
+    def losses(self, target: Target) -> tuple[str, ...]:
+        """Tags of the losses that fit; the first is the default."""
+        raise NotImplementedError
+
+    def metrics(self, target: Target) -> tuple[str, ...]:
+        """Tags of the metrics that are reported by default; the first decides which state is the best."""
+        raise NotImplementedError
+
+    def predict(self, output: Tensor, target: Target) -> Tensor:
+        """Read the network's output.
+
+        Args:
+            output: What the network gives, `[B, …]` as `needs` says.
+            target: The target.
+
+        Returns:
+            Probabilities `[B, K]` of classes, `[B]` of the second of two; values in the unit of training otherwise.
+        """
+        raise NotImplementedError
+
+    def baseline(self, encoded: Tensor, target: Target) -> Tensor:
+        """The trivial prediction, fitted on the training targets `[N, …]`: one row `[1, …]` of the shape that `predict` gives."""
+        raise NotImplementedError
+
+    def baseline_name(self) -> str:
+        """What the trivial prediction does, for the table: `always the mean`."""
+        raise NotImplementedError

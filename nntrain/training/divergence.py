@@ -1,0 +1,84 @@
+"""NaN and infinity: found before they can reach a checkpoint, and named by step and layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nntrain.data.batches import Batch
+from nntrain.errors import DivergedError
+from nntrain.training.progress import Progress
+from nntrain.training.session import Session
+
+
+def check_step(session: Session, progress: Progress, batches: Sequence[Batch], loss: Tensor, norm: Tensor) -> None:
+    """Refuse a step whose loss or gradients are not finite, before its update. On a CPU reading them costs nothing.
+
+    Raises:
+        DivergedError: With epoch, step, the first layer concerned and what to try.
+    """
+    if math.isfinite(loss.item()) and (math.isfinite(norm.item()) or session.precision.scales):
+        return
+    where = first_bad_layer(session.network, batches) or _bad_gradient(session.network)
+    raise diverged(progress, f"the loss is {loss.item():g}, the gradient norm {norm.item():g}", where)
+
+
+def check_weights(session: Session, progress: Progress) -> None:
+    """Refuse weights that are not finite, before they are measured or saved.
+
+    Raises:
+        DivergedError: Naming the parameters.
+    """
+    values = [*session.network.parameters(), *session.network.buffers()]
+    finite = torch.stack([torch.isfinite(value).all() for value in values if value.is_floating_point()])
+    if bool(finite.all()):
+        return
+    names = [name for name, value in session.network.named_parameters() if not bool(torch.isfinite(value).all())]
+    raise diverged(progress, f"weights are not finite: {', '.join(names[:3]) or 'running statistics'}", None)
+
+
+def diverged(progress: Progress, found: str, where: str | None) -> DivergedError:
+    """The message of a divergence."""
+    place = f"; first in {where}" if where else ""
+    return DivergedError(
+        f"diverged in epoch {progress.epoch + 1}, step {progress.step + 1}: {found}{place}",
+        "try a lower optimizer.lr (a tenth), regularization.clip_norm=1.0, a warm-up, or look for huge values in the data",
+    )
+
+
+def first_bad_layer(network: nn.Module, batches: Sequence[Batch]) -> str | None:
+    """Run the batches again and name the first layer whose output is not finite, or the input field that is not."""
+    for batch in batches:
+        for name, value in batch.inputs.items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                return f"the input {name}"
+    found: list[str] = []
+
+    def hook(name: str) -> Any:
+        def look(module: nn.Module, arguments: object, output: object) -> None:
+            values = output if isinstance(output, tuple) else (output,)
+            if any(isinstance(value, Tensor) and not bool(torch.isfinite(value).all()) for value in values):
+                found.append(name)
+
+        return look
+
+    handles = [module.register_forward_hook(hook(name)) for name, module in network.named_modules() if name and not list(module.children())]
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                network(batch.inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found[0] if found else None
+
+
+def _bad_gradient(network: nn.Module) -> str | None:
+    for name, parameter in network.named_parameters():
+        if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+            return f"the gradient of {name}"
+    return None

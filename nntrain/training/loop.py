@@ -1,0 +1,113 @@
+"""The one training loop: a generator that trains and measures, and does no input or output.
+
+It yields only at step boundaries and only when something is due: a `Report` after an evaluation, a `Pause` when the caller
+asked for one (a checkpoint, a signal). The state is complete and consistent at every yield, so whoever consumes the generator
+may save there, and may stop by no longer asking. There are no callbacks, and no exception is control flow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nntrain.data.batches import Batch
+from nntrain.training.divergence import check_step, check_weights
+from nntrain.training.plan import Plan, StopReason
+from nntrain.training.progress import Progress
+from nntrain.training.session import Metrics, Session, TrainingProtocol
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One evaluation."""
+
+    epoch: int
+    """Epochs that are complete."""
+    step: int
+    metrics: Metrics
+    lr: float
+    is_best: bool
+    stop_reason: StopReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A step boundary that the caller asked for."""
+
+    step: int
+
+
+def fit(
+    session: Session, protocol: TrainingProtocol, plan: Plan, progress: Progress, pause_due: Callable[[int], bool]
+) -> Iterator[Report | Pause]:
+    """Train from where `progress` stands until a limit is reached or a rule says stop.
+
+    Args:
+        session: The objects of the run.
+        protocol: Order of batches and meaning of a step.
+        plan: Limits and evaluation times.
+        progress: Position of the run; advanced in place.
+        pause_due: Asked after each step without a report; a true answer makes the generator yield a `Pause`.
+
+    Raises:
+        DivergedError: NaN or infinity in the loss, the gradients or the weights; raised before such a state is yielded.
+    """
+    started = time.monotonic() - progress.elapsed_s
+    session.network.train()
+    while progress.stop_reason is None:
+        for batches in protocol.batches(session, progress.epoch, progress.step_in_epoch):
+            take_step(session, protocol, progress, batches)
+            progress.advance(plan.steps_per_epoch)
+            progress.elapsed_s = time.monotonic() - started
+            limit = plan.limit_reached(progress.step, progress.elapsed_s)
+            if limit is not None or plan.evaluation_due(progress.step):
+                check_weights(session, progress)
+                metrics: Metrics = {"train.running_loss": progress.running.take(), **protocol.evaluate(session)}
+                is_best = progress.judge(plan, metrics, limit)
+                yield Report(progress.epoch, progress.step, metrics, _lr(session), is_best, progress.stop_reason)
+            elif pause_due(progress.step):
+                check_weights(session, progress)
+                yield Pause(progress.step)
+            if progress.stop_reason is not None:
+                return
+
+
+def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> None:
+    """One optimizer update: learning rate, loss, gradients, clipping, update, averaging."""
+    set_learning_rates(session, progress.step - progress.skipped)
+    loss = protocol.step(session, batches)
+    progress.running.add(loss.value.detach(), loss.weight)
+    if loss.stage != "applied":
+        if loss.stage == "loss":
+            session.precision.backward(loss.value)
+        session.precision.unscale(session.optimizer)
+        norm = clip_gradients(session)
+        if session.device.type == "cpu":
+            check_step(session, progress, batches, loss.value, norm)
+        progress.skipped += not session.precision.step(session.optimizer)
+        session.optimizer.zero_grad(set_to_none=True)
+    if session.ema is not None:
+        session.ema.update(session.network)
+
+
+def set_learning_rates(session: Session, step: int) -> None:
+    """Give every parameter group its rate: a pure function of the step."""
+    for group in session.optimizer.param_groups:
+        group["lr"] = session.schedule.lr(step, group["initial_lr"], session.horizon)
+
+
+def clip_gradients(session: Session) -> Tensor:
+    """Norm of all gradients together, cut to `clip_norm` where that is set."""
+    gradients = [parameter.grad for parameter in session.network.parameters() if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if session.clip_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(session.network.parameters(), session.clip_norm, norm)
+    return norm
+
+
+def _lr(session: Session) -> float:
+    return float(session.optimizer.param_groups[0]["lr"])

@@ -1,0 +1,104 @@
+"""Where a run stands: position, counters and the rules that watch metrics. Saved whole, so that a resumed run goes on exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nntrain.training.early_stopping import Converge, EarlyStopping
+from nntrain.training.plan import Plan, StopReason
+
+
+@dataclass(slots=True)
+class RunningLoss:
+    """Weighted mean of the losses of the steps since it was last taken; stays on the device of the losses."""
+
+    total: Tensor = field(default_factory=lambda: torch.zeros(()))
+    weight: Tensor = field(default_factory=lambda: torch.zeros(()))
+
+    def add(self, value: Tensor, weight: Tensor | float) -> None:
+        """Count one step; no synchronisation."""
+        self.total = self.total + value * weight
+        self.weight = self.weight + weight
+
+    def take(self) -> float | None:
+        """Mean since the last call (`None` if there was no step), and start anew."""
+        total, weight = float(self.total), float(self.weight)
+        self.total, self.weight = torch.zeros_like(self.total), torch.zeros_like(self.weight)
+        return total / weight if weight else None
+
+    def to(self, device: torch.device) -> None:
+        """Move the sums to where the losses are."""
+        self.total, self.weight = self.total.to(device), self.weight.to(device)
+
+
+@dataclass(slots=True)
+class Progress:
+    """The position in a run. Complete and consistent at every yield of the loop."""
+
+    stopping: EarlyStopping
+    """Knows the best state so far; with a patience it also stops the run."""
+    converge: Converge | None = None
+    epoch: int = 0
+    """Epochs that are complete."""
+    step: int = 0
+    """Steps that are complete."""
+    step_in_epoch: int = 0
+    skipped: int = 0
+    """Steps whose update float16 scaling skipped: they don't advance the schedule."""
+    elapsed_s: float = 0.0
+    stop_reason: StopReason | None = None
+    running: RunningLoss = field(default_factory=RunningLoss)
+
+    def advance(self, steps_per_epoch: int) -> None:
+        """Count a finished step."""
+        self.step += 1
+        self.step_in_epoch += 1
+        if self.step_in_epoch == steps_per_epoch:
+            self.epoch, self.step_in_epoch = self.epoch + 1, 0
+
+    def judge(self, plan: Plan, metrics: Mapping[str, float | None], limit: StopReason | None) -> bool:
+        """Let every rule see a report; sets `stop_reason` and returns whether this state is the best so far.
+
+        Reached beats converged beats early stopping beats a limit: the most telling reason is kept.
+        """
+        verdict = self.stopping.update(metrics.get(plan.best.monitor), self.epoch, self.step)
+        settings = plan.settings
+        stands_still = self.converge is not None and settings.converge is not None and self.converge.update(metrics.get(settings.converge.monitor))
+        if plan.is_reached(metrics):
+            self.stop_reason = "reached"
+        elif stands_still:
+            self.stop_reason = "converged"
+        elif verdict.should_stop:
+            self.stop_reason = "early_stopping"
+        else:
+            self.stop_reason = limit
+        return verdict.is_best
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as a plain tree."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "step_in_epoch": self.step_in_epoch,
+            "skipped": self.skipped,
+            "elapsed_s": self.elapsed_s,
+            "stop_reason": self.stop_reason,
+            "stopping": self.stopping.state(),
+            "converge": self.converge.state() if self.converge is not None else None,
+            "running": {"total": float(self.running.total), "weight": float(self.running.weight)},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self.epoch, self.step, self.step_in_epoch = state["epoch"], state["step"], state["step_in_epoch"]
+        self.skipped, self.elapsed_s, self.stop_reason = state["skipped"], state["elapsed_s"], state["stop_reason"]
+        self.stopping.restore(state["stopping"])
+        if self.converge is not None and state["converge"] is not None:
+            self.converge.restore(state["converge"])
+        running = state["running"]
+        self.running = RunningLoss(torch.tensor(running["total"]), torch.tensor(running["weight"]))

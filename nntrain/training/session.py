@@ -1,0 +1,90 @@
+"""What one run works on, and the socket around a step: a protocol says in which order batches come and what a step is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nntrain.data.batches import Batch, TensorData
+from nntrain.schedules.schedule import Horizon, Schedule
+from nntrain.training.device import Precision
+from nntrain.training.ema import AveragedWeights
+from nntrain.training.objective import Objective
+
+Metrics = dict[str, float | None]
+"""Metric values by name; `None` where a metric is undefined on these rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The rows of a run, as tensors on its device."""
+
+    train: TensorData
+    validation: TensorData | None
+    sample: TensorData
+    """Fixed part of the training rows on which train metrics are measured in eval mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The objects of one run. Frozen: what changes while training lives in the objects' own state and in `TrainingState`."""
+
+    network: nn.Module
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    horizon: Horizon
+    splits: Splits
+    device: torch.device
+    precision: Precision
+    seed: int
+    batch_size: int
+    """Rows of a micro-batch."""
+    accumulate: int
+    """Micro-batches of a step."""
+    clip_norm: float | None
+    ema: AveragedWeights | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoss:
+    """What a protocol's step hands back to the loop."""
+
+    value: Tensor
+    """Scalar loss; differentiable where the loop is to run the backward pass."""
+    weight: Tensor | float
+    """Weight of this step in the mean over many steps (its rows)."""
+    stage: str = "loss"
+    """`loss`: the loop runs backward and update; `filled`: gradients are there; `applied`: the weights are moved already."""
+
+
+class TrainingProtocol(Protocol):
+    """Socket around the step; see `nntrain.protocols`."""
+
+    def steps_per_epoch(self, session: Session) -> int:
+        """Steps of one epoch."""
+        ...
+
+    def batches(self, session: Session, epoch: int, start: int) -> Iterator[tuple[Batch, ...]]:
+        """The micro-batches of each step of an epoch, from step `start` on; a function of (seed, epoch, start)."""
+        ...
+
+    def step(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
+        """One step's loss."""
+        ...
+
+    def evaluate(self, session: Session) -> Metrics:
+        """The metrics of a report, named `train.loss`, `validation.accuracy`."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What exact resume needs beyond the position."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
+        ...

@@ -1,0 +1,123 @@
+"""The `training` section: when to stop, evaluate and save, and on what machine. Torch-free."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from nntrain.schema import Component, Slot, StrictModel
+
+DEFAULT_MAX_EPOCHS = 100
+DEFAULT_MAX_STEPS = 20_000
+DEFAULT_PATIENCE = 10
+
+
+class EarlyStoppingSettings(StrictModel):
+    """Stop when a metric has not improved for some evaluations; the best state is kept."""
+
+    monitor: str | None = None
+    """Metric to watch, such as `validation.accuracy`; default: the first metric of the task, on the validation rows."""
+    patience: PositiveInt = DEFAULT_PATIENCE
+    """Evaluations without an improvement after which training stops."""
+    min_delta: NonNegativeFloat = 0.0
+    """Smallest change that counts as an improvement, in the unit of the metric."""
+    warmup_epochs: NonNegativeInt = 0
+    """Epochs at the start that can't stop the run."""
+
+
+class ConvergeSettings(StrictModel):
+    """Stop when a metric no longer moves: the classic 'until convergence'."""
+
+    monitor: str = "train.loss"
+    """Metric to watch."""
+    tolerance: PositiveFloat = 1e-6
+    """Largest change over `patience` evaluations that counts as standing still, in the unit of the metric."""
+    patience: PositiveInt = 5
+    """Evaluations over which the change is measured."""
+
+
+class Interval(StrictModel):
+    """A period in epochs or in steps."""
+
+    epochs: PositiveInt | None = None
+    """Every this many epochs."""
+    steps: PositiveInt | None = None
+    """Every this many steps (optimizer updates)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _needs_a_unit(cls, value: object) -> object:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            raise PydanticCustomError(
+                "interval_without_unit", "needs a unit: {{epochs: {value}}} or {{steps: {value}}}", {"value": int(value)}
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Interval:
+        if (self.epochs is None) == (self.steps is None):
+            raise PydanticCustomError("interval_of_two_units", "takes either epochs or steps")
+        return self
+
+
+class CheckpointSettings(StrictModel):
+    """When the whole state is written to disk. A new best state is always written."""
+
+    every_steps: PositiveInt | None = None
+    """Save every this many steps."""
+    every_epochs: PositiveInt | None = 1
+    """Save every this many epochs."""
+    every_minutes: PositiveFloat | None = 10.0
+    """Save when this many minutes have passed since the last save."""
+    keep: PositiveInt = 2
+    """How many checkpoints to keep beside the best one."""
+
+
+class TrainingSettings(StrictModel):
+    """How long to train, when to evaluate and save, and on what machine."""
+
+    max_epochs: PositiveInt | None = None
+    """Stop after this many passes over the training rows; 100 if no limit is given."""
+    max_steps: PositiveInt | None = None
+    """Stop after this many steps (optimizer updates)."""
+    max_minutes: PositiveFloat | None = None
+    """Stop after this many minutes of training, resumed parts added up."""
+    early_stopping: EarlyStoppingSettings | None = None
+    """Stop when the validation metric gets no better."""
+    converge: ConvergeSettings | None = None
+    """Stop when a metric stands still."""
+    stop_at: dict[str, float] | None = None
+    """Stop when a metric reaches a value: `{validation.accuracy: 0.99}`; the reason is then `reached`."""
+    evaluate_every: Interval = Interval(epochs=1)
+    """When the metrics are measured."""
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    """When the state is saved."""
+    accumulate: PositiveInt = 1
+    """Micro-batches of `data.batch_size` rows that make one step; equal to one batch of all their rows."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """`auto` (cuda where there is one, else cpu), `cpu`, `cuda`, `cuda:1` or `mps`."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the forward and backward pass; `auto` is float32."""
+    threads: PositiveInt | None = None
+    """CPU threads; default: torch's own choice."""
+    deterministic: bool = False
+    """Only use algorithms that give the same bits each time, where a device has several."""
+    protocol: Annotated[Component, Slot("protocol", ("nntrain.protocols.settings:PROTOCOLS",))] | None = None
+    """In which order batches come and what one step is; default: supervised."""
+
+    def with_defaults(self) -> TrainingSettings:
+        """Add the limit that applies where none is given."""
+        if self.max_epochs is None and self.max_steps is None and self.max_minutes is None:
+            return self.model_copy(update={"max_epochs": DEFAULT_MAX_EPOCHS})
+        return self
+
+
+def default_training(*, has_validation: bool) -> TrainingSettings:
+    """What applies without a `training` section: 100 epochs, 20,000 steps, early stopping where there is validation."""
+    return TrainingSettings(
+        max_epochs=DEFAULT_MAX_EPOCHS,
+        max_steps=DEFAULT_MAX_STEPS,
+        early_stopping=EarlyStoppingSettings() if has_validation else None,
+    )
