@@ -1,0 +1,16 @@
+"""A rate that stays as it is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nntrain.schedules.schedule import Horizon, Schedule
+
+
+class Constant(Schedule):
+    """Keeps the rate at `optimizer.lr`."""
+
+    type: Literal["constant"] = "constant"
+
+    def main_lr(self, step: int, base_lr: float, horizon: Horizon) -> float:
+        return base_lr

@@ -1,0 +1,111 @@
+"""Rules that watch a metric: which state is the best, when no better one is to be expected, and when nothing moves. Plain Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best evaluation so far."""
+
+    value: float
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an evaluation means."""
+
+    is_best: bool
+    should_stop: bool
+
+
+@dataclass(slots=True)
+class EarlyStopping:
+    """Knows the best evaluation, and stops after `patience` evaluations without an improvement.
+
+    The best is the best by any margin, the earliest of equals. An improvement is measured against the value at the last
+    improvement and must be at least `min_delta`: many steps that are too small each, but not together, do improve.
+    NaN, infinity and an undefined value are never the best, and count as no improvement.
+    """
+
+    mode: Literal["min", "max"]
+    patience: int | None = None
+    """Evaluations; `None` only keeps account of the best."""
+    min_delta: float = 0.0
+    warmup: int = 0
+    """Epochs whose evaluations don't count against the patience."""
+    best: Best | None = None
+    reference: float | None = None
+    """Value at the last improvement."""
+    misses: int = 0
+    """Evaluations since the last improvement."""
+
+    def update(self, value: float | None, epoch: int, step: int) -> Verdict:
+        """Take an evaluation into account.
+
+        Args:
+            value: The metric; `None` where it is undefined.
+            epoch: Epochs that are complete.
+            step: Steps that are complete.
+        """
+        found = value if value is not None and math.isfinite(value) else None
+        is_best = found is not None and (self.best is None or self._gain(found, self.best.value) > 0)
+        if is_best and found is not None:
+            self.best = Best(found, epoch, step)
+        if found is not None and self._improves(found):
+            self.reference, self.misses = found, 0
+        elif epoch > self.warmup:
+            self.misses += 1
+        return Verdict(is_best, self.patience is not None and self.misses >= self.patience)
+
+    def _gain(self, value: float, over: float) -> float:
+        return value - over if self.mode == "max" else over - value
+
+    def _improves(self, value: float) -> bool:
+        if self.reference is None:
+            return True
+        gain = self._gain(value, self.reference)
+        return gain > 0 and gain >= self.min_delta
+
+    def state(self) -> dict[str, Any]:
+        """Everything that was learned, as a plain tree."""
+        best = None if self.best is None else {"value": self.best.value, "epoch": self.best.epoch, "step": self.best.step}
+        return {"best": best, "reference": self.reference, "misses": self.misses}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        best = state["best"]
+        self.best = None if best is None else Best(best["value"], best["epoch"], best["step"])
+        self.reference, self.misses = state["reference"], state["misses"]
+
+
+@dataclass(slots=True)
+class Converge:
+    """Says when a metric stands still: over `patience` evaluations it moved by no more than `tolerance`."""
+
+    tolerance: float
+    patience: int
+    window: list[float] = field(default_factory=list[float])
+    """The last `patience + 1` values."""
+
+    def update(self, value: float | None) -> bool:
+        """Take an evaluation into account; returns whether the metric stands still. An undefined value starts anew."""
+        if value is None or not math.isfinite(value):
+            self.window = []
+            return False
+        self.window = [*self.window, value][-(self.patience + 1) :]
+        return len(self.window) > self.patience and max(self.window) - min(self.window) <= self.tolerance
+
+    def state(self) -> dict[str, Any]:
+        """Everything that was learned, as a plain tree."""
+        return {"window": list(self.window)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self.window = list(state["window"])
