@@ -1,0 +1,203 @@
+"""Arguments, help and exit codes. A verb's module is imported only when it runs, so that help and checks never load torch."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nntrain.errors import NNTrainError, UsageError
+
+app = typer.Typer(
+    name="nntrain",
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Train a neural network from one YAML file.",
+)
+
+Arguments = Annotated[list[str] | None, typer.Argument(help="A config, then overrides such as optimizer.lr=3e-4.")]
+RunArguments = Annotated[list[str] | None, typer.Argument(help="A run folder; the latest if none is given.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+Runs = Annotated[Path | None, typer.Option("--runs", help="The runs folder; default: $NNTRAIN_RUNS, else runs.")]
+
+
+@app.callback(invoke_without_command=True)
+def start(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Train a neural network from one YAML file."""
+    from nntrain.commands import start as command
+
+    if version:
+        typer.echo(command.version())
+    elif context.invoked_subcommand is None:
+        typer.echo(command.screen())
+
+
+@app.command()
+def check(
+    configs: Arguments = None,
+    data: Annotated[bool, typer.Option("--data", help="Read and fit the data, and check every size.")] = False,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Don't look at the data at all.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check configs: names, values, columns and shapes, in an instant."""
+    from nntrain.commands import check as command
+
+    paths, changes = split_arguments(configs)
+    raise typer.Exit(command.run(paths, changes, command.Look.of(data=data, no_data=no_data), strict=strict, as_json=as_json))
+
+
+@app.command()
+def show(arguments: Arguments = None, as_json: Json = False, runs: Runs = None) -> None:
+    """Print the network line by line with shapes and parameters, and every setting that applies."""
+    from nntrain.commands import show as command
+
+    typer.echo(command.run(arguments or [], runs=runs, as_json=as_json))
+
+
+@app.command()
+def fit(
+    arguments: Arguments = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with an interrupted run.")] = None,
+    resume_anyway: Annotated[bool, typer.Option("--resume-anyway", help="Resume although config or data differ.")] = False,
+    run_id: Annotated[str | None, typer.Option("--run-id", help="Name of the run folder; default: the next number.")] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Prove the whole way on a few batches, in a temporary folder.")] = False,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test rows unseen.")] = False,
+    as_json: Json = False,
+    runs: Runs = None,
+) -> None:
+    """Train a network; evaluate the best state on validation and test rows."""
+    from nntrain.commands import fit as command
+    from nntrain.commands import smoke as smoke_command
+
+    paths, changes = split_arguments(arguments)
+    config = only_config(paths)
+    if smoke:
+        raise typer.Exit(smoke_command.run(config, changes))
+    options = command.Options(
+        resume=resume, resume_anyway=resume_anyway, run_id=run_id, test=not no_test, runs=runs, as_json=as_json
+    )
+    raise typer.Exit(command.run(config, changes, options))
+
+
+@app.command("eval")
+def evaluate(
+    run: RunArguments = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Evaluate on the rows of this file.")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="train, validation or test.")] = None,
+    minimum: Annotated[list[str] | None, typer.Option("--min", help="Fail (exit 6) below: --min accuracy=0.9")] = None,
+    maximum: Annotated[list[str] | None, typer.Option("--max", help="Fail (exit 6) above: --max rmse=2")] = None,
+    as_json: Json = False,
+    runs: Runs = None,
+) -> None:
+    """Measure a trained network on a split or on new rows."""
+    from nntrain.commands import evaluate as command
+
+    bars = command.Bars.of(minimum or [], maximum or [])
+    raise typer.Exit(command.run(only_run(run), command.Where(data, split), bars, runs=runs, as_json=as_json))
+
+
+@app.command()
+def predict(
+    arguments: Annotated[list[str] | None, typer.Argument(help="A run folder (the latest if none is given), then the data.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here; default: stdout, as CSV.")] = None,
+    runs: Runs = None,
+) -> None:
+    """Predict for new rows: the input's columns and order, with the predictions added."""
+    from nntrain.commands import predict as command
+
+    raise typer.Exit(command.run(arguments or [], output, runs=runs))
+
+
+@app.command("runs")
+def list_runs(as_json: Json = False, runs: Runs = None) -> None:
+    """List the runs with their validation metrics."""
+    from nntrain.commands import runs as command
+
+    typer.echo(command.run(runs, as_json=as_json))
+
+
+@app.command()
+def schema(markdown: Annotated[bool, typer.Option("--markdown", help="The reference as Markdown instead.")] = False) -> None:
+    """Print the JSON Schema of configs, for editors."""
+    from nntrain.commands import schema as command
+
+    typer.echo(command.run(markdown=markdown))
+
+
+@app.command("list")
+def list_components(kind: Annotated[str | None, typer.Argument(help="layers, losses, optimizers, … or examples.")] = None) -> None:
+    """List what may stand in a config."""
+    from nntrain.commands import list as command
+
+    typer.echo(command.run(kind))
+
+
+@app.command("help")
+def explain_word(word: Annotated[str | None, typer.Argument(help="A setting, a component, a metric or a command.")] = None) -> None:
+    """Explain a setting, a component or a metric in a few lines."""
+    from nntrain.commands import help as command
+
+    typer.echo(command.run(word))
+
+
+def split_arguments(arguments: list[str] | None) -> tuple[list[Path], list[str]]:
+    """Configs and overrides: what holds a `=` is an override."""
+    given = arguments or []
+    changes = [argument for argument in given if "=" in argument]
+    paths = [Path(argument) for argument in given if "=" not in argument]
+    for path in paths:
+        if path.suffix not in {".yaml", ".yml"} and not path.exists():
+            raise UsageError(f"{path}: neither a config file nor an override", f"an override has a value: {path}=VALUE")
+    return paths, changes
+
+
+def only_config(paths: list[Path]) -> Path | None:
+    """At most one config; several are never merged silently."""
+    if len(paths) > 1:
+        names = " ".join(path.as_posix() for path in paths)
+        raise UsageError(f"{len(paths)} configs given: {names}", "train one at a time; one config may build on another: extends: base.yaml")
+    return paths[0] if paths else None
+
+
+def only_run(arguments: list[str] | None) -> str | None:
+    """At most one run."""
+    given = arguments or []
+    if len(given) > 1:
+        raise UsageError(f"takes one run, got {len(given)}: {' '.join(given)}")
+    return given[0] if given else None
+
+
+WORDS = {"train": "fit", "evaluate": "eval", "test": "eval", "validate": "eval", "infer": "predict", "inference": "predict", "resume": "fit --resume RUN"}
+"""Commands that users of other tools try first."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code. A user's mistake is told in words, never by a traceback."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        if given and given[0] in WORDS:
+            raise UsageError(f"no command {given[0]!r}: nntrain calls it {WORDS[given[0]]}", f"fix:  nntrain {WORDS[given[0]]}")
+        return int(app(given, prog_name="nntrain", standalone_mode=False) or 0)
+    except NNTrainError as error:
+        typer.echo(str(error), err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error of click's, which typer ships inside itself
+        if show is None:
+            typer.echo("this is a fault of nntrain, not yours; please report it with the lines below", err=True)
+            raise
+        show()
+        return 2

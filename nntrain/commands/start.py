@@ -1,0 +1,54 @@
+"""The screen of the bare command."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib.metadata import version as installed_version
+
+from nntrain.runs import all_runs, runs_root
+
+
+def version() -> str:
+    """`nntrain 0.1.0`."""
+    return f"nntrain {installed_version('nntrain')}"
+
+
+def screen() -> str:
+    """What the bare command prints: at most 25 lines of 80 columns."""
+    lines = [
+        f"{version()}    train a neural network from one YAML file",
+        "",
+        "  start    nntrain fit CONFIG               trains, tests, leaves a run folder",
+        "           nntrain eval                     measures the latest run again",
+        "           nntrain predict new.csv -o out.csv",
+        "",
+        "  before   check  show  list  schema        train    fit",
+        "  judge    eval  runs                       use      predict",
+        "",
+        "  nntrain list examples      nntrain help fit      nntrain help optimizer.lr",
+    ]
+    latest = _latest()
+    return "\n".join([*lines, latest] if latest else lines)
+
+
+def _latest() -> str | None:
+    runs = all_runs(runs_root(None))
+    if not runs:
+        return None
+    run = runs[-1]
+    try:
+        best = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))["best"]
+    except (OSError, ValueError, KeyError):
+        best = {}
+    metric = next((f"   {name} {value:.4g}" for name, value in best.items() if name.startswith("validation.") and isinstance(value, float)), "")
+    return f"  latest   {run.name}{metric}   {ago(time.time() - (run.path / 'resolved.yaml').stat().st_mtime)}"
+
+
+def ago(seconds: float) -> str:
+    """A duration in one word and number: `2 hours ago`."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

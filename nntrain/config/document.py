@@ -1,0 +1,159 @@
+"""A config as it was read: a plain tree, and where each of its keys and values stands in which text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from nntrain.errors import YamlPath
+
+BESIDE_TAG = frozenset({"type", "name", "from", "encode"})
+"""Keys that may stand beside the tag of a component in its short form: `{linear: 64, name: code}`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A text that settings were read from: a config file, or one override of the command line."""
+
+    name: str
+    """As people know it: `rents.yaml`, `override "optimizer.lr=fast"`."""
+    text: str
+    layer: int = 0
+    """Where two sources set one knob, the one of the higher layer counts: bases are negative, overrides positive."""
+    is_file: bool = True
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text's lines."""
+        return self.text.splitlines()
+
+    def line(self, number: int) -> str:
+        """One line, counted from 1."""
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A stretch of one line; line and column count from 1. Length 0 is a place with nothing to underline."""
+
+    source: Source
+    line: int
+    column: int
+    length: int
+
+    @property
+    def file(self) -> str:
+        """Name of the text."""
+        return self.source.name
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.source.is_file else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a setting stands: its key (`None` for list items and the root) and its value."""
+
+    key: Mark | None
+    value: Mark
+    is_block: bool = False
+    """Whether the value is a collection of several lines, which its key stands for in messages."""
+
+    def mark(self, *, on_key: bool) -> Mark:
+        """What to underline."""
+        return self.key if self.key is not None and (on_key or self.is_block) else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A config file (or text), its bases and overrides included."""
+
+    path: Path | None
+    text: str
+    tree: Any
+    """Plain dicts, lists and scalars."""
+    marks: Mapping[YamlPath, Place]
+    unexpanded: Mapping[YamlPath, str] = field(default_factory=dict[YamlPath, str])
+    """Values that came from the environment, as they were written: `${env:DATA}/train.csv`."""
+    moved: Mapping[YamlPath, YamlPath] = field(default_factory=dict[YamlPath, YamlPath])
+    """Settings that stand in another section of the file than in the tree: home to place in the file."""
+
+    @property
+    def name(self) -> str:
+        """Name of the file, for messages."""
+        return self.marks[()].value.file
+
+    def find(self, path: YamlPath) -> YamlPath:
+        """Follow a path through the tree as far as it goes, through the short forms of components.
+
+        In `- linear: {out_features: 0}` the setting `layers[0].out_features` is found at `layers[0].linear.out_features`,
+        in `- linear: 0` at `layers[0].linear`.
+        """
+        node, found = self.tree, ()
+        for part in path:
+            if has(node, part):
+                node, found = node[part], (*found, part)
+                continue
+            tag = short_tag(node)
+            if tag is None:
+                break
+            node, found = node[tag], (*found, tag)
+            if not has(node, part):
+                break
+            node, found = node[part], (*found, part)
+        return found
+
+    def locate(self, path: YamlPath, *, on_key: bool = False) -> Mark:
+        """The mark of a setting, or of the deepest one above it that the file has."""
+        found = self.find(path)
+        exact = found[-1:] == path[-1:]
+        while found and found not in self.marks:
+            found = found[:-1]
+        place = self.marks[found]
+        if not found:
+            return Mark(place.value.source, place.value.line, place.value.column, 0)
+        return place.mark(on_key=on_key or (not exact and isinstance(self.value(found), dict)))
+
+    def value(self, path: YamlPath) -> Any:
+        """The value at a path that `find` returned."""
+        node = self.tree
+        for part in path:
+            node = node[part]
+        return node
+
+    def shown(self, path: YamlPath) -> YamlPath:
+        """The path as the file has it, for messages: tags of short forms included, moved settings at their place."""
+        for home, origin in self.moved.items():
+            if path[: len(home)] == home:
+                return (*origin, *path[len(home) :])
+        found = self.find(path)
+        rest = _rest(path, found)
+        is_main_option = bool(rest) and bool(found) and not isinstance(self.value(found), dict | list) and found[-1] not in path
+        return found if is_main_option else (*found, *rest)
+
+
+def has(node: object, part: str | int) -> bool:
+    """Whether a plain tree has a key or an index."""
+    if isinstance(node, dict):
+        return part in node
+    return isinstance(node, list) and isinstance(part, int) and 0 <= part < len(cast("list[Any]", node))
+
+
+def short_tag(node: object) -> str | None:
+    """The one key of a mapping that can be the tag of a component's short form."""
+    if not isinstance(node, dict) or "type" in node:
+        return None
+    keys = [key for key in cast("dict[str, Any]", node) if key not in BESIDE_TAG]
+    return keys[0] if len(keys) == 1 else None
+
+
+def _rest(path: YamlPath, found: YamlPath) -> YamlPath:
+    """What of a path was not found; `found` may hold tags that the path doesn't name."""
+    count = 0
+    for part in found:
+        if count < len(path) and path[count] == part:
+            count += 1
+    return path[count:]

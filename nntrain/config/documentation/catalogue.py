@@ -1,0 +1,155 @@
+"""Every setting and component of a config, collected from the classes and tables that read it: the one source of all documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast, get_args
+
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from nntrain.schema import Component, Slot, StrictModel, load_class, load_name
+
+Schema = dict[str, Any]
+Model = type[StrictModel]
+
+_ROOT = "nntrain.config.experiment:Experiment"
+_REFERENCE = "#/$defs/"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of a section or one option of a component."""
+
+    path: tuple[str, ...]
+    """Keys from the root, without list positions; `*` stands for a name of the user's choice (`data.fields.*.type`)."""
+    schema: Schema
+    required: bool
+    tag: str | None = None
+    """The component that has this option, where the path leads through a slot."""
+
+    @property
+    def name(self) -> str:
+        """The path as people write it."""
+        return ".".join(self.path)
+
+    @property
+    def description(self) -> str:
+        """The docstring under the field."""
+        return self.schema.get("description", "")
+
+    @property
+    def default(self) -> object:
+        """What applies where the setting is left out; `None` may mean that there is nothing to apply."""
+        return self.schema.get("default")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The models that a config may hold, as JSON Schema, and the slots between them."""
+
+    root: Model
+    definitions: Mapping[str, Schema]
+    """Class name to schema; a slot inside is `{"x-slot": kind}`."""
+    slots: Mapping[str, Slot]
+    """Kind (`layer`) to slot."""
+    names: Mapping[Model, str]
+    """Class to its name in `definitions`."""
+
+    def definition(self, model: Model) -> Schema:
+        """Schema of a section or component."""
+        return self.definitions[self.names[model]]
+
+    def component(self, kind: str, tag: str) -> type[Component]:
+        """Class of a component."""
+        return load_class(self.slots[kind].table[tag])
+
+    def options(self, schema: Schema, path: tuple[str, ...] = (), tag: str | None = None) -> list[Setting]:
+        """Settings that a definition lists, in its order; `type` is none: it names the component."""
+        required = schema.get("required", [])
+        properties = cast("dict[str, Schema]", schema.get("properties", {}))
+        return [Setting((*path, key), value, key in required, tag) for key, value in properties.items() if key != "type" or tag is None]
+
+    def settings(self) -> Iterator[Setting]:
+        """Every setting that has one place, in the order of the sections. What a list of components holds is left to the components."""
+        return self._below(self.options(self.definition(self.root)), frozenset())
+
+    def _below(self, settings: list[Setting], seen: frozenset[str]) -> Iterator[Setting]:
+        for setting in settings:
+            yield setting
+            for member, path in _members(setting.schema, setting.path):
+                kind = member.get("x-slot")
+                reference = member.get("$ref")
+                if kind is not None and kind not in seen:
+                    for tag in self.slots[kind].table:
+                        options = self.options(self.definition(self.component(kind, tag)), path, tag)
+                        yield from self._below(options, seen | {kind})
+                elif reference is not None:
+                    yield from self._below(self.options(self.definitions[named(reference)], path, setting.tag), seen)
+
+
+def _members(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[Schema, tuple[str, ...]]]:
+    """What may stand at a place, one alternative a time, entries of mappings included; entries of lists are not."""
+    for member in schema.get("anyOf", [schema]):
+        yield member, path
+        entries = member.get("additionalProperties")
+        if isinstance(entries, dict):
+            yield from _members(cast("Schema", entries), (*path, "*"))
+
+
+def named(reference: str) -> str:
+    """Name of the definition that a `$ref` points to."""
+    return reference.removeprefix(_REFERENCE)
+
+
+def reference_to(name: str) -> Schema:
+    """A `$ref` to a definition."""
+    return {"$ref": f"{_REFERENCE}{name}"}
+
+
+@cache
+def catalogue(root: Model | None = None) -> Catalogue:
+    """Collect all models and slots that can be reached from a root, by default that of a config."""
+    model = cast("Model", load_name(_ROOT)) if root is None else root
+    models, slots = _collect(model)
+    references, document = models_json_schema(
+        [(found, "validation") for found in models], ref_template=f"{_REFERENCE}{{model}}", schema_generator=_Generator
+    )
+    names = {cast("Model", found): named(reference["$ref"]) for (found, _), reference in references.items()}
+    definitions = cast("dict[str, Schema]", document["$defs"])
+    for definition in definitions.values():
+        definition.pop("title", None)
+    return Catalogue(model, definitions, slots, names)
+
+
+class _Generator(GenerateJsonSchema):
+    """Without titles, which only repeat the keys."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def _collect(root: Model) -> tuple[list[Model], dict[str, Slot]]:
+    models: dict[Model, None] = {}
+    slots: dict[str, Slot] = {}
+    waiting: list[Any] = [root]
+    while waiting:
+        found = waiting.pop(0)
+        if isinstance(found, Slot):
+            if found.kind not in slots:
+                slots[found.kind] = found
+                waiting += [load_class(target) for target in found.table.values()]
+        elif isinstance(found, type) and issubclass(found, StrictModel):
+            if found not in models:
+                models[found] = None
+                waiting += [part for field in found.model_fields.values() for part in _parts((field.annotation, *field.metadata))]
+        else:
+            waiting += _parts(get_args(found))
+    return list(models), slots
+
+
+def _parts(annotation: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What to look into: of `Annotated[Layer, Slot(…)]` the slot only, as its base class never stands in a config itself."""
+    slots = tuple(part for part in annotation if isinstance(part, Slot))
+    return slots or annotation

@@ -1,0 +1,231 @@
+"""`nntrain help WORD`: a setting, component or metric in a few lines, for someone who has never seen it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, cast
+
+from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, named
+from nntrain.config.documentation.wording import first_sentence, sample, type_in_words, value_in_words, with_article
+from nntrain.errors import UsageError
+
+_SPLITS: Final = {
+    "train": "on a fixed sample of the training rows, without dropout: comparable with validation",
+    "validation": "during training, on rows that the network does not learn from: what early stopping and `best` look at",
+    "test": "once at the end, on rows that nothing was chosen by",
+}
+_LOSS: Final = "What training minimises, weighted mean over the rows."
+_WIDTH: Final = 11
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A component under its name."""
+
+    kind: str
+    tag: str
+
+
+def help_text(content: Catalogue, word: str) -> str:
+    """Explain a setting (`optimizer.lr`), a component (`dropout`), an option of one (`linear.bias`) or a metric (`validation.loss`).
+
+    Raises:
+        UsageError: Nothing has that name; tells the nearest one.
+    """
+    parts = tuple(part for part in re.split(r"[.\[\]]+", word.strip()) if part and not part.isdigit())
+    texts = [*_metric(content, parts), *_settings(content, parts), *_components(content, parts)]
+    if not texts:
+        texts = _same_ending(content, parts)
+    elif len(parts) == 1:
+        texts += _also(content, parts[0])
+    if not texts:
+        raise UsageError(f"no setting, component or metric {word!r}", _nearest(content, word))
+    return "\n\n".join(texts)
+
+
+def words(content: Catalogue) -> list[str]:
+    """Every word that `help_text` explains, for the nearest one."""
+    settings = [setting.name for setting in content.settings()]
+    components = [named.tag for named in _all(content)]
+    metrics = [f"{split}.{metric}" for split in _SPLITS for metric in ("loss", *_metrics(content))]
+    return list(dict.fromkeys([*settings, *components, *metrics]))
+
+
+def _settings(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
+    found = [setting for setting in content.settings() if _matches(setting.path, parts)]
+    return [_setting(content, same) for same in _by_meaning(found)]
+
+
+def _matches(path: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    return len(path) == len(parts) and all(key in ("*", part) for key, part in zip(path, parts, strict=True))
+
+
+def _by_meaning(settings: Iterable[Setting]) -> list[list[Setting]]:
+    """Settings of one path with one description belong together: `lr` of all optimizers."""
+
+    def meaning(setting: Setting) -> tuple[str, str]:
+        return setting.name, setting.description
+
+    return [list(group) for _, group in groupby(sorted(settings, key=meaning), key=meaning)]
+
+
+def _setting(content: Catalogue, same: Sequence[Setting]) -> str:
+    """One setting; `same` are its appearances in several components."""
+    first = same[0]
+    rows = [("type", _joined(same, lambda setting: type_in_words(content, setting.schema)))]
+    rows.append(("default", _joined(same, _default)))
+    rows += [("example", line) for line in _examples(content, first)]
+    tags = [setting.tag for setting in same if setting.tag is not None]
+    if tags:
+        rows.append(("option of", ", ".join(tags)))
+    return "\n".join([first.name, f"  {first.description}", *_rows(rows), *_inside(content, first.schema)])
+
+
+def _joined(same: Sequence[Setting], words_of: object) -> str:
+    """What is the same for all, once; else each with its components: `0.001 (adam, adamw), 0.01 (sgd)`."""
+    groups: dict[str, list[str]] = {}
+    for setting in same:
+        groups.setdefault(words_of(setting), []).append(setting.tag or "")  # type: ignore[operator]
+    if len(groups) == 1:
+        return next(iter(groups))
+    return ", ".join(f"{text} ({', '.join(tags)})" for text, tags in groups.items())
+
+
+def _default(setting: Setting) -> str:
+    if setting.required:
+        return "none: must be given"
+    return "off or found by itself" if setting.default is None else value_in_words(setting.default)
+
+
+def _examples(content: Catalogue, setting: Setting) -> list[str]:
+    """One line of YAML, and the same on the command line where it is short."""
+    value: object = sample(content, setting.schema)
+    override = f"nntrain fit CONFIG {setting.name}={value_in_words(value)}"
+    tree: object = value
+    for depth, key in reversed(list(enumerate(setting.path))):
+        tree = {("NAME" if key == "*" else key): tree}
+        if setting.tag is not None and depth == len(setting.path) - 1:
+            tree = {"type": setting.tag, **cast("dict[str, object]", tree)}
+    inner = cast("dict[str, object]", tree)[setting.path[0]]
+    is_short = isinstance(value, int | float | str) and "*" not in setting.path
+    return [f"{setting.path[0]}: {value_in_words(inner)}", *([override] if is_short else [])]
+
+
+def _inside(content: Catalogue, schema: Schema) -> list[str]:
+    """What a section or a slot holds, a line each."""
+    lines: list[str] = []
+    for member in schema.get("anyOf", [schema]):
+        items = member.get("items", member)
+        if "$ref" in items:
+            lines += [_line(content, setting) for setting in content.options(content.definitions[named(items["$ref"])])]
+        if "x-slot" in items:
+            kind = items["x-slot"]
+            lines += [f"  {tag:<22} {first_sentence(_description(content, kind, tag))}" for tag in content.slots[kind].table]
+    return ["", *lines] if lines else []
+
+
+def _line(content: Catalogue, setting: Setting) -> str:
+    return f"  {setting.path[-1]:<22} {first_sentence(setting.description)}"
+
+
+def _components(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
+    found = [component for component in _all(content) if parts and component.tag == parts[0]]
+    unique = {content.component(component.kind, component.tag): component for component in reversed(found)}
+    if len(parts) == 1:
+        return [_component(content, component) for component in reversed(unique.values())]
+    options = [
+        option
+        for component in reversed(unique.values())
+        for option in content.options(_definition(content, component), (component.tag,))
+        if option.path == parts
+    ]
+    return [_option(content, option) for option in options]
+
+
+def _component(content: Catalogue, component: _Named) -> str:
+    definition = _definition(content, component)
+    options = content.options(definition, (), component.tag)
+    rows = [("is", with_article(component.kind)), ("example", _component_example(content, component, options))]
+    lines = [f"  {option.path[0]:<22} {type_in_words(content, option.schema)}; default {_default(option)}" for option in options]
+    text = [component.tag, *(f"  {line}" if line else "" for line in _description(content, component.kind, component.tag).splitlines())]
+    return "\n".join([*text, *_rows(rows), *(["", *lines] if lines else [])])
+
+
+def _component_example(content: Catalogue, component: _Named, options: Sequence[Setting]) -> str:
+    required = {option.path[0]: sample(content, option.schema) for option in options if option.required}
+    main = content.component(component.kind, component.tag).main
+    if list(required) == [main]:
+        written = f"{component.tag}: {value_in_words(required[cast('str', main)])}"
+    else:
+        written = f"{component.tag}: {value_in_words(required)}" if required else component.tag
+    return f"- {written}" if component.kind == "layer" else written
+
+
+def _option(content: Catalogue, option: Setting) -> str:
+    rows = [("type", type_in_words(content, option.schema)), ("default", _default(option))]
+    rows.append(("example", f"{option.path[0]}: {value_in_words({option.path[1]: sample(content, option.schema)})}"))
+    return "\n".join([option.name, f"  {option.description}", *_rows(rows)])
+
+
+def _metric(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
+    if len(parts) != 2 or parts[0] not in _SPLITS or parts[1] not in {"loss", *_metrics(content)}:
+        return []
+    split, metric = parts
+    meaning = _LOSS if metric == "loss" else _description(content, "metric", metric).split("\n\n")[0]
+    direction = "min" if metric == "loss" else getattr(content.component("metric", metric), "direction", None)
+    rows = [("measured", _SPLITS[split])]
+    if direction is not None:
+        rows.append(("better", "lower" if direction == "min" else "higher"))
+    if split == "validation":
+        rows.append(("example", f"training: {{early_stopping: {{monitor: {split}.{metric}}}}}"))
+    elif metric != "loss":
+        rows.append(("example", f"metrics: [{metric}]"))
+    return ["\n".join([".".join(parts), f"  {meaning}", *_rows(rows)])]
+
+
+def _same_ending(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
+    """Settings whose path ends in what was asked: `patience` is `training.early_stopping.patience`."""
+    found = [setting for setting in content.settings() if parts and setting.path[-len(parts) :] == parts]
+    options = [
+        option
+        for component in _all(content)
+        for option in content.options(_definition(content, component), (component.tag,))
+        if len(parts) == 1 and option.path[-1] == parts[0] and not found
+    ]
+    return [_setting(content, same) for same in _by_meaning(found)] + [_option(content, option) for option in options]
+
+
+def _also(content: Catalogue, word: str) -> list[str]:
+    """Settings of the same name elsewhere, a line each."""
+    found = [setting for setting in content.settings() if len(setting.path) > 1 and setting.path[-1] == word]
+    return ["\n".join(f"see also {same[0].name}: {first_sentence(same[0].description)}" for same in _by_meaning(found))] if found else []
+
+
+def _all(content: Catalogue) -> list[_Named]:
+    return [_Named(kind, tag) for kind, slot in content.slots.items() for tag in slot.table]
+
+
+def _definition(content: Catalogue, component: _Named) -> Schema:
+    return content.definition(content.component(component.kind, component.tag))
+
+
+def _description(content: Catalogue, kind: str, tag: str) -> str:
+    return content.definition(content.component(kind, tag)).get("description", "")
+
+
+def _metrics(content: Catalogue) -> list[str]:
+    return list(content.slots["metric"].table) if "metric" in content.slots else []
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> list[str]:
+    labels = [label if index == 0 or rows[index - 1][0] != label else "" for index, (label, _) in enumerate(rows)]
+    return [f"  {label:<{_WIDTH}}{text}" for label, (_, text) in zip(labels, rows, strict=True)]
+
+
+def _nearest(content: Catalogue, word: str) -> str:
+    near = difflib.get_close_matches(word, words(content), n=3, cutoff=0.5)
+    return f"nearest: {', '.join(near)}" if near else "nntrain list shows the components, nntrain schema --markdown all settings"

@@ -1,0 +1,138 @@
+"""Types, ranges and defaults in words, and one value that would be accepted."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, cast
+
+from nntrain.config.documentation.catalogue import Catalogue, Schema, named
+
+_PLAIN: Final = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+    "object": "a mapping",
+}
+_MAX_KEYS: Final = 4
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a docstring, on one line."""
+    paragraph = " ".join(text.strip().split("\n\n")[0].split())
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z`'\"(])", paragraph, maxsplit=1)[0]
+
+
+def type_in_words(content: Catalogue, schema: Schema) -> str:
+    """What may stand at a place: `a whole number above 0, or null`."""
+    if "x-slot" in schema:
+        return with_article(schema["x-slot"])
+    if "$ref" in schema:
+        return _section(content.definitions[named(schema["$ref"])])
+    if "anyOf" in schema:
+        return _alternatives([type_in_words(content, member) for member in schema["anyOf"]])
+    if "const" in schema or "enum" in schema:
+        values = [value_in_words(value) for value in schema.get("enum", [schema.get("const")])]
+        return ", ".join(values[:-1]) + f" or {values[-1]}" if len(values) > 1 else values[0]
+    if schema.get("type") == "array":
+        return _list(content, schema)
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"a mapping from names to {type_in_words(content, schema['additionalProperties'])}"
+    return _PLAIN.get(schema.get("type", ""), "any value") + _range(schema)
+
+
+def with_article(noun: str) -> str:
+    """`a layer`, `an optimizer`."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
+def value_in_words(value: object) -> str:
+    """A value as it is written in YAML, on one line; settings inside it that are off are left out."""
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return "{" + ", ".join(f"{key}: {value_in_words(item)}" for key, item in items if item is not None) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(value_in_words(item) for item in cast("list[object]", value)) + "]"
+    if isinstance(value, str):
+        return value if re.fullmatch(r"[A-Za-z_][\w.-]*", value) else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def sample(content: Catalogue, schema: Schema) -> object:
+    """A value that fits, for an example: the default if it says something, else a plausible one."""
+    default = schema.get("default")
+    if default not in (None, False, [], {}, ""):
+        return default
+    if "anyOf" in schema:
+        return sample(content, schema["anyOf"][0])
+    if "x-slot" in schema:
+        return _component(content, schema["x-slot"])
+    if "$ref" in schema:
+        return _filled(content, content.definitions[named(schema["$ref"])])
+    if "const" in schema or "enum" in schema:
+        return schema.get("enum", [schema.get("const")])[0]
+    if schema.get("type") == "array":
+        return [sample(content, item) for item in schema.get("prefixItems", [schema.get("items", {})])]
+    if isinstance(schema.get("additionalProperties"), dict):
+        return {"NAME": sample(content, schema["additionalProperties"])}
+    return {"boolean": True, "string": "NAME", "null": None}.get(schema.get("type", ""), _number(schema))
+
+
+def _component(content: Catalogue, kind: str) -> object:
+    """The first component that needs no options, else the first with what it needs."""
+    slot = content.slots[kind]
+    definitions = {tag: content.definition(content.component(kind, tag)) for tag in slot.table}
+    bare = next((tag for tag, definition in definitions.items() if not definition.get("required")), None)
+    if bare is not None:
+        return bare
+    tag, definition = next(iter(definitions.items()))
+    return {"type": tag, **_filled(content, definition)}
+
+
+def _filled(content: Catalogue, definition: Schema) -> dict[str, object]:
+    """The required settings of a section, or else its first one."""
+    properties = cast("dict[str, Schema]", definition.get("properties", {}))
+    keys = definition.get("required") or [key for key in properties if key != "type"][:1]
+    return {key: sample(content, properties[key]) for key in keys}
+
+
+def _number(schema: Schema) -> float | int:
+    lowest = schema.get("minimum", schema.get("exclusiveMinimum", 0))
+    highest = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if schema.get("type") == "integer":
+        return max(2, lowest) if highest is None else max(lowest, min(2, highest))
+    return lowest + 0.1 if highest is None else lowest + 0.1 * (highest - lowest)
+
+
+def _alternatives(words: list[str]) -> str:
+    if words[-1] == "null" and len(words) == 2:
+        return f"{words[0]}, or null for off"
+    return ", ".join(words[:-1]) + f" or {words[-1]}"
+
+
+def _section(definition: Schema) -> str:
+    keys = list(cast("dict[str, Any]", definition.get("properties", {})))
+    shown = ", ".join(keys[:_MAX_KEYS]) + (", …" if len(keys) > _MAX_KEYS else "")
+    return f"settings ({shown})"
+
+
+def _list(content: Catalogue, schema: Schema) -> str:
+    if "prefixItems" in schema:
+        return "[" + ", ".join(type_in_words(content, item) for item in schema["prefixItems"]) + "]"
+    item = type_in_words(content, schema.get("items", {}))
+    return f"a list, each {item}"
+
+
+def _range(schema: Schema) -> str:
+    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    words = [
+        f"{word} {bound:g}"
+        for word, bound in (("from", low), ("above", above), ("up to", high), ("below", below))
+        if bound is not None
+    ]
+    return (" " + " and ".join(words)) if words else ""
