@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nntrain.layers.program import Scope, Value
-    from nntrain.specs import Spec
+    from nntrain.specs import Size, Spec
 
 Need = Literal["lengths", "state"]
 """What a module is given beside its input: the row lengths of the ragged axis `[B]` (or `None`), the carried state."""
@@ -54,6 +54,10 @@ class Layer(Component):
     def place(self, scope: Scope, value: Value) -> Value:
         """Add this layer to a program. Composite layers and families add what they consist of instead."""
         return scope.add(self, value)
+
+    def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
+        """Shapes of the module's parameters by name, in its order; known before torch is. Empty for a layer without any."""
+        return {}
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         """Make the module for known sizes."""

@@ -1,0 +1,37 @@
+"""The tables of architectures, and what is taken where a config names none. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, cast
+
+from nntrain.architectures.architecture import Architecture
+from nntrain.schema import Slot, load_class
+from nntrain.specs import IMAGE, SEQUENCE, Spec
+
+FAMILIES: Final = {
+    "mlp": "nntrain.architectures.mlp:MLP",
+    "cnn": "nntrain.architectures.cnn:CNN",
+}
+"""Recipes; they may stand wherever a layer may."""
+
+ARCHITECTURES: Final = {
+    **FAMILIES,
+    "layers": "nntrain.architectures.layer_list:LayerList",
+    "nodes": "nntrain.architectures.node_graph:NodeGraph",
+}
+
+
+def infer_architecture(options: Mapping[str, Any]) -> str | None:
+    """`layers:` makes a list of layers, `nodes:` named nodes."""
+    return next((key for key in ("nodes", "layers") if key in options), None)
+
+
+AnyArchitecture = Annotated[Architecture, Slot("architecture", (ARCHITECTURES,), infer=infer_architecture)]
+
+
+def default_architecture(inputs: Mapping[str, Spec]) -> Architecture:
+    """What a config without `architecture` gets: a cnn for one image or series, else an mlp."""
+    axes = [spec.axes for spec in inputs.values()]
+    tag = "cnn" if len(axes) == 1 and axes[0] in (IMAGE, SEQUENCE) else "mlp"
+    return cast("Architecture", load_class(ARCHITECTURES[tag]).parse({"type": tag}))

@@ -1,0 +1,49 @@
+"""The table of layers. Torch-free; a layer's file is imported when a config names it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from nntrain.layers.layer import Layer
+from nntrain.schema import Slot
+
+ACTIVATIONS: Final = {
+    "relu": "nntrain.layers.activation:ReLU",
+    "leaky_relu": "nntrain.layers.activation:LeakyReLU",
+    "gelu": "nntrain.layers.activation:GELU",
+    "silu": "nntrain.layers.activation:SiLU",
+    "elu": "nntrain.layers.activation:ELU",
+    "tanh": "nntrain.layers.activation:Tanh",
+    "sigmoid": "nntrain.layers.activation:Sigmoid",
+    "softplus": "nntrain.layers.activation:Softplus",
+    "softmax": "nntrain.layers.activation:Softmax",
+    "log_softmax": "nntrain.layers.activation:LogSoftmax",
+}
+
+LAYERS: Final = {
+    "linear": "nntrain.layers.linear:Linear",
+    "conv1d": "nntrain.layers.convolution:Conv1d",
+    "conv2d": "nntrain.layers.convolution:Conv2d",
+    "max_pool1d": "nntrain.layers.pooling:MaxPool1d",
+    "max_pool2d": "nntrain.layers.pooling:MaxPool2d",
+    "avg_pool1d": "nntrain.layers.pooling:AvgPool1d",
+    "avg_pool2d": "nntrain.layers.pooling:AvgPool2d",
+    "global_avg_pool": "nntrain.layers.pooling:GlobalAvgPool",
+    "global_max_pool": "nntrain.layers.pooling:GlobalMaxPool",
+    "pool": "nntrain.layers.pooling:Pool",
+    "batch_norm": "nntrain.layers.normalization:BatchNorm",
+    "layer_norm": "nntrain.layers.normalization:LayerNorm",
+    "lstm": "nntrain.layers.recurrent:LSTM",
+    "embedding": "nntrain.layers.embedding:Embedding",
+    "dropout": "nntrain.layers.dropout:Dropout",
+    "flatten": "nntrain.layers.shape:Flatten",
+    "unflatten": "nntrain.layers.shape:Unflatten",
+    "residual": "nntrain.layers.composite:Residual",
+    "sequential": "nntrain.layers.composite:Sequential",
+    "concat": "nntrain.layers.merging:Concat",
+    "add": "nntrain.layers.merging:Add",
+    **ACTIVATIONS,
+}
+
+AnyLayer = Annotated[Layer, Slot("layer", (LAYERS, "nntrain.architectures.settings:FAMILIES"))]
+AnyActivation = Annotated[Layer, Slot("activation", (ACTIVATIONS,))]
