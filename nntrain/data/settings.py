@@ -1,0 +1,143 @@
+"""Settings of the data section and the tables of sources and field types. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Final, Literal, cast
+
+from pydantic import Field as Option
+from pydantic import PositiveInt, model_validator
+
+from nntrain.data.fields.field import Field
+from nntrain.data.sources.source import Source
+from nntrain.schema import Slot, StrictModel
+
+SOURCES: Final = {
+    "arrays": "nntrain.data.sources.arrays:Arrays",
+    "builtin": "nntrain.data.sources.builtin:Builtin",
+    "csv": "nntrain.data.sources.csv:Csv",
+}
+
+FIELDS: Final = {
+    "auto": "nntrain.data.fields.auto:Auto",
+    "boolean": "nntrain.data.fields.boolean:Boolean",
+    "category": "nntrain.data.fields.category:Category",
+    "image": "nntrain.data.fields.image:Image",
+    "number": "nntrain.data.fields.number:Number",
+    "series": "nntrain.data.fields.series:Series",
+    "vector": "nntrain.data.fields.vector:Vector",
+}
+
+SOURCE_OF_SUFFIX: Final = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".data": "csv", ".npz": "arrays"}
+"""What a path alone stands for."""
+
+_TYPE_OF_OPTION: Final = {
+    "columns": "vector",
+    "size": "image",
+    "channels": "image",
+    "classes": "category",
+    "unknown": "category",
+    "min_count": "category",
+    "drop": "category",
+    "true": "boolean",
+    "false": "boolean",
+    "values": "series",
+    "lengths": "series",
+    "max_length": "series",
+    "clip": "number",
+    "strip": "number",
+    "normalize": "number",
+}
+"""The type that an option stands for where a field has no `type`; the first that is written counts."""
+
+
+def source_type(options: Mapping[str, Any]) -> str | None:
+    """The type of a source that is written as its path, from the suffix."""
+    path = options.get("path")
+    return SOURCE_OF_SUFFIX.get(PurePosixPath(path).suffix.lower()) if isinstance(path, str) else None
+
+
+def field_type(options: Mapping[str, Any]) -> str:
+    """The type of a field that is written without one: `{role: target}` leaves it to the data."""
+    return next((_TYPE_OF_OPTION[key] for key in options if key in _TYPE_OF_OPTION), "auto")
+
+
+class SourceSlot(Slot):
+    """A slot in which a path alone stands for the source that reads such files."""
+
+    def split(self, value: object) -> tuple[str, dict[str, Any]]:
+        """Like `Slot.split`; `train.csv` is `{type: csv, path: train.csv}`."""
+        if isinstance(value, str) and value not in self.table and PurePosixPath(value).suffix:
+            tag = source_type({"path": value})
+            if tag is None:
+                kinds = ", ".join(SOURCE_OF_SUFFIX)
+                raise self._error(
+                    "no_source", "no source reads {found} files; paths may end in {kinds}", found=PurePosixPath(value).suffix, kinds=kinds
+                )
+            return tag, {"path": value}
+        return super().split(value)
+
+
+class FieldSlot(Slot):
+    """A slot in which options alone stand for the type that has them."""
+
+    def split(self, value: object) -> tuple[str, dict[str, Any]]:
+        """Like `Slot.split`; a mapping without `type` and without the short form gets its type from its options."""
+        if not isinstance(value, dict):
+            return super().split(value)
+        options = dict(cast("dict[str, Any]", value))
+        if "type" in options or any(key in self.table for key in options):
+            return super().split(options)
+        return field_type(options), options
+
+
+AnySource = Annotated[Source, SourceSlot("source", (SOURCES,), infer=source_type)]
+AnyField = Annotated[Field, FieldSlot("field type", (FIELDS,), default="auto")]
+
+Share = Annotated[float, Option(gt=0, lt=1)] | Annotated[int, Option(ge=2)]
+"""A number below 1 is a fraction of the rows, a whole number from 2 is rows."""
+
+
+class SplitSettings(StrictModel):
+    """Which rows train, which are watched while training, and which are kept for the end."""
+
+    by: Literal["random", "stratified", "column", "given"] | None = None
+    """How rows are split off the training rows: `stratified` keeps the shares of the classes, `column` reads a column,
+    `given` takes only what the source gives. Default: stratified for category and boolean targets, else random."""
+    validation: Share | None = 0.1
+    """Validation rows, as a fraction below 1 or a number of rows; null trains without."""
+    test: Share | None = 0.1
+    """Test rows, as a fraction below 1 or a number of rows; null keeps none."""
+    seed: Annotated[int, Option(ge=0, lt=2**32)] | None = None
+    """Decides which rows. Default: the seed of the experiment."""
+    column: str | None = None
+    """Column that says train, validation or test for each row; short for `role: split`."""
+
+    @model_validator(mode="after")
+    def _column_goes_with_by(self) -> SplitSettings:
+        if self.column is not None and self.by not in (None, "column"):
+            raise ValueError(f"by: {self.by} does not read column; remove one of the two")
+        return self
+
+
+class DataSettings(StrictModel):
+    """Where the records come from, what the columns mean, how the rows are split and batched."""
+
+    source: AnySource
+    """Where the records come from: a path, or a source with options."""
+    target: str | tuple[str, ...] | None = None
+    """Column or columns to be predicted; short for `role: target`."""
+    fields: dict[str, AnyField] = Option(default_factory=dict[str, Field])
+    """What columns mean: a type, or options. Names may be patterns (`V*`); exact names go first, then the first match."""
+    split: SplitSettings = SplitSettings()
+    """Which rows train, validate and test."""
+    batch_size: PositiveInt | Literal["full"] = 64
+    """Rows of a step; `full` takes all training rows at once."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names in `target`."""
+        if self.target is None:
+            return ()
+        return self.target if isinstance(self.target, tuple) else (self.target,)
