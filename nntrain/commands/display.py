@@ -1,0 +1,223 @@
+"""What `fit` shows while it trains, on stderr: two lines that are redrawn on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TextIO
+
+from nntrain.commands.figures import bar, format_clock, format_number, sparkline
+from nntrain.commands.results import labelled
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
+
+REDRAW_S: Final = 0.1
+"""On a terminal the position is redrawn no more often than this."""
+LINE_S: Final = 10.0
+"""Elsewhere evaluations are printed no more often than this."""
+BAR_WIDTH: Final = 20
+CURVE_WIDTH: Final = 16
+INDENT: Final = " " * 2
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a run stands."""
+
+    step: int
+    """Steps that are complete."""
+    total_steps: int | None
+    """Steps after which a limit ends the run; `None` where only time or a metric limits it."""
+    epoch: int
+    """Epochs that are complete."""
+    max_epochs: int | None
+    rows_per_s: float
+    seconds_left: float | None
+    """Until the limit that comes first; `None` while it isn't known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One report as it is shown: the training loss, the metric that decides, and its best value so far."""
+
+    epoch: int
+    step: int
+    metrics: Mapping[str, float | None]
+    monitor: str
+    best_value: float | None
+    best_epoch: int | None
+
+    def text(self) -> str:
+        """`train.loss 0.2120   validation.rmse 412.0   best 409.1 (epoch 10)`."""
+        names = dict.fromkeys(name for name in ("train.loss", self.monitor) if name in self.metrics)
+        parts = [f"{name} {format_number(self.metrics[name])}" for name in names]
+        if self.best_value is not None:
+            parts.append(f"best {format_number(self.best_value)} (epoch {self.best_epoch})")
+        return "   ".join(parts)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether lines may be redrawn: a terminal that can, and no CI service behind it."""
+    automated = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not automated
+
+
+@dataclass(slots=True)
+class Display:
+    """Shows a run while it trains. Does nothing at all when quiet.
+
+    A context manager: on leaving, whatever was held back is printed and the terminal is as it was before. Print results after that.
+    """
+
+    quiet: bool
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    clock: Callable[[], float] = time.monotonic
+    """Seconds from any start."""
+    _live: Live | None = None
+    _position: Position | None = None
+    _evaluation: Evaluation | None = None
+    _curve: list[float | None] = field(default_factory=list[float | None])
+    _held: dict[str, str] = field(default_factory=dict[str, str])
+    """Lines not printed yet: those of the best evaluation and of the last."""
+    _drawn_at: float = float("-inf")
+    _redraws: bool = False
+
+    def __post_init__(self) -> None:
+        self._redraws = not self.quiet and is_terminal(self.stream)
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def head(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Print labels and values, as the block at the start of a run."""
+        self.note(labelled(rows) + "\n")
+
+    def note(self, text: str) -> None:
+        """Print a text above the position."""
+        if not self.quiet:
+            self._flush()
+            self._print(text)
+
+    def advance(self, position: Position) -> None:
+        """Show where the run stands; cheap enough to be called at every step."""
+        self._position = position
+        if self._redraws and self.clock() - self._drawn_at >= REDRAW_S:
+            self._redraw()
+
+    def report(  # one argument a column
+        self,
+        epoch: int,
+        step: int,
+        metrics: Mapping[str, float | None],
+        monitor: str,
+        best_value: float | None,
+        best_epoch: int | None,
+    ) -> None:
+        """Show an evaluation.
+
+        Args:
+            epoch: Epochs that are complete.
+            step: Steps that are complete.
+            metrics: All metrics by full name.
+            monitor: The metric that decides which state is the best.
+            best_value: Its best value so far, this evaluation included.
+            best_epoch: When that was.
+        """
+        within_epoch = epoch == 0 or (self._evaluation is not None and self._evaluation.epoch == epoch)
+        self._evaluation = Evaluation(epoch, step, metrics, monitor, best_value, best_epoch)
+        self._curve.append(metrics.get(monitor))
+        if self._redraws:
+            self._redraw()
+        if self._redraws or self.quiet:
+            return
+        place = f"epoch {epoch}{self._of_epochs()}" + (f"   step {step:,}" if within_epoch else "")
+        self._hold(f"{place}   {self._evaluation.text()}", is_best=best_value is not None and metrics.get(monitor) == best_value)
+
+    def close(self) -> None:
+        """Print what was held back and leave the terminal as it was. May be called twice."""
+        self._flush()
+        if self._live is not None:
+            self._redraw()
+            self._live.stop()
+            self._live = None
+
+    def _hold(self, line: str, *, is_best: bool) -> None:
+        self._held["last"] = line
+        if is_best:
+            self._held["best"] = line
+        if self.clock() - self._drawn_at >= LINE_S:
+            self._drawn_at = self.clock()
+            self._held.pop("best", None)
+            self._flush()
+
+    def _flush(self) -> None:
+        best, last = self._held.pop("best", None), self._held.pop("last", None)
+        for line in dict.fromkeys([best, last]):
+            if line is not None:
+                self._print(line)
+
+    def _print(self, text: str) -> None:
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            self.stream.write(text + "\n")
+            self.stream.flush()
+
+    def _redraw(self) -> None:
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(file=self.stream), auto_refresh=False, redirect_stdout=False)
+            self._live.start()
+        self._drawn_at = self.clock()
+        self._live.update(self._lines(self._live.console.width), refresh=True)
+
+    def _lines(self, width: int) -> Text:
+        from rich.text import Text
+
+        lines = Text(no_wrap=True, overflow="ellipsis")
+        if self._position is not None:
+            lines.append_text(_progress(self._position))
+        if self._evaluation is not None:
+            text = f"{INDENT}{self._evaluation.text()}   "
+            free = min(CURVE_WIDTH, width - len(text)) if _draws(self.stream) else 0
+            lines.append(f"\n{text}").append(sparkline(self._curve, max(free, 0)), style="cyan")
+        return lines
+
+    def _of_epochs(self) -> str:
+        return _of(self._position.max_epochs) if self._position is not None else ""
+
+
+def _of(total: int | None) -> str:
+    return f"/{total}" if total is not None else ""
+
+
+def _draws(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+def _progress(position: Position) -> Text:
+    from rich.text import Text
+
+    line = Text(f"epoch {position.epoch}{_of(position.max_epochs)} ")
+    if position.total_steps:
+        fraction = position.step / position.total_steps
+        line.append(bar(fraction, BAR_WIDTH), style="green")
+        line.append(f" {min(fraction, 1):>4.0%}")
+    else:
+        line.append(f"  step {position.step:,}")
+    if position.seconds_left is not None:
+        line.append(f"   {format_clock(position.seconds_left)} left")
+    if position.rows_per_s > 0:
+        line.append(f"   {position.rows_per_s:,.0f} rows/s", style="dim")
+    return line

@@ -1,0 +1,111 @@
+"""What a finished run shows: why it stopped, its metrics beside the baseline's, the confusion matrix, and what to do next."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nntrain.commands.figures import format_number, format_seconds
+
+WIDTH: Final = 80
+LABEL_WIDTH: Final = 9
+MAX_CLASSES: Final = 10
+"""A larger confusion matrix is no longer readable on a screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Rows counted by true and predicted class."""
+
+    split: str
+    """Whose rows: `test`, `validation`."""
+    classes: tuple[str, ...]
+    """K names."""
+    counts: Sequence[Sequence[int]]
+    """`[K, K]`: true class, then predicted class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is told at the end of a run."""
+
+    stop_reason: str
+    best_epoch: int | None
+    """Epochs that were complete at the best state; `None` where there is none."""
+    seconds: float
+    metrics: Mapping[str, float | None]
+    """Of the best state, by full name; `validation.` and `test.` are shown, in this order."""
+    baseline_name: str
+    """What the trivial prediction does: `always the mean`."""
+    baseline: Mapping[str, float | None]
+    """Its metrics, under the same names."""
+    confusion: Confusion | None = None
+    next: tuple[str, ...] = ()
+    """Commands that make sense now."""
+
+
+def result_screen(summary: Summary) -> str:
+    """The end of `fit` as text, without a line break at its end."""
+    rows = {
+        name: (value, summary.baseline.get(name)) for name, value in summary.metrics.items() if name.startswith(("validation.", "test."))
+    }
+    blocks = [_stopped(summary)]
+    if rows:
+        blocks.append(result_table(rows, ("this run", summary.baseline_name)))
+    if summary.confusion is not None and len(summary.confusion.classes) <= MAX_CLASSES:
+        blocks.append("\n" + confusion_table(summary.confusion) + "\n")
+    if summary.next:
+        blocks.append(labelled([("next", "     ".join(summary.next))]))
+    return "\n".join(blocks)
+
+
+def _stopped(summary: Summary) -> str:
+    text = "stopped".ljust(LABEL_WIDTH) + summary.stop_reason
+    if summary.best_epoch is not None:
+        text += f": best at epoch {summary.best_epoch}"
+    seconds = format_seconds(summary.seconds)
+    return text + seconds.rjust(max(len(seconds) + 3, WIDTH - len(text)))
+
+
+def result_table(rows: Mapping[str, Sequence[float | None]], columns: Sequence[str]) -> str:
+    """Metrics by name, one column each for this run and what it is compared with; four significant digits."""
+    return aligned([["", *columns], *([name, *map(format_number, values)] for name, values in rows.items())], gap=3)
+
+
+def confusion_table(confusion: Confusion) -> str:
+    """A confusion matrix: a row for each true class, a column for each predicted one; long names are cut where they don't fit."""
+    names, counts = confusion.classes, [[f"{count:,}" for count in row] for row in confusion.counts]
+    label = min(max(map(len, names)), 20)
+    digits = max(len(cell) for row in counts for cell in row)
+    cell = max(digits, (WIDTH - label) // len(names) - 2, 3)
+    lines = [["", *(_cut(name, cell) for name in names)], *([_cut(name, label), *row] for name, row in zip(names, counts, strict=True))]
+    return f"{confusion.split} rows by true class (down) and predicted class (across)\n{aligned(lines, gap=2)}"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def aligned(lines: Sequence[Sequence[str]], gap: int, left: int = 1) -> str:
+    """Cells in columns; the first `left` columns begin at the left, the others end at the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (
+        (cell.ljust(width) if index < left else cell.rjust(width) for index, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
+    )
+    return "\n".join((" " * gap).join(cells).rstrip() for cells in padded)
+
+
+def labelled(rows: Sequence[tuple[str, str]]) -> str:
+    """Labels and what they stand for; each line of a text has its own line, and one that is too long for the screen goes on below."""
+    lines: list[str] = []
+    for label, value in rows:
+        parts = [part for line in value.splitlines() for part in _wrap(line)] or [""]
+        lines += [f"{name:<{LABEL_WIDTH}}{part}".rstrip() for name, part in zip([label, *[""] * len(parts)], parts, strict=False)]
+    return "\n".join(lines)
+
+
+def _wrap(line: str) -> list[str]:
+    return textwrap.wrap(line, WIDTH - LABEL_WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
