@@ -1,4 +1,7 @@
-"""What `fit` shows while it trains, on stderr: two lines that are redrawn on a terminal, plain lines elsewhere."""
+"""What `fit` shows while it trains, on stderr: two lines that are redrawn on a terminal, plain lines elsewhere.
+
+Loads rich, so only commands that train import it.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from nntrain.commands.figures import bar, format_clock, format_number, sparkline
 from nntrain.commands.results import labelled
-
-if TYPE_CHECKING:
-    from rich.live import Live
-    from rich.text import Text
 
 REDRAW_S: Final = 0.1
 """On a terminal the position is redrawn no more often than this."""
@@ -174,17 +177,12 @@ class Display:
 
     def _redraw(self) -> None:
         if self._live is None:
-            from rich.console import Console
-            from rich.live import Live
-
             self._live = Live(console=Console(file=self.stream), auto_refresh=False, redirect_stdout=False)
             self._live.start()
         self._drawn_at = self.clock()
         self._live.update(self._lines(self._live.console.width), refresh=True)
 
     def _lines(self, width: int) -> Text:
-        from rich.text import Text
-
         lines = Text(no_wrap=True, overflow="ellipsis")
         if self._position is not None:
             lines.append_text(_progress(self._position))
@@ -207,8 +205,6 @@ def _draws(stream: TextIO) -> bool:
 
 
 def _progress(position: Position) -> Text:
-    from rich.text import Text
-
     line = Text(f"epoch {position.epoch}{_of(position.max_epochs)} ")
     if position.total_steps:
         fraction = position.step / position.total_steps
