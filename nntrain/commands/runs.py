@@ -1,0 +1,117 @@
+"""`nntrain runs`: all runs in the order in which they were started, the newest last. Torch-free."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from nntrain.commands.figures import format_bytes, format_number, format_seconds
+from nntrain.commands.results import aligned
+from nntrain.commands.start import ago
+from nntrain.errors import CheckpointError
+from nntrain.runs import Run, all_runs, runs_root
+
+SPLIT = "validation."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run as the list shows it."""
+
+    run: str
+    started: float
+    """Seconds since 1970."""
+    state: str
+    """`finished`, `unfinished` (stopped in the middle, or still going on) or `damaged`."""
+    stop_reason: str | None
+    metric: str | None
+    """The validation metric that decides which state is the best."""
+    value: float | None
+    """Its best value."""
+    epochs: int | None
+    seconds: float | None
+    bytes: int
+    """Size on disk."""
+
+
+def run(runs: Path | None, *, as_json: bool) -> str:
+    """The list as a table, or as one JSON object."""
+    root = runs_root(runs)
+    rows = [_row(each) for each in all_runs(root)]
+    if as_json:
+        return json.dumps({"runs": [asdict(row) for row in rows]}, allow_nan=False)
+    if not rows:
+        return f"no runs in {root.as_posix()}/ yet; train one: nntrain fit CONFIG"
+    head = ["run", "started", "ended", "validation", "epochs", "time", "size"]
+    now = time.time()
+    return aligned([head, *([row.run, ago(now - row.started), *_cells(row)] for row in rows)], gap=2, left=4)
+
+
+def _cells(row: Row) -> tuple[str, str, str, str, str]:
+    ended = row.stop_reason if row.state == "finished" and row.stop_reason else row.state
+    validation = f"{row.metric.removeprefix(SPLIT)} {format_number(row.value)}" if row.metric is not None else "-"
+    epochs = "-" if row.epochs is None else str(row.epochs)
+    seconds = "-" if row.seconds is None else format_seconds(row.seconds)
+    return ended, validation, epochs, seconds, format_bytes(row.bytes)
+
+
+def _row(found: Run) -> Row:
+    summary, state = _summary(found)
+    reason = _get(summary, "stop_reason", str)
+    if state == "finished" and reason in (None, "interrupted"):
+        state = "unfinished"
+    metric, value = _judged(_get(summary, "best", dict) or {})
+    epochs = _get(summary, "epochs", int)
+    return Row(
+        run=found.name,
+        started=(found.path / "resolved.yaml").stat().st_mtime,
+        state=state,
+        stop_reason=reason,
+        metric=metric,
+        value=value,
+        epochs=_epochs_so_far(found) if epochs is None else epochs,
+        seconds=_get(summary, "seconds", (int, float)),
+        bytes=sum(path.stat().st_size for path in found.path.rglob("*") if path.is_file()),
+    )
+
+
+def _summary(found: Run) -> tuple[Mapping[str, Any], str]:
+    if not (found.path / "summary.json").exists():
+        return {}, "unfinished"
+    try:
+        return found.read_json("summary.json"), "finished"
+    except CheckpointError:
+        return {}, "damaged"
+
+
+def _get(summary: Mapping[str, Any], key: str, kind: type | tuple[type, ...]) -> Any:
+    """A value of a summary, if it is what it should be: a list of runs must not fail because of one of them."""
+    value = summary.get(key)
+    return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+
+def _judged(best: Mapping[str, Any]) -> tuple[str | None, float | None]:
+    """The metric that decides: a summary names it first among those of the validation rows."""
+    for name, value in best.items():
+        if name.startswith(SPLIT) and (value is None or isinstance(value, (int, float))):
+            return name, value
+    return None, None
+
+
+def _epochs_so_far(found: Run) -> int | None:
+    """Epochs that the history of a run without a summary tells of."""
+    try:
+        lines = (found.path / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines[-2:]):  # the last one may be cut off
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        return _get(cast("dict[str, Any]", record), "epoch", int) if isinstance(record, dict) else None
+    return None
