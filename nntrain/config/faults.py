@@ -19,7 +19,7 @@ def fault(mark: Mark, message: str, hint: str | None = None) -> LocatedError:
 
 
 def escaped_path(mark: Mark, written: str) -> LocatedError:
-    """A path such as `"C:\\temp"`, in which YAML reads `\\t` as a tab."""
+    """A path of Windows in double quotes, where YAML reads a backslash and a letter as a control character."""
     escape = re.search(r"\\.", written)
     assert escape is not None
     return fault(mark, f"{escape[0]} in double quotes is a control character, not part of a path", _quote_path(written))

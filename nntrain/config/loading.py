@@ -16,7 +16,7 @@ from nntrain.config.document import Document, Mark, Place, Source
 from nntrain.config.normalising import normalise
 from nntrain.config.rendering import Finding, LocatedError
 from nntrain.config.writing import dump
-from nntrain.errors import ConfigError, YamlPath
+from nntrain.errors import ConfigError, YamlPath, render_path
 
 MAX_BYTES: Final = 1_000_000
 MAX_BASES: Final = 10
@@ -57,7 +57,9 @@ def _load(path: Path, below: tuple[Path, ...]) -> Document:
 def _parse(source: Source, path: Path | None, below: tuple[Path, ...], folder: Path) -> Document:
     tree, marks, unexpanded = read(source)
     if not isinstance(tree, dict):
-        raise faults.fault(marks[()].value, "must be a mapping of sections", "the shortest config:  data: {source: data.csv, target: COLUMN}")
+        raise faults.fault(
+            marks[()].value, "must be a mapping of sections", "the shortest config:  data: {source: data.csv, target: COLUMN}"
+        )
     document = Document(path, source.text, tree, marks, unexpanded)
     if "extends" not in tree:
         return document
@@ -100,7 +102,9 @@ def _read_bytes(path: Path) -> bytes:
 
 def _decode(content: bytes, name: str) -> str:
     if content.startswith(_UTF16):
-        raise faults.fault(Mark(Source(name, ""), 1, 1, 0), "is UTF-16, not UTF-8", "save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)")
+        raise faults.fault(
+            Mark(Source(name, ""), 1, 1, 0), "is UTF-16, not UTF-8", "save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)"
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -161,7 +165,7 @@ class _Reader:
         return text
 
     def note(self, node: Scalar, path: YamlPath, message: str, hint: str) -> None:
-        self.findings.append(Finding(node.mark, merging.render(path), message, hint))
+        self.findings.append(Finding(node.mark, render_path(path), message, hint))
 
 
 def _construct(node: Node) -> tuple[Any, dict[YamlPath, Place], dict[YamlPath, str]]:

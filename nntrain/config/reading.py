@@ -46,8 +46,13 @@ def read_mapping(tree: Mapping[str, Any], changes: Sequence[str] = (), folder: P
     return _validate(document, changes, folder or Path.cwd(), "config")
 
 
+def read_document(document: Document, changes: Sequence[str], folder: Path) -> Config:
+    """The same for a config that was loaded already: that of a run."""
+    return _validate(document, changes, folder, "config")
+
+
 def _validate(document: Document, changes: Sequence[str], folder: Path, name: str) -> Config:
-    document = normalising.normalise(overrides.apply(document, changes))
+    document = normalising.normalise(overrides.apply(normalising.normalise(document), changes))
     try:
         experiment = Experiment.parse(document.tree)
     except ValidationError as error:

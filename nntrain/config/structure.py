@@ -136,7 +136,7 @@ def _value(spot: Spot, part: str | int) -> Any:
     chosen = split(spot.slot, value)
     if chosen is not None:
         value = chosen[1]
-    return value[part] if has(value, part) else None
+    return cast("Any", value)[part] if has(value, part) else None
 
 
 def _is_entry(spot: Spot, part: str | int) -> bool:

@@ -32,7 +32,10 @@ def _slot(content: Catalogue, slot: Slot) -> Schema:
     bare = [tag for tag in slot.table if not _needed(content, slot, tag)]
     forms: list[Schema] = [{"enum": bare}] if bare else []
     forms.append(_short_form(content, slot, references))
-    forms += [{**reference} if _has_implied_type(content, slot, tag) else {**reference, "required": ["type"]} for tag, reference in references.items()]
+    forms += [
+        {**reference} if _has_implied_type(content, slot, tag) else {**reference, "required": ["type"]}
+        for tag, reference in references.items()
+    ]
     return {"anyOf": forms}
 
 

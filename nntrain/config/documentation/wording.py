@@ -131,8 +131,6 @@ def _range(schema: Schema) -> str:
     if low is not None and high is not None:
         return f" from {low:g} to {high:g}"
     words = [
-        f"{word} {bound:g}"
-        for word, bound in (("from", low), ("above", above), ("up to", high), ("below", below))
-        if bound is not None
+        f"{word} {bound:g}" for word, bound in (("from", low), ("above", above), ("up to", high), ("below", below)) if bound is not None
     ]
     return (" " + " and ".join(words)) if words else ""
