@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L, Layer, Need
 from nntrain.layers.windows import Pair, PixelPair, Pixels, Window, need_image, need_sequence, pair, window
-from nntrain.specs import IMAGE, SEQUENCE, Size, Spec, compute, known
+from nntrain.specs import IMAGE, SEQUENCE, Size, Spec, known
 
 if TYPE_CHECKING:
     from torch import nn
@@ -110,21 +110,12 @@ class Conv2d(Layer):
         return _shapes(spec.size("channel"), self.out_channels, self.groups, pair(self.kernel_size), bias=self.bias)
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from torch import nn
+        from nntrain.modules.convolution import image_convolution
 
-        from nntrain.modules.convolution import PaddedConv2d
-
-        down, across = self.windows
-        symmetric = down.before == down.after and across.before == across.after
-        convolution = nn.Conv2d if symmetric else PaddedConv2d
-        padding = (down.before, across.before) if symmetric else (across.before, across.after, down.before, down.after)
-        return convolution(
+        return image_convolution(
             known(spec.size("channel")),
             self.out_channels,
-            pair(self.kernel_size),
-            stride=pair(self.stride),
-            padding=padding,
-            dilation=pair(self.dilation),
+            self.windows,
             groups=self.groups,
             bias=self.bias,
         )
@@ -147,5 +138,5 @@ def _groups_hint(channels: int) -> str:
 
 
 def _shapes(channels: Size, filters: int, groups: int, kernel: tuple[int, ...], *, bias: bool) -> dict[str, tuple[Size, ...]]:
-    weight = (filters, compute(lambda size: size // groups, channels), *kernel)
+    weight = (filters, channels // groups if isinstance(channels, int) else channels, *kernel)
     return {"weight": weight, "bias": (filters,)} if bias else {"weight": weight}

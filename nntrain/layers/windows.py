@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L
-from nntrain.specs import IMAGE, SEQUENCE, Size, Spec, compute
+from nntrain.specs import IMAGE, SEQUENCE, Size, Spec
 
 Pair = PositiveInt | tuple[PositiveInt, PositiveInt]
 """One number for both axes, or `[height, width]`."""
@@ -45,13 +45,15 @@ class Window:
 
     def out_size(self, size: Size, axis: str, spec: Spec) -> Size:
         """Size after sliding. `SpecError` where not even one window fits."""
-        if isinstance(size, int) and size + self.before + self.after < self.span:
+        if not isinstance(size, int):
+            return size
+        padded = size + self.before + self.after
+        if padded < self.span:
             raise SpecError(
-                f"has a window of {self.span} along the {axis}, and gets {spec.describe()} with only {size}"
-                + (f", {self.before + self.after} more by padding" if self.before or self.after else ""),
+                f"has a window of {self.span} along the {axis} and gets {spec.describe()}, only {padded} with padding",
                 hint="use a smaller kernel_size or dilation, padding: same, or fewer layers that shrink the input",
             )
-        return compute(self.count, size)
+        return self.count(size)
 
 
 def window(kernel: int, stride: int, padding: int | Literal["same", "causal"], dilation: int = 1) -> Window:

@@ -1,0 +1,138 @@
+"""Pools that never see padding. `lengths` int64 `[B]`, or `None` where all steps are true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool1d, max_pool1d, pad
+
+from nntrain.modules.masking import fill_padding
+
+if TYPE_CHECKING:
+    from nntrain.layers.windows import Window
+
+
+class SequenceMaxPool(nn.Module):
+    """Largest value of each window: `[B, T, F] -> [B, T', F]`."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self.window = window
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Pool the true steps; what is beyond a row's length comes out as zeros."""
+        lowest = torch.finfo(x.dtype).min
+        x = _extended(fill_padding(x, lengths, lowest), self.window, lowest)
+        x = max_pool1d(x.transpose(1, 2), self.window.kernel, self.window.stride).transpose(1, 2)
+        return x if lengths is None else fill_padding(x, self.window.count(lengths))
+
+
+class SequenceAvgPool(nn.Module):
+    """Mean of each window: `[B, T, F] -> [B, T', F]`."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self.window = window
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Pool; what is beyond a row's length counts as zeros, as beyond its end when it is alone."""
+        x = _extended(fill_padding(x, lengths), self.window, 0.0)
+        return avg_pool1d(x.transpose(1, 2), self.window.kernel, self.window.stride).transpose(1, 2)
+
+
+def _extended(x: Tensor, window: Window, value: float) -> Tensor:
+    """Pad `[B, T, F]` along time as the window says, and up to one window where a whole batch is shorter."""
+    after = max(window.after, window.span - window.before - x.shape[1])
+    return pad(x, (0, 0, window.before, after), value=value) if window.before or after else x
+
+
+def image_max_pool(down: Window, across: Window) -> nn.Module:
+    """Largest value of each window of `[B, C, H, W]`."""
+    kernel, stride = (down.kernel, across.kernel), (down.stride, across.stride)
+    if _is_symmetric(down, across):
+        return nn.MaxPool2d(kernel, stride, (down.before, across.before))
+    return nn.Sequential(nn.ConstantPad2d(_pads(down, across), -torch.inf), nn.MaxPool2d(kernel, stride))
+
+
+def image_avg_pool(down: Window, across: Window) -> nn.Module:
+    """Mean of each window of `[B, C, H, W]`."""
+    kernel, stride = (down.kernel, across.kernel), (down.stride, across.stride)
+    if _is_symmetric(down, across):
+        return nn.AvgPool2d(kernel, stride, (down.before, across.before))
+    return nn.Sequential(nn.ConstantPad2d(_pads(down, across), 0.0), nn.AvgPool2d(kernel, stride))
+
+
+def _is_symmetric(down: Window, across: Window) -> bool:
+    return down.before == down.after and across.before == across.after
+
+
+def _pads(down: Window, across: Window) -> tuple[int, int, int, int]:
+    return (across.before, across.after, down.before, down.after)
+
+
+class AxesPool(nn.Module):
+    """Mean or largest value over some axes (the batch is axis 0)."""
+
+    def __init__(self, how: Literal["mean", "max"], axes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.how = how
+        self.axes = axes
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Pool; these axes are never ragged, so `lengths` is not read."""
+        return x.mean(self.axes) if self.how == "mean" else x.amax(self.axes)
+
+
+class StepPool(nn.Module):
+    """One vector of the true steps: `[B, T, F] -> [B, F]`."""
+
+    def __init__(self, how: Literal["last", "first", "mean", "max", "sum"]) -> None:
+        super().__init__()
+        self.how = how
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Pool; a row without steps gives zeros."""
+        if self.how == "sum":
+            return fill_padding(x, lengths).sum(1)
+        if self.how == "mean":
+            return x.mean(1) if lengths is None else fill_padding(x, lengths).sum(1) / lengths.clamp(min=1).unsqueeze(1)
+        if self.how == "max":
+            return _zero_empty(fill_padding(x, lengths, torch.finfo(x.dtype).min).amax(1), lengths)
+        return _zero_empty(x[:, 0] if self.how == "first" else last_step(x, lengths), lengths)
+
+
+class BothEnds(nn.Module):
+    """What both directions of a bidirectional layer end with: `[B, T, 2H] -> [B, 2H]`."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Join the forward half at the last true step and the backward half at the first."""
+        half = x.shape[2] // 2
+        return _zero_empty(torch.cat([last_step(x[:, :, :half], lengths), x[:, 0, half:]], 1), lengths)
+
+
+class AttentionPool(nn.Module):
+    """Mean of the true steps, weighted by the softmax of a learned score: `[B, T, F] -> [B, F]`."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(features, 1, bias=False)  # an offset would cancel in the softmax
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Pool; a row without steps gives zeros."""
+        x = fill_padding(x, lengths)
+        scores: Tensor = self.score(x)
+        weights = fill_padding(scores, lengths, torch.finfo(scores.dtype).min).softmax(1)
+        return (weights * x).sum(1)
+
+
+def last_step(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """The last true step of `[B, T, F]`, `[B, F]`; the first step of a row without any."""
+    if lengths is None:
+        return x[:, -1]
+    return x[torch.arange(len(x), device=x.device), (lengths - 1).clamp(min=0)]
+
+
+def _zero_empty(x: Tensor, lengths: Tensor | None) -> Tensor:
+    return x if lengths is None else x.masked_fill((lengths == 0).unsqueeze(1), 0.0)
