@@ -37,4 +37,4 @@ class BinaryCrossEntropy(Loss):
     def build(self, *, label_smoothing: float = 0.0) -> LossFunction:
         from nntrain.modules.losses import binary_cross_entropy, row_loss
 
-        return row_loss(partial(binary_cross_entropy, label_smoothing=label_smoothing))
+        return LossFunction(*row_loss(partial(binary_cross_entropy, label_smoothing=label_smoothing)))

@@ -10,7 +10,6 @@ from nntrain.schema import Component
 from nntrain.specs import Kind
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 TargetKind = Literal["classes", "binary", "values"]
@@ -45,15 +44,16 @@ class LossFunction:
         """
         output = output if output.itemsize >= 4 else output.float()
         if row_weights is None:
-            total = self.total(output, target)
-            return Part(total, total.detach().new_full((), len(target)))
-        return Part((self.per_row(output, target) * row_weights).sum(), row_weights.sum())
+            return Part(self.total(output, target), self.weight(target))
+        return Part((self.per_row(output, target) * row_weights).sum(), self.weight(target, row_weights))
 
     def weight(self, target: Tensor, row_weights: Tensor | None = None) -> Tensor:
-        """The weight of a batch, known before any forward pass."""
+        """The weight of a batch, known before any forward pass; above 0, so that a batch of rows that don't count has the loss 0."""
+        import torch
+
         if row_weights is not None:
-            return row_weights.sum()
-        return target.new_full((), len(target), dtype=_float32())
+            return row_weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
+        return target.new_full((), len(target), dtype=torch.float32)
 
 
 class Loss(Component):
@@ -69,9 +69,3 @@ class Loss(Component):
     def build(self, *, label_smoothing: float = 0.0) -> LossFunction:
         """Make the function; `label_smoothing` is 0 for a loss that does not smooth labels."""
         raise NotImplementedError
-
-
-def _float32() -> torch.dtype:
-    import torch
-
-    return torch.float32

@@ -19,7 +19,11 @@ class MeanSquaredError(Loss):
     type: Literal["mse"] = "mse"
 
     def build(self, *, label_smoothing: float = 0.0) -> LossFunction:
-        raise NotImplementedError
+        from torch.nn.functional import mse_loss
+
+        from nntrain.modules.losses import row_loss
+
+        return LossFunction(*row_loss(mse_loss))
 
 
 class MeanAbsoluteError(Loss):
@@ -31,4 +35,8 @@ class MeanAbsoluteError(Loss):
     type: Literal["mae"] = "mae"
 
     def build(self, *, label_smoothing: float = 0.0) -> LossFunction:
-        raise NotImplementedError
+        from torch.nn.functional import l1_loss
+
+        from nntrain.modules.losses import row_loss
+
+        return LossFunction(*row_loss(l1_loss))

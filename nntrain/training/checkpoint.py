@@ -1,11 +1,42 @@
-"""Checkpoints: immutable folders, whole or not there at all, each file with its digest. No pickle."""
+"""Checkpoints: immutable folders, whole or not there at all, each file with its digest. No pickle.
+
+```
+checkpoints/
+  best  last                     one line each: the name of a folder
+  step-0000500/
+    weights.json  weights.safetensors     each part: a JSON skeleton, and its tensors if it has any
+    state.json  …
+    meta.json                             format, step, and bytes and sha256 of every other file; written last
+```
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import re
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
+
+import safetensors.torch
+from safetensors import SafetensorError
+
+from nntrain.errors import CheckpointError, ResourceError
+from nntrain.training.state import flatten, unflatten
+
+FORMAT: Final = 1
+"""Version of the layout; a newer one is refused."""
+
+_FOLDER: Final = re.compile(r"step-(\d{7,})")
+_FILE: Final = re.compile(r"[a-z_]+\.(json|safetensors)")
+_META: Final = "meta.json"
+_PARTIAL: Final = ".partial-"
+"""Start of the names of folders that are being written or removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +51,8 @@ class Newest:
 def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequence[str] = ()) -> Path:
     """Write a checkpoint: beside, synced to the disk, then renamed. Whoever looks sees the old or the new, never a part.
 
+    A whole checkpoint of this step is kept as it is: the state is a function of the step. A damaged one is replaced.
+
     Args:
         checkpoints: The folder of all checkpoints; made where it is missing.
         step: Steps that are complete; names the folder.
@@ -29,7 +62,17 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
     Raises:
         ResourceError: The disk is full, or can't be written. What was there before is whole.
     """
-    raise NotImplementedError
+    path = checkpoints / f"step-{step:07d}"
+    try:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        _sweep(checkpoints)
+        if not path.exists() or _fault(path) is not None:
+            _write_folder(path, step, parts)
+        for name in points:
+            point(checkpoints, name, step)
+    except OSError as error:
+        raise _cannot_save(path, error) from None
+    return path
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -38,17 +81,43 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: Missing, damaged or of a newer format; names the file.
     """
-    raise NotImplementedError
+    contents = {file: _read_verified(path / file, entry) for file, entry in _read_meta(path).items()}
+    parts: dict[str, Any] = {}
+    for file, content in contents.items():
+        name, _, suffix = file.partition(".")
+        if suffix == "json":
+            try:
+                tensors = safetensors.torch.load(contents[f"{name}.safetensors"]) if f"{name}.safetensors" in contents else {}
+                parts[name] = unflatten(tensors, json.loads(content))
+            except (ValueError, TypeError, RecursionError, SafetensorError) as error:
+                raise CheckpointError(f"{(path / file).as_posix()}: damaged ({error})") from None
+    return parts
 
 
 def newest(checkpoints: Path) -> Newest:
     """Find the newest whole checkpoint."""
-    raise NotImplementedError
+    damaged: list[str] = []
+    for path in _folders(checkpoints):
+        fault = _fault(path)
+        if fault is None:
+            return Newest(path, tuple(damaged))
+        damaged.append(fault)
+    return Newest(None, tuple(damaged))
 
 
 def point(checkpoints: Path, name: str, step: int) -> None:
-    """Make a pointer (`best`, `last`) name the checkpoint of a step, atomically."""
-    raise NotImplementedError
+    """Make a pointer (`best`, `last`) name the checkpoint of a step, atomically.
+
+    Raises:
+        ResourceError: It can't be written; it names what it did before.
+    """
+    beside = checkpoints / f".{name}.tmp"
+    try:
+        _write_file(beside, f"step-{step:07d}\n".encode())
+        os.replace(beside, checkpoints / name)  # noqa: PTH105 (one call to the system, as all others here)
+        _sync_folder(checkpoints)
+    except OSError as error:
+        raise _cannot_save(checkpoints / name, error) from None
 
 
 def pointed(checkpoints: Path, name: str) -> Path | None:
@@ -57,9 +126,138 @@ def pointed(checkpoints: Path, name: str) -> Path | None:
     Raises:
         CheckpointError: It names one that is not there.
     """
-    raise NotImplementedError
+    pointer = checkpoints / name
+    if not pointer.exists():
+        return None
+    folder = pointer.read_text(encoding="utf-8", errors="replace").strip()
+    if not _FOLDER.fullmatch(folder) or not (checkpoints / folder).is_dir():
+        raise CheckpointError(f"{pointer.as_posix()} names {folder!r}, which is no checkpoint there")
+    return checkpoints / folder
 
 
 def prune(checkpoints: Path, keep: int) -> None:
     """Remove all but the newest `keep` checkpoints, and never one that a pointer names."""
-    raise NotImplementedError
+    names = [path.read_text(encoding="utf-8", errors="replace").strip() for path in checkpoints.iterdir() if path.is_file()]
+    try:
+        for path in _folders(checkpoints)[keep:]:
+            if path.name not in names:
+                _remove(path)
+    except OSError as error:
+        raise _cannot_save(checkpoints, error) from None
+
+
+def _folders(checkpoints: Path) -> list[Path]:
+    """All checkpoints, the newest first."""
+    paths = [path for path in checkpoints.iterdir() if _FOLDER.fullmatch(path.name)] if checkpoints.is_dir() else []
+    return sorted(paths, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
+
+
+def _write_folder(path: Path, step: int, parts: Mapping[str, Any]) -> None:
+    partial = path.with_name(f"{_PARTIAL}{path.name}")
+    os.mkdir(partial)  # noqa: PTH102
+    files: dict[str, dict[str, Any]] = {}
+    for name, tree in parts.items():
+        tensors, skeleton = flatten(tree)
+        contents = {f"{name}.json": json.dumps(skeleton, allow_nan=False).encode()}
+        if tensors:
+            contents[f"{name}.safetensors"] = safetensors.torch.save(tensors)
+        for file, content in contents.items():
+            assert _FILE.fullmatch(file), file
+            _write_file(partial / file, content)
+            files[file] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    meta = {"format": FORMAT, "step": step, "files": files}
+    _write_file(partial / _META, (json.dumps(meta, indent=1) + "\n").encode())
+    _sync_folder(partial)
+    if path.exists():
+        _remove(path)
+    os.rename(partial, path)  # noqa: PTH104
+    _sync_folder(path.parent)
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name == "nt":  # folders can't be opened there
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Take a checkpoint away in one move, so that none is ever half there, then free its space."""
+    gone = path.with_name(f"{_PARTIAL}removed-{path.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    os.rename(path, gone)  # noqa: PTH104
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _sweep(checkpoints: Path) -> None:
+    """Free what a save that did not come to its end has left."""
+    for path in checkpoints.glob(f"{_PARTIAL}*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in checkpoints.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def _cannot_save(path: Path, error: OSError) -> ResourceError:
+    folder = path.parent
+    with suppress(OSError):
+        _sweep(folder)
+    free = shutil.disk_usage(folder).free / 2**20 if folder.is_dir() else 0
+    hint = f"{free:.1f} MiB are free there; what was saved before is whole, and the run can be resumed from it"
+    return ResourceError(f"cannot save {path.as_posix()}: {error.strerror or error}", hint)
+
+
+def _fault(path: Path) -> str | None:
+    """What is wrong with a checkpoint; `None` where it is whole."""
+    try:
+        for file, entry in _read_meta(path).items():
+            _read_verified(path / file, entry)
+    except CheckpointError as error:
+        return error.message
+    return None
+
+
+def _read_meta(path: Path) -> dict[str, dict[str, Any]]:
+    """Files of a checkpoint, by name."""
+    file = path / _META
+    if not path.is_dir():
+        raise CheckpointError(f"{path.as_posix()}: there is no such checkpoint")
+    try:
+        meta = cast("dict[str, Any]", json.loads(_read(file)))
+        version, step, files = meta["format"], meta["step"], cast("dict[str, dict[str, Any]]", meta["files"])
+        if isinstance(version, int) and version > FORMAT:
+            raise CheckpointError(f"{file.as_posix()}: format {version} is newer than this nntrain reads ({FORMAT})", "update nntrain")
+        fits = version == FORMAT and path.name == f"step-{step:07d}" and all(_FILE.fullmatch(name) for name in files)
+        entries = {name: {"bytes": entry["bytes"], "sha256": entry["sha256"]} for name, entry in files.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{file.as_posix()}: damaged ({type(error).__name__})") from None
+    if not fits:
+        raise CheckpointError(f"{file.as_posix()}: damaged (does not describe {path.name})")
+    return entries
+
+
+def _read_verified(path: Path, entry: Mapping[str, Any]) -> bytes:
+    content = _read(path)
+    if len(content) != entry["bytes"]:
+        raise CheckpointError(f"{path.as_posix()}: damaged (has {len(content)} bytes, was written with {entry['bytes']})")
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise CheckpointError(f"{path.as_posix()}: damaged (its content is not what was written)")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.as_posix()}: is missing") from None
+    except OSError as error:
+        raise CheckpointError(f"{path.as_posix()}: cannot be read ({error.strerror})") from None

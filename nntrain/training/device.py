@@ -8,57 +8,107 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor
 
+from nntrain.errors import ConfigError, Problem
+
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
+
+_DTYPES: Final = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+_SMALLEST_SCALE: Final = 2.0**-14
+"""Below this a float16 gradient that fits at all would vanish: gradients are not too large, they are not finite."""
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device that `training.device` names.
+    """The device that `training.device` names; `auto` is cuda where there is one, else cpu.
 
     Raises:
         ConfigError: It is not there. There is no silent fall back to another one.
     """
-    raise NotImplementedError
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    missing = _missing(device)
+    if missing is not None:
+        raise ConfigError([Problem(("training", "device"), f"{name} is not here: {missing}", "fix:  device: auto")])
+    return device
+
+
+def _missing(device: torch.device) -> str | None:
+    if device.type == "cuda":
+        if not torch.backends.cuda.is_built():
+            return f"this torch ({torch.__version__}) is built without CUDA"
+        count = torch.cuda.device_count()
+        if (device.index or 0) >= count:
+            return "torch finds no CUDA device" if count == 0 else f"torch finds cuda:0 to cuda:{count - 1}"
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        return "it needs a Mac with Apple silicon"
+    return None
 
 
 def use_threads(threads: int | None) -> int:
     """Set the number of CPU threads (`None`: leave torch's choice) and return it."""
-    raise NotImplementedError
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return torch.get_num_threads()
 
 
 class Precision:
     """The number format of the forward and backward pass, with the loss scaling that float16 needs."""
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        raise NotImplementedError
+        self._device_type = device.type
+        self._dtype = dtype
+        self._scaler = torch.amp.GradScaler(device.type) if dtype == torch.float16 else None
 
     @property
     def scales(self) -> bool:
         """Whether the loss is scaled (float16), so that a step may be skipped."""
-        raise NotImplementedError
+        return self._scaler is not None
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether so many steps were skipped that a smaller scale can't help."""
+        return self._scaler is not None and self._scaler.get_scale() < _SMALLEST_SCALE
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Context of a forward pass."""
-        raise NotImplementedError
+        if self._dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self._device_type, dtype=self._dtype)
 
     def backward(self, loss: Tensor) -> None:
         """Backward pass of a (scaled) loss."""
-        raise NotImplementedError
+        if self._scaler is not None:
+            loss = self._scaler.scale(loss)
+        loss.backward()
 
     def unscale(self, optimizer: torch.optim.Optimizer) -> None:
         """Bring the gradients to their true size, before they are measured or clipped."""
-        raise NotImplementedError
+        if self._scaler is not None:
+            self._scaler.unscale_(optimizer)
 
     def step(self, optimizer: torch.optim.Optimizer) -> bool:
         """Update the weights; returns whether it took place (float16 scaling skips it where gradients overflowed)."""
-        raise NotImplementedError
+        if self._scaler is None:
+            optimizer.step()
+            return True
+        before = self._scaler.get_scale()
+        self._scaler.step(optimizer)
+        self._scaler.update()
+        return self._scaler.get_scale() >= before
 
     def state(self) -> dict[str, Any]:
         """State of the scaling, as a plain tree."""
-        raise NotImplementedError
+        if self._scaler is None:
+            return {}
+        saved = self._scaler.state_dict()
+        return {"scale": saved["scale"], "growth_tracker": saved["_growth_tracker"]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
-        raise NotImplementedError
+        if self._scaler is not None:
+            saved = {"scale": state["scale"], "_growth_tracker": state["growth_tracker"]}
+            self._scaler.load_state_dict({**self._scaler.state_dict(), **saved})
 
 
 def resolve_precision(name: PrecisionName, device: torch.device) -> Precision:
@@ -67,4 +117,8 @@ def resolve_precision(name: PrecisionName, device: torch.device) -> Precision:
     Raises:
         ConfigError: The device can't compute in it.
     """
-    raise NotImplementedError
+    dtype = _DTYPES[name]
+    if dtype == torch.bfloat16 and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        found = f"{torch.cuda.get_device_name(device)} has no bfloat16"
+        raise ConfigError([Problem(("training", "precision"), found, "fix:  precision: float16")])
+    return Precision(device, dtype)

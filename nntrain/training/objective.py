@@ -29,9 +29,7 @@ class Objective:
 
     def parts(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Part]:
         """Loss parts by target: a differentiable sum and the weight it is to be divided by."""
-        return {
-            name: objective.loss(outputs[name], batch.targets[name], batch.weights) for name, objective in self.targets.items()
-        }
+        return {name: objective.loss(outputs[name], batch.targets[name], batch.weights) for name, objective in self.targets.items()}
 
     def weights(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """Weight of each part over several micro-batches, from their targets alone (no forward pass)."""

@@ -68,7 +68,9 @@ class Progress:
         """
         verdict = self.stopping.update(metrics.get(plan.best.monitor), self.epoch, self.step)
         settings = plan.settings
-        stands_still = self.converge is not None and settings.converge is not None and self.converge.update(metrics.get(settings.converge.monitor))
+        stands_still = (
+            self.converge is not None and settings.converge is not None and self.converge.update(metrics.get(settings.converge.monitor))
+        )
         if plan.is_reached(metrics):
             self.stop_reason = "reached"
         elif stands_still:

@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 
 def seed_everything(seed: int) -> None:
     """Seed the global generators of Python, numpy and torch (all devices)."""
-    raise NotImplementedError
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 def use_determinism(deterministic: bool) -> None:
-    """Only allow algorithms that give the same bits each time."""
-    raise NotImplementedError
+    """Only allow algorithms that give the same bits each time. To be called before the device is first used."""
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, and reads it once
+        torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(deterministic)
 
 
 def rng_state() -> dict[str, Any]:
     """States of all global generators, as ints and tensors."""
-    raise NotImplementedError
+    version, words, gauss = random.getstate()
+    numpy_state = np.random.get_state(legacy=False)
+    return {
+        "python": {"version": version, "words": torch.tensor(words, dtype=torch.int64), "gauss": gauss},
+        "numpy": {
+            "bit_generator": numpy_state["bit_generator"],
+            "key": torch.tensor(numpy_state["state"]["key"].astype(np.int64)),
+            "position": int(numpy_state["state"]["pos"]),
+            "has_gauss": int(numpy_state["has_gauss"]),
+            "gauss": float(numpy_state["gauss"]),
+        },
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
+    }
 
 
 def restore_rng(state: Mapping[str, Any]) -> None:
-    """Take back what `rng_state` gave."""
-    raise NotImplementedError
+    """Take back what `rng_state` gave; a device that is not here is passed over (the facts below tell)."""
+    python, numpy_state = state["python"], state["numpy"]
+    random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
+    key = np.asarray(numpy_state["key"].tolist(), dtype=np.uint32)
+    np.random.set_state((numpy_state["bit_generator"], key, numpy_state["position"], numpy_state["has_gauss"], numpy_state["gauss"]))
+    torch.set_rng_state(state["torch"])
+    for index, saved in enumerate(state["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(saved, index)
+    if state["mps"] is not None and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])
 
 
 def exactness_facts(device: torch.device) -> dict[str, str | int | bool]:
     """What must be equal for two runs to give the same bits: torch, device, threads, CPU capability."""
-    raise NotImplementedError
+    facts: dict[str, str | int | bool] = {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+    if device.type == "cuda":
+        facts |= {"gpu": torch.cuda.get_device_name(device), "cudnn": torch.backends.cudnn.version() or 0}
+    return facts
 
 
 def differing_facts(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """One line for each fact that is no longer the same."""
-    raise NotImplementedError
+    names = [*saved, *(name for name in now if name not in saved)]
+    return [f"{name}: was {saved.get(name)}, is {now.get(name)}" for name in names if saved.get(name) != now.get(name)]

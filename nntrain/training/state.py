@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+
+from nntrain.errors import CheckpointError
 
 Tree = Any
 """`None`, bool, int, float, str, Tensor, and dicts, lists and tuples of them."""
@@ -15,33 +19,143 @@ Json = Any
 
 
 def flatten(tree: Tree) -> tuple[dict[str, Tensor], Json]:
-    """Take the tensors out of a tree: a table with one entry a storage, and a skeleton that names them."""
-    raise NotImplementedError
+    """Take the tensors out of a tree: a table by place in the tree (`head.weight/exp_avg`), and a skeleton that names them.
+
+    The table's tensors are contiguous, on the CPU and share no memory. A tensor that stands in several places is one entry.
+    """
+    table = _Table({}, {})
+    return table.tensors, _encode(tree, "", table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    tensors: dict[str, Tensor]
+    names: dict[tuple[Any, ...], str]
+    """Name of each piece of memory as it was read, which finds ties."""
+
+    def add(self, tensor: Tensor, place: str) -> str:
+        identity = (tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+        if tensor.numel() and identity in self.names:
+            return self.names[identity]
+        name, count = place, 1
+        while name in self.tensors:
+            count += 1
+            name = f"{place}~{count}"
+        self.tensors[name] = tensor.to("cpu", memory_format=torch.contiguous_format, copy=True)
+        self.names[identity] = name
+        return name
+
+
+def _encode(value: Tree, place: str, table: _Table) -> Json:
+    if isinstance(value, Tensor):
+        return {"@tensor": table.add(value.detach(), place or "value")}
+    below = f"{place}/" if place else ""
+    if isinstance(value, dict):
+        items = cast("dict[Any, Tree]", value)
+        if all(isinstance(key, str) and not key.startswith("@") for key in items):
+            return {key: _encode(item, f"{below}{key}", table) for key, item in items.items()}
+        return {"@dict": [[_encode(key, place, table), _encode(item, f"{below}{key}", table)] for key, item in items.items()]}
+    if isinstance(value, list | tuple):
+        encoded = [_encode(item, f"{below}{index}", table) for index, item in enumerate(cast("Sequence[Tree]", value))]
+        return encoded if isinstance(value, list) else {"@tuple": encoded}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"@float": str(value)}
+    assert value is None or isinstance(value, bool | int | float | str), f"{place}: no state: {type(value).__name__}"
+    return value
 
 
 def unflatten(tensors: Mapping[str, Tensor], skeleton: Json) -> Tree:
-    """Undo `flatten`."""
-    raise NotImplementedError
+    """Undo `flatten`.
+
+    Raises:
+        ValueError: The skeleton is none, or names a tensor that is not in the table.
+    """
+    if isinstance(skeleton, list):
+        return [unflatten(tensors, item) for item in cast("list[Json]", skeleton)]
+    if not isinstance(skeleton, dict):
+        return skeleton
+    items = cast("dict[str, Json]", skeleton)
+    tag = next((key for key in items if key.startswith("@")), None)
+    if tag is None:
+        return {key: unflatten(tensors, item) for key, item in items.items()}
+    content = items[tag]
+    if tag == "@tensor" and content in tensors:
+        return tensors[content]
+    if tag == "@float":
+        return float(content)
+    if tag == "@tuple":
+        return tuple(unflatten(tensors, item) for item in content)
+    if tag == "@dict":
+        return {unflatten(tensors, key): unflatten(tensors, item) for key, item in content}
+    raise ValueError(f"no tensor {content!r}" if tag == "@tensor" else f"unknown mark {tag!r}")
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """State of an optimizer by parameter name. Options are not state: they come from the config."""
-    raise NotImplementedError
+    return {name: dict(optimizer.state[parameter]) for name, parameter, _ in _named(optimizer) if parameter in optimizer.state}
 
 
 def restore_into(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
     """Give an optimizer back what `optimizer_state` gave, in the memory layout of the live parameters.
 
+    A fused kernel walks a parameter and its moments in memory order, so moments whose strides differ from the parameter's
+    (channels-last) would be added to the wrong weights, without a word.
+
     Raises:
         CheckpointError: Another set of parameters, or other shapes; every difference is named.
     """
-    raise NotImplementedError
+    live = {name: (parameter, group) for name, parameter, group in _named(optimizer)}
+    lines = [f"{name}: is saved, and the optimizer has no such parameter" for name in saved if name not in live]
+    for name, (parameter, _) in live.items():
+        for key, value in saved.get(name, {}).items():
+            if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape:
+                lines.append(f"{name}: {key} is saved as {list(value.shape)}, and the parameter is {list(parameter.shape)}")
+    _refuse("optimizer", lines)
+    optimizer.state.clear()
+    for name, (parameter, group) in live.items():
+        if name in saved:
+            counter_device = parameter.device if group.get("fused") else torch.device("cpu")
+            optimizer.state[parameter] = {key: _restored(key, value, parameter, counter_device) for key, value in saved[name].items()}
 
 
 def restore_network(network: torch.nn.Module, saved: Mapping[str, Tensor]) -> None:
-    """Copy saved weights and buffers into a network.
+    """Copy saved weights and buffers into a network, whose tensors keep their memory layout.
 
     Raises:
         CheckpointError: Another set of names, or other shapes; every difference is named.
     """
-    raise NotImplementedError
+    live = network.state_dict()
+    lines = [f"{name}: is not saved" for name in live if name not in saved]
+    lines += [f"{name}: is saved, and the network has no such tensor" for name in saved if name not in live]
+    for name in live:
+        if name in saved and _text(saved[name]) != _text(live[name]):
+            lines.append(f"{name}: saved as {_text(saved[name])}, and is {_text(live[name])} here")
+    _refuse("network", lines)
+    with torch.no_grad():
+        for name, value in live.items():
+            value.copy_(saved[name])
+
+
+def _named(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor, dict[str, Any]]]:
+    for group in optimizer.param_groups:
+        for name, parameter in zip(group["param_names"], group["params"], strict=True):
+            yield name, parameter, group
+
+
+def _restored(key: str, value: Any, parameter: Tensor, counter_device: torch.device) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    if key == "step":  # torch keeps its counters on the CPU unless a fused kernel reads them
+        return value.to(counter_device, copy=True)
+    if value.shape == parameter.shape:
+        return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+    return value.to(parameter.device, copy=True)
+
+
+def _refuse(what: str, lines: Sequence[str]) -> None:
+    if lines:
+        raise CheckpointError(f"the checkpoint does not fit the {what}:\n   " + "\n   ".join(lines))
+
+
+def _text(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

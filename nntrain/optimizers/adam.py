@@ -1,0 +1,53 @@
+"""Adam and its variant with decoupled weight decay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, PositiveFloat
+
+from nntrain.optimizers.groups import ParameterGroup, is_fusible, with_rates
+from nntrain.optimizers.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    import torch
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Adam(Optimizer):
+    """Divides each step by the gradient's running size. Weight decay is added to the gradient (L2), as in torch; adamw decouples it."""
+
+    type: Literal["adam"] = "adam"
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    """Decay per step of the running means of the gradient and of its square."""
+    eps: PositiveFloat = 1e-8
+    """Added to the divisor, against division by zero."""
+    amsgrad: bool = False
+    """Divide by the largest running size so far."""
+
+    def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
+        import torch
+
+        return torch.optim.Adam(
+            with_rates(groups, self.lr), lr=self.lr, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad, fused=is_fusible(groups)
+        )
+
+
+class AdamW(Optimizer):
+    """Adam whose weight decay shrinks the weights directly, by the rate times the decay each step (torch's AdamW)."""
+
+    type: Literal["adamw"] = "adamw"
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    """Decay per step of the running means of the gradient and of its square."""
+    eps: PositiveFloat = 1e-8
+    """Added to the divisor, against division by zero."""
+    amsgrad: bool = False
+    """Divide by the largest running size so far."""
+
+    def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
+        import torch
+
+        return torch.optim.AdamW(
+            with_rates(groups, self.lr), lr=self.lr, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad, fused=is_fusible(groups)
+        )

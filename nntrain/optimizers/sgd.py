@@ -1,0 +1,44 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from nntrain.optimizers.groups import ParameterGroup, is_fusible, with_rates
+from nntrain.optimizers.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    import torch
+
+
+class SGD(Optimizer):
+    """Moves weights against the gradient, or against its running sum where momentum is set (torch's SGD)."""
+
+    type: Literal["sgd"] = "sgd"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the last move that is added to the next; 0 is plain gradient descent."""
+    dampening: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the gradient that the running sum leaves out."""
+    nesterov: bool = False
+    """Look ahead along the momentum before taking the gradient."""
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> SGD:
+        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
+            raise PydanticCustomError("nesterov_without_momentum", "nesterov needs a momentum above 0 and no dampening")
+        return self
+
+    def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
+        import torch
+
+        return torch.optim.SGD(
+            with_rates(groups, self.lr),
+            lr=self.lr,
+            momentum=self.momentum,
+            dampening=self.dampening,
+            nesterov=self.nesterov,
+            fused=is_fusible(groups),
+        )
