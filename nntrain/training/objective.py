@@ -1,24 +1,54 @@
-"""The loss of a network with one or more targets, as (sum, weight) parts, so that any cut into micro-batches adds up exactly."""
+"""What a network with one or more targets is trained for and judged by.
+
+The loss comes as (sum, weight) parts, so that any cut into micro-batches adds up exactly.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from nntrain.data.batches import Batch
 from nntrain.losses.loss import LossFunction, Part
+from nntrain.metrics.metric import Metric, MetricInfo
+from nntrain.specs import known
 from nntrain.tasks.task import Target, Task
+
+
+def as_is(values: Tensor) -> Tensor:
+    """Values that are in raw units already."""
+    return values
 
 
 @dataclass(frozen=True, slots=True)
 class TargetObjective:
-    """How one target is scored."""
+    """How one target is scored, read and judged."""
 
     target: Target
     task: Task
     loss: LossFunction
+    metrics: Mapping[str, Metric] = field(default_factory=dict[str, Metric])
+    """By the name in reports: `accuracy`."""
+    to_raw: Callable[[Tensor], Tensor] = as_is
+    """Brings values from the unit of training, `[B, …]`, to that of the data."""
+
+    @property
+    def metric_info(self) -> MetricInfo:
+        """What the metrics must know."""
+        kind = self.task.kind(self.target)
+        if kind == "classes":
+            return MetricInfo(kind, known(self.task.needs(self.target).sizes[-1]))
+        return MetricInfo(kind, 2 if kind == "binary" else 0)
+
+    def predict(self, output: Tensor) -> Tensor:
+        """Read the network's output `[B, …]`: probabilities `[B, K]`, `[B]` of the second of two, or values in raw units."""
+        return self.read(self.task.predict(output, self.target))
+
+    def read(self, values: Tensor) -> Tensor:
+        """Bring targets or predictions to raw units; classes and probabilities have none."""
+        return self.to_raw(values) if self.task.kind(self.target) == "values" else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +59,13 @@ class Objective:
 
     def parts(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Part]:
         """Loss parts by target: a differentiable sum and the weight it is to be divided by."""
-        return {name: objective.loss(outputs[name], batch.targets[name], batch.weights) for name, objective in self.targets.items()}
+        return {name: target.loss(outputs[name], batch.targets[name], batch.weights) for name, target in self.targets.items()}
 
     def weights(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """Weight of each part over several micro-batches, from their targets alone (no forward pass)."""
         return {
-            name: sum_tensors([objective.loss.weight(batch.targets[name], batch.weights) for batch in batches])
-            for name, objective in self.targets.items()
+            name: sum_tensors([target.loss.weight(batch.targets[name], batch.weights) for batch in batches])
+            for name, target in self.targets.items()
         }
 
 

@@ -1,0 +1,156 @@
+"""Measuring a network on a split, and predicting with it: in eval mode, in large batches, without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from nntrain.data.batches import Batch, TensorData, plain_batches
+from nntrain.metrics.metric import MetricState
+from nntrain.modules.metrics import accumulator, finite
+from nntrain.training.device import Precision
+from nntrain.training.objective import Objective
+from nntrain.training.session import Metrics, Session
+
+Table = list[list[int]]
+
+_ROWS: Final = 1024
+_VALUES: Final = 2**16
+"""Input values of a batch that stay far from filling the memory, whatever the network makes of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What was measured on a split. Names as in reports, without the split: `loss`, `accuracy`; `<target>.accuracy` of several targets."""
+
+    metrics: Metrics = field(default_factory=Metrics)
+    tables: dict[str, Table] = field(default_factory=dict[str, Table])
+    """Metrics that are no number: `confusion_matrix`."""
+
+
+def evaluate(session: Session, data: TensorData) -> Metrics:
+    """The numbers of a report on one split, with the averaged weights where EMA is on. The network comes back in the mode it was in."""
+    averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
+    with averaged:
+        return measure(session.network, session.objective, data, session.precision, rows=4 * session.batch_size, tables=False).metrics
+
+
+def measure(
+    network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, rows: int = 1, tables: bool = True
+) -> Scores:
+    """Measure a network on all rows of a split: the loss as a weighted mean over the split, and the objective's metrics.
+
+    Args:
+        network: Takes the inputs of a batch; its weights are used as they are.
+        objective: Targets, their losses and metrics.
+        data: The rows, on the network's device.
+        precision: Number format of the forward pass.
+        rows: Rows that surely fit in one batch; more are taken where rows are small.
+        tables: Whether metrics that are no number are wanted.
+    """
+    judges = _Judges(objective, tables=tables)
+    losses = {name: torch.zeros(2, dtype=accumulator(data.rows.device), device=data.rows.device) for name in objective.targets}
+    with _evaluating(network):
+        for batch in plain_batches(data, _batch_rows(data, rows)):
+            outputs = _outputs(network, batch, precision)
+            for name, part in objective.parts(outputs, batch).items():
+                losses[name] += torch.stack([part.sum, part.weight])
+            judges.update({name: target.predict(outputs[name]) for name, target in objective.targets.items()}, batch)
+    return judges.scores(_means(losses))
+
+
+def predict(network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, rows: int = 1) -> dict[str, Tensor]:
+    """Predict every target of all rows of `data`, which needs no targets; arguments as in `measure`.
+
+    Returns:
+        By target, on the CPU: probabilities `[N, K]` of classes, `[N]` of the second of two; values in raw units, `[N]` or `[N, F]`.
+    """
+    found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
+    with _evaluating(network):
+        for batch in plain_batches(data, _batch_rows(data, rows)):
+            outputs = _outputs(network, batch, precision)
+            for name, target in objective.targets.items():
+                found[name].append(target.predict(outputs[name]).cpu())
+    return {name: torch.cat(batches) for name, batches in found.items()}
+
+
+def evaluate_baseline(objective: Objective, train: TensorData, data: TensorData, *, tables: bool = True) -> Scores:
+    """Measure the trivial prediction of each target, fitted on the training rows, on `data`. It has no loss."""
+    judges = _Judges(objective, tables=tables)
+    with torch.inference_mode():
+        rows = {name: target.read(target.task.baseline(train.targets[name], target.target)) for name, target in objective.targets.items()}
+        for batch in plain_batches(data, _ROWS):
+            judges.update({name: row.expand(len(batch), *row.shape[1:]) for name, row in rows.items()}, batch)
+    return judges.scores({})
+
+
+class _Judges:
+    """The metric states of all targets over one split."""
+
+    def __init__(self, objective: Objective, *, tables: bool) -> None:
+        self._objective = objective
+        self._tables = tables
+        self._states: dict[str, dict[str, MetricState]] | None = None
+
+    def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
+        if self._states is None:
+            self._states = {name: self._build(name, batch.rows.device) for name in self._objective.targets}
+        for name, states in self._states.items():
+            target = self._objective.targets[name].read(batch.targets[name])
+            for state in states.values():
+                state.update(predictions[name], target)
+
+    def _build(self, name: str, device: torch.device) -> dict[str, MetricState]:
+        target = self._objective.targets[name]
+        metrics = {key: metric for key, metric in target.metrics.items() if self._tables or metric.monitored}
+        return {key: metric.build(target.metric_info, device) for key, metric in metrics.items()}
+
+    def scores(self, losses: Mapping[str, float | None]) -> Scores:
+        single = len(self._objective.targets) == 1
+        scores = Scores()
+        if losses:
+            values = list(losses.values())
+            scores.metrics["loss"] = None if None in values else sum(value for value in values if value is not None)
+        for name, states in (self._states or {}).items():
+            prefix = "" if single else f"{name}."
+            if not single and name in losses:
+                scores.metrics[f"{prefix}loss"] = losses[name]
+            for key, state in states.items():
+                value = state.compute()
+                if isinstance(value, list):
+                    scores.tables[f"{prefix}{key}"] = value
+                else:
+                    scores.metrics[f"{prefix}{key}"] = value
+        return scores
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Generator[None]:
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        network.train(was_training)
+
+
+def _outputs(network: nn.Module, batch: Batch, precision: Precision) -> dict[str, Tensor]:
+    with precision.autocast():
+        outputs, _ = network(batch.inputs)
+    return outputs
+
+
+def _means(losses: Mapping[str, Tensor]) -> dict[str, float | None]:
+    sums = {name: (float(total), float(weight)) for name, (total, weight) in losses.items()}
+    return {name: finite(total / weight) if weight else None for name, (total, weight) in sums.items()}
+
+
+def _batch_rows(data: TensorData, rows: int) -> int:
+    values = sum(value[:1].numel() for value in data.inputs.values()) or 1
+    return max(rows, min(_ROWS, _VALUES // values))
