@@ -159,7 +159,6 @@ class Display:
             self._held["best"] = line
         if self.clock() - self._drawn_at >= LINE_S:
             self._drawn_at = self.clock()
-            self._held.pop("best", None)
             self._flush()
 
     def _flush(self) -> None:

@@ -77,9 +77,9 @@ def result_table(rows: Mapping[str, Sequence[float | None]], columns: Sequence[s
 def confusion_table(confusion: Confusion) -> str:
     """A confusion matrix: a row for each true class, a column for each predicted one; long names are cut where they don't fit."""
     names, counts = confusion.classes, [[f"{count:,}" for count in row] for row in confusion.counts]
-    label = min(max(map(len, names)), 20)
     digits = max(len(cell) for row in counts for cell in row)
-    cell = max(digits, (WIDTH - label) // len(names) - 2, 3)
+    label = min(max(map(len, names)), max(WIDTH - (digits + 2) * len(names), 8))
+    cell = max((WIDTH - label) // len(names) - 2, digits)
     lines = [["", *(_cut(name, cell) for name in names)], *([_cut(name, label), *row] for name, row in zip(names, counts, strict=True))]
     return f"{confusion.split} rows by true class (down) and predicted class (across)\n{aligned(lines, gap=2)}"
 

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nntrain.commands.results import Confusion, Summary, confusion_table, labelled, result_screen, result_table
+
+SUMMARY = Summary(
+    stop_reason="early_stopping",
+    best_epoch=34,
+    seconds=41.2,
+    metrics={"train.loss": 0.1, "validation.rmse": 371.24, "test.rmse": 379.96},
+    baseline_name="always the mean",
+    baseline={"validation.rmse": 1204.6, "test.rmse": 1198.3},
+    next=("nntrain eval", "nntrain predict new.csv -o out.csv"),
+)
+SPECIES = Confusion("test", ("setosa", "versicolor", "virginica"), [[12, 0, 0], [0, 1011, 2], [0, 1, 13]])
+
+
+def test_result_screen_shows_why_it_stopped_the_metrics_and_what_is_next() -> None:
+    assert result_screen(SUMMARY) == (
+        "stopped  early_stopping: best at epoch 34                                   41 s\n"
+        "                  this run   always the mean\n"
+        "validation.rmse      371.2             1,205\n"
+        "test.rmse            380.0             1,198\n"
+        "next     nntrain eval     nntrain predict new.csv -o out.csv"
+    )
+
+
+def test_result_screen_without_metrics_or_best_state_is_one_line() -> None:
+    summary = replace(SUMMARY, stop_reason="interrupted", best_epoch=None, metrics={"train.loss": 1.0}, next=())
+    assert result_screen(summary) == "stopped  interrupted" + "41 s".rjust(60)
+
+
+def test_result_screen_shows_a_confusion_matrix_of_few_classes() -> None:
+    assert confusion_table(SPECIES) in result_screen(replace(SUMMARY, confusion=SPECIES))
+
+
+def test_result_screen_leaves_out_a_confusion_matrix_of_many_classes() -> None:
+    many = Confusion("test", tuple(map(str, range(11))), [[1] * 11] * 11)
+    assert "predicted" not in result_screen(replace(SUMMARY, confusion=many))
+
+
+def test_result_table_marks_what_the_baseline_does_not_have() -> None:
+    table = result_table({"validation.accuracy": (0.98123, None), "validation.auroc": (None, 0.5)}, ("this run", "majority"))
+    assert table == (
+        "                      this run   majority\n"
+        "validation.accuracy     0.9812          -\n"
+        "validation.auroc             -     0.5000"
+    )  # fmt: skip
+
+
+def test_confusion_table_has_true_classes_down_and_predicted_across() -> None:
+    assert confusion_table(SPECIES) == (
+        "test rows by true class (down) and predicted class (across)\n"
+        "            setosa  versicolor  virginica\n"
+        "setosa          12           0          0\n"
+        "versicolor       0       1,011          2\n"
+        "virginica        0           1         13"
+    )
+
+
+def test_confusion_table_of_ten_long_names_fits_eighty_columns() -> None:
+    names = tuple(f"a very long name of class {number}" for number in range(10))
+    table = confusion_table(Confusion("validation", names, [[1234] * 10] * 10))
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_labelled_puts_each_line_of_a_value_below_the_first() -> None:
+    assert labelled([("data", "8,412 rows\ntrain 6,705"), ("model", "mlp")]) == "data     8,412 rows\n         train 6,705\nmodel    mlp"
+
+
+def test_labelled_breaks_long_lines_between_words() -> None:
+    lines = labelled([("stops", "after 100 epochs, or " * 8)]).splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 80
+    assert all(line.startswith(" " * 9) for line in lines[1:])
+
+
+def test_labelled_keeps_a_long_path_whole() -> None:
+    path = "runs/" + "x" * 100
+    assert labelled([("run", path)]) == f"run      {path}"

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nntrain.commands.runs import run
+from nntrain.runs import create_run
+
+SUMMARY: Mapping[str, Any] = {
+    "run": "runs/digits/0001",
+    "stop_reason": "early_stopping",
+    "epochs": 21,
+    "steps": 483,
+    "seconds": 9.5,
+    "best": {"epoch": 16, "step": 368, "train.loss": 0.01, "validation.accuracy": 0.98333, "validation.loss": 0.07},
+    "last": {},
+    "test": {},
+    "baseline": {},
+}
+
+
+def make_run(root: Path, name: str, *, hours_ago: float, summary: object = None, history: str | None = None) -> Path:
+    folder = create_run(root, name).path
+    (folder / "resolved.yaml").write_text("seed: 0\n", encoding="utf-8")
+    started = time.time() - 3600 * hours_ago
+    os.utime(folder / "resolved.yaml", (started, started))
+    (folder / "checkpoints" / "step-0000368").mkdir(parents=True)
+    (folder / "checkpoints" / "step-0000368" / "weights.safetensors").write_bytes(bytes(592_900))
+    if summary is not None:
+        (folder / "summary.json").write_text(summary if isinstance(summary, str) else json.dumps(summary), encoding="utf-8")
+    if history is not None:
+        (folder / "history.jsonl").write_text(history, encoding="utf-8")
+    return folder
+
+
+def listed(root: Path) -> list[dict[str, Any]]:
+    return json.loads(run(root, as_json=True))["runs"]
+
+
+def test_runs_are_listed_by_time_with_the_newest_last(runs_root: Path) -> None:
+    make_run(runs_root, "digits", hours_ago=5, summary=SUMMARY)
+    make_run(runs_root, "rents", hours_ago=50, history='{"epoch": 2, "step": 46}\n')
+    assert run(Path("runs"), as_json=False) == (
+        "run               started      ended           validation       epochs   time    size\n"
+        "runs/rents/0001   2 days ago   unfinished      -                     2      -  593 kB\n"
+        "runs/digits/0001  5 hours ago  early_stopping  accuracy 0.9833      21  9.5 s  593 kB"
+    )
+
+
+def test_json_has_every_column(runs_root: Path) -> None:
+    folder = make_run(runs_root, "digits", hours_ago=5, summary=SUMMARY)
+    (row,) = listed(runs_root)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert row == {
+        "run": folder.as_posix(),
+        "started": pytest.approx(time.time() - 5 * 3600, abs=60),
+        "state": "finished",
+        "stop_reason": "early_stopping",
+        "metric": "validation.accuracy",
+        "value": 0.98333,
+        "epochs": 21,
+        "seconds": 9.5,
+        "bytes": size,
+    }
+
+
+def test_an_interrupted_run_is_unfinished(runs_root: Path) -> None:
+    make_run(runs_root, "digits", hours_ago=1, summary={**SUMMARY, "stop_reason": "interrupted"})
+    assert [(row["state"], row["stop_reason"]) for row in listed(runs_root)] == [("unfinished", "interrupted")]
+    assert " unfinished " in run(runs_root, as_json=False)
+
+
+@pytest.mark.parametrize("summary", ["{", "[]", ""])
+def test_a_damaged_summary_does_not_hide_the_other_runs(runs_root: Path, summary: str) -> None:
+    make_run(runs_root, "digits", hours_ago=2, summary=summary)
+    make_run(runs_root, "digits", hours_ago=1, summary=SUMMARY)
+    assert [row["state"] for row in listed(runs_root)] == ["damaged", "finished"]
+
+
+def test_a_summary_without_metrics_is_listed(runs_root: Path) -> None:
+    make_run(runs_root, "digits", hours_ago=1, summary={"run": "runs/digits/0001", "stop_reason": "diverged", "message": "NaN"})
+    (row,) = listed(runs_root)
+    assert (row["state"], row["stop_reason"], row["metric"], row["epochs"]) == ("finished", "diverged", None, None)
+    assert " diverged " in run(runs_root, as_json=False)
+
+
+def test_a_history_that_is_cut_off_tells_its_last_whole_line(runs_root: Path) -> None:
+    make_run(runs_root, "digits", hours_ago=1, history='{"epoch": 1}\n{"epoch": 2}\n{"epo')
+    assert listed(runs_root)[0]["epochs"] == 2
+
+
+def test_no_runs_is_said(runs_root: Path) -> None:
+    assert run(Path("runs"), as_json=False) == "no runs in runs/ yet; train one: nntrain fit CONFIG"
+    assert run(Path("runs"), as_json=True) == '{"runs": []}'
+
+
+def test_the_runs_folder_comes_from_the_environment(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(runs_root, "digits", hours_ago=1, summary=SUMMARY)
+    monkeypatch.setenv("NNTRAIN_RUNS", str(runs_root))
+    assert "early_stopping" in run(None, as_json=False)
