@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,7 +141,7 @@ def find_run(given: str | None, root: Path) -> Run:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file by a new one: readers see the old or the new, never a part, also after a power cut."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     with beside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
