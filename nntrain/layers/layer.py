@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, cast
 
+from nntrain.layers.initialization import AnyInitializer
 from nntrain.schema import Component
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nntrain.layers.program import Scope, Value
+    from nntrain.layers.program import Value
+    from nntrain.layers.scope import Scope
     from nntrain.specs import Size, Spec
 
 Need = Literal["lengths", "state"]
@@ -25,7 +28,7 @@ class Layer(Component):
     `(output, *extras, state)`.
     """
 
-    shared: ClassVar[frozenset[str]] = frozenset({"name"})
+    shared: ClassVar[frozenset[str]] = frozenset({"name", "initializer"})
     needs: ClassVar[frozenset[Need]] = frozenset()
     sized: ClassVar[bool] = False
     """Whether a list that ends in this layer is its own output (linear, convolution)."""
@@ -34,6 +37,8 @@ class Layer(Component):
 
     name: str | None = None
     """Name of this point, for merges, parameter patterns and messages."""
+    initializer: AnyInitializer | dict[str, AnyInitializer] | None = None
+    """How the weights start: one for all weights, or by parameter name: `{"bias*": zeros}`. Default: torch's."""
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         """Shape rule: what comes out for `spec` (and the side sources). Raises `SpecError`."""
@@ -51,6 +56,23 @@ class Layer(Component):
         """Whether a list ending here is its own output (LANGUAGE P4)."""
         return self.sized
 
+    def describe(self) -> str:
+        """The layer and the options that differ from their defaults, as a config says it: `conv2d 32, kernel_size 3`."""
+        options = cast("dict[str, object]", self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+        for key in ("type", "name", "initializer", *self.parts()):
+            options.pop(key, None)
+        main = options.pop(self.main, None) if self.main is not None else None
+        first = self.type if main is None else f"{self.type} {_text(main)}"
+        return ", ".join([first, *(f"{key} {_text(value)}" for key, value in options.items())])
+
+    def parts(self) -> Mapping[str, tuple[Layer, ...]]:
+        """Layers that are written inside this one, by option."""
+        return {}
+
+    def reads(self) -> tuple[str, ...]:
+        """Names (or patterns of names) of the points that this layer reads beside its input."""
+        return ()
+
     def place(self, scope: Scope, value: Value) -> Value:
         """Add this layer to a program. Composite layers and families add what they consist of instead."""
         return scope.add(self, value)
@@ -62,3 +84,11 @@ class Layer(Component):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         """Make the module for known sizes."""
         raise NotImplementedError
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_text(item) for item in cast("list[object]", value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

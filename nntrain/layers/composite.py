@@ -1,0 +1,109 @@
+"""Layers that consist of other layers. They add their steps to the one flat program; nothing is nested at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from nntrain.errors import SpecError
+from nntrain.layers.convolution import Conv1d, Conv2d
+from nntrain.layers.layer import Layer
+from nntrain.layers.linear import Linear
+from nntrain.layers.merging import Add
+from nntrain.layers.normalization import BatchNorm
+from nntrain.layers.settings import AnyLayer
+from nntrain.specs import IMAGE, SEQUENCE, Size, Spec
+
+if TYPE_CHECKING:
+    from nntrain.layers.program import Value
+    from nntrain.layers.scope import Scope
+
+
+class Sequential(Layer):
+    """Layers one after another, as one item of a list."""
+
+    main: ClassVar[str | None] = "layers"
+
+    type: Literal["sequential"] = "sequential"
+    layers: Annotated[tuple[AnyLayer, ...], Field(min_length=1)]
+    """The layers."""
+
+    def parts(self) -> Mapping[str, tuple[Layer, ...]]:
+        return {"layers": self.layers}
+
+    def is_output(self) -> bool:
+        return self.layers[-1].is_output()
+
+    def place(self, scope: Scope, value: Value) -> Value:
+        return scope.sequence(self.layers, value, key="layers")
+
+
+class Residual(Layer):
+    """x + f(x): the layers' output added to their input (He et al. 2015). An activation after the sum is the next item."""
+
+    main: ClassVar[str | None] = "layers"
+
+    type: Literal["residual"] = "residual"
+    layers: Annotated[tuple[AnyLayer, ...], Field(min_length=1)]
+    """The layers f."""
+    shortcut: Literal["auto"] | tuple[AnyLayer, ...] = "auto"
+    """What is added to f(x). `auto` is x itself; where f changes the shape, a 1x1 convolution or a linear layer of the right size
+    and stride, with a batch norm if f ends in one. Layers that are written here are always applied."""
+
+    def parts(self) -> Mapping[str, tuple[Layer, ...]]:
+        return {"layers": self.layers} if self.shortcut == "auto" else {"layers": self.layers, "shortcut": self.shortcut}
+
+    def place(self, scope: Scope, value: Value) -> Value:
+        inner = scope.sequence(self.layers, value, key="layers")
+        if self.shortcut == "auto":
+            skip = scope.noted("shortcut").sequence(_fitting(value, inner, normed=self.layers[-1].type == "batch_norm"), value)
+        else:
+            skip = scope.sequence(self.shortcut, value, key="shortcut")
+        if inner.lengths != skip.lengths or inner.spec.axes != skip.spec.axes:
+            raise SpecError(f"adds {inner.spec.describe()} to {skip.spec.describe()}, which does not fit", hint=_WRITE)
+        return scope.add(Add(type="add", name=self.name), inner, skip)
+
+
+_WRITE = "write the shortcut: {residual: {layers: […], shortcut: […]}}"
+
+
+def _fitting(value: Value, inner: Value, *, normed: bool) -> tuple[Layer, ...]:
+    """Layers that give a value the shape of another; none where it has it already."""
+    old, new = value.spec, inner.spec
+    if old.axes != new.axes:
+        raise SpecError(f"adds {new.describe()} to {old.describe()}, which no shortcut can mend", hint=_WRITE)
+    strides = [_stride(value, inner, axis) for axis in old.axes[:-1] if axis == "time"] + [
+        _stride(value, inner, axis) for axis in old.axes if axis in {"height", "width"}
+    ]
+    if _width(old) == _width(new) and all(stride == 1 for stride in strides):
+        return ()
+    width = _width(new)
+    if not isinstance(width, int):
+        raise SpecError(f"gets {new.describe()} and can't tell the width of a shortcut", hint=_WRITE)
+    norm = (BatchNorm(),) if normed else ()
+    if old.axes == IMAGE:
+        return (Conv2d(out_channels=width, kernel_size=1, stride=(strides[0], strides[1]), bias=not normed), *norm)
+    if old.axes == SEQUENCE and strides[0] != 1:
+        return (Conv1d(out_channels=width, kernel_size=1, stride=strides[0], bias=not normed), *norm)
+    return (Linear(out_features=width, bias=not normed), *norm)
+
+
+def _width(spec: Spec) -> Size:
+    return spec.size("channel" if spec.axes == IMAGE else "feature")
+
+
+def _stride(value: Value, inner: Value, axis: str) -> int:
+    """Stride that shortens an axis as the layers do. Raises `SpecError` where there is none."""
+    old, new = value.spec.size(axis), inner.spec.size(axis)
+    if value.lengths is not None and inner.lengths is not None:
+        pairs = list(zip(value.lengths.counts, inner.lengths.counts, strict=True))
+    elif isinstance(old, int) and isinstance(new, int):
+        pairs = [(old, new)]
+    else:
+        return 1
+    for stride in (1, *range(2, 65)):
+        if all((before - 1) // stride + 1 == after for before, after in pairs):
+            return stride
+    raise SpecError(f"makes {inner.spec.describe()} of {value.spec.describe()}: no stride of a shortcut gives that {axis}", hint=_WRITE)

@@ -1,0 +1,218 @@
+"""The input stage: how fields reach the first layer (LANGUAGE P5). One operation a kind of field, whatever the number of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final, Literal
+
+from nntrain.layers.encoding import EmbeddingEncoding, Encoding, NoEncoding, OneHotEncoding
+from nntrain.layers.layer import Layer
+from nntrain.layers.merging import Concat
+from nntrain.layers.program import Value
+from nntrain.layers.scope import Scope
+from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, VECTOR, Size, Spec, Unknown, blocks, compute, known
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MOST_ONE_HOT: Final = 10
+"""Categories of up to this many values become one-hot, larger ones embeddings."""
+
+
+class Columns(Layer):
+    """Some columns of a block: [B, C] -> [B, F]; a single category comes out as [B]."""
+
+    type: Literal["columns"] = "columns"
+    columns: tuple[int, ...]
+    """Numbers of the columns."""
+    fields: tuple[str, ...]
+    """Their names, for people."""
+    output: Spec
+    """What comes out."""
+
+    def describe(self) -> str:
+        return f"columns {_listed(self.fields)}"
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        return self.output
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.inputs import SelectColumns, SingleColumn
+
+        return SelectColumns(self.columns) if self.output.rank else SingleColumn(self.columns[0])
+
+
+class CategoryColumns(Layer):
+    """Some columns of the block of categories, encoded: [B, C] of index -> [B, F]. Index 0, a value never seen, is all zeros."""
+
+    columns: tuple[int, ...]
+    """Numbers of the columns."""
+    fields: tuple[str, ...]
+    """Their names, for people."""
+    classes: tuple[int | Unknown, ...]
+    """Values of each column, index 0 included."""
+
+    def describe(self) -> str:
+        return f"{self.type} {_listed(self.fields)}"
+
+    def widths(self) -> tuple[Size, ...]:
+        """Features that each column becomes."""
+        raise NotImplementedError
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        return Spec(VECTOR, (compute(lambda *sizes: sum(sizes), *self.widths()),))
+
+
+class OneHotColumns(CategoryColumns):
+    """One feature a value: 1 for the value of the row."""
+
+    type: Literal["one_hot"] = "one_hot"
+
+    def widths(self) -> tuple[Size, ...]:
+        return tuple(compute(lambda count: count - 1, count) for count in self.classes)
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.inputs import OneHot
+
+        return OneHot(self.columns, tuple(known(count) for count in self.classes))
+
+
+class EmbeddingColumns(CategoryColumns):
+    """A learned vector a value. All tables are one parameter, so that one lookup serves any number of columns."""
+
+    type: Literal["embedding"] = "embedding"
+    dims: tuple[int | None, ...]
+    """Length of each column's vectors; `None`: min(50, (n + 1) // 2) for n values."""
+
+    def widths(self) -> tuple[Size, ...]:
+        return tuple(
+            dim if dim is not None else compute(lambda count: min(50, count // 2), count)
+            for dim, count in zip(self.dims, self.classes, strict=True)
+        )
+
+    def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
+        cells = (compute(lambda count, dim: (count - 1) * dim, *pair) for pair in zip(self.classes, self.widths(), strict=True))
+        return {"weight": (compute(lambda *sizes: 1 + sum(sizes), *cells), 1)}
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.inputs import ColumnEmbedding
+
+        return ColumnEmbedding(self.columns, tuple(known(count) for count in self.classes), tuple(known(dim) for dim in self.widths()))
+
+
+def encode(scope: Scope, names: Sequence[str], encodings: Mapping[str, Encoding]) -> Value:
+    """Add the steps that turn fields into what the first layer gets.
+
+    Args:
+        scope: Where the steps go.
+        names: The fields, in the order of the file.
+        encodings: How, by field name or pattern, exact names first. Default: by type.
+
+    Returns:
+        The field itself where it is a single image, series or vector, else one row of numbers [F].
+
+    Raises:
+        UnplacedError: The fields don't go together; the problem is noted.
+    """
+    scope = replace(scope, stage="inputs", prefix=f"{scope.prefix}inputs.")
+    fields = scope.draft.fields
+    large = [name for name in names if fields[name].rank > 1 or (fields[name].kind == "index" and fields[name].rank == 1)]
+    if large and len(names) > 1:
+        example = f"fix:  nodes: {{a: {{from: {large[0]}, layers: […]}}, b: {{from: …}}, both: {{concat: [a, b]}}}}"
+        raise scope.fail(f"gets {fields[large[0]].describe()} ({large[0]}) among several fields, which make no single tensor", example)
+    chosen = {name: find_encoding(name, encodings) for name in names}
+    unencoded = [name for name in names if isinstance(chosen[name], NoEncoding) and fields[name].rank == 0 and fields[name].kind == "index"]
+    if unencoded and len(names) > 1:
+        raise scope.fail(f"can't join the index {unencoded[0]!r} with other fields", "encode it: one_hot or embedding")
+    if large or unencoded:
+        return _single(scope, names[0])
+    parts = [*_numbers(scope, names), *_categories(scope, names, chosen), *_vectors(scope, names)]
+    return parts[0] if len(parts) == 1 else scope.add(Concat(), *parts)
+
+
+def find_encoding(name: str, encodings: Mapping[str, Encoding]) -> Encoding | None:
+    """What is said for a field: by its name, else by the first pattern that matches it."""
+    if name in encodings:
+        return encodings[name]
+    return next((encoding for pattern, encoding in encodings.items() if fnmatchcase(name, pattern)), None)
+
+
+def check_encodings(scope: Scope, encodings: Mapping[str, Encoding]) -> None:
+    """Note encodings that name no field, or a field that they don't fit."""
+    fields = scope.draft.fields
+    for pattern, encoding in encodings.items():
+        matched = [name for name in fields if fnmatchcase(name, pattern)]
+        if not matched:
+            scope.at(pattern).fail(f"no input field {pattern!r}", f"input fields: {_listed(tuple(fields))}")
+        categories = [name for name in matched if fields[name].kind == "index" and fields[name].rank == 0]
+        if matched and not categories and not isinstance(encoding, NoEncoding):
+            scope.at(pattern).fail(
+                f"{encoding.type} needs a category and gets {fields[matched[0]].describe()} ({matched[0]})", "fix:  none"
+            )
+
+
+def _single(scope: Scope, name: str) -> Value:
+    spec = scope.draft.fields[name]
+    if spec.rank:
+        return scope.input(name, spec)
+    column = blocks(scope.draft.fields)[CATEGORY_BLOCK].index(name)
+    return scope.add(Columns(columns=(column,), fields=(name,), output=spec), _block(scope, CATEGORY_BLOCK))
+
+
+def _block(scope: Scope, key: str) -> Value:
+    columns = blocks(scope.draft.fields)[key]
+    return scope.input(key, Spec(("column",), (len(columns),), "index") if key == CATEGORY_BLOCK else Spec(VECTOR, (len(columns),)))
+
+
+def _numbers(scope: Scope, names: Sequence[str]) -> list[Value]:
+    stored = blocks(scope.draft.fields).get(NUMBER_BLOCK, ())
+    wanted = tuple(name for name in stored if name in names)
+    if not wanted:
+        return []
+    block = _block(scope, NUMBER_BLOCK)
+    if wanted == stored:
+        return [block]
+    columns = tuple(stored.index(name) for name in wanted)
+    return [scope.add(Columns(columns=columns, fields=wanted, output=Spec(VECTOR, (len(wanted),))), block)]
+
+
+def _categories(scope: Scope, names: Sequence[str], chosen: Mapping[str, Encoding | None]) -> list[Value]:
+    stored = blocks(scope.draft.fields).get(CATEGORY_BLOCK, ())
+    wanted = [name for name in stored if name in names]
+    one_hot = tuple(name for name in wanted if _is_one_hot(scope.draft.fields[name], chosen[name]))
+    embedded = tuple(name for name in wanted if name not in one_hot)
+    values: list[Value] = []
+    if one_hot:
+        columns = tuple(stored.index(name) for name in one_hot)
+        values.append(
+            scope.add(OneHotColumns(columns=columns, fields=one_hot, classes=_classes(scope, one_hot)), _block(scope, CATEGORY_BLOCK))
+        )
+    if embedded:
+        columns = tuple(stored.index(name) for name in embedded)
+        dims = tuple(encoding.dim if isinstance(encoding := chosen[name], EmbeddingEncoding) else None for name in embedded)
+        layer = EmbeddingColumns(columns=columns, fields=embedded, classes=_classes(scope, embedded), dims=dims)
+        values.append(scope.add(layer, _block(scope, CATEGORY_BLOCK)))
+    return values
+
+
+def _is_one_hot(spec: Spec, encoding: Encoding | None) -> bool:
+    """What is said, else by the number of values; while that is unknown, one-hot stands for both."""
+    if encoding is not None:
+        return isinstance(encoding, OneHotEncoding)
+    return not isinstance(spec.classes, int) or spec.classes - 1 <= MOST_ONE_HOT
+
+
+def _classes(scope: Scope, names: tuple[str, ...]) -> tuple[int | Unknown, ...]:
+    found = (scope.draft.fields[name].classes for name in names)
+    return tuple(count for count in found if isinstance(count, int | Unknown))
+
+
+def _vectors(scope: Scope, names: Sequence[str]) -> list[Value]:
+    fields = scope.draft.fields
+    return [scope.input(name, fields[name]) for name in names if fields[name].axes == VECTOR and fields[name].kind != "index"]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -1,0 +1,143 @@
+"""The program: one flat, static list of steps that every architecture compiles to. Torch-free until `build()`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from nntrain.errors import YamlPath
+from nntrain.layers.layer import Layer
+from nntrain.layers.weights import InitializerRule
+from nntrain.specs import Size, Spec
+
+if TYPE_CHECKING:
+    from nntrain.modules.network import Network
+
+Stage = Literal["inputs", "body", "head"]
+"""Part of the network: what turns fields into numbers, what the config says, what the task adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The row lengths of a ragged axis: those of a field, after some layers."""
+
+    field: str
+    counts: tuple[int, ...]
+    """What the layers so far make of rows of 1, 2, … steps. Two axes with equal counts have equal lengths in every batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor of the program."""
+
+    spec: Spec
+    step: str | None
+    """Name of the step that makes it; `None` for an input."""
+    output: str | None = None
+    """Name of a further output of the step, or the key of an input."""
+    lengths: Lengths | None = None
+    """Row lengths, where an axis is ragged."""
+
+    @property
+    def key(self) -> tuple[str | None, str | None]:
+        """What tells it from the program's other tensors."""
+        return (self.step, self.output)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One use of a layer."""
+
+    name: str
+    """Unique; the layer's parameters are `<name>.<parameter>`."""
+    layer: Layer
+    inputs: tuple[Value, ...]
+    """The layer's input, then its side inputs."""
+    output: Value
+    extras: tuple[Value, ...]
+    """Further outputs, in the layer's order."""
+    path: YamlPath
+    """Where the config says so; the place of the whole architecture for what it implies."""
+    stage: Stage
+    note: str | None
+    """Where it comes from, if not from the line at `path`."""
+    rules: tuple[InitializerRule, ...]
+    """Initializers that may act on its parameters, first match first."""
+
+    @property
+    def spec(self) -> Spec:
+        """What comes out."""
+        return self.output.spec
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[Size, ...]]:
+        """Shapes of its parameters by their own name."""
+        return self.layer.parameter_shapes(*(value.spec for value in self.inputs))
+
+    @property
+    def num_parameters(self) -> int | None:
+        """Number of parameters; `None` while a size is unknown."""
+        sizes = [size for shape in self.parameter_shapes.values() for size in shape]
+        if not all(isinstance(size, int) for size in sizes):
+            return None
+        return sum(math.prod(cast("tuple[int, ...]", shape)) for shape in self.parameter_shapes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of `nntrain show`."""
+
+    name: str
+    layer: str
+    """The layer and its options: `conv2d 32, kernel_size 3`."""
+    output: str
+    """Shape without the batch axis: `[32, 8, 8]`."""
+    parameters: int | None
+    """Number of parameters; `None` while a size is unknown."""
+    stage: Stage
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A network as a list of steps, each after those that it reads."""
+
+    inputs: Mapping[str, Spec]
+    """The input fields."""
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, Value]
+    """What is read off, by target; the spec's kind says what the numbers mean."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every size is fixed, so that the network can be built."""
+        values = [value for step in self.steps for value in (*step.inputs, step.output)]
+        return all(value.spec.is_known for value in (*values, *self.outputs.values()))
+
+    @property
+    def num_parameters(self) -> int | None:
+        """Number of parameters of the network; `None` while a size is unknown."""
+        counts = [step.num_parameters for step in self.steps]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[Size, ...]]:
+        """Shapes of all parameters by full name, in the network's order."""
+        return {f"{step.name}.{name}": shape for step in self.steps for name, shape in step.parameter_shapes.items()}
+
+    @property
+    def state_steps(self) -> tuple[str, ...]:
+        """Steps that carry a state from one call to the next."""
+        return tuple(step.name for step in self.steps if "state" in step.layer.needs)
+
+    def rows(self) -> list[Row]:
+        """The network line by line."""
+        return [Row(step.name, step.layer.describe(), str(step.spec), step.num_parameters, step.stage, step.note) for step in self.steps]
+
+    def build(self) -> Network:
+        """Make the network; every size is known by now. Weights are drawn from torch's global random numbers."""
+        from nntrain.modules.network import Network
+
+        return Network(self)

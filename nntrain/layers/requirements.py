@@ -1,0 +1,36 @@
+"""What layers ask of the tensor they get, in the words of their errors."""
+
+from __future__ import annotations
+
+from nntrain.errors import SpecError
+from nntrain.specs import IMAGE, SEQUENCE, Spec
+
+EMBED = "put embedding before it"
+"""What an index needs before a layer that computes with numbers."""
+
+
+def need_numbers(spec: Spec) -> None:
+    """Refuse an index: its numbers are names."""
+    if spec.kind == "index":
+        raise SpecError(f"needs numbers and gets {spec.describe()}", hint=EMBED)
+
+
+def need_features(spec: Spec) -> None:
+    """Refuse what has no feature axis at its end: `[B, F]` and `[B, T, F]` have one, an image has none."""
+    need_numbers(spec)
+    if not spec.axes or spec.axes[-1] != "feature":
+        raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", hint="put flatten before it")
+
+
+def channel_axis(spec: Spec) -> str:
+    """The axis that layers widen and merges join: `channel` of an image, `feature` of everything else."""
+    return "channel" if "channel" in spec.axes else "feature"
+
+
+def one_row_hint(spec: Spec) -> str:
+    """How to make one row of numbers of a tensor."""
+    if spec.axes == SEQUENCE:
+        return "one row per example: put `pool: last` (or mean, max) after it"
+    if spec.axes == IMAGE:
+        return "put flatten or global_avg_pool after it"
+    return EMBED if spec.kind == "index" else "put flatten after it"

@@ -1,0 +1,216 @@
+"""How a program is made: layers add their steps through a scope, which names them, checks shapes and knows the place in the config."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Final, Literal
+
+from nntrain.errors import Problem, SpecError, YamlPath, render_path
+from nntrain.layers.initialization import Initializer
+from nntrain.layers.layer import Layer
+from nntrain.layers.program import Lengths, Stage, Step, Value
+from nntrain.layers.weights import InitializerRule
+from nntrain.specs import Spec
+
+PROBE: Final = tuple(range(1, 65))
+"""Row lengths on which the lengths of ragged axes are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What `regularization` asks of the architecture; families place it as their paper does."""
+
+    dropout: float | None = None
+    norm: Literal["batch", "layer"] | None = None
+
+
+class UnplacedError(Exception):
+    """Ends the placing of a list or node after its problem was noted; what does not depend on it goes on."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A program while it is being made."""
+
+    root: YamlPath
+    """Place of the architecture in the config."""
+    fields: Mapping[str, Spec]
+    """All input fields."""
+    steps: dict[str, Step] = field(default_factory=dict[str, Step])
+    points: dict[str, Value] = field(default_factory=dict[str, Value])
+    """What can be read by name: named items and nodes."""
+    problems: list[Problem] = field(default_factory=list[Problem])
+    counters: Counter[str] = field(default_factory=Counter[str])
+
+
+Resolve = Callable[[str], "Value | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A place in a program: where its steps' names start and where in the config it is written."""
+
+    draft: Draft
+    path: YamlPath
+    context: Context = Context()
+    prefix: str = ""
+    """What step names start with: `deep.` in a node."""
+    stage: Stage = "body"
+    note: str | None = None
+    """Where steps come from, if not from the line at `path`."""
+    rules: tuple[InitializerRule, ...] = ()
+    """Initializers in force, first match first."""
+    encode_field: Resolve | None = None
+    """Gives an input field as the network sees it."""
+
+    def at(self, *parts: str | int) -> Scope:
+        """The scope of an option or item."""
+        return replace(self, path=(*self.path, *parts))
+
+    def noted(self, note: str) -> Scope:
+        """The same scope for steps that come from elsewhere than the line at `path`."""
+        return replace(self, note=note)
+
+    def place(self, layer: Layer, value: Value) -> Value:
+        """Add a layer, simple or composite, at this place and make its name a named point.
+
+        Raises:
+            UnplacedError: It does not fit; the problem is noted.
+        """
+        try:
+            result = layer.place(self._with_rules(layer), value)
+        except SpecError as error:
+            raise self.fail(self._told(layer, error, (value,)), error.hint) from None
+        self.name_point(layer.name, result)
+        return result
+
+    def sequence(self, layers: Iterable[Layer], value: Value, key: str | None = None) -> Value:
+        """Add layers one after another.
+
+        Args:
+            layers: The layers.
+            value: What the first gets.
+            key: The option they are written in, so that each has a place of its own; `None` for layers that a family makes.
+        """
+        for index, layer in enumerate(layers):
+            value = (self if key is None else self.at(key, index)).place(layer, value)
+        return value
+
+    def add(self, layer: Layer, *inputs: Value) -> Value:
+        """Add one step; its side inputs come after its input. Returns what comes out.
+
+        Raises:
+            UnplacedError: The layer does not fit; the problem is noted.
+        """
+        specs = [value.spec for value in inputs]
+        try:
+            spec, extras = layer.out_spec(*specs), layer.extra_specs(specs[0])
+        except SpecError as error:
+            raise self.fail(self._told(layer, error, inputs), error.hint) from None
+        name = self._step_name(layer)
+        lengths = self._lengths(layer, inputs)
+        output = Value(spec, name, lengths=lengths if spec.is_ragged else None)
+        further = tuple(Value(extras[extra], name, extra, lengths if extras[extra].is_ragged else None) for extra in type(layer).extras)
+        self.draft.steps[name] = Step(name, layer, inputs, output, further, self.path, self.stage, self.note, self.rules)
+        return output
+
+    def input(self, key: str, spec: Spec) -> Value:
+        """An input tensor of the program."""
+        return Value(spec, None, key, Lengths(key, PROBE) if spec.is_ragged else None)
+
+    def read(self, names: Sequence[str]) -> list[Value]:
+        """The named points that names and patterns stand for, in the order of the program within a pattern.
+
+        Raises:
+            UnplacedError: A name stands for nothing; the problem is noted.
+        """
+        return [value for name in names for value in self._points(name)]
+
+    def name_point(self, name: str | None, value: Value) -> None:
+        """Make a value readable by name."""
+        if name is None or self.draft.points.get(name) is value:
+            return
+        if name in self.draft.points or name in self.draft.fields:
+            what = "an input field" if name in self.draft.fields else "another point"
+            raise self.fail(f"the name {name!r} is taken by {what}", "every name is used once; in a repeat, put {i} into it")
+        self.draft.points[name] = value
+
+    def fail(self, message: str, hint: str | None = None) -> UnplacedError:
+        """Note a problem at this place; the caller raises what is returned."""
+        self.draft.problems.append(Problem(self.path, message, hint))
+        return UnplacedError(message)
+
+    def _points(self, name: str) -> list[Value]:
+        points = self.draft.points
+        if name in points:
+            return [points[name]]
+        if name in self.draft.fields and self.encode_field is not None:
+            found = self.encode_field(name)
+            return [] if found is None else [found]
+        found = [points[point] for point in points if fnmatchcase(point, name)] if set(name) & set("*?[") else self._extra(name)
+        if not found:
+            near = near_names(name, [*points, *self.draft.fields])
+            raise self.fail(f"there is no point {name!r} before this one", f"named points: {near}" if near else "name one: name: code")
+        return found
+
+    def _extra(self, name: str) -> list[Value]:
+        point, _, output = name.rpartition(".")
+        value = self.draft.points.get(point)
+        if value is None or value.step is None:
+            return []
+        return [extra for extra in self.draft.steps[value.step].extras if extra.output == output]
+
+    def _step_name(self, layer: Layer) -> str:
+        if layer.name is not None:
+            name = self.prefix + layer.name
+            if name in self.draft.steps:
+                raise self.fail(f"the name {layer.name!r} is used twice", "every name is used once; in a repeat, put {i} into it")
+            return name
+        while True:
+            self.draft.counters[self.prefix + layer.type] += 1
+            name = f"{self.prefix}{layer.type}_{self.draft.counters[self.prefix + layer.type]}"
+            if name not in self.draft.steps:
+                return name
+
+    def _with_rules(self, layer: Layer) -> Scope:
+        """A layer's initializers act on it and on everything below it, before those of what it stands in."""
+        path = (*self.path, "initializer")
+        if layer.initializer is None:
+            return self
+        if isinstance(layer.initializer, Initializer):
+            return replace(self, rules=(InitializerRule("*", layer.initializer, path), *self.rules))
+        own = (InitializerRule(pattern, initializer, (*path, pattern)) for pattern, initializer in layer.initializer.items())
+        return replace(self, rules=(*own, *self.rules))
+
+    def _lengths(self, layer: Layer, inputs: Sequence[Value]) -> Lengths | None:
+        ragged = [value.lengths for value in inputs if value.lengths is not None]
+        if not ragged:
+            return None
+        return Lengths(ragged[0].field, tuple(layer.out_lengths(count) for count in ragged[0].counts))
+
+    def _told(self, layer: Layer, error: SpecError, inputs: Sequence[Value]) -> str:
+        """The error with the layer's name in front and, behind the tensor that it tells of, where that comes from."""
+        message = f"{layer.type} {error.message}"
+        for value in inputs:
+            for text in (value.spec.describe(), str(value.spec)):
+                if text in message:
+                    return message.replace(text, f"{text} from {self.origin(value)}", 1)
+        return message
+
+    def origin(self, value: Value) -> str:
+        """Where a value comes from, in words: `max_pool2d (layers[3])`."""
+        step = self.draft.steps.get(value.step or "")
+        if step is None or step.stage == "inputs":
+            return f"the field {value.output!r}" if step is None and value.output in self.draft.fields else "the input fields"
+        place = render_path(step.path[len(self.draft.root) :])
+        return f"{step.layer.type} ({place})" if place else step.layer.type
+
+
+def near_names(name: str, names: Iterable[str]) -> str:
+    """The names that are most like one, else the first few, for a hint."""
+    known = list(dict.fromkeys(names))
+    return ", ".join(get_close_matches(name, known, n=3) or known[:6])

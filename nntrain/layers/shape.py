@@ -1,0 +1,60 @@
+"""Layers that arrange numbers anew and change none."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from nntrain.errors import SpecError
+from nntrain.layers.layer import Layer
+from nntrain.layers.requirements import need_numbers
+from nntrain.specs import IMAGE, SEQUENCE, VECTOR, Spec, compute, known
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Flatten(Layer):
+    """All numbers of an example in one row: [B, C, H, W] -> [B, C * H * W]; the last axis varies fastest."""
+
+    type: Literal["flatten"] = "flatten"
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        need_numbers(spec)
+        if spec.is_ragged:
+            raise SpecError(
+                f"needs rows of one length and gets {spec.describe()}, where lengths differ by row", hint="put `pool: mean` in its place"
+            )
+        return Spec(VECTOR, (compute(lambda *sizes: math.prod(sizes), *spec.sizes),))
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from torch import nn
+
+        return nn.Flatten()
+
+
+class Unflatten(Layer):
+    """A row of numbers arranged as a sequence or an image: [B, C * H * W] -> [B, C, H, W]; the last axis varies fastest."""
+
+    main: ClassVar[str | None] = "sizes"
+
+    type: Literal["unflatten"] = "unflatten"
+    sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=3)]
+    """`[steps, features]` of a sequence, or `[channels, height, width]` of an image."""
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        need_numbers(spec)
+        if spec.axes != VECTOR:
+            raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", hint="put flatten before it")
+        count = math.prod(self.sizes)
+        if isinstance(spec.sizes[0], int) and spec.sizes[0] != count:
+            product = " x ".join(str(size) for size in self.sizes)
+            raise SpecError(f"needs {product} = {count} numbers and gets {spec.describe()}")
+        return Spec(SEQUENCE if len(self.sizes) == 2 else IMAGE, self.sizes)
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from torch import nn
+
+        return nn.Unflatten(1, tuple(known(size) for size in self.sizes))
