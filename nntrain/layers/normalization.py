@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer, Need
+from nntrain.layers.requirements import EMBED, channel_axis
 from nntrain.specs import IMAGE, SEQUENCE, VECTOR, Size, Spec, known
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class BatchNorm(Layer):
         from nntrain.modules.normalization import FeatureBatchNorm, ImageBatchNorm
 
         norm = ImageBatchNorm if spec.axes == IMAGE else FeatureBatchNorm
-        return norm(known(_normalized_size(spec)), eps=self.eps, momentum=self.momentum)
+        return norm(known(spec.size(channel_axis(spec))), eps=self.eps, momentum=self.momentum)
 
 
 class LayerNorm(Layer):
@@ -63,22 +64,18 @@ class LayerNorm(Layer):
         from nntrain.modules.normalization import ChannelLayerNorm
 
         norm = ChannelLayerNorm if spec.axes == IMAGE else nn.LayerNorm
-        return norm(known(_normalized_size(spec)), eps=self.eps)
+        return norm(known(spec.size(channel_axis(spec))), eps=self.eps)
 
 
 def _normalized(spec: Spec) -> Spec:
     if spec.axes not in {VECTOR, SEQUENCE, IMAGE} or spec.kind == "index":
         raise SpecError(
             f"needs a row of numbers [F], a sequence [T, F] or an image [C, H, W], and gets {spec.describe()}",
-            hint="put embedding before it" if spec.kind == "index" else None,
+            hint=EMBED if spec.kind == "index" else None,
         )
     return Spec(spec.axes, spec.sizes, directions=spec.directions)
 
 
-def _normalized_size(spec: Spec) -> Size:
-    return spec.size("channel") if spec.axes == IMAGE else spec.size("feature")
-
-
 def _affine(spec: Spec) -> dict[str, tuple[Size, ...]]:
-    size = _normalized_size(spec)
+    size = spec.size(channel_axis(spec))
     return {"weight": (size,), "bias": (size,)}

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L, Layer, Need
+from nntrain.layers.requirements import channel_axis
 from nntrain.layers.windows import Pair, PixelPair, Pixels, Window, need_image, need_sequence, pair, window
 from nntrain.specs import IMAGE, SEQUENCE, VECTOR, Size, Spec, known
 
@@ -143,18 +144,14 @@ class GlobalPool(Layer):
             raise SpecError(f"needs an image [C, H, W] or a sequence [T, F] and gets {spec.describe()}")
         if spec.is_ragged and spec.axes != SEQUENCE:
             raise SpecError(f"needs a sequence [T, F] where lengths differ by row, and gets {spec.describe()}")
-        return Spec(VECTOR, (spec.sizes[self._kept(spec)],))
+        return Spec(VECTOR, (spec.size(channel_axis(spec)),))
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.pooling import AxesPool, StepPool
 
         if spec.axes == SEQUENCE:
             return StepPool(self.how)
-        return AxesPool(self.how, tuple(axis + 1 for axis in range(spec.rank) if axis != self._kept(spec)))
-
-    @staticmethod
-    def _kept(spec: Spec) -> int:
-        return spec.axes.index("channel") if "channel" in spec.axes else spec.rank - 1
+        return AxesPool(self.how, tuple(1 + index for index, axis in enumerate(spec.axes) if axis != channel_axis(spec)))
 
 
 class GlobalAvgPool(GlobalPool):

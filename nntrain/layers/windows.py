@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L
+from nntrain.layers.requirements import EMBED
 from nntrain.specs import IMAGE, SEQUENCE, Size, Spec
 
 Pair = PositiveInt | tuple[PositiveInt, PositiveInt]
@@ -88,8 +89,7 @@ def need_sequence(spec: Spec) -> None:
     """Refuse what is no sequence `[T, F]` of numbers."""
     if spec.axes == SEQUENCE:
         return
-    hint = "put embedding before it" if spec.kind == "index" else None
-    raise SpecError(f"needs a sequence [T, F] and gets {spec.describe()}", hint=hint)
+    raise SpecError(f"needs a sequence [T, F] and gets {spec.describe()}", hint=EMBED if spec.kind == "index" else None)
 
 
 def _hint_for_image(spec: Spec) -> str | None:

@@ -23,10 +23,9 @@ class SequenceConv1d(nn.Conv1d):
     def forward(self, input: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Convolve; what lies beyond a row's length counts as zeros, as beyond its end when it is alone."""
         x = fill_padding(input, lengths).transpose(1, 2)
+        span = self.dilation[0] * (self.kernel_size[0] - 1) + 1
         before, after = self.pads
-        if lengths is not None:  # a batch of short rows: pad up to one window, as for a short row among long ones
-            span = self.dilation[0] * (self.kernel_size[0] - 1) + 1
-            after = max(after, span - before - x.shape[2])
+        after = max(after, span - before - x.shape[2])  # ragged rows may all be short: to one window, as a short one among others
         if before == after:
             x = conv1d(x, self.weight, self.bias, self.stride, before, self.dilation, self.groups)
         else:
