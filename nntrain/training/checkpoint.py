@@ -62,7 +62,7 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
     Raises:
         ResourceError: The disk is full, or can't be written. What was there before is whole.
     """
-    path = checkpoints / f"step-{step:07d}"
+    path = checkpoints / folder_name(step)
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
         _sweep(checkpoints)
@@ -73,6 +73,11 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
     except OSError as error:
         raise _cannot_save(path, error) from None
     return path
+
+
+def folder_name(step: int) -> str:
+    """Name of the checkpoint of a step: `step-0000500`."""
+    return f"step-{step:07d}"
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def point(checkpoints: Path, name: str, step: int) -> None:
     """
     beside = checkpoints / f".{name}.tmp"
     try:
-        _write_file(beside, f"step-{step:07d}\n".encode())
+        _write_file(beside, f"{folder_name(step)}\n".encode())
         os.replace(beside, checkpoints / name)  # noqa: PTH105 (one call to the system, as all others here)
         _sync_folder(checkpoints)
     except OSError as error:

@@ -14,13 +14,14 @@ from nntrain.errors import CheckpointError
 class History:
     """A JSONL file whose length in bytes is part of the run's state: a resumed run cuts it there and goes on."""
 
-    def __init__(self, path: Path, length: int = 0) -> None:
-        """Open the file and cut it to `length` bytes: 0 for a new run.
+    def __init__(self, path: Path, length: int | None = 0) -> None:
+        """Open the file and cut it to `length` bytes: 0 for a new run, `None` leaves what is there.
 
         Raises:
             CheckpointError: It is shorter than that: lines are missing.
         """
         found = path.stat().st_size if path.exists() else 0
+        length = found if length is None else length
         if found < length:
             raise CheckpointError(f"{path.as_posix()}: lines are missing: the checkpoint was saved at {length} bytes, and it has {found}")
         self._file = path.open("ab")

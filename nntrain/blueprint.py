@@ -1,0 +1,331 @@
+"""A config together with its fields: every default filled in, every name looked up, the network's program. Torch-free.
+
+Drawn twice: by `check` from what the header of the data tells, sizes that only fitting tells left unknown, and by `fit` from the
+fitted fields. Problems are told at the same places of the file both times.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from nntrain.architectures.compiling import compile_program
+from nntrain.architectures.settings import default_architecture
+from nntrain.config.experiment import Experiment
+from nntrain.config.reading import Config
+from nntrain.data.layout import FieldPlan, Layout
+from nntrain.errors import ConfigError, Problem
+from nntrain.layers.program import Program
+from nntrain.losses.loss import Loss
+from nntrain.losses.settings import LOSSES
+from nntrain.metrics.metric import Direction, Metric
+from nntrain.metrics.settings import METRICS
+from nntrain.optimizers.adam import AdamW
+from nntrain.schedules.constant import Constant
+from nntrain.schema import load_class
+from nntrain.tasks.settings import TASK_OF_FIELD, TASKS
+from nntrain.tasks.task import Target, Task
+from nntrain.training.plan import Watch
+from nntrain.training.settings import EarlyStoppingSettings, TrainingSettings, default_training
+
+T = TypeVar("T")
+
+RUNNING_LOSS = "train.running_loss"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """What is done for one target."""
+
+    target: Target
+    task: Task
+    loss: Loss
+    metrics: tuple[Metric, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """Everything about a run that is known before a parameter is made."""
+
+    experiment: Experiment
+    """With all defaults filled in and all fields named: what `resolved.yaml` says."""
+    layout: Layout
+    targets: Mapping[str, TargetPlan]
+    program: Program
+    best: Watch
+    """The metric that decides which state is the best."""
+    directions: Mapping[str, Direction]
+    """Every scalar metric that reports will have, with the direction that is better."""
+    warnings: tuple[str, ...]
+
+    @property
+    def training(self) -> TrainingSettings:
+        """The training section, defaults filled in."""
+        assert self.experiment.training is not None
+        return self.experiment.training
+
+
+def draw(config: Config, layout: Layout, found: Sequence[Problem] = ()) -> Blueprint:
+    """Fill in the defaults, compile the network and check that everything fits together.
+
+    Args:
+        config: A config that is valid in itself.
+        layout: Its fields.
+        found: Problems that were found on the way here; told together with those found now.
+
+    Raises:
+        ConfigError: With all problems, rendered.
+    """
+    problems = list(found)
+    experiment = config.experiment
+    targets = {plan.name: target for plan in layout.targets if (target := _plan_target(experiment, plan, problems)) is not None}
+    program = None
+    if len(targets) == len(layout.targets) and layout.targets and layout.inputs:
+        experiment = experiment.model_copy(update=_defaults(experiment, layout, targets))
+        program = _compile(experiment, layout, targets, problems)
+    names = metric_directions(targets, has_validation=layout.has_validation)
+    training = _training(experiment, layout)
+    if targets:
+        problems += [*_check_names(training, names, layout), *_check_limits(experiment, training)]
+        problems += [problem for plan in targets.values() for problem in _check_effects(experiment, plan)]
+    if problems:
+        raise config.error(problems)
+    assert program is not None
+    best = _best(training, targets, names, has_validation=layout.has_validation)
+    training = _with_monitor(training, best)
+    experiment = experiment.model_copy(update={"training": training})
+    return Blueprint(experiment, layout, targets, program, best, names, tuple(_warnings(experiment, training)))
+
+
+def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem]) -> TargetPlan | None:
+    """Task, loss and metrics of a target; `None` where one of them doesn't fit."""
+    target = Target(plan.name, plan.field.type, plan.spec, plan.classes)
+    task = experiment.task
+    if task is None:
+        tag = TASK_OF_FIELD.get(target.field_type)
+        if tag is None:
+            known = ", ".join(sorted(TASK_OF_FIELD))
+            problems.append(Problem(("data", "fields", plan.name), f"no task has a target of type {target.field_type}", f"one of: {known}"))
+            return None
+        task = _make(TASKS[tag], Task)
+    elif target.field_type not in task.field_types:
+        accepted = " or ".join(sorted(task.field_types))
+        problems.append(Problem(("task",), f"{task.type} needs a target of type {accepted}; {plan.name} is a {target.field_type}", _retype(plan, task)))
+        return None
+    loss = _loss(experiment, task, target, problems)
+    metrics = _metrics(experiment, task, target, problems)
+    return None if loss is None or metrics is None else TargetPlan(target, task, loss, metrics)
+
+
+def _make(location: str, base: type[T]) -> T:
+    made = load_class(location).parse({})
+    assert isinstance(made, base)
+    return made
+
+
+def _retype(plan: FieldPlan, task: Task) -> str:
+    wanted = sorted(task.field_types)[-1]
+    return f"fix:  leave task out, or  data.fields.{plan.name}: {{type: {wanted}, role: target}}"
+
+
+def _loss(experiment: Experiment, task: Task, target: Target, problems: list[Problem]) -> Loss | None:
+    fitting = task.losses(target)
+    if experiment.loss is None:
+        return _make(LOSSES[fitting[0]], Loss)
+    if task.kind(target) in experiment.loss.targets:
+        return experiment.loss
+    problems.append(Problem(("loss",), f"{experiment.loss.type} does not fit the target {target.name} ({_kind(task, target)})", f"fix:  loss: {' or '.join(fitting)}"))
+    return None
+
+
+def _metrics(experiment: Experiment, task: Task, target: Target, problems: list[Problem]) -> tuple[Metric, ...] | None:
+    if experiment.metrics is None:
+        return tuple(_make(METRICS[tag], Metric) for tag in task.metrics(target))
+    kind = task.kind(target)
+    wrong = [(place, metric) for place, metric in enumerate(experiment.metrics) if kind not in metric.fits]
+    for place, metric in wrong:
+        fitting = ", ".join(task.metrics(target))
+        problems.append(Problem(("metrics", place), f"{metric.type} does not fit the target {target.name} ({_kind(task, target)})", f"fitting: {fitting}"))
+    return None if wrong else experiment.metrics
+
+
+def _kind(task: Task, target: Target) -> str:
+    words = {"classes": "one of several classes", "binary": "yes or no", "values": "a number" if target.spec.rank == 0 else "numbers"}
+    return words[task.kind(target)]
+
+
+def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, TargetPlan]) -> dict[str, object]:
+    """What applies where the config says nothing; several targets share no single task, loss or list of metrics."""
+    single = next(iter(targets.values())) if len(targets) == 1 else None
+    fields = {plan.name: plan.field for plan in layout.fields}
+    ignored = {name: field for name, field in experiment.data.fields.items() if field.role == "ignore" and name not in fields}
+    return {
+        "data": experiment.data.model_copy(update={"fields": {**fields, **ignored}, "target": None}),
+        "architecture": experiment.architecture or default_architecture(layout.inputs),
+        "task": experiment.task or (single and single.task),
+        "loss": experiment.loss or (single and single.loss),
+        "metrics": experiment.metrics or (single and single.metrics),
+        "optimizer": experiment.optimizer or AdamW(),
+        "scheduler": experiment.scheduler or Constant(),
+    }
+
+
+def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, TargetPlan], problems: list[Problem]) -> Program | None:
+    assert experiment.architecture is not None
+    needs = {name: plan.task.needs(plan.target) for name, plan in targets.items()}
+    try:
+        program = compile_program(experiment.architecture, layout.inputs, needs, experiment.regularization)
+    except ConfigError as error:
+        problems += error.problems
+        return None
+    problems += _check_outputs(program, targets)
+    return program
+
+
+def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """A softmax or sigmoid at the end of a network whose loss contains it: the loss would misread its output."""
+    steps = {step.name: step for step in program.steps}
+    for name, plan in targets.items():
+        last = steps[program.outputs[name].step]
+        if last.stage == "head" and last.inputs and last.inputs[0].step in steps:
+            last = steps[last.inputs[0].step]
+        squashed = last.spec.kind in {"probability", "log_prob"}
+        if squashed and last.spec.kind not in plan.loss.input_kinds:
+            what = "the logarithm of probabilities" if last.spec.kind == "log_prob" else "probabilities"
+            yield Problem(
+                last.path,
+                f"{last.layer.type} turns the output into {what}, and {plan.loss.type} takes logits: {last.layer.type} is a part of it",
+                f"fix:  leave {last.layer.type} out",
+            )
+
+
+def metric_directions(targets: Mapping[str, TargetPlan], *, has_validation: bool) -> dict[str, Direction]:
+    """Full names of all scalar metrics of a report, with the direction that is better; the loss comes first."""
+    local: dict[str, Direction] = {"loss": "min"}
+    for name, plan in targets.items():
+        prefix = f"{name}." if len(targets) > 1 else ""
+        local[f"{prefix}loss"] = "min"
+        local |= {f"{prefix}{metric.type}": metric.direction for metric in plan.metrics if metric.monitored}
+    splits = ("train", "validation") if has_validation else ("train",)
+    return {f"{split}.{name}": direction for split in splits for name, direction in local.items()} | {RUNNING_LOSS: "min"}
+
+
+def _training(experiment: Experiment, layout: Layout) -> TrainingSettings:
+    given = experiment.training
+    return default_training(has_validation=layout.has_validation) if given is None else given.with_defaults()
+
+
+def _best(
+    training: TrainingSettings, targets: Mapping[str, TargetPlan], names: Mapping[str, Direction], *, has_validation: bool
+) -> Watch:
+    """The metric that early stopping watches, else the first of the first target."""
+    stopping = training.early_stopping
+    if stopping is not None and stopping.monitor is not None:
+        return Watch(stopping.monitor, names[stopping.monitor])
+    split = "validation" if has_validation else "train"
+    name, plan = next(iter(targets.items()))
+    metric = next((metric for metric in plan.metrics if metric.monitored), None)
+    prefix = f"{name}." if len(targets) > 1 else ""
+    monitor = f"{split}.loss" if metric is None else f"{split}.{prefix}{metric.type}"
+    return Watch(monitor, names[monitor])
+
+
+def _with_monitor(training: TrainingSettings, best: Watch) -> TrainingSettings:
+    stopping = training.early_stopping
+    if stopping is None:
+        return training
+    return training.model_copy(update={"early_stopping": stopping.model_copy(update={"monitor": best.monitor})})
+
+
+def _check_names(training: TrainingSettings, names: Mapping[str, Direction], layout: Layout) -> Iterator[Problem]:
+    """Metrics that are watched must be reported."""
+    stopping = training.early_stopping
+    if stopping is not None and not layout.has_validation and (stopping.monitor is None or stopping.monitor.startswith("validation.")):
+        yield Problem(
+            ("training", "early_stopping"),
+            "needs validation rows, and there are none",
+            "fix:  data.split.validation: 0.1, or watch the training rows: monitor: train.loss",
+            on_key=True,
+        )
+    elif stopping is not None and stopping.monitor is not None:
+        yield from _check_name(("training", "early_stopping", "monitor"), stopping.monitor, names)
+    if training.converge is not None:
+        yield from _check_name(("training", "converge", "monitor"), training.converge.monitor, names)
+    for name in training.stop_at or {}:
+        yield from _check_name(("training", "stop_at", name), name, names, on_key=True)
+
+
+def _check_name(path: tuple[str, ...], name: str, names: Mapping[str, Direction], *, on_key: bool = False) -> Iterator[Problem]:
+    if name not in names:
+        nearest = nearest_metric(name, names)
+        message = f"no metric {name!r}. This task reports {', '.join(names)}"
+        yield Problem(path, message, f"fix:  {nearest}" if nearest else None, on_key=on_key)
+
+
+def nearest_metric(name: str, names: Mapping[str, Direction]) -> str | None:
+    """What a metric name of another tool (`val_loss`, `val/acc`, `accuracy`) probably means."""
+    spelled = name.replace("/", "_").replace("-", "_").lower()
+    split = "train" if spelled.startswith(("train", "tr_")) else "validation"
+    for prefix in ("validation_", "valid_", "val_", "eval_", "dev_", "training_", "train_", "tr_", "validation.", "train."):
+        spelled = spelled.removeprefix(prefix)
+    spelled = {"acc": "accuracy", "auc": "auroc", "roc_auc": "auroc", "f1_macro": "f1", "f1_score": "f1"}.get(spelled, spelled)
+    for wanted in (f"{split}.{spelled}", f"train.{spelled}"):
+        if wanted in names:
+            return wanted
+    near = difflib.get_close_matches(name, list(names), 1, 0.5)
+    return near[0] if near else None
+
+
+def _check_limits(experiment: Experiment, training: TrainingSettings) -> Iterator[Problem]:
+    """Settings that need a limit, and settings without effect."""
+    scheduler = experiment.scheduler
+    if scheduler is not None and scheduler.needs_total_steps and training.max_epochs is None and training.max_steps is None:
+        yield Problem(
+            ("scheduler",),
+            f"{scheduler.type} counts towards the end of the run, and max_minutes alone gives no number of steps",
+            "fix:  training.max_epochs or training.max_steps",
+        )
+    if experiment.data.batch_size == "full" and training.accumulate > 1:
+        yield Problem(("training", "accumulate"), "has no effect: with data.batch_size: full each step has all rows already", on_key=True)
+
+
+def _check_effects(experiment: Experiment, plan: TargetPlan) -> Iterator[Problem]:
+    """Regularization that this loss or optimizer has no use for."""
+    regularization = experiment.regularization
+    if regularization.label_smoothing and not plan.loss.smooths_labels:
+        yield Problem(
+            ("regularization", "label_smoothing"),
+            f"has no effect: {plan.loss.type} has no labels to smooth",
+            "fix:  leave label_smoothing out",
+            on_key=True,
+        )
+    if regularization.decay_all and not regularization.weight_decay:
+        yield Problem(
+            ("regularization", "decay_all"),
+            "has no effect without regularization.weight_decay",
+            "fix:  weight_decay: 0.01, or leave decay_all out",
+            on_key=True,
+        )
+
+
+def _warnings(experiment: Experiment, training: TrainingSettings) -> Iterator[str]:
+    """What is allowed and probably not meant, both numbers named."""
+    stopping = training.early_stopping
+    epochs = training.max_epochs
+    if stopping is not None and epochs is not None and experiment.training is not None:
+        evaluations = epochs // (training.evaluate_every.epochs or 1)
+        if training.evaluate_every.epochs is not None and stopping.patience >= evaluations:
+            yield (
+                f"training.early_stopping.patience {stopping.patience} never ends a run of {evaluations} evaluations"
+                f" (max_epochs {epochs}): max_epochs comes first"
+            )
+        yield from _warmup_warning(stopping, epochs)
+    if experiment.optimizer is not None and experiment.optimizer.type == "adam" and experiment.regularization.weight_decay:
+        yield "weight_decay with adam is L2 regularization, which its scaling weakens unevenly; adamw decays the weights themselves"
+
+
+def _warmup_warning(stopping: EarlyStoppingSettings, epochs: int) -> Iterator[str]:
+    if stopping.warmup_epochs >= epochs:
+        yield f"training.early_stopping.warmup_epochs {stopping.warmup_epochs} is not below max_epochs {epochs}: early stopping can't act"

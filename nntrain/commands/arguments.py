@@ -1,0 +1,35 @@
+"""What the words after a verb mean: configs, overrides, runs, data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nntrain.errors import UsageError
+
+
+def split_arguments(arguments: Sequence[str] | None) -> tuple[list[Path], list[str]]:
+    """Configs and overrides: what holds a `=` is an override."""
+    given = arguments or []
+    changes = [argument for argument in given if "=" in argument]
+    paths = [Path(argument) for argument in given if "=" not in argument]
+    for path in paths:
+        if path.suffix not in {".yaml", ".yml"} and not path.exists():
+            raise UsageError(f"{path}: neither a config file nor an override", f"an override has a value: {path}=VALUE")
+    return paths, changes
+
+
+def only_config(paths: list[Path]) -> Path | None:
+    """At most one config; several are never merged silently."""
+    if len(paths) > 1:
+        names = " ".join(path.as_posix() for path in paths)
+        raise UsageError(f"{len(paths)} configs given: {names}", "train one at a time; one config may build on another: extends: base.yaml")
+    return paths[0] if paths else None
+
+
+def only_run(arguments: Sequence[str] | None) -> str | None:
+    """At most one run."""
+    given = arguments or []
+    if len(given) > 1:
+        raise UsageError(f"takes one run, got {len(given)}: {' '.join(given)}")
+    return given[0] if given else None

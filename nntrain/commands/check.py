@@ -1,0 +1,119 @@
+"""`nntrain check`: is a config right? Names, values, columns and shapes, from the config and the header of its data alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from nntrain.blueprint import Blueprint, draw
+from nntrain.config.reading import Config, find_config, read_config
+from nntrain.config.rendering import error_as_json
+from nntrain.data.layout import plan_layout
+from nntrain.errors import ConfigError, NNTrainError, UsageError
+
+
+class Look(Enum):
+    """How much of the data is read."""
+
+    NOTHING = "nothing"
+    HEADER = "header"
+    ALL = "all"
+
+    @staticmethod
+    def of(*, data: bool, no_data: bool) -> Look:
+        """What the two options ask for together."""
+        if data and no_data:
+            raise UsageError("--data and --no-data exclude each other")
+        return Look.ALL if data else Look.NOTHING if no_data else Look.HEADER
+
+
+def run(paths: Sequence[Path], changes: Sequence[str], look: Look, *, strict: bool, as_json: bool) -> int:
+    """Check each config by itself; print what was found, and return the exit code of the worst."""
+    results = [_check(path, changes, look, strict=strict) for path in paths or [find_config(None)]]
+    if as_json:
+        print(json.dumps(_as_json(results), indent=1))  # noqa: T201
+    else:
+        for result in results:
+            result.print()
+    return max(result.exit_code for result in results)
+
+
+def check(config: Config, look: Look) -> Blueprint:
+    """Draw the blueprint of a config from as much of its data as `look` says.
+
+    Raises:
+        ConfigError: With all problems, rendered.
+        DataError: The data is not there, or can't be read.
+    """
+    data = config.experiment.data
+    blueprint = draw(config, *plan_layout(data, config.folder, look=look is not Look.NOTHING))
+    if look is Look.ALL:
+        from nntrain.data.preparing import prepare
+
+        blueprint = draw(config, prepare(data, config.folder, seed=config.experiment.seed).layout)
+    return blueprint
+
+
+class _Result:
+    """What came of one config."""
+
+    def __init__(self, path: Path, blueprint: Blueprint | None, error: NNTrainError | None, *, strict: bool) -> None:
+        self.path = path
+        self.blueprint = blueprint
+        self.error = error
+        self.fails_for_warnings = strict and blueprint is not None and bool(blueprint.warnings)
+
+    @property
+    def exit_code(self) -> int:
+        if self.error is not None:
+            return self.error.exit_code
+        return 2 if self.fails_for_warnings else 0
+
+    def print(self) -> None:
+        if self.error is not None:
+            print(self.error, file=sys.stderr)  # noqa: T201
+        if self.blueprint is not None:
+            print(_line(self.path, self.blueprint))  # noqa: T201
+            for warning in self.blueprint.warnings:
+                print(f"   warning: {warning}", file=sys.stderr)  # noqa: T201
+
+    def as_json(self) -> dict[str, Any]:
+        errors = [] if self.error is None else _errors(self.error, self.path)
+        program = None if self.blueprint is None else self.blueprint.program
+        return {
+            "ok": self.exit_code == 0,
+            "errors": errors,
+            "warnings": [] if self.blueprint is None else list(self.blueprint.warnings),
+            "parameters": None if program is None else program.num_parameters,
+            "layers": None if program is None else len(program.steps),
+        }
+
+
+def _check(path: Path, changes: Sequence[str], look: Look, *, strict: bool) -> _Result:
+    try:
+        return _Result(path, check(read_config(path, changes), look), None, strict=strict)
+    except NNTrainError as error:
+        return _Result(path, None, error, strict=strict)
+
+
+def _line(path: Path, blueprint: Blueprint) -> str:
+    count = blueprint.program.num_parameters
+    size = f"{count:,} parameters" if count is not None else "parameters known once the data is read (--data)"
+    return f"{path.as_posix()}   ok   {len(blueprint.program.steps)} layers, {size}"
+
+
+def _errors(error: NNTrainError, path: Path) -> list[dict[str, Any]]:
+    if isinstance(error, ConfigError):
+        return error_as_json(error)
+    return [{"file": path.as_posix(), "line": None, "column": None, "path": None, "message": error.message, "hint": error.hint}]
+
+
+def _as_json(results: Sequence[_Result]) -> dict[str, Any]:
+    if len(results) == 1:
+        return results[0].as_json()
+    configs = [{"file": result.path.as_posix(), **result.as_json()} for result in results]
+    return {"ok": all(config["ok"] for config in configs), "configs": configs}

@@ -1,0 +1,47 @@
+"""What a run depends on beside its config: versions, machine, command line, state of the code. Kept with the run."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("nntrain", "torch", "numpy", "polars", "pydantic", "safetensors", "torchmetrics")
+MAX_DIFF = 200_000
+"""Longest diff that is kept, in characters; a longer one is cut, and says so."""
+
+
+def describe() -> dict[str, Any]:
+    """Versions, platform and command, and where the config stands in a git repository: commit and uncommitted changes."""
+    return {
+        "versions": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "command": sys.argv,
+        "git": git_state(Path.cwd()),
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit and diff of the repository around a folder; `None` outside of one, or without git."""
+    if shutil.which("git") is None:
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    diff = _git(folder, "diff", "HEAD") or ""
+    kept = diff if len(diff) <= MAX_DIFF else diff[:MAX_DIFF] + f"\n… cut after {MAX_DIFF} of {len(diff)} characters\n"
+    return {"commit": commit.strip(), "diff": kept}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

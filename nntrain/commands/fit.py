@@ -1,0 +1,195 @@
+"""`nntrain fit`: train a network, keep the best state, and measure it on rows it has never seen."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nntrain.blueprint import Blueprint, draw
+from nntrain.commands.display import Display
+from nntrain.commands.resuming import compare_with_stored
+from nntrain.commands.stored import stored_config
+from nntrain.config.reading import Config, find_config, read_config
+from nntrain.config.resolving import resolved_text
+from nntrain.data.layout import plan_layout
+from nntrain.errors import ResourceError
+from nntrain.runs import Run, create_run, find_run, lock, runs_root, write_atomically
+
+if TYPE_CHECKING:
+    from nntrain.data.preparing import Prepared
+
+INTERRUPTED = {"SIGINT": 130, "SIGTERM": 143}
+"""Exit codes after the state was saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beside the config."""
+
+    resume: str | None = None
+    """Run to go on with."""
+    resume_anyway: bool = False
+    """Go on although the config means something else or the data has changed."""
+    run_id: str | None = None
+    """Name of the run folder; default: the next free number."""
+    test: bool = True
+    """Whether the test rows are looked at in the end."""
+    runs: Path | None = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A config with its data, ready to be trained."""
+
+    config: Config
+    blueprint: Blueprint
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of `fit`."""
+
+    run: Run
+    summary: Mapping[str, Any]
+    """As in `summary.json`."""
+    screen: str
+    """As it is shown at the end."""
+    exit_code: int = 0
+
+
+def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
+    """Train as the command line says; print the result, and return the exit code."""
+    with Display(quiet=False) as display:
+        outcome = fit(path, changes, options, display)
+    print(json.dumps(outcome.summary, indent=1) if options.as_json else outcome.screen)  # noqa: T201
+    return outcome.exit_code
+
+
+def fit(path: Path | None, changes: Sequence[str], options: Options, display: Display) -> Outcome:
+    """Train from a config file, or go on with a run.
+
+    Raises:
+        NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
+    """
+    if options.resume is None:
+        found = find_config(path)
+        return fit_config(read_config(found, changes), options, display, found.as_posix())
+    stored = find_run(options.resume, runs_root(options.runs))
+    config = read_config(path, changes) if path is not None else stored_config(stored, tuple(changes))
+    with lock(stored):
+        return _resume(stored, config, options, display)
+
+
+def fit_config(config: Config, options: Options, display: Display, name: str) -> Outcome:
+    """Train a new run of a config; `name` stands for its file on the screen."""
+    job = prepare_job(config)
+    new = create_run(runs_root(options.runs), _run_name(config), options.run_id)
+    with lock(new):
+        _write_start(new, job)
+        display.head([("run", f"{new.name}   {name}"), *_head(job)])
+        return _train(new, job, options, display)
+
+
+def prepare_job(config: Config) -> Job:
+    """Check a config, read its data and fit the fields. What the header of the data tells is checked before torch is loaded."""
+    data = config.experiment.data
+    draw(config, *plan_layout(data, config.folder, look=True))
+    from nntrain.data.preparing import prepare
+
+    with memory_errors():
+        prepared = prepare(data, config.folder, seed=config.experiment.seed)
+    return Job(config, draw(config, prepared.layout), prepared)
+
+
+def _resume(stored: Run, config: Config, options: Options, display: Display) -> Outcome:
+    job = prepare_job(config)
+    notes = compare_with_stored(stored, job.config, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
+    write_atomically(stored.path / "resolved.yaml", resolved_text(job.blueprint.experiment, config.document))
+    display.head([("run", f"{stored.name}   resumed"), *_head(job)])
+    for note in notes:
+        display.note(note)
+    return _train(stored, job, options, display)
+
+
+def _train(target: Run, job: Job, options: Options, display: Display) -> Outcome:
+    from nntrain.commands.training import train
+
+    with memory_errors():
+        return train(target, job, options, display)
+
+
+def _run_name(config: Config) -> str:
+    assert config.experiment.name is not None
+    return config.experiment.name
+
+
+def _write_start(new: Run, job: Job) -> None:
+    """What a run keeps of its config, data and surroundings; `resolved.yaml` comes last: with it the folder is a run."""
+    from nntrain.commands.environment import describe
+
+    config, prepared = job.config, job.prepared
+    write_atomically(new.path / "config.yaml", config.document.text)
+    new.write_json("environment.json", describe())
+    splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    rows = {split: len(data) for split, data in splits.items() if data is not None}
+    new.write_json(
+        "data.json",
+        {"folder": config.folder.as_posix(), "fingerprints": prepared.fingerprints, "rows": rows, "notes": list(prepared.notes)},
+    )
+    write_atomically(new.path / "resolved.yaml", resolved_text(job.blueprint.experiment, config.document))
+
+
+def _head(job: Job) -> list[tuple[str, str]]:
+    """The lines about data, network and limits."""
+    blueprint = job.blueprint
+    architecture = blueprint.experiment.architecture
+    assert architecture is not None
+    count = blueprint.program.num_parameters or 0
+    rows = [("data", "\n".join(job.prepared.notes)), ("model", f"{architecture.type}, {count:,} parameters")]
+    rows.append(("stops", stop_rules(blueprint)))
+    return rows + [("warning", warning) for warning in blueprint.warnings]
+
+
+def stop_rules(blueprint: Blueprint) -> str:
+    """When the run will stop, in words."""
+    training = blueprint.training
+    limits = [
+        f"{value:,} {unit}"
+        for value, unit in ((training.max_epochs, "epochs"), (training.max_steps, "steps"), (training.max_minutes, "minutes"))
+        if value is not None
+    ]
+    rules = [f"after {' or '.join(limits)}"] if limits else []
+    if training.early_stopping is not None:
+        rules.append(f"{training.early_stopping.patience} evaluations without a better {blueprint.best.monitor}")
+    if training.converge is not None:
+        rules.append(f"when {training.converge.monitor} stands still")
+    if training.stop_at:
+        rules.append("at " + " and ".join(f"{name} {value:g}" for name, value in training.stop_at.items()))
+    return ", or ".join(rules)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Tell an exhausted memory in words. A fault of ours keeps its traceback."""
+    try:
+        yield
+    except MemoryError:
+        raise ResourceError("out of memory", _memory_hint()) from None
+    except RuntimeError as error:
+        text = str(error)
+        if "out of memory" not in text and "can't allocate memory" not in text:
+            raise
+        raise ResourceError(f"out of memory: {text.splitlines()[0]}", _memory_hint()) from None
+
+
+def _memory_hint() -> str:
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+    machine = f" (this machine has {pages / 1e9:.0f} GB)" if pages else ""
+    return f"try a smaller data.batch_size with training.accumulate (same result), or a smaller network{machine}"

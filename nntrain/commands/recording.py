@@ -1,0 +1,111 @@
+"""What a run leaves while it trains: checkpoints when they are due, one history line and one timing line a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from nntrain.assembly import Assembly
+from nntrain.commands.signals import Signals
+from nntrain.errors import CheckpointError
+from nntrain.runs import Run
+from nntrain.training import checkpoint
+from nntrain.training.history import History
+from nntrain.training.loop import Report
+from nntrain.training.progress import Progress
+from nntrain.training.snapshot import restore, snapshot
+
+
+class Recorder:
+    """Saves and writes for one run. Owns the lines of `history.jsonl`, which are functions of config, data and seed only."""
+
+    def __init__(self, run: Run, assembly: Assembly, constant_parts: Mapping[str, Any], signals: Signals) -> None:
+        """Start a new run, or go on with the newest whole checkpoint of one that has some.
+
+        Args:
+            run: The run folder, locked by the caller.
+            assembly: Objects of the run; their state is replaced where there is a checkpoint.
+            constant_parts: Parts of every checkpoint that training does not change (fitted fields, targets).
+            signals: Asked for whether somebody wants the run saved or stopped.
+
+        Raises:
+            CheckpointError: The run has checkpoints, and none of them is whole.
+        """
+        self.run, self.assembly, self.constant_parts, self.signals = run, assembly, constant_parts, signals
+        self.settings = assembly.plan.settings.checkpoint
+        newest = checkpoint.newest(run.checkpoints)
+        if newest.path is None and newest.damaged:
+            raise CheckpointError(f"{run.name} has no whole checkpoint: {'; '.join(newest.damaged)}")
+        self.damaged = newest.damaged
+        self.resumed_from: dict[str, Any] | None = None
+        length = 0
+        if newest.path is not None:
+            parts = checkpoint.load(newest.path)
+            restore(assembly.session, assembly.protocol, assembly.progress, parts)
+            self._repair_pointers(assembly.progress)
+            self.resumed_from = parts["state"]
+            length = parts["state"]["history"]
+        self.inexact_since: int | None = None if self.resumed_from is None else self.resumed_from["inexact_since"]
+        self.history = History(run.path / "history.jsonl", length)
+        self.timing = History(run.path / "timing.jsonl", None)
+        self.started_at_step = assembly.progress.step
+        self.saved_step = assembly.progress.step if newest.path is not None else -1
+        self.saved_at = time.monotonic()
+        self.started_at = time.monotonic()
+
+    def _repair_pointers(self, progress: Progress) -> None:
+        """Make the pointers agree with the state: a kill may have come between a checkpoint and its pointers."""
+        checkpoint.point(self.run.checkpoints, "last", progress.step)
+        best = progress.stopping.best
+        if best is not None and (self.run.checkpoints / checkpoint.folder_name(best.step)).is_dir():
+            checkpoint.point(self.run.checkpoints, "best", best.step)
+
+    def is_due(self, step: int) -> bool:
+        """Whether the loop must pause after this step: a checkpoint is due, or a signal came."""
+        return bool(self.signals.stop_requested) or self.signals.save_requested or self._checkpoint_due(step)
+
+    def _checkpoint_due(self, step: int) -> bool:
+        every = self.settings
+        return (
+            (every.every_steps is not None and step % every.every_steps == 0)
+            or (every.every_epochs is not None and step % (every.every_epochs * self.assembly.plan.steps_per_epoch) == 0)
+            or (every.every_minutes is not None and time.monotonic() - self.saved_at >= every.every_minutes * 60)
+        )
+
+    def take(self, report: Report) -> None:
+        """Write the lines of a report, and a checkpoint where one is due, the state is the best so far, or the run ends."""
+        self.history.append({"epoch": report.epoch, "step": report.step, "lr": report.lr, "metrics": report.metrics})
+        self.timing.append({"step": report.step, "seconds": round(self.assembly.progress.elapsed_s, 3), "rows_per_s": round(self.rows_per_s)})
+        if report.is_best or report.stop_reason is not None or self.is_due(report.step):
+            self.save(is_best=report.is_best)
+
+    def save(self, *, is_best: bool = False) -> None:
+        """Write a checkpoint of the present state.
+
+        Raises:
+            ResourceError: The disk is full; what was saved before is whole.
+        """
+        self.history.sync()
+        parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
+        parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}
+        step = self.assembly.progress.step
+        checkpoint.save(self.run.checkpoints, step, parts, points=("last", "best") if is_best else ("last",))
+        checkpoint.prune(self.run.checkpoints, self.settings.keep)
+        self.saved_step, self.saved_at, self.signals.save_requested = step, time.monotonic(), False
+
+    def steps_per_s(self, step: int) -> float:
+        """Steps a second since this process began."""
+        return (step - self.started_at_step) / max(time.monotonic() - self.started_at, 1e-9)
+
+    @property
+    def rows_per_s(self) -> float:
+        """Training rows a second since this process began."""
+        session = self.assembly.session
+        rows = min(session.batch_size * session.accumulate, len(session.splits.train))
+        return self.steps_per_s(self.assembly.progress.step) * rows
+
+    def close(self) -> None:
+        """Close the files."""
+        self.history.close()
+        self.timing.close()

@@ -1,0 +1,63 @@
+"""Whether a run may be resumed with a config and its data: another meaning is refused, what doesn't matter is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from nntrain.blueprint import Blueprint
+from nntrain.config.loading import load
+from nntrain.config.reading import Config
+from nntrain.config.resolving import differences, resolved_tree
+from nntrain.errors import CheckpointError, YamlPath, render_path
+from nntrain.runs import Run
+
+NO_MEANING: tuple[YamlPath, ...] = (
+    ("name",),
+    ("training", "max_epochs"),
+    ("training", "max_steps"),
+    ("training", "max_minutes"),
+    ("training", "checkpoint"),
+    ("training", "threads"),
+    ("training", "device"),
+)
+"""Settings that may differ: they change how long a run goes on, or where, not what it computes."""
+
+
+def compare_with_stored(
+    run: Run, config: Config, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool
+) -> list[str]:
+    """Compare config and data with those that a run was started with.
+
+    Returns:
+        Lines about differences that were allowed.
+
+    Raises:
+        CheckpointError: Another meaning of the config, or other data; each difference is named.
+    """
+    stored = load(run.path / "resolved.yaml").tree
+    now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
+    changes = differences(stored, now)
+    refused = [_line(*change) for change in changes if not _may_differ(change[0])]
+    before: dict[str, str] = run.read_json("data.json")["fingerprints"]
+    refused += [f"data: {name} has changed" for name in dict.fromkeys([*before, *fingerprints]) if before.get(name) != fingerprints.get(name)]
+    if refused and not anyway:
+        lines = "\n".join(f"   {line}" for line in refused)
+        raise CheckpointError(
+            f"{run.name} was trained with something else, and would not be the same run:\n{lines}",
+            "train a new run, or go on all the same: --resume-anyway",
+        )
+    notes = [f"changed although it has a meaning: {line}" for line in refused]
+    notes += [f"changed: {_line(*change)}" for change in changes if _may_differ(change[0])]
+    scheduler = config.experiment.scheduler
+    if scheduler is not None and scheduler.needs_total_steps and any(path[:2] in NO_MEANING[1:3] for path, _, _ in changes):
+        notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
+    return notes
+
+
+def _may_differ(path: YamlPath) -> bool:
+    return any(path[: len(allowed)] == allowed for allowed in NO_MEANING)
+
+
+def _line(path: YamlPath, before: object, after: object) -> str:
+    return f"{render_path(path)}: {json.dumps(before)} then, {json.dumps(after)} now"

@@ -1,0 +1,82 @@
+"""`nntrain show`: the network line by line, and every setting that applies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from nntrain.blueprint import Blueprint
+from nntrain.commands.arguments import only_config, split_arguments
+from nntrain.commands.check import Look, check
+from nntrain.commands.stored import stored_blueprint
+from nntrain.config.reading import find_config, read_config
+from nntrain.config.resolving import resolved_tree
+from nntrain.config.loading import dump
+from nntrain.layers.program import Row
+from nntrain.runs import find_run, is_run, runs_root
+
+MAX_LAYER_WIDTH = 44
+
+
+def run(arguments: Sequence[str], *, runs: Path | None, as_json: bool) -> str:
+    """Show a config (with overrides) or a run.
+
+    Args:
+        arguments: A config and overrides, or a run folder.
+        runs: The runs folder.
+        as_json: One JSON object instead of text.
+    """
+    if len(arguments) == 1 and is_run(Path(arguments[0])):
+        found = find_run(arguments[0], runs_root(runs))
+        return _json(stored_blueprint(found)) if as_json else _text(found.name, stored_blueprint(found))
+    paths, changes = split_arguments(arguments)
+    path = find_config(only_config(paths))
+    blueprint = check(read_config(path, changes), Look.HEADER)
+    return _json(blueprint) if as_json else _text(path.as_posix(), blueprint)
+
+
+def _json(blueprint: Blueprint) -> str:
+    program = blueprint.program
+    shown = {"layers": [asdict(row) for row in program.rows()], "parameters": program.num_parameters, "config": resolved_tree(blueprint.experiment)}
+    return json.dumps(shown, indent=1)
+
+
+def _text(name: str, blueprint: Blueprint) -> str:
+    lines = [_title(name, blueprint), "", *program_lines(blueprint), ""]
+    lines += [f"warning: {warning}" for warning in blueprint.warnings]
+    return "\n".join([*lines, "# all settings that apply; null is off", dump(resolved_tree(blueprint.experiment)).rstrip()])
+
+
+def _title(name: str, blueprint: Blueprint) -> str:
+    targets = ", ".join(f"{plan.task.type} of {target}" for target, plan in blueprint.targets.items())
+    return f"{name}   {targets}; judged by {blueprint.best.monitor}"
+
+
+def program_lines(blueprint: Blueprint) -> list[str]:
+    """The fields and the network, one line a layer: name, layer, output shape, parameters."""
+    fields = [(plan.name, plan.field.type, str(plan.spec), plan.note or "") for plan in blueprint.layout.fields]
+    rows = [_cells(row) for row in blueprint.program.rows()]
+    table = [("field", "type", "shape", ""), *fields, ("", "", "", ""), ("step", "layer", "output", "parameters"), *rows]
+    widths = [max(len(line[column]) for line in table) for column in range(3)]
+    lines = [("  " + "  ".join([*(cell.ljust(width) for cell, width in zip(line[:3], widths, strict=True)), line[3]])).rstrip() for line in table]
+    return [*lines, f"  {_total(blueprint)}"]
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    layer = row.layer if len(row.layer) <= MAX_LAYER_WIDTH else row.layer[: MAX_LAYER_WIDTH - 1] + "…"
+    count = "" if row.parameters == 0 else "?" if row.parameters is None else f"{row.parameters:,}"
+    return row.name, layer, row.output, f"{count:>10}{'   ' + row.note if row.note else ''}"
+
+
+def _total(blueprint: Blueprint) -> str:
+    count = blueprint.program.num_parameters
+    if count is None:
+        return "sizes in <> are known once the data is read: nntrain check --data"
+    return f"{count:,} parameters, {format_megabytes(4 * count)} as float32"
+
+
+def format_megabytes(size: int) -> str:
+    """Bytes as megabytes with two digits."""
+    return f"{size / 1e6:.2g} MB"

@@ -1,0 +1,92 @@
+"""What a run folder holds of its config, fields and network: the way back from files to objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nntrain.blueprint import Blueprint, draw
+from nntrain.config.loading import load
+from nntrain.config.reading import Config, read_document
+from nntrain.errors import CheckpointError
+from nntrain.runs import Run
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from nntrain.data.fitted import FittedFields
+    from nntrain.training.objective import Objective
+
+
+def stored_config(run: Run, changes: tuple[str, ...] = ()) -> Config:
+    """The resolved config of a run. Relative paths in it count from where its config was."""
+    folder = Path(run.read_json("data.json")["folder"])
+    return read_document(load(run.path / "resolved.yaml"), changes, folder)
+
+
+def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
+    """A checkpoint by its pointer, `best` or `last`, read and compared with its digests.
+
+    Raises:
+        CheckpointError: The run has none, or it is damaged.
+    """
+    from nntrain.training import checkpoint
+
+    path = checkpoint.pointed(run.checkpoints, name)
+    if path is None:
+        raise CheckpointError(f"{run.name} has no checkpoint {name!r} yet", f"go on with it: nntrain fit --resume {run.name}")
+    return path, checkpoint.load(path)
+
+
+def stored_fields(config: Config, parts: dict[str, Any]) -> FittedFields:
+    """The fields of a checkpoint, as they were fitted on the training rows."""
+    from nntrain.data.fitted import FittedFields
+
+    return FittedFields.restore(config.experiment.data, parts["fields"])
+
+
+def stored_blueprint(run: Run) -> Blueprint:
+    """The blueprint of a run, all sizes known."""
+    config = stored_config(run)
+    _, parts = checkpoint_of(run, "last")
+    return draw(config, stored_fields(config, parts).layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A trained network and everything that reads its inputs and outputs."""
+
+    run: Run
+    config: Config
+    blueprint: Blueprint
+    fields: FittedFields
+    network: nn.Module
+    """In eval mode, with the weights that predict."""
+    objective: Objective
+    device: torch.device
+    step: int
+    """Steps of the checkpoint."""
+
+
+def open_run(run: Run, *, name: str = "best") -> Stored:
+    """Rebuild the network of a run from its files. Runs no code of the run's.
+
+    Raises:
+        CheckpointError: The run is not whole.
+    """
+    from nntrain.assembly import build_objective
+    from nntrain.training.device import resolve_device
+    from nntrain.training.snapshot import predicting_weights
+    from nntrain.training.state import restore_network
+
+    config = stored_config(run)
+    _, parts = checkpoint_of(run, name)
+    fields = stored_fields(config, parts)
+    blueprint = draw(config, fields.layout)
+    device = resolve_device(blueprint.training.device)
+    network = blueprint.program.build()
+    restore_network(network, predicting_weights(parts))
+    step = parts["state"]["progress"]["step"]
+    return Stored(run, config, blueprint, fields, network.to(device).eval(), build_objective(blueprint, fields), device, step)

@@ -1,0 +1,84 @@
+"""Trains in child processes that are killed, and goes on with what they left. Run as a script, so that it may fork safely.
+
+    python kill_driver.py CONFIG RUNS STEP [STEP …]
+
+For each step a run is started that sends itself SIGKILL in the middle of that step, then resumed by another process until it
+is finished. Prints a JSON object: the digests of weights, averaged weights and history of the undisturbed run under `whole`,
+and under each step those of the run that was killed there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nntrain.cli import main
+from nntrain.training import loop
+
+
+def in_child(arguments: list[str], kill_at: int | None = None) -> int:
+    """Run the command line in a forked process; returns what `waitpid` says."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    code = 1
+    try:
+        torch.set_num_threads(1)
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+        if kill_at is not None:
+            _kill_in_step(kill_at)
+        code = main(arguments)
+    finally:
+        os._exit(code)
+
+
+def _kill_in_step(step: int) -> None:
+    take_step = loop.take_step
+
+    def fatal(session: Any, protocol: Any, progress: Any, batches: Any) -> None:
+        take_step(session, protocol, progress, batches)
+        if progress.step == step:  # the weights have moved, and the step is not counted yet
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    loop.take_step = fatal
+
+
+def digests(run: Path) -> dict[str, str]:
+    """What must be equal: the weights of the last and of the best state, the averaged ones too, and the history."""
+    found = {"history": _digest(run / "history.jsonl")}
+    for pointer in ("last", "best"):
+        folder = run / "checkpoints" / (run / "checkpoints" / pointer).read_text().strip()
+        found[pointer] = folder.name
+        found |= {f"{pointer} {name}": _digest(folder / f"{name}.safetensors") for name in ("weights", "ema", "optimizer", "rng")}
+    return found
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def drive(config: str, runs: Path, steps: list[int]) -> dict[str, dict[str, str]]:
+    """Train once without and once with each kill."""
+    assert in_child(["fit", config, "--runs", str(runs), "--run-id", "whole"]) == 0
+    name = next(path.name for path in runs.iterdir() if path.is_dir())
+    results = {"whole": digests(runs / name / "whole")}
+    for step in steps:
+        run_id = f"killed-{step}"
+        status = in_child(["fit", config, "--runs", str(runs), "--run-id", run_id], kill_at=step)
+        assert os.WIFSIGNALED(status), f"step {step} was not reached: {status}"
+        assert in_child(["fit", "--resume", str(runs / name / run_id)]) == 0
+        results[str(step)] = digests(runs / name / run_id)
+    return results
+
+
+if __name__ == "__main__":
+    print(json.dumps(drive(sys.argv[1], Path(sys.argv[2]), [int(step) for step in sys.argv[3:]])))
