@@ -1,0 +1,41 @@
+"""What answers at once must not load what is slow to load. Measured as sets of modules; `tests/benchmarks/startup.py` has the times."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "numpy", "polars", "pandas", "rich", "sklearn", "scipy", "matplotlib", "PIL", "jinja2", "torchmetrics", "safetensors"}
+
+REPORT = "\nimport sys; print('loaded:', *sorted({name.partition('.')[0] for name in sys.modules}))"
+
+LIGHT = {
+    "config": "import nntrain.config.reading",
+    "package": "import nntrain",
+    "help": "from nntrain.cli import main; main(['--help'])",
+    "help of fit": "from nntrain.cli import main; main(['fit', '--help'])",
+    "start screen": "from nntrain.cli import main; main([])",
+    "wrong word": "from nntrain.cli import main; main(['train'])",
+    "runs": "from nntrain.cli import main; main(['runs'])",
+    "requirements": "import nntrain.commands.requirements",
+    "signals": "import nntrain.commands.signals",
+    "check": "import nntrain.commands.check",
+    "show": "import nntrain.commands.show",
+    "schema": "import nntrain.commands.schema",
+    "list": "import nntrain.commands.list",
+    "help command": "import nntrain.commands.help",
+}
+
+
+@pytest.mark.parametrize("code", LIGHT.values(), ids=LIGHT.keys())
+def test_loads_nothing_heavy(code: str, repository: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run([sys.executable, "-c", code + REPORT], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.rpartition("loaded:")[2].split())
+    assert "nntrain" in loaded
+    assert loaded & HEAVY == set()
