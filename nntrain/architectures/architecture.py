@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nntrain.errors import YamlPath
 from nntrain.layers.encoding import AnyEncoding
+from nntrain.layers.inputs import encode
 from nntrain.layers.layer import Layer
+
+if TYPE_CHECKING:
+    from nntrain.layers.program import Value
+    from nntrain.layers.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Where a target hangs on the network."""
+
+    value: Value
+    is_output: bool
+    """Whether this is the output itself (LANGUAGE P4); otherwise the task adds its layer."""
+    path: YamlPath
+    """Place of the last layer."""
 
 
 class Architecture(Layer):
@@ -11,3 +32,30 @@ class Architecture(Layer):
 
     inputs: dict[str, AnyEncoding] | None = None
     """How fields reach the first layer: `{color: embedding, "*": one_hot}`; exact names first. Default: by type."""
+
+    def endings(self, scope: Scope, targets: Collection[str]) -> Mapping[str, Ending]:
+        """Add everything up to the output layers and say where each target hangs.
+
+        A target that is missing in the answer has a problem that was noted.
+
+        Raises:
+            UnplacedError: Something does not fit; the problem is noted.
+        """
+        value = scope.place(self, encode(scope, list(scope.draft.fields), self.inputs or {}))
+        return dict.fromkeys(targets, Ending(value, self.is_output(), self.last_path(scope.path)))
+
+    def last_path(self, path: YamlPath) -> YamlPath:
+        """Place of the last layer, given the place of the architecture."""
+        return path
+
+    def written(self, path: YamlPath) -> Iterator[tuple[YamlPath, Layer]]:
+        """Every layer that the config spells out, however deep, with its place."""
+        return written_below(self, path)
+
+
+def written_below(layer: Layer, path: YamlPath) -> Iterator[tuple[YamlPath, Layer]]:
+    """Every layer written inside a layer, however deep, with its place."""
+    for option, layers in layer.parts().items():
+        for index, inner in enumerate(layers):
+            yield (*path, option, index), inner
+            yield from written_below(inner, (*path, option, index))

@@ -71,7 +71,7 @@ class OneHotColumns(CategoryColumns):
     type: Literal["one_hot"] = "one_hot"
 
     def widths(self) -> tuple[Size, ...]:
-        return tuple(compute(lambda count: count - 1, count) for count in self.classes)
+        return tuple(compute(_values, count) for count in self.classes)
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.inputs import OneHot
@@ -87,13 +87,10 @@ class EmbeddingColumns(CategoryColumns):
     """Length of each column's vectors; `None`: min(50, (n + 1) // 2) for n values."""
 
     def widths(self) -> tuple[Size, ...]:
-        return tuple(
-            dim if dim is not None else compute(lambda count: min(50, count // 2), count)
-            for dim, count in zip(self.dims, self.classes, strict=True)
-        )
+        return tuple(dim if dim is not None else compute(_default_dim, count) for dim, count in zip(self.dims, self.classes, strict=True))
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
-        cells = (compute(lambda count, dim: (count - 1) * dim, *pair) for pair in zip(self.classes, self.widths(), strict=True))
+        cells = (compute(_cells, *pair) for pair in zip(self.classes, self.widths(), strict=True))
         return {"weight": (compute(lambda *sizes: 1 + sum(sizes), *cells), 1)}
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
@@ -212,6 +209,20 @@ def _classes(scope: Scope, names: tuple[str, ...]) -> tuple[int | Unknown, ...]:
 def _vectors(scope: Scope, names: Sequence[str]) -> list[Value]:
     fields = scope.draft.fields
     return [scope.input(name, fields[name]) for name in names if fields[name].axes == VECTOR and fields[name].kind != "index"]
+
+
+def _values(classes: int) -> int:
+    """Values of a category beside index 0."""
+    return classes - 1
+
+
+def _default_dim(classes: int) -> int:
+    """min(50, (n + 1) // 2) for n values."""
+    return min(50, classes // 2)
+
+
+def _cells(classes: int, dim: int) -> int:
+    return (classes - 1) * dim
 
 
 def _listed(names: tuple[str, ...]) -> str:

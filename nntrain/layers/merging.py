@@ -28,7 +28,7 @@ class Merge(Layer):
 
     points: Names | None = None
     """Names of the points that join the stream; patterns such as `skip*` are allowed."""
-    from_: Names | None = Field(None, alias="from")
+    from_: Names | None = Field(default=None, alias="from")
     """Names of the points that are joined without the stream."""
 
     def reads(self) -> tuple[str, ...]:

@@ -71,6 +71,16 @@ class Scope:
         """The scope of an option or item."""
         return replace(self, path=(*self.path, *parts))
 
+    def under(self, layer: Layer) -> Scope:
+        """The scope inside a layer: its initializers act on everything below it, before those of what it stands in."""
+        path = (*self.path, "initializer")
+        if layer.initializer is None or any(rule.path[: len(path)] == path for rule in self.rules):
+            return self
+        if isinstance(layer.initializer, Initializer):
+            return replace(self, rules=(InitializerRule("*", layer.initializer, path), *self.rules))
+        own = (InitializerRule(pattern, initializer, (*path, pattern)) for pattern, initializer in layer.initializer.items())
+        return replace(self, rules=(*own, *self.rules))
+
     def noted(self, note: str) -> Scope:
         """The same scope for steps that come from elsewhere than the line at `path`."""
         return replace(self, note=note)
@@ -82,7 +92,7 @@ class Scope:
             UnplacedError: It does not fit; the problem is noted.
         """
         try:
-            result = layer.place(self._with_rules(layer), value)
+            result = layer.place(self.under(layer), value)
         except SpecError as error:
             raise self.fail(self._told(layer, error, (value,)), error.hint) from None
         self.name_point(layer.name, result)
@@ -175,16 +185,6 @@ class Scope:
             name = f"{self.prefix}{layer.type}_{self.draft.counters[self.prefix + layer.type]}"
             if name not in self.draft.steps:
                 return name
-
-    def _with_rules(self, layer: Layer) -> Scope:
-        """A layer's initializers act on it and on everything below it, before those of what it stands in."""
-        path = (*self.path, "initializer")
-        if layer.initializer is None:
-            return self
-        if isinstance(layer.initializer, Initializer):
-            return replace(self, rules=(InitializerRule("*", layer.initializer, path), *self.rules))
-        own = (InitializerRule(pattern, initializer, (*path, pattern)) for pattern, initializer in layer.initializer.items())
-        return replace(self, rules=(*own, *self.rules))
 
     def _lengths(self, layer: Layer, inputs: Sequence[Value]) -> Lengths | None:
         ragged = [value.lengths for value in inputs if value.lengths is not None]

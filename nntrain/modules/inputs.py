@@ -57,7 +57,8 @@ class ColumnEmbedding(nn.Embedding):
     """Indices as learned vectors, one after another: int64 `[B, C]` -> `[B, F]`, F the sum of `dims`; index 0 gives zeros.
 
     The tables of all columns lie one after another in `weight` `[1 + Σ (classes - 1) * dim, 1]`; its first row is zero and is not
-    trained (normal(0, 1) otherwise, as torch's). A feature looks up its own cell, so columns of different `dims` need one lookup together, not one each.
+    trained (normal(0, 1) otherwise, as torch's). A feature looks up its own cell, so columns of different `dims` need one lookup
+    together, not one each.
     """
 
     def __init__(self, columns: Sequence[int], classes: Sequence[int], dims: Sequence[int]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +45,21 @@ class Shortening(NamedTuple):
     source: int
 
 
-class Network(nn.Module):
+class Namespace(nn.Module):
+    """Holds modules under dotted names, so that parameters have the names that people write. Is never called itself."""
+
+    def put(self, name: Sequence[str], module: nn.Module) -> None:
+        """Add a module. Straight into torch's table: a layer may be named like a method of `nn.Module`."""
+        first, *rest = name
+        if not rest:
+            self._modules[first] = module
+            return
+        inner = self._modules.setdefault(first, Namespace())
+        assert isinstance(inner, Namespace), name
+        inner.put(rest, module)
+
+
+class Network(Namespace):
     """Runs a program. Parameters are named `<step>.<parameter>`."""
 
     def __init__(self, program: Program) -> None:
@@ -62,7 +76,7 @@ class Network(nn.Module):
         calls: list[Call] = []
         for step in program.steps:
             module = step.layer.build(*(value.spec for value in step.inputs))
-            _register(self, step.name, module)
+            self.put(step.name.split("."), module)
             _initialize(step, module)
             calls.append(_call(step, module, places, lengths))
             for value in (step.output, *step.extras):
@@ -79,10 +93,11 @@ class Network(nn.Module):
 
         Args:
             inputs: Tensors `[B, …]` by key: `@number`, `@category`, fields, and `<field>.lengths` of ragged ones.
-            state: State of stateful steps by name, as an earlier call gave it; `None` starts afresh.
+            state: State of stateful steps by name: `{}` to begin with, then what the call before gave. `None` carries nothing,
+                which is cheaper for ragged rows.
 
         Returns:
-            The outputs by target, and the state to go on from.
+            The outputs by target, and the state to go on from (empty where nothing is carried).
         """
         values = [inputs[key] for key in self._keys]
         lengths = self._row_lengths(inputs) if self._length_keys else []
@@ -106,13 +121,23 @@ class Network(nn.Module):
         if call.needs_lengths:
             options["lengths"] = None if call.lengths is None else lengths[call.lengths]
         if call.state is not None:
-            options["state"] = None if state is None else state.get(call.state)
+            options["state"] = _state(call, state, rows=len(values[call.source]))
         result = call.module(values[call.source], *(values[place] for place in call.side), **options)
         if call.state is not None:
-            *result, carried[call.state] = result
+            *result, end = result
+            if state is not None:
+                carried[call.state] = end
         elif not call.extras:
             result = (result,)
         values.extend(result)
+
+
+def _state(call: Call, state: Mapping[str, Any] | None, rows: int) -> Any:
+    """The state that a step goes on from: none where nothing is carried, the first one in the first call."""
+    if state is None or call.state is None:
+        return None
+    init_state = cast("Callable[[int], Any]", call.module.init_state)
+    return state[call.state] if call.state in state else init_state(rows)
 
 
 def _read(program: Program) -> list[Any]:
@@ -139,16 +164,6 @@ def _call(step: Step, module: nn.Module, places: Mapping[tuple[str | None, str |
     )
 
 
-def _register(network: nn.Module, name: str, module: nn.Module) -> None:
-    """Put a module where its name says. Straight into torch's table: a layer may be named like a method of `nn.Module`."""
-    *parents, last = name.split(".")
-    place = network
-    for parent in parents:
-        place = place._modules.setdefault(parent, nn.Module())
-        assert place is not None
-    place._modules[last] = module
-
-
 def _initialize(step: Step, module: nn.Module) -> None:
     """Fill parameters as the config says; the first rule that matches wins, torch's defaults stay otherwise."""
     for name, parameter in module.named_parameters() if step.rules else ():
@@ -156,10 +171,5 @@ def _initialize(step: Step, module: nn.Module) -> None:
         if rule is not None:
             with torch.no_grad():
                 rule.initializer.fill(parameter)
-                _keep_padding_zero(module, parameter)
-
-
-def _keep_padding_zero(module: nn.Module, parameter: nn.Parameter) -> None:
-    """Row 0 of an embedding stands for padding and unseen values: zero, whatever the initializer."""
-    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
-        parameter[module.padding_idx] = 0.0
+                if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+                    parameter[module.padding_idx] = 0.0  # padding and unseen values stay zero

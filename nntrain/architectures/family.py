@@ -1,0 +1,33 @@
+"""The base of families: recipes that become layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nntrain.architectures.architecture import Architecture
+from nntrain.layers.layer import Layer
+
+if TYPE_CHECKING:
+    from nntrain.layers.program import Value
+    from nntrain.layers.scope import Context, Scope
+    from nntrain.specs import Spec
+
+
+class Family(Architecture):
+    """A recipe for layers. It gives features; the output layer is the task's."""
+
+    def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        """Become layers.
+
+        Args:
+            context: Dropout and norm, which each family places as its paper does.
+            spec: What the first layer gets.
+
+        Raises:
+            SpecError: The family has no place for such an input.
+        """
+        raise NotImplementedError
+
+    def place(self, scope: Scope, value: Value) -> Value:
+        return scope.sequence(self.expand(scope.context, value.spec), value)
