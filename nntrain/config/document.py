@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from nntrain.config.experiment import Experiment
+from nntrain.config.structure import Model, has, root_spot, short_tag, step
 from nntrain.errors import YamlPath
-
-BESIDE_TAG = frozenset({"type", "name", "from", "encode"})
-"""Keys that may stand beside the tag of a component in its short form: `{linear: 64, name: code}`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +79,8 @@ class Document:
     """Values that came from the environment, as they were written: `${env:DATA}/train.csv`."""
     moved: Mapping[YamlPath, YamlPath] = field(default_factory=dict[YamlPath, YamlPath])
     """Settings that stand in another section of the file than in the tree: home to place in the file."""
+    root: Model = Experiment
+    """What the document is read as: tells short forms of components from sections with one key."""
 
     @property
     def name(self) -> str:
@@ -92,18 +93,16 @@ class Document:
         In `- linear: {out_features: 0}` the setting `layers[0].out_features` is found at `layers[0].linear.out_features`,
         in `- linear: 0` at `layers[0].linear`.
         """
-        node, found = self.tree, ()
+        node, found, spot = self.tree, (), root_spot(self.root, self.tree)
         for part in path:
-            if has(node, part):
-                node, found = node[part], (*found, part)
-                continue
-            tag = short_tag(node)
-            if tag is None:
-                break
-            node, found = node[tag], (*found, tag)
             if not has(node, part):
-                break
-            node, found = node[part], (*found, part)
+                tag = short_tag(spot.slot, node)
+                if tag is None:
+                    break
+                node, found = node[tag], (*found, tag)
+                if not has(node, part):
+                    break
+            node, found, spot = node[part], (*found, part), step(spot, part)
         return found
 
     def locate(self, path: YamlPath, *, on_key: bool = False) -> Mark:
@@ -133,21 +132,6 @@ class Document:
         rest = _rest(path, found)
         is_main_option = bool(rest) and bool(found) and not isinstance(self.value(found), dict | list) and found[-1] not in path
         return found if is_main_option else (*found, *rest)
-
-
-def has(node: object, part: str | int) -> bool:
-    """Whether a plain tree has a key or an index."""
-    if isinstance(node, dict):
-        return part in node
-    return isinstance(node, list) and isinstance(part, int) and 0 <= part < len(cast("list[Any]", node))
-
-
-def short_tag(node: object) -> str | None:
-    """The one key of a mapping that can be the tag of a component's short form."""
-    if not isinstance(node, dict) or "type" in node:
-        return None
-    keys = [key for key in cast("dict[str, Any]", node) if key not in BESIDE_TAG]
-    return keys[0] if len(keys) == 1 else None
 
 
 def _rest(path: YamlPath, found: YamlPath) -> YamlPath:

@@ -10,13 +10,12 @@ from nntrain.config import nodes
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.nodes import Node
-from nntrain.config.structure import Kind, Model, Spot, step
+from nntrain.config.structure import Model, Spot, root_spot, step
 
 
 def lay_over(base: Document, top: Document, root: Model = Experiment) -> Document:
     """Both documents as one, with every place kept; name and text are those of `top`."""
-    spot = Spot((), (Kind(root),), None, None, base.tree)
-    return nodes.document(merged(nodes.of(base), nodes.of(top), spot), top)
+    return nodes.document(merged(nodes.of(base), nodes.of(top), root_spot(root, base.tree)), top)
 
 
 def without(document: Document, keys: tuple[str, ...]) -> Document:

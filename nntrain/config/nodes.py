@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from nntrain.config.document import Document, Mark, Place
-from nntrain.config.structure import split
+from nntrain.config.structure import short_tag, split
 from nntrain.errors import YamlPath
 from nntrain.schema import Slot, load_class
 
@@ -108,7 +108,7 @@ def in_type_form(slot: Slot, node: Node) -> Node:
     if node.mapping is None:
         given = {key: Node(value, node.place, node.written) for key, value in found.items()}
         return Node({"type": Node(tag, node.place), **given}, node.place)
-    if "type" in node.mapping or tag not in node.mapping or (slot.infer is not None and slot.infer(node.plain()) is not None):
+    if short_tag(slot, node.plain()) is None:
         return node
     inner = node.mapping[tag]
     named = Node(tag, Place(inner.place.key, inner.place.key or inner.place.value))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from nntrain.config import environment, loading, nodes, scalars
-from nntrain.config.document import BESIDE_TAG, Document, Mark, Source
+from nntrain.config.document import Document, Mark, Source
 from nntrain.config.experiment import Experiment
 from nntrain.config.nodes import Node
 from nntrain.config.rendering import Finding, LocatedError
-from nntrain.config.structure import Kind, Model, Spot, step
+from nntrain.config.structure import Model, Spot, root_spot, step
 from nntrain.config.writing import scalar
 from nntrain.errors import ConfigError, YamlPath, render_path
-from nntrain.schema import Slot
+from nntrain.schema import Slot, load_class
 
 _PART: Final = re.compile(r"""(?:"([^"]*)"|'([^']*)'|\[(\d+)\]|([^."'\[\]]+))(?=$|[.\[])""")
 _OPERATOR: Final = re.compile(r"""^((?:[^"'=]|"[^"]*"|'[^']*')*?)(\+?=)(.*)$""", re.DOTALL)
@@ -130,8 +130,7 @@ def _as_yaml(text: str, mark: Mark) -> Node:
 
 
 def _put(tree: Node, change: Change, root: Model) -> Node:
-    spot = Spot((), (Kind(root),), None, None, tree.plain())
-    return _put_below(tree, change, 0, spot)
+    return _put_below(tree, change, 0, root_spot(root, tree.plain()))
 
 
 def _put_below(node: Node | None, change: Change, depth: int, spot: Spot) -> Node:
@@ -172,7 +171,7 @@ def _put_below_tag(node: Node, slot: Slot, change: Change, depth: int, spot: Spo
     opened = nodes.in_type_form(slot, node)
     if depth + 1 < len(change.path):
         return _put_below(opened, change, depth + 1, spot)
-    beside = {key: item for key, item in (opened.mapping or {}).items() if key in BESIDE_TAG - {"type"}}
+    beside = {key: item for key, item in (opened.mapping or {}).items() if key in load_class(slot.table[change.path[depth]]).shared}
     return Node({change.path[depth]: change.value, **beside}, node.place)
 
 

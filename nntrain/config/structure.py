@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from nntrain.config.document import has
 from nntrain.errors import YamlPath
 from nntrain.schema import Component, Slot, load_class
 
@@ -80,6 +79,29 @@ class Spot:
         return None if chosen is None or self.slot is None else load_class(self.slot.table[chosen[0]])
 
 
+def has(node: object, part: str | int) -> bool:
+    """Whether a plain tree has a key or an index."""
+    if isinstance(node, dict):
+        return part in node
+    return isinstance(node, list) and isinstance(part, int) and 0 <= part < len(cast("list[Any]", node))
+
+
+def root_spot(root: Model, tree: object) -> Spot:
+    """The place that a whole config stands at."""
+    return Spot((), (Kind(root),), None, None, tree)
+
+
+def short_tag(slot: Slot | None, node: object) -> str | None:
+    """The key of a mapping that is the tag of a component's short form: `linear` of `{linear: 64, name: code}`."""
+    if slot is None or not isinstance(node, dict) or "type" in node:
+        return None
+    options = cast("dict[str, Any]", node)
+    if slot.infer is not None and slot.infer(options) is not None:
+        return None
+    chosen = split(slot, options)
+    return chosen[0] if chosen is not None and chosen[0] in options else None
+
+
 def split(slot: Slot | None, value: object) -> tuple[str, dict[str, Any]] | None:
     """Tag and options of a component as it was written; `None` for what is none."""
     if slot is None or value is None:
@@ -110,7 +132,7 @@ def field_kinds(field: FieldInfo) -> tuple[Kind, ...]:
 
 def walk(root: Model, tree: object, location: YamlPath) -> Spot:
     """Follow a location of pydantic's, or a path of a config, as far as the schema goes."""
-    spot = Spot((), (Kind(root),), None, None, tree)
+    spot = root_spot(root, tree)
     for part in location:
         if len(spot.kinds) > 1 and not _is_entry(spot, part):
             chosen = [kind for kind in spot.kinds if _is_labelled(kind, str(part))]

@@ -13,4 +13,4 @@ OPTIMIZERS: Final = {
     "adamw": "nntrain.optimizers.adam:AdamW",
 }
 
-AnyOptimizer = Annotated[Optimizer, Slot("optimizer", (OPTIMIZERS,))]
+AnyOptimizer = Annotated[Optimizer, Slot("optimizer", (OPTIMIZERS,), default="adamw")]

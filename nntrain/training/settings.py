@@ -51,7 +51,7 @@ class Interval(StrictModel):
     def _needs_a_unit(cls, value: object) -> object:
         if isinstance(value, int | float) and not isinstance(value, bool):
             raise PydanticCustomError(
-                "interval_without_unit", "needs a unit: {{epochs: {value}}} or {{steps: {value}}}", {"value": int(value)}
+                "interval_without_unit", "needs a unit: {epochs: {value}} or {steps: {value}}", {"value": int(value)}
             )
         return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, cast
@@ -76,7 +76,7 @@ def _by_meaning(settings: Iterable[Setting]) -> list[list[Setting]]:
 def _setting(content: Catalogue, same: Sequence[Setting]) -> str:
     """One setting; `same` are its appearances in several components."""
     first = same[0]
-    rows = [("type", _joined(same, lambda setting: type_in_words(content, setting.schema)))]
+    rows = [("type", _joined(same, lambda setting: type_in_words(content.definitions, setting.schema)))]
     rows.append(("default", _joined(same, _default)))
     rows += [("example", line) for line in _examples(content, first)]
     tags = [setting.tag for setting in same if setting.tag is not None]
@@ -85,11 +85,11 @@ def _setting(content: Catalogue, same: Sequence[Setting]) -> str:
     return "\n".join([first.name, f"  {first.description}", *_rows(rows), *_inside(content, first.schema)])
 
 
-def _joined(same: Sequence[Setting], words_of: object) -> str:
+def _joined(same: Sequence[Setting], words_of: Callable[[Setting], str]) -> str:
     """What is the same for all, once; else each with its components: `0.001 (adam, adamw), 0.01 (sgd)`."""
     groups: dict[str, list[str]] = {}
     for setting in same:
-        groups.setdefault(words_of(setting), []).append(setting.tag or "")  # type: ignore[operator]
+        groups.setdefault(words_of(setting), []).append(setting.tag or "")
     if len(groups) == 1:
         return next(iter(groups))
     return ", ".join(f"{text} ({', '.join(tags)})" for text, tags in groups.items())
@@ -109,7 +109,7 @@ def _examples(content: Catalogue, setting: Setting) -> list[str]:
     for depth, key in reversed(list(enumerate(setting.path))):
         tree = {("NAME" if key == "*" else key): tree}
         if setting.tag is not None and depth == len(setting.path) - 1:
-            tree = {"type": setting.tag, **cast("dict[str, object]", tree)}
+            tree = {"type": setting.tag, **tree}
     inner = cast("dict[str, object]", tree)[setting.path[0]]
     is_short = isinstance(value, int | float | str) and "*" not in setting.path
     return [f"{setting.path[0]}: {value_in_words(inner)}", *([override] if is_short else [])]
@@ -150,7 +150,9 @@ def _component(content: Catalogue, component: _Named) -> str:
     definition = _definition(content, component)
     options = content.options(definition, (), component.tag)
     rows = [("is", with_article(component.kind)), ("example", _component_example(content, component, options))]
-    lines = [f"  {option.path[0]:<22} {type_in_words(content, option.schema)}; default {_default(option)}" for option in options]
+    lines = [
+        f"  {option.path[0]:<22} {type_in_words(content.definitions, option.schema)}; default {_default(option)}" for option in options
+    ]
     text = [component.tag, *(f"  {line}" if line else "" for line in _description(content, component.kind, component.tag).splitlines())]
     return "\n".join([*text, *_rows(rows), *(["", *lines] if lines else [])])
 
@@ -166,7 +168,7 @@ def _component_example(content: Catalogue, component: _Named, options: Sequence[
 
 
 def _option(content: Catalogue, option: Setting) -> str:
-    rows = [("type", type_in_words(content, option.schema)), ("default", _default(option))]
+    rows = [("type", type_in_words(content.definitions, option.schema)), ("default", _default(option))]
     rows.append(("example", f"{option.path[0]}: {value_in_words({option.path[1]: sample(content, option.schema)})}"))
     return "\n".join([option.name, f"  {option.description}", *_rows(rows)])
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from nntrain.config.documentation.catalogue import Catalogue, Schema, named
+from nntrain.config.writing import scalar
 
 _PLAIN: Final = {
     "integer": "a whole number",
@@ -18,6 +20,12 @@ _PLAIN: Final = {
 }
 _MAX_KEYS: Final = 4
 
+PATTERNS: Final = {
+    r"^(auto|cpu|mps|cuda(:\d+)?)$": "auto, cpu, cuda, cuda:0 (or another number) or mps",
+    r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$": "letters, digits, _ . and - without blanks",
+}
+"""Patterns of texts, in words."""
+
 
 def first_sentence(text: str) -> str:
     """The first sentence of a docstring, on one line."""
@@ -25,21 +33,26 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s+(?=[A-Z`'\"(])", paragraph, maxsplit=1)[0]
 
 
-def type_in_words(content: Catalogue, schema: Schema) -> str:
-    """What may stand at a place: `a whole number above 0, or null`."""
+Definitions = Mapping[str, Schema]
+
+
+def type_in_words(definitions: Definitions, schema: Schema) -> str:
+    """What may stand at a place: `a whole number above 0, or null for off`."""
     if "x-slot" in schema:
         return with_article(schema["x-slot"])
     if "$ref" in schema:
-        return _section(content.definitions[named(schema["$ref"])])
+        return _section(definitions[named(schema["$ref"])])
     if "anyOf" in schema:
-        return _alternatives([type_in_words(content, member) for member in schema["anyOf"]])
+        return _alternatives([type_in_words(definitions, member) for member in schema["anyOf"]])
     if "const" in schema or "enum" in schema:
         values = [value_in_words(value) for value in schema.get("enum", [schema.get("const")])]
         return ", ".join(values[:-1]) + f" or {values[-1]}" if len(values) > 1 else values[0]
     if schema.get("type") == "array":
-        return _list(content, schema)
+        return _list(definitions, schema)
     if isinstance(schema.get("additionalProperties"), dict):
-        return f"a mapping from names to {type_in_words(content, schema['additionalProperties'])}"
+        return f"a mapping from names to {type_in_words(definitions, schema['additionalProperties'])}"
+    if "pattern" in schema:
+        return PATTERNS.get(schema["pattern"], "text")
     return _PLAIN.get(schema.get("type", ""), "any value") + _range(schema)
 
 
@@ -57,7 +70,7 @@ def value_in_words(value: object) -> str:
         return "[" + ", ".join(value_in_words(item) for item in cast("list[object]", value)) + "]"
     if isinstance(value, str):
         return value if re.fullmatch(r"[A-Za-z_][\w.-]*", value) else json.dumps(value, ensure_ascii=False)
-    return json.dumps(value)
+    return scalar(value)
 
 
 def sample(content: Catalogue, schema: Schema) -> object:
@@ -118,19 +131,28 @@ def _section(definition: Schema) -> str:
     return f"settings ({shown})"
 
 
-def _list(content: Catalogue, schema: Schema) -> str:
+def _list(definitions: Definitions, schema: Schema) -> str:
     if "prefixItems" in schema:
-        return "[" + ", ".join(type_in_words(content, item) for item in schema["prefixItems"]) + "]"
-    item = type_in_words(content, schema.get("items", {}))
-    return f"a list, each {item}"
+        kinds = {type_in_words(definitions, item) for item in schema["prefixItems"]}
+        if len(kinds) == 1:
+            return f"a list of {len(schema['prefixItems'])}, each {kinds.pop()}"
+        return "[" + ", ".join(type_in_words(definitions, item) for item in schema["prefixItems"]) + "]"
+    least = f" of at least {schema['minItems']}" if schema.get("minItems") else ""
+    return f"a list{least}, each {type_in_words(definitions, schema.get('items', {}))}"
 
 
 def _range(schema: Schema) -> str:
     low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
+        return f" from {_bound(low)} to {_bound(high)}"
     words = [
-        f"{word} {bound:g}" for word, bound in (("from", low), ("above", above), ("up to", high), ("below", below)) if bound is not None
+        f"{word} {_bound(bound)}"
+        for word, bound in (("from", low), ("above", above), ("up to", high), ("below", below))
+        if bound is not None
     ]
     return (" " + " and ".join(words)) if words else ""
+
+
+def _bound(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else scalar(value)

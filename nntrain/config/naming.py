@@ -1,0 +1,229 @@
+"""What a name that nntrain does not have was meant to be: a word of another tool first, else the nearest name, never both."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from nntrain.config import structure, synonyms
+from nntrain.config.documentation.wording import value_in_words
+from nntrain.config.structure import Model, Spot
+from nntrain.config.synonyms import choice
+from nntrain.errors import Problem, YamlPath
+from nntrain.schema import Slot, load_class
+
+__all__ = ["Unknown", "choice", "nearest", "number_in", "unknown_setting", "wrong_component"]
+
+_COLUMN: Final = 37
+"""Where `fix:` begins behind what nntrain calls it."""
+_MOST_NAMES: Final = 12
+_INVISIBLE: Final = re.compile(r"[\s\u200b-\u200f\ufeff]+$|^[\s\u200b-\u200f\ufeff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A setting that nntrain doesn't have, explained."""
+
+    message: str
+    hint: str | None
+    ours: str | None = None
+    """The setting of the same section that was meant."""
+
+
+def unknown_setting(spot: Spot, tree: object, root: Model) -> Unknown:
+    """Explain an unknown key of a config: `spot` is its place, `spot.owner` the section or component that doesn't have it."""
+    key, options = str(spot.path[-1]), _options(spot.owner, root)
+    above = structure.walk(root, tree, spot.path[:-1])
+    tag = _written_tag(above)
+    message = "not a setting" if tag is None else f"not an option of {tag}"
+    bare = _INVISIBLE.sub("", key)
+    if bare != key:
+        hint = f"fix:  {_fix(bare, spot.value)}" if bare in options else None
+        return Unknown(f"{message}: there is a blank {'after' if key.startswith(bare) else 'before'} the name", hint, bare)
+    ours = synonyms.option(key, options)
+    if ours is not None:
+        return Unknown(message, _calls(ours, _fix(ours, spot.value)), ours)
+    if tag is None and above.slot is not None:
+        component = synonyms.component(above.slot.kind, key, above.slot.table)
+        no_component = f"no {above.slot.kind} {key!r}"
+        if component is not None:
+            return Unknown(no_component, _calls(component, _fix(component, spot.value)))
+        if not nearest(key, options) and nearest(key, above.slot.table):
+            return Unknown(no_component, near_or_all(key, list(above.slot.table), _plural(above.slot.kind)))
+    near = near_or_all(key, options, "settings here" if tag is None else f"options of {tag}")
+    return Unknown(message, _elsewhere(key, spot, root) or near or f"{tag or 'this section'} has no options")
+
+
+def _elsewhere(key: str, spot: Spot, root: Model) -> str | None:
+    """A word for what nntrain has in another place, or a setting of ours that stands in another section."""
+    word = synonyms.setting(key)
+    if word is not None and word.ours is None:
+        return word.note
+    if word is not None and word.ours is not None:
+        value = spot.value if word.value is None else word.value
+        keys, here = word.ours.split("."), [str(part) for part in spot.path[:-1]]
+        depth = len(here) if keys[: len(here)] == here and len(here) < len(keys) else 0
+        return _calls(".".join(keys[depth:]), _line(root, word.ours, value, depth))
+    homes = [home for home in _homes(root) if home.rpartition(".")[2] == key and "." in home]
+    if not homes:
+        return None
+    return f"it stands in {homes[0].rpartition('.')[0]}".ljust(_COLUMN) + "fix:  " + _line(root, homes[0], spot.value)
+
+
+def _line(root: Model, path: str, value: object, depth: int = 0) -> str:
+    """One line of YAML that sets a path; a section that is only called otherwise keeps what stands in it."""
+    keys = path.split(".")
+    spot = structure.walk(root, {}, tuple(keys))
+    if spot.slot is not None and isinstance(value, str):
+        value = synonyms.component(spot.slot.kind, value, spot.slot.table) or value
+    text = _short(value) or "…"
+    inner = keys[depth:]
+    opening = "".join(f"{key}: {{" for key in inner[:-1])
+    return f"{opening}{inner[-1]}: {text}{'}' * (len(inner) - 1)}"
+
+
+def _homes(root: Model) -> Iterator[str]:
+    """Every setting of the sections (options of components left out, but for what all of a kind share)."""
+    waiting: list[tuple[str, Model]] = [("", root)]
+    while waiting:
+        prefix, model = waiting.pop(0)
+        for name, field in model.model_fields.items():
+            path = f"{prefix}{name}"
+            yield path
+            for kind in structure.field_kinds(field):
+                inner = kind.model if kind.slot is None else kind.annotation
+                if inner is not None and not (kind.slot and kind.slot.kind not in {"optimizer", "scheduler"}):
+                    waiting.append((f"{path}.", cast("Model", inner)))
+
+
+def wrong_component(spot: Spot, code: str, message: str, context: Mapping[str, Any]) -> Problem:
+    """Explain what can't be read as a component."""
+    slot, path, value = cast("Slot", spot.slot), spot.path, spot.value
+    if code == "unknown_component":
+        return _unknown_component(slot, path, value, str(context["tag"]))
+    if code == "no_type" and isinstance(value, dict):
+        options = cast("dict[str, Any]", value)
+        for key, given in options.items():
+            tag = synonyms.component(slot.kind, key, slot.table)
+            if tag is not None:
+                return Problem((*path, key), f"no {slot.kind} {key!r}", _calls(tag, _fix(tag, given)), on_key=True)
+        return Problem(path, message if options else f"has no type: which {slot.kind} is it?", _all_of(slot), on_key=True)
+    if code == "two_keys":
+        first, *others = str(context["keys"]).split(", ")
+        split = f"each has a line of its own:  - {first}  - {'  - '.join(others)}" if isinstance(path[-1], int) else "keep one of them"
+        return Problem(path, message, split)
+    if code == "no_main_option":
+        return Problem((*path, str(context["tag"])), message)
+    if code == "not_a_component":
+        return Problem(
+            path, f"needs the name of {_article(slot.kind)}, or its name with options; got {_short(value) or 'null'}", _all_of(slot)
+        )
+    return Problem(path, message, None if code == "no_source" else _all_of(slot))
+
+
+def _unknown_component(slot: Slot, path: YamlPath, value: object, tag: str) -> Problem:
+    options = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    if options.get("type") == tag:
+        place, on_key, written = (*path, "type"), False, "type: {}"
+    elif tag in options and _is_option(slot, tag):
+        return Problem(path, f"has no type: which {slot.kind} is it?", _all_of(slot), on_key=True)
+    elif tag in options:
+        place, on_key, written = (*path, tag), True, "{}: " + _short(options[tag])
+    else:
+        place, on_key, written = path, False, "{}"
+    ours = synonyms.component(slot.kind, tag, slot.table)
+    if ours is not None:
+        line = written.format(ours)
+        is_item = isinstance(path[-1], int)
+        if options.get("type") == tag or (is_item and not options):
+            fix = line
+        else:
+            fix = f"- {line}" if is_item else f"{path[-1]}: {line}" if not options else f"{path[-1]}: {{{line}}}"
+        return Problem(place, f"no {slot.kind} {tag!r}", _calls(ours, fix), on_key)
+    if any(char in tag for char in ":.") and not slot.table.keys() & set(tag.split(":")):
+        return Problem(
+            place, f"no {slot.kind} {tag!r}", f"a config never loads code; {_plural(slot.kind)}: {', '.join(slot.table)}", on_key
+        )
+    return Problem(place, f"no {slot.kind} {tag!r}", near_or_all(tag, list(slot.table), _plural(slot.kind)), on_key)
+
+
+def _is_option(slot: Slot, key: str) -> bool:
+    """Whether components of a slot have an option of this name."""
+    return any(key in load_class(target).model_fields for target in slot.table.values())
+
+
+def near_or_all(word: str, names: Sequence[str], what: str) -> str | None:
+    """The nearest names, and all of them where they are few."""
+    if not names:
+        return None
+    near = nearest(word, names)
+    listed = f"{what}: {', '.join(names)}" if len(names) <= _MOST_NAMES else ""
+    if not near:
+        return listed or f"{what}: {', '.join(names[:_MOST_NAMES])}, … ({len(names)})"
+    first = f"nearest: {', '.join(near)}"
+    return f"{first:<20}   {listed}" if listed else first
+
+
+def nearest(word: str, names: Iterable[str]) -> list[str]:
+    """Names that look like a word, the most alike first."""
+    known = {name.lower(): name for name in names}
+    found = difflib.get_close_matches(word.lower(), known, n=3, cutoff=0.6)
+    best = [difflib.SequenceMatcher(None, word.lower(), name).ratio() for name in found[:1]]
+    return [known[name] for name in found if difflib.SequenceMatcher(None, word.lower(), name).ratio() > best[0] - 0.1]
+
+
+def number_in(text: str, *, whole: bool) -> str | None:
+    """The number that a text was meant to be: `"0.1"`, `0,1`, `10%`, `1_000`, `1k`; `None` if it is none."""
+    written = text.strip().replace("_", "")
+    match = re.fullmatch(r"([-+]?[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(%|[kK])?", written)
+    if match is None:
+        return None
+    value = float(match[1].replace(",", ".")) * {"%": 0.01, "k": 1000.0, "K": 1000.0}.get(match[2] or "", 1.0)
+    value = float(f"{value:.12g}")
+    if value.is_integer() and (whole or "." not in written):
+        return str(int(value))
+    return None if whole else repr(value)
+
+
+def _options(owner: Model | None, root: Model) -> list[str]:
+    if owner is None:
+        return []
+    return [*(name for name in owner.model_fields if name != "type"), *(["extends"] if owner is root else [])]
+
+
+def _written_tag(component: Spot) -> str | None:
+    """The component at a place, if the config names it; where none is named, options are those of the default."""
+    chosen = structure.split(component.slot, component.value)
+    if chosen is None or component.slot is None:
+        return None
+    is_named = chosen[0] != component.slot.default or "type" in component.value or chosen[0] in component.value
+    return chosen[0] if is_named else None
+
+
+def _calls(ours: str, fix: str) -> str:
+    first = f"nntrain calls it {ours}"
+    return f"{first.ljust(max(_COLUMN, len(first) + 3))}fix:  {fix}"
+
+
+def _fix(key: str, value: object) -> str:
+    return f"{key}: {_short(value)}".rstrip()
+
+
+def _short(value: object) -> str:
+    text = "" if value is None else value_in_words(value)
+    return text if len(text) <= 60 else "…"
+
+
+def _all_of(slot: Slot) -> str:
+    return f"{_plural(slot.kind)}: {', '.join(list(slot.table)[:_MOST_NAMES])}{', …' if len(slot.table) > _MOST_NAMES else ''}"
+
+
+def _plural(kind: str) -> str:
+    return {"loss": "losses"}.get(kind, f"{kind}s")
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

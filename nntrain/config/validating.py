@@ -1,0 +1,210 @@
+"""Turns what pydantic found into problems in plain words: what was found, what is accepted, and the line that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, cast, get_args
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from nntrain.config import naming, structure
+from nntrain.config.document import Document
+from nntrain.config.documentation.wording import first_sentence, type_in_words, value_in_words
+from nntrain.config.structure import Kind, Model, Spot
+from nntrain.errors import Problem, YamlPath
+
+_LONGEST_VALUE: Final = 60
+_SLOT_ERRORS: Final = frozenset({"unknown_component", "two_keys", "no_type", "no_main_option", "not_a_component", "no_source"})
+_TRUE: Final = frozenset({"yes", "on", "y", "true", "1"})
+_FALSE: Final = frozenset({"no", "off", "n", "false", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """One error of pydantic's at its place in the schema."""
+
+    spot: Spot
+    type: str
+    message: str
+    context: dict[str, Any]
+    in_union: bool
+    """Whether it is what one member of a union has against the value."""
+
+    @property
+    def path(self) -> YamlPath:
+        return self.spot.path
+
+    @property
+    def is_of_value(self) -> bool:
+        """Whether the type or the range of the value is at fault."""
+        is_named = self.type in _SLOT_ERRORS or self.type in {"extra_forbidden", "missing"}
+        return not is_named and not self._is_own
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether one of our validators words it."""
+        return self.type == "value_error" or not self.message.startswith(
+            ("Input should", "String should", "Value should", "Tuple should", "List", "Dict")
+        )
+
+
+def problems(error: ValidationError, document: Document, root: Model) -> list[Problem]:
+    """Everything that is wrong with a config, each fault once."""
+    faults = [_fault(details, document.tree, root) for details in error.errors(include_url=False)]
+    found = [*_names(faults, document.tree, root), *_components(faults), *_own(faults), *_values(faults, document)]
+    return list(dict.fromkeys(found))
+
+
+def _fault(details: ErrorDetails, tree: Any, root: Model) -> _Fault:
+    location = details["loc"]
+    spot = _with_all_kinds(root, tree, structure.walk(root, tree, location))
+    message = details["msg"].removeprefix("Value error, ")
+    return _Fault(spot, details["type"], message, dict(details.get("ctx", {})), in_union=len(spot.path) < len(location))
+
+
+def _with_all_kinds(root: Model, tree: Any, spot: Spot) -> Spot:
+    """The place with everything that is accepted there, not only with the member of a union that an error is from.
+
+    Where a shorter form stands in the file (`ema: 2` for `ema: {decay: 2}`), the place is that of the short form.
+    """
+    path = spot.path
+    while path:
+        above = structure.walk(root, tree, path[:-1])
+        is_short = above.slot is None and above.value is not None and not isinstance(above.value, dict | list)
+        if not is_short:
+            break
+        path = path[:-1]
+    whole = structure.walk(root, tree, path)
+    kinds = whole.kinds if len(path) == len(spot.path) else spot.kinds
+    return Spot(path, kinds or spot.kinds, spot.owner, spot.field, whole.value)
+
+
+def _names(faults: Sequence[_Fault], tree: Any, root: Model) -> Iterable[Problem]:
+    """Unknown and missing settings; a missing one that stands there under a foreign name is told once."""
+    renamed: set[YamlPath] = set()
+    for fault in faults:
+        if fault.type == "extra_forbidden" and not _is_noise(fault, faults):
+            unknown = naming.unknown_setting(fault.spot, tree, root)
+            renamed |= {(*fault.path[:-1], unknown.ours)} if unknown.ours is not None else set()
+            yield Problem(fault.path, unknown.message, unknown.hint, on_key=True)
+    for fault in faults:
+        if fault.type == "missing" and fault.path not in renamed and not _is_noise(fault, faults):
+            yield Problem(fault.path[:-1], f"{fault.path[-1]} is missing", _what(fault.spot), on_key=True)
+
+
+def _what(spot: Spot) -> str | None:
+    return first_sentence(spot.field.description) if spot.field is not None and spot.field.description else None
+
+
+def _is_noise(fault: _Fault, faults: Sequence[_Fault]) -> bool:
+    """Whether a fault comes from a member of a union that the value was not meant for."""
+    return fault.in_union and any(not other.in_union and other.path == fault.path[:-1] for other in faults)
+
+
+def _components(faults: Sequence[_Fault]) -> Iterable[Problem]:
+    for fault in faults:
+        if fault.type in _SLOT_ERRORS:
+            yield naming.wrong_component(fault.spot, fault.type, fault.message, fault.context)
+
+
+def _own(faults: Sequence[_Fault]) -> Iterable[Problem]:
+    """What validators of ours say in their own words."""
+    for fault in faults:
+        if not fault.is_of_value and fault.type not in {*_SLOT_ERRORS, "extra_forbidden", "missing"}:
+            yield Problem(fault.path, fault.message)
+
+
+def _values(faults: Sequence[_Fault], document: Document) -> Iterable[Problem]:
+    """Wrong types and ranges, one problem a place however many members of a union refused it."""
+    told: set[YamlPath] = set()
+    for fault in faults:
+        if not fault.is_of_value or fault.path in told:
+            continue
+        told.add(fault.path)
+        if any(_explains(other, fault) for other in faults):
+            continue
+        needed, got = _accepted(fault.spot), _shown(fault.spot.value)
+        yield Problem(fault.path, f"needs {needed}, got {got}", _mend(fault, document))
+
+
+def _explains(other: _Fault, fault: _Fault) -> bool:
+    """Whether another fault says better what is wrong: one inside of the value, or one that knows the component."""
+    if other.path == fault.path:
+        return other.type in _SLOT_ERRORS
+    is_inside = len(other.path) > len(fault.path) and other.path[: len(fault.path)] == fault.path
+    return is_inside and isinstance(fault.spot.value, dict | list)
+
+
+def _accepted(spot: Spot) -> str:
+    """What may stand at a place, in words."""
+    words = list(dict.fromkeys(_kind_in_words(kind) for kind in spot.kinds))
+    unique = ["several in a list" if word in {f"a list, each {other}" for other in words} else word for word in words]
+    return ", or ".join(unique) if unique else "something else"
+
+
+def _kind_in_words(kind: Kind) -> str:
+    annotation: Any = Annotated[(kind.annotation, *kind.metadata)] if kind.metadata else kind.annotation
+    schema = TypeAdapter[Any](annotation).json_schema(ref_template="#/$defs/{model}")
+    definitions = cast("dict[str, Any]", schema.pop("$defs", {}))
+    if kind.model is not None:
+        definitions, schema = {"it": schema}, {"$ref": "#/$defs/it"}
+    return type_in_words(definitions, schema)
+
+
+def _shown(value: object) -> str:
+    text = value_in_words(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _mend(fault: _Fault, document: Document) -> str | None:
+    """The line to write, where it is plain what was meant."""
+    key = next((part for part in reversed(fault.path) if isinstance(part, str)), "")
+    spot, value = fault.spot, fault.spot.value
+    meant = _meant(spot, value, key)
+    if meant is not None:
+        is_item = isinstance(fault.path[-1], int)
+        return f"fix:  {meant}" if is_item else f"fix:  {key}: {meant}"
+    if value is None and spot.field is not None and spot.field.default is not None and not spot.field.is_required():
+        return "leave the line out for the default"
+    place = document.marks.get(document.find(fault.path))
+    if value is None and place is not None and place.is_block:  # nothing stands behind the colon
+        return f"write a value:  {key}: …"
+    return None
+
+
+def _meant(spot: Spot, value: object, key: str) -> str | None:
+    accepts = {kind.origin for kind in spot.kinds}
+    if isinstance(value, str):
+        return f"[{value_in_words(value)}]" if _takes_any_length(spot) else _meant_by_text(value, key, accepts)
+    if value is None:
+        return None
+    if str in accepts and not isinstance(value, dict | list):
+        return f'"{value_in_words(value)}"'
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer() and int in accepts and float not in accepts:
+        return str(int(value))
+    if isinstance(value, int | float) and _takes_any_length(spot):
+        return f"[{value_in_words(value)}]"
+    if isinstance(value, list) and accepts <= {int, float, str, Literal}:
+        items = cast("list[object]", value)
+        return value_in_words(items[0]) if len(items) == 1 and isinstance(items[0], int | float | str) else None
+    return None
+
+
+def _takes_any_length(spot: Spot) -> bool:
+    """Whether only a list is accepted, of any length."""
+    return all(kind.origin is tuple and Ellipsis in get_args(kind.annotation) for kind in spot.kinds)
+
+
+def _meant_by_text(text: str, key: str, accepts: set[Any]) -> str | None:
+    chosen = naming.choice(key, text)
+    if chosen is not None:
+        return chosen
+    if bool in accepts and text.lower() in _TRUE | _FALSE:
+        return "true" if text.lower() in _TRUE else "false"
+    if accepts & {int, float}:
+        return naming.number_in(text, whole=float not in accepts)
+    return None
