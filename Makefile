@@ -28,7 +28,7 @@ test-all: $(VENV)/installed-test ## Run the tests, the slow ones too
 check: $(VENV)/installed-test ## Format, lint, types, layering, tests: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(PYTEST)
 
