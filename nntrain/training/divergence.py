@@ -23,8 +23,19 @@ def check_step(session: Session, progress: Progress, batches: Sequence[Batch], l
     """
     if math.isfinite(loss.item()) and (math.isfinite(norm.item()) or session.precision.scales):
         return
-    where = first_bad_layer(session.network, batches) or _bad_gradient(session.network)
+    where = first_bad_layer(session, batches) or _bad_gradient(session.network)
     raise diverged(progress, f"the loss is {loss.item():g}, the gradient norm {norm.item():g}", where)
+
+
+def check_scaling(session: Session, progress: Progress, batches: Sequence[Batch]) -> None:
+    """Refuse to go on when step after step is skipped because its float16 gradients overflow, whatever the scale.
+
+    Raises:
+        DivergedError: The scale is so small that it can't be the reason.
+    """
+    if session.precision.is_exhausted:
+        where = first_bad_layer(session, batches)
+        raise diverged(progress, "the float16 gradients overflow at every scale", where)
 
 
 def check_weights(session: Session, progress: Progress) -> None:
@@ -50,8 +61,8 @@ def diverged(progress: Progress, found: str, where: str | None) -> DivergedError
     )
 
 
-def first_bad_layer(network: nn.Module, batches: Sequence[Batch]) -> str | None:
-    """Run the batches again and name the first layer whose output is not finite, or the input field that is not."""
+def first_bad_layer(session: Session, batches: Sequence[Batch]) -> str | None:
+    """Name the first layer whose output is not finite (the batches are run again), or the input field that is not."""
     for batch in batches:
         for name, value in batch.inputs.items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
@@ -66,9 +77,10 @@ def first_bad_layer(network: nn.Module, batches: Sequence[Batch]) -> str | None:
 
         return look
 
+    network = session.network
     handles = [module.register_forward_hook(hook(name)) for name, module in network.named_modules() if name and not list(module.children())]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), session.precision.autocast():
             for batch in batches:
                 network(batch.inputs)
     finally:

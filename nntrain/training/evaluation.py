@@ -53,7 +53,7 @@ def measure(
         rows: Rows that surely fit in one batch; more are taken where rows are small.
         tables: Whether metrics that are no number are wanted.
     """
-    judges = _Judges(objective, tables=tables)
+    judges = _Judges(objective, data.rows.device, tables=tables)
     losses = {name: torch.zeros(2, dtype=accumulator(data.rows.device), device=data.rows.device) for name in objective.targets}
     with _evaluating(network):
         for batch in plain_batches(data, _batch_rows(data, rows)):
@@ -81,7 +81,7 @@ def predict(network: nn.Module, objective: Objective, data: TensorData, precisio
 
 def evaluate_baseline(objective: Objective, train: TensorData, data: TensorData, *, tables: bool = True) -> Scores:
     """Measure the trivial prediction of each target, fitted on the training rows, on `data`. It has no loss."""
-    judges = _Judges(objective, tables=tables)
+    judges = _Judges(objective, data.rows.device, tables=tables)
     with torch.inference_mode():
         rows = {name: target.read(target.task.baseline(train.targets[name], target.target)) for name, target in objective.targets.items()}
         for batch in plain_batches(data, _ROWS):
@@ -92,23 +92,18 @@ def evaluate_baseline(objective: Objective, train: TensorData, data: TensorData,
 class _Judges:
     """The metric states of all targets over one split."""
 
-    def __init__(self, objective: Objective, *, tables: bool) -> None:
+    def __init__(self, objective: Objective, device: torch.device, *, tables: bool) -> None:
         self._objective = objective
-        self._tables = tables
-        self._states: dict[str, dict[str, MetricState]] | None = None
+        self._states: dict[str, dict[str, MetricState]] = {}
+        for name, target in objective.targets.items():
+            metrics = {key: metric for key, metric in target.metrics.items() if tables or metric.monitored}
+            self._states[name] = {key: metric.build(target.metric_info, device) for key, metric in metrics.items()}
 
     def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
-        if self._states is None:
-            self._states = {name: self._build(name, batch.rows.device) for name in self._objective.targets}
         for name, states in self._states.items():
             target = self._objective.targets[name].read(batch.targets[name])
             for state in states.values():
                 state.update(predictions[name], target)
-
-    def _build(self, name: str, device: torch.device) -> dict[str, MetricState]:
-        target = self._objective.targets[name]
-        metrics = {key: metric for key, metric in target.metrics.items() if self._tables or metric.monitored}
-        return {key: metric.build(target.metric_info, device) for key, metric in metrics.items()}
 
     def scores(self, losses: Mapping[str, float | None]) -> Scores:
         single = len(self._objective.targets) == 1
@@ -116,7 +111,7 @@ class _Judges:
         if losses:
             values = list(losses.values())
             scores.metrics["loss"] = None if None in values else sum(value for value in values if value is not None)
-        for name, states in (self._states or {}).items():
+        for name, states in self._states.items():
             prefix = "" if single else f"{name}."
             if not single and name in losses:
                 scores.metrics[f"{prefix}loss"] = losses[name]

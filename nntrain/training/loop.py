@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
-from nntrain.training.divergence import check_step, check_weights
+from nntrain.training.divergence import check_scaling, check_step, check_weights
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, TrainingProtocol
@@ -81,17 +81,27 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     set_learning_rates(session, progress.step - progress.skipped)
     loss = protocol.step(session, batches)
     progress.running.add(loss.value.detach(), loss.weight)
-    if loss.stage != "applied":
-        if loss.stage == "loss":
-            session.precision.backward(loss.value)
-        session.precision.unscale(session.optimizer)
-        norm = clip_gradients(session)
-        if session.device.type == "cpu":
-            check_step(session, progress, batches, loss.value, norm)
-        progress.skipped += not session.precision.step(session.optimizer)
-        session.optimizer.zero_grad(set_to_none=True)
-    if session.ema is not None:
+    if loss.stage == "loss":
+        session.precision.backward(loss.value)
+    moved = loss.stage == "applied" or update_weights(session, progress, batches, loss.value)
+    if moved and session.ema is not None:
         session.ema.update(session.network)
+
+
+def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor) -> bool:
+    """Clip the gradients and move the weights by them; returns whether they were moved (float16 scaling may skip a step)."""
+    session.precision.unscale(session.optimizer)
+    on_cpu = session.device.type == "cpu"
+    if on_cpu or session.clip_norm is not None:
+        norm = clip_gradients(session)
+        if on_cpu:
+            check_step(session, progress, batches, loss, norm)
+    moved = session.precision.step(session.optimizer)
+    session.optimizer.zero_grad(set_to_none=True)
+    if not moved:
+        progress.skipped += 1
+        check_scaling(session, progress, batches)
+    return moved
 
 
 def set_learning_rates(session: Session, step: int) -> None:

@@ -15,7 +15,7 @@ from nntrain.training.plan import Plan, StopReason
 
 @dataclass(slots=True)
 class RunningLoss:
-    """Weighted mean of the losses of the steps since it was last taken; stays on the device of the losses."""
+    """Weighted mean of the losses of the steps since it was last taken; the first loss brings the sums to its device."""
 
     total: Tensor = field(default_factory=lambda: torch.zeros(()))
     weight: Tensor = field(default_factory=lambda: torch.zeros(()))
@@ -30,10 +30,6 @@ class RunningLoss:
         total, weight = float(self.total), float(self.weight)
         self.total, self.weight = torch.zeros_like(self.total), torch.zeros_like(self.weight)
         return total / weight if weight else None
-
-    def to(self, device: torch.device) -> None:
-        """Move the sums to where the losses are."""
-        self.total, self.weight = self.total.to(device), self.weight.to(device)
 
 
 @dataclass(slots=True)

@@ -40,7 +40,6 @@ def restore(session: Session, protocol: TrainingProtocol, progress: Progress, pa
     protocol.restore(parts["protocol"])
     state = parts["state"]
     progress.restore(state["progress"])
-    progress.running.to(session.device)
     session.precision.restore(state["precision"])
     if session.ema is not None:
         session.ema.restore(parts["ema"])

@@ -92,7 +92,7 @@ def unflatten(tensors: Mapping[str, Tensor], skeleton: Json) -> Tree:
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """State of an optimizer by parameter name. Options are not state: they come from the config."""
-    return {name: dict(optimizer.state[parameter]) for name, parameter, _ in _named(optimizer) if parameter in optimizer.state}
+    return {name: dict(optimizer.state[parameter]) for name, parameter, _ in _named(optimizer) if optimizer.state.get(parameter)}
 
 
 def restore_into(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as reference
+from torch import Tensor
+
+from nntrain.metrics.classification import AUROC, F1, Accuracy, BalancedAccuracy, ConfusionMatrix, LogLoss
+from nntrain.metrics.metric import Metric, MetricInfo, MetricValue
+
+ALL = [Accuracy(), BalancedAccuracy(), F1(), LogLoss(), AUROC()]
+
+
+def measure(metric: Metric, prediction: Tensor, target: Tensor, num_classes: int, kind: str = "classes") -> MetricValue:
+    """In batches of unequal size."""
+    state = metric.build(MetricInfo(kind, num_classes), torch.device("cpu"))
+    for start, stop in [(0, 7), (7, 8), (8, len(target))]:
+        if start < len(target):
+            state.update(prediction[start:stop], target[start:stop])
+    return state.compute()
+
+
+def rows(num_classes: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    # rounded logits: many ties
+    prediction = (torch.randn(200, num_classes, generator=generator) * 2).round().softmax(dim=1)
+    return prediction, torch.randint(0, num_classes, (200,), generator=generator)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_several_classes_agree_with_scikit_learn(seed: int) -> None:
+    prediction, target = rows(5, seed)
+    labels = prediction.argmax(dim=1)
+    probabilities = prediction.double().numpy() / prediction.double().numpy().sum(axis=1, keepdims=True)
+    wanted = [
+        reference.accuracy_score(target, labels),
+        reference.balanced_accuracy_score(target, labels),
+        reference.f1_score(target, labels, average="macro"),
+        reference.log_loss(target, probabilities),
+        np.mean([reference.roc_auc_score(target == label, prediction[:, label]) for label in range(5)]),
+    ]
+    assert [measure(metric, prediction, target, 5) for metric in ALL] == pytest.approx(wanted, rel=1e-6)
+    assert measure(ConfusionMatrix(), prediction, target, 5) == reference.confusion_matrix(target, labels).tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_boolean_targets_agree_with_scikit_learn(seed: int) -> None:
+    prediction, target = rows(2, seed)
+    positive = prediction[:, 1]
+    labels = positive > 0.5
+    wanted = [
+        reference.accuracy_score(target, labels),
+        reference.balanced_accuracy_score(target, labels),
+        reference.f1_score(target, labels),
+        reference.log_loss(target, positive.double()),
+        reference.roc_auc_score(target, positive),
+    ]
+    assert [measure(metric, positive, target.float(), 2, "binary") for metric in ALL] == pytest.approx(wanted, rel=1e-6)
+    assert measure(ConfusionMatrix(), positive, target.float(), 2, "binary") == reference.confusion_matrix(target, labels).tolist()
+
+
+def test_two_classes_are_judged_by_the_second() -> None:
+    prediction, target = rows(2)
+    labels = prediction.argmax(dim=1)
+    assert measure(F1(), prediction, target, 2) == pytest.approx(reference.f1_score(target, labels))
+    assert measure(AUROC(), prediction, target, 2) == pytest.approx(reference.roc_auc_score(target, prediction[:, 1]))
+
+
+def test_classes_that_do_not_occur_are_left_out() -> None:
+    prediction, target = rows(4)
+    target = target.clamp(max=2)
+    labels = prediction[:, :3].argmax(dim=1)
+    prediction = torch.nn.functional.one_hot(labels, 4).float()
+    assert measure(BalancedAccuracy(), prediction, target, 4) == pytest.approx(reference.recall_score(target, labels, average="macro"))
+    assert measure(F1(), prediction, target, 4) == pytest.approx(reference.f1_score(target, labels, average="macro"))
+    areas = [reference.roc_auc_score(target == label, prediction[:, label]) for label in range(3)]
+    assert measure(AUROC(), prediction, target, 4) == pytest.approx(np.mean(areas))
+
+
+def test_a_class_without_rows_that_is_predicted_counts_as_missed_in_f1() -> None:
+    prediction = torch.eye(3)[[0, 1, 2]]
+    assert measure(F1(), prediction, torch.tensor([0, 1, 1]), 3) == pytest.approx((1 + 2 / 3 + 0) / 3)
+
+
+def test_certain_and_wrong_prediction_has_a_finite_log_loss() -> None:
+    value = measure(LogLoss(), torch.tensor([[0.0, 1.0]]), torch.tensor([0]), 2)
+    assert value == pytest.approx(-np.log(np.finfo(np.float32).eps))
+
+
+def test_one_class_only_has_no_area() -> None:
+    prediction = torch.tensor([0.2, 0.9])
+    assert measure(AUROC(), prediction, torch.ones(2), 2, "binary") is None
+    assert measure(AUROC(), torch.eye(3)[[0, 1]], torch.tensor([1, 1]), 3) is None
+
+
+def test_no_positive_row_and_none_predicted_has_no_f1() -> None:
+    assert measure(F1(), torch.tensor([0.1, 0.2]), torch.zeros(2), 2, "binary") is None
+
+
+@pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.type)
+def test_without_rows_nothing_is_defined(metric: Metric) -> None:
+    assert metric.build(MetricInfo("classes", 3), torch.device("cpu")).compute() is None
+
+
+def test_nan_predictions_have_no_log_loss() -> None:
+    assert measure(LogLoss(), torch.full((2, 2), float("nan")), torch.tensor([0, 1]), 2) is None

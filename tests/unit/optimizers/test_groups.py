@@ -1,0 +1,96 @@
+import pytest
+import torch
+from torch import nn
+
+from nntrain.errors import ConfigError
+from nntrain.optimizers.groups import matches, parameter_groups
+from nntrain.optimizers.optimizer import GroupRule
+
+
+def network() -> nn.Module:
+    return nn.ModuleDict(
+        {
+            "embedding": nn.Embedding(5, 4),
+            "body": nn.ModuleDict({"linear_1": nn.Linear(4, 4), "norm_1": nn.LayerNorm((2, 2)), "relu_1": nn.PReLU()}),
+            "rnn": nn.LSTM(4, 4),
+            "head": nn.Linear(4, 2),
+        }
+    )
+
+
+def named(groups: list) -> dict[str, tuple[float, float | None]]:
+    return {name: (group["weight_decay"], group["lr"]) for group in groups for name, _ in group["params"]}
+
+
+def test_biases_norms_and_embeddings_do_not_decay() -> None:
+    decays = {name for name, (decay, _) in named(parameter_groups(network(), weight_decay=0.1)).items() if decay}
+    assert decays == {"body.linear_1.weight", "rnn.weight_ih_l0", "rnn.weight_hh_l0", "head.weight"}
+
+
+def test_decay_all_spares_nothing() -> None:
+    found = named(parameter_groups(network(), weight_decay=0.1, decay_all=True))
+    assert set(found) == {name for name, _ in network().named_parameters()}
+    assert {decay for decay, _ in found.values()} == {0.1}
+
+
+def test_a_tied_embedding_does_not_decay() -> None:
+    tied = nn.ModuleDict({"output": nn.Linear(4, 5), "embedding": nn.Embedding(5, 4)})
+    tied["embedding"].weight = tied["output"].weight
+    found = named(parameter_groups(tied, weight_decay=0.1))
+    assert found == {"output.weight": (0.0, None), "output.bias": (0.0, None)}
+
+
+def test_the_first_rule_that_matches_gives_the_rate() -> None:
+    rules = [GroupRule(match="*.bias", lr=1.0), GroupRule(match="head", lr=2.0)]
+    found = named(parameter_groups(network(), rules=rules))
+    assert found["head.bias"] == (0.0, 1.0)
+    assert found["head.weight"] == (0.0, 2.0)
+    assert found["rnn.weight_ih_l0"] == (0.0, None)
+
+
+def test_frozen_parameters_are_in_no_group() -> None:
+    frozen = network()
+    frozen["head"].requires_grad_(requires_grad=False)
+    assert not any(name.startswith("head") for name in named(parameter_groups(frozen)))
+
+
+def test_nothing_to_train_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no parameter that can be trained"):
+        parameter_groups(nn.ReLU())
+
+
+def test_a_pattern_that_matches_nothing_names_near_ones() -> None:
+    rules = [GroupRule(match="haed", lr=1.0), GroupRule(match="body", lr=2.0), GroupRule(match="body.linear_1", lr=3.0)]
+    with pytest.raises(ConfigError) as error:
+        parameter_groups(network(), rules=rules)
+    first, second = error.value.problems
+    assert first.path == ("optimizer", "groups", 0, "match")
+    assert first.hint is not None
+    assert "head" in first.hint
+    assert second.path == ("optimizer", "groups", 2, "match")
+    assert "a rule before it has" in second.message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        ("head", "head.weight", True),
+        ("head", "head", True),
+        ("head", "header.weight", False),
+        ("head.*", "head.weight", True),
+        ("*.bias", "body.linear_1.bias", True),
+        ("*.embedding", "body.embedding.weight", True),
+        ("body.linear_?", "body.linear_1.weight", True),
+        ("linear_1", "body.linear_1.weight", False),
+    ],
+)
+def test_patterns(pattern: str, name: str, expected: bool) -> None:
+    assert matches(pattern, name) is expected
+
+
+def test_every_group_keeps_its_rate_as_initial_lr() -> None:
+    from nntrain.optimizers.sgd import SGD
+
+    optimizer = SGD(lr=0.5).build(parameter_groups(network(), rules=[GroupRule(match="head", lr=2.0)]))
+    assert [(group["lr"], group["initial_lr"]) for group in optimizer.param_groups] == [(0.5, 0.5), (2.0, 2.0)]
+    assert isinstance(optimizer, torch.optim.SGD)

@@ -1,0 +1,205 @@
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nntrain.errors import CheckpointError, ResourceError
+from nntrain.training import checkpoint
+
+PARTS = {
+    "weights": {"head.weight": torch.arange(12.0).reshape(3, 4), "head.bias": torch.zeros(3)},
+    "state": {"epoch": 2, "best": float("nan"), "window": (1.5, None)},
+    "rng": {"torch": torch.get_rng_state()},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "checkpoints"
+
+
+def test_what_is_saved_comes_back(folder: Path) -> None:
+    path = checkpoint.save(folder, 500, PARTS, points=("last", "best"))
+    assert path == folder / "step-0000500"
+    assert sorted(file.name for file in path.iterdir()) == [
+        "meta.json", "rng.json", "rng.safetensors", "state.json", "weights.json", "weights.safetensors",
+    ]  # fmt: skip
+    found = checkpoint.load(path)
+    assert list(found) == list(PARTS)
+    assert torch.equal(found["weights"]["head.weight"], PARTS["weights"]["head.weight"])
+    assert found["state"]["window"] == (1.5, None)
+    assert checkpoint.newest(folder) == checkpoint.Newest(path, ())
+    assert checkpoint.pointed(folder, "last") == checkpoint.pointed(folder, "best") == path
+
+
+def test_weights_can_be_read_by_any_safetensors_reader(folder: Path) -> None:
+    from safetensors.torch import load_file
+
+    found = load_file(checkpoint.save(folder, 1, PARTS) / "weights.safetensors")
+    assert set(found) == {"head.weight", "head.bias"}
+
+
+def test_loaded_tensors_can_be_changed_and_outlive_the_file(folder: Path) -> None:
+    path = checkpoint.save(folder, 1, PARTS)
+    weight = checkpoint.load(path)["weights"]["head.weight"]
+    for file in path.iterdir():
+        file.write_bytes(b"")
+    weight += 1
+    assert torch.equal(weight, PARTS["weights"]["head.weight"] + 1)
+
+
+def test_nothing_there_has_no_newest_and_no_pointer(folder: Path) -> None:
+    assert checkpoint.newest(folder) == checkpoint.Newest(None, ())
+    assert checkpoint.pointed(folder, "best") is None
+    with pytest.raises(CheckpointError, match="there is no such checkpoint"):
+        checkpoint.load(folder / "step-0000001")
+
+
+def test_newest_goes_by_the_step_not_by_the_clock(folder: Path) -> None:
+    for step in (10_000_000, 9_999_999, 5):
+        checkpoint.save(folder, step, PARTS)
+    assert checkpoint.newest(folder).path == folder / "step-10000000"
+
+
+def test_pointers_move(folder: Path) -> None:
+    checkpoint.save(folder, 1, PARTS, points=("best", "last"))
+    checkpoint.save(folder, 2, PARTS, points=("last",))
+    assert (folder / "best").read_text() == "step-0000001\n"
+    checkpoint.point(folder, "best", 2)
+    assert (folder / "best").read_text() == "step-0000002\n"
+
+
+@pytest.mark.parametrize("content", ["step-0000007\n", "", "../../etc\n", "\xff"])
+def test_a_pointer_to_nothing_is_named(folder: Path, content: str) -> None:
+    checkpoint.save(folder, 1, PARTS)
+    (folder / "best").write_text(content, encoding="latin-1")
+    with pytest.raises(CheckpointError, match="best names"):
+        checkpoint.pointed(folder, "best")
+
+
+def test_prune_keeps_the_newest_and_what_is_pointed_at(folder: Path) -> None:
+    for step in range(1, 7):
+        checkpoint.save(folder, step, PARTS, points=("last",))
+    checkpoint.point(folder, "best", 2)
+    checkpoint.prune(folder, keep=2)
+    assert sorted(path.name for path in folder.iterdir()) == ["best", "last", "step-0000002", "step-0000005", "step-0000006"]
+
+
+def test_a_whole_checkpoint_of_the_step_is_kept(folder: Path) -> None:
+    path = checkpoint.save(folder, 1, PARTS)
+    before = (path / "meta.json").stat().st_mtime_ns
+    checkpoint.save(folder, 1, PARTS, points=("last",))
+    assert (path / "meta.json").stat().st_mtime_ns == before
+    assert checkpoint.pointed(folder, "last") == path
+
+
+def test_a_damaged_checkpoint_of_the_step_is_replaced(folder: Path) -> None:
+    path = checkpoint.save(folder, 1, PARTS)
+    (path / "state.json").unlink()
+    checkpoint.save(folder, 1, PARTS)
+    assert checkpoint.newest(folder) == checkpoint.Newest(path, ())
+
+
+def damage(path: Path, how: str, chance: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    position = chance.randrange(len(content))
+    if how == "truncate":
+        content = content[:position]
+    elif how == "flip":
+        content[position] ^= 1 << chance.randrange(8)
+    elif how == "zeros":
+        content[position : position + 4096] = bytes(len(content[position : position + 4096]))
+    elif how == "grow":
+        content += b"\0"
+    path.write_bytes(content)
+
+
+@given(st.sampled_from(["truncate", "flip", "zeros", "grow"]), st.integers(0, 2**32), st.sampled_from(range(6)))
+def test_damage_is_named_and_the_one_before_is_used(tmp_path_factory: pytest.TempPathFactory, how: str, seed: int, number: int) -> None:
+    folder = tmp_path_factory.mktemp("damage")
+    before, path = checkpoint.save(folder, 1, PARTS), checkpoint.save(folder, 2, PARTS)
+    file = sorted(path.iterdir())[number]
+    whole = file.read_bytes()
+    damage(file, how, random.Random(seed))
+    if _means_the_same(file, whole):
+        return
+    found = checkpoint.newest(folder)
+    assert found.path == before
+    assert file.name in found.damaged[0]
+    with pytest.raises(CheckpointError, match="damaged|newer"):
+        checkpoint.load(path)
+
+
+def _means_the_same(file: Path, whole: bytes) -> bool:
+    """Zeros over zeros; or other blanks in `meta.json`, which has no digest of its own."""
+    if file.read_bytes() == whole:
+        return True
+    try:
+        return file.name == "meta.json" and json.loads(file.read_bytes()) == json.loads(whole)
+    except ValueError:
+        return False
+
+
+def test_files_of_two_checkpoints_do_not_mix(folder: Path) -> None:
+    one = checkpoint.save(folder, 1, PARTS)
+    other = checkpoint.save(folder, 2, {**PARTS, "state": {"epoch": 3, "best": 0.5, "window": ()}})
+    (one / "state.json").write_bytes((other / "state.json").read_bytes())
+    with pytest.raises(CheckpointError, match=r"state\.json: damaged"):
+        checkpoint.load(one)
+
+
+def test_a_renamed_folder_is_no_checkpoint(folder: Path) -> None:
+    checkpoint.save(folder, 1, PARTS).rename(folder / "step-0000009")
+    found = checkpoint.newest(folder)
+    assert found.path is None
+    assert "step-0000009" in found.damaged[0]
+
+
+def test_a_newer_format_is_refused(folder: Path) -> None:
+    path = checkpoint.save(folder, 1, PARTS)
+    meta = json.loads((path / "meta.json").read_text())
+    (path / "meta.json").write_text(json.dumps({**meta, "format": 2}))
+    with pytest.raises(CheckpointError, match="newer than this nntrain reads"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("name", ["../state.json", "/etc/passwd", "weights.pt", "a/b.json"])
+def test_files_outside_the_folder_are_never_read(folder: Path, name: str) -> None:
+    path = checkpoint.save(folder, 1, PARTS)
+    meta = json.loads((path / "meta.json").read_text())
+    meta["files"][name] = {"bytes": 0, "sha256": ""}
+    (path / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("skeleton", ['{"@tensor": "missing"}', '{"@new": 1}', "[" * 100_000, '{"@float": "x"}'])
+def test_a_forged_skeleton_is_a_clear_error(folder: Path, skeleton: str) -> None:
+    import hashlib
+
+    path = checkpoint.save(folder, 1, PARTS)
+    (path / "state.json").write_text(skeleton)
+    meta = json.loads((path / "meta.json").read_text())
+    meta["files"]["state.json"] = {"bytes": len(skeleton), "sha256": hashlib.sha256(skeleton.encode()).hexdigest()}
+    (path / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(CheckpointError, match=r"state\.json: damaged"):
+        checkpoint.load(path)
+
+
+def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="cannot save"):
+        checkpoint.save(tmp_path / "file" / "checkpoints", 1, PARTS)
+
+
+def test_leftovers_are_swept_by_the_next_save(folder: Path) -> None:
+    (folder / ".partial-step-0000003").mkdir(parents=True)
+    (folder / ".partial-step-0000003" / "weights.json").write_text("{")
+    (folder / ".last.tmp").write_text("")
+    checkpoint.save(folder, 4, PARTS)
+    assert os.listdir(folder) == ["step-0000004"]
