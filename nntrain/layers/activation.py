@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import NonNegativeFloat, PositiveFloat
 
 from nntrain.layers.layer import Layer
-from nntrain.layers.requirements import channel_axis, need_numbers
+from nntrain.layers.requirements import channel_axis, need_channels, need_numbers
 from nntrain.specs import Spec
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Softmax(Activation):
     type: Literal["softmax"] = "softmax"
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        need_numbers(spec)
+        need_channels(spec)
         return spec.with_kind("probability")
 
     def is_output(self) -> bool:
@@ -149,7 +149,7 @@ class LogSoftmax(Activation):
     type: Literal["log_softmax"] = "log_softmax"
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        need_numbers(spec)
+        need_channels(spec)
         return spec.with_kind("log_prob")
 
     def is_output(self) -> bool:

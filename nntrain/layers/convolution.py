@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 
@@ -66,7 +66,7 @@ class Conv1d(Layer):
             dilation=self.dilation,
             groups=self.groups,
             bias=self.bias,
-            pads=(self.window.before, self.window.after),
+            pads=self.window.pads,
         )
 
 
@@ -110,15 +110,16 @@ class Conv2d(Layer):
         return _shapes(spec.size("channel"), self.out_channels, self.groups, pair(self.kernel_size), bias=self.bias)
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.convolution import image_convolution
+        from torch import nn
 
-        return image_convolution(
-            known(spec.size("channel")),
-            self.out_channels,
-            self.windows,
-            groups=self.groups,
-            bias=self.bias,
-        )
+        from nntrain.modules.convolution import PaddedConv2d
+
+        down, across = self.windows
+        channels, kernel = known(spec.size("channel")), pair(self.kernel_size)
+        options: dict[str, Any] = {"stride": pair(self.stride), "dilation": pair(self.dilation), "groups": self.groups, "bias": self.bias}
+        if down.is_symmetric and across.is_symmetric:
+            return nn.Conv2d(channels, self.out_channels, kernel, padding=(down.before, across.before), **options)
+        return PaddedConv2d(channels, self.out_channels, kernel, pads=(*across.pads, *down.pads), **options)
 
 
 def _check_groups(channels: Size, filters: int, groups: int) -> None:

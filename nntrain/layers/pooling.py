@@ -40,6 +40,10 @@ class SequencePool(Layer):
         """How the window slides along time."""
         return window(self.kernel_size, self.stride or self.kernel_size, self.padding)
 
+    @property
+    def _slides(self) -> tuple[int, int, tuple[int, int]]:
+        return (self.window.kernel, self.window.stride, self.window.pads)
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_sequence(spec)
         return spec.with_sizes(time=self.window.out_size(spec.size("time"), "time", spec))
@@ -56,7 +60,7 @@ class MaxPool1d(SequencePool):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.pooling import SequenceMaxPool
 
-        return SequenceMaxPool(self.window)
+        return SequenceMaxPool(*self._slides, count=self.out_lengths)
 
 
 class AvgPool1d(SequencePool):
@@ -67,7 +71,7 @@ class AvgPool1d(SequencePool):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.pooling import SequenceAvgPool
 
-        return SequenceAvgPool(self.window)
+        return SequenceAvgPool(*self._slides)
 
 
 class ImagePool(Layer):
@@ -97,6 +101,15 @@ class ImagePool(Layer):
         height, width = zip(pair(self.kernel_size), pair(self.stride or self.kernel_size), self._paddings, strict=True)
         return window(*height), window(*width)
 
+    @property
+    def _slides(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int, int, int] | None]:
+        """Kernel, stride, padding, and in its place the pads of each side where they differ."""
+        down, across = self.windows
+        kernel, stride = (down.kernel, across.kernel), (down.stride, across.stride)
+        if down.is_symmetric and across.is_symmetric:
+            return kernel, stride, (down.before, across.before), None
+        return kernel, stride, (0, 0), (*across.pads, *down.pads)
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_image(spec)
         down, across = self.windows
@@ -116,9 +129,10 @@ class MaxPool2d(ImagePool):
     type: Literal["max_pool2d"] = "max_pool2d"
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.pooling import image_max_pool
+        from torch import nn
 
-        return image_max_pool(*self.windows)
+        kernel, stride, padding, pads = self._slides
+        return nn.MaxPool2d(kernel, stride, padding) if pads is None else _padded(nn.MaxPool2d(kernel, stride), pads, float("-inf"))
 
 
 class AvgPool2d(ImagePool):
@@ -127,9 +141,10 @@ class AvgPool2d(ImagePool):
     type: Literal["avg_pool2d"] = "avg_pool2d"
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.pooling import image_avg_pool
+        from torch import nn
 
-        return image_avg_pool(*self.windows)
+        kernel, stride, padding, pads = self._slides
+        return nn.AvgPool2d(kernel, stride, padding) if pads is None else _padded(nn.AvgPool2d(kernel, stride), pads, 0.0)
 
 
 class GlobalPool(Layer):
@@ -196,6 +211,12 @@ class Pool(Layer):
         if self.how == "last" and spec.directions == 2:
             return BothEnds()
         return StepPool(self.how)
+
+
+def _padded(pool: nn.Module, pads: tuple[int, int, int, int], value: float) -> nn.Module:
+    from torch import nn
+
+    return nn.Sequential(nn.ConstantPad2d(pads, value), pool)
 
 
 def _check_padding(paddings: tuple[int | str, ...], kernels: tuple[int, ...]) -> None:

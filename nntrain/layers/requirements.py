@@ -22,6 +22,13 @@ def need_features(spec: Spec) -> None:
         raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", hint="put flatten before it")
 
 
+def need_channels(spec: Spec) -> None:
+    """Refuse what has neither features nor channels: a single value."""
+    need_numbers(spec)
+    if channel_axis(spec) not in spec.axes:
+        raise SpecError(f"needs features or channels and gets {spec.describe()}")
+
+
 def channel_axis(spec: Spec) -> str:
     """The axis that layers widen and merges join: `channel` of an image, `feature` of everything else."""
     return "channel" if "channel" in spec.axes else "feature"

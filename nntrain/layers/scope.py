@@ -16,8 +16,8 @@ from nntrain.layers.program import Lengths, Stage, Step, Value
 from nntrain.layers.weights import InitializerRule
 from nntrain.specs import Spec
 
-PROBE: Final = tuple(range(1, 65))
-"""Row lengths on which the lengths of ragged axes are compared."""
+PROBE: Final = (*range(1, 65), *(pow(3, power, 1_000_003) for power in range(13, 45)))
+"""Row lengths on which the lengths of ragged axes are compared: all short ones, and some up to a million, which tell long windows apart."""
 
 
 @dataclass(frozen=True, slots=True)

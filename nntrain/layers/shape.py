@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
-from nntrain.layers.requirements import need_numbers
+from nntrain.layers.requirements import need_channels, need_numbers
 from nntrain.specs import IMAGE, SEQUENCE, VECTOR, Spec, compute, known
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Flatten(Layer):
     type: Literal["flatten"] = "flatten"
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        need_numbers(spec)
+        need_channels(spec)
         if spec.is_ragged:
             raise SpecError(
                 f"needs rows of one length and gets {spec.describe()}, where lengths differ by row", hint="put `pool: mean` in its place"

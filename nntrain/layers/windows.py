@@ -35,6 +35,16 @@ class Window:
         """Points from the first to the last that one window covers."""
         return self.dilation * (self.kernel - 1) + 1
 
+    @property
+    def pads(self) -> tuple[int, int]:
+        """Padded points before and after."""
+        return (self.before, self.after)
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether both ends are padded alike, which torch's modules can do themselves."""
+        return self.before == self.after
+
     def count(self, size: L) -> L:
         """Number of windows along an axis of this size, at least 1.
 

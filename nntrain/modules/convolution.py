@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, pad
 
 from nntrain.modules.masking import fill_padding
-
-if TYPE_CHECKING:
-    from nntrain.layers.windows import Window
 
 
 class SequenceConv1d(nn.Conv1d):
@@ -43,14 +40,3 @@ class PaddedConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """`[B, C, H, W] -> [B, C', H', W']`."""
         return super().forward(pad(input, self.pads))
-
-
-def image_convolution(channels: int, filters: int, windows: tuple[Window, Window], *, groups: int, bias: bool) -> nn.Conv2d:
-    """Make the module: torch's own where both sides are padded alike."""
-    down, across = windows
-    kernel, stride, dilation = ((down.kernel, across.kernel), (down.stride, across.stride), (down.dilation, across.dilation))
-    if down.before == down.after and across.before == across.after:
-        padding = (down.before, across.before)
-        return nn.Conv2d(channels, filters, kernel, stride, padding, dilation, groups, bias)
-    pads = (across.before, across.after, down.before, down.after)
-    return PaddedConv2d(channels, filters, kernel, stride, dilation=dilation, groups=groups, bias=bias, pads=pads)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,66 +11,45 @@ from torch.nn.functional import avg_pool1d, max_pool1d, pad
 
 from nntrain.modules.masking import fill_padding
 
-if TYPE_CHECKING:
-    from nntrain.layers.windows import Window
+
+class SequencePool(nn.Module):
+    """A window that slides along time, over `pads` steps before and after."""
+
+    def __init__(self, kernel: int, stride: int, pads: tuple[int, int]) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.stride = stride
+        self.pads = pads
+
+    def padded(self, x: Tensor, value: float) -> Tensor:
+        """Pad `[B, T, F]` along time, up to one window where all rows of a batch are shorter; gives `[B, F, T']`."""
+        before, after = self.pads
+        after = max(after, self.kernel - before - x.shape[1])
+        x = x.transpose(1, 2)
+        return pad(x, (before, after), value=value) if before or after else x
 
 
-class SequenceMaxPool(nn.Module):
+class SequenceMaxPool(SequencePool):
     """Largest value of each window: `[B, T, F] -> [B, T', F]`."""
 
-    def __init__(self, window: Window) -> None:
-        super().__init__()
-        self.window = window
+    def __init__(self, kernel: int, stride: int, pads: tuple[int, int], count: Callable[[Tensor], Tensor]) -> None:
+        """`count` gives the number of windows over a row of some length."""
+        super().__init__(kernel, stride, pads)
+        self.count = count
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Pool the true steps; what is beyond a row's length comes out as zeros."""
         lowest = torch.finfo(x.dtype).min
-        x = _extended(fill_padding(x, lengths, lowest), self.window, lowest)
-        x = max_pool1d(x.transpose(1, 2), self.window.kernel, self.window.stride).transpose(1, 2)
-        return x if lengths is None else fill_padding(x, self.window.count(lengths))
+        out = max_pool1d(self.padded(fill_padding(x, lengths, lowest), lowest), self.kernel, self.stride).transpose(1, 2)
+        return out if lengths is None else fill_padding(out, self.count(lengths))
 
 
-class SequenceAvgPool(nn.Module):
+class SequenceAvgPool(SequencePool):
     """Mean of each window: `[B, T, F] -> [B, T', F]`."""
-
-    def __init__(self, window: Window) -> None:
-        super().__init__()
-        self.window = window
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Pool; what is beyond a row's length counts as zeros, as beyond its end when it is alone."""
-        x = _extended(fill_padding(x, lengths), self.window, 0.0)
-        return avg_pool1d(x.transpose(1, 2), self.window.kernel, self.window.stride).transpose(1, 2)
-
-
-def _extended(x: Tensor, window: Window, value: float) -> Tensor:
-    """Pad `[B, T, F]` along time as the window says, and up to one window where a whole batch is shorter."""
-    after = max(window.after, window.span - window.before - x.shape[1])
-    return pad(x, (0, 0, window.before, after), value=value) if window.before or after else x
-
-
-def image_max_pool(down: Window, across: Window) -> nn.Module:
-    """Largest value of each window of `[B, C, H, W]`."""
-    kernel, stride = (down.kernel, across.kernel), (down.stride, across.stride)
-    if _is_symmetric(down, across):
-        return nn.MaxPool2d(kernel, stride, (down.before, across.before))
-    return nn.Sequential(nn.ConstantPad2d(_pads(down, across), -torch.inf), nn.MaxPool2d(kernel, stride))
-
-
-def image_avg_pool(down: Window, across: Window) -> nn.Module:
-    """Mean of each window of `[B, C, H, W]`."""
-    kernel, stride = (down.kernel, across.kernel), (down.stride, across.stride)
-    if _is_symmetric(down, across):
-        return nn.AvgPool2d(kernel, stride, (down.before, across.before))
-    return nn.Sequential(nn.ConstantPad2d(_pads(down, across), 0.0), nn.AvgPool2d(kernel, stride))
-
-
-def _is_symmetric(down: Window, across: Window) -> bool:
-    return down.before == down.after and across.before == across.after
-
-
-def _pads(down: Window, across: Window) -> tuple[int, int, int, int]:
-    return (across.before, across.after, down.before, down.after)
+        return avg_pool1d(self.padded(fill_padding(x, lengths), 0.0), self.kernel, self.stride).transpose(1, 2)
 
 
 class AxesPool(nn.Module):

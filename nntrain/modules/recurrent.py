@@ -16,6 +16,8 @@ from nntrain.modules.masking import fill_padding, true_steps
 State = tuple[Tensor, Tensor]
 """Hidden state and cell, each `[num_layers, B, H]`."""
 
+_NO_STATE = "a bidirectional LSTM carries no state: its second direction begins at the end of a row"
+
 
 class StatefulLSTM(nn.LSTM):
     """One direction: `[B, T, F] -> [B, T, H]`, and the state at each row's last true step."""
@@ -69,10 +71,14 @@ class BidirectionalLSTM(nn.Module):
         self.back = nn.ModuleList(StatefulLSTM(width, hidden_size) for width in widths)
         self.dropout = dropout
 
+    def init_state(self, rows: int) -> State:
+        """Raises `ValueError`: the second direction begins at the end of a row, which no state can hand on."""
+        raise ValueError(_NO_STATE)
+
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, None]:
-        """Read rows in both directions. Raises `ValueError` for a state: the second direction begins at the end."""
+        """Read rows in both directions. Raises `ValueError` for a state, see `init_state`."""
         if state is not None:
-            raise ValueError("a bidirectional LSTM carries no state: its second direction begins at the end of a row")
+            raise ValueError(_NO_STATE)
         for number, (ahead, back) in enumerate(zip(self.ahead, self.back, strict=True)):
             if number and self.dropout:
                 x = dropout(x, self.dropout, self.training)

@@ -37,6 +37,8 @@ class Subject:
 
     layer: Layer
     module: nn.Module
+    takes: Spec
+    """What goes in."""
     spec: Spec
     """What comes out."""
     shapes: dict[str, tuple[Size, ...]]
@@ -46,7 +48,9 @@ class Subject:
     def __call__(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The output for `[B, …]`."""
         if self.is_program:
-            inputs = {"x": x} if lengths is None else {"x": x, "x.lengths": lengths}
+            inputs = {"x": x}
+            if self.takes.is_ragged:
+                inputs["x.lengths"] = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
             return self.module(inputs)[0]["y"]
         returned = self.module(x, **given(self.layer, lengths))
         return returned if isinstance(returned, Tensor) else returned[0]
@@ -78,9 +82,9 @@ def subject(layer: Layer, spec: Spec) -> Subject:
     torch.manual_seed(0)
     if is_composite(layer):
         program = compiled(layer, spec)
-        return Subject(layer, program.build().double(), program.outputs["y"].spec, program.parameter_shapes, is_program=True)
+        return Subject(layer, program.build().double(), spec, program.outputs["y"].spec, program.parameter_shapes, is_program=True)
     out = layer.out_spec(spec)
-    return Subject(layer, layer.build(spec).double(), out, layer.parameter_shapes(spec), is_program=False)
+    return Subject(layer, layer.build(spec).double(), spec, out, layer.parameter_shapes(spec), is_program=False)
 
 
 def subject_of(case: Case) -> Subject:
