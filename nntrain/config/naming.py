@@ -113,8 +113,9 @@ def wrong_component(spot: Spot, code: str, message: str, context: Mapping[str, A
         return Problem(path, message if options else f"has no type: which {slot.kind} is it?", _all_of(slot), on_key=True)
     if code == "two_keys":
         first, *others = str(context["keys"]).split(", ")
-        split = f"each has a line of its own:  - {first}  - {'  - '.join(others)}" if isinstance(path[-1], int) else "keep one of them"
-        return Problem(path, message, split)
+        if isinstance(path[-1], int):
+            return Problem(path, message, f"each has a line of its own:  - {first}  - {'  - '.join(others)}")
+        return Problem(path, f"takes one {slot.kind}, and has the keys {context['keys']}", "keep one of them")
     if code == "no_main_option":
         return Problem((*path, str(context["tag"])), message)
     if code == "not_a_component":

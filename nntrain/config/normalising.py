@@ -23,13 +23,19 @@ def normalise(document: Document) -> Document:
     Raises:
         ConfigError: One file gives a knob under both names.
     """
-    if not isinstance(document.tree, dict):
-        return document
-    root = nodes.of(document)
-    findings = [finding for section, key in SECOND_NAMES if (finding := _move(root, section, key)) is not None]
+    document, findings = with_homes(document)
     if findings:
         raise LocatedError(findings, document.name)
-    return nodes.document(root, document)
+    return document
+
+
+def with_homes(document: Document) -> tuple[Document, list[Finding]]:
+    """The same, with what is wrong as a list, so that it can be told together with other faults."""
+    if not isinstance(document.tree, dict):
+        return document, []
+    root = nodes.of(document)
+    findings = [finding for section, key in SECOND_NAMES if (finding := _move(root, section, key)) is not None]
+    return nodes.document(root, document), findings
 
 
 def _move(root: Node, section: str, key: str) -> Finding | None:
@@ -45,13 +51,13 @@ def _move(root: Node, section: str, key: str) -> Finding | None:
     other = home.mapping.get(key)
     if other is not None:
         here, there = node.place.value.source, other.place.value.source
+        del options[key]
         if here is there:
             message = f"is the same knob as {HOME}.{key} in line {other.place.value.line}"
             return Finding(node.place.mark(on_key=True), render_path(origin), message, "keep one of the two")
         if here.layer < there.layer:
-            del options[key]
             return None
-    del options[key]
+    options.pop(key, None)
     node.origin = origin
     home.mapping[key] = node
     root.mapping[HOME] = home

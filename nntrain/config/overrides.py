@@ -12,7 +12,7 @@ from nntrain.config.document import Document, Mark, Source
 from nntrain.config.experiment import Experiment
 from nntrain.config.nodes import Node
 from nntrain.config.rendering import Finding, LocatedError
-from nntrain.config.structure import Model, Spot, root_spot, step
+from nntrain.config.structure import Model, Spot, root_spot, short_tag, step
 from nntrain.config.writing import scalar
 from nntrain.errors import ConfigError, YamlPath, render_path
 from nntrain.schema import Slot, load_class
@@ -142,7 +142,7 @@ def _put_below(node: Node | None, change: Change, depth: int, spot: Spot) -> Nod
     if node is not None and node.items is not None:
         return _put_in_list(node, change, depth, spot)
     slot = spot.slot
-    if slot is not None and node is not None and part in slot.table and nodes.tag_of(slot, node) == part:
+    if slot is not None and node is not None and _is_tag(slot, node, part):
         return _put_below_tag(node, slot, change, depth, spot)
     if node is not None and node.content is not None and node.mapping is None and slot is None:
         raise _WrongError(here, f"is {scalar(node.content)}, which has no settings of its own", f"{render_path(here)}=VALUE sets it")
@@ -164,6 +164,12 @@ def _opened(node: Node | None, part: str, change: Change, spot: Spot) -> Node:
     if opened.mapping is None:
         raise _WrongError(spot.path, f"is {scalar(node.content)}, which is no {slot.kind}")
     return opened
+
+
+def _is_tag(slot: Slot, node: Node, part: str) -> bool:
+    """Whether a key of a path is the tag of the component that stands there, and not an option of the same name."""
+    is_option = node.mapping is not None and part in node.mapping and short_tag(slot, node.plain()) != part
+    return not is_option and part in slot.table and nodes.tag_of(slot, node) == part
 
 
 def _put_below_tag(node: Node, slot: Slot, change: Change, depth: int, spot: Spot) -> Node:
@@ -191,7 +197,8 @@ def _index(items: list[Node], part: str, path: YamlPath) -> int:
         return int(part)
     known = [name for name in names if name is not None]
     if part.isdigit():
-        message = f"has {len(items)} items, counted from 0; there is no {part}"
+        count = "1 item" if len(items) == 1 else f"{len(items)} items"
+        message = f"has {count}, counted from 0; there is no {part}"
         raise _WrongError(path, message, f"to append one:  {render_path(path)}+=VALUE")
     raise _WrongError(
         path, f"has no item named {part!r}", f"named are: {', '.join(known)}" if known else "name it in the file, or give its number"

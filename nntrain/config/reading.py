@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from nntrain.config import loading, normalising, overrides, rendering, validating
 from nntrain.config.experiment import Experiment
 from nntrain.config.loading import Document
+from nntrain.config.rendering import LocatedError
 from nntrain.errors import ConfigError, Problem, UsageError
 
 
@@ -52,11 +53,16 @@ def read_document(document: Document, changes: Sequence[str], folder: Path) -> C
 
 
 def _validate(document: Document, changes: Sequence[str], folder: Path, name: str) -> Config:
-    document = normalising.normalise(overrides.apply(normalising.normalise(document), changes))
+    document, findings = normalising.with_homes(document)
+    document, more = normalising.with_homes(overrides.apply(document, changes))
+    findings = [*findings, *more]
     try:
         experiment = Experiment.parse(document.tree)
     except ValidationError as error:
-        raise rendered(validating.problems(error, document, Experiment), document) from None
+        wrong = rendering.error(validating.problems(error, document, Experiment), document)
+        raise LocatedError([*findings, *wrong.findings], document.name) from None
+    if findings:
+        raise LocatedError(findings, document.name)
     if experiment.name is None:
         experiment = experiment.model_copy(update={"name": name.replace(" ", "_")})
     return Config(experiment, document, folder)
@@ -64,7 +70,7 @@ def _validate(document: Document, changes: Sequence[str], folder: Path, name: st
 
 def rendered(problems: Sequence[Problem], document: Document) -> ConfigError:
     """A config error with its screen text."""
-    return ConfigError(problems, rendering.render(problems, document))
+    return rendering.error(problems, document)
 
 
 def find_config(given: Path | None) -> Path:

@@ -1,0 +1,63 @@
+"""Wrong configs and exactly what is said of each: place, path, what is wrong, and the fix."""
+
+import re
+from pathlib import Path
+
+import pytest
+from wrong_names import NAMES, Row
+from wrong_values import VALUES
+
+from nntrain.config.reading import read_config
+from nntrain.errors import ConfigError
+
+ROWS = [*NAMES, *VALUES]
+
+
+def screen_of(path: Path, changes: tuple[str, ...]) -> str:
+    """What the command line says of a config; the empty text if it is right."""
+    try:
+        read_config(path, changes)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def blocks(screen: str) -> tuple[str, ...]:
+    """The blocks of a screen on one line each: without the title, the lines of the config, and runs of blanks."""
+    found = []
+    for block in screen.split("\n\n")[1:]:
+        lines = [line for line in block.splitlines() if not re.match(r" +\d* \|", line)]
+        found.append(" / ".join(re.sub(r"\s{2,}", "  ", line.strip()) for line in lines))
+    return tuple(found)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_wrong_config_is_told_exactly(row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("a.yaml")
+    path.write_text(row.text, encoding="utf-8")
+    screen = screen_of(path, row.changes)
+    assert blocks(screen) == row.told
+    count = "1 problem" if len(row.told) == 1 else f"{len(row.told)} problems"
+    assert screen.startswith(f"a.yaml has {count} ")
+
+
+def test_the_screen_is_laid_out_like_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rents.yaml").write_text("data: {source: a.csv, target: y, batch_size: 0}\ntraining:\n  epochs: 50\n", encoding="utf-8")
+    assert screen_of(Path("rents.yaml"), ()) == (
+        "rents.yaml has 2 problems                                            (exit 2)\n"
+        "\n"
+        "rents.yaml:1:46   data.batch_size    needs a whole number above 0, or full, got 0\n"
+        "    1 | data: {source: a.csv, target: y, batch_size: 0}\n"
+        "      |                                              ^\n"
+        "\n"
+        "rents.yaml:3:3    training.epochs    not a setting\n"
+        "    3 |   epochs: 50\n"
+        "      |   ^^^^^^\n"
+        "   nntrain calls it max_epochs          fix:  max_epochs: 50"
+    )
+
+
+def test_names_are_not_given_twice() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS) >= 40

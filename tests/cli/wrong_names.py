@@ -1,0 +1,172 @@
+"""Wrong configs whose names are at fault: settings and components that nntrain does not have, or calls otherwise."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """A config, what is said of it (a block of the screen each, its lines joined by ` / `), and overrides."""
+
+    name: str
+    text: str
+    told: tuple[str, ...]
+    changes: tuple[str, ...] = ()
+
+
+# fmt: off
+NAMES = [
+    Row(
+        "word of another tool for a limit",
+        "data: {source: a.csv, target: y}\ntraining:\n  epochs: 50\n",
+        ("a.yaml:3:3  training.epochs  not a setting / nntrain calls it max_epochs  fix:  max_epochs: 50",),
+    ),
+    Row(
+        "word of another tool for an option",
+        "data: {source: a.csv, target: y}\noptimizer: {type: adamw, learning_rate: 0.1}\n",
+        ("a.yaml:2:26  optimizer.learning_rate  not an option of adamw / nntrain calls it lr  fix:  lr: 0.1",),
+    ),
+    Row(
+        "word of another tool for a section",
+        "data: {source: a.csv, target: y}\nmodel: {type: mlp}\n",
+        ("a.yaml:2:1  model  not a setting / nntrain calls it architecture  fix:  architecture: {type: mlp}",),
+    ),
+    Row(
+        "word of another tool with a foreign value",
+        "data: {source: a.csv, target: y}\ncriterion: CrossEntropyLoss\n",
+        ("a.yaml:2:1  criterion  not a setting / nntrain calls it loss  fix:  loss: cross_entropy",),
+    ),
+    Row(
+        "setting of another section",
+        "data: {source: a.csv, target: y}\ntraining: {batch_size: 32}\n",
+        ("a.yaml:2:12  training.batch_size  not a setting / nntrain calls it data.batch_size  fix:  data: {batch_size: 32}",),
+    ),
+    Row(
+        "setting at the root",
+        "data: {source: a.csv, target: y}\ndropout: 0.5\n",
+        ("a.yaml:2:1  dropout  not a setting / it stands in regularization  fix:  regularization: {dropout: 0.5}",),
+    ),
+    Row(
+        "nested setting written flat",
+        "data: {source: a.csv, target: y}\ntraining: {early_stop_patience: 3}\n",
+        (
+            "a.yaml:2:12  training.early_stop_patience  not a setting / nntrain calls it early_stopping.patience  fix: "
+            " early_stopping: {patience: 3}",
+        ),
+    ),
+    Row(
+        "device by count",
+        "data: {source: a.csv, target: y}\ngpus: 1\n",
+        ("a.yaml:2:1  gpus  not a setting / nntrain calls it training.device  fix:  training: {device: cuda}",),
+    ),
+    Row(
+        "nothing to set",
+        "data: {source: a.csv, target: y}\nnum_workers: 4\n",
+        ("a.yaml:2:1  num_workers  not a setting / remove it: rows are kept in memory and need no workers",),
+    ),
+    Row(
+        "typing error in a key",
+        "data: {source: a.csv, target: y}\noptimizer: {type: sgd, momentun: 0.9}\n",
+        (
+            "a.yaml:2:24  optimizer.momentun  not an option of sgd / nearest: momentum  options of sgd: lr, groups, momentum,"
+            " dampening, nesterov",
+        ),
+    ),
+    Row(
+        "typing error in a section",
+        "data: {source: a.csv, target: y}\noptimzer: sgd\n",
+        (
+            "a.yaml:2:1  optimzer  not a setting / nearest: optimizer  settings here: name, seed, data, architecture, task,"
+            " loss, metrics, optimizer, scheduler, regularization, training, extends",
+        ),
+    ),
+    Row(
+        "option of another optimizer",
+        "data: {source: a.csv, target: y}\noptimizer: {type: sgd, betas: [0.9, 0.99]}\n",
+        ("a.yaml:2:24  optimizer.betas  not an option of sgd / options of sgd: lr, groups, momentum, dampening, nesterov",),
+    ),
+    Row(
+        "task without options",
+        "data: {source: a.csv, target: y}\ntask: {type: classification, threshold: 3}\n",
+        ("a.yaml:2:30  task.threshold  not an option of classification / classification has no options",),
+    ),
+    Row(
+        "unknown optimizer",
+        "data: {source: a.csv, target: y}\noptimizer: adamm\n",
+        ("a.yaml:2:12  optimizer  no optimizer 'adamm' / nearest: adam, adamw  optimizers: sgd, adam, adamw",),
+    ),
+    Row(
+        "unknown optimizer with its rate",
+        "data: {source: a.csv, target: y}\noptimizer: {sgdd: 0.1}\n",
+        ("a.yaml:2:13  optimizer.sgdd  no optimizer 'sgdd' / nearest: sgd  optimizers: sgd, adam, adamw",),
+    ),
+    Row(
+        "Keras layer",
+        "data: {source: a.csv, target: y}\narchitecture:\n  layers:\n    - Dense: 64\n    - relu\n",
+        ("a.yaml:4:7  architecture.layers[0].Dense  no layer 'Dense' / nntrain calls it linear  fix:  - linear: 64",),
+    ),
+    Row(
+        "torch layer in type form",
+        "data: {source: a.csv, target: y}\narchitecture:\n  layers:\n    - {type: Conv2d, out_channels: 8, kernel_size: 3}\n",
+        ("a.yaml:4:14  architecture.layers[0].type  no layer 'Conv2d' / nntrain calls it conv2d  fix:  type: conv2d",),
+    ),
+    Row(
+        "two wrong items",
+        "data: {source: a.csv, target: y}\narchitecture:\n  layers:\n    - linear: {units: 3}\n    - lineer: 5\n",
+        (
+            "a.yaml:4:16  architecture.layers[0].linear.units  not an option of linear / nntrain calls it out_features  fix: "
+            " out_features: 3",
+            "a.yaml:5:7  architecture.layers[1].lineer  no layer 'lineer' / nearest: linear",
+        ),
+    ),
+    Row(
+        "two layers in one item",
+        "data: {source: a.csv, target: y}\narchitecture:\n  layers:\n    - linear: 64\n      relu:\n",
+        (
+            "a.yaml:4:7  architecture.layers[0]  an item is one layer, and this one has the keys linear, relu / each has a line"
+            " of its own:  - linear  - relu",
+        ),
+    ),
+    Row(
+        "required option left out",
+        "data: {source: a.csv, target: y}\narchitecture:\n  layers:\n    - conv2d: 64\n    - linear\n",
+        (
+            "a.yaml:4:7  architecture.layers[0]  kernel_size is missing / Pixels that one filter sees; a number, or [height,"
+            " width].",
+            "a.yaml:5:7  architecture.layers[1]  out_features is missing / Number of features that come out.",
+        ),
+    ),
+    Row(
+        "zero features",
+        "data: {source: a.csv, target: y}\narchitecture:\n  layers:\n    - linear: 0\n",
+        ("a.yaml:4:15  architecture.layers[0].linear  needs a whole number above 0, got 0",),
+    ),
+    Row(
+        "dropout of 2",
+        "data: {source: a.csv, target: y}\narchitecture:\n  layers:\n    - dropout: 2\n",
+        ("a.yaml:4:16  architecture.layers[0].dropout  needs a number from 0 and below 1, got 2",),
+    ),
+    Row(
+        "torch schedule",
+        "data: {source: a.csv, target: y}\nscheduler: {type: CosineAnnealingLR}\n",
+        ("a.yaml:2:19  scheduler.type  no scheduler 'CosineAnnealingLR' / nntrain calls it cosine  fix:  type: cosine",),
+    ),
+    Row(
+        "schedule option of torch",
+        "data: {source: a.csv, target: y}\nscheduler: {type: cosine, T_max: 50}\n",
+        (
+            "a.yaml:2:27  scheduler.T_max  not an option of cosine / remove it: the schedule ends where the run does"
+            " (training.max_epochs or max_steps)",
+        ),
+    ),
+    Row(
+        "schedule by metric",
+        "data: {source: a.csv, target: y}\nscheduler: reduce_on_plateau\n",
+        ("a.yaml:2:12  scheduler  no scheduler 'reduce_on_plateau' / schedulers: constant, cosine, step",),
+    ),
+    Row(
+        "schedule without type",
+        "data: {source: a.csv, target: y}\nscheduler: {warmup_steps: 5}\n",
+        ("a.yaml:2:1  scheduler  has no type: which scheduler is it? / schedulers: constant, cosine, step",),
+    ),
+]
+# fmt: on
