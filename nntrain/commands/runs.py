@@ -16,6 +16,7 @@ from nntrain.errors import CheckpointError
 from nntrain.runs import Run, all_runs, runs_root
 
 SPLIT = "validation."
+"""Left out where a metric is named: runs are judged by their validation rows, where they have some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Row:
     """`finished`, `unfinished` (stopped in the middle, or still going on) or `damaged`."""
     stop_reason: str | None
     metric: str | None
-    """The validation metric that decides which state is the best."""
+    """The metric that decides which state is the best."""
     value: float | None
     """Its best value."""
     epochs: int | None
@@ -46,17 +47,17 @@ def run(runs: Path | None, *, as_json: bool) -> str:
         return json.dumps({"runs": [asdict(row) for row in rows]}, allow_nan=False)
     if not rows:
         return f"no runs in {root.as_posix()}/ yet; train one: nntrain fit CONFIG"
-    head = ["run", "started", "ended", "validation", "epochs", "time", "size"]
+    head = ["run", "started", "ended", "best", "epochs", "time", "size"]
     now = time.time()
     return aligned([head, *([row.run, ago(now - row.started), *_cells(row)] for row in rows)], gap=2, left=4)
 
 
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
     ended = row.stop_reason if row.state == "finished" and row.stop_reason else row.state
-    validation = f"{row.metric.removeprefix(SPLIT)} {format_number(row.value)}" if row.metric is not None else "-"
+    best = f"{row.metric.removeprefix(SPLIT)} {format_number(row.value)}" if row.metric is not None else "-"
     epochs = "-" if row.epochs is None else str(row.epochs)
     seconds = "-" if row.seconds is None else format_seconds(row.seconds)
-    return ended, validation, epochs, seconds, format_bytes(row.bytes)
+    return ended, best, epochs, seconds, format_bytes(row.bytes)
 
 
 def _row(found: Run) -> Row:
@@ -64,7 +65,7 @@ def _row(found: Run) -> Row:
     reason = _get(summary, "stop_reason", str)
     if state == "finished" and reason in (None, "interrupted"):
         state = "unfinished"
-    metric, value = _judged(_get(summary, "best", dict) or {})
+    metric, value = _judged(summary)
     epochs = _get(summary, "epochs", int)
     return Row(
         run=found.name,
@@ -94,12 +95,10 @@ def _get(summary: Mapping[str, Any], key: str, kind: type | tuple[type, ...]) ->
     return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
 
-def _judged(best: Mapping[str, Any]) -> tuple[str | None, float | None]:
-    """The metric that decides: a summary names it first among those of the validation rows."""
-    for name, value in best.items():
-        if name.startswith(SPLIT) and (value is None or isinstance(value, (int, float))):
-            return name, value
-    return None, None
+def _judged(summary: Mapping[str, Any]) -> tuple[str | None, float | None]:
+    name: str | None = _get(summary, "monitor", str)
+    best: Mapping[str, Any] = _get(summary, "best", dict) or {}
+    return (name, _get(best, name, (int, float))) if name is not None and name in best else (None, None)
 
 
 def _epochs_so_far(found: Run) -> int | None:

@@ -18,6 +18,7 @@ SUMMARY: Mapping[str, Any] = {
     "epochs": 21,
     "steps": 483,
     "seconds": 9.5,
+    "monitor": "validation.accuracy",
     "best": {"epoch": 16, "step": 368, "train.loss": 0.01, "validation.accuracy": 0.98333, "validation.loss": 0.07},
     "last": {},
     "test": {},
@@ -47,7 +48,7 @@ def test_runs_are_listed_by_time_with_the_newest_last(runs_root: Path) -> None:
     make_run(runs_root, "digits", hours_ago=5, summary=SUMMARY)
     make_run(runs_root, "rents", hours_ago=50, history='{"epoch": 2, "step": 46}\n')
     assert run(Path("runs"), as_json=False) == (
-        "run               started      ended           validation       epochs   time    size\n"
+        "run               started      ended           best             epochs   time    size\n"
         "runs/rents/0001   2 days ago   unfinished      -                     2      -  593 kB\n"
         "runs/digits/0001  5 hours ago  early_stopping  accuracy 0.9833      21  9.5 s  593 kB"
     )
@@ -93,6 +94,11 @@ def test_a_summary_without_metrics_is_listed(runs_root: Path) -> None:
 def test_a_history_that_is_cut_off_tells_its_last_whole_line(runs_root: Path) -> None:
     make_run(runs_root, "digits", hours_ago=1, history='{"epoch": 1}\n{"epoch": 2}\n{"epo')
     assert listed(runs_root)[0]["epochs"] == 2
+
+
+def test_a_run_without_validation_rows_is_judged_by_its_training_loss(runs_root: Path) -> None:
+    make_run(runs_root, "digits", hours_ago=1, summary={**SUMMARY, "monitor": "train.loss"})
+    assert " train.loss 0.01000 " in run(runs_root, as_json=False)
 
 
 def test_no_runs_is_said(runs_root: Path) -> None:
