@@ -64,8 +64,11 @@ class RegularizedActivation(Layer):
 
     type: Literal["regularized_activation"] = "regularized_activation"
     before: tuple[Layer, ...]
+    """Norms."""
     activation: Layer
+    """The activation, as it is written."""
     after: tuple[Layer, ...]
+    """Dropouts."""
 
     def place(self, scope: Scope, value: Value) -> Value:
         value = scope.noted("regularization.norm").sequence(self.before, value)

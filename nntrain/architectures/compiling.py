@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from nntrain.architectures.architecture import Architecture, Ending
 from nntrain.architectures.family import Family
 from nntrain.errors import ConfigError, Problem, YamlPath
 from nntrain.layers.initialization import FanInitializer
-from nntrain.layers.inputs import check_encodings, encode
+from nntrain.layers.inputs import check_encodings, field_encoder
 from nntrain.layers.linear import Head
 from nntrain.layers.program import Program, Step, Value
 from nntrain.layers.requirements import one_row_hint
@@ -41,7 +42,7 @@ def compile_program(
     draft = Draft(path, inputs)
     scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture)
     encodings = architecture.inputs or {}
-    scope = replace(scope, encode_field=lambda name: encode(scope, [name], encodings))
+    scope = replace(scope, encode_field=field_encoder(encodings))
     check_encodings(scope.at("inputs"), encodings)
     written = list(architecture.written(path))
     draft.problems += check_written(written, scope.context)
@@ -74,7 +75,7 @@ def _check_shared(scope: Scope, endings: Mapping[str, Ending]) -> None:
     """A layer that is its own output can serve one target only."""
     for name, ending in endings.items():
         others = [other for other in endings if other != name and endings[other].value.key == ending.value.key]
-        if ending.is_output and others and name == next(iter(sorted([name, *others]))):
+        if ending.is_output and others and name == min(name, *others):
             replace(scope, path=ending.path).fail(
                 f"is the output itself, and {' and '.join([name, *others])} both hang on it",
                 "fix:  put an activation (- relu) after it: then each target gets an output layer of its own",
@@ -87,7 +88,7 @@ def _output(scope: Scope, target: str, ending: Ending, needs: Mapping[str, Spec]
     scope = replace(scope, path=ending.path, stage="head", note="added for the task", prefix="" if len(needs) == 1 else "head.")
     try:
         if not ending.is_output:
-            return scope.place(Head(output=need, name="head" if len(needs) == 1 else target), ending.value)
+            return scope.add(Head(output=need), ending.value, name="head" if len(needs) == 1 else re.sub(r"\W", "_", target))
         return _own_output(scope, target, ending.value, need)
     except UnplacedError:
         return None

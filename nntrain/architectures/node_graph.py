@@ -17,7 +17,7 @@ from nntrain.layers.encoding import AnyEncoding, Encoding
 from nntrain.layers.inputs import check_encodings, encode
 from nntrain.layers.layer import Layer
 from nntrain.layers.merging import Concat, Merge
-from nntrain.layers.scope import UnplacedError, near_names
+from nntrain.layers.scope import RESERVED, UnplacedError, near_names
 from nntrain.layers.settings import AnyLayer
 from nntrain.regularization import regularize
 from nntrain.schema import StrictModel
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from nntrain.layers.program import Value
     from nntrain.layers.scope import Scope
 
-RESERVED: Final = frozenset({"inputs", "noise", "head"})
 NODE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OWN_KEYS: Final = ("from", "layers", "layer", "encode")
 
@@ -51,7 +50,8 @@ class Node(StrictModel):
         if not isinstance(value, dict):
             return value
         # What a validator returns is read with Python's rules, by which a list is no tuple.
-        written = {key: tuple(option) if isinstance(option, list) else option for key, option in cast("dict[str, Any]", value).items()}
+        items = cast("dict[str, Any]", value).items()
+        written: dict[str, Any] = {key: tuple(cast("list[Any]", option)) if isinstance(option, list) else option for key, option in items}
         rest = {key: option for key, option in written.items() if key not in OWN_KEYS}
         if not rest:
             return written
@@ -147,7 +147,7 @@ class NodeGraph(Architecture):
         """Nodes after those that they read; cycles and unknown names are noted, and what depends on them is left out."""
         reads = {name: _reads(node) for name, node in self.nodes.items()}
         names = {name: {name, *_declared(node)} for name, node in self.nodes.items()}
-        known = set().union(*names.values())
+        known = set[str]().union(*names.values())
         needed: dict[str, set[str]] = {}
         broken = {name for name in reads if self._note_unknown(scope, name, reads[name], known, targets)}
         for name, wanted in reads.items():
@@ -171,7 +171,7 @@ class NodeGraph(Architecture):
             if want in targets:
                 place.fail(f"{want} is a target, which the network must not see", f"input fields: {near_names(want, fields)}")
             else:
-                place.fail(f"no node, named point or input field {want!r}", f"nearest: {near_names(want, [*known, *fields])}")
+                place.fail(f"no node, named point or input field {want!r}", f"nearest: {near_names(want, [*sorted(known), *fields])}")
         return found
 
     def _note_cycle(self, scope: Scope, stuck: Mapping[str, set[str]], broken: set[str]) -> None:
@@ -216,7 +216,7 @@ class NodeGraph(Architecture):
         point = head.from_
         known = {*self.nodes, *(name for node in self.nodes.values() for name in _declared(node))}
         if not _means(point, known):
-            place.fail(f"no node or named point {point!r}", f"nearest: {near_names(point, known)}")
+            place.fail(f"no node or named point {point!r}", f"nearest: {near_names(point, sorted(known))}")
             return None
         if point.partition(".")[0] not in scope.draft.points:
             return None  # the node's own problem is noted

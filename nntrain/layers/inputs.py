@@ -11,7 +11,7 @@ from nntrain.layers.encoding import EmbeddingEncoding, Encoding, NoEncoding, One
 from nntrain.layers.layer import Layer
 from nntrain.layers.merging import Concat
 from nntrain.layers.program import Value
-from nntrain.layers.scope import Scope
+from nntrain.layers.scope import EncodeField, Scope
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, VECTOR, Size, Spec, Unknown, blocks, compute, known
 
 if TYPE_CHECKING:
@@ -127,6 +127,15 @@ def encode(scope: Scope, names: Sequence[str], encodings: Mapping[str, Encoding]
         return _single(scope, names[0])
     parts = [*_numbers(scope, names), *_categories(scope, names, chosen), *_vectors(scope, names)]
     return parts[0] if len(parts) == 1 else scope.add(Concat(), *parts)
+
+
+def field_encoder(encodings: Mapping[str, Encoding]) -> EncodeField:
+    """How a merge reads a single field by its name."""
+
+    def encode_field(scope: Scope, name: str) -> Value:
+        return encode(scope, [name], encodings)
+
+    return encode_field
 
 
 def find_encoding(name: str, encodings: Mapping[str, Encoding]) -> Encoding | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, cast
+
+from pydantic import Field
 
 from nntrain.layers.initialization import AnyInitializer
 from nntrain.schema import Component
@@ -35,7 +37,7 @@ class Layer(Component):
     extras: ClassVar[tuple[str, ...]] = ()
     """Names of further outputs, read as `node.hidden`."""
 
-    name: str | None = None
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """Name of this point, for merges, parameter patterns and messages."""
     initializer: AnyInitializer | dict[str, AnyInitializer] | None = None
     """How the weights start: one for all weights, or by parameter name: `{"bias*": zeros}`. Default: torch's."""

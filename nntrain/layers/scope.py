@@ -19,6 +19,9 @@ from nntrain.specs import Spec
 PROBE: Final = (*range(1, 65), *(pow(3, power, 1_000_003) for power in range(13, 45)))
 """Row lengths on which the lengths of ragged axes are compared: all short ones, and some up to a million, which tell long windows apart."""
 
+RESERVED: Final = frozenset({"inputs", "noise", "head"})
+"""Names that stand for parts of every network."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -47,7 +50,7 @@ class Draft:
     counters: Counter[str] = field(default_factory=Counter[str])
 
 
-Resolve = Callable[[str], "Value | None"]
+EncodeField = Callable[["Scope", str], Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Scope:
     """Where steps come from, if not from the line at `path`."""
     rules: tuple[InitializerRule, ...] = ()
     """Initializers in force, first match first."""
-    encode_field: Resolve | None = None
+    encode_field: EncodeField | None = None
     """Gives an input field as the network sees it."""
 
     def at(self, *parts: str | int) -> Scope:
@@ -110,8 +113,16 @@ class Scope:
             value = (self if key is None else self.at(key, index)).place(layer, value)
         return value
 
-    def add(self, layer: Layer, *inputs: Value) -> Value:
-        """Add one step; its side inputs come after its input. Returns what comes out.
+    def add(self, layer: Layer, *inputs: Value, name: str | None = None) -> Value:
+        """Add one step.
+
+        Args:
+            layer: The layer.
+            inputs: What it gets: its input, then its side inputs.
+            name: Name of the step; default: the layer's own, else its type and a number.
+
+        Returns:
+            What comes out.
 
         Raises:
             UnplacedError: The layer does not fit; the problem is noted.
@@ -121,7 +132,7 @@ class Scope:
             spec, extras = layer.out_spec(*specs), layer.extra_specs(specs[0])
         except SpecError as error:
             raise self.fail(self._told(layer, error, inputs), error.hint) from None
-        name = self._step_name(layer)
+        name = self.prefix + name if name is not None else self._step_name(layer)
         lengths = self._lengths(layer, inputs)
         output = Value(spec, name, lengths=lengths if spec.is_ragged else None)
         further = tuple(Value(extras[extra], name, extra, lengths if extras[extra].is_ragged else None) for extra in type(layer).extras)
@@ -144,6 +155,8 @@ class Scope:
         """Make a value readable by name."""
         if name is None or self.draft.points.get(name) is value:
             return
+        if name in RESERVED:
+            raise self.fail(f"the name {name!r} is reserved", "call it otherwise")
         if name in self.draft.points or name in self.draft.fields:
             what = "an input field" if name in self.draft.fields else "another point"
             raise self.fail(f"the name {name!r} is taken by {what}", "every name is used once; in a repeat, put {i} into it")
@@ -159,8 +172,7 @@ class Scope:
         if name in points:
             return [points[name]]
         if name in self.draft.fields and self.encode_field is not None:
-            found = self.encode_field(name)
-            return [] if found is None else [found]
+            return [self.encode_field(self, name)]
         found = [points[point] for point in points if fnmatchcase(point, name)] if set(name) & set("*?[") else self._extra(name)
         if not found:
             near = near_names(name, [*points, *self.draft.fields])
