@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
-from nntrain.data.fields.field import Field, Role, Words
+from pydantic import model_validator
+
+from nntrain.data.fields.field import Encoded, Field, Role, Words, words
+from nntrain.data.fields.number import require_single
+from nntrain.specs import Spec
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.header import HeaderColumn
+    from nntrain.data.table import Table
+
+TRUE_WORDS: Final = frozenset({"true", "yes", "y", "t", "1", "on", "ja", "wahr", "oui", "si", "sí"})
+FALSE_WORDS: Final = frozenset({"false", "no", "n", "f", "0", "off", "nein", "falsch", "non"})
 
 
 class Boolean(Field):
@@ -14,8 +27,68 @@ class Boolean(Field):
 
     type: Literal["boolean"] = "boolean"
     true: Words | None = None
-    """Words for 1. Default: true, yes, y, t, 1, on and the like in any case; of two other words the later in the alphabet."""
+    """Words for 1. Default: true, yes, y, t, 1, on and their like, in any case."""
     false: Words | None = None
-    """Words for 0."""
+    """Words for 0; both are given, or none."""
     missing: Literal["mean", "error"] = "mean"
     """What stands for a missing input: the share of ones among the training rows, or an error."""
+
+    @model_validator(mode="after")
+    def _both_words_or_none(self) -> Boolean:
+        if (self.true is None) != (self.false is None):
+            raise ValueError("true and false go together: give the words for both")
+        both = set(words(self.true or ())) & set(words(self.false or ()))
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} stands for true and for false")
+        return self
+
+    @property
+    def classes(self) -> tuple[str, str]:
+        """Names of 0 and 1."""
+        if self.true is None or self.false is None:
+            return "false", "true"
+        return words(self.false)[0], words(self.true)[0]
+
+    def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
+        """One value."""
+        require_single(name, columns, "a boolean")
+        return Spec((), ())
+
+    def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
+        """One value."""
+        return Spec((), ())
+
+    def read(self, table: Table, columns: tuple[str, ...]) -> Array:
+        """Float64 `[N]`: 0, 1, NaN where missing."""
+        import numpy as np
+        import polars as pl
+
+        texts = table.texts(columns[0])
+        given = self.true is not None and self.false is not None
+        true, false = (words(self.true or ()), words(self.false or ())) if given else (TRUE_WORDS, FALSE_WORDS)
+        cells = texts if given else texts.str.to_lowercase()
+        numbers = cells.replace_strict({**dict.fromkeys(false, 0.0), **dict.fromkeys(true, 1.0)}, default=None, return_dtype=pl.Float64)
+        unread = (numbers.is_null() & texts.is_not_null()).to_numpy()
+        if unread.any():
+            wanted = f"{' or '.join((*true, *false))}" if given else "yes or no, true or false, 1 or 0"
+            hint = f"words? data.fields.{columns[0]}: {{type: boolean, true: …, false: …}}   more than two values? type: category"
+            raise table.unreadable(columns[0], wanted, [int(row) for row in unread.nonzero()[0]], hint)
+        return np.array(numbers.fill_null(float("nan")).to_numpy())
+
+    def fit(self, values: Values, *, is_target: bool) -> State:
+        """The share of ones, which stands for missing values."""
+        from nntrain.data.scaling import fit_scaling
+
+        return fit_scaling(cast("Array", values).reshape(-1, 1), "none", self.missing)
+
+    def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
+        """Float32 `[N]`."""
+        from nntrain.data.scaling import scale
+
+        return Encoded(scale(cast("Array", values).reshape(-1, 1), state)[:, 0])
+
+    def is_missing(self, values: Values) -> Array:
+        """NaN."""
+        import numpy as np
+
+        return np.isnan(cast("Array", values))

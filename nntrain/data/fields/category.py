@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
 from pydantic import Field as Option
 
-from nntrain.data.fields.field import Field, Role
+from nntrain.data.facts import in_order
+from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.number import require_single
+from nntrain.data.table import listed
+from nntrain.errors import DataError
+from nntrain.specs import Size, Spec, Unknown
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.header import HeaderColumn
+    from nntrain.data.table import Table
 
 
 class Category(Field):
@@ -26,3 +39,78 @@ class Category(Field):
     """Values of an input that fewer training rows have count as never shown."""
     drop: tuple[str | int, ...] = ()
     """Rows with one of these values are left out."""
+
+    def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
+        """An index."""
+        require_single(name, columns, "a category")
+        known = self.classes if self.classes is None or isinstance(self.classes, int) else len(self.classes)
+        size: Size = Unknown(f"classes of {name}") if known is None else known + (not is_target)
+        return Spec((), (), "index", classes=size)
+
+    def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
+        """An index of K classes as a target, of K + 1 as an input."""
+        known = len(state["classes"]) + state["has_missing"]
+        return Spec((), (), "index", classes=known if is_target else known + 1)
+
+    def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series:
+        """Text `[N]`."""
+        texts = table.texts(columns[0])
+        if self.missing == "error" and texts.null_count() > 0:
+            rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
+            raise DataError(f"{table.name}: {columns[0]} is missing in {table.places(rows)}, and missing: error allows none")
+        return texts
+
+    def fit(self, values: Values, *, is_target: bool) -> State:
+        """The classes of the training rows."""
+        texts = cast("pl.Series", values)
+        counts = texts.drop_nulls().value_counts()
+        least = 1 if is_target else self.min_count
+        shown = in_order(counts.filter(counts["count"] >= least)[texts.name].to_list())
+        return {"classes": list(self._named(shown)), "has_missing": not is_target and texts.null_count() > 0}
+
+    def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
+        """Int64 `[N]`: from 0 as a target; as an input from 1, 0 being what training never showed."""
+        import polars as pl
+
+        texts = cast("pl.Series", values)
+        known = texts.cast(pl.Enum(state["classes"]), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+        is_unknown = (known < 0) & texts.is_not_null().to_numpy()
+        if self.unknown == "error" and is_unknown.any():
+            shown = ", ".join(repr(text) for text in texts.filter(is_unknown).unique(maintain_order=True).to_list()[:5])
+            raise DataError(f"{texts.name}: training never showed {shown}, and unknown: error allows no such value")
+        if is_target:
+            return Encoded(known.copy(), unknown=is_unknown)
+        missing = len(state["classes"]) + 1 if state["has_missing"] else 0
+        indices = known + 1
+        indices[texts.is_null().to_numpy()] = missing
+        return Encoded(indices)
+
+    def is_missing(self, values: Values) -> Array:
+        """Null."""
+        return cast("pl.Series", values).is_null().to_numpy()
+
+    def is_dropped(self, values: Values) -> Array | None:
+        """Rows with a value of `drop`."""
+        return cast("pl.Series", values).is_in([str(word) for word in self.drop]).fill_null(value=False).to_numpy() if self.drop else None
+
+    def _named(self, shown: tuple[str, ...]) -> tuple[str, ...]:
+        """The classes in their order, checked against `classes`."""
+        if self.classes is None:
+            return shown
+        if isinstance(self.classes, int):
+            names = tuple(str(index) for index in range(self.classes))
+            if len(shown) == self.classes:
+                return shown
+            if len(shown) > self.classes or not set(shown) <= set(names):
+                raise DataError(
+                    f"classes: {self.classes}, and the training rows show {len(shown)}: {listed(shown)}",
+                    "give the names: classes: [a, b, …]",
+                )
+            return names
+        names = tuple(str(name) for name in self.classes)
+        others = tuple(text for text in shown if text not in names)
+        if others:
+            raise DataError(
+                f"the training rows show {listed(others)}, which classes does not name ({listed(names)})", "add it, or leave it out: drop"
+            )
+        return names

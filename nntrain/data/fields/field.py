@@ -2,15 +2,60 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nntrain.schema import Component
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    from nntrain.data.header import HeaderColumn
+    from nntrain.data.table import Table
+    from nntrain.specs import Spec
+
+    Array = np.ndarray[Any, Any]
 
 Role = Literal["input", "target", "weight", "split", "ignore"]
 """What a column is there for."""
 
 Words = str | int | tuple[str | int, ...]
 """One cell text or several; a number stands for its digits."""
+
+
+State = dict[str, Any]
+"""What a field learned: plain values, lists, and float64 tensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaggedArray:
+    """Rows of different lengths, one after another."""
+
+    values: Array
+    """`[sum of lengths, F]`."""
+    lengths: Array
+    """`[N]`."""
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+if TYPE_CHECKING:
+    Values = Array | pl.Series | RaggedArray
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A field of some rows as numbers."""
+
+    values: Array
+    """`[N, …]`, float32 or int64."""
+    lengths: Array | None = None
+    """`[N]` where the rows of a padded axis differ."""
+    unknown: Array | None = None
+    """Rows of a target whose value training never showed, bool `[N]`; their numbers mean nothing."""
 
 
 def words(value: Words) -> tuple[str, ...]:
@@ -35,3 +80,49 @@ class Field(Component):
         if self.role is None:
             return frozenset()
         return frozenset(self.role if isinstance(self.role, tuple) else (self.role,))
+
+    @property
+    def source_columns(self) -> tuple[str, ...] | None:
+        """Names or patterns of the columns that the values come from; `None` for the one with the field's name."""
+        return None if self.column is None else (self.column,)
+
+    def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
+        """The tensor that the field becomes, as far as the head of the data tells.
+
+        Args:
+            name: The field, for sizes that are not known yet.
+            columns: What it is made of; `None` where the data are not looked at.
+            is_target: A category counts its classes without index 0 then.
+
+        Raises:
+            SpecError: The columns are no such thing.
+        """
+        raise NotImplementedError
+
+    def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
+        """The tensor that the fitted field becomes."""
+        raise NotImplementedError
+
+    def read(self, table: Table, columns: tuple[str, ...]) -> Values:
+        """The values of all rows, typed but not fitted, `[N, …]`; missing ones are NaN or null.
+
+        Raises:
+            DataError: A cell is not what the type says; file, line and column are named.
+        """
+        raise NotImplementedError
+
+    def fit(self, values: Values, *, is_target: bool) -> State:
+        """Learn from the values of the training rows. Raises `DataError`."""
+        raise NotImplementedError
+
+    def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
+        """Turn values `[N, …]` into numbers. Raises `DataError`."""
+        raise NotImplementedError
+
+    def is_missing(self, values: Values) -> Array:
+        """Which rows have no value, bool `[N]`."""
+        raise NotImplementedError
+
+    def is_dropped(self, values: Values) -> Array | None:
+        """Which rows the options leave out, bool `[N]`; `None` for none."""
+        return None

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-from pydantic import PositiveInt
+from pydantic import PositiveInt, model_validator
 
-from nntrain.data.fields.field import Field, Role
-from nntrain.data.fields.number import Normalize
+from nntrain.data.fields.field import Encoded, Field, RaggedArray, Role
+from nntrain.data.fields.number import Normalize, require_single
+from nntrain.errors import DataError
+from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.header import HeaderColumn
+    from nntrain.data.table import Table
 
 
 class Series(Field):
@@ -29,3 +37,75 @@ class Series(Field):
     """How the values are scaled, each feature over all steps; fitted on the training rows."""
     missing: Literal["mean", "median", "error"] | float = "mean"
     """What stands for a missing value: the mean or median of its feature in the training rows, a number, or an error."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Series:
+        if (self.values is None) != (self.lengths is None):
+            raise ValueError("values and lengths go together: the steps of all rows, and how many each row has")
+        if sum(option is not None for option in (self.columns, self.column, self.values)) > 1:
+            raise ValueError("column, columns and values each say where the steps come from; keep one")
+        return self
+
+    @property
+    def source_columns(self) -> tuple[str, ...] | None:
+        """Names or patterns of the columns, or the arrays `values` and `lengths`."""
+        if self.values is not None and self.lengths is not None:
+            return self.values, self.lengths
+        if self.columns is None:
+            return super().source_columns
+        return (self.columns,) if isinstance(self.columns, str) else self.columns
+
+    def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
+        """[T, F]; T is ragged where rows have lengths."""
+        if self.values is not None:
+            features: Size = Unknown(f"features of {name}") if columns is None else (*columns[0].shape, 1)[0]
+            return Spec(SEQUENCE, (RAGGED, features))
+        if columns is None:
+            return Spec(SEQUENCE, (Unknown(f"steps of {name}"), Unknown(f"features of {name}")))
+        if len(columns) == 1 and len(columns[0].shape) in (1, 2):
+            steps, features = (*columns[0].shape, 1)[:2]
+        else:
+            for column in columns:
+                require_single(column.name, (column,), "each column of a series")
+            steps, features = len(columns), 1
+        return Spec(SEQUENCE, (min(steps, self.max_length or steps), features))
+
+    def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
+        """[T, F]."""
+        steps = RAGGED if state["steps"] is None else state["steps"]
+        return Spec(SEQUENCE, (steps, len(state["scale"])))
+
+    def read(self, table: Table, columns: tuple[str, ...]) -> Array | RaggedArray:
+        """Float64 `[N, T, F]`, or rows of different lengths."""
+        from nntrain.data.scaling import read_ragged, read_steps
+
+        if self.values is not None:
+            return read_ragged(table, columns, self.max_length)
+        return read_steps(table, columns, self.max_length)
+
+    def fit(self, values: Values, *, is_target: bool) -> State:
+        """Scale and stand-in of each feature."""
+        from nntrain.data.scaling import fit_scaling
+
+        array = values.values if isinstance(values, RaggedArray) else cast("Array", values)
+        steps = None if isinstance(values, RaggedArray) else array.shape[1]
+        return {**fit_scaling(array.reshape(-1, array.shape[-1]), self.normalize, self.missing), "steps": steps}
+
+    def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
+        """Float32 `[N, T, F]`, zeros after the end of a row, and the lengths `[N]` where rows differ."""
+        from nntrain.data.scaling import pad, scale
+
+        if isinstance(values, RaggedArray):
+            return Encoded(pad(scale(values.values, state), values.lengths), values.lengths.astype("int64"))
+        array = cast("Array", values)
+        if array.shape[1] != state["steps"]:
+            raise DataError(f"{array.shape[1]} steps, and the network was made for {state['steps']}")
+        return Encoded(scale(array.reshape(-1, array.shape[-1]), state).reshape(array.shape))
+
+    def is_missing(self, values: Values) -> Array:
+        """Rows without a step, or in which a value is missing."""
+        import numpy as np
+
+        if isinstance(values, RaggedArray):
+            return values.lengths == 0
+        return np.isnan(cast("Array", values)).any(axis=(1, 2))

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-from nntrain.data.fields.field import Field, Role
-from nntrain.data.fields.number import Normalize
+from pydantic import model_validator
+
+from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.number import Normalize, require_single
+from nntrain.specs import VECTOR, Spec, Unknown
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.header import HeaderColumn
+    from nntrain.data.table import Table
 
 
 class Vector(Field):
@@ -21,3 +30,54 @@ class Vector(Field):
     """How the values are scaled, each feature by itself; fitted on the training rows."""
     missing: Literal["mean", "median", "error"] | float = "mean"
     """What stands for a missing input: the mean or median of its feature in the training rows, a number, or an error."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Vector:
+        if self.columns is not None and self.column is not None:
+            raise ValueError("column and columns both say where the values come from; remove one")
+        return self
+
+    @property
+    def source_columns(self) -> tuple[str, ...] | None:
+        """Names or patterns of the columns."""
+        if self.columns is None:
+            return super().source_columns
+        return (self.columns,) if isinstance(self.columns, str) else self.columns
+
+    def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
+        """F values."""
+        if columns is None:
+            return Spec(VECTOR, (Unknown(f"columns of {name}"),))
+        if len(columns) == 1 and len(columns[0].shape) == 1:
+            return Spec(VECTOR, columns[0].shape)
+        for column in columns:
+            require_single(column.name, (column,), "each column of a vector")
+        return Spec(VECTOR, (len(columns),))
+
+    def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
+        """F values."""
+        return Spec(VECTOR, (len(state["scale"]),))
+
+    def read(self, table: Table, columns: tuple[str, ...]) -> Array:
+        """Float64 `[N, F]`."""
+        from nntrain.data.scaling import read_matrix
+
+        return read_matrix(table, columns)
+
+    def fit(self, values: Values, *, is_target: bool) -> State:
+        """Scale and stand-in of each feature."""
+        from nntrain.data.scaling import fit_scaling
+
+        return fit_scaling(cast("Array", values), self.normalize, self.missing)
+
+    def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
+        """Float32 `[N, F]`."""
+        from nntrain.data.scaling import scale
+
+        return Encoded(scale(cast("Array", values), state))
+
+    def is_missing(self, values: Values) -> Array:
+        """Rows in which a value is missing."""
+        import numpy as np
+
+        return np.isnan(cast("Array", values)).any(axis=1)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from nntrain.data.sources.source import Source
+from nntrain.data.header import Header
+from nntrain.data.npz_header import peek_npz, rows_of
+from nntrain.data.sources.source import Part, Source, given_paths
+
+if TYPE_CHECKING:
+    from nntrain.data.table import Table
 
 
 class Arrays(Source):
@@ -19,3 +26,22 @@ class Arrays(Source):
     """File with the validation rows, where they are given."""
     test: str | None = None
     """File with the test rows, where they are given."""
+
+    def written_paths(self) -> Mapping[Part, str]:
+        """The files as they are written."""
+        return given_paths(self.path, self.validation, self.test)
+
+    def peek(self, path: Path, name: str) -> Header:
+        """Headers and first values of the arrays."""
+        return peek_npz(path, name)
+
+    def read(self, path: Path, name: str) -> Table:
+        """All arrays."""
+        import numpy as np
+
+        from nntrain.data.table import Table
+
+        peek_npz(path, name)
+        with np.load(path, allow_pickle=False) as archive:
+            columns = {column: archive[column] for column in archive.files}
+        return Table(name, columns, rows_of([len(array) for array in columns.values()]))

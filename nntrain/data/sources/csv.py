@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from nntrain.data.sources.source import Source
+from pydantic import model_validator
+
+from nntrain.data import dialect
+from nntrain.data.facts import facts_of_cells
+from nntrain.data.header import Header, HeaderColumn
+from nntrain.data.sources.source import Part, Source, given_paths
+
+if TYPE_CHECKING:
+    from nntrain.data.table import Table
 
 
 class Csv(Source):
@@ -23,6 +33,8 @@ class Csv(Source):
     """What separates columns. Default: found from the first lines."""
     decimal: Literal[".", ","] | None = None
     """Decimal mark of numbers. Default: a point, or a comma where the numbers of the file show it."""
+    thousands: Literal[".", ",", " ", "'"] | None = None
+    """Mark between the thousands of numbers. Default: none; a cell such as 1.234,56 is then an error, never a guess."""
     encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252"] | None = None
     """How the text is encoded. Default: utf-8, with or without a byte order mark."""
     header: bool = True
@@ -31,3 +43,29 @@ class Csv(Source):
     """Names of the columns of a file without header. Default: column_1, column_2, …"""
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "?")
     """Cells that hold no value."""
+
+    @model_validator(mode="after")
+    def _options_go_together(self) -> Csv:
+        if self.columns is not None and self.header:
+            raise ValueError("columns names the columns of a file without header; add header: false, or remove columns")
+        if self.thousands is not None and self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}")
+        return self
+
+    def written_paths(self) -> Mapping[Part, str]:
+        """The files as they are written."""
+        return given_paths(self.path, self.validation, self.test)
+
+    def peek(self, path: Path, name: str) -> Header:
+        """Names and first values of the columns."""
+        sample = dialect.look(path, self, name)
+        columns = zip(*sample.records, strict=True) if sample.records else [()] * len(sample.dialect.columns)
+        facts = [facts_of_cells(cells, sample.dialect.numerals, is_complete=sample.is_whole) for cells in columns]
+        found = tuple(HeaderColumn(column, (), "text", fact) for column, fact in zip(sample.dialect.columns, facts, strict=True))
+        return Header(name, found, len(sample.records) if sample.is_whole else None, sample.dialect.describe())
+
+    def read(self, path: Path, name: str) -> Table:
+        """All rows as text."""
+        from nntrain.data.csv_reading import read_table
+
+        return read_table(path, dialect.look(path, self, name).dialect, name)

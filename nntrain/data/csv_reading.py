@@ -1,0 +1,83 @@
+"""Reads text tables: every cell stays text, every row its line number.
+
+The rows are cut by the standard library's reader, the same that looks at the head of a file, so that both agree on quotes
+and lines; polars holds the columns.
+"""
+
+from __future__ import annotations
+
+import csv
+from array import array
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from nntrain.data.dialect import Dialect, is_blank, no_text
+from nntrain.data.table import Table
+from nntrain.errors import DataError
+
+CHUNK_ROWS = 50_000
+
+
+def read_table(path: Path, dialect: Dialect, name: str) -> Table:
+    """Read a whole text table.
+
+    Raises:
+        DataError: It is no text in its encoding, a quote is never closed, or a row has another number of cells than the header.
+    """
+    width = len(dialect.columns)
+    parts: list[list[pl.Series]] = [[] for _ in range(width)]
+    lines = array("q")
+    try:
+        with path.open(encoding=dialect.encoding, newline="") as file:
+            rows = _rows(file, dialect, name, lines)
+            while chunk := list(islice(rows, CHUNK_ROWS)):
+                for index, cells in enumerate(zip(*chunk, strict=True)):
+                    parts[index].append(pl.Series(dialect.columns[index], cells, dtype=pl.String))
+    except UnicodeDecodeError:
+        raise _no_text(path, dialect.encoding, name) from None
+    if not lines:
+        raise DataError(f"{name} has no rows" + (" below its header" if dialect.has_header else ""))
+    columns = {column: pl.concat(part) for column, part in zip(dialect.columns, parts, strict=True)}
+    return Table(name, columns, len(lines), np.frombuffer(lines, dtype=np.int64), dialect.missing, dialect.numerals, dialect.delimiter)
+
+
+def _rows(file: Iterator[str], dialect: Dialect, name: str, lines: array[int]) -> Iterator[list[str]]:
+    """The rows that are not blank; appends the first line of each to `lines`."""
+    reader = csv.reader(file, delimiter=dialect.delimiter, strict=True)
+    width = len(dialect.columns)
+    skip_header = dialect.has_header
+    start = 1
+    try:
+        for row in reader:
+            if len(row) == width and not (width == 1 and is_blank(row)):
+                if skip_header:
+                    skip_header = False
+                else:
+                    lines.append(start)
+                    yield row
+            elif not is_blank(row):
+                raise _ragged(name, start, reader.line_num, row, dialect)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        told = "a quote is never closed" if "unexpected end" in str(error) or "limit" in str(error) else str(error)
+        raise DataError(f"{name}: line {start}: {told}") from None
+
+
+def _ragged(name: str, start: int, end: int, row: list[str], dialect: Dialect) -> DataError:
+    wanted = f"line 1 has {len(dialect.columns)}" if dialect.has_header else f"{len(dialect.columns)} are expected"
+    where = f"line {start}" if start == end else f"lines {start} to {end}"
+    hint = "a cell that holds the delimiter needs double quotes around it; another delimiter is set by data.source.delimiter"
+    return DataError(f"{name}: {where} has {len(row)} {'cell' if len(row) == 1 else 'cells'}, {wanted}", hint)
+
+
+def _no_text(path: Path, encoding: str, name: str) -> DataError:
+    content = path.read_bytes()
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        return no_text(name, content, error)
+    raise AssertionError(name)

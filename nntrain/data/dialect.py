@@ -1,0 +1,158 @@
+"""How a text table is written: found from its first lines. Plain Python."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nntrain.data.numerals import Numerals
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.sources.csv import Csv
+
+PEEK_BYTES: Final = 65_536
+PEEK_ROWS: Final = 1_000
+MAX_CELL: Final = 131_072
+
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_NAMES: Final = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+_DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
+_DECIMAL_POINT: Final = re.compile(r"[+-]?\d*\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Everything that is needed to read a text table."""
+
+    delimiter: str
+    numerals: Numerals
+    encoding: str
+    columns: tuple[str, ...]
+    has_header: bool
+    missing: frozenset[str]
+
+    def describe(self) -> str:
+        """In words: `';' between columns, '1,5' as numbers, utf-8, header in line 1`."""
+        comma = ", '1,5' as numbers" if self.numerals.decimal == "," else ""
+        header = "header in line 1" if self.has_header else "no header"
+        return f"{_NAMES[self.delimiter]} between columns{comma}, {self.encoding.removesuffix('-sig')}, {header}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The first records of a text table."""
+
+    dialect: Dialect
+    records: tuple[tuple[str | None, ...], ...]
+    """Cells by row, stripped, `None` where missing; rows that do not fit the header are left out here and told when all is read."""
+    is_whole: bool
+    """Whether the file has no more rows."""
+
+
+def look(path: Path, source: Csv, name: str) -> Sample:
+    """Read the first 64 kB or 1,000 rows of a text table and find its dialect.
+
+    Raises:
+        DataError: The file is empty, binary or no text in the encoding, or two columns have one name.
+    """
+    with path.open("rb") as file:
+        content = file.read(PEEK_BYTES + 1)
+    is_cut = len(content) > PEEK_BYTES
+    encoding = source.encoding or _encoding(content)
+    text = _decode(content[:PEEK_BYTES], "utf-8-sig" if encoding == "utf-8" else encoding, name, is_cut=is_cut)
+    if not text.strip():
+        raise DataError(f"{name} is empty")
+    delimiter = source.delimiter or _delimiter(text)
+    records = _records(text, delimiter, is_cut=is_cut)
+    columns = _columns(records[0], source, name)
+    body = records[1 if source.header else 0 :]
+    missing = frozenset(source.missing)
+    cells = tuple(tuple(clean(cell, missing) for cell in record) for record in body[:PEEK_ROWS] if len(record) == len(columns))
+    decimal = source.decimal or ("," if source.thousands == "." else "." if source.thousands == "," else _decimal(cells, delimiter))
+    numerals = Numerals(decimal, source.thousands)
+    dialect = Dialect(delimiter, numerals, "utf-8-sig" if encoding == "utf-8" else encoding, columns, source.header, missing)
+    return Sample(dialect, cells, not is_cut and len(body) <= PEEK_ROWS)
+
+
+def clean(cell: str, missing: frozenset[str]) -> str | None:
+    """A cell without blanks around it, `None` for one that holds no value."""
+    stripped = cell.strip()
+    return None if stripped in missing else stripped
+
+
+def no_text(name: str, content: bytes, error: UnicodeDecodeError) -> DataError:
+    """What to say of bytes that are no text in the encoding."""
+    line = content.count(b"\n", 0, error.start) + 1
+    message = f"{name}: line {line} is not {error.encoding.removesuffix('-sig')}: byte 0x{content[error.start]:02x}"
+    return DataError(message, "save the file as UTF-8, or say data.source.encoding: latin-1 (or cp1252, utf-16)")
+
+
+def _encoding(content: bytes) -> str:
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+
+
+def _decode(content: bytes, encoding: str, name: str, *, is_cut: bool) -> str:
+    if encoding != "utf-16" and b"\0" in content:
+        kind = "an Excel file" if content.startswith(b"PK") else "no text"
+        raise DataError(f"{name} is {kind}: it holds zero bytes", "save it as csv; nntrain reads tables as text")
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(content, final=not is_cut)
+    except UnicodeDecodeError as error:
+        raise no_text(name, content, error) from None
+
+
+def _records(text: str, delimiter: str, *, is_cut: bool) -> list[list[str]]:
+    """The records of a text; the last is dropped where the text was cut in its middle."""
+    found: list[list[str]] = []
+    rows: Iterator[list[str]] = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    with suppress(csv.Error):  # told with its line when all rows are read
+        found.extend(record for record in rows if not is_blank(record))
+    return found[:-1] if is_cut and len(found) > 1 else found
+
+
+def is_blank(record: list[str]) -> bool:
+    """Whether a record is an empty line."""
+    return not record or (len(record) == 1 and not record[0].strip())
+
+
+def _delimiter(text: str) -> str:
+    """The mark that cuts the first line into several columns, and most of the following ones into as many."""
+    ranks: list[tuple[float, int, str]] = []
+    head = "\n".join(text.splitlines()[:101])
+    for mark in _DELIMITERS:
+        first, *rest = _records(head, mark, is_cut=False) or [[]]
+        share = sum(len(record) == len(first) for record in rest) / len(rest) if rest else 1.0
+        if len(first) > 1:
+            ranks.append((share, len(first), mark))
+    return max(ranks, key=lambda rank: rank[:2])[2] if ranks else ","
+
+
+def _columns(first: list[str], source: Csv, name: str) -> tuple[str, ...]:
+    if not source.header:
+        given = source.columns or tuple(f"column_{index + 1}" for index in range(len(first)))
+        if len(given) != len(first):
+            raise DataError(f"{name}: line 1 has {len(first)} columns and data.source.columns names {len(given)}")
+        return given
+    columns = tuple(cell.strip() or f"unnamed_{index + 1}" for index, cell in enumerate(first))
+    twice = next((column for index, column in enumerate(columns) if column in columns[:index]), None)
+    if twice is not None:
+        places = " and ".join(str(index + 1) for index, column in enumerate(columns) if column == twice)
+        raise DataError(f"{name}: line 1 names the columns {places} {twice!r}", "give each column its own name")
+    return columns
+
+
+def _decimal(cells: tuple[tuple[str | None, ...], ...], delimiter: str) -> str:
+    """A comma where cells of a file that is not cut by commas are written with one, and none with a point."""
+    present = [cell for record in cells for cell in record if cell is not None]
+    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in present)
+    if delimiter == "," and not commas:
+        return "."
+    return "," if commas and not any(_DECIMAL_POINT.fullmatch(cell) for cell in present) else "."

@@ -1,0 +1,100 @@
+"""Which type a column has where the config does not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from nntrain.data.facts import MAX_VALUES, Facts
+from nntrain.data.fields.boolean import FALSE_WORDS, TRUE_WORDS, Boolean
+from nntrain.data.fields.category import Category
+from nntrain.data.fields.field import Field
+from nntrain.data.fields.image import Image
+from nntrain.data.fields.number import Number
+from nntrain.data.fields.series import Series
+from nntrain.data.fields.vector import Vector
+
+MIN_ROWS_OF_AN_ID: Final = 20
+"""Text columns with fewer different values are never taken for identifiers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a column was taken for."""
+
+    field: Field | None
+    """The type; `None` for a column that is left out."""
+    note: str
+    """What was found, and the line that changes it."""
+
+
+def guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
+    """Type of a column of single values.
+
+    Args:
+        facts: What is known of its values.
+        is_target: Whether it is to be predicted: then few values are classes.
+        is_named: Whether the config names it: then it is never left out.
+    """
+    if is_target:
+        return _guess_target(facts)
+    reason = None if is_named else _reason_to_leave_out(facts)
+    if reason is not None:
+        return Guess(None, reason)
+    if facts.is_numeric:
+        return Guess(Number(), "number")
+    if _are_words(facts.values):
+        return Guess(Boolean(), "boolean")
+    return Guess(Category(), _category_note(facts))
+
+
+def guess_array(shape: tuple[int, ...], kind: str) -> Guess | None:
+    """Type of an array with axes beside the rows (`shape`), by its number kind: `uint8`, `int`, `float`, `bool`; `None` if it is none."""
+    if kind == "text":
+        return None
+    if len(shape) == 1:
+        return Guess(Vector(), "vector   change: type: series")
+    if len(shape) == 3 or (len(shape) == 2 and kind == "uint8"):
+        return Guess(Image(), "image   change: type: series" if len(shape) == 2 else "image")
+    return Guess(Series(), "series   change: type: image") if len(shape) == 2 else None
+
+
+def _guess_target(facts: Facts) -> Guess:
+    if _are_words(facts.values) or facts.values == ("0", "1"):
+        return Guess(Boolean(), f"boolean ({' or '.join(facts.values)})   change: type: category")
+    if facts.distinct == 2 and len(facts.values) == 2:
+        false, true = facts.values
+        return Guess(Boolean(true=true, false=false), f"boolean (1 is {true}, 0 is {false})   change: type: category")
+    if not facts.is_numeric:
+        return Guess(Category(), _category_note(facts))
+    if facts.is_whole and facts.distinct <= MAX_VALUES:
+        return Guess(Category(), f"{_category_note(facts)}   change: type: number")
+    return Guess(Number(), f"number ({facts.distinct:,} values{_part(facts)})   change: type: category")
+
+
+def _reason_to_leave_out(facts: Facts) -> str | None:
+    if facts.present == 0 and facts.is_complete:
+        return "no values"
+    if facts.distinct == 1 and facts.missing == 0 and facts.is_complete:
+        return f"always {facts.values[0]!r}"
+    if facts.is_row_number:
+        return "row numbers"
+    if facts.is_numeric or facts.distinct <= max(MIN_ROWS_OF_AN_ID, facts.present // 2):
+        return None
+    return "one value per row" if facts.distinct == facts.present else f"{facts.distinct:,} values in {facts.present:,} rows"
+
+
+def _category_note(facts: Facts) -> str:
+    zeros = ", leading zeros" if facts.has_leading_zeros else ""
+    values = "1 value" if facts.distinct == 1 else f"{facts.distinct:,} values"
+    return f"category ({values}{_part(facts)}{zeros})"
+
+
+def _part(facts: Facts) -> str:
+    return "" if facts.is_complete else f" in the first {facts.rows:,} rows"
+
+
+def _are_words(values: tuple[str, ...]) -> bool:
+    """Whether the values are known words for yes and no, both of them, and more than digits."""
+    words = {value.lower() for value in values}
+    return words <= TRUE_WORDS | FALSE_WORDS and bool(words & TRUE_WORDS) and bool(words & FALSE_WORDS) and not words <= {"0", "1"}

@@ -1,0 +1,240 @@
+"""From settings and the head of the data to the fields of a run: which there are, of which type, in which role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nntrain.data.fields.boolean import Boolean
+from nntrain.data.fields.category import Category
+from nntrain.data.fields.field import Field, Role
+from nntrain.data.fields.number import Number
+from nntrain.data.header import Header, HeaderColumn
+from nntrain.data.inference import Guess, guess_array, guess_values
+from nntrain.data.naming import NamedField, name_fields, no_column
+from nntrain.data.settings import DataSettings, SplitSettings
+from nntrain.data.sources.source import Part
+from nntrain.errors import Problem, SpecError
+from nntrain.specs import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """One field in one role."""
+
+    name: str
+    field: Field
+    """Its settings, with everything that was inferred filled in."""
+    columns: tuple[str, ...]
+    """The columns or arrays that it is made of, in the order of the file."""
+    role: Role
+    note: str | None
+    """What was inferred, and the line that changes it: `category (5 values)   change: type: number`."""
+    spec: Spec
+    """The tensor; with unknown sizes where only fitting tells."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, where they are known already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The fields of a run, in the order of the file; ignored ones are left out."""
+
+    fields: tuple[FieldPlan, ...]
+    has_validation: bool
+    has_test: bool
+    rows: int | None
+    """Rows of the training file, where its head tells."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Columns that are not used, and why: `("ObjektNr", "one value per row")`."""
+    untyped: tuple[str, ...] = ()
+    """Fields whose type only a look at the data can tell (`--no-data`)."""
+    dialect: str | None = None
+    """How the file is written, in words."""
+
+    @property
+    def inputs(self) -> dict[str, Spec]:
+        """Tensors of the input fields."""
+        return {plan.name: plan.spec for plan in self.fields if plan.role == "input"}
+
+    @property
+    def targets(self) -> tuple[FieldPlan, ...]:
+        """Fields to be predicted."""
+        return tuple(plan for plan in self.fields if plan.role == "target")
+
+    @property
+    def weight(self) -> FieldPlan | None:
+        """The field that weighs rows."""
+        return next((plan for plan in self.fields if plan.role == "weight"), None)
+
+
+def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> tuple[Layout, tuple[Problem, ...]]:
+    """Plan the fields before anything is read.
+
+    Args:
+        settings: The data section.
+        folder: The config's folder, from which paths are counted.
+        look: Whether to read the head of the files (64 kB or 1,000 rows, with the standard library). Without it only what
+            the settings say is planned.
+
+    Returns:
+        The layout as far as it is known, and everything that is wrong with the settings.
+
+    Raises:
+        DataError: A file is missing, empty, or not what its source reads.
+    """
+    headers = peek(settings, folder) if look or settings.source.has_types else {}
+    header = headers.get("train")
+    named, problems = name_fields(settings, header)
+    for part, other in headers.items():
+        if part != "train":
+            problems += _missing_columns(named, other, part)
+    guesses = {field.name: _guess(field, header.column(field.columns[0]) if header else None) for field in named}
+    layout, more = assemble_layout(settings, header, named, guesses)
+    problems += more
+    if not any("target" in field.roles for field in named) and not _names_lost_target(settings, problems):
+        problems.append(_no_target(header))
+    return layout, (*problems, *check_split(settings, layout))
+
+
+def peek(settings: DataSettings, folder: Path) -> dict[Part, Header]:
+    """Heads of all files. Raises `DataError`."""
+    files = settings.source.files(folder)
+    return {part: settings.source.peek(path, path.name) for part, path in files.items()}
+
+
+def assemble_layout(
+    settings: DataSettings, header: Header | None, named: list[NamedField], guesses: dict[str, Guess | None]
+) -> tuple[Layout, list[Problem]]:
+    """Put fields and their types together; a field without a guess keeps the type it has."""
+    plans: list[FieldPlan] = []
+    left_out: list[tuple[str, str]] = []
+    untyped: list[str] = []
+    problems: list[Problem] = []
+    for field in named:
+        guess = guesses[field.name]
+        if guess is not None and guess.field is None:
+            left_out.append((field.name, guess.note))
+        elif field.field.type == "auto" and guess is None:
+            untyped.append(field.name)
+        else:
+            found, faults = _plan(field, guess, header)
+            plans += found
+            problems += faults
+    has_column = any("split" in field.roles for field in named)
+    parts = {
+        part: has_column or part in settings.source.written_paths() or _splits_off(settings.split, part) for part in ("validation", "test")
+    }
+    layout = Layout(
+        fields=tuple(plans),
+        has_validation=parts["validation"],
+        has_test=parts["test"],
+        rows=header.rows if header else None,
+        left_out=tuple(left_out),
+        untyped=tuple(untyped),
+        dialect=header.dialect if header else None,
+    )
+    return layout, problems
+
+
+def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
+    """What is wrong with the split settings, given the fields."""
+    split, given = settings.split, settings.source.written_paths()
+    problems: list[Problem] = []
+    for part, default in (("validation", 0.1), ("test", 0.1)):
+        value = getattr(split, part)
+        if part in given and value != default:
+            message = f"has no effect: data.source.{part} gives the {part} rows"
+            problems.append(Problem(("data", "split", part), message, "remove one of the two"))
+    has_column = any(plan.role == "split" for plan in layout.fields)
+    if split.by == "column" and not has_column:
+        problems.append(
+            Problem(("data", "split", "by"), "column needs the column that says train, validation or test", "fix:  column: NAME")
+        )
+    types = {plan.field.type for plan in layout.targets}
+    if split.by == "stratified" and types and not types & {"category", "boolean"}:
+        message = f"stratified keeps the shares of classes, and the target is a {sorted(types)[0]}"
+        problems.append(Problem(("data", "split", "by"), message, "fix:  by: random"))
+    return problems
+
+
+def _splits_off(split: SplitSettings, part: Part) -> bool:
+    return split.by not in ("given", "column") and getattr(split, part) is not None
+
+
+def _guess(field: NamedField, column: HeaderColumn | None) -> Guess | None:
+    """The type of a field that has none, from the head of the data."""
+    if field.field.type != "auto" or column is None:
+        return None
+    return guess_column(field, column)
+
+
+def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
+    """The type of a field that has none, from what is known of its column."""
+    if "weight" in field.roles:
+        return Guess(Number(), "number")
+    if "split" in field.roles:
+        return Guess(Category(), "category")
+    if column.facts is not None:
+        return guess_values(column.facts, is_target="target" in field.roles, is_named=field.is_named)
+    shape = ", ".join(map(str, ("N", *column.shape)))
+    return guess_array(column.shape, column.kind) or Guess(None, f"an array [{shape}], which no field type reads")
+
+
+def _plan(field: NamedField, guess: Guess | None, header: Header | None) -> tuple[list[FieldPlan], list[Problem]]:
+    """A plan for each role."""
+    typed = (
+        field.field
+        if guess is None or guess.field is None
+        else guess.field.model_copy(update={"role": field.field.role, "column": field.field.column})
+    )
+    if isinstance(typed, Category) and typed.classes is None and header is not None and field.columns[0] in header.classes:
+        typed = typed.model_copy(update={"classes": header.classes[field.columns[0]]})
+    path = ("data", "fields", field.name) if field.key is None else ("data", "fields", field.key)
+    columns = None if header is None else [header.column(name) for name in field.columns]
+    plans: list[FieldPlan] = []
+    problems: list[Problem] = []
+    for role in sorted(field.roles, key=["input", "target", "weight", "split"].index):
+        if role not in typed.roles:
+            problems.append(Problem((*path, "role") if field.field.role else ("data", "target"), _misfit(typed.type, role)))
+            continue
+        try:
+            spec = typed.plan_spec(field.name, columns, is_target=role == "target")
+        except SpecError as error:
+            problems.append(Problem(path, error.message, error.hint))
+            break
+        plans.append(FieldPlan(field.name, typed, field.columns, role, guess.note if guess else None, spec, known_classes(typed)))
+    if {"input", "target"} <= field.roles and typed.type in ("number", "category", "boolean"):
+        problems.append(Problem((*path, "role"), f"a {typed.type} that is input and target would be its own answer"))
+    return plans, problems
+
+
+def known_classes(field: Field) -> tuple[str, ...]:
+    """Names of classes that the settings tell."""
+    if isinstance(field, Boolean):
+        return field.classes
+    if isinstance(field, Category) and isinstance(field.classes, tuple):
+        return tuple(str(name) for name in field.classes)
+    return ()
+
+
+def _misfit(field_type: str, role: Role) -> str:
+    article = "an" if field_type[0] in "aeiou" else "a"
+    return f"{article} {field_type} cannot be {'the weight of rows' if role == 'weight' else role}"
+
+
+def _missing_columns(named: list[NamedField], header: Header, part: Part) -> list[Problem]:
+    """Columns that a given file lacks."""
+    path = ("data", "source", part)
+    wanted = dict.fromkeys(column for field in named if "split" not in field.roles for column in field.columns)
+    return [no_column(column, header, path) for column in wanted if column not in header.names]
+
+
+def _names_lost_target(settings: DataSettings, problems: list[Problem]) -> bool:
+    """Whether a target is named, and its column is not there: that is told already."""
+    return bool(problems) and (bool(settings.targets) or any("target" in field.role_set for field in settings.fields.values()))
+
+
+def _no_target(header: Header | None) -> Problem:
+    names = f"   columns: {', '.join(header.names[:8])}{', …' if len(header.names) > 8 else ''}" if header else ""
+    return Problem(("data",), "names no target: which column is to be predicted?", f"fix:  target: COLUMN{names}")

@@ -1,0 +1,164 @@
+"""Which fields there are: matches the names in the settings with the columns of the data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from nntrain.data.fields.auto import Auto
+from nntrain.data.fields.field import Field, Role
+from nntrain.data.header import Header
+from nntrain.data.settings import DataSettings
+from nntrain.data.table import listed
+from nntrain.errors import Problem, YamlPath
+
+
+@dataclass(frozen=True, slots=True)
+class NamedField:
+    """A field, the columns it is made of and its roles; its type may not be known yet."""
+
+    name: str
+    field: Field
+    columns: tuple[str, ...]
+    roles: frozenset[Role]
+    key: str | None
+    """The key in `data.fields`; `None` for a column that is not named there."""
+    is_named: bool
+    """Whether the settings name it, by more than a pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str
+    field: Field
+    columns: tuple[str, ...]
+    key: str | None
+
+
+def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[NamedField], list[Problem]]:
+    """The fields in the order of the file, ignored ones left out, and what is wrong with their names and roles.
+
+    Args:
+        settings: The data section.
+        header: Names of the columns; `None` where the data are not looked at.
+    """
+    found, problems = _match(settings, header)
+    targets = {
+        name: ("data", "target", index) if isinstance(settings.target, tuple) else ("data", "target")
+        for index, name in enumerate(settings.targets)
+    }
+    names = {field.name for field in found}
+    if header is None:
+        found += [_Found(name, Auto(), (name,), None) for name in targets if name not in names]
+        names |= targets.keys()
+    problems += [no_column(name, header, path) for name, path in targets.items() if header is not None and name not in names]
+    column = settings.split.column
+    if header is not None and column is not None and column not in names:
+        problems.append(no_column(column, header, ("data", "split", "column")))
+    if not targets and settings.source.target in names and not any("target" in field.field.role_set for field in found):
+        targets = {settings.source.target: ("data", "target")} if settings.source.target else {}
+    named: list[NamedField] = []
+    for field in found:
+        roles = field.field.role_set
+        clash = _clash(field, is_target=field.name in settings.targets, is_split=field.name == column)
+        problems += clash
+        if field.name in targets and "ignore" not in roles:
+            roles |= {"target"}
+        if field.name == column:
+            roles = frozenset[Role]({"split"})
+        if "ignore" not in roles:
+            is_named = field.key == field.name or field.name in targets
+            named.append(NamedField(field.name, field.field, field.columns, roles or frozenset[Role]({"input"}), field.key, is_named))
+    return named, problems + _once(named)
+
+
+def no_column(name: str, header: Header, path: YamlPath, *, on_key: bool = False) -> Problem:
+    """The problem of a column that is not there, with the nearest that is."""
+    lowered = {column.lower(): column for column in reversed(header.names)}
+    near = difflib.get_close_matches(name.lower(), lowered, 1, 0.5)
+    line = "line 1: " if header.dialect is not None else ""
+    word = "column" if header.dialect is not None else "array"
+    message = f"no {word} {name!r} in {header.name} ({line}{listed(header.names)})"
+    return Problem(path, message, f"nearest: {lowered[near[0]]}" if near else None, on_key=on_key)
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name stands for several."""
+    return "*" in name or "?" in name
+
+
+def matching(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Names that one of some patterns fits, in the order of the names."""
+    return tuple(
+        name for name in names if any(name == pattern or (is_pattern(pattern) and fnmatchcase(name, pattern)) for pattern in patterns)
+    )
+
+
+def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found], list[Problem]]:
+    if header is None:
+        fields = [
+            _Found(name, field, field.source_columns or (name,), name) for name, field in settings.fields.items() if not is_pattern(name)
+        ]
+        return fields, []
+    found: list[_Found] = []
+    problems: list[Problem] = []
+    exact = {name: field for name, field in settings.fields.items() if name in header.names or not is_pattern(name)}
+    for name, field in exact.items():
+        columns, lost = _columns(name, field, header)
+        problems += lost
+        if not lost:
+            found.append(_Found(name, field, columns, name))
+    taken = {column for field in found for column in field.columns} | exact.keys()
+    for pattern, field in settings.fields.items():
+        if pattern in exact:
+            continue
+        names = [column for column in matching((pattern,), header.names) if column not in taken]
+        taken |= set(names)
+        found += [_Found(column, field, (column,), pattern) for column in names]
+        if not matching((pattern,), header.names):
+            problems.append(no_column(pattern, header, ("data", "fields", pattern), on_key=True))
+    found += [_Found(column, Auto(), (column,), None) for column in header.names if column not in taken]
+    order = {column: index for index, column in enumerate(header.names)}
+    return sorted(found, key=lambda field: min(order[column] for column in field.columns)), problems
+
+
+def _columns(name: str, field: Field, header: Header) -> tuple[tuple[str, ...], list[Problem]]:
+    """The columns of a field that has a key of its own."""
+    written = field.source_columns
+    if written is None:
+        return (name,), [] if name in header.names else [no_column(name, header, ("data", "fields", name), on_key=True)]
+    lost = [pattern for pattern in written if not matching((pattern,), header.names)]
+    if field.type == "series" and len(written) == 2 and not any(map(is_pattern, written)):
+        columns = written  # values and lengths have their own order
+    else:
+        columns = matching(written, header.names)
+    option = next(option for option in ("column", "columns", "values") if getattr(field, option, None) is not None)
+    return columns, [no_column(pattern, header, ("data", "fields", name, option)) for pattern in lost]
+
+
+def _clash(field: _Found, *, is_target: bool, is_split: bool) -> list[Problem]:
+    """Roles that contradict one another."""
+    roles = field.field.role_set
+    path = ("data", "fields", field.key or field.name, "role")
+    told = ", ".join(sorted(roles))
+    if is_target and roles and "target" not in roles:
+        return [Problem(path, f"is {told}, and data.target names {field.name} as target", "remove one of the two")]
+    if is_split and roles and "split" not in roles:
+        return [Problem(path, f"is {told}, and data.split.column names {field.name}", "remove one of the two")]
+    if len(roles) > 1 and roles != {"input", "target"}:
+        return [Problem(path, f"{told} do not go together", "only input and target do")]
+    return []
+
+
+def _once(named: list[NamedField]) -> list[Problem]:
+    """Roles that one field at most can have."""
+    problems: list[Problem] = []
+    roles: tuple[Role, ...] = ("weight", "split")
+    for role in roles:
+        holders = [field.name for field in named if role in field.roles]
+        if len(holders) > 1:
+            message = f"{listed(holders)} are all {role}; one column can be"
+            problems.append(Problem(("data", "fields", holders[1]), message))
+    return problems

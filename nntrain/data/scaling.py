@@ -1,0 +1,128 @@
+"""Numbers of table columns and series: read together, scaled, missing ones filled. Everything is fitted in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from nntrain.data.fields.field import Array, RaggedArray, State
+from nntrain.data.fields.number import Normalize
+from nntrain.data.table import Table, as_numbers
+from nntrain.errors import DataError
+
+
+def read_matrix(table: Table, columns: tuple[str, ...]) -> Array:
+    """Columns side by side, or one array `[N, F]`, as float64 `[N, F]`."""
+    if len(columns) == 1 and getattr(table.column(columns[0]), "ndim", 1) == 2:
+        array: Any = table.column(columns[0])
+        return as_numbers(table.name, columns[0], array)
+    return np.stack([table.numbers(column) for column in columns], axis=1)
+
+
+def read_steps(table: Table, columns: tuple[str, ...], max_length: int | None) -> Array:
+    """Columns as steps of one feature, or one array `[N, T]` or `[N, T, F]`, as float64 `[N, T, F]`."""
+    array: Any = table.column(columns[0])
+    if len(columns) == 1 and getattr(array, "ndim", 1) == 3:
+        steps = as_numbers(table.name, columns[0], array)
+    else:
+        steps = read_matrix(table, columns)[:, :, None]
+    return steps[:, :max_length]
+
+
+def read_ragged(table: Table, columns: tuple[str, ...], max_length: int | None) -> RaggedArray:
+    """The array of all steps and the array of lengths; each row is cut to its first `max_length` steps.
+
+    Raises:
+        DataError: The lengths are not whole, or do not add up to the number of steps.
+    """
+    values: Any = table.column(columns[0])
+    lengths: Any = table.column(columns[1])
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (len(lengths) and lengths.min() < 0):
+        raise DataError(f"{table.name}: {columns[1]} should hold the number of steps of each row, whole and not negative")
+    if int(lengths.sum()) != len(values):
+        raise DataError(
+            f"{table.name}: the lengths in {columns[1]} add up to {int(lengths.sum()):,}, and {columns[0]} has {len(values):,} steps"
+        )
+    steps = as_numbers(table.name, columns[0], values)
+    steps = steps.reshape(len(steps), -1)
+    lengths = lengths.astype(np.int64)
+    if max_length is None or not len(lengths) or lengths.max() <= max_length:
+        return RaggedArray(steps, lengths)
+    position = np.arange(len(steps)) - np.repeat(lengths.cumsum() - lengths, lengths)
+    return RaggedArray(steps[position < max_length], np.minimum(lengths, max_length))
+
+
+def take(values: Any, rows: Array) -> Any:
+    """Some rows of the values of a field."""
+    if not isinstance(values, RaggedArray):
+        return values[rows]
+    lengths = values.lengths[rows]
+    starts = (values.lengths.cumsum() - values.lengths)[rows]
+    index = np.repeat(starts - (lengths.cumsum() - lengths), lengths) + np.arange(lengths.sum())
+    return RaggedArray(values.values[index], lengths)
+
+
+def pad(steps: Array, lengths: Array) -> Array:
+    """Steps `[sum of lengths, F]` to `[N, T, F]` with zeros after the end of each row; T is at least 1."""
+    longest = max(int(lengths.max(initial=0)), 1)
+    padded = np.zeros((len(lengths), longest, steps.shape[-1]), dtype=steps.dtype)
+    padded[np.arange(longest) < lengths[:, None]] = steps
+    return padded
+
+
+def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
+    """Offset, scale and stand-in of each feature of training values `[N, F]`, NaN where missing.
+
+    A feature that never changes keeps scale 1; one without any value counts as 0.
+
+    Returns:
+        `offset`, `scale` and `fill` as float64 tensors `[F]`; `has_fill` says whether missing values are allowed.
+    """
+    is_present = ~np.isnan(values)
+    counts = np.maximum(is_present.sum(axis=0), 1)
+    mean = np.where(is_present, values, 0.0).sum(axis=0) / counts
+    if normalize == "standard":
+        offset = mean
+        scale = np.sqrt((np.where(is_present, values - mean, 0.0) ** 2).sum(axis=0) / counts)
+    elif normalize == "minmax":
+        offset = np.where(is_present, values, np.inf).min(axis=0, initial=np.inf)
+        scale = np.where(is_present, values, -np.inf).max(axis=0, initial=-np.inf) - offset
+        offset = np.where(np.isfinite(offset), offset, 0.0)
+    else:
+        offset, scale = np.zeros_like(mean), np.ones_like(mean)
+    # Rounding leaves a spread of 1e-16 of the mean in a column that never changes.
+    is_constant = ~(scale > 1e-12 * np.abs(mean)) | ~np.isfinite(scale)
+    fill = {"mean": mean, "error": mean, "median": _median(values, is_present) if missing == "median" else mean}.get(str(missing))
+    return {
+        "offset": torch.from_numpy(offset),
+        "scale": torch.from_numpy(np.where(is_constant, 1.0, scale)),
+        "fill": torch.from_numpy(np.full_like(mean, missing) if fill is None else fill.copy()),
+        "has_fill": missing != "error",
+    }
+
+
+def scale(values: Array, state: State) -> Array:
+    """Scale values `[N, F]` and fill missing ones; float32.
+
+    Raises:
+        DataError: A value is missing where that is an error, or too large for float32.
+    """
+    offset, factor, fill = (state[key].numpy() for key in ("offset", "scale", "fill"))
+    if values.shape[1] != len(factor):
+        raise DataError(f"{values.shape[1]} values per row, and training had {len(factor)}")
+    is_missing = np.isnan(values)
+    if is_missing.any():
+        if not state["has_fill"]:
+            raise DataError(f"{int(is_missing.any(axis=1).sum()):,} rows have missing values, and missing: error allows none")
+        values = np.where(is_missing, fill, values)
+    scaled = (values - offset) / factor
+    if len(scaled) and np.abs(scaled).max() > np.finfo(np.float32).max:
+        raise DataError(f"values up to {np.abs(values).max():.3g} are too large for float32", "normalize: standard, or clip: [low, high]")
+    return scaled.astype(np.float32)
+
+
+def _median(values: Array, is_present: Array) -> Array:
+    columns = (column[mask] for column, mask in zip(values.T, is_present.T, strict=True))
+    return np.array([np.median(column) if len(column) else 0.0 for column in columns])

@@ -1,0 +1,177 @@
+"""Rows as they were read: columns of text, or arrays. Nothing is typed here but on request, and every fault is told with its place."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from nntrain.data.numerals import POINT, Numerals
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    Array = np.ndarray[Any, Any]
+    Column = pl.Series | Array
+
+MAX_EXAMPLES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of one file. A column of text has the cells as they stand in the file; an array has the rows as its first axis."""
+
+    name: str
+    """The file, for messages."""
+    columns: Mapping[str, Column]
+    rows: int
+    lines: Array | None = None
+    """The line in the file that each row starts at, `[N]`; `None` for arrays."""
+    missing: frozenset[str] = frozenset()
+    """Cells that hold no value."""
+    numerals: Numerals = POINT
+    delimiter: str = ","
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def column(self, name: str) -> Column:
+        """A column by name.
+
+        Raises:
+            DataError: There is none.
+        """
+        if name not in self.columns:
+            raise DataError(f"{self.name}: no column {name!r}; columns: {listed(tuple(self.columns))}")
+        return self.columns[name]
+
+    def texts(self, name: str) -> pl.Series:
+        """Single values as text `[N]`, without blanks around them; null where missing."""
+        import polars as pl
+
+        column = self.column(name)
+        if not isinstance(column, pl.Series):
+            return text_of_array(name, _flat(self.name, name, column))
+        stripped = column.str.strip_chars()
+        return stripped.to_frame("cell").select(pl.when(~pl.col("cell").is_in(list(self.missing))).then("cell").alias(name)).to_series()
+
+    def numbers(self, name: str, *, strip: str | None = None) -> Array:
+        """Single values as float64 `[N]`; NaN where missing. `strip` is taken off the end of each cell.
+
+        Raises:
+            DataError: Cells hold no number; the message names their lines and what may be meant.
+        """
+        import polars as pl
+
+        column = self.column(name)
+        if not isinstance(column, pl.Series):
+            return as_numbers(self.name, name, _flat(self.name, name, column))
+        texts = self.texts(name)
+        cells = texts if strip is None else texts.str.strip_suffix(strip.strip()).str.strip_chars()
+        numbers = self.numerals.read_all(cells)
+        unread = (numbers.is_null() & texts.is_not_null()).to_numpy()
+        if unread.any():
+            raise self.unreadable(
+                name, "a number", [int(row) for row in unread.nonzero()[0]], _number_hints(texts, unread, name, self.numerals)
+            )
+        return numbers.to_numpy().astype("float64") if numbers.null_count() == 0 else numbers.fill_null(float("nan")).to_numpy().copy()
+
+    def unreadable(self, name: str, wanted: str, rows: Sequence[int], hint: str) -> DataError:
+        """The error for cells of a column that are not what it holds."""
+        texts = self.texts(name)
+        cells = ", ".join(f"{self.place(row)} {texts[row]!r}" for row in rows[:MAX_EXAMPLES])
+        more = f" and {len(rows) - MAX_EXAMPLES:,} more" if len(rows) > MAX_EXAMPLES else ""
+        are = "is" if len(rows) == 1 else "are"
+        return DataError(f"{self.name}: {name} should be {wanted}; {len(rows):,} of {self.rows:,} values {are} not: {cells}{more}", hint)
+
+    def place(self, row: int) -> str:
+        """Where a row stands: `line 77` of a text file, `row 75` of an array, counted from 0."""
+        return f"row {row}" if self.lines is None else f"line {int(self.lines[row])}"
+
+    def places(self, rows: Sequence[int]) -> str:
+        """Where some rows stand, the first few: `lines 77, 4018, 4020 and 12 more`."""
+        word = "row" if self.lines is None else "line"
+        shown = [str(row if self.lines is None else int(self.lines[row])) for row in rows[:MAX_EXAMPLES]]
+        more = f" and {len(rows) - MAX_EXAMPLES:,} more" if len(rows) > MAX_EXAMPLES else ""
+        return f"{word if len(rows) == 1 else word + 's'} {', '.join(shown)}{more}"
+
+    def write(self, path: Path, added: Mapping[str, Sequence[object]]) -> None:
+        """Write the rows as a text table: its own columns of single values as they were read, then the added ones (`N` values each)."""
+        import polars as pl
+
+        own: dict[str, Sequence[object]] = {}
+        for name, column in self.columns.items():
+            if isinstance(column, pl.Series) or (column.ndim == 1 and len(column) == self.rows):
+                own[name] = cast("Sequence[object]", column.to_list() if isinstance(column, pl.Series) else column.tolist())
+        columns = {**own, **added}
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+
+
+def text_of_array(name: str, array: Array) -> pl.Series:
+    """Single values of an array `[N]` as text: whole numbers without a point, null for NaN."""
+    import numpy as np
+    import polars as pl
+
+    if array.dtype.kind in "US":
+        texts = pl.Series(name, [str(value).strip() for value in array.astype(str)], dtype=pl.String)
+        return texts.to_frame("cell").select(pl.when(pl.col("cell") != "").then("cell").alias(name)).to_series()
+    if array.dtype.kind == "f":
+        present = array[np.isfinite(array)]
+        series = pl.Series(name, array.astype("float64"), nan_to_null=True)
+        return series.cast(pl.Int64).cast(pl.String) if bool((present == np.floor(present)).all()) else series.cast(pl.String)
+    return pl.Series(name, array).cast(pl.String)
+
+
+def as_numbers(file: str, name: str, array: Array) -> Array:
+    """An array as float64, with NaN as the missing value.
+
+    Raises:
+        DataError: It is text, or holds infinities.
+    """
+    import numpy as np
+
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{file}: {name} should be numbers and is an array of {array.dtype}", f"text? data.fields.{name}: category")
+    numbers = array.astype("float64")
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        row = int(infinite.reshape(len(numbers), -1).any(axis=1).nonzero()[0][0])
+        raise DataError(f"{file}: {name} holds infinity, first in row {row}", "a missing value is NaN")
+    return numbers
+
+
+def _flat(file: str, name: str, array: Array) -> Array:
+    if array.ndim != 1:
+        raise DataError(
+            f"{file}: {name} should be one value per row and is an array {list(array.shape)}", "several values: type: vector, series, image"
+        )
+    return array
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Some names: `a, b, c, d, e and 11 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _number_hints(texts: pl.Series, unread: Array, name: str, numerals: Numerals) -> str:
+    """What cells that are no numbers may be: missing values, numbers with a unit, numbers with other marks, or text."""
+    import re
+
+    cells = texts.filter(unread).unique(maintain_order=True).to_list()[:MAX_EXAMPLES]
+    units = {match[1] for cell in cells if (match := re.fullmatch(r"[+-]?[\d.,]*\d(\s*[^\d\s.,].*)", cell)) is not None}
+    hints: list[str] = []
+    words = [cell for cell in cells if not any(char.isdigit() for char in cell)]
+    if words:
+        hints.append(f"missing? data.source.missing: [{', '.join(repr(word) for word in words)}]")
+    hints += [f"unit? data.fields.{name}: {{type: number, strip: {unit!r}}}" for unit in sorted(units)[:1]]
+    if any(re.fullmatch(r"[+-]?\d+([.,' ]\d+)+", cell) for cell in cells):
+        hints.append(f"marks? data.source.decimal is {numerals.decimal!r}, data.source.thousands {numerals.thousands or 'none'!r}")
+    return "   ".join([*hints, "text? type: category"])
