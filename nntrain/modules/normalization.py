@@ -27,13 +27,15 @@ class FeatureBatchNorm(nn.BatchNorm1d):
 
     def _normalize_true_steps(self, x: Tensor, lengths: Tensor) -> Tensor:
         """In training: statistics over the true steps of all rows, by masked sums (no gather: no wait for the device)."""
+        dtype = x.dtype
+        x = x if x.itemsize >= 4 else x.float()  # statistics in float32, as torch's kernels do
         padding = ~true_steps(lengths, x.shape[1]).unsqueeze(2)
         count = lengths.sum().clamp(min=1).to(x.dtype)
         mean = x.masked_fill(padding, 0.0).sum((0, 1)) / count
         centered = (x - mean).masked_fill(padding, 0.0)
         variance = centered.square().sum((0, 1)) / count
         self._track(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
-        return centered * (self.weight * (variance + self.eps).rsqrt()) + self.bias
+        return (centered * (self.weight * (variance + self.eps).rsqrt()) + self.bias).to(dtype)
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         """Update the running averages with unbiased variance, as torch does."""
@@ -42,8 +44,8 @@ class FeatureBatchNorm(nn.BatchNorm1d):
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
-        self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
 
 
 class ChannelLayerNorm(nn.LayerNorm):

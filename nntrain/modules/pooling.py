@@ -111,7 +111,7 @@ def last_step(x: Tensor, lengths: Tensor | None) -> Tensor:
     """The last true step of `[B, T, F]`, `[B, F]`; the first step of a row without any."""
     if lengths is None:
         return x[:, -1]
-    return x[torch.arange(len(x), device=x.device), (lengths - 1).clamp(min=0)]
+    return x[torch.arange(x.shape[0], device=x.device), (lengths - 1).clamp(min=0)]
 
 
 def _zero_empty(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -94,4 +94,4 @@ def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
         return x.flip(1)
     steps = torch.arange(x.shape[1], device=x.device)
     order = torch.where(true_steps(lengths, x.shape[1]), lengths.unsqueeze(1) - 1 - steps, steps)
-    return x[torch.arange(len(x), device=x.device).unsqueeze(1), order]
+    return x[torch.arange(x.shape[0], device=x.device).unsqueeze(1), order]

@@ -92,6 +92,12 @@ def subject_of(case: Case) -> Subject:
     return subject(read(case.written), case.spec)
 
 
+def spec_of(case: Case) -> Spec:
+    """What a row's layer gives."""
+    layer = read(case.written)
+    return compiled(layer, case.spec).outputs["y"].spec if is_composite(layer) else layer.out_spec(case.spec)
+
+
 def tensor(spec: Spec, rows: int, steps: int = 9, seed: int = 1) -> Tensor:
     """A batch `[rows, …]` as a spec says, ragged axes `steps` long. Index 0 is left out: its vector is zero."""
     generator = torch.Generator().manual_seed(seed)

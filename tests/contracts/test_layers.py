@@ -7,7 +7,7 @@ import torch
 import yaml
 from layer_cases import CASES, PROBES, Case
 from safetensors.torch import load, save
-from subjects import Subject, Written, read, shape_of, subject, subject_of, tensor
+from subjects import Subject, Written, compiled, read, shape_of, spec_of, subject, subject_of, tensor
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -111,12 +111,20 @@ def test_evaluation_draws_no_numbers(case: Case):
     assert_close(built(x), built(x), rtol=0, atol=0)
 
 
-@ragged
-@modes
+@pytest.mark.parametrize(
+    ("case", "training"),
+    [
+        pytest.param(case, training, id=f"{case}-{'train' if training else 'eval'}")
+        for case in CASES
+        for training in (True, False)
+        if case.spec.is_ragged and not (training and (case.is_random or case.mixes_rows))
+    ],
+)
 def test_padding_law(case: Case, training: bool):
-    """The true part of a padded batch, forward and gradient, is what each row gives alone."""
-    if training and (case.is_random or case.mixes_rows):
-        pytest.skip("drawn numbers and shared statistics: compared in evaluation, and in tests of their own")
+    """The true part of a padded batch, forward and gradient, is what each row gives alone.
+
+    Layers that draw numbers in training are compared in evaluation; statistics over rows have a law of their own below.
+    """
     built = subject_of(case)
     built.module.train(training)
     rows = _rows(case.spec)
@@ -140,15 +148,17 @@ def test_padding_law(case: Case, training: bool):
     assert_close(_take_gradients(built), parameters)
 
 
-@ragged
+@pytest.mark.parametrize("case", [case for case in CASES if case.spec.is_ragged and spec_of(case).is_ragged], ids=str)
 def test_lengths_follow_time(case: Case):
-    """`out_lengths` is one formula: what a row of that length gives alone, and the same for a tensor of lengths."""
+    """Lengths after a layer are what a row of that length gives alone; one formula for ints and tensors."""
     built = subject_of(case)
-    if not built.spec.is_ragged or built.is_program:
-        pytest.skip("no time comes out, or not of one layer")
-    counts = [built(tensor(case.spec, 2, steps)).shape[1] for steps in range(5, 12)]
-    assert [built.layer.out_lengths(steps) for steps in range(5, 12)] == counts
-    assert built.layer.out_lengths(torch.arange(5, 12)).tolist() == counts
+    steps = range(1, 12)
+    counts = [built(tensor(case.spec, 2, length)).shape[1] for length in steps]
+    if built.is_program:
+        assert compiled(built.layer, case.spec).outputs["y"].lengths.counts[:11] == tuple(counts)
+        return
+    assert [built.layer.out_lengths(length) for length in steps] == counts
+    assert built.layer.out_lengths(torch.tensor(steps)).tolist() == counts
 
 
 @ragged

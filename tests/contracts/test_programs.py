@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from layer_cases import SERIES
@@ -9,9 +11,12 @@ from subjects import compiled, read, tensor
 from torch import nn
 from torch.testing import assert_close
 
+from nntrain.architectures.compiling import compile_program
+from nntrain.architectures.layer_list import LayerList
 from nntrain.errors import SpecError
 from nntrain.modules.network import Network
-from nntrain.specs import IMAGE, RAGGED, SEQUENCE, Spec
+from nntrain.regularization import Regularization
+from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VECTOR, Spec
 
 
 def network(*layers: object, spec: Spec = SERIES) -> Network:
@@ -40,6 +45,25 @@ def test_lengths_follow_through_a_program(layers: list[object], lengths: tuple[i
     out = net({"x": batch, "x.lengths": torch.tensor(lengths)})[0]["y"]
     for index, row in enumerate(rows):
         assert_close(out[index], net({"x": row, "x.lengths": torch.tensor([lengths[index]])})[0]["y"][0])
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_padding_changes_nothing_in_a_whole_network(norm: Literal["batch", "layer"], training: bool):
+    """Input stage, norms that `regularization` places, and the task's output layer included."""
+    architecture = LayerList.parse(
+        {"layers": [{"conv1d": {"out_channels": 4, "kernel_size": 3, "padding": "same"}}, "relu", {"lstm": 3}, {"pool": "last"}]}
+        | {"type": "layers"}
+    )
+    needs = {"kind": Spec(VECTOR, (2,), kind="logits")}
+    net = compile_program(architecture, {"series": SERIES}, needs, Regularization(norm=norm)).build().double().train(training)
+    assert [type(module) for module in net.modules() if isinstance(module, nn.LayerNorm | nn.BatchNorm1d)]
+    x, lengths = tensor(SERIES, 3), torch.tensor([9, 2, 5])
+    longer = torch.cat([x, torch.full((3, 4, 6), 7.0, dtype=torch.float64)], 1)
+    longer[1, 2:], longer[2, 5:] = -3.0, 11.0
+    outputs = [net({"series": batch, "series.lengths": lengths})[0]["kind"] for batch in (x, longer)]
+    assert outputs[0].shape == (3, 2)
+    assert_close(outputs[1], outputs[0])
 
 
 def test_state_is_carried_over_windows():

@@ -50,6 +50,16 @@ def test_batch_norm_with_full_lengths_is_that_without_lengths():
     assert_close(first.state_dict(), second.state_dict())
 
 
+def test_batch_norm_of_half_precision_has_statistics_in_float32():
+    x = torch.randn(4, 50, 3, generator=torch.Generator().manual_seed(0)).bfloat16() + 100
+    lengths = torch.tensor([50, 7, 30, 1])
+    half, full = (BatchNorm().build(Spec(SEQUENCE, (RAGGED, 3))) for _ in range(2))
+    out = half(x, lengths)
+    assert out.dtype == torch.bfloat16
+    full(x.float(), lengths)
+    assert_close(half.running_var, full.running_var)
+
+
 def test_layer_norm_of_an_image_is_over_channels_at_each_pixel():
     x = torch.tensor([1.0, 3.0]).view(1, 2, 1, 1).expand(1, 2, 2, 2).contiguous()
     out = LayerNorm(eps=1e-12).build(Spec(IMAGE, (2, 2, 2)))(x)
