@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
@@ -25,6 +25,8 @@ TWICE_HINT: Final = "one of the two: remove this line, or the global setting"
 
 class AveragingSettings(StrictModel):
     """Exponential moving average of the weights: the averaged network is the one that is measured, kept and used."""
+
+    main: ClassVar[str | None] = "decay"
 
     decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """Share of the old average that stays at each step; averages over about 1 / (1 - decay) steps."""

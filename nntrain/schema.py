@@ -27,6 +27,11 @@ class StrictModel(BaseModel):
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, allow_inf_nan=False
     )
 
+    main: ClassVar[str | None] = None
+    """The option that a value alone sets: `{linear: 128}`, `ema: 0.999`."""
+    rest: ClassVar[str | None] = None
+    """The option that takes all keys which are none of the model's own: the layer of a node, `{from: photo, linear: 128}`."""
+
     @classmethod
     def parse(cls: type[M], tree: object) -> M:
         """Validate a plain tree with JSON semantics: a list fits a tuple, `1` fits a float, `"1"` fits no number."""
@@ -34,9 +39,8 @@ class StrictModel(BaseModel):
 
 
 class Component(StrictModel):
-    """Base of everything that has a `type`. `main` names the option that `{linear: 128}` sets."""
+    """Base of everything that has a `type`."""
 
-    main: ClassVar[str | None] = None
     shared: ClassVar[frozenset[str]] = frozenset()
     """Options that may stand beside the tag in the short form: `{linear: 64, name: code}`."""
 

@@ -34,6 +34,8 @@ OWN_KEYS: Final = ("from", "layers", "layer", "encode")
 class Node(StrictModel):
     """One named part: `{from: photo, layers: […]}`, or with a single layer, block or family: `{from: photo, linear: 64}`."""
 
+    rest: ClassVar[str | None] = "layer"
+
     from_: str | tuple[str, ...] | None = Field(default=None, alias="from")
     """What it reads: nodes, named points, input fields, field types, or `inputs` for all fields. A merge names them itself."""
     layers: tuple[AnyLayer, ...] | None = None
@@ -64,10 +66,10 @@ class Node(StrictModel):
     @model_validator(mode="after")
     def _has_content(self) -> Node:
         if self.from_ is None and not isinstance(self.layer, Merge):
-            raise PydanticCustomError("node_without_source", "needs to say what it reads: {{from: NAME, …}}")
+            raise PydanticCustomError("node_without_source", "needs to say what it reads: {from: NAME, …}")
         if self.from_ is not None and isinstance(self.layer, Merge) and isinstance(self.from_, tuple):
             raise PydanticCustomError(
-                "merge_with_from", "a merge of nodes names them itself: {{{type}: [{names}]}}", _merge_context(self.layer.type, self.from_)
+                "merge_with_from", "a merge of nodes names them itself: {{type}: [{names}]}", _merge_context(self.layer.type, self.from_)
             )
         return self
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.config.experiment import Experiment
-from nntrain.config.structure import Model, has, root_spot, short_tag, step
+from nntrain.config.structure import Model, has, is_main, rest_at, root_spot, short_tag, step
 from nntrain.errors import YamlPath
 
 
@@ -93,17 +93,28 @@ class Document:
         In `- linear: {out_features: 0}` the setting `layers[0].out_features` is found at `layers[0].linear.out_features`,
         in `- linear: 0` at `layers[0].linear`.
         """
+        return self._follow(path)[0]
+
+    def _follow(self, path: YamlPath) -> tuple[YamlPath, YamlPath]:
+        """Where a path leads in the file, and what of it the file does not have."""
         node, found, spot = self.tree, (), root_spot(self.root, self.tree)
-        for part in path:
+        for index, part in enumerate(path):
             if not has(node, part):
+                rest = rest_at(spot, part, node)
+                if rest is not None:
+                    node, spot = rest, step(spot, part)
+                    continue
                 tag = short_tag(spot.slot, node)
                 if tag is None:
-                    break
+                    return found, path[index:]
                 node, found = node[tag], (*found, tag)
+                if is_main(spot.slot, tag, part) and not isinstance(node, dict):
+                    spot = step(spot, part)
+                    continue
                 if not has(node, part):
-                    break
+                    return found, path[index:]
             node, found, spot = node[part], (*found, part), step(spot, part)
-        return found
+        return found, ()
 
     def locate(self, path: YamlPath, *, on_key: bool = False) -> Mark:
         """The mark of a setting, or of the deepest one above it that the file has."""
@@ -128,16 +139,5 @@ class Document:
         for home, origin in self.moved.items():
             if path[: len(home)] == home:
                 return (*origin, *path[len(home) :])
-        found = self.find(path)
-        rest = _rest(path, found)
-        is_main_option = bool(rest) and bool(found) and not isinstance(self.value(found), dict | list) and found[-1] not in path
-        return found if is_main_option else (*found, *rest)
-
-
-def _rest(path: YamlPath, found: YamlPath) -> YamlPath:
-    """What of a path was not found; `found` may hold tags that the path doesn't name."""
-    count = 0
-    for part in found:
-        if count < len(path) and path[count] == part:
-            count += 1
-    return path[count:]
+        found, rest = self._follow(path)
+        return (*found, *rest)

@@ -20,6 +20,8 @@ __all__ = ["Unknown", "choice", "nearest", "number_in", "unknown_setting", "wron
 _COLUMN: Final = 37
 """Where `fix:` begins behind what nntrain calls it."""
 _MOST_NAMES: Final = 12
+_BESIDE: Final = ("from", "encode", "name", "initializer", "layers")
+"""Keys that may stand beside a layer, in a list or in a node."""
 _INVISIBLE: Final = re.compile(r"[\s\u200b-\u200f\ufeff]+$|^[\s\u200b-\u200f\ufeff]+")
 
 
@@ -53,8 +55,11 @@ def unknown_setting(spot: Spot, tree: object, root: Model) -> Unknown:
             return Unknown(no_component, _calls(component, _fix(component, spot.value)))
         if not nearest(key, options) and nearest(key, above.slot.table):
             return Unknown(no_component, near_or_all(key, list(above.slot.table), _plural(above.slot.kind)))
-    near = near_or_all(key, options, "settings here" if tag is None else f"options of {tag}")
-    return Unknown(message, _elsewhere(key, spot, root) or near or f"{tag or 'this section'} has no options")
+    elsewhere = _elsewhere(key, spot, root)
+    if elsewhere is not None:
+        return Unknown(message, elsewhere)
+    listed = near_or_all(key, options, "settings here" if tag is None else f"options of {tag}")
+    return Unknown(message, listed or f"{tag or 'this section'} has no options", next(iter(nearest(key, options)), None))
 
 
 def _elsewhere(key: str, spot: Spot, root: Model) -> str | None:
@@ -112,7 +117,12 @@ def wrong_component(spot: Spot, code: str, message: str, context: Mapping[str, A
                 return Problem((*path, key), f"no {slot.kind} {key!r}", _calls(tag, _fix(tag, given)), on_key=True)
         return Problem(path, message if options else f"has no type: which {slot.kind} is it?", _all_of(slot), on_key=True)
     if code == "two_keys":
-        first, *others = str(context["keys"]).split(", ")
+        keys = str(context["keys"]).split(", ")
+        for key in keys:
+            near = nearest(key, _BESIDE) if key not in slot.table else []
+            if near:
+                return Problem((*path, key), "not a setting", f"nearest: {near[0]}", on_key=True)
+        first, *others = keys
         if isinstance(path[-1], int):
             return Problem(path, message, f"each has a line of its own:  - {first}  - {'  - '.join(others)}")
         return Problem(path, f"takes one {slot.kind}, and has the keys {context['keys']}", "keep one of them")
@@ -192,7 +202,7 @@ def number_in(text: str, *, whole: bool) -> str | None:
 def _options(owner: Model | None, root: Model) -> list[str]:
     if owner is None:
         return []
-    return [*(name for name in owner.model_fields if name != "type"), *(["extends"] if owner is root else [])]
+    return [*(name for name in structure.fields_of(owner) if name != "type"), *(["extends"] if owner is root else [])]
 
 
 def _written_tag(component: Spot) -> str | None:

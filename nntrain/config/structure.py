@@ -102,6 +102,11 @@ def short_tag(slot: Slot | None, node: object) -> str | None:
     return chosen[0] if chosen is not None and chosen[0] in options else None
 
 
+def is_main(slot: Slot | None, tag: str, part: str | int) -> bool:
+    """Whether an option is the one that a value alone sets."""
+    return slot is not None and load_class(slot.table[tag]).main == part
+
+
 def split(slot: Slot | None, value: object) -> tuple[str, dict[str, Any]] | None:
     """Tag and options of a component as it was written; `None` for what is none."""
     if slot is None or value is None:
@@ -147,10 +152,24 @@ def step(spot: Spot, part: str | int) -> Spot:
     path, value = (*spot.path, part), _value(spot, part)
     model = spot.component() or next((kind.model for kind in spot.kinds if kind.model is not None), None)
     if model is not None and isinstance(part, str):
-        field = model.model_fields.get(part)
+        field = fields_of(model).get(part)
         return Spot(path, field_kinds(field) if field else (), model, field, value)
     annotation = next((found for found in (kind.item(part) for kind in spot.kinds) if found is not None), None)
     return Spot(path, kinds_of(annotation) if annotation is not None else (), None, None, value)
+
+
+def fields_of(model: Model) -> dict[str, FieldInfo]:
+    """The settings of a model by the names that people write."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def rest_at(spot: Spot, part: str | int, value: object) -> dict[str, Any] | None:
+    """What a key that nobody writes stands for: all keys of a node which are not the node's own are its layer."""
+    model = next((kind.model for kind in spot.kinds if kind.model is not None), None)
+    if model is None or getattr(model, "rest", None) != part or not isinstance(value, dict):
+        return None
+    own = fields_of(model)
+    return {key: item for key, item in cast("dict[str, Any]", value).items() if key not in own}
 
 
 def _value(spot: Spot, part: str | int) -> Any:
@@ -158,6 +177,8 @@ def _value(spot: Spot, part: str | int) -> Any:
     chosen = split(spot.slot, value)
     if chosen is not None:
         value = chosen[1]
+    elif not has(value, part) and (rest := rest_at(spot, part, value)) is not None:
+        return rest
     return cast("Any", value)[part] if has(value, part) else None
 
 
@@ -165,7 +186,7 @@ def _is_entry(spot: Spot, part: str | int) -> bool:
     """Whether a part names an entry of the value, rather than a member of the union."""
     if isinstance(part, int) or any(_is_labelled(kind, part) for kind in spot.kinds):
         return isinstance(part, int)
-    return any(part in kind.model.model_fields for kind in spot.kinds if kind.model is not None) or spot.slot is not None
+    return any(part in fields_of(kind.model) for kind in spot.kinds if kind.model is not None) or spot.slot is not None
 
 
 def _is_labelled(kind: Kind, label: str) -> bool:

@@ -160,9 +160,9 @@ def _shown(value: object) -> str:
 
 def _mend(fault: _Fault, document: Document) -> str | None:
     """The line to write, where it is plain what was meant."""
-    key = next((part for part in reversed(fault.path) if isinstance(part, str)), "")
+    key = next((part for part in reversed(document.shown(fault.path)) if isinstance(part, str)), "")
     spot, value = fault.spot, fault.spot.value
-    meant = _meant(spot, value, key)
+    meant = _meant(spot, value, next((part for part in reversed(fault.path) if isinstance(part, str)), ""))
     if meant is not None:
         is_item = isinstance(fault.path[-1], int)
         return f"fix:  {meant}" if is_item else f"fix:  {key}: {meant}"
