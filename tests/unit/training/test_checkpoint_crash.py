@@ -132,9 +132,10 @@ def test_a_crash_before_any_call_leaves_the_old_or_the_new(tmp_path: Path, monke
     for number in range(1, total + 1):
         folder = tmp_path / str(number)
         prepare(folder)
-        with monkeypatch.context() as patch, pytest.raises(Crash):
+        with monkeypatch.context() as patch:
             install(patch, Faults(number, Crash, lasts=True))
-            save_next(folder)
+            with pytest.raises(Crash):
+                save_next(folder)
         seen.add(assert_whole(folder))
         save_next(folder)  # the next process tidies up and goes on
         assert assert_whole(folder) == 3
@@ -146,7 +147,7 @@ def test_a_crash_before_any_call_leaves_the_old_or_the_new(tmp_path: Path, monke
 @pytest.mark.parametrize("lasts", [False, True], ids=["once", "from then on"])
 def test_a_full_disk_at_any_call_is_told_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, lasts: bool) -> None:
     total = num_calls(monkeypatch, tmp_path / "count")
-    told = 0
+    told: list[ResourceError] = []
     for number in range(1, total + 1):
         folder = tmp_path / str(number)
         prepare(folder)
@@ -155,20 +156,43 @@ def test_a_full_disk_at_any_call_is_told_and_loses_nothing(tmp_path: Path, monke
             try:
                 save_next(folder)
             except ResourceError as error:
-                told += 1
-                assert "No space left on device" in error.message
-                assert error.hint is not None
-                assert "MiB are free" in error.hint
+                told.append(error)
         assert_whole(folder)
         save_next(folder)
         assert assert_whole(folder) == 3
         shutil.rmtree(folder)
-    assert told > 10
+    assert len(told) > 10
+    assert all("No space left on device" in error.message and "MiB are free" in str(error.hint) for error in told)
 
 
 def test_after_a_full_disk_no_debris_takes_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(ResourceError):
+    with monkeypatch.context() as patch:
         install(patch, Faults(3, lambda: OSError(errno.ENOSPC, "No space left on device"), lasts=False))
-        checkpoint.save(tmp_path, 3, parts(3))
+        with pytest.raises(ResourceError):
+            checkpoint.save(tmp_path, 3, parts(3))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "last", "step-0000001", "step-0000002"]
+
+
+def test_a_crash_while_a_damaged_checkpoint_is_replaced_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare_damaged(folder: Path) -> None:
+        prepare(folder)
+        (checkpoint.save(folder, 3, parts(3)) / "state.json").write_text("{")
+
+    prepare_damaged(tmp_path / "count")
+    faults = Faults(None, Crash, lasts=False)
+    with monkeypatch.context() as patch:
+        install(patch, faults)
+        save_next(tmp_path / "count")
+    for number in range(1, faults.count + 1):
+        folder = tmp_path / str(number)
+        prepare_damaged(folder)
+        with monkeypatch.context() as patch:
+            install(patch, Faults(number, Crash, lasts=True))
+            with pytest.raises(Crash):
+                save_next(folder)
+        found = checkpoint.newest(folder)
+        assert found.path is not None
+        assert checkpoint.load(found.path)["state"]["step"] in {2, 3}
+        save_next(folder)
+        assert assert_whole(folder) == 3

@@ -1,0 +1,154 @@
+import math
+
+import pytest
+import torch
+from tiny_run import Net, make_run
+
+from nntrain.optimizers.groups import parameter_groups
+from nntrain.optimizers.optimizer import GroupRule
+from nntrain.optimizers.sgd import SGD
+from nntrain.schedules.step import Step
+from nntrain.training.loop import Pause, Report, set_learning_rates
+from nntrain.training.settings import ConvergeSettings, EarlyStoppingSettings, Interval, TrainingSettings
+
+
+def weights(run) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in run.session.network.named_parameters()}
+
+
+@pytest.mark.parametrize("row_weights", [False, True])
+@pytest.mark.parametrize(("rows", "small", "accumulate"), [(48, 8, 2), (50, 8, 2), (50, 4, 4), (49, 8, 2)])
+def test_accumulation_equals_the_big_batch(rows: int, small: int, accumulate: int, *, row_weights: bool) -> None:
+    options = {"rows": rows, "targets": ("label", "size"), "optimizer": SGD(lr=0.1), "weights": row_weights}
+    big = make_run(TrainingSettings(max_epochs=2), batch_size=small * accumulate, **options)
+    parts = make_run(TrainingSettings(max_epochs=2, accumulate=accumulate), batch_size=small, **options)
+    one, other = big.reports(), parts.reports()
+    assert len(one) == 2
+    for name, value in weights(big).items():
+        torch.testing.assert_close(weights(parts)[name], value, rtol=1e-5, atol=1e-6)
+    assert [report.step for report in one] == [report.step for report in other]
+    for left, right in zip(one, other, strict=True):
+        assert left.metrics == pytest.approx(right.metrics, rel=1e-5)
+
+
+def test_running_loss_is_the_mean_over_the_rows_of_its_steps() -> None:
+    run = make_run(TrainingSettings(max_epochs=1), rows=50, batch_size=16, optimizer=SGD(lr=1e-12))
+    report = run.reports()[0]
+    assert report.metrics["train.running_loss"] == pytest.approx(report.metrics["train.loss"], rel=1e-5)
+
+
+def test_full_batch_is_one_step_an_epoch() -> None:
+    run = make_run(TrainingSettings(max_epochs=3), rows=50, batch_size=50)
+    assert [(report.epoch, report.step) for report in run.reports()] == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_a_last_batch_of_one_row_is_merged() -> None:
+    run = make_run(TrainingSettings(max_epochs=1), rows=33, batch_size=16, batch_norm=True)
+    assert run.reports()[-1].step == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason", "steps"),
+    [
+        (TrainingSettings(max_epochs=2), "max_epochs", 8),
+        (TrainingSettings(max_steps=5), "max_steps", 5),
+        (TrainingSettings(max_epochs=2, max_steps=100), "max_epochs", 8),
+        (TrainingSettings(max_minutes=1e-9), "max_minutes", 1),
+        (TrainingSettings(max_epochs=50, stop_at={"validation.accuracy": 0.5}), "reached", None),
+        (TrainingSettings(max_epochs=50, converge=ConvergeSettings(tolerance=1e9, patience=2)), "converged", 12),
+    ],
+)
+def test_the_reason_for_stopping_is_told(settings: TrainingSettings, reason: str, steps: int | None) -> None:
+    run = make_run(settings)
+    reports = run.reports()
+    assert [report.stop_reason for report in reports[:-1]] == [None] * (len(reports) - 1)
+    assert reports[-1].stop_reason == run.progress.stop_reason == reason
+    assert steps is None or reports[-1].step == steps
+
+
+def test_early_stopping_ends_a_run_that_gets_no_better() -> None:
+    settings = TrainingSettings(max_epochs=50, early_stopping=EarlyStoppingSettings(patience=3))
+    run = make_run(settings, optimizer=SGD(lr=1e-30))
+    reports = run.reports()
+    assert reports[-1].stop_reason == "early_stopping"
+    assert [report.is_best for report in reports] == [True, False, False, False]
+
+
+def test_it_pauses_where_it_is_asked_to_and_nowhere_else() -> None:
+    run = make_run(TrainingSettings(max_epochs=2, evaluate_every=Interval(steps=4)))
+    kinds = [(type(event), event.step) for event in run.events(pause_at=3)]
+    assert kinds == [(Pause, 3)]
+    assert [(type(event), event.step) for event in run.events()] == [(Report, 4), (Report, 8)]
+
+
+def test_a_finished_run_does_nothing() -> None:
+    run = make_run(TrainingSettings(max_epochs=1))
+    run.events()
+    assert run.events() == []
+
+
+def test_pausing_changes_nothing() -> None:
+    one = make_run(dropout=0.5)
+    one.events()
+    other = make_run(dropout=0.5)
+    for step in range(1, 8):
+        other.events(pause_at=step)
+    other.events()
+    assert all(torch.equal(weights(other)[name], value) for name, value in weights(one).items())
+
+
+def test_the_schedule_acts_on_every_group_by_its_own_rate() -> None:
+    run = make_run(schedule=Step(every_steps=2, gamma=0.5))
+    network = run.session.network
+    optimizer = SGD(lr=1.0).build(parameter_groups(network, rules=[GroupRule(match="heads", lr=10.0)]))
+    object.__setattr__(run.session, "optimizer", optimizer)
+    set_learning_rates(run.session, 5)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 2.5]
+    assert run.reports()[-1].lr == pytest.approx(0.5**3)
+
+
+def test_clipping_bounds_the_step_by_the_norm_of_all_gradients() -> None:
+    run = make_run(TrainingSettings(max_steps=1), optimizer=SGD(lr=1.0), clip_norm=1e-3, targets=("label", "size"))
+    before = weights(run)
+    decay = 1 - 0.01
+    run.reports()
+    moved = [weights(run)[name] - value * (decay if value.ndim > 1 else 1) for name, value in before.items()]
+    assert math.sqrt(sum(float(value.square().sum()) for value in moved)) == pytest.approx(1e-3, rel=1e-2)
+
+
+class Overflowing(Net):
+    """The gradients of its first forward passes are infinite in float16."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def forward(self, inputs, state=None):
+        outputs, state = super().forward(inputs, state)
+        if outputs["label"].requires_grad and self.times > 0:
+            self.times -= 1
+            outputs["label"].register_hook(lambda gradient: gradient * math.inf)
+        return outputs, state
+
+
+def test_a_step_that_float16_skips_moves_nothing_and_not_the_schedule() -> None:
+    settings = TrainingSettings(max_epochs=1, precision="float16")
+    run = make_run(settings, network=Overflowing(times=2), ema=0.9, schedule=Step(every_steps=1, gamma=0.5), optimizer=SGD(lr=0.1))
+    before = weights(run)
+    run.events(pause_at=2)
+    assert run.progress.skipped == 2
+    assert all(torch.equal(weights(run)[name], value) for name, value in before.items())
+    assert run.session.ema is not None
+    assert run.session.ema.state(run.session.network)["updates"] == 0
+    report = run.reports()[-1]
+    assert run.progress.skipped == 2
+    assert report.step == 4
+    assert report.lr == pytest.approx(0.1 * 0.5)
+    assert not torch.equal(weights(run)["heads.label.weight"], before["heads.label.weight"])
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_learns_as_float32_does(precision: str) -> None:
+    whole = make_run(TrainingSettings(max_epochs=5)).reports()[-1].metrics
+    half = make_run(TrainingSettings(max_epochs=5, precision=precision)).reports()[-1].metrics
+    assert half["train.loss"] == pytest.approx(whole["train.loss"], rel=0.05)

@@ -1,0 +1,66 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from nntrain.training.reproducibility import differing_facts, exactness_facts, restore_rng, rng_state, seed_everything, use_determinism
+from nntrain.training.state import flatten, unflatten
+
+
+def draw() -> list[float]:
+    return [
+        random.random(),
+        random.gauss(0, 1),
+        float(np.random.rand()),
+        float(np.random.randn()),
+        float(torch.rand(())),
+        float(torch.randn(())),
+    ]
+
+
+def test_all_generators_are_seeded() -> None:
+    seed_everything(5)
+    first = draw()
+    seed_everything(5)
+    assert draw() == first
+    seed_everything(6)
+    assert all(one != other for one, other in zip(draw(), first, strict=True))
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_a_state_that_went_through_files_goes_on_exactly(seed: int) -> None:
+    seed_everything(seed)
+    draw()  # leaves half a pair of normal numbers in two of the generators
+    state = unflatten(*flatten(rng_state()))
+    wanted = [draw() for _ in range(3)]
+    seed_everything(1)
+    restore_rng(state)
+    assert [draw() for _ in range(3)] == wanted
+
+
+def test_taking_the_state_draws_nothing() -> None:
+    seed_everything(0)
+    first = draw()
+    seed_everything(0)
+    rng_state()
+    assert draw() == first
+
+
+def test_differences_are_named() -> None:
+    facts = exactness_facts(torch.device("cpu"))
+    assert facts["torch"] == torch.__version__
+    assert differing_facts(facts, dict(facts)) == []
+    assert differing_facts(facts, {**facts, "threads": 64}) == [f"threads: was {facts['threads']}, is 64"]
+    assert differing_facts({"gpu": "A"}, {}) == ["gpu: was A, is None"]
+
+
+def test_determinism_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    try:
+        use_determinism(deterministic=True)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert exactness_facts(torch.device("cpu"))["deterministic"] is True
+    finally:
+        use_determinism(deterministic=False)
+    assert not torch.are_deterministic_algorithms_enabled()
