@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from nntrain.errors import YamlPath
 from nntrain.layers.encoding import AnyEncoding
-from nntrain.layers.inputs import encode
 from nntrain.layers.layer import Layer
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ class Architecture(Layer):
         Raises:
             UnplacedError: Something does not fit; the problem is noted.
         """
+        from nntrain.layers.inputs import encode
+
         value = scope.place(self, encode(scope, list(scope.draft.fields), self.inputs or {}))
         return dict.fromkeys(targets, Ending(value, self.is_output(), self.last_path(scope.path)))
 

@@ -15,13 +15,13 @@ from nntrain.layers.convolution import Conv1d, Conv2d
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
 from nntrain.layers.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, MaxPool1d, MaxPool2d
+from nntrain.layers.regularizing import dropouts, norms
 from nntrain.layers.settings import AnyActivation
 from nntrain.layers.shape import Flatten
-from nntrain.regularization import dropouts, norms
 from nntrain.specs import IMAGE, SEQUENCE, Spec
 
 if TYPE_CHECKING:
-    from nntrain.layers.scope import Context
+    from nntrain.layers.context import Context
 
 MOST_FLATTENED: Final = 8192
 """Numbers per example up to which `reduce: auto` flattens, so that the output layer knows where something was seen."""

@@ -13,10 +13,11 @@ from nntrain.layers.initialization import FanInitializer
 from nntrain.layers.inputs import check_encodings, field_encoder
 from nntrain.layers.linear import Head
 from nntrain.layers.program import Program, Step, Value
+from nntrain.layers.regularizing import check_placed, check_written
 from nntrain.layers.requirements import one_row_hint
 from nntrain.layers.scope import Draft, Scope, UnplacedError, near_names
 from nntrain.layers.weights import InitializerRule
-from nntrain.regularization import Regularization, check_placed, check_written
+from nntrain.regularization import Regularization
 from nntrain.specs import VECTOR, Spec
 
 

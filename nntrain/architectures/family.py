@@ -9,8 +9,9 @@ from nntrain.architectures.architecture import Architecture
 from nntrain.layers.layer import Layer
 
 if TYPE_CHECKING:
+    from nntrain.layers.context import Context
     from nntrain.layers.program import Value
-    from nntrain.layers.scope import Context, Scope
+    from nntrain.layers.scope import Scope
     from nntrain.specs import Spec
 
 

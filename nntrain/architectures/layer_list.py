@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from nntrain.architectures.architecture import Architecture
 from nntrain.errors import YamlPath
 from nntrain.layers.layer import Layer
+from nntrain.layers.regularizing import regularize
 from nntrain.layers.settings import AnyLayer
-from nntrain.regularization import regularize
 
 if TYPE_CHECKING:
     from nntrain.layers.program import Value

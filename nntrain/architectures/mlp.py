@@ -11,12 +11,12 @@ from nntrain.architectures.family import Family
 from nntrain.layers.activation import ReLU
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
+from nntrain.layers.regularizing import dropouts, norms
 from nntrain.layers.settings import AnyActivation
 from nntrain.layers.shape import Flatten
-from nntrain.regularization import dropouts, norms
 
 if TYPE_CHECKING:
-    from nntrain.layers.scope import Context
+    from nntrain.layers.context import Context
     from nntrain.specs import Spec
 
 

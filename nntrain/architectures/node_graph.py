@@ -17,9 +17,9 @@ from nntrain.layers.encoding import AnyEncoding, Encoding
 from nntrain.layers.inputs import check_encodings, encode
 from nntrain.layers.layer import Layer
 from nntrain.layers.merging import Concat, Merge
+from nntrain.layers.regularizing import regularize
 from nntrain.layers.scope import RESERVED, UnplacedError, near_names
 from nntrain.layers.settings import AnyLayer
-from nntrain.regularization import regularize
 from nntrain.schema import StrictModel
 from nntrain.specs import IMAGE, SEQUENCE, VECTOR, Spec
 
@@ -245,12 +245,13 @@ def _place(scope: Scope, name: str, node: Node, encodings: Mapping[str, Encoding
     if node.from_ is None:
         merge = content[0]
         assert isinstance(merge, Merge)
+        inner = scope.at("layer").under(merge)
         try:
-            return merge.join(scope, scope.read(merge.reads()))
+            return merge.join(inner, inner.read(merge.reads()))
         except SpecError as error:
-            raise scope.fail(f"{merge.type} {error.message}", error.hint) from None
+            raise inner.fail(f"{merge.type} {error.message}", error.hint) from None
     value = _source(scope, node, encodings)
-    return scope.place(content[0], value) if node.layer is not None else scope.sequence(content, value, key="layers")
+    return scope.at("layer").place(content[0], value) if node.layer is not None else scope.sequence(content, value, key="layers")
 
 
 def _source(scope: Scope, node: Node, encodings: Mapping[str, Encoding]) -> Value:
@@ -304,7 +305,7 @@ def _means(want: str, names: Collection[str]) -> bool:
 def _places(node: Node, path: YamlPath) -> list[tuple[YamlPath, Layer]]:
     """A node's layers with their places."""
     if node.layer is not None:
-        return [(path, node.layer)]
+        return [((*path, "layer"), node.layer)]
     return [((*path, "layers", index), layer) for index, layer in enumerate(node.layers or ())]
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, Literal
 
-from nntrain.layers.encoding import EmbeddingEncoding, Encoding, NoEncoding, OneHotEncoding
+from nntrain.layers.encoding import Encoding
+from nntrain.layers.encodings import EmbeddingEncoding, NoEncoding, OneHotEncoding
 from nntrain.layers.layer import Layer
 from nntrain.layers.merging import Concat
 from nntrain.layers.program import Value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, cast
 
 from pydantic import Field
 
-from nntrain.layers.initialization import AnyInitializer
+from nntrain.layers.initializer import AnyInitializer
 from nntrain.schema import Component
 
 if TYPE_CHECKING:

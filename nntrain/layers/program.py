@@ -138,6 +138,6 @@ class Program:
 
     def build(self) -> Network:
         """Make the network; every size is known by now. Weights are drawn from torch's global random numbers."""
-        from nntrain.modules.network import Network
+        from nntrain.layers.building import build
 
-        return Network(self)
+        return build(self)

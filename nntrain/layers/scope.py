@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Final, Literal
+from typing import Final
 
 from nntrain.errors import Problem, SpecError, YamlPath, render_path
-from nntrain.layers.initialization import Initializer
+from nntrain.layers.context import Context
+from nntrain.layers.initializer import Initializer
 from nntrain.layers.layer import Layer
 from nntrain.layers.program import Lengths, Stage, Step, Value
 from nntrain.layers.weights import InitializerRule
@@ -21,14 +22,6 @@ PROBE: Final = (*range(1, 65), *(pow(3, power, 1_000_003) for power in range(13,
 
 RESERVED: Final = frozenset({"inputs", "noise", "head"})
 """Names that stand for parts of every network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What `regularization` asks of the architecture; families place it as their paper does."""
-
-    dropout: float | None = None
-    norm: Literal["batch", "layer"] | None = None
 
 
 class UnplacedError(Exception):
@@ -59,7 +52,7 @@ class Scope:
 
     draft: Draft
     path: YamlPath
-    context: Context = Context()
+    context: Context = field(default_factory=Context)
     prefix: str = ""
     """What step names start with: `deep.` in a node."""
     stage: Stage = "body"
@@ -218,7 +211,7 @@ class Scope:
         step = self.draft.steps.get(value.step or "")
         if step is None or step.stage == "inputs":
             return f"the field {value.output!r}" if step is None and value.output in self.draft.fields else "the input fields"
-        place = render_path(step.path[len(self.draft.root) :])
+        place = render_path(step.path[len(self.draft.root) :]).removesuffix(".layer")
         return f"{step.layer.type} ({place})" if place else step.layer.type
 
 

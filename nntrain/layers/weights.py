@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from nntrain.errors import YamlPath
-from nntrain.layers.initialization import Initializer
+from nntrain.layers.initializer import Initializer
 
 
 @dataclass(frozen=True, slots=True)

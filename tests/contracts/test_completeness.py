@@ -1,26 +1,35 @@
-"""Every component has a row in the table of its contracts."""
+"""Every layer has a row in the table of contracts, and every component says its tag and its options."""
 
 from __future__ import annotations
 
 import pytest
 from layer_cases import CASES
 
-from nntrain.architectures.settings import FAMILIES
+from nntrain.architectures.settings import ARCHITECTURES, FAMILIES
+from nntrain.layers.initializer import INITIALIZERS
 from nntrain.layers.settings import LAYERS
+from nntrain.losses.settings import LOSSES
+from nntrain.metrics.settings import METRICS
+from nntrain.optimizers.settings import OPTIMIZERS
+from nntrain.schedules.settings import SCHEDULES
 from nntrain.schema import load_class
 
-TABLES = {**LAYERS, **FAMILIES}
+COMPONENTS = [
+    (tag, target)
+    for table in (LAYERS, ARCHITECTURES, INITIALIZERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES)
+    for tag, target in table.items()
+]
 
 
-@pytest.mark.parametrize("tag", TABLES)
+@pytest.mark.parametrize("tag", [*LAYERS, *FAMILIES])
 def test_layer_has_a_row(tag: str):
     shown = {case.stands_for or case.tag for case in CASES}
     assert tag in shown, f"add a row for {tag} to tests/contracts/layer_cases.py"
 
 
-@pytest.mark.parametrize("tag", TABLES)
-def test_class_says_its_tag(tag: str):
-    component = load_class(TABLES[tag])
+@pytest.mark.parametrize(("tag", "target"), COMPONENTS)
+def test_class_says_its_tag_and_options(tag: str, target: str):
+    component = load_class(target)
     assert component.model_fields["type"].default == tag
     assert component.__doc__, "the docstring is the layer's help text"
     undocumented = [name for name, option in component.model_fields.items() if name not in {"type"} and not option.description]

@@ -1,0 +1,82 @@
+"""From a program to a network: modules are made and initialised, names become places in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nntrain.layers.program import Lengths, Program, Step, Value
+    from nntrain.modules.network import Call, Network
+
+LENGTHS: Final = "{}.lengths"
+"""Key under which the row lengths `[B]` of a ragged field travel."""
+
+
+def build(program: Program) -> Network:
+    """Make the network of a program whose sizes are all known. Weights are drawn from torch's global random numbers."""
+    from nntrain.modules.network import Network, Shortening, Wiring
+
+    keys, lengths = _inputs(program)
+    places: dict[tuple[str | None, str | None], int] = {(None, key): place for place, key in enumerate(keys)}
+    length_keys = tuple(LENGTHS.format(known.field) for known in lengths)
+    shortenings: list[Shortening] = []
+    calls: list[Call] = []
+    for step in program.steps:
+        module = step.layer.build(*(value.spec for value in step.inputs))
+        _initialize(step, module)
+        calls.append(_call(step, module, places, lengths))
+        for value in (step.output, *step.extras):
+            places[value.key] = len(places)
+            if value.lengths is not None and value.lengths not in lengths:
+                source = _lengths(step)
+                assert source is not None
+                shortenings.append(Shortening(step.layer.out_lengths, lengths[source]))
+                lengths[value.lengths] = len(lengths)
+    outputs = tuple((name, places[value.key]) for name, value in program.outputs.items())
+    return Network(Wiring(keys, tuple(calls), outputs, length_keys, tuple(shortenings)))
+
+
+def _inputs(program: Program) -> tuple[tuple[str, ...], dict[Lengths, int]]:
+    """Keys of the input tensors that are read, and the places of their row lengths."""
+    read: list[Value] = [value for step in program.steps for value in step.inputs] + list(program.outputs.values())
+    inputs = {str(value.output): value.lengths for value in read if value.step is None}
+    ragged = [lengths for lengths in inputs.values() if lengths is not None]
+    return tuple(inputs), {lengths: place for place, lengths in enumerate(ragged)}
+
+
+def _lengths(step: Step) -> Lengths | None:
+    """Row lengths of what a step gets: those of its first ragged input."""
+    return next((value.lengths for value in step.inputs if value.lengths is not None), None)
+
+
+def _call(step: Step, module: nn.Module, places: Mapping[tuple[str | None, str | None], int], lengths: Mapping[Lengths, int]) -> Call:
+    from nntrain.modules.network import Call
+
+    source, *side = (places[value.key] for value in step.inputs)
+    ragged = _lengths(step) if "lengths" in step.layer.needs else None
+    return Call(
+        step.name,
+        module,
+        source,
+        tuple(side),
+        None if ragged is None else lengths[ragged],
+        step.name if "state" in step.layer.needs else None,
+        len(step.extras),
+    )
+
+
+def _initialize(step: Step, module: nn.Module) -> None:
+    """Fill parameters as the config says; the first rule that matches wins, torch's defaults stay otherwise."""
+    import torch
+    from torch import nn
+
+    for name, parameter in module.named_parameters() if step.rules else ():
+        rule = next((rule for rule in step.rules if rule.matches(step.layer.type, step.name, name, parameter.ndim)), None)
+        if rule is not None:
+            with torch.no_grad():
+                rule.initializer.fill(parameter)
+                if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+                    parameter[module.padding_idx] = 0.0  # padding and unseen values stay zero

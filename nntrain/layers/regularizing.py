@@ -1,0 +1,84 @@
+"""Where dropout and norm of the `regularization` section stand in a network (LANGUAGE P22)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, Literal
+
+from nntrain.errors import Problem, YamlPath
+from nntrain.layers.activation import Activation
+from nntrain.layers.dropout import Dropout
+from nntrain.layers.layer import Layer
+from nntrain.layers.normalization import BatchNorm, LayerNorm
+
+if TYPE_CHECKING:
+    from nntrain.layers.context import Context
+    from nntrain.layers.program import Value
+    from nntrain.layers.scope import Scope
+
+NORMS: Final = (BatchNorm, LayerNorm)
+TWICE_HINT: Final = "one of the two: remove this line, or the global setting"
+
+
+class RegularizedActivation(Layer):
+    """An activation with what `regularization` places around it."""
+
+    type: Literal["regularized_activation"] = "regularized_activation"
+    before: tuple[Layer, ...]
+    """Norms."""
+    activation: Layer
+    """The activation, as it is written."""
+    after: tuple[Layer, ...]
+    """Dropouts."""
+
+    def place(self, scope: Scope, value: Value) -> Value:
+        value = scope.noted("regularization.norm").sequence(self.before, value)
+        value = scope.place(self.activation, value)
+        return scope.noted("regularization.dropout").sequence(self.after, value)
+
+
+def norms(context: Context) -> tuple[Layer, ...]:
+    """The normalisation that stands before an activation; none if it is off."""
+    return {None: (), "batch": (BatchNorm(),), "layer": (LayerNorm(),)}[context.norm]
+
+
+def dropouts(context: Context) -> tuple[Layer, ...]:
+    """The dropout that stands after an activation; none if it is off."""
+    return () if context.dropout is None else (Dropout(p=context.dropout),)
+
+
+def regularize(layers: Sequence[Layer], context: Context) -> tuple[Layer, ...]:
+    """Put norm before and dropout after each activation that follows a linear or convolution, in a list and in lists inside it.
+
+    Every item keeps its index, so that messages name the right line.
+    """
+    placed: list[Layer] = []
+    is_sized = False
+    for layer in layers:
+        if isinstance(layer, Activation) and not layer.is_output() and is_sized:
+            placed.append(RegularizedActivation(before=norms(context), activation=layer, after=dropouts(context)))
+        else:
+            inner = {option: regularize(part, context) for option, part in layer.parts().items()}
+            placed.append(layer.model_copy(update=inner) if inner else layer)
+        is_sized = layer.sized or (is_sized and isinstance(layer, NORMS))
+    return tuple(placed)
+
+
+def check_written(layers: Sequence[tuple[YamlPath, Layer]], context: Context) -> Iterator[Problem]:
+    """Layers that say by themselves what `regularization` says for all (LANGUAGE P22)."""
+    for path, layer in layers:
+        if isinstance(layer, Dropout) and context.dropout is not None:
+            yield Problem(path, f"dropout stands here and as regularization.dropout ({context.dropout:g}) too", TWICE_HINT)
+        if isinstance(layer, NORMS) and context.norm is not None:
+            yield Problem(path, f"{layer.type} stands here and regularization.norm ({context.norm}) places another", TWICE_HINT)
+
+
+def check_placed(layers: Sequence[Layer], context: Context) -> Iterator[Problem]:
+    """Settings that found no place in the whole network."""
+    for option, kinds in (("dropout", Dropout), ("norm", NORMS)):
+        if getattr(context, option) is not None and not any(isinstance(layer, kinds) for layer in layers):
+            yield Problem(
+                ("regularization", option),
+                f"has no effect: {option} goes with the activations that follow a linear or convolution, and this network has none",
+                "remove it, or write the layer where you want it",
+            )
