@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from torch import Tensor
+
 from nntrain.data.batches import Batch, epoch_batches, num_batches
 from nntrain.training.evaluation import evaluate
-from nntrain.training.objective import total
+from nntrain.training.objective import sum_tensors, total
 from nntrain.training.session import Metrics, Session, StepLoss
 
 
@@ -34,14 +36,14 @@ class SupervisedProtocol:
         if len(batches) == 1:
             return StepLoss(self._loss(session, batches[0], None), rows)
         weights = session.objective.weights(batches)
-        losses = []
+        losses: list[Tensor] = []
         for batch in batches:
             loss = self._loss(session, batch, weights)
             session.precision.backward(loss)
             losses.append(loss.detach())
-        return StepLoss(sum(losses[1:], losses[0]), rows, "filled")
+        return StepLoss(sum_tensors(losses), rows, "filled")
 
-    def _loss(self, session: Session, batch: Batch, weights: Mapping[str, Any] | None) -> Any:
+    def _loss(self, session: Session, batch: Batch, weights: Mapping[str, Tensor] | None) -> Tensor:
         with session.precision.autocast():
             outputs, _ = session.network(batch.inputs)
         return total(session.objective.parts(outputs, batch), weights)

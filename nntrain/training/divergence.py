@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -71,14 +71,16 @@ def first_bad_layer(session: Session, batches: Sequence[Batch]) -> str | None:
 
     def hook(name: str) -> Any:
         def look(module: nn.Module, arguments: object, output: object) -> None:
-            values = output if isinstance(output, tuple) else (output,)
+            values = cast("tuple[object, ...]", output) if isinstance(output, tuple) else (output,)
             if any(isinstance(value, Tensor) and not bool(torch.isfinite(value).all()) for value in values):
                 found.append(name)
 
         return look
 
     network = session.network
-    handles = [module.register_forward_hook(hook(name)) for name, module in network.named_modules() if name and not list(module.children())]
+    modules = cast("Iterator[tuple[str, nn.Module]]", network.named_modules())
+    leaves = [(name, module) for name, module in modules if name and not list(module.children())]
+    handles = [module.register_forward_hook(hook(name)) for name, module in leaves]
     try:
         with torch.no_grad(), session.precision.autocast():
             for batch in batches:

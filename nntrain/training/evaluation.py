@@ -79,11 +79,19 @@ def predict(network: nn.Module, objective: Objective, data: TensorData, precisio
     return {name: torch.cat(batches) for name, batches in found.items()}
 
 
-def evaluate_baseline(objective: Objective, train: TensorData, data: TensorData, *, tables: bool = True) -> Scores:
-    """Measure the trivial prediction of each target, fitted on the training rows, on `data`. It has no loss."""
-    judges = _Judges(objective, data.rows.device, tables=tables)
+def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
+    """The trivial prediction of each target, fitted on the training rows: `[1, …]`, in raw units, on the CPU."""
     with torch.inference_mode():
-        rows = {name: target.read(target.task.baseline(train.targets[name], target.target)) for name, target in objective.targets.items()}
+        return {
+            name: target.read(target.task.baseline(train.targets[name], target.target)).cpu() for name, target in objective.targets.items()
+        }
+
+
+def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data: TensorData, *, tables: bool = True) -> Scores:
+    """Measure the trivial prediction of each target on `data`. It has no loss."""
+    judges = _Judges(objective, tables=tables)
+    with torch.inference_mode():
+        rows = {name: row.to(data.rows.device) for name, row in baseline.items()}
         for batch in plain_batches(data, _ROWS):
             judges.update({name: row.expand(len(batch), *row.shape[1:]) for name, row in rows.items()}, batch)
     return judges.scores({})

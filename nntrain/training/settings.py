@@ -50,9 +50,7 @@ class Interval(StrictModel):
     @classmethod
     def _needs_a_unit(cls, value: object) -> object:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            raise PydanticCustomError(
-                "interval_without_unit", "needs a unit: {epochs: {value}} or {steps: {value}}", {"value": int(value)}
-            )
+            raise PydanticCustomError("interval_without_unit", "needs a unit: {epochs: {value}} or {steps: {value}}", {"value": int(value)})
         return value
 
     @model_validator(mode="after")
