@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
-from nntrain.data.fields.field import Array, State
+from nntrain.data.fields.field import State
 from nntrain.data.fields.image import Image, channels_first
 from nntrain.data.table import Table
 from nntrain.errors import DataError, SpecError
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array
 
 IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of the red, green and blue of ImageNet's training images, as torchvision's weights expect."""

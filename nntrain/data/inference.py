@@ -61,7 +61,9 @@ def guess_array(shape: tuple[int, ...], kind: str) -> Guess | None:
 
 def _guess_target(facts: Facts) -> Guess:
     if _are_words(facts.values) or facts.values == ("0", "1"):
-        return Guess(Boolean(), f"boolean ({' or '.join(facts.values)})   change: type: category")
+        true = tuple(value for value in facts.values if value.lower() in TRUE_WORDS)
+        false = tuple(value for value in facts.values if value.lower() in FALSE_WORDS)
+        return Guess(Boolean(true=true, false=false), f"boolean ({' or '.join((*false, *true))})   change: type: category")
     if facts.distinct == 2 and len(facts.values) == 2:
         false, true = facts.values
         return Guess(Boolean(true=true, false=false), f"boolean (1 is {true}, 0 is {false})   change: type: category")

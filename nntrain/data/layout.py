@@ -14,7 +14,7 @@ from nntrain.data.inference import Guess, guess_array, guess_values
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
-from nntrain.errors import Problem, SpecError
+from nntrain.errors import Problem, SpecError, YamlPath
 from nntrain.specs import Spec
 
 
@@ -190,7 +190,7 @@ def _plan(field: NamedField, guess: Guess | None, header: Header | None) -> tupl
     )
     if isinstance(typed, Category) and typed.classes is None and header is not None and field.columns[0] in header.classes:
         typed = typed.model_copy(update={"classes": header.classes[field.columns[0]]})
-    path = ("data", "fields", field.name) if field.key is None else ("data", "fields", field.key)
+    path = ("data", "fields", field.key or field.name)
     columns = None if header is None else [header.column(name) for name in field.columns]
     plans: list[FieldPlan] = []
     problems: list[Problem] = []
@@ -203,10 +203,22 @@ def _plan(field: NamedField, guess: Guess | None, header: Header | None) -> tupl
         except SpecError as error:
             problems.append(Problem(path, error.message, error.hint))
             break
-        plans.append(FieldPlan(field.name, typed, field.columns, role, guess.note if guess else None, spec, known_classes(typed)))
+        used = typed.model_copy(update={"normalize": "none"}) if role == "weight" else typed
+        plans.append(FieldPlan(field.name, used, field.columns, role, guess.note if guess else None, spec, known_classes(typed)))
+    if isinstance(typed, Number):
+        problems += _no_effect(typed, field.roles, path)
     if {"input", "target"} <= field.roles and typed.type in ("number", "category", "boolean"):
         problems.append(Problem((*path, "role"), f"a {typed.type} that is input and target would be its own answer"))
     return plans, problems
+
+
+def _no_effect(field: Number, roles: frozenset[Role], path: YamlPath) -> list[Problem]:
+    """Options that nothing reads in a role."""
+    if field.clip is not None and "input" not in roles:
+        return [Problem((*path, "clip"), "has no effect: it acts on inputs only", "remove it")]
+    if "weight" in roles and field.normalize not in ("standard", "none"):
+        return [Problem((*path, "normalize"), "has no effect: weights are taken as they are", "remove it")]
+    return []
 
 
 def known_classes(field: Field) -> tuple[str, ...]:

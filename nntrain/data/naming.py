@@ -65,7 +65,7 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
         clash = _clash(field, is_target=field.name in settings.targets, is_split=field.name == column)
         problems += clash
         if field.name in targets and "ignore" not in roles:
-            roles |= {"target"}
+            roles |= frozenset[Role]({"target"})
         if field.name == column:
             roles = frozenset[Role]({"split"})
         if "ignore" not in roles:
@@ -147,7 +147,7 @@ def _clash(field: _Found, *, is_target: bool, is_split: bool) -> list[Problem]:
         return [Problem(path, f"is {told}, and data.target names {field.name} as target", "remove one of the two")]
     if is_split and roles and "split" not in roles:
         return [Problem(path, f"is {told}, and data.split.column names {field.name}", "remove one of the two")]
-    if len(roles) > 1 and roles != {"input", "target"}:
+    if len(roles) > 1 and roles != frozenset[Role]({"input", "target"}):
         return [Problem(path, f"{told} do not go together", "only input and target do")]
     return []
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from nntrain.data.fields.field import Array, RaggedArray, State
+from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.fields.number import Normalize
 from nntrain.data.table import Table, as_numbers
 from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array
 
 
 def read_matrix(table: Table, columns: tuple[str, ...]) -> Array:

@@ -142,7 +142,7 @@ def as_numbers(file: str, name: str, array: Array) -> Array:
     numbers = array.astype("float64")
     infinite = np.isinf(numbers)
     if infinite.any():
-        row = int(infinite.reshape(len(numbers), -1).any(axis=1).nonzero()[0][0])
+        row = int(np.argwhere(infinite)[0][0])
         raise DataError(f"{file}: {name} holds infinity, first in row {row}", "a missing value is NaN")
     return numbers
 
@@ -159,6 +159,11 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     """Some names: `a, b, c, d, e and 11 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def counted(rows: int) -> str:
+    """A number of rows in words: `1 row`, `1,200 rows`."""
+    return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
 def _number_hints(texts: pl.Series, unread: Array, name: str, numerals: Numerals) -> str:

@@ -27,7 +27,7 @@ class Boolean(Field):
 
     type: Literal["boolean"] = "boolean"
     true: Words | None = None
-    """Words for 1. Default: true, yes, y, t, 1, on and their like, in any case."""
+    """Words for 1, in any case unless case tells the two apart. Default: true, yes, y, t, 1, on and their like, in any case."""
     false: Words | None = None
     """Words for 0; both are given, or none."""
     missing: Literal["mean", "error"] = "mean"
@@ -65,9 +65,12 @@ class Boolean(Field):
 
         texts = table.texts(columns[0])
         given = self.true is not None and self.false is not None
-        true, false = (words(self.true or ()), words(self.false or ())) if given else (TRUE_WORDS, FALSE_WORDS)
-        cells = texts if given else texts.str.to_lowercase()
-        numbers = cells.replace_strict({**dict.fromkeys(false, 0.0), **dict.fromkeys(true, 1.0)}, default=None, return_dtype=pl.Float64)
+        true, false = (words(self.true or ()), words(self.false or ())) if given else (tuple(TRUE_WORDS), tuple(FALSE_WORDS))
+        meaning = {**dict.fromkeys(false, 0.0), **dict.fromkeys(true, 1.0)}
+        folded = {**{word.lower(): 0.0 for word in false}, **{word.lower(): 1.0 for word in true}}
+        ignores_case = not {word.lower() for word in true} & {word.lower() for word in false}
+        cells = texts.str.to_lowercase() if ignores_case else texts
+        numbers = cells.replace_strict(folded if ignores_case else meaning, default=None, return_dtype=pl.Float64)
         unread = (numbers.is_null() & texts.is_not_null()).to_numpy()
         if unread.any():
             wanted = f"{' or '.join((*true, *false))}" if given else "yes or no, true or false, 1 or 0"

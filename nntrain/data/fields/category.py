@@ -77,13 +77,13 @@ class Category(Field):
         is_unknown = (known < 0) & texts.is_not_null().to_numpy()
         if self.unknown == "error" and is_unknown.any():
             shown = ", ".join(repr(text) for text in texts.filter(is_unknown).unique(maintain_order=True).to_list()[:5])
-            raise DataError(f"{texts.name}: training never showed {shown}, and unknown: error allows no such value")
+            raise DataError(f"training never showed {shown}, and unknown: error allows no such value")
         if is_target:
             return Encoded(known.copy(), unknown=is_unknown)
         missing = len(state["classes"]) + 1 if state["has_missing"] else 0
         indices = known + 1
         indices[texts.is_null().to_numpy()] = missing
-        return Encoded(indices)
+        return Encoded(indices, unknown=is_unknown)
 
     def is_missing(self, values: Values) -> Array:
         """Null."""

@@ -55,7 +55,7 @@ class Encoded:
     lengths: Array | None = None
     """`[N]` where the rows of a padded axis differ."""
     unknown: Array | None = None
-    """Rows of a target whose value training never showed, bool `[N]`; their numbers mean nothing."""
+    """Rows whose class training never showed, bool `[N]`; their numbers mean nothing in a target."""
 
 
 def words(value: Words) -> tuple[str, ...]:

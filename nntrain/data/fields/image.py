@@ -56,7 +56,7 @@ class Image(Field):
     @property
     def num_channels(self) -> int | None:
         """Number of channels, where it is set."""
-        return {"gray": 1, "rgb": 3, None: None}.get(self.channels, self.channels) if not isinstance(self.channels, int) else self.channels
+        return {"gray": 1, "rgb": 3}[self.channels] if isinstance(self.channels, str) else self.channels
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """[C, H, W]."""

@@ -108,4 +108,4 @@ class Series(Field):
 
         if isinstance(values, RaggedArray):
             return values.lengths == 0
-        return np.isnan(cast("Array", values)).any(axis=(1, 2))
+        return cast("Array", np.isnan(cast("Array", values)).any(axis=(1, 2)))

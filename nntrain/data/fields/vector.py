@@ -80,4 +80,4 @@ class Vector(Field):
         """Rows in which a value is missing."""
         import numpy as np
 
-        return np.isnan(cast("Array", values)).any(axis=1)
+        return cast("Array", np.isnan(cast("Array", values)).any(axis=1))

@@ -1,0 +1,131 @@
+"""Rows as tensors, and the order in which they are used: a function of (seed, epoch), so that any step can be reached at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from nntrain.data.noise import derive_seed
+
+CHUNK_BYTES: Final = 64 * 2**20
+"""Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one step, or of a part of it."""
+
+    inputs: Mapping[str, Tensor]
+    """By field `[B, …]`; `@number` float32 `[B, F]`, `@category` int64 `[B, C]`, `<field>.lengths` int64 `[B]` where rows are padded."""
+    targets: Mapping[str, Tensor]
+    """By field: int64 `[B]` classes, float32 `[B]` 0 or 1, float32 `[B]` or `[B, F]` scaled values."""
+    weights: Tensor | None
+    """Float32 `[B]`."""
+    rows: Tensor
+    """Int64 `[B]`: row numbers in the source, from 0."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def split(self, rows: int) -> tuple[Batch, ...]:
+        """Cut into parts of `rows` rows; a last part of one row is merged into the one before."""
+        edges = _edges(len(self), rows)
+        return tuple(_narrow(self, start, end) for start, end in pairwise(edges))
+
+
+@dataclass(frozen=True, slots=True)
+class TensorData:
+    """All rows of a split; the fields are those of a batch."""
+
+    inputs: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor]
+    weights: Tensor | None
+    rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, index: Tensor) -> TensorData:
+        """Some rows, by position `[M]`."""
+        index = index.to(self.rows.device)
+        return TensorData(
+            {name: tensor.index_select(0, index) for name, tensor in self.inputs.items()},
+            {name: tensor.index_select(0, index) for name, tensor in self.targets.items()},
+            None if self.weights is None else self.weights.index_select(0, index),
+            self.rows.index_select(0, index),
+        )
+
+    def to(self, device: torch.device | str) -> TensorData:
+        """The same rows on a device."""
+        return TensorData(
+            {name: tensor.to(device) for name, tensor in self.inputs.items()},
+            {name: tensor.to(device) for name, tensor in self.targets.items()},
+            None if self.weights is None else self.weights.to(device),
+            self.rows.to(device),
+        )
+
+    def head(self, rows: int) -> TensorData:
+        """The first rows."""
+        part = _narrow(self, 0, min(rows, len(self)))
+        return TensorData(part.inputs, part.targets, part.weights, part.rows)
+
+
+def num_batches(total: int, rows: int) -> int:
+    """Batches of an epoch of `total` rows; a last batch of one row is merged into the one before."""
+    return len(_edges(total, rows)) - 1
+
+
+def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+    """The batches of an epoch in its own random order.
+
+    Args:
+        data: The training rows.
+        rows: Rows of a batch.
+        seed: Seed of the experiment.
+        epoch: Number of the epoch.
+        start: Batches to be left out at the beginning; costs no more for many than for few.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
+    order = torch.randperm(len(data), generator=generator)
+    edges = _edges(len(data), rows)
+    # Chunks begin at fixed batches, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
+    # depend, is then the same for a resumed run.
+    per_chunk = max(1, CHUNK_BYTES // max(1, _row_bytes(data) * rows))
+    for first in range(start // per_chunk * per_chunk, len(edges) - 1, per_chunk):
+        last = min(first + per_chunk, len(edges) - 1)
+        chunk = data.take(order[edges[first] : edges[last]])
+        for batch in range(max(first, start), last):
+            yield _narrow(chunk, edges[batch] - edges[first], edges[batch + 1] - edges[first])
+
+
+def plain_batches(data: TensorData, rows: int) -> Iterator[Batch]:
+    """Batches in the order of the data, for evaluation."""
+    for start in range(0, len(data), rows):
+        yield _narrow(data, start, min(start + rows, len(data)))
+
+
+def _edges(total: int, rows: int) -> list[int]:
+    """Where batches begin, and the end of the last."""
+    edges = [*range(0, total, rows), total]
+    if len(edges) > 2 and edges[-1] - edges[-2] == 1:
+        del edges[-2]
+    return edges
+
+
+def _narrow(data: Batch | TensorData, start: int, end: int) -> Batch:
+    return Batch(
+        {name: tensor[start:end] for name, tensor in data.inputs.items()},
+        {name: tensor[start:end] for name, tensor in data.targets.items()},
+        None if data.weights is None else data.weights[start:end],
+        data.rows[start:end],
+    )
+
+
+def _row_bytes(data: TensorData) -> int:
+    tensors = [*data.inputs.values(), *data.targets.values(), data.rows]
+    return sum(tensor[:1].numel() * tensor.element_size() for tensor in tensors)

@@ -1,0 +1,275 @@
+"""Fields that have learned from the training rows: they turn any rows into tensors, and predictions back into values."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nntrain.data.batches import TensorData
+from nntrain.data.fields.field import Encoded, Field, State
+from nntrain.data.layout import FieldPlan, known_classes
+from nntrain.data.naming import no_column
+from nntrain.data.reading import header_of, read_file
+from nntrain.data.scaling import take
+from nntrain.data.settings import FIELDS, DataSettings
+from nntrain.data.table import Table, counted
+from nntrain.errors import DataError
+from nntrain.schema import load_class
+from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, Spec, blocks
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, Values
+
+    Read = Mapping[str, Values]
+
+MISSING_CLASS = "(missing)"
+"""Name of the class that stands for missing inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedTarget:
+    """A target and the way back from what the network is trained on to its own unit."""
+
+    name: str
+    field_type: str
+    spec: Spec
+    classes: tuple[str, ...]
+    """Class names in the order of the outputs, of false and true for a boolean; empty for numbers."""
+    offset: Tensor
+    scale: Tensor
+
+    def to_raw(self, values: Tensor) -> Tensor:
+        """Values in the unit of training `[B]` or `[B, F]` to the target's own unit; classes and booleans stay."""
+        if self.classes:
+            return values
+        offset, scale = (part.to(values.device, torch.float32) for part in (self.offset, self.scale))
+        return values * (scale[0] if values.ndim == 1 else scale) + (offset[0] if values.ndim == 1 else offset)
+
+    def decode(self, values: Tensor) -> list[Any]:
+        """Class indices `[B]`, or 0 and 1, to class names; values in the unit of training to numbers of the target's own unit."""
+        if self.classes:
+            return [self.classes[int(index)] for index in cast("list[float]", values.tolist())]
+        return cast("list[Any]", self.to_raw(values).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class FittedField:
+    """One field in one role, and what it learned."""
+
+    plan: FieldPlan
+    state: State
+
+    @property
+    def name(self) -> str:
+        """Name of the field."""
+        return self.plan.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, of a category in the order of their indices."""
+        if "classes" not in self.state:
+            return self.plan.classes
+        return (*self.state["classes"], *([MISSING_CLASS] if self.state["has_missing"] else []))
+
+
+@dataclass(frozen=True, slots=True)
+class FittedFields:
+    """All fields of a run."""
+
+    fields: tuple[FittedField, ...]
+    """Inputs, targets and the weight, in the order of the file."""
+
+    @classmethod
+    def fit(cls, plans: tuple[FieldPlan, ...], values: Read, rows: Array, file: str) -> FittedFields:
+        """Learn from some rows of the values. Raises `DataError`."""
+        fitted: list[FittedField] = []
+        for plan in plans:
+            is_target = plan.role == "target"
+            with _told(file, plan.name):
+                state = plan.field.fit(take(values[plan.name], rows), is_target=is_target)
+            field = FittedField(replace(plan, spec=plan.field.fitted_spec(state, is_target=is_target)), state)
+            fitted.append(replace(field, plan=replace(field.plan, classes=field.classes)))
+        return cls(tuple(fitted))
+
+    @property
+    def inputs(self) -> dict[str, Spec]:
+        """Tensors of the inputs, all sizes known."""
+        return {field.name: field.plan.spec for field in self.fields if field.plan.role == "input"}
+
+    @property
+    def targets(self) -> dict[str, FittedTarget]:
+        """The targets by name."""
+        return {field.name: _target(field) for field in self.fields if field.plan.role == "target"}
+
+    def state(self) -> list[dict[str, Any]]:
+        """Plain values and tensors from which `restore` makes the same fields."""
+        return [
+            {
+                "name": field.name,
+                "role": field.plan.role,
+                "columns": list(field.plan.columns),
+                "note": field.plan.note,
+                "settings": field.plan.field.model_dump(mode="json"),
+                "learned": field.state,
+            }
+            for field in self.fields
+        ]
+
+    @classmethod
+    def restore(cls, settings: DataSettings, tree: list[dict[str, Any]]) -> FittedFields:
+        """Undo `state`. The tree holds all that is needed; options that only act on reading are taken from `settings`.
+
+        Raises:
+            DataError: The tree has no field for a target that the settings name.
+        """
+        fields = cls(tuple(_restored(saved) for saved in tree))
+        lost = [name for name in settings.targets if name not in fields.targets]
+        if lost:
+            raise DataError(f"the stored fields have no target {lost[0]!r}; they predict {', '.join(fields.targets)}")
+        return fields
+
+    def read(self, table: Table, *, with_targets: bool) -> dict[str, Values]:
+        """Values of all rows, typed. Raises `DataError` that names a missing column or an unreadable cell."""
+        used = (field for field in self.fields if field.plan.role == "input" or with_targets)
+        return read_values((field.plan for field in used), table)
+
+    def encode(self, table: Table, *, with_targets: bool) -> TensorData:
+        """Turn rows into tensors. With targets, rows that lack one, or whose class training never showed, are left out.
+
+        Raises:
+            DataError: A column is missing, a cell is unreadable, or no row is left.
+        """
+        return self.encode_noted(table, with_targets=with_targets)[0]
+
+    def encode_noted(self, table: Table, *, with_targets: bool) -> tuple[TensorData, tuple[str, ...]]:
+        """Like `encode`; also tells in words which rows were left out, and what training never showed."""
+        values = self.read(table, with_targets=with_targets)
+        plans = tuple(field.plan for field in self.fields)
+        rows, notes = usable_rows(plans, table, values) if with_targets else (np.arange(table.rows), [])
+        data, more = self.encode_rows(table, values, rows, with_targets=with_targets)
+        if not len(data):
+            raise DataError(f"{table.name}: none of {table.rows:,} rows can be used", "; ".join([*notes, *more]) or None)
+        return data, (*notes, *more)
+
+    def encode_rows(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
+        """Turn some rows `[M]` of a table into tensors; returns what is to be told as well."""
+        notes: list[str] = []
+        encoded: dict[tuple[str, str], Encoded] = {}
+        for field in self.fields:
+            role = field.plan.role
+            if role == "input" or with_targets:
+                with _told(table.name, field.name):
+                    encoded[role, field.name] = field.plan.field.encode(
+                        take(values[field.name], rows), field.state, is_target=role == "target"
+                    )
+        keep = np.ones(len(rows), dtype=bool)
+        for (role, name), found in encoded.items():
+            if role == "weight" and (found.values < 0).any():
+                raise DataError(f"{table.name}: weight {name} is negative in {table.places([int(row) for row in rows[found.values < 0]])}")
+            if found.unknown is None or not found.unknown.any():
+                continue
+            what = f"{name}: {counted(int(found.unknown.sum()))} with a value that training never showed"
+            places = table.places([int(row) for row in rows[found.unknown]])
+            if role == "target":
+                keep &= ~found.unknown
+            notes.append(f"{what}, left out ({places})" if role == "target" else f"{what} ({places})")
+        return _tensors(self.inputs, encoded, rows, keep), notes
+
+
+def read_values(plans: Iterable[FieldPlan], table: Table) -> dict[str, Values]:
+    """Typed values of some fields, of all rows."""
+    return {plan.name: plan.field.read(table, plan.columns) for plan in plans}
+
+
+def usable_rows(plans: tuple[FieldPlan, ...], table: Table, values: Read) -> tuple[Array, list[str]]:
+    """Rows that have every target and a weight and are not left out by an option; what was dropped, in words."""
+    keep = np.ones(table.rows, dtype=bool)
+    notes: list[str] = []
+    for plan in plans:
+        if plan.name not in values:
+            continue
+        dropped = plan.field.is_dropped(values[plan.name])
+        if dropped is not None:
+            notes += _dropped(table, keep & dropped, f"with a value of data.fields.{plan.name}.drop")
+            keep &= ~dropped
+        if plan.role in ("target", "weight"):
+            is_missing = plan.field.is_missing(values[plan.name])
+            notes += _dropped(table, keep & is_missing, f"without {plan.name}")
+            keep &= ~is_missing
+    return np.flatnonzero(keep), notes
+
+
+def read_rows(settings: DataSettings, path: Path, fields: FittedFields) -> Table:
+    """Read new rows for a fitted network, in the dialect of the settings; other columns and another order are fine.
+
+    Raises:
+        DataError: The file is not there or is not what it should be, or a column that the network reads is missing.
+    """
+    table = read_file(settings, path)
+    header = header_of(table)
+    for field in fields.fields:
+        for column in field.plan.columns:
+            if field.plan.role == "input" and column not in table.columns:
+                problem = no_column(column, header, ())
+                raise DataError(f"{problem.message}; the network reads it", problem.hint)
+    return table
+
+
+def _dropped(table: Table, mask: Array, why: str) -> list[str]:
+    rows = [int(row) for row in np.flatnonzero(mask)]
+    return [f"{counted(len(rows))} dropped {why} ({table.places(rows)})"] if rows else []
+
+
+def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encoded], rows: Array, keep: Array) -> TensorData:
+    """Put the single values of inputs into blocks, everything else under its name."""
+    index = slice(None) if keep.all() else keep
+    found: dict[str, Array] = {}
+    grouped = blocks(inputs)
+    for block, dtype in ((NUMBER_BLOCK, np.float32), (CATEGORY_BLOCK, np.int64)):
+        if block in grouped:
+            found[block] = np.stack([encoded["input", name].values for name in grouped[block]], axis=1).astype(dtype, copy=False)
+    for name in inputs:
+        if not any(name in names for names in grouped.values()):
+            found[name] = encoded["input", name].values
+            lengths = encoded["input", name].lengths
+            if lengths is not None:
+                found[f"{name}.lengths"] = lengths
+    targets = {name: encoded[role, name].values for role, name in encoded if role == "target"}
+    weights = next((encoded[role, name].values for role, name in encoded if role == "weight"), None)
+    return TensorData(
+        {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in found.items()},
+        {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in targets.items()},
+        None if weights is None else torch.from_numpy(np.ascontiguousarray(weights[index])),
+        torch.from_numpy(np.ascontiguousarray(rows[index].astype(np.int64))),
+    )
+
+
+def _target(field: FittedField) -> FittedTarget:
+    one = torch.ones(1, dtype=torch.float64)
+    offset, scale = field.state.get("offset", 0 * one), field.state.get("scale", one)
+    return FittedTarget(field.name, field.plan.field.type, field.plan.spec, field.classes, offset, scale)
+
+
+def _restored(saved: dict[str, Any]) -> FittedField:
+    field = load_class(FIELDS[saved["settings"]["type"]]).parse(saved["settings"])
+    assert isinstance(field, Field)
+    role, state = saved["role"], saved["learned"]
+    spec = field.fitted_spec(state, is_target=role == "target")
+    fitted = FittedField(FieldPlan(saved["name"], field, tuple(saved["columns"]), role, saved["note"], spec, known_classes(field)), state)
+    return replace(fitted, plan=replace(fitted.plan, classes=fitted.classes))
+
+
+@contextmanager
+def _told(file: str, field: str) -> Generator[None]:
+    """Put file and field before a message that has none."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{file}: {field}: {error.message}", error.hint) from None

@@ -1,0 +1,270 @@
+"""Reads, splits, fits and encodes the data of a run. Whatever is learned is learned from the training rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nntrain.data.batches import TensorData
+from nntrain.data.facts import Facts, facts_of_series
+from nntrain.data.fingerprint import fingerprint_file, fingerprint_rows
+from nntrain.data.fitted import FittedFields, read_values, usable_rows
+from nntrain.data.inference import Guess
+from nntrain.data.layout import FieldPlan, Layout, assemble_layout, check_split, guess_column, plan_layout
+from nntrain.data.naming import NamedField, name_fields, no_column
+from nntrain.data.noise import derive_seed
+from nntrain.data.reading import header_of, read_tables
+from nntrain.data.settings import DataSettings
+from nntrain.data.sources.source import Part
+from nntrain.data.split import Parts, split_by_words, split_rows
+from nntrain.data.table import Table, listed
+from nntrain.errors import ConfigError, DataError, Problem
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, Values
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The data of a run."""
+
+    layout: Layout
+    """Inferred from all training rows; every size is known."""
+    fields: FittedFields
+    train: TensorData
+    validation: TensorData | None
+    test: TensorData | None
+    fingerprints: dict[str, str]
+    """`source` and, where given, `source.validation`, `source.test`: the files. `test`: the content of the test rows."""
+    notes: tuple[str, ...]
+    """Lines for the screen: rows read, dropped and why, the split, what was inferred and left out."""
+
+
+def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
+    """Prepare the data of a run.
+
+    Args:
+        settings: The data section.
+        folder: The config's folder, from which paths are counted.
+        seed: Seed of the experiment; decides the split where `split.seed` does not.
+
+    Raises:
+        ConfigError: The settings do not fit the data.
+        DataError: The data cannot be read or used.
+    """
+    planned, problems = plan_layout(settings, folder, look=True)
+    if problems:
+        raise ConfigError(problems)
+    tables = read_tables(settings, folder)
+    named = _named(settings, tables)
+    sorting = _Sorting(settings, tables, named)
+    parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
+    layout = sorting.layout(parts.train)
+    plans = tuple(plan for plan in layout.fields if plan.role != "split")
+    values: dict[Part, dict[str, Values]] = {part: read_values(plans, table) for part, table in tables.items()}
+    fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name)
+    _check_targets(fields, tables["train"], values["train"], parts.train)
+    data, notes = _encode(fields, tables, values, plans, parts)
+    layout = replace(
+        layout, fields=tuple(field.plan for field in fields.fields), has_validation="validation" in data, has_test="test" in data
+    )
+    return Prepared(
+        layout=layout,
+        fields=fields,
+        train=data["train"],
+        validation=data.get("validation"),
+        test=data.get("test"),
+        fingerprints=_fingerprints(settings, folder, data.get("test")),
+        notes=(_rows_read(tables), *sorting.notes, *notes, _sizes(data, sorting), *_inferred(layout, planned)),
+    )
+
+
+class _Sorting:
+    """Which rows are used for what, and which type each column has."""
+
+    def __init__(self, settings: DataSettings, tables: Mapping[Part, Table], named: list[NamedField]) -> None:
+        self.settings = settings
+        self.table = tables["train"]
+        self.given = [part for part in ("validation", "test") if part in tables]
+        self.named = named
+        self.header = settings.source.peek(Path(), self.table.name) if settings.source.has_types else header_of(self.table)
+        self.notes: list[str] = []
+        self.how = ""
+        """How rows were split off, for the screen."""
+        every_row = np.arange(self.table.rows)
+        self.guesses = {field.name: self.guess(field, every_row) for field in named if field.roles & {"target", "weight", "split"}}
+
+    def guess(self, field: NamedField, rows: Array) -> Guess | None:
+        """The type of a field that has none, from some rows."""
+        if field.field.type != "auto":
+            return None
+        column = self.header.column(field.columns[0])
+        if not column.shape:
+            column = replace(column, facts=self.facts(field.columns[0], rows))
+        return guess_column(field, column)
+
+    def facts(self, column: str, rows: Array) -> Facts:
+        texts = self.table.texts(column)
+        return facts_of_series(texts if len(rows) == len(texts) else texts[rows], rows, self.table.numerals)
+
+    def split(self, seed: int) -> Parts:
+        """Drop the rows that cannot be used, then split the others."""
+        deciding = [field for field in self.named if field.name in self.guesses or getattr(field.field, "drop", ())]
+        plans = self.plan(deciding).fields
+        values = read_values(plans, self.table)
+        rows, dropped = usable_rows(plans, self.table, values)
+        self.notes += dropped
+        if len(rows) < 2:
+            raise DataError(
+                f"{self.table.name}: {len(rows)} of {self.table.rows:,} rows can be used; training needs at least 2",
+                "; ".join(dropped) or None,
+            )
+        column = next((plan for plan in plans if plan.role == "split"), None)
+        if column is not None:
+            self.how = f"by column {column.name}"
+            return self.split_by_column(rows, column)
+        return self.split_off(rows, plans, values, seed)
+
+    def split_by_column(self, rows: Array, plan: FieldPlan) -> Parts:
+        words = self.table.texts(plan.columns[0])[rows].to_list()
+        parts, unknown = split_by_words(rows, words, plan.name)
+        if len(unknown):
+            raise self.table.unreadable(
+                plan.columns[0], "train, validation or test", [int(row) for row in unknown], "another column? data.split.column"
+            )
+        return parts
+
+    def split_off(self, rows: Array, plans: tuple[FieldPlan, ...], values: Mapping[str, Values], seed: int) -> Parts:
+        split = self.settings.split
+        sizes = {part: None if part in self.given or split.by == "given" else getattr(split, part) for part in ("validation", "test")}
+        target = next((plan for plan in plans if plan.role == "target" and plan.field.type in ("category", "boolean")), None)
+        is_stratified = target is not None and split.by in (None, "stratified")
+        self.how = "" if not any(sizes.values()) else f"{'stratified' if is_stratified else 'random'}, seed {seed}"
+        classes = self.table.texts(target.columns[0]).to_numpy()[rows].astype(str) if target is not None and is_stratified else None
+        return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes)
+
+    def layout(self, train: Array) -> Layout:
+        """All fields with their types, those of inputs from the training rows."""
+        for field in self.named:
+            if field.name not in self.guesses:
+                self.guesses[field.name] = self.guess(field, train)
+        layout = self.plan(self.named)
+        faults = check_split(self.settings, layout)
+        if faults:
+            raise ConfigError(faults)
+        if not layout.inputs:
+            raise DataError(
+                f"{self.table.name}: no column is left as input", "; ".join(f"{name}: {why}" for name, why in layout.left_out) or None
+            )
+        return layout
+
+    def plan(self, named: list[NamedField]) -> Layout:
+        guesses = {field.name: self.guesses.get(field.name) for field in named}
+        layout, problems = assemble_layout(self.settings, self.header, named, guesses)
+        if problems:
+            raise ConfigError(problems)
+        return layout
+
+
+def _named(settings: DataSettings, tables: Mapping[Part, Table]) -> list[NamedField]:
+    """The fields of the data. Raises `ConfigError` for names that are not there, `DataError` for arrays of other lengths."""
+    named, problems = name_fields(settings, header_of(tables["train"]))
+    for part, table in tables.items():
+        for field in named:
+            problems += _check_columns(field, table, part)
+    if problems:
+        raise ConfigError(problems)
+    return named
+
+
+def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]:
+    problems: list[Problem] = []
+    steps = getattr(field.field, "values", None)
+    for column in field.columns:
+        if column not in table.columns:
+            if "split" not in field.roles:
+                problems.append(no_column(column, header_of(table), ("data", "source", part)))
+        elif column != steps and len(table.columns[column]) != table.rows:
+            found = f"{table.name}: {column} has {len(table.columns[column]):,} rows, and most arrays have {table.rows:,}"
+            raise DataError(found, f"leave it out: data.fields.{column}: {{role: ignore}}, or name it in values of a series")
+    return problems
+
+
+def _check_targets(fields: FittedFields, table: Table, values: Mapping[str, Values], train: Array) -> None:
+    """Refuse targets that never change in the training rows."""
+    for name, target in fields.targets.items():
+        field = next(field for field in fields.fields if field.name == name and field.plan.role == "target")
+        if len(target.spec.sizes) == 0 and len(np.unique(table.texts(field.plan.columns[0])[train].to_numpy().astype(str))) < 2:
+            only = table.texts(field.plan.columns[0])[int(train[0])]
+            raise DataError(f"{table.name}: {name} is always {only!r} in the {len(train):,} training rows: there is nothing to learn")
+
+
+def _encode(
+    fields: FittedFields,
+    tables: Mapping[Part, Table],
+    values: Mapping[Part, Mapping[str, Values]],
+    plans: tuple[FieldPlan, ...],
+    parts: Parts,
+) -> tuple[dict[Part, TensorData], list[str]]:
+    """Tensors of each part."""
+    data: dict[Part, TensorData] = {}
+    notes: list[str] = []
+    split: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    for part, rows in split.items():
+        source: Part = part if part in tables else "train"
+        dropped: list[str] = []
+        if source != "train":
+            rows, dropped = usable_rows(plans, tables[part], values[part])
+        elif not len(rows):
+            continue
+        notes += _filled(plans, values[source], rows) if part == "train" else []
+        found, told = fields.encode_rows(tables[source], values[source], rows, with_targets=True)
+        if not len(found):
+            raise DataError(f"{tables[source].name}: no {part} row can be used", "; ".join([*dropped, *told]) or None)
+        data[part] = found
+        notes += [f"{part}: {note}" for note in (*dropped, *told)]
+    return data, notes
+
+
+def _filled(plans: tuple[FieldPlan, ...], values: Mapping[str, Values], rows: Array) -> list[str]:
+    """Missing numbers among the training rows, and what stands for them."""
+    told: list[str] = []
+    for plan in plans:
+        missing = getattr(plan.field, "missing", "class")
+        count = 0 if plan.role != "input" or missing == "class" else int(plan.field.is_missing(values[plan.name])[rows].sum())
+        if count:
+            told.append(f"{plan.name} {count:,} ({missing})")
+    return [f"missing values filled in: {listed(told, 8)}"] if told else []
+
+
+def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None) -> dict[str, str]:
+    files = settings.source.files(folder)
+    found = {"source" if part == "train" else f"source.{part}": fingerprint_file(path) for part, path in files.items()}
+    return found if test is None else {**found, "test": fingerprint_rows(test)}
+
+
+def _rows_read(tables: Mapping[Part, Table]) -> str:
+    return ", ".join(f"{table.name}: {table.rows:,} rows" for table in tables.values())
+
+
+def _sizes(data: Mapping[Part, TensorData], sorting: _Sorting) -> str:
+    sizes = ", ".join(f"{part} {len(rows):,}" for part, rows in data.items())
+    return f"{sizes}; {sorting.how}" if sorting.how else sizes
+
+
+def _inferred(layout: Layout, planned: Layout) -> list[str]:
+    """Targets whose type was inferred, columns that are not used, and where the head of the file told something else."""
+    notes = [f"{plan.name}: {plan.note}" for plan in layout.targets if plan.note is not None]
+    if layout.left_out:
+        notes.append(f"left out: {listed([f'{name} ({why})' for name, why in layout.left_out], 8)}")
+    before = {plan.name: plan.field.type for plan in planned.fields}
+    after = {plan.name: plan.field.type for plan in layout.fields}
+    for name in dict.fromkeys((*before, *after)):
+        then, now = before.get(name, "left out"), after.get(name, "left out")
+        if then != now and "split" not in {plan.role for plan in planned.fields if plan.name == name}:
+            notes.append(f"{name}: {then} by the first rows, {now} by all training rows")
+    return notes
