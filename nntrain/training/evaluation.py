@@ -89,7 +89,7 @@ def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
 
 def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data: TensorData, *, tables: bool = True) -> Scores:
     """Measure the trivial prediction of each target on `data`. It has no loss."""
-    judges = _Judges(objective, tables=tables)
+    judges = _Judges(objective, data.rows.device, tables=tables)
     with torch.inference_mode():
         rows = {name: row.to(data.rows.device) for name, row in baseline.items()}
         for batch in plain_batches(data, _ROWS):

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from nntrain.data.batches import TensorData
 from nntrain.training.device import resolve_precision
-from nntrain.training.evaluation import evaluate, evaluate_baseline, measure, predict
+from nntrain.training.evaluation import evaluate, evaluate_baseline, fit_baseline, measure, predict
 
 FLOAT32 = resolve_precision("float32", torch.device("cpu"))
 
@@ -91,11 +91,14 @@ def test_predictions_are_probabilities_and_raw_values() -> None:
 
 def test_the_baseline_is_the_commonest_class_and_the_mean() -> None:
     train, test = make_data(60), make_data(40, seed=2)
-    scores = evaluate_baseline(make_objective("label", "size"), train, test)
+    objective = make_objective("label", "size")
+    baseline = fit_baseline(objective, train)
+    scores = evaluate_baseline(objective, baseline, test)
     commonest = train.targets["label"].bincount().argmax()
     assert scores.metrics["label.accuracy"] == pytest.approx((test.targets["label"] == commonest).float().mean().item())
     error = test.targets["size"] - train.targets["size"].mean()
     assert scores.metrics["size.rmse"] == pytest.approx(RAW_SCALE * error.square().mean().sqrt().item(), rel=1e-5)
     assert "loss" not in scores.metrics
     assert "label.confusion_matrix" in scores.tables
-    assert evaluate_baseline(make_objective("label"), train, test, tables=False).tables == {}
+    assert evaluate_baseline(objective, baseline, test, tables=False).tables == {}
+    assert baseline["size"].item() == pytest.approx(train.targets["size"].mean().item() * RAW_SCALE + RAW_SHIFT)
