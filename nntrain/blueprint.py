@@ -15,6 +15,8 @@ from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.settings import default_architecture
 from nntrain.config.experiment import Experiment
 from nntrain.config.reading import Config
+from nntrain.data.fields.auto import Auto
+from nntrain.data.fields.field import Field, Role
 from nntrain.data.layout import FieldPlan, Layout
 from nntrain.errors import ConfigError, Problem
 from nntrain.layers.program import Program
@@ -67,12 +69,17 @@ class Blueprint:
         return self.experiment.training
 
 
+def can_draw(layout: Layout) -> bool:
+    """Whether the fields are known well enough: without a look at the data they may not be."""
+    return bool(layout.inputs) and bool(layout.targets) and not layout.untyped
+
+
 def draw(config: Config, layout: Layout, found: Sequence[Problem] = ()) -> Blueprint:
     """Fill in the defaults, compile the network and check that everything fits together.
 
     Args:
         config: A config that is valid in itself.
-        layout: Its fields.
+        layout: Its fields; inputs, targets and their types are known (`can_draw`).
         found: Problems that were found on the way here; told together with those found now.
 
     Raises:
@@ -82,7 +89,9 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = ()) -> Bluep
     experiment = config.experiment
     targets = {plan.name: target for plan in layout.targets if (target := _plan_target(experiment, plan, problems)) is not None}
     program = None
-    if len(targets) == len(layout.targets) and layout.targets and layout.inputs:
+    if not layout.inputs:
+        problems.append(Problem(("data",), "has no input field: every column is a target or left out", "fix:  fields: {COLUMN: TYPE}"))
+    elif len(targets) == len(layout.targets):
         experiment = experiment.model_copy(update=_defaults(experiment, layout, targets))
         program = _compile(experiment, layout, targets, problems)
     names = metric_directions(targets, has_validation=layout.has_validation)
@@ -112,7 +121,9 @@ def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem
         task = _make(TASKS[tag], Task)
     elif target.field_type not in task.field_types:
         accepted = " or ".join(sorted(task.field_types))
-        problems.append(Problem(("task",), f"{task.type} needs a target of type {accepted}; {plan.name} is a {target.field_type}", _retype(plan, task)))
+        problems.append(
+            Problem(("task",), f"{task.type} needs a target of type {accepted}; {plan.name} is a {target.field_type}", _retype(plan, task))
+        )
         return None
     loss = _loss(experiment, task, target, problems)
     metrics = _metrics(experiment, task, target, problems)
@@ -136,7 +147,13 @@ def _loss(experiment: Experiment, task: Task, target: Target, problems: list[Pro
         return _make(LOSSES[fitting[0]], Loss)
     if task.kind(target) in experiment.loss.targets:
         return experiment.loss
-    problems.append(Problem(("loss",), f"{experiment.loss.type} does not fit the target {target.name} ({_kind(task, target)})", f"fix:  loss: {' or '.join(fitting)}"))
+    problems.append(
+        Problem(
+            ("loss",),
+            f"{experiment.loss.type} does not fit the target {target.name} ({_kind(task, target)})",
+            f"fix:  loss: {' or '.join(fitting)}",
+        )
+    )
     return None
 
 
@@ -147,7 +164,11 @@ def _metrics(experiment: Experiment, task: Task, target: Target, problems: list[
     wrong = [(place, metric) for place, metric in enumerate(experiment.metrics) if kind not in metric.fits]
     for place, metric in wrong:
         fitting = ", ".join(task.metrics(target))
-        problems.append(Problem(("metrics", place), f"{metric.type} does not fit the target {target.name} ({_kind(task, target)})", f"fitting: {fitting}"))
+        problems.append(
+            Problem(
+                ("metrics", place), f"{metric.type} does not fit the target {target.name} ({_kind(task, target)})", f"fitting: {fitting}"
+            )
+        )
     return None if wrong else experiment.metrics
 
 
@@ -159,10 +180,8 @@ def _kind(task: Task, target: Target) -> str:
 def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, TargetPlan]) -> dict[str, object]:
     """What applies where the config says nothing; several targets share no single task, loss or list of metrics."""
     single = next(iter(targets.values())) if len(targets) == 1 else None
-    fields = {plan.name: plan.field for plan in layout.fields}
-    ignored = {name: field for name, field in experiment.data.fields.items() if field.role == "ignore" and name not in fields}
     return {
-        "data": experiment.data.model_copy(update={"fields": {**fields, **ignored}, "target": None}),
+        "data": experiment.data.model_copy(update={"fields": _named_fields(experiment, layout), "target": None}),
         "architecture": experiment.architecture or default_architecture(layout.inputs),
         "task": experiment.task or (single and single.task),
         "loss": experiment.loss or (single and single.loss),
@@ -170,6 +189,22 @@ def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, Targ
         "optimizer": experiment.optimizer or AdamW(),
         "scheduler": experiment.scheduler or Constant(),
     }
+
+
+def _named_fields(experiment: Experiment, layout: Layout) -> dict[str, Field]:
+    """Every field with its type and role; columns that were left out are ignored by name."""
+    roles: dict[str, tuple[Role, ...]] = {}
+    for plan in layout.fields:
+        roles[plan.name] = (*roles.get(plan.name, ()), plan.role)
+    fields = {plan.name: plan.field for plan in layout.fields}
+    named = {name: field.model_copy(update={"role": only_or_all(roles[name])}) for name, field in fields.items()}
+    ignored = {name: field for name, field in experiment.data.fields.items() if "ignore" in field.role_set}
+    return {**named, **{name: Auto(role="ignore") for name, _ in layout.left_out}, **ignored}
+
+
+def only_or_all(roles: tuple[Role, ...]) -> Role | tuple[Role, ...]:
+    """A single role as itself."""
+    return roles[0] if len(roles) == 1 else roles
 
 
 def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, TargetPlan], problems: list[Problem]) -> Program | None:
@@ -217,9 +252,7 @@ def _training(experiment: Experiment, layout: Layout) -> TrainingSettings:
     return default_training(has_validation=layout.has_validation) if given is None else given.with_defaults()
 
 
-def _best(
-    training: TrainingSettings, targets: Mapping[str, TargetPlan], names: Mapping[str, Direction], *, has_validation: bool
-) -> Watch:
+def _best(training: TrainingSettings, targets: Mapping[str, TargetPlan], names: Mapping[str, Direction], *, has_validation: bool) -> Watch:
     """The metric that early stopping watches, else the first of the first target."""
     stopping = training.early_stopping
     if stopping is not None and stopping.monitor is not None:

@@ -80,10 +80,8 @@ def fit(
     paths, changes = split_arguments(arguments)
     config = only_config(paths)
     if smoke:
-        raise typer.Exit(smoke_command.run(config, changes))
-    options = command.Options(
-        resume=resume, resume_anyway=resume_anyway, run_id=run_id, test=not no_test, runs=runs, as_json=as_json
-    )
+        raise typer.Exit(smoke_command.run(config, changes, as_json=as_json))
+    options = command.Options(resume=resume, resume_anyway=resume_anyway, run_id=run_id, test=not no_test, runs=runs, as_json=as_json)
     raise typer.Exit(command.run(config, changes, options))
 
 
@@ -148,7 +146,15 @@ def explain_word(word: Annotated[str | None, typer.Argument(help="A setting, a c
     typer.echo(command.run(word))
 
 
-WORDS = {"train": "fit", "evaluate": "eval", "test": "eval", "validate": "eval", "infer": "predict", "inference": "predict", "resume": "fit --resume RUN"}
+WORDS = {
+    "train": "fit",
+    "evaluate": "eval",
+    "test": "eval",
+    "validate": "eval",
+    "infer": "predict",
+    "inference": "predict",
+    "resume": "fit --resume RUN",
+}
 """Commands that users of other tools try first."""
 
 

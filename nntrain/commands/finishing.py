@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,15 @@ from nntrain.commands.results import Confusion, Summary, result_screen
 from nntrain.commands.stored import checkpoint_of
 from nntrain.data.batches import TensorData
 from nntrain.runs import Run, count_test_look
-from nntrain.training.evaluation import Scores, evaluate_baseline, measure
+from nntrain.training.evaluation import evaluate_baseline, measure
 from nntrain.training.history import read_history
 from nntrain.training.plan import StopReason
 from nntrain.training.snapshot import predicting_weights
 from nntrain.training.state import restore_network
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nntrain.commands.fit import Job, Options, Outcome
 
 
@@ -30,34 +33,39 @@ class Measured:
     tables: dict[str, list[list[int]]]
 
 
-def finish(run: Run, job: Job, assembly: Assembly, reason: StopReason, signal: str | None, options: Options) -> Outcome:
-    """Measure the best state, write `summary.json`, and make the result screen.
+def interrupted(run: Run, assembly: Assembly, exit_code: int) -> Outcome:
+    """The end for now of a run that a signal stopped. It is not measured: it goes on later, and nobody is kept waiting."""
+    from nntrain.commands.fit import Outcome
 
-    An interrupted run is not measured: it goes on later, and nobody is kept waiting after a signal.
-    """
-    from nntrain.commands.fit import INTERRUPTED, Outcome
-    from nntrain.commands.training import resume_command
+    facts = _facts(run, assembly, "interrupted")
+    run.write_json("summary.json", facts)
+    command = f"nntrain fit --resume {shlex.quote(run.name)}"
+    return Outcome(run, facts, f"step {assembly.progress.step:,} finished and saved. Go on with: {command}", exit_code)
 
+
+def _facts(run: Run, assembly: Assembly, reason: StopReason) -> dict[str, Any]:
     progress = assembly.progress
-    facts: dict[str, Any] = {
+    return {
         "run": run.name,
         "stop_reason": reason,
         "epochs": progress.epoch,
         "steps": progress.step,
         "seconds": round(progress.elapsed_s, 3),
     }
-    if reason == "interrupted":
-        assert signal is not None
-        run.write_json("summary.json", facts)
-        screen = f"step {progress.step:,} finished and saved. Go on with: {resume_command(run)}"
-        return Outcome(run, facts, screen, INTERRUPTED[signal])
-    measured = _measure(run, job, assembly, test=options.test)
+
+
+def finish(run: Run, job: Job, assembly: Assembly, baseline: dict[str, Tensor], reason: StopReason, options: Options) -> Outcome:
+    """Measure the best state, write `summary.json`, and make the result screen."""
+    from nntrain.commands.fit import Outcome
+
+    progress = assembly.progress
+    measured = _measure(run, job, assembly, baseline, test=options.test)
     last = read_history(run.path / "history.jsonl")[-1]
     best = progress.stopping.best
     of_best = {name: value for name, value in measured.metrics.items() if not name.startswith("test.")}
     position = {"epoch": last["epoch"], "step": last["step"]} if best is None else {"epoch": best.epoch, "step": best.step}
     summary = {
-        **facts,
+        **_facts(run, assembly, reason),
         "monitor": job.blueprint.best.monitor,
         "best": {**position, **of_best},
         "last": {"epoch": last["epoch"], "step": last["step"], **last["metrics"]},
@@ -71,7 +79,7 @@ def finish(run: Run, job: Job, assembly: Assembly, reason: StopReason, signal: s
     return Outcome(run, {**summary, **notes}, screen)
 
 
-def _measure(run: Run, job: Job, assembly: Assembly, *, test: bool) -> Measured:
+def _measure(run: Run, job: Job, assembly: Assembly, baseline: dict[str, Tensor], *, test: bool) -> Measured:
     session = assembly.session
     has_best = assembly.progress.stopping.best is not None
     _, parts = checkpoint_of(run, "best" if has_best else "last")
@@ -84,14 +92,9 @@ def _measure(run: Run, job: Job, assembly: Assembly, *, test: bool) -> Measured:
         if data is not None:
             scores = measure(session.network, session.objective, data, session.precision, rows=session.batch_size)
             _add(measured.metrics, name, scores.metrics)
-            _add(measured.baseline, name, baseline_scores(assembly, data).metrics)
+            _add(measured.baseline, name, evaluate_baseline(session.objective, baseline, data, tables=False).metrics)
             measured.tables.update({f"{name}.{table}": counts for table, counts in scores.tables.items()})
     return measured
-
-
-def baseline_scores(assembly: Assembly, data: TensorData) -> Scores:
-    """What the trivial prediction scores on some rows."""
-    return evaluate_baseline(assembly.session.objective, assembly.session.splits.train, data, tables=False)
 
 
 def _add(into: dict[str, float | None], split: str, metrics: Mapping[str, float | None]) -> None:

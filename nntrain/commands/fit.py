@@ -17,14 +17,11 @@ from nntrain.commands.stored import stored_config
 from nntrain.config.reading import Config, find_config, read_config
 from nntrain.config.resolving import resolved_text
 from nntrain.data.layout import plan_layout
-from nntrain.errors import ResourceError
+from nntrain.errors import ConfigError, ResourceError
 from nntrain.runs import Run, create_run, find_run, lock, runs_root, write_atomically
 
 if TYPE_CHECKING:
     from nntrain.data.preparing import Prepared
-
-INTERRUPTED = {"SIGINT": 130, "SIGTERM": 143}
-"""Exit codes after the state was saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +80,17 @@ def fit(path: Path | None, changes: Sequence[str], options: Options, display: Di
         return fit_config(read_config(found, changes), options, display, found.as_posix())
     stored = find_run(options.resume, runs_root(options.runs))
     config = read_config(path, changes) if path is not None else stored_config(stored, tuple(changes))
-    with lock(stored):
-        return _resume(stored, config, options, display)
+    return resume_job(stored, prepare_job(config), options, display)
 
 
 def fit_config(config: Config, options: Options, display: Display, name: str) -> Outcome:
     """Train a new run of a config; `name` stands for its file on the screen."""
-    job = prepare_job(config)
+    return fit_job(prepare_job(config), options, display, name)
+
+
+def fit_job(job: Job, options: Options, display: Display, name: str) -> Outcome:
+    """Train a new run of a config whose data is prepared."""
+    config = job.config
     new = create_run(runs_root(options.runs), _run_name(config), options.run_id)
     with lock(new):
         _write_start(new, job)
@@ -100,22 +101,41 @@ def fit_config(config: Config, options: Options, display: Display, name: str) ->
 def prepare_job(config: Config) -> Job:
     """Check a config, read its data and fit the fields. What the header of the data tells is checked before torch is loaded."""
     data = config.experiment.data
-    draw(config, *plan_layout(data, config.folder, look=True))
-    from nntrain.data.preparing import prepare
-
-    with memory_errors():
-        prepared = prepare(data, config.folder, seed=config.experiment.seed)
+    layout, problems = plan_layout(data, config.folder, look=True)
+    draw(config, layout, problems)
+    prepared = prepare_data(config)
     return Job(config, draw(config, prepared.layout), prepared)
 
 
-def _resume(stored: Run, config: Config, options: Options, display: Display) -> Outcome:
-    job = prepare_job(config)
-    notes = compare_with_stored(stored, job.config, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
-    write_atomically(stored.path / "resolved.yaml", resolved_text(job.blueprint.experiment, config.document))
-    display.head([("run", f"{stored.name}   resumed"), *_head(job)])
-    for note in notes:
-        display.note(note)
-    return _train(stored, job, options, display)
+def prepare_data(config: Config) -> Prepared:
+    """Read the data of a config and fit its fields.
+
+    Raises:
+        ConfigError: Config and data don't fit together; rendered.
+        DataError: The data can't be read or used.
+    """
+    from nntrain.data.preparing import prepare
+
+    try:
+        with memory_errors():
+            return prepare(config.experiment.data, config.folder, seed=config.experiment.seed)
+    except ConfigError as error:
+        raise config.error(error.problems) from None
+
+
+def resume_job(stored: Run, job: Job, options: Options, display: Display) -> Outcome:
+    """Go on with a run.
+
+    Raises:
+        CheckpointError: Another meaning of the config, other data, or no whole checkpoint.
+    """
+    with lock(stored):
+        notes = compare_with_stored(stored, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
+        write_atomically(stored.path / "resolved.yaml", resolved_text(job.blueprint.experiment, job.config.document))
+        display.head([("run", f"{stored.name}   resumed"), *_head(job)])
+        for note in notes:
+            display.note(note)
+        return _train(stored, job, options, display)
 
 
 def _train(target: Run, job: Job, options: Options, display: Display) -> Outcome:

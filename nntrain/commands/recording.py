@@ -76,7 +76,9 @@ class Recorder:
     def take(self, report: Report) -> None:
         """Write the lines of a report, and a checkpoint where one is due, the state is the best so far, or the run ends."""
         self.history.append({"epoch": report.epoch, "step": report.step, "lr": report.lr, "metrics": report.metrics})
-        self.timing.append({"step": report.step, "seconds": round(self.assembly.progress.elapsed_s, 3), "rows_per_s": round(self.rows_per_s)})
+        self.timing.append(
+            {"step": report.step, "seconds": round(self.assembly.progress.elapsed_s, 3), "rows_per_s": round(self.rows_per_s)}
+        )
         if report.is_best or report.stop_reason is not None or self.is_due(report.step):
             self.save(is_best=report.is_best)
 

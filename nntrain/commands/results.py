@@ -57,7 +57,7 @@ def result_screen(summary: Summary) -> str:
     if summary.confusion is not None and len(summary.confusion.classes) <= MAX_CLASSES:
         blocks.append("\n" + confusion_table(summary.confusion) + "\n")
     if summary.next:
-        blocks.append(labelled([("next", "     ".join(summary.next))]))
+        blocks.append(labelled([("next", "\n".join(summary.next))]))
     return "\n".join(blocks)
 
 

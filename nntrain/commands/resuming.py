@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from nntrain.blueprint import Blueprint
 from nntrain.config.loading import load
-from nntrain.config.reading import Config
 from nntrain.config.resolving import differences, resolved_tree
 from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
@@ -24,9 +23,7 @@ NO_MEANING: tuple[YamlPath, ...] = (
 """Settings that may differ: they change how long a run goes on, or where, not what it computes."""
 
 
-def compare_with_stored(
-    run: Run, config: Config, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool
-) -> list[str]:
+def compare_with_stored(run: Run, config: Config, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> list[str]:
     """Compare config and data with those that a run was started with.
 
     Returns:
@@ -40,7 +37,9 @@ def compare_with_stored(
     changes = differences(stored, now)
     refused = [_line(*change) for change in changes if not _may_differ(change[0])]
     before: dict[str, str] = run.read_json("data.json")["fingerprints"]
-    refused += [f"data: {name} has changed" for name in dict.fromkeys([*before, *fingerprints]) if before.get(name) != fingerprints.get(name)]
+    refused += [
+        f"data: {name} has changed" for name in dict.fromkeys([*before, *fingerprints]) if before.get(name) != fingerprints.get(name)
+    ]
     if refused and not anyway:
         lines = "\n".join(f"   {line}" for line in refused)
         raise CheckpointError(
@@ -49,7 +48,7 @@ def compare_with_stored(
         )
     notes = [f"changed although it has a meaning: {line}" for line in refused]
     notes += [f"changed: {_line(*change)}" for change in changes if _may_differ(change[0])]
-    scheduler = config.experiment.scheduler
+    scheduler = blueprint.experiment.scheduler
     if scheduler is not None and scheduler.needs_total_steps and any(path[:2] in NO_MEANING[1:3] for path, _, _ in changes):
         notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
     return notes

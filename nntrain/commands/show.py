@@ -39,7 +39,11 @@ def run(arguments: Sequence[str], *, runs: Path | None, as_json: bool) -> str:
 
 def _json(blueprint: Blueprint) -> str:
     program = blueprint.program
-    shown = {"layers": [asdict(row) for row in program.rows()], "parameters": program.num_parameters, "config": resolved_tree(blueprint.experiment)}
+    shown = {
+        "layers": [asdict(row) for row in program.rows()],
+        "parameters": program.num_parameters,
+        "config": resolved_tree(blueprint.experiment),
+    }
     return json.dumps(shown, indent=1)
 
 
@@ -60,7 +64,9 @@ def program_lines(blueprint: Blueprint) -> list[str]:
     rows = [_cells(row) for row in blueprint.program.rows()]
     table = [("field", "type", "shape", ""), *fields, ("", "", "", ""), ("step", "layer", "output", "parameters"), *rows]
     widths = [max(len(line[column]) for line in table) for column in range(3)]
-    lines = [("  " + "  ".join([*(cell.ljust(width) for cell, width in zip(line[:3], widths, strict=True)), line[3]])).rstrip() for line in table]
+    lines = [
+        ("  " + "  ".join([*(cell.ljust(width) for cell, width in zip(line[:3], widths, strict=True)), line[3]])).rstrip() for line in table
+    ]
     return [*lines, f"  {_total(blueprint)}"]
 
 

@@ -41,7 +41,9 @@ def _latest() -> str | None:
         best = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))["best"]
     except (OSError, ValueError, KeyError):
         best = {}
-    metric = next((f"   {name} {value:.4g}" for name, value in best.items() if name.startswith("validation.") and isinstance(value, float)), "")
+    metric = next(
+        (f"   {name} {value:.4g}" for name, value in best.items() if name.startswith("validation.") and isinstance(value, float)), ""
+    )
     return f"  latest   {run.name}{metric}   {ago(time.time() - (run.path / 'resolved.yaml').stat().st_mtime)}"
 
 

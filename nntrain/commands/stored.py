@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from nntrain.blueprint import Blueprint, draw
 from nntrain.config.loading import load
 from nntrain.config.reading import Config, read_document
+from nntrain.data.layout import Layout
 from nntrain.errors import CheckpointError
 from nntrain.runs import Run
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
     from nntrain.data.fitted import FittedFields
+    from nntrain.training.device import Precision
     from nntrain.training.objective import Objective
 
 
@@ -47,11 +49,18 @@ def stored_fields(config: Config, parts: dict[str, Any]) -> FittedFields:
     return FittedFields.restore(config.experiment.data, parts["fields"])
 
 
+def stored_layout(run: Run, fields: FittedFields) -> Layout:
+    """The layout of a run, all sizes known."""
+    rows = run.read_json("data.json")["rows"]
+    plans = tuple(field.plan for field in fields.fields)
+    return Layout(plans, has_validation="validation" in rows, has_test="test" in rows, rows=None)
+
+
 def stored_blueprint(run: Run) -> Blueprint:
     """The blueprint of a run, all sizes known."""
     config = stored_config(run)
     _, parts = checkpoint_of(run, "last")
-    return draw(config, stored_fields(config, parts).layout)
+    return draw(config, stored_layout(run, stored_fields(config, parts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,10 @@ class Stored:
     network: nn.Module
     """In eval mode, with the weights that predict."""
     objective: Objective
+    baseline: dict[str, Tensor]
+    """The trivial prediction of each target, as it was fitted on the training rows."""
     device: torch.device
+    precision: Precision
     step: int
     """Steps of the checkpoint."""
 
@@ -77,16 +89,28 @@ def open_run(run: Run, *, name: str = "best") -> Stored:
         CheckpointError: The run is not whole.
     """
     from nntrain.assembly import build_objective
-    from nntrain.training.device import resolve_device
+    from nntrain.training.device import resolve_device, resolve_precision
     from nntrain.training.snapshot import predicting_weights
     from nntrain.training.state import restore_network
 
     config = stored_config(run)
     _, parts = checkpoint_of(run, name)
     fields = stored_fields(config, parts)
-    blueprint = draw(config, fields.layout)
+    blueprint = draw(config, stored_layout(run, fields))
     device = resolve_device(blueprint.training.device)
+    precision = resolve_precision(blueprint.training.precision, device)
     network = blueprint.program.build()
     restore_network(network, predicting_weights(parts))
     step = parts["state"]["progress"]["step"]
-    return Stored(run, config, blueprint, fields, network.to(device).eval(), build_objective(blueprint, fields), device, step)
+    return Stored(
+        run=run,
+        config=config,
+        blueprint=blueprint,
+        fields=fields,
+        network=network.to(device).eval(),
+        objective=build_objective(blueprint, fields),
+        baseline=parts["task"]["baseline"],
+        device=device,
+        precision=precision,
+        step=step,
+    )

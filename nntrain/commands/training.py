@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nntrain.assembly import Assembly, assemble
 from nntrain.commands.display import Display, Position
-from nntrain.commands.finishing import finish
+from nntrain.commands.finishing import finish, interrupted
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
 from nntrain.errors import DivergedError
 from nntrain.runs import Run
+from nntrain.training.evaluation import fit_baseline
 from nntrain.training.loop import Report
 from nntrain.training.loop import fit as run_loop
 from nntrain.training.plan import StopReason
@@ -78,7 +78,8 @@ def train(run: Run, job: Job, options: Options, display: Display) -> Outcome:
         ResourceError: No memory or disk space left.
     """
     assembly = assemble(job.blueprint, job.prepared)
-    constant = {"fields": job.prepared.fields.state()}
+    baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
+    constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline}}
     with Signals() as signals:
         recorder = Recorder(run, assembly, constant, signals)
         try:
@@ -86,7 +87,9 @@ def train(run: Run, job: Job, options: Options, display: Display) -> Outcome:
             reason = _go_on(_Consumer(run, job, assembly, recorder, display, signals))
         finally:
             recorder.close()
-        return finish(run, job, assembly, reason, _stop_signal(signals, reason), options)
+        if reason == "interrupted":
+            return interrupted(run, assembly, signals.exit_code)
+    return finish(run, job, assembly, baseline, reason, options)
 
 
 def _go_on(consumer: _Consumer) -> StopReason:
@@ -100,10 +103,6 @@ def _go_on(consumer: _Consumer) -> StopReason:
         return consumer.consume()
     except DivergedError as error:
         raise _with_last_good(error, consumer.run) from None
-
-
-def _stop_signal(signals: Signals, reason: StopReason) -> str | None:
-    return signals.stop_requested if reason == "interrupted" else None
 
 
 def _tell_resumption(recorder: Recorder, assembly: Assembly, display: Display) -> None:
@@ -126,8 +125,3 @@ def _with_last_good(error: DivergedError, run: Run) -> DivergedError:
     run.write_json("summary.json", {"run": run.name, "stop_reason": "diverged", "message": error.message})
     kept = f"the last good state is {newest.as_posix()}" if newest is not None else "nothing was saved before"
     return DivergedError(error.message, f"{error.hint}\n   {kept}")
-
-
-def resume_command(run: Run) -> str:
-    """The command that goes on with a run."""
-    return f"nntrain fit --resume {shlex.quote(run.name)}"

@@ -1,0 +1,146 @@
+"""`nntrain eval`: measure a trained network on one of its splits, or on new rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nntrain.commands.requirements import Bars
+from nntrain.commands.results import Confusion, confusion_table, result_table
+from nntrain.commands.stored import Stored, open_run
+from nntrain.errors import DataError, RequirementError, UsageError
+from nntrain.runs import count_test_look, find_run, runs_root
+
+if TYPE_CHECKING:
+    from nntrain.data.batches import TensorData
+    from nntrain.training.evaluation import Scores
+
+SPLITS = ("train", "validation", "test")
+
+__all__ = ["Bars", "Evaluation", "Where", "evaluate", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The rows to measure on: a file, or a split; the test rows if nothing is said, else the validation rows."""
+
+    data: Path | None = None
+    split: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.data is not None and self.split is not None:
+            raise UsageError("--data and --split exclude each other")
+        if self.split is not None and self.split not in SPLITS:
+            raise UsageError(f"no split {self.split!r}", f"one of: {', '.join(SPLITS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured."""
+
+    run: str
+    split: str
+    """`train`, `validation`, `test`, or the file."""
+    rows: int
+    metrics: dict[str, float | None]
+    baseline: dict[str, float | None]
+    """The same metrics of the trivial prediction."""
+    tables: dict[str, list[list[int]]]
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """As `eval --json` prints it."""
+        return {
+            "run": self.run,
+            "split": self.split,
+            "rows": self.rows,
+            "metrics": self.metrics,
+            "baseline": self.baseline,
+            "tables": self.tables,
+        }
+
+
+def run(run_name: str | None, where: Where, bars: Bars, *, runs: Path | None, as_json: bool) -> int:
+    """Measure, print, and fail where a bar is missed.
+
+    Raises:
+        RequirementError: A metric missed what `--min` or `--max` ask.
+    """
+    stored = open_run(find_run(run_name, runs_root(runs)))
+    found = evaluate(stored, where)
+    missed = bars.missed(found.metrics)
+    for note in found.notes:
+        print(note, file=sys.stderr)  # noqa: T201
+    print(json.dumps(found.as_json(), indent=1) if as_json else _screen(stored, found))  # noqa: T201
+    if missed:
+        raise RequirementError("\n".join(missed))
+    return 0
+
+
+def evaluate(stored: Stored, where: Where) -> Evaluation:
+    """Measure the network of a run.
+
+    Raises:
+        DataError: The rows can't be read, or the data of the run have changed since.
+        UsageError: The run has no such split.
+    """
+    name, data, notes = _new_rows(stored, where.data) if where.data is not None else _split_rows(stored, where.split)
+    from nntrain.training.evaluation import evaluate_baseline
+
+    scores = score(stored, data)
+    baseline = evaluate_baseline(stored.objective, stored.baseline, data.to(stored.device), tables=False)
+    return Evaluation(stored.run.name, name, len(data), scores.metrics, baseline.metrics, scores.tables, notes)
+
+
+def score(stored: Stored, data: TensorData) -> Scores:
+    """Measure on encoded rows."""
+    from nntrain.training.evaluation import measure
+
+    return measure(stored.network, stored.objective, data.to(stored.device), stored.precision)
+
+
+def _new_rows(stored: Stored, path: Path) -> tuple[str, TensorData, tuple[str, ...]]:
+    from nntrain.data.preparing import read_rows
+
+    table = read_rows(stored.config.experiment.data, path, stored.fields)
+    return path.as_posix(), stored.fields.encode(table, with_targets=True), ()
+
+
+def _split_rows(stored: Stored, split: str | None) -> tuple[str, TensorData, tuple[str, ...]]:
+    """The rows of a split, if the data are still those that the run was trained on."""
+    from nntrain.data.preparing import prepare
+
+    prepared = prepare(stored.config.experiment.data, stored.config.folder, seed=stored.config.experiment.seed)
+    before: dict[str, str] = stored.run.read_json("data.json")["fingerprints"]
+    changed = [name for name, fingerprint in prepared.fingerprints.items() if before.get(name) != fingerprint]
+    if changed:
+        raise DataError(
+            f"the data of {stored.run.name} have changed since it was trained ({', '.join(changed)}): its splits would be others",
+            "measure on a file of its own: nntrain eval --data FILE",
+        )
+    splits = {"test": prepared.test, "validation": prepared.validation, "train": prepared.train}
+    if split is None:
+        split = next(name for name, data in splits.items() if data is not None)
+    data = splits[split]
+    if data is None:
+        raise UsageError(
+            f"{stored.run.name} has no {split} rows", f"it has: {', '.join(name for name in splits if splits[name] is not None)}"
+        )
+    if split != "test":
+        return split, data, ()
+    looks = count_test_look(stored.run.path.parent.parent, prepared.fingerprints["test"], stored.run)
+    return split, data, (f"these test rows were looked at by {looks} run{'s' if looks != 1 else ''}",)
+
+
+def _screen(stored: Stored, found: Evaluation) -> str:
+    single = next(iter(stored.blueprint.targets.values()))
+    rows = {name: (value, found.baseline.get(name)) for name, value in found.metrics.items()}
+    lines = [f"run      {found.run}   step {stored.step:,}", f"rows     {found.rows:,} ({found.split})", ""]
+    lines.append(result_table(rows, ("this run", single.task.baseline_name())))
+    classes = next(iter(stored.fields.targets.values())).classes
+    if "confusion_matrix" in found.tables and len(classes) <= 10:
+        lines += ["", confusion_table(Confusion(found.split, classes, found.tables["confusion_matrix"]))]
+    return "\n".join(lines)

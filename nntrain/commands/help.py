@@ -1,0 +1,24 @@
+"""`nntrain help WORD`: a setting, a component or a metric in a few lines."""
+
+from __future__ import annotations
+
+from nntrain.config.documentation.catalogue import catalogue
+from nntrain.config.documentation.explaining import explain
+from nntrain.config.documentation.wording import first_sentence
+
+
+def run(word: str | None) -> str:
+    """Explain a word; without one, list the sections of a config.
+
+    Raises:
+        UsageError: Nothing has that name; tells the nearest one.
+    """
+    return _sections() if word is None else explain(word)
+
+
+def _sections() -> str:
+    content = catalogue()
+    sections = content.options(content.definition(content.root))
+    lines = [f"  {section.name:<16} {first_sentence(section.description)}" for section in sections]
+    examples = "nntrain help training      nntrain help optimizer.lr      nntrain help dropout      nntrain help validation.loss"
+    return "\n".join(["sections of a config", *lines, "", f"  {examples}"])

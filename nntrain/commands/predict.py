@@ -1,0 +1,118 @@
+"""`nntrain predict`: the rows of a file with predictions beside them, and the same from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nntrain.commands.stored import Stored, open_run
+from nntrain.data.table import Table
+from nntrain.errors import ResourceError, UsageError
+from nntrain.runs import find_run, is_run, runs_root, write_atomically
+
+if TYPE_CHECKING:
+    import polars as pl
+    from torch import Tensor
+
+    from nntrain.data.batches import TensorData
+
+
+def run(arguments: Sequence[str], output: Path | None, *, runs: Path | None) -> int:
+    """Predict for a file; write CSV to `output`, or to stdout.
+
+    Args:
+        arguments: A run (the latest if there is none), then the data.
+        output: File to be written; replaced whole or not at all.
+        runs: The runs folder.
+    """
+    from nntrain.data.preparing import read_rows
+
+    run_name, path = _split(arguments, runs)
+    stored = open_run(find_run(run_name, runs_root(runs)))
+    table = read_rows(stored.config.experiment.data, path, stored.fields)
+    text = with_predictions(table, predict_table(stored, table)).write_csv(separator=table.delimiter)
+    if output is None:
+        print(text, end="")  # noqa: T201
+        return 0
+    try:
+        write_atomically(output, text)
+    except OSError as error:
+        raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
+    return 0
+
+
+def _split(arguments: Sequence[str], runs: Path | None) -> tuple[str | None, Path]:
+    if len(arguments) == 2:
+        return arguments[0], Path(arguments[1])
+    if len(arguments) == 1 and not is_run(Path(arguments[0])) and not is_run(runs_root(runs) / arguments[0]):
+        return None, Path(arguments[0])
+    given = f", got {' '.join(arguments)}" if arguments else ""
+    raise UsageError(f"predict takes the data, or a run and the data{given}", "nntrain predict runs/rents new.csv -o out.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Predictions of one target for some rows."""
+
+    target: str
+    values: tuple[Any, ...]
+    """Class names, numbers, or lists of numbers."""
+    probabilities: Mapping[str, tuple[float, ...]]
+    """By class; empty for numbers."""
+
+
+def predict_table(stored: Stored, table: Table) -> list[Predictions]:
+    """Predict every target of a run for the rows of a table, which needs no targets."""
+    return predict_rows(stored, stored.fields.encode(table, with_targets=False))
+
+
+def predict_rows(stored: Stored, data: TensorData) -> list[Predictions]:
+    """Predict every target of a run for encoded rows."""
+    from nntrain.training.evaluation import predict
+
+    outputs = predict(stored.network, stored.objective, data.to(stored.device), stored.precision)
+    return [_read(stored, name, output) for name, output in outputs.items()]
+
+
+def _read(stored: Stored, name: str, output: Tensor) -> Predictions:
+    plan = stored.blueprint.targets[name]
+    kind = plan.task.kind(plan.target)
+    if kind == "values":
+        return Predictions(name, tuple(output.tolist()), {})
+    classes = stored.fields.targets[name].classes
+    shares = output if kind == "classes" else _two_columns(output)
+    best: list[int] = shares.argmax(dim=1).tolist()
+    columns = {label: tuple(shares[:, index].tolist()) for index, label in enumerate(classes)}
+    return Predictions(name, tuple(classes[index] for index in best), columns)
+
+
+def _two_columns(probability: Tensor) -> Tensor:
+    """Probabilities `[N]` of the second of two classes as `[N, 2]`."""
+    import torch
+
+    return torch.stack([1 - probability, probability], dim=1)
+
+
+def with_predictions(table: Table, predictions: Sequence[Predictions]) -> pl.DataFrame:
+    """The table's columns in their order, then `prediction` and `probability_<class>` (`<target>_prediction` of several targets)."""
+    import polars as pl
+
+    columns = dict(table.text_columns())
+    for found in predictions:
+        prefix = "" if len(predictions) == 1 else f"{found.target}_"
+        for name, values in {"prediction": found.values, **{f"probability_{label}": p for label, p in found.probabilities.items()}}.items():
+            columns[_free(f"{prefix}{name}", columns)] = pl.Series([_cell(value) for value in values])
+    return pl.DataFrame(columns)
+
+
+def _free(name: str, taken: Mapping[str, object]) -> str:
+    """A column name that the table does not have yet."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _cell(value: Any) -> Any:
+    return " ".join(map(repr, value)) if isinstance(value, list) else value

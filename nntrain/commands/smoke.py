@@ -1,0 +1,183 @@
+"""`nntrain fit --smoke`: proves the whole way on a few batches, in a temporary folder that is gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nntrain.commands.display import Display, Position
+from nntrain.commands.fit import Job, Options, Outcome, fit_job, prepare_job, resume_job
+from nntrain.config.reading import find_config, read_config
+from nntrain.errors import NNTrainError
+from nntrain.runs import Run
+
+if TYPE_CHECKING:
+    from nntrain.data.batches import TensorData
+
+STEPS = 6
+KILLED_AFTER = 5
+"""A step that no checkpoint falls on: the resumed run repeats one."""
+LIMITS = (
+    "training.max_epochs=null",
+    "training.max_minutes=null",
+    f"training.max_steps={STEPS}",
+    "training.early_stopping=null",
+    "training.converge=null",
+    "training.stop_at=null",
+    "training.evaluate_every={steps: 3}",
+    "training.checkpoint={every_steps: 2}",
+)
+BATCHES = 4
+"""Batches of training rows that are used; as many rows of the other splits."""
+
+
+class CutOffError(Exception):
+    """Ends a run in the middle of a step, as a kill would: nothing is saved or closed."""
+
+
+@dataclass(slots=True)
+class _FatalDisplay(Display):
+    """Shows nothing and cuts the run off after a step."""
+
+    quiet: bool = True
+    cut_after: int | None = None
+    seen: list[int] = field(default_factory=list[int])
+
+    def advance(self, position: Position) -> None:
+        self.seen.append(position.step)
+        if position.step == self.cut_after:
+            raise CutOffError
+
+
+def run(path: Path | None, changes: Sequence[str], *, as_json: bool) -> int:
+    """Train a few steps, cut a second run off, resume it, compare; evaluate and predict. Prints one line a stage.
+
+    Returns:
+        0, or the exit code of what failed.
+    """
+    found = find_config(path)
+    results: dict[str, Any] = {"config": found.as_posix(), "ok": True, "seconds": {}}
+    with tempfile.TemporaryDirectory(prefix="nntrain-smoke-") as folder:
+        stages = _Stages(results, quiet=as_json)
+        code = _prove(found, changes, Options(runs=Path(folder)), stages)
+    if as_json:
+        print(json.dumps(results, indent=1))  # noqa: T201
+    return code
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Tells each stage with its time as it is passed."""
+
+    results: dict[str, Any]
+    quiet: bool
+    started: float = field(default_factory=time.monotonic)
+
+    def passed(self, name: str, text: str) -> None:
+        seconds = time.monotonic() - self.started
+        self.results["seconds"][name] = round(seconds, 3)
+        self.started = time.monotonic()
+        if not self.quiet:
+            print(f"{name:<9}ok   {text:<56}{seconds:6.1f} s")  # noqa: T201
+
+    def failed(self, name: str, error: NNTrainError) -> int:
+        self.results |= {"ok": False, "failed": name, "message": error.message}
+        if not self.quiet:
+            print(f"{name:<9}FAILED\n{error}")  # noqa: T201
+        return error.exit_code
+
+
+def _prove(path: Path, changes: Sequence[str], options: Options, stages: _Stages) -> int:
+    name = "check"
+    try:
+        job = prepare_job(read_config(path, changes))
+        job = _shortened(path, changes, job)
+        count = job.blueprint.program.num_parameters or 0
+        stages.passed(name, f"{len(job.blueprint.program.steps)} layers, {count:,} parameters")
+        name = "fit"
+        whole = fit_job(job, replace(options, run_id="whole"), _FatalDisplay(), path.as_posix())
+        stages.passed(name, f"{whole.summary['steps']} steps, {job.blueprint.best.monitor} {_best(whole.summary, job)}")
+        name = "resume"
+        resumed = _cut_and_resume(job, options, path)
+        _compare(whole.run, resumed.run)
+        stages.passed(name, f"cut off after step {KILLED_AFTER}, resumed: every byte the same")
+        name = "eval"
+        stages.passed(name, _evaluate(whole, job))
+        name = "predict"
+        stages.passed(name, _predict(whole, job))
+    except NNTrainError as error:
+        return stages.failed(name, error)
+    return 0
+
+
+def _shortened(path: Path, changes: Sequence[str], job: Job) -> Job:
+    """The same job with a few steps to go and a few rows of each split."""
+    from nntrain.blueprint import draw
+
+    config = read_config(path, (*changes, *LIMITS))
+    prepared = job.prepared
+    accumulate = config.experiment.training.accumulate if config.experiment.training is not None else 1
+    batch_size = len(prepared.train) if config.experiment.data.batch_size == "full" else config.experiment.data.batch_size
+    rows = BATCHES * batch_size * accumulate
+    splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    short = {name: _head(data, rows) for name, data in splits.items()}
+    return Job(config, draw(config, prepared.layout), replace(prepared, **short))
+
+
+def _head(data: TensorData | None, rows: int) -> TensorData | None:
+    return None if data is None else data.head(min(rows, len(data)))
+
+
+def _best(summary: Mapping[str, Any], job: Job) -> str:
+    value = summary["best"].get(job.blueprint.best.monitor)
+    return "undefined" if value is None else f"{value:.4g}"
+
+
+def _cut_and_resume(job: Job, options: Options, path: Path) -> Outcome:
+    options = replace(options, run_id="resumed")
+    try:
+        fit_job(job, options, _FatalDisplay(cut_after=KILLED_AFTER), path.as_posix())
+    except CutOffError:
+        assert options.runs is not None
+        assert job.config.experiment.name is not None
+        cut = Run(options.runs / job.config.experiment.name / "resumed")
+        return resume_job(cut, job, options, _FatalDisplay())
+    raise NNTrainError(f"the run ended before step {KILLED_AFTER}")
+
+
+def _compare(whole: Run, resumed: Run) -> None:
+    """Every tensor and the history, byte for byte."""
+    from nntrain.commands.stored import checkpoint_of
+
+    folders = [checkpoint_of(run, "last")[0] for run in (whole, resumed)]
+    names = sorted(path.name for path in folders[0].glob("*.safetensors"))
+    pairs = [(folders[0] / name, folders[1] / name) for name in names]
+    pairs.append((whole.path / "history.jsonl", resumed.path / "history.jsonl"))
+    different = [first.name for first, second in pairs if first.read_bytes() != second.read_bytes()]
+    if different:
+        raise NNTrainError(f"a resumed run differs from one that was never stopped: {', '.join(different)}")
+
+
+def _evaluate(whole: Outcome, job: Job) -> str:
+    from nntrain.commands.evaluate import score
+    from nntrain.commands.stored import open_run
+
+    data = job.prepared.test or job.prepared.validation or job.prepared.train
+    scores = score(open_run(whole.run), data)
+    shown = [f"{name} {value:.4g}" for name, value in scores.metrics.items() if value is not None and math.isfinite(value)]
+    return ", ".join(shown[:3])
+
+
+def _predict(whole: Outcome, job: Job) -> str:
+    from nntrain.commands.predict import predict_rows
+    from nntrain.commands.stored import open_run
+
+    data = (job.prepared.test or job.prepared.validation or job.prepared.train).head(3)
+    found = predict_rows(open_run(whole.run), data)[0]
+    return ", ".join(str(value) for value in found.values)
