@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.config.experiment import Experiment
-from nntrain.config.structure import Model, has, is_main, rest_at, root_spot, short_tag, step
+from nntrain.config.structure import Model, child, has, is_main, is_mapping, rest_at, root_spot, short_tag, step
 from nntrain.errors import YamlPath
 
 
@@ -97,7 +97,9 @@ class Document:
 
     def _follow(self, path: YamlPath) -> tuple[YamlPath, YamlPath]:
         """Where a path leads in the file, and what of it the file does not have."""
-        node, found, spot = self.tree, (), root_spot(self.root, self.tree)
+        node: Any = self.tree
+        found: list[str | int] = []
+        spot = root_spot(self.root, node)
         for index, part in enumerate(path):
             if not has(node, part):
                 rest = rest_at(spot, part, node)
@@ -106,15 +108,17 @@ class Document:
                     continue
                 tag = short_tag(spot.slot, node)
                 if tag is None:
-                    return found, path[index:]
-                node, found = node[tag], (*found, tag)
-                if is_main(spot.slot, tag, part) and not isinstance(node, dict):
+                    return tuple(found), path[index:]
+                node = child(node, tag)
+                found.append(tag)
+                if is_main(spot.slot, tag, part) and not is_mapping(node):
                     spot = step(spot, part)
                     continue
                 if not has(node, part):
-                    return found, path[index:]
-            node, found, spot = node[part], (*found, part), step(spot, part)
-        return found, ()
+                    return tuple(found), path[index:]
+            node, spot = child(node, part), step(spot, part)
+            found.append(part)
+        return tuple(found), ()
 
     def locate(self, path: YamlPath, *, on_key: bool = False) -> Mark:
         """The mark of a setting, or of the deepest one above it that the file has."""

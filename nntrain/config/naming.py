@@ -117,15 +117,7 @@ def wrong_component(spot: Spot, code: str, message: str, context: Mapping[str, A
                 return Problem((*path, key), f"no {slot.kind} {key!r}", _calls(tag, _fix(tag, given)), on_key=True)
         return Problem(path, message if options else f"has no type: which {slot.kind} is it?", _all_of(slot), on_key=True)
     if code == "two_keys":
-        keys = str(context["keys"]).split(", ")
-        for key in keys:
-            near = nearest(key, _BESIDE) if key not in slot.table else []
-            if near:
-                return Problem((*path, key), "not a setting", f"nearest: {near[0]}", on_key=True)
-        first, *others = keys
-        if isinstance(path[-1], int):
-            return Problem(path, message, f"each has a line of its own:  - {first}  - {'  - '.join(others)}")
-        return Problem(path, f"takes one {slot.kind}, and has the keys {context['keys']}", "keep one of them")
+        return _two_keys(slot, path, message, str(context["keys"]).split(", "))
     if code == "no_main_option":
         return Problem((*path, str(context["tag"])), message)
     if code == "not_a_component":
@@ -133,6 +125,16 @@ def wrong_component(spot: Spot, code: str, message: str, context: Mapping[str, A
             path, f"needs the name of {_article(slot.kind)}, or its name with options; got {_short(value) or 'null'}", _all_of(slot)
         )
     return Problem(path, message, None if code == "no_source" else _all_of(slot))
+
+
+def _two_keys(slot: Slot, path: YamlPath, message: str, keys: list[str]) -> Problem:
+    for key in keys:
+        near = nearest(key, _BESIDE) if key not in slot.table else []
+        if near:
+            return Problem((*path, key), "not a setting", f"nearest: {near[0]}", on_key=True)
+    if isinstance(path[-1], int):
+        return Problem(path, message, f"each has a line of its own:  - {'  - '.join(keys)}")
+    return Problem(path, f"takes one {slot.kind}, and has the keys {', '.join(keys)}", "keep one of them")
 
 
 def _unknown_component(slot: Slot, path: YamlPath, value: object, tag: str) -> Problem:

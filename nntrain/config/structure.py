@@ -86,6 +86,16 @@ def has(node: object, part: str | int) -> bool:
     return isinstance(node, list) and isinstance(part, int) and 0 <= part < len(cast("list[Any]", node))
 
 
+def child(node: Any, part: str | int) -> Any:
+    """What a plain tree has under a key or an index."""
+    return node[part]
+
+
+def is_mapping(node: object) -> bool:
+    """Whether a plain tree has keys."""
+    return isinstance(node, dict)
+
+
 def root_spot(root: Model, tree: object) -> Spot:
     """The place that a whole config stands at."""
     return Spot((), (Kind(root),), None, None, tree)
@@ -179,7 +189,7 @@ def _value(spot: Spot, part: str | int) -> Any:
         value = chosen[1]
     elif not has(value, part) and (rest := rest_at(spot, part, value)) is not None:
         return rest
-    return cast("Any", value)[part] if has(value, part) else None
+    return child(value, part) if has(value, part) else None
 
 
 def _is_entry(spot: Spot, part: str | int) -> bool:

@@ -359,8 +359,9 @@ def paths(word: str) -> list[str]:
     """Settings, components and metrics that a word stands for, for `nntrain help`."""
     found = setting(word)
     names = [found.ours] if found is not None and found.ours is not None else []
-    for table in COMPONENTS.values():
-        names += [tag for tag in table if plain(word) in _words(table[tag])]
+    for kind in sorted(COMPONENTS, key="layer".__ne__):  # a layer is what most words mean
+        table = COMPONENTS[kind]
+        names += [tag for tag in table if plain(word) == plain(tag) or plain(word) in _words(table[tag])]
     metric = metric_name(word)
     return list(dict.fromkeys([*names, *([metric] if metric is not None else [])]))
 

@@ -16,6 +16,8 @@ Model = type[StrictModel]
 
 _ROOT = "nntrain.config.experiment:Experiment"
 _REFERENCE = "#/$defs/"
+_NESTED = frozenset({"layer", "activation"})
+"""Components that stand in lists and inside of one another: their options have no one path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,10 @@ class Catalogue:
     def _below(self, settings: list[Setting], seen: frozenset[str]) -> Iterator[Setting]:
         for setting in settings:
             yield setting
-            for member, path in _members(setting.schema, setting.path):
+            for member, path in members(setting.schema, setting.path):
                 kind = member.get("x-slot")
                 reference = member.get("$ref")
-                if kind is not None and kind not in seen:
+                if kind is not None and kind not in seen and kind not in _NESTED:
                     for tag in self.slots[kind].table:
                         options = self.options(self.definition(self.component(kind, tag)), path, tag)
                         yield from self._below(options, seen | {kind})
@@ -89,13 +91,13 @@ class Catalogue:
                     yield from self._below(self.options(self.definitions[named(reference)], path, setting.tag), seen)
 
 
-def _members(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[Schema, tuple[str, ...]]]:
+def members(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[Schema, tuple[str, ...]]]:
     """What may stand at a place, one alternative a time, entries of mappings included; entries of lists are not."""
     for member in schema.get("anyOf", [schema]):
         yield member, path
         entries = member.get("additionalProperties")
         if isinstance(entries, dict):
-            yield from _members(cast("Schema", entries), (*path, "*"))
+            yield from members(cast("Schema", entries), (*path, "*"))
 
 
 def named(reference: str) -> str:

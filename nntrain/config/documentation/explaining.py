@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, cast
 
-from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, named
-from nntrain.config.documentation.wording import first_sentence, sample, type_in_words, value_in_words, with_article
+from nntrain.config import synonyms
+from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, catalogue, members, named
+from nntrain.config.documentation.wording import default_in_words, first_sentence, sample, type_in_words, value_in_words, with_article
 from nntrain.errors import UsageError
 
 _SPLITS: Final = {
@@ -30,6 +31,15 @@ class _Named:
     tag: str
 
 
+def explain(word: str) -> str:
+    """Explain a setting, component, option or metric of configs, also under a name that other tools have for it.
+
+    Raises:
+        UsageError: Nothing has that name; tells the nearest one.
+    """
+    return help_text(catalogue(), word)
+
+
 def help_text(content: Catalogue, word: str) -> str:
     """Explain a setting (`optimizer.lr`), a component (`dropout`), an option of one (`linear.bias`) or a metric (`validation.loss`).
 
@@ -37,14 +47,32 @@ def help_text(content: Catalogue, word: str) -> str:
         UsageError: Nothing has that name; tells the nearest one.
     """
     parts = tuple(part for part in re.split(r"[.\[\]]+", word.strip()) if part and not part.isdigit())
-    texts = [*_metric(content, parts), *_settings(content, parts), *_components(content, parts)]
+    texts = _named_so(content, parts)
     if not texts:
-        texts = _same_ending(content, parts)
+        texts = [*_called_otherwise(content, word), *_same_ending(content, parts)]
     elif len(parts) == 1:
         texts += _also(content, parts[0])
     if not texts:
         raise UsageError(f"no setting, component or metric {word!r}", _nearest(content, word))
-    return "\n\n".join(texts)
+    return "\n\n".join(dict.fromkeys(texts))
+
+
+def _named_so(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
+    return [*_metric(content, parts), *_settings(content, parts), *_components(content, parts)]
+
+
+def _called_otherwise(content: Catalogue, word: str) -> list[str]:
+    """What other tools call so, by the name it has here."""
+    found = synonyms.setting(word)
+    if found is not None and found.note is not None:
+        return [f"{word}: {found.note}"]
+    texts: list[str] = []
+    for path in synonyms.paths(word):
+        if path == word or path.endswith(f".{word}"):
+            continue
+        explained = _named_so(content, tuple(path.split(".")))
+        texts += [f"nntrain calls it {path}", *explained] if explained else []
+    return texts
 
 
 def words(content: Catalogue) -> list[str]:
@@ -98,7 +126,9 @@ def _joined(same: Sequence[Setting], words_of: Callable[[Setting], str]) -> str:
 def _default(setting: Setting) -> str:
     if setting.required:
         return "none: must be given"
-    return "off or found by itself" if setting.default is None else value_in_words(setting.default)
+    if "default" not in setting.schema:
+        return "empty"
+    return "null (off, or found by itself)" if setting.default is None else default_in_words(setting.default)
 
 
 def _examples(content: Catalogue, setting: Setting) -> list[str]:
@@ -149,27 +179,51 @@ def _components(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
 def _component(content: Catalogue, component: _Named) -> str:
     definition = _definition(content, component)
     options = content.options(definition, (), component.tag)
-    rows = [("is", with_article(component.kind)), ("example", _component_example(content, component, options))]
-    lines = [
-        f"  {option.path[0]:<22} {type_in_words(content.definitions, option.schema)}; default {_default(option)}" for option in options
-    ]
+    place = _place(content, component.kind)
+    rows = [("is", with_article(component.kind))]
+    if place is not None:
+        rows.append(("stands in", ".".join("NAME" if key == "*" else key for key in place[0])))
+        rows.append(("example", _component_example(content, component, options, place)))
     text = [component.tag, *(f"  {line}" if line else "" for line in _description(content, component.kind, component.tag).splitlines())]
+    lines = [line for option in options for line in _option_lines(content, option)]
     return "\n".join([*text, *_rows(rows), *(["", *lines] if lines else [])])
 
 
-def _component_example(content: Catalogue, component: _Named, options: Sequence[Setting]) -> str:
+def _option_lines(content: Catalogue, option: Setting) -> list[str]:
+    kind, default = type_in_words(content.definitions, option.schema), _default(option).split(" (")[0]
+    told = "must be given" if option.required else f"default {default}"
+    return [f"  {option.path[0]:<22} {kind}; {told}", *([f"  {'':<22} {first_sentence(option.description)}"] if option.description else [])]
+
+
+def _place(content: Catalogue, kind: str) -> tuple[tuple[str, ...], bool] | None:
+    """Where components of a kind stand first, and whether several may stand there."""
+    for setting in content.settings():
+        for member, path in members(setting.schema, setting.path):
+            if kind in (member.get("x-slot"), member.get("items", {}).get("x-slot")):
+                return path, "items" in member
+    return None
+
+
+def _component_example(content: Catalogue, component: _Named, options: Sequence[Setting], place: tuple[tuple[str, ...], bool]) -> str:
     required = {option.path[0]: sample(content, option.schema) for option in options if option.required}
     main = content.component(component.kind, component.tag).main
-    if list(required) == [main]:
-        written = f"{component.tag}: {value_in_words(required[cast('str', main)])}"
+    if not required:
+        written: object = component.tag
+    elif main is not None and list(required) == [main] and not isinstance(required[main], dict):
+        written = {component.tag: required[main]}
     else:
-        written = f"{component.tag}: {value_in_words(required)}" if required else component.tag
-    return f"- {written}" if component.kind == "layer" else written
+        written = {"type": component.tag, **required}
+    path, is_list = place
+    tree: object = [written] if is_list else written
+    for key in reversed(path):
+        tree = {("NAME" if key == "*" else key): tree}
+    return value_in_words(tree)[1:-1]
 
 
 def _option(content: Catalogue, option: Setting) -> str:
     rows = [("type", type_in_words(content.definitions, option.schema)), ("default", _default(option))]
-    rows.append(("example", f"{option.path[0]}: {value_in_words({option.path[1]: sample(content, option.schema)})}"))
+    written = {"type": option.path[0], option.path[1]: sample(content, option.schema)}
+    rows.append(("example", value_in_words(written)))
     return "\n".join([option.name, f"  {option.description}", *_rows(rows)])
 
 

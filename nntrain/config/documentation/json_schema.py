@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from nntrain.config.documentation.catalogue import Catalogue, Schema, reference_to
-from nntrain.schema import Slot
+from nntrain.config.documentation.catalogue import Catalogue, Model, Schema, reference_to
+from nntrain.config.structure import split
+from nntrain.schema import Component, Slot
 
-_EXTENDS: Schema = {"type": "string", "description": "Another config file that this one builds on; what stands here wins."}
+_FILE: Final = "file.csv"
+_PROBES: Final = (None, _FILE, "file.npz")
+"""Values that an option may need to tell its component."""
+_EXTENDS: Final[Schema] = {"type": "string", "description": "Another config file that this one builds on; what stands here wins."}
 
 
 def json_schema(content: Catalogue) -> Schema:
     """The schema of a whole config file."""
     definitions = {name: _linked(definition) for name, definition in content.definitions.items()}
-    slots = {kind: _slot(content, slot) for kind, slot in content.slots.items()}
+    for model, name in content.names.items():
+        definitions[name] = _with_short_form(content, model, definitions[name])
+    slots = {_key(kind): _slot(content, slot) for kind, slot in content.slots.items()}
     root = definitions.pop(content.names[content.root])
     root["properties"] = {"extends": _EXTENDS, **root["properties"]}
     required = root.pop("required", [])
@@ -26,11 +32,38 @@ def json_schema(content: Catalogue) -> Schema:
     }
 
 
+def _with_short_form(content: Catalogue, model: Model, definition: Schema) -> Schema:
+    """A section that may be written shorter: as the value of its main setting, or with a component's tag among its keys."""
+    if model.rest is not None:
+        kind = _slot_kind(content.definitions[content.names[model]]["properties"][model.rest])
+        tags = _short_form(content, content.slots[kind], _references(content, content.slots[kind]))["properties"]
+        return {**definition, "properties": {**tags, **definition["properties"]}}
+    if model.main is not None and not issubclass(model, Component):
+        main = definition["properties"][model.main]
+        return {"anyOf": [{key: value for key, value in main.items() if key != "default"}, definition]}
+    return definition
+
+
+def _key(kind: str) -> str:
+    """A kind as the name of a definition, which a reference can hold as it is."""
+    return kind.replace(" ", "_")
+
+
+def _slot_kind(schema: Schema) -> str:
+    return next(member["x-slot"] for member in schema.get("anyOf", [schema]) if "x-slot" in member)
+
+
+def _references(content: Catalogue, slot: Slot) -> dict[str, Schema]:
+    return {tag: reference_to(content.names[content.component(slot.kind, tag)]) for tag in slot.table}
+
+
 def _slot(content: Catalogue, slot: Slot) -> Schema:
     """All ways to write a component: its name, its name with options, and `type` beside the options."""
-    references = {tag: reference_to(content.names[content.component(slot.kind, tag)]) for tag in slot.table}
+    references = _references(content, slot)
     bare = [tag for tag in slot.table if not _needed(content, slot, tag)]
     forms: list[Schema] = [{"enum": bare}] if bare else []
+    if split(slot, _FILE) is not None:
+        forms.append({"type": "string", "pattern": r"\.[A-Za-z0-9]+$", "description": "A file, read by what its suffix says."})
     forms.append(_short_form(content, slot, references))
     forms += [
         {**reference} if _has_implied_type(content, slot, tag) else {**reference, "required": ["type"]}
@@ -59,11 +92,10 @@ def _needed(content: Catalogue, slot: Slot, tag: str) -> list[str]:
 
 
 def _has_implied_type(content: Catalogue, slot: Slot, tag: str) -> bool:
-    """Whether `type` may be left out because the options tell the component."""
-    if slot.infer is None:
-        return tag == slot.default
-    needed = _needed(content, slot, tag)
-    return tag == slot.default or (bool(needed) and slot.infer(dict.fromkeys(needed)) == tag)
+    """Whether `type` may be left out because one of the options tells the component."""
+    options = cast("dict[str, Schema]", content.definition(content.component(slot.kind, tag)).get("properties", {}))
+    found = [split(slot, {key: value}) for key in options if key != "type" for value in _PROBES]
+    return tag == slot.default or any(chosen is not None and chosen[0] == tag and tag not in chosen[1] for chosen in found)
 
 
 def _linked(node: Any) -> Any:
@@ -73,4 +105,4 @@ def _linked(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     linked = {key: _linked(value) for key, value in cast("Schema", node).items() if key != "x-slot"}
-    return {**reference_to(cast("Schema", node)["x-slot"]), **linked} if "x-slot" in node else linked
+    return {**reference_to(_key(cast("Schema", node)["x-slot"])), **linked} if "x-slot" in node else linked

@@ -56,6 +56,11 @@ def type_in_words(definitions: Definitions, schema: Schema) -> str:
     return _PLAIN.get(schema.get("type", ""), "any value") + _range(schema)
 
 
+def in_code(text: str) -> str:
+    """A word of the config in Markdown."""
+    return f"`{text}`"
+
+
 def with_article(noun: str) -> str:
     """`a layer`, `an optimizer`."""
     return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
@@ -73,11 +78,20 @@ def value_in_words(value: object) -> str:
     return scalar(value)
 
 
+def default_in_words(value: object) -> str:
+    """A default; a component all of whose options are off is its name."""
+    text = value_in_words(value)
+    return text.removeprefix("{type: ").removesuffix("}") if re.fullmatch(r"\{type: \w+\}", text) else text
+
+
 def sample(content: Catalogue, schema: Schema) -> object:
     """A value that fits, for an example: the default if it says something, else a plausible one."""
     default = schema.get("default")
     if default not in (None, False, [], {}, ""):
         return default
+    named_one = re.search(r"such as `([^`]+)`", schema.get("description", ""))
+    if named_one is not None:
+        return named_one[1]
     if "anyOf" in schema:
         return sample(content, schema["anyOf"][0])
     if "x-slot" in schema:
@@ -115,13 +129,13 @@ def _number(schema: Schema) -> float | int:
     lowest = schema.get("minimum", schema.get("exclusiveMinimum", 0))
     highest = schema.get("maximum", schema.get("exclusiveMaximum"))
     if schema.get("type") == "integer":
-        return max(2, lowest) if highest is None else max(lowest, min(2, highest))
+        return max(10, lowest) if highest is None else max(lowest, min(10, highest))
     return lowest + 0.1 if highest is None else lowest + 0.1 * (highest - lowest)
 
 
 def _alternatives(words: list[str]) -> str:
     if words[-1] == "null" and len(words) == 2:
-        return f"{words[0]}, or null for off"
+        return f"{words[0]}, or null"
     return ", ".join(words[:-1]) + f" or {words[-1]}"
 
 
