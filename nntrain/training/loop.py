@@ -97,7 +97,8 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
         if on_cpu:
             check_step(session, progress, batches, loss, norm)
     moved = session.precision.step(session.optimizer)
-    session.optimizer.zero_grad(set_to_none=True)
+    for parameter in trained(session):  # what zero_grad does, without its bookkeeping
+        parameter.grad = None
     if not moved:
         progress.skipped += 1
         check_scaling(session, progress, batches)
@@ -112,11 +113,16 @@ def set_learning_rates(session: Session, step: int) -> None:
 
 def clip_gradients(session: Session) -> Tensor:
     """Norm of all gradients together, cut to `clip_norm` where that is set."""
-    gradients = [parameter.grad for parameter in session.network.parameters() if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
+    parameters = trained(session)
+    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
     if session.clip_norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(session.network.parameters(), session.clip_norm, norm)
+        torch.nn.utils.clip_grads_with_norm_(parameters, session.clip_norm, norm)
     return norm
+
+
+def trained(session: Session) -> list[Tensor]:
+    """The parameters that the optimizer moves; asking the network for them walks through all its modules."""
+    return [parameter for group in session.optimizer.param_groups for parameter in group["params"]]
 
 
 def _lr(session: Session) -> float:
