@@ -168,5 +168,23 @@ NAMES = [
         "data: {source: a.csv, target: y}\nscheduler: {warmup_steps: 5}\n",
         ("a.yaml:2:1  scheduler  has no type: which scheduler is it? / schedulers: constant, cosine, step",),
     ),
+    Row(
+        "wrong nodes",
+        "data: {source: a.csv, target: y}\n"
+        "architecture:\n"
+        "  nodes:\n"
+        "    a: {from: x, linear: 0}\n"
+        "    b: {from: x, lineer: 3}\n"
+        "    c: {form: x, linear: 3}\n"
+        "    d: {from: x, layers: [{residual: [relu, {linear: x}]}]}\n"
+        "  heads: {y: {frm: a}}\n",
+        (
+            "a.yaml:4:26  architecture.nodes.a.linear  needs a whole number above 0, got 0",
+            "a.yaml:5:18  architecture.nodes.b.lineer  no layer 'lineer' / nearest: linear",
+            "a.yaml:6:9  architecture.nodes.c.form  not a setting / nearest: from",
+            "a.yaml:7:54  architecture.nodes.d.layers[0].residual[1].linear  needs a whole number above 0, got x",
+            "a.yaml:8:15  architecture.heads.y.frm  not a setting / nearest: from  settings here: from, layers",
+        ),
+    ),
 ]
 # fmt: on

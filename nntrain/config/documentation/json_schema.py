@@ -95,7 +95,7 @@ def _has_implied_type(content: Catalogue, slot: Slot, tag: str) -> bool:
     """Whether `type` may be left out because one of the options tells the component."""
     options = cast("dict[str, Schema]", content.definition(content.component(slot.kind, tag)).get("properties", {}))
     found = [split(slot, {key: value}) for key in options if key != "type" for value in _PROBES]
-    return tag == slot.default or any(chosen is not None and chosen[0] == tag and tag not in chosen[1] for chosen in found)
+    return tag == slot.default or any(chosen is not None and chosen[0] == tag for chosen in found)
 
 
 def _linked(node: Any) -> Any:

@@ -1,0 +1,103 @@
+"""`nntrain list` and `nntrain help`: what is listed and explained, under our names and those of other tools."""
+
+import pytest
+
+from nntrain import cli
+from nntrain.commands import list as list_command
+from nntrain.config.documentation.catalogue import catalogue
+from nntrain.config.documentation.explaining import explain, words
+
+Screens = pytest.CaptureFixture[str]
+
+
+def test_kinds_are_listed_with_their_counts(capsys: Screens) -> None:
+    assert cli.main(["list"]) == 0
+    out = capsys.readouterr().out
+    for kind, table in list_command.KINDS.items():
+        assert any(line.split()[:2] == [kind, str(len(table))] for line in out.splitlines())
+
+
+@pytest.mark.parametrize("kind", list_command.KINDS)
+def test_every_component_is_listed_with_a_sentence(kind: str, capsys: Screens) -> None:
+    assert cli.main(["list", kind]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(list_command.KINDS[kind])
+    assert all(len(line.split()) > 2 for line in lines)
+
+
+def test_kinds_of_the_table_cover_every_slot() -> None:
+    listed = {tag for table in list_command.KINDS.values() for tag in table}
+    known = {tag for slot in catalogue().slots.values() for tag in slot.table}
+    assert known - listed == {"layers", "nodes", "supervised"}
+
+
+def test_examples_are_listed(capsys: Screens) -> None:
+    assert cli.main(["list", "examples"]) == 0
+    out = capsys.readouterr().out
+    assert all(any(line.startswith(path.stem) for line in out.splitlines()) for path in list_command.example_configs())
+    assert "nntrain fit" not in out
+
+
+@pytest.mark.parametrize(("kind", "hint"), [("layrs", "nearest: layers"), ("foo", "kinds: layers, families")])
+def test_an_unknown_kind_is_told(kind: str, hint: str, capsys: Screens) -> None:
+    assert cli.main(["list", kind]) == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_one_of_a_kind_may_be_named_in_the_singular(capsys: Screens) -> None:
+    assert cli.main(["list", "scheduler"]) == 0
+    assert capsys.readouterr().out.startswith("constant")
+
+
+def test_a_setting_is_explained(capsys: Screens) -> None:
+    assert cli.main(["help", "training.early_stopping.patience"]) == 0
+    assert capsys.readouterr().out == (
+        "training.early_stopping.patience\n"
+        "  Evaluations without an improvement after which training stops.\n"
+        "  type       a whole number above 0\n"
+        "  default    10\n"
+        "  example    training: {early_stopping: {patience: 10}}\n"
+        "             nntrain fit CONFIG training.early_stopping.patience=10\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("optimizer.lr", ["a number above 0", "option of  sgd, adam, adamw", "nntrain fit CONFIG optimizer.lr=0.001"]),
+        ("dropout", ["is         a layer", "architecture: {layers: [dropout]}", "see also regularization.dropout"]),
+        ("linear.bias", ["true or false", "default    true"]),
+        ("validation.loss", ["better     lower", "monitor: validation.loss"]),
+        ("patience", ["training.converge.patience", "training.early_stopping.patience"]),
+        ("epochs", ["nntrain calls it training.max_epochs"]),
+        ("val_acc", ["nntrain calls it validation.accuracy"]),
+        ("Dense", ["nntrain calls it linear"]),
+        ("CosineAnnealingLR", ["nntrain calls it cosine", "scheduler: cosine"]),
+        ("num_workers", ["remove it"]),
+        ("data.fields.age.role", ["role"]),
+        ("accuracy", ["metrics: [accuracy]"]),
+    ],
+)
+def test_words_are_explained(word: str, parts: list[str]) -> None:
+    text = explain(word)
+    assert [part for part in parts if part not in text] == []
+
+
+def test_an_unknown_word_is_told_with_the_nearest(capsys: Screens) -> None:
+    assert cli.main(["help", "optimizer.lrr"]) == 2
+    assert "nearest: optimizer.lr" in capsys.readouterr().err
+
+
+def test_without_a_word_the_sections_are_listed(capsys: Screens) -> None:
+    assert cli.main(["help"]) == 0
+    out = capsys.readouterr().out
+    assert all(section in out for section in ("data", "architecture", "training"))
+
+
+def test_every_word_is_explained_in_full() -> None:
+    content = catalogue()
+    for word in words(content):
+        text = explain(word)
+        assert text.splitlines()[0].strip()
+        assert len(text.splitlines()) > 1, word
+        assert "any value" not in text, word
