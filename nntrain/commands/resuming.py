@@ -23,7 +23,7 @@ NO_MEANING: tuple[YamlPath, ...] = (
 """Settings that may differ: they change how long a run goes on, or where, not what it computes."""
 
 
-def compare_with_stored(run: Run, config: Config, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> list[str]:
+def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> list[str]:
     """Compare config and data with those that a run was started with.
 
     Returns:
