@@ -121,18 +121,27 @@ class NodeGraph(Architecture):
                 yield from written_below(layer, place)
 
     def endings(self, scope: Scope, targets: Collection[str]) -> Mapping[str, Ending]:
-        self._check_names(scope, targets)
-        for name in self._in_order(scope, targets):
-            node = self.nodes[name]
+        waiting = dict.fromkeys(self.nodes, True)
+        for name in self._misnamed(scope, targets) | self._astray(scope, targets):
+            del waiting[name]
+        needed, placed = self._needed(), set[str]()
+        while name := next((name for name in waiting if needed[name] <= placed), None):
+            del waiting[name]
+            place = scope.at("nodes", name)
             try:
-                value = _place(scope.at("nodes", name), name, node, self.inputs or {})
-                scope.at("nodes", name).name_point(name, value)
+                place.name_point(name, _place(place, name, self.nodes[name], self.inputs or {}))
             except UnplacedError:
-                continue  # what reads this node is left out without a word of its own: `_in_order` told of missing names
+                continue  # its problem is noted; what reads it stays unplaced without a word of its own
+            placed.add(name)
+        if self._note_cycle(scope, {name: needed[name] & waiting.keys() for name in waiting}):
+            return {}
         heads = self._heads(scope, targets)
         return {target: ending for target, head in heads.items() if (ending := self._ending(scope, target, head)) is not None}
 
-    def _check_names(self, scope: Scope, targets: Collection[str]) -> None:
+    def _misnamed(self, scope: Scope, targets: Collection[str]) -> set[str]:
+        """Nodes whose name can't stay; noted."""
+        found = len(scope.draft.problems)
+        misnamed = set[str]()
         for name in self.nodes:
             place = scope.at("nodes", name)
             if not NODE_NAME.fullmatch(name):
@@ -141,26 +150,27 @@ class NodeGraph(Architecture):
                 place.fail(f"the name {name!r} is reserved", "call the node otherwise")
             elif name in scope.draft.fields or name in targets:
                 place.fail(f"the name {name!r} is taken by a field", "nodes and fields share one namespace; call the node otherwise")
+            if len(scope.draft.problems) > found:
+                found = len(scope.draft.problems)
+                misnamed.add(name)
         for target in self.heads or {}:
             if target not in targets:
                 scope.at("heads", target).fail(f"no target {target!r}", f"targets: {', '.join(targets)}")
+        return misnamed
 
-    def _in_order(self, scope: Scope, targets: Collection[str]) -> list[str]:
-        """Nodes after those that they read; cycles and unknown names are noted, and what depends on them is left out."""
+    def _astray(self, scope: Scope, targets: Collection[str]) -> set[str]:
+        """Nodes that read something unknown; noted."""
+        known = {*self.nodes, *(name for node in self.nodes.values() for name in _declared(node))}
+        return {name for name, node in self.nodes.items() if self._note_unknown(scope, name, _reads(node), known, targets)}
+
+    def _needed(self) -> dict[str, set[str]]:
+        """For each node those that must be placed before it."""
         reads = {name: _reads(node) for name, node in self.nodes.items()}
         names = {name: {name, *_declared(node)} for name, node in self.nodes.items()}
-        known = set[str]().union(*names.values())
-        needed: dict[str, set[str]] = {}
-        broken = {name for name in reads if self._note_unknown(scope, name, reads[name], known, targets)}
-        for name, wanted in reads.items():
-            needed[name] = {other for other in self.nodes if other != name and any(_means(want, names[other]) for want in wanted)}
-            if any(want == name for want in wanted):
-                needed[name].add(name)
-        order: list[str] = []
-        while ready := [name for name in self.nodes if name not in order and name not in broken and needed[name] <= {*order}]:
-            order += ready
-        self._note_cycle(scope, {name: needed[name] for name in self.nodes if name not in order and name not in broken}, broken)
-        return order
+        return {
+            name: {other for other in self.nodes if any(want == other or (name != other and _means(want, names[other])) for want in wanted)}
+            for name, wanted in reads.items()
+        }
 
     def _note_unknown(self, scope: Scope, name: str, wanted: Collection[str], known: set[str], targets: Collection[str]) -> bool:
         fields = scope.draft.fields
@@ -176,18 +186,18 @@ class NodeGraph(Architecture):
                 place.fail(f"no node, named point or input field {want!r}", f"nearest: {near_names(want, [*sorted(known), *fields])}")
         return found
 
-    def _note_cycle(self, scope: Scope, stuck: Mapping[str, set[str]], broken: set[str]) -> None:
-        """Note one cycle; nodes that merely wait for a node with a problem of its own are passed over."""
+    def _note_cycle(self, scope: Scope, stuck: Mapping[str, set[str]]) -> bool:
+        """Note one cycle, if there is any among the nodes that were never ready."""
         for start in stuck:
             trail = [start]
-            while (following := next((name for name in self.nodes if name in stuck[trail[-1]] and name in stuck), None)) is not None:
+            while (following := next((name for name in self.nodes if name in stuck[trail[-1]]), None)) is not None:
                 if following in trail:
                     cycle = [*trail[trail.index(following) :], following]
-                    scope.at("nodes", following).fail(
-                        f"reads itself: {' <- '.join(cycle)}", "nodes go from inputs to targets, never in a circle"
-                    )
-                    return
+                    place = scope.at("nodes", following)
+                    place.fail(f"reads itself: {' <- '.join(cycle)}", "nodes go from inputs to targets, never in a circle")
+                    return True
                 trail.append(following)
+        return False
 
     def _heads(self, scope: Scope, targets: Collection[str]) -> dict[str, HeadSettings]:
         """Node of each target: as written, else the only node that no other reads."""
