@@ -115,7 +115,6 @@ class FittedFields:
                 "name": field.name,
                 "role": field.plan.role,
                 "columns": list(field.plan.columns),
-                "note": field.plan.note,
                 "settings": field.plan.field.model_dump(mode="json"),
                 "learned": field.state,
             }
@@ -262,7 +261,7 @@ def _restored(saved: dict[str, Any]) -> FittedField:
     assert isinstance(field, Field)
     role, state = saved["role"], saved["learned"]
     spec = field.fitted_spec(state, is_target=role == "target")
-    fitted = FittedField(FieldPlan(saved["name"], field, tuple(saved["columns"]), role, saved["note"], spec, known_classes(field)), state)
+    fitted = FittedField(FieldPlan(saved["name"], field, tuple(saved["columns"]), role, None, spec, known_classes(field)), state)
     return replace(fitted, plan=replace(fitted.plan, classes=fitted.classes))
 
 

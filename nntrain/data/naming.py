@@ -64,8 +64,8 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
         roles = field.field.role_set
         clash = _clash(field, is_target=field.name in settings.targets, is_split=field.name == column)
         problems += clash
-        if field.name in targets and "ignore" not in roles:
-            roles |= frozenset[Role]({"target"})
+        if field.name in targets and "target" not in roles and "ignore" not in roles:
+            roles = frozenset[Role]({"target"})
         if field.name == column:
             roles = frozenset[Role]({"split"})
         if "ignore" not in roles:

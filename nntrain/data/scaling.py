@@ -63,7 +63,7 @@ def take(values: Any, rows: Array) -> Any:
         return values[rows]
     lengths = values.lengths[rows]
     starts = (values.lengths.cumsum() - values.lengths)[rows]
-    index = np.repeat(starts - (lengths.cumsum() - lengths), lengths) + np.arange(lengths.sum())
+    index: Any = np.repeat(starts - (lengths.cumsum() - lengths), lengths) + np.arange(lengths.sum())
     return RaggedArray(values.values[index], lengths)
 
 
@@ -84,23 +84,23 @@ def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> St
         `offset`, `scale` and `fill` as float64 tensors `[F]`; `has_fill` says whether missing values are allowed.
     """
     is_present = ~np.isnan(values)
-    counts = np.maximum(is_present.sum(axis=0), 1)
-    mean = np.where(is_present, values, 0.0).sum(axis=0) / counts
+    counts = is_present.sum(axis=0)
+    low = np.where(is_present, values, np.inf).min(axis=0, initial=np.inf)
+    high = np.where(is_present, values, -np.inf).max(axis=0, initial=-np.inf)
+    low, high = np.where(counts > 0, low, 0.0), np.where(counts > 0, high, 0.0)
+    is_constant = low == high  # its mean may be off by rounding, and its spread then a tiny number instead of none
+    mean = np.where(is_constant, low, np.where(is_present, values, 0.0).sum(axis=0) / np.maximum(counts, 1))
     if normalize == "standard":
         offset = mean
-        scale = np.sqrt((np.where(is_present, values - mean, 0.0) ** 2).sum(axis=0) / counts)
+        scale = np.sqrt((np.where(is_present, values - mean, 0.0) ** 2).sum(axis=0) / np.maximum(counts, 1))
     elif normalize == "minmax":
-        offset = np.where(is_present, values, np.inf).min(axis=0, initial=np.inf)
-        scale = np.where(is_present, values, -np.inf).max(axis=0, initial=-np.inf) - offset
-        offset = np.where(np.isfinite(offset), offset, 0.0)
+        offset, scale = low, high - low
     else:
         offset, scale = np.zeros_like(mean), np.ones_like(mean)
-    # Rounding leaves a spread of 1e-16 of the mean in a column that never changes.
-    is_constant = ~(scale > 1e-12 * np.abs(mean)) | ~np.isfinite(scale)
     fill = {"mean": mean, "error": mean, "median": _median(values, is_present) if missing == "median" else mean}.get(str(missing))
     return {
-        "offset": torch.from_numpy(offset),
-        "scale": torch.from_numpy(np.where(is_constant, 1.0, scale)),
+        "offset": torch.from_numpy(offset.copy()),
+        "scale": torch.from_numpy(np.where(is_constant | ~np.isfinite(scale), 1.0, scale)),
         "fill": torch.from_numpy(np.full_like(mean, missing) if fill is None else fill.copy()),
         "has_fill": missing != "error",
     }

@@ -1,0 +1,158 @@
+import csv
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nntrain.data.settings import DataSettings
+from nntrain.data.sources.csv import Csv
+from nntrain.errors import DataError
+
+
+def read(tmp_path, text, *, encoding="utf-8", **options):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode(encoding))
+    source = Csv.parse({"type": "csv", "path": "t.csv", **options})
+    source.peek(path, "t.csv")
+    return source.read(path, "t.csv")
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r", exclude_categories=("Cs",)), max_size=6)
+
+
+@given(rows=st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=8))
+def test_cells_come_back_as_they_were_written(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("cells") / "t.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerows([["a", "b", "c"], *rows])
+    table = Csv(path="t.csv", delimiter=",").read(path, "t.csv")
+    assert [list(row) for row in zip(*(table.columns[name].to_list() for name in "abc"), strict=True)] == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("a,b\n1,2\n", ","),
+        ("a;b\n1,5;2,5\n", ";"),
+        ("a\tb\n1\t2\n", "\t"),
+        ("a|b\n1|2\n", "|"),
+        ("a b\n1\n", ","),
+        ('a;b\n"x, y, z";1\n', ";"),
+    ],
+)
+def test_the_delimiter_is_found(tmp_path, text, delimiter):
+    assert read(tmp_path, text).delimiter == delimiter
+
+
+def test_decimal_commas_are_found(tmp_path):
+    table = read(tmp_path, "a;b\n1,5;2\n-2,25;3\n")
+    assert table.numbers("a").tolist() == [1.5, -2.25]
+    assert read(tmp_path, "a;b\n1,5;2.5\n").numerals.decimal == "."
+    assert read(tmp_path, "a;b\n1.234,5;2\n", thousands=".").numbers("a").tolist() == [1234.5]
+
+
+def test_byte_order_marks_and_encodings(tmp_path):
+    assert list(read(tmp_path, "Fläche,b\n1,2\n", encoding="utf-8-sig").columns) == ["Fläche", "b"]
+    assert list(read(tmp_path, "Fläche,b\n1,2\n", encoding="utf-16").columns) == ["Fläche", "b"]
+    path = tmp_path / "latin.csv"
+    path.write_bytes("Fläche,b\n1,2\n".encode("latin-1"))
+    assert list(Csv(path="latin.csv", encoding="latin-1").read(path, "latin.csv").columns) == ["Fläche", "b"]
+
+
+def test_files_without_header(tmp_path):
+    assert list(read(tmp_path, "1,2\n3,4\n", header=False).columns) == ["column_1", "column_2"]
+    table = read(tmp_path, "1,2\n3,4\n", header=False, columns=["a", "b"])
+    assert table.numbers("b").tolist() == [2, 4]
+    assert table.place(1) == "line 2"
+
+
+def test_missing_cells_and_blanks(tmp_path):
+    table = read(tmp_path, "a,b\n 1 ,x\n NA,\n3, y \n")
+    assert table.texts("b").to_list() == ["x", None, "y"]
+    assert np.isnan(table.numbers("a")).tolist() == [False, True, False]
+    assert table.columns["b"].to_list() == ["x", "", " y "]
+
+
+def test_lines_are_counted_through_quotes_and_blank_lines(tmp_path):
+    table = read(tmp_path, 'a,b\n1,"x\ny"\n\n2,z\n3,w\n')
+    assert [table.place(row) for row in range(3)] == ["line 2", "line 5", "line 6"]
+    assert table.places([0, 1]) == "lines 2, 5"
+
+
+def test_unreadable_numbers_are_told_with_lines_and_what_they_may_be(tmp_path):
+    rows = [f"{index},b" for index in range(100)]
+    rows[75], rows[90], rows[95] = "k.A.,b", "?!,b", "41.5 m²,b"
+    table = read(tmp_path, "Fläche,x\n" + "\n".join(rows) + "\n")
+    with pytest.raises(DataError) as caught:
+        table.numbers("Fläche")
+    assert (
+        caught.value.message == "t.csv: Fläche should be a number; 3 of 100 values are not: line 77 'k.A.', line 92 '?!', line 97 '41.5 m²'"
+    )
+    assert caught.value.hint == (
+        "missing? data.source.missing: ['k.A.', '?!']   unit? data.fields.Fläche: {type: number, strip: ' m²'}   text? type: category"
+    )
+    rows[75] = rows[90] = "?,b"
+    table = read(tmp_path, "Fläche,x\n" + "\n".join(rows) + "\n")
+    assert table.numbers("Fläche", strip=" m²")[95] == 41.5
+
+
+def test_other_marks_are_an_error_and_no_guess(tmp_path):
+    table = read(tmp_path, "a;b\n1.234,5;2\n3,5;2\n")
+    with pytest.raises(DataError, match=r"a should be a number; 1 of 2 values is not: line 2 '1\.234,5'") as caught:
+        table.numbers("a")
+    assert "data.source.thousands" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "t.csv is empty"),
+        ("\n\n", "t.csv is empty"),
+        ("a,b\n", "t.csv has no rows below its header"),
+        ("a,b\n1,2\n3,4,5\n", "t.csv: line 3 has 3 cells, line 1 has 2"),
+        ("a,b\n1,2\n\n3\n", "t.csv: line 4 has 1 cell, line 1 has 2"),
+        ('a,b\n1,2\n3,"x\n', "t.csv: line 3: a quote is never closed"),
+        ("a,b,a\n1,2,3\n", "t.csv: line 1 names the columns 1 and 3 'a'"),
+        ("a,b\0\n1,2\n", "t.csv is no text: it holds zero bytes"),
+    ],
+)
+def test_broken_tables_name_the_line(tmp_path, text, message):
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, text)
+    assert caught.value.message == message
+
+
+def test_a_byte_that_is_no_utf8_is_told_with_its_line(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n1,2\n" * 20_000 + "ä,2\n".encode("latin-1"))
+    source = Csv(path="t.csv")
+    source.peek(path, "t.csv")
+    with pytest.raises(DataError, match=r"t\.csv: line 40001 is not utf-8: byte 0xe4"):
+        source.read(path, "t.csv")
+
+
+def test_options_that_contradict_one_another():
+    for options in ({"columns": ["a"]}, {"decimal": ",", "thousands": ","}):
+        with pytest.raises(ValueError, match=r"header: false|decimal and thousands"):
+            Csv.parse({"type": "csv", "path": "t.csv", **options})
+
+
+def test_predictions_are_written_beside_the_columns_as_they_were(tmp_path):
+    table = read(tmp_path, 'a;b\n1,50;"x;y"\n NA;z\n')
+    table.write(tmp_path / "out.csv", {"prediction": ["p", "q"], "probability": [0.5, 0.25]})
+    assert (tmp_path / "out.csv").read_text() == 'a;b;prediction;probability\n1,50;"x;y";p;0.5\n NA;z;q;0.25\n'
+
+
+def test_a_path_alone_is_its_source():
+    parsed = [DataSettings.parse({"source": source}).source for source in ("a.CSV", {"path": "a.tsv"}, {"csv": "a.dat"}, "x/y.npz")]
+    assert [source.type for source in parsed] == ["csv", "csv", "csv", "arrays"]
+    with pytest.raises(ValueError, match=r"no source reads \.parquet files"):
+        DataSettings.parse({"source": "a.parquet"})
+
+
+def test_polars_types_nothing_by_itself(tmp_path):
+    table = read(tmp_path, "a\n1\n2\n")
+    assert table.columns["a"].dtype == pl.String
