@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from nntrain.layers.encoding import Encoding
 from nntrain.layers.encodings import EmbeddingEncoding, NoEncoding, OneHotEncoding
@@ -81,18 +81,25 @@ class OneHotColumns(CategoryColumns):
 
 
 class EmbeddingColumns(CategoryColumns):
-    """A learned vector a value. All tables are one parameter, so that one lookup serves any number of columns."""
+    """A learned vector a value. All columns share one table, so that one lookup serves any number of them.
+
+    The table is as wide as the longest vector. Where lengths go by the number of values, a shorter vector leaves the rest of its
+    rows unused: at most 100 rows of 50 numbers a column, since longer columns have vectors of the full 50.
+    """
 
     type: Literal["embedding"] = "embedding"
-    dims: tuple[int | None, ...]
-    """Length of each column's vectors; `None`: min(50, (n + 1) // 2) for n values."""
+    dim: int | None = None
+    """Length of the vectors; `None`: min(50, (n + 1) // 2) for n values."""
+
+    def describe(self) -> str:
+        return super().describe() + (f", dim {self.dim}" if self.dim is not None else "")
 
     def widths(self) -> tuple[Size, ...]:
-        return tuple(dim if dim is not None else compute(_default_dim, count) for dim, count in zip(self.dims, self.classes, strict=True))
+        return tuple(self.dim if self.dim is not None else compute(_default_dim, count) for count in self.classes)
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
-        cells = (compute(_cells, *pair) for pair in zip(self.classes, self.widths(), strict=True))
-        return {"weight": (compute(lambda *sizes: 1 + sum(sizes), *cells), 1)}
+        rows = compute(lambda *counts: 1 + sum(counts) - len(counts), *self.classes)
+        return {"weight": (rows, compute(lambda *sizes: max(sizes), *self.widths()))}
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.inputs import ColumnEmbedding
@@ -188,20 +195,31 @@ def _numbers(scope: Scope, names: Sequence[str]) -> list[Value]:
 def _categories(scope: Scope, names: Sequence[str], chosen: Mapping[str, Encoding | None]) -> list[Value]:
     stored = blocks(scope.draft.fields).get(CATEGORY_BLOCK, ())
     wanted = [name for name in stored if name in names]
-    one_hot = tuple(name for name in wanted if _is_one_hot(scope.draft.fields[name], chosen[name]))
-    embedded = tuple(name for name in wanted if name not in one_hot)
-    values: list[Value] = []
-    if one_hot:
-        columns = tuple(stored.index(name) for name in one_hot)
-        values.append(
-            scope.add(OneHotColumns(columns=columns, fields=one_hot, classes=_classes(scope, one_hot)), _block(scope, CATEGORY_BLOCK))
-        )
-    if embedded:
-        columns = tuple(stored.index(name) for name in embedded)
-        dims = tuple(encoding.dim if isinstance(encoding := chosen[name], EmbeddingEncoding) else None for name in embedded)
-        layer = EmbeddingColumns(columns=columns, fields=embedded, classes=_classes(scope, embedded), dims=dims)
-        values.append(scope.add(layer, _block(scope, CATEGORY_BLOCK)))
-    return values
+    one_hot = [name for name in wanted if _is_one_hot(scope.draft.fields[name], chosen[name])]
+    layers: list[CategoryColumns] = [OneHotColumns(**_columns(scope, stored, one_hot))] if one_hot else []
+    by_dim: dict[int | None, list[str]] = {}
+    for name in wanted:
+        if name not in one_hot:
+            encoding = chosen[name]
+            by_dim.setdefault(encoding.dim if isinstance(encoding, EmbeddingEncoding) else None, []).append(name)
+    layers += [EmbeddingColumns(**_columns(scope, stored, embedded), dim=dim) for dim, embedded in by_dim.items()]
+    return [scope.add(layer, _block(scope, CATEGORY_BLOCK)) for layer in layers]
+
+
+class _Columns(TypedDict):
+    columns: tuple[int, ...]
+    fields: tuple[str, ...]
+    classes: tuple[int | Unknown, ...]
+
+
+def _columns(scope: Scope, stored: Sequence[str], names: Sequence[str]) -> _Columns:
+    """What an encoder knows of its columns."""
+    counts = (scope.draft.fields[name].classes for name in names)
+    return {
+        "columns": tuple(stored.index(name) for name in names),
+        "fields": tuple(names),
+        "classes": tuple(count for count in counts if isinstance(count, int | Unknown)),
+    }
 
 
 def _is_one_hot(spec: Spec, encoding: Encoding | None) -> bool:
@@ -209,11 +227,6 @@ def _is_one_hot(spec: Spec, encoding: Encoding | None) -> bool:
     if encoding is not None:
         return isinstance(encoding, OneHotEncoding)
     return not isinstance(spec.classes, int) or spec.classes - 1 <= MOST_ONE_HOT
-
-
-def _classes(scope: Scope, names: tuple[str, ...]) -> tuple[int | Unknown, ...]:
-    found = (scope.draft.fields[name].classes for name in names)
-    return tuple(count for count in found if isinstance(count, int | Unknown))
 
 
 def _vectors(scope: Scope, names: Sequence[str]) -> list[Value]:
@@ -229,10 +242,6 @@ def _values(classes: int) -> int:
 def _default_dim(classes: int) -> int:
     """min(50, (n + 1) // 2) for n values."""
     return min(50, classes // 2)
-
-
-def _cells(classes: int, dim: int) -> int:
-    return (classes - 1) * dim
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -22,7 +22,7 @@ def test_program_of_a_table():
         "head: linear 3 -> [3]",
     ]
     assert [row.stage for row in program.rows()] == ["inputs"] * 3 + ["body"] * 2 + ["head"]
-    assert program.num_parameters == (1 + 20 * 10) + (15 * 8 + 8) + (8 * 3 + 3)
+    assert program.num_parameters == (1 + 20) * 10 + (15 * 8 + 8) + (8 * 3 + 3)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_initializers_act_on_what_they_match():
     assert weights["linear_2.weight"].unique().tolist() == weights["head.weight"].unique().tolist() == [0.0]
     assert {weights[f"{name}.bias"].unique().item() for name in ("linear_1", "linear_2", "head")} == {2.0}
     assert 0 < weights["inputs.embedding_1.weight"].abs().max() < 1e-2
-    assert weights["inputs.embedding_1.weight"][0].item() == 0.0
+    assert weights["inputs.embedding_1.weight"][0].abs().max() == 0.0
 
 
 def test_a_layers_own_initializer_comes_before_that_of_the_architecture():

@@ -47,8 +47,17 @@ def test_encodings_go_by_name_before_pattern():
     inputs = {"*": "embedding", "city": "one_hot", "sex": {"embedding": 3}}
     assert stage(lines(compiled({**LINEAR, "inputs": inputs}, TABLE))) == [
         "one_hot_1: one_hot city -> [20]",
-        "embedding_1: embedding sex -> [3]",
+        "embedding_1: embedding sex, dim 3 -> [3]",
         "concat_1: concat -> [25]",
+    ]
+
+
+def test_embeddings_of_one_length_share_a_step():
+    fields = {name: Spec((), (), "index", classes=count) for name, count in {"a": 13, "b": 101, "c": 5, "d": 7}.items()}
+    assert stage(lines(compiled({**LINEAR, "inputs": {"c": {"embedding": 4}, "d": {"embedding": 4}}}, fields))) == [
+        "embedding_1: embedding a, b -> [56]",
+        "embedding_2: embedding c, d, dim 4 -> [8]",
+        "concat_1: concat -> [64]",
     ]
 
 

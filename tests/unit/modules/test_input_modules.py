@@ -18,8 +18,8 @@ def test_one_hot_of_all_columns_is_that_of_each():
 
 def test_embedding_of_all_columns_looks_up_each_columns_own_vectors():
     module = ColumnEmbedding((0, 1), (3, 5), (2, 3))
-    assert module.weight.shape == (1 + 2 * 2 + 4 * 3, 1)
-    tables = [module.weight[1:5].view(2, 2), module.weight[5:].view(4, 3)]
+    assert module.weight.shape == (1 + 2 + 4, 3)
+    tables = [module.weight[1:3, :2], module.weight[3:]]
     out = module(BLOCK)
     for row, (first, second, _) in enumerate(BLOCK.tolist()):
         for column, value, part in ((0, first, out[row, :2]), (1, second, out[row, 2:])):
@@ -30,7 +30,7 @@ def test_unseen_values_are_zero_and_not_trained():
     module = ColumnEmbedding((0,), (3,), (2,))
     module(torch.tensor([[0], [1]])).sum().backward()
     assert module.weight.grad is not None
-    assert module.weight.grad.flatten().tolist() == [0.0, 1.0, 1.0, 0.0, 0.0]
+    assert module.weight.grad.tolist() == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
 
 
 def test_columns_are_selected_in_order():
