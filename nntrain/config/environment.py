@@ -45,7 +45,7 @@ def restore(tree: Any, document: Document) -> Any:
 
 def _put(node: Any, path: YamlPath, written: str, expanded: object) -> Any:
     if not path:
-        return written
+        return _put_main(cast("dict[str, Any]", node), written, expanded) if isinstance(node, dict) else written
     part, rest = path[0], path[1:]
     if isinstance(node, list):
         items = cast("list[Any]", node)
@@ -61,4 +61,7 @@ def _put(node: Any, path: YamlPath, written: str, expanded: object) -> Any:
 
 
 def _put_main(options: dict[str, Any], written: str, expanded: object) -> dict[str, Any]:
+    """Put the value into the short form's tag, or into the option that a value alone sets."""
+    if options.get("type") == expanded:
+        return {**options, "type": written}
     return {key: written if key != "type" and value == expanded else value for key, value in options.items()}

@@ -25,7 +25,7 @@ class Word:
 
 
 SETTINGS: Final[dict[str, str]] = {
-    "data": "dataset datasets datamodule data_module dataloader data_loader train_data training_data",
+    "data": "dataset datasets datamodule dataloader train_data training_data",
     "data.source": "data_path dataset_path data_dir data_root csv_path csv_file train_path train_file train_csv training_file"
     " filename file_path",
     "data.target": "label labels label_column label_col label_name target_column target_col target_name y y_col y_column"
@@ -38,7 +38,7 @@ SETTINGS: Final[dict[str, str]] = {
     "data.split.test": "test_split test_size test_fraction test_ratio test_pct",
     "data.split.column": "split_column split_col fold_column",
     "data.batch_size": "batch batchsize train_batch_size per_device_train_batch_size per_gpu_train_batch_size micro_batch_size"
-    " minibatch_size mini_batch_size bs num_samples_per_batch batch_sz",
+    " minibatch_size bs num_samples_per_batch batch_sz",
     "architecture": "model network net encoder combiner backbone arch nn model_config hyperparameters topology decoder",
     "architecture.type": "model_type model_name network_type architecture_type arch_name",
     "architecture.hidden": "hidden_layer_sizes hidden_sizes hidden_dims fc_layers layer_sizes num_fc_layers",
@@ -47,8 +47,7 @@ SETTINGS: Final[dict[str, str]] = {
     "loss": "criterion loss_fn loss_function loss_func objective loss_type cost cost_function",
     "metrics": "metric eval_metric eval_metrics evaluation_metric validation_metric score scoring",
     "optimizer": "optim optimiser solver opt algorithm",
-    "optimizer.lr": "learning_rate learningrate lr0 base_lr initial_lr init_lr learning_rate_init start_lr max_lr peak_lr eta"
-    " alpha step_length",
+    "optimizer.lr": "learning_rate lr0 base_lr initial_lr init_lr learning_rate_init start_lr max_lr peak_lr eta alpha step_length",
     "scheduler": "lr_scheduler lr_schedule learning_rate_scheduler learning_rate_schedule schedule lr_scheduler_type sched lr_policy",
     "scheduler.warmup_steps": "num_warmup_steps lr_warmup_steps warmup_iters warmup_iterations",
     "scheduler.warmup_fraction": "warmup_ratio warmup_proportion warmup_percent pct_start",
@@ -62,7 +61,7 @@ SETTINGS: Final[dict[str, str]] = {
     " gradient_clipping clipnorm"
     " max_norm clip_gradients grad_clip_norm clipping",
     "regularization.ema": "ema_decay use_ema model_ema weight_averaging ema_rate swa",
-    "regularization.norm": "norm_type normalization_type norm_layer batchnorm use_batchnorm use_bn use_batch_norm",
+    "regularization.norm": "norm_type normalization_type norm_layer batchnorm use_batchnorm use_bn",
     "seed": "random_seed random_state manual_seed seed_everything rng_seed torch_seed",
     "name": "run_name experiment_name experiment exp_name project_name model_save_name",
     "training": "trainer train fit training_args training_arguments train_config train_params hyp",
@@ -278,7 +277,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "arrays": "numpy npz npy array tensors",
         "builtin": "sklearn torchvision dataset example toy",
     },
-    "encoding": {"one_hot": "onehot dummy dummies ohe", "embedding": "embed entity_embedding", "none": "identity raw passthrough"},
+    "encoding": {"one_hot": "dummy dummies ohe", "embedding": "embed entity_embedding", "none": "identity raw passthrough"},
 }
 """Kind of component and tag of ours to words of others."""
 

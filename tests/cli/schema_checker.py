@@ -1,7 +1,7 @@
 """A checker of the part of JSON Schema that the schema of configs uses; a keyword it doesn't know is a failure."""
 
 import re
-from collections.abc import Iterator
+from operator import ge, gt, le, lt
 from typing import Any
 
 _DESCRIBES = {"$schema", "$defs", "title", "description", "default", "format"}
@@ -13,71 +13,60 @@ def accepts(schema: dict[str, Any], value: object) -> bool:
     return _fits(schema, value, schema["$defs"])
 
 
-def keywords(node: Any) -> Iterator[str]:
-    """Every keyword of a schema, those of its properties included."""
-    for key, value in node.items():
-        yield key
-        if key in ("properties", "$defs"):
-            for inner in value.values():
-                yield from keywords(inner)
-        elif key in ("anyOf", "oneOf", "prefixItems"):
-            for inner in value:
-                yield from keywords(inner)
-        elif isinstance(value, dict) and key != "default":
-            yield from keywords(value)
-
-
 def _fits(schema: dict[str, Any], value: Any, defs: dict[str, Any]) -> bool:
-    return all(_rule(key, schema, value, defs) for key in schema if key not in _DESCRIBES)
+    rules = [key for key in schema if key not in _DESCRIBES]
+    assert not set(rules) - _RULES.keys() - _BOUNDS.keys() - _SIZES.keys(), rules
+    return all(_rule(key, schema, value, defs) for key in rules)
 
 
 def _rule(key: str, schema: dict[str, Any], value: Any, defs: dict[str, Any]) -> bool:
-    rule = schema[key]
-    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-    match key:
-        case "$ref":
-            return _fits(defs[rule.removeprefix("#/$defs/")], value, defs)
-        case "type":
-            return _has_type(rule, value)
-        case "anyOf":
-            return any(_fits(member, value, defs) for member in rule)
-        case "oneOf":
-            return sum(_fits(member, value, defs) for member in rule) == 1
-        case "enum":
-            return value in rule
-        case "const":
-            return value == rule
-        case "required":
-            return not isinstance(value, dict) or all(name in value for name in rule)
-        case "properties":
-            return not isinstance(value, dict) or all(_fits(rule[name], item, defs) for name, item in value.items() if name in rule)
-        case "additionalProperties":
-            others = [item for name, item in value.items() if name not in schema.get("properties", {})] if isinstance(value, dict) else []
-            return not others if rule is False else rule is True or all(_fits(rule, item, defs) for item in others)
-        case "items":
-            rest = value[len(schema.get("prefixItems", [])) :] if isinstance(value, list) else []
-            return not rest if rule is False else all(_fits(rule, item, defs) for item in rest)
-        case "prefixItems":
-            return not isinstance(value, list) or all(_fits(member, item, defs) for member, item in zip(rule, value, strict=False))
-        case "minItems":
-            return not isinstance(value, list) or len(value) >= rule
-        case "maxItems":
-            return not isinstance(value, list) or len(value) <= rule
-        case "minProperties":
-            return not isinstance(value, dict) or len(value) >= rule
-        case "minLength":
-            return not isinstance(value, str) or len(value) >= rule
-        case "pattern":
-            return not isinstance(value, str) or re.search(rule, value) is not None
-        case "minimum":
-            return number is None or number >= rule
-        case "maximum":
-            return number is None or number <= rule
-        case "exclusiveMinimum":
-            return number is None or number > rule
-        case "exclusiveMaximum":
-            return number is None or number < rule
-    raise AssertionError(f"unknown keyword {key}")
+    if key in _BOUNDS:
+        return not isinstance(value, int | float) or isinstance(value, bool) or _BOUNDS[key](value, schema[key])
+    if key in _SIZES:
+        kind, holds = _SIZES[key]
+        return not isinstance(value, kind) or holds(len(value), schema[key])
+    return _RULES[key](schema[key], schema, value, defs)
+
+
+def _properties(rule: Any, schema: Any, value: Any, defs: Any) -> bool:
+    return not isinstance(value, dict) or all(_fits(rule[name], item, defs) for name, item in value.items() if name in rule)
+
+
+def _other_properties(rule: Any, schema: Any, value: Any, defs: Any) -> bool:
+    others = [item for name, item in value.items() if name not in schema.get("properties", {})] if isinstance(value, dict) else []
+    return not others if rule is False else rule is True or all(_fits(rule, item, defs) for item in others)
+
+
+def _items(rule: Any, schema: Any, value: Any, defs: Any) -> bool:
+    rest = value[len(schema.get("prefixItems", [])) :] if isinstance(value, list) else []
+    return not rest if rule is False else all(_fits(rule, item, defs) for item in rest)
+
+
+def _first_items(rule: Any, schema: Any, value: Any, defs: Any) -> bool:
+    return not isinstance(value, list) or all(_fits(member, item, defs) for member, item in zip(rule, value, strict=False))
+
+
+_BOUNDS: dict[str, Any] = {"minimum": ge, "maximum": le, "exclusiveMinimum": gt, "exclusiveMaximum": lt}
+_SIZES: dict[str, Any] = {
+    "minItems": (list, ge),
+    "maxItems": (list, le),
+    "minProperties": (dict, ge),
+    "minLength": (str, ge),
+}
+_RULES: dict[str, Any] = {
+    "$ref": lambda rule, schema, value, defs: _fits(defs[rule.removeprefix("#/$defs/")], value, defs),
+    "type": lambda rule, schema, value, defs: _has_type(rule, value),
+    "anyOf": lambda rule, schema, value, defs: any(_fits(member, value, defs) for member in rule),
+    "oneOf": lambda rule, schema, value, defs: sum(_fits(member, value, defs) for member in rule) == 1,
+    "enum": lambda rule, schema, value, defs: value in rule,
+    "const": lambda rule, schema, value, defs: value == rule,
+    "required": lambda rule, schema, value, defs: not isinstance(value, dict) or all(name in value for name in rule),
+    "pattern": lambda rule, schema, value, defs: not isinstance(value, str) or re.search(rule, value) is not None,
+    "properties": _properties,
+    "additionalProperties": _other_properties,
+    "items": _items,
+    "prefixItems": _first_items,
+}
 
 
 def _has_type(name: str, value: object) -> bool:

@@ -43,14 +43,9 @@ def test_it_is_draft_2020_12_and_every_reference_leads_somewhere(schema: dict[st
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
     def references(node: Any) -> list[str]:
-        if isinstance(node, list):
-            return [found for item in node for found in references(item)]
-        if not isinstance(node, dict):
-            return []
-        return [
-            *([node["$ref"]] if isinstance(node.get("$ref"), str) else []),
-            *(found for item in node.values() for found in references(item)),
-        ]
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+        own = [node["$ref"]] if isinstance(node, dict) and isinstance(node.get("$ref"), str) else []
+        return [*own, *(found for item in inner for found in references(item))]
 
     assert all(reference.removeprefix("#/$defs/") in schema["$defs"] for reference in references(schema))
     assert "x-slot" not in str(schema)
