@@ -63,11 +63,9 @@ def look(path: Path, source: Csv, name: str) -> Sample:
     Raises:
         DataError: The file is empty, binary or no text in the encoding, or two columns have one name.
     """
-    with path.open("rb") as file:
-        content = file.read(PEEK_BYTES + 1)
-    is_cut = len(content) > PEEK_BYTES
+    content, is_cut = _head(path)
     encoding = source.encoding or _encoding(content)
-    text = _decode(content[:PEEK_BYTES], "utf-8-sig" if encoding == "utf-8" else encoding, name, is_cut=is_cut)
+    text = _decode(content, "utf-8-sig" if encoding == "utf-8" else encoding, name, is_cut=is_cut)
     if not text.strip():
         raise DataError(f"{name} is empty")
     delimiter = source.delimiter or _delimiter(text)
@@ -80,6 +78,17 @@ def look(path: Path, source: Csv, name: str) -> Sample:
     numerals = Numerals(decimal, source.thousands)
     dialect = Dialect(delimiter, numerals, "utf-8-sig" if encoding == "utf-8" else encoding, columns, source.header, missing)
     return Sample(dialect, cells, not is_cut and len(body) <= PEEK_ROWS)
+
+
+def _head(path: Path) -> tuple[bytes, bool]:
+    """The first bytes of a file, and whether it has more; enough of them for two whole lines."""
+    size = PEEK_BYTES
+    with path.open("rb") as file:
+        content = file.read(size)
+        while len(content) == size and content.count(b"\n") < 2:
+            content += file.read(size)
+            size *= 2
+        return content, bool(file.read(1))
 
 
 def clean(cell: str, missing: frozenset[str]) -> str | None:

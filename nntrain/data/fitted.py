@@ -183,8 +183,20 @@ class FittedFields:
 
 
 def read_values(plans: Iterable[FieldPlan], table: Table) -> dict[str, Values]:
-    """Typed values of some fields, of all rows."""
-    return {plan.name: plan.field.read(table, plan.columns) for plan in plans}
+    """Typed values of some fields, of all rows. Raises `DataError`, for all columns at once."""
+    values: dict[str, Values] = {}
+    faults: list[DataError] = []
+    for plan in plans:
+        try:
+            if plan.name not in values:
+                values[plan.name] = plan.field.read(table, plan.columns)
+        except DataError as fault:
+            faults.append(fault)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise DataError("\n".join(map(str, faults)))
+    return values
 
 
 def usable_rows(plans: tuple[FieldPlan, ...], table: Table, values: Read) -> tuple[Array, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -63,7 +63,8 @@ def take(values: Any, rows: Array) -> Any:
         return values[rows]
     lengths = values.lengths[rows]
     starts = (values.lengths.cumsum() - values.lengths)[rows]
-    index: Any = np.repeat(starts - (lengths.cumsum() - lengths), lengths) + np.arange(lengths.sum())
+    within = np.arange(int(lengths.sum())) - np.repeat(lengths.cumsum() - lengths, lengths)
+    index = cast("Array", np.repeat(starts, lengths) + within)
     return RaggedArray(values.values[index], lengths)
 
 

@@ -170,6 +170,8 @@ def _number_hints(texts: pl.Series, unread: Array, name: str, numerals: Numerals
     """What cells that are no numbers may be: missing values, numbers with a unit, numbers with other marks, or text."""
     import re
 
+    if unread.sum() > 0.5 * len(texts):
+        return "text? type: category"
     cells = texts.filter(unread).unique(maintain_order=True).to_list()[:MAX_EXAMPLES]
     units = {match[1] for cell in cells if (match := re.fullmatch(r"[+-]?[\d.,]*\d(\s*[^\d\s.,].*)", cell)) is not None}
     hints: list[str] = []

@@ -214,6 +214,15 @@ def test_data_that_cannot_be_used(tmp_path, change, data, message):
         run(tmp_path, {**table(), **change}, **data)
 
 
+def test_all_unreadable_columns_are_told_at_once(tmp_path):
+    with pytest.raises(DataError) as caught:
+        run(tmp_path, target="rent", fields={"heating": "number", "good": {"type": "boolean", "true": "ja", "false": "nein"}})
+    assert [line.split(";")[0] for line in caught.value.message.splitlines() if line.startswith("t.csv")] == [
+        "t.csv: heating should be a number",
+        "t.csv: good should be ja or nein",
+    ]
+
+
 def test_problems_of_settings_are_config_errors(tmp_path):
     with pytest.raises(ConfigError) as caught:
         run(tmp_path, target="rant")

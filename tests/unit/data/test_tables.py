@@ -156,3 +156,9 @@ def test_a_path_alone_is_its_source():
 def test_polars_types_nothing_by_itself(tmp_path):
     table = read(tmp_path, "a\n1\n2\n")
     assert table.columns["a"].dtype == pl.String
+
+
+def test_a_header_longer_than_the_head_is_read_whole(tmp_path):
+    names = [f"a_rather_long_name_of_column_{index}" for index in range(5_000)]
+    table = read(tmp_path, ",".join(names) + "\n" + ",".join(["1"] * 5_000) + "\n")
+    assert list(table.columns) == names
