@@ -1,0 +1,67 @@
+"""Train a neural network well from one YAML file, and trust the result.
+
+The verbs of the command line as functions: `fit`, `load`, `evaluate`. They raise what `nntrain.errors` defines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nntrain.commands.evaluate import Evaluation
+    from nntrain.commands.python import Model, Result
+
+__all__ = ["evaluate", "fit", "load"]
+
+
+def fit(
+    config: str | Path | Mapping[str, Any], *changes: str, runs: str | Path | None = None, resume: str | None = None, quiet: bool = True
+) -> Result:
+    """Train a network.
+
+    Args:
+        config: A config file, or its content as a mapping; relative paths in a mapping count from where you stand.
+        changes: Overrides as on the command line: `"optimizer.lr=3e-4"`.
+        runs: The runs folder; default: `$NNTRAIN_RUNS`, else `runs`.
+        resume: A run to go on with.
+        quiet: Whether nothing is shown while training.
+
+    Raises:
+        NNTrainError: One of its subclasses: the config or data are wrong, the training diverged, memory or disk ran out.
+    """
+    from nntrain.commands.python import fit_python
+
+    return fit_python(config, changes, runs=_path(runs), resume=resume, quiet=quiet)
+
+
+def load(run: str | Path | None = None, *, runs: str | Path | None = None) -> Model:
+    """Load the network of a run, the latest if none is given, with its best weights.
+
+    Raises:
+        UsageError: There is no such run.
+        CheckpointError: It is not whole.
+    """
+    from nntrain.commands.python import load_python
+
+    return load_python(run, runs=_path(runs))
+
+
+def evaluate(
+    run: str | Path | None = None, *, data: str | Path | None = None, split: str | None = None, runs: str | Path | None = None
+) -> Evaluation:
+    """Measure the network of a run, the latest if none is given, on a file or on one of its splits (test by default).
+
+    Raises:
+        UsageError: There is no such run or split.
+        CheckpointError: The run is not whole.
+        DataError: The rows can't be read, or the run's data have changed.
+    """
+    from nntrain.commands.python import evaluate_python
+
+    return evaluate_python(run, data=data, split=split, runs=_path(runs))
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)

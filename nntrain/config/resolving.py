@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from nntrain.config.document import Document, has
 from nntrain.config.experiment import Experiment
@@ -34,19 +34,20 @@ def _put_back(tree: Any, path: YamlPath, read: object, written: str) -> None:
         return
     found = node[path[-1]]
     if isinstance(found, dict):
-        for key, value in list(found.items()):
-            if value == read:
-                found[key] = written
+        options = cast("dict[str, Any]", found)
+        options.update({key: written for key, value in options.items() if value == read})
     elif found == read:
         node[path[-1]] = written
 
 
-def differences(before: object, after: object, path: YamlPath = ()) -> list[tuple[YamlPath, object, object]]:
+def differences(before: Any, after: Any, path: YamlPath = ()) -> list[tuple[YamlPath, Any, Any]]:
     """Settings that differ between two resolved trees, with both values."""
     if isinstance(before, dict) and isinstance(after, dict):
-        keys = dict.fromkeys([*before, *after])
-        return [change for key in keys for change in differences(before.get(key), after.get(key), (*path, key))]
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        pairs = enumerate(zip(before, after, strict=True))
-        return [change for index, (old, new) in pairs for change in differences(old, new, (*path, index))]
+        old, new = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
+        return [change for key in dict.fromkeys([*old, *new]) for change in differences(old.get(key), new.get(key), (*path, key))]
+    if isinstance(before, list) and isinstance(after, list):
+        old_items, new_items = cast("list[Any]", before), cast("list[Any]", after)
+        if len(old_items) == len(new_items):
+            pairs = enumerate(zip(old_items, new_items, strict=True))
+            return [change for index, (old, new) in pairs for change in differences(old, new, (*path, index))]
     return [] if before == after and type(before) is type(after) else [(path, before, after)]
