@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -139,11 +139,24 @@ def list_components(kind: Annotated[str | None, typer.Argument(help="layers, los
 
 
 @app.command("help")
-def explain_word(word: Annotated[str | None, typer.Argument(help="A setting, a component, a metric or a command.")] = None) -> None:
-    """Explain a setting, a component or a metric in a few lines."""
+def explain_word(
+    context: typer.Context,
+    word: Annotated[str | None, typer.Argument(help="A setting, a component, a metric or a command.")] = None,
+) -> None:
+    """Explain a setting, a component, a metric or a command in a few lines."""
     from nntrain.commands import help as command
 
-    typer.echo(command.run(word))
+    typer.echo(_help_of_command(context, word) or command.run(word))
+
+
+def _help_of_command(context: typer.Context, word: str | None) -> str | None:
+    """What `nntrain WORD --help` prints, if there is such a command."""
+    parent = context.parent
+    if parent is None or word is None:
+        return None
+    group: Any = parent.command
+    verb = group.get_command(parent, word)
+    return None if verb is None else str(verb.get_help(type(context)(verb, info_name=word, parent=parent)))
 
 
 WORDS = {

@@ -88,6 +88,13 @@ def test_an_unknown_word_is_told_with_the_nearest(capsys: Screens) -> None:
     assert "nearest: optimizer.lr" in capsys.readouterr().err
 
 
+def test_a_command_is_explained_as_its_own_help_does(capsys: Screens) -> None:
+    assert cli.main(["help", "fit"]) == 0
+    told = capsys.readouterr().out
+    assert cli.main(["fit", "--help"]) == 0
+    assert told.strip() == capsys.readouterr().out.strip()
+
+
 def test_without_a_word_the_sections_are_listed(capsys: Screens) -> None:
     assert cli.main(["help"]) == 0
     out = capsys.readouterr().out

@@ -7,19 +7,19 @@ import pytest
 from wrong_names import NAMES, Row
 from wrong_values import VALUES
 
-from nntrain.config.reading import read_config
-from nntrain.errors import ConfigError
+from nntrain import cli
+
+Screens = pytest.CaptureFixture[str]
 
 ROWS = [*NAMES, *VALUES]
 
 
-def screen_of(path: Path, changes: tuple[str, ...]) -> str:
-    """What the command line says of a config; the empty text if it is right."""
-    try:
-        read_config(path, changes)
-    except ConfigError as error:
-        return str(error)
-    return ""
+def screen_of(path: Path, changes: tuple[str, ...], capsys: Screens) -> str:
+    """What `nntrain check` says of a config."""
+    assert cli.main(["check", "--no-data", str(path), *changes]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err.rstrip("\n")
 
 
 def blocks(screen: str) -> tuple[str, ...]:
@@ -32,20 +32,20 @@ def blocks(screen: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_wrong_config_is_told_exactly(row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_config_is_told_exactly(row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Screens) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path("a.yaml")
     path.write_text(row.text, encoding="utf-8")
-    screen = screen_of(path, row.changes)
+    screen = screen_of(path, row.changes, capsys)
     assert blocks(screen) == row.told
     count = "1 problem" if len(row.told) == 1 else f"{len(row.told)} problems"
     assert screen.startswith(f"a.yaml has {count} ")
 
 
-def test_the_screen_is_laid_out_like_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_screen_is_laid_out_like_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Screens) -> None:
     monkeypatch.chdir(tmp_path)
     Path("rents.yaml").write_text("data: {source: a.csv, target: y, batch_size: 0}\ntraining:\n  epochs: 50\n", encoding="utf-8")
-    assert screen_of(Path("rents.yaml"), ()) == (
+    assert screen_of(Path("rents.yaml"), (), capsys) == (
         "rents.yaml has 2 problems                                            (exit 2)\n"
         "\n"
         "rents.yaml:1:46   data.batch_size    needs a whole number above 0, or full, got 0\n"

@@ -123,9 +123,11 @@ def test_no_value_of_a_section_is_a_fault_of_ours(section: str, value: object) -
     try:
         read_mapping({"data": {"source": "a.csv", "target": "y"}, section: value})
     except ConfigError as error:
-        assert "<config>:" in str(error) or "problem" in str(error)
-        assert "Input should" not in str(error)
-        assert "function-" not in str(error)
+        screen = str(error)
+    else:
+        screen = ""
+    assert "Input should" not in screen
+    assert "function-" not in screen
 
 
 @settings(max_examples=300, deadline=None)
@@ -137,7 +139,10 @@ def test_no_value_of_a_setting_is_a_fault_of_ours(section: str, data: st.DataObj
     try:
         read_mapping({"data": {"source": "a.csv", "target": "y"}, section: value})
     except ConfigError as error:
-        assert "Input should" not in str(error)
+        screen = str(error)
+    else:
+        screen = ""
+    assert "Input should" not in screen
 
 
 def test_not_a_number_is_refused() -> None:
