@@ -103,10 +103,10 @@ def score(stored: Stored, data: TensorData) -> Scores:
 
 
 def _new_rows(stored: Stored, path: Path) -> tuple[str, TensorData, tuple[str, ...]]:
-    from nntrain.data.preparing import read_rows
+    from nntrain.data.fitted import read_rows
 
     table = read_rows(stored.config.experiment.data, path, stored.fields)
-    return path.as_posix(), stored.fields.encode(table, with_targets=True), ()
+    return path.as_posix(), *stored.fields.encode_noted(table, with_targets=True)
 
 
 def _split_rows(stored: Stored, split: str | None) -> tuple[str, TensorData, tuple[str, ...]]:

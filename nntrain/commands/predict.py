@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,6 @@ from nntrain.errors import ResourceError, UsageError
 from nntrain.runs import find_run, is_run, runs_root, write_atomically
 
 if TYPE_CHECKING:
-    import polars as pl
     from torch import Tensor
 
     from nntrain.data.batches import TensorData
@@ -27,17 +28,21 @@ def run(arguments: Sequence[str], output: Path | None, *, runs: Path | None) -> 
         output: File to be written; replaced whole or not at all.
         runs: The runs folder.
     """
-    from nntrain.data.preparing import read_rows
+    from nntrain.data.fitted import read_rows
 
     run_name, path = _split(arguments, runs)
     stored = open_run(find_run(run_name, runs_root(runs)))
     table = read_rows(stored.config.experiment.data, path, stored.fields)
-    text = with_predictions(table, predict_table(stored, table)).write_csv(separator=table.delimiter)
+    data, notes = stored.fields.encode_noted(table, with_targets=False)
+    text = StringIO()
+    table.write(text, added_columns(table, predict_rows(stored, data)))
+    for note in (f"run      {stored.run.name}   step {stored.step:,}", *notes):
+        print(note, file=sys.stderr)  # noqa: T201
     if output is None:
-        print(text, end="")  # noqa: T201
+        print(text.getvalue(), end="")  # noqa: T201
         return 0
     try:
-        write_atomically(output, text)
+        write_atomically(output, text.getvalue())
     except OSError as error:
         raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
     return 0
@@ -95,16 +100,15 @@ def _two_columns(probability: Tensor) -> Tensor:
     return torch.stack([1 - probability, probability], dim=1)
 
 
-def with_predictions(table: Table, predictions: Sequence[Predictions]) -> pl.DataFrame:
-    """The table's columns in their order, then `prediction` and `probability_<class>` (`<target>_prediction` of several targets)."""
-    import polars as pl
-
-    columns = dict(table.text_columns())
+def added_columns(table: Table, predictions: Sequence[Predictions]) -> dict[str, Sequence[object]]:
+    """`prediction` and `probability_<class>` (`<target>_prediction` of several targets), under names that the table doesn't have."""
+    columns: dict[str, Sequence[object]] = {}
     for found in predictions:
         prefix = "" if len(predictions) == 1 else f"{found.target}_"
-        for name, values in {"prediction": found.values, **{f"probability_{label}": p for label, p in found.probabilities.items()}}.items():
-            columns[_free(f"{prefix}{name}", columns)] = pl.Series([_cell(value) for value in values])
-    return pl.DataFrame(columns)
+        probabilities = {f"probability_{label}": shares for label, shares in found.probabilities.items()}
+        for name, values in {"prediction": found.values, **probabilities}.items():
+            columns[_free(f"{prefix}{name}", {**table.columns, **columns})] = [_cell(value) for value in values]
+    return columns
 
 
 def _free(name: str, taken: Mapping[str, object]) -> str:

@@ -38,12 +38,10 @@ def _latest() -> str | None:
         return None
     run = runs[-1]
     try:
-        best = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))["best"]
-    except (OSError, ValueError, KeyError):
-        best = {}
-    metric = next(
-        (f"   {name} {value:.4g}" for name, value in best.items() if name.startswith("validation.") and isinstance(value, float)), ""
-    )
+        summary = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))
+        metric = f"   {summary['monitor']} {summary['best'][summary['monitor']]:.4g}"
+    except (OSError, ValueError, KeyError, TypeError):  # not finished, or nothing to tell
+        metric = ""
     return f"  latest   {run.name}{metric}   {ago(time.time() - (run.path / 'resolved.yaml').stat().st_mtime)}"
 
 

@@ -39,7 +39,7 @@ class Prepared:
     validation: TensorData | None
     test: TensorData | None
     fingerprints: dict[str, str]
-    """`source` and, where given, `source.validation`, `source.test`: the files. `test`: the content of the test rows."""
+    """`source` and, where given, `source.validation`, `source.test`: the files. `test`: the test rows."""
     notes: tuple[str, ...]
     """Lines for the screen: rows read, dropped and why, the split, what was inferred and left out."""
 
@@ -244,7 +244,9 @@ def _filled(plans: tuple[FieldPlan, ...], values: Mapping[str, Values], rows: Ar
 def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None) -> dict[str, str]:
     files = settings.source.files(folder)
     found = {"source" if part == "train" else f"source.{part}": fingerprint_file(path) for part, path in files.items()}
-    return found if test is None else {**found, "test": fingerprint_rows(test)}
+    if test is None:
+        return found
+    return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.rows)}
 
 
 def _rows_read(tables: Mapping[Part, Table]) -> str:

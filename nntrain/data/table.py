@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from nntrain.data.numerals import POINT, Numerals
 from nntrain.errors import DataError
@@ -99,7 +98,7 @@ class Table:
         more = f" and {len(rows) - MAX_EXAMPLES:,} more" if len(rows) > MAX_EXAMPLES else ""
         return f"{word if len(rows) == 1 else word + 's'} {', '.join(shown)}{more}"
 
-    def write(self, path: Path, added: Mapping[str, Sequence[object]]) -> None:
+    def write(self, file: TextIO, added: Mapping[str, Sequence[object]]) -> None:
         """Write the rows as a text table: its own columns of single values as they were read, then the added ones (`N` values each)."""
         import polars as pl
 
@@ -108,10 +107,9 @@ class Table:
             if isinstance(column, pl.Series) or (column.ndim == 1 and len(column) == self.rows):
                 own[name] = cast("Sequence[object]", column.to_list() if isinstance(column, pl.Series) else column.tolist())
         columns = {**own, **added}
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+        writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
 
 
 def text_of_array(name: str, array: Array) -> pl.Series:
