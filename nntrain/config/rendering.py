@@ -13,6 +13,8 @@ from nntrain.errors import ConfigError, Problem, render_path
 TITLE_WIDTH: Final = 69
 WIDEST_COLUMN: Final = 44
 """Locations and paths are padded to the longest of them; one that is longer than this stands out instead."""
+MOST_SHOWN: Final = 50
+"""Problems on a screen; `--json` has all."""
 LINE_WIDTH: Final = 110
 """Longer lines of a config are shown in part, around the fault."""
 
@@ -90,7 +92,9 @@ def _screen(name: str, findings: Sequence[Finding]) -> str:
     count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
     title = f"{name} has {count}"
     widths = _width([str(finding.mark) for finding in findings]) + 3, _width([finding.path for finding in findings]) + 4
-    return "\n\n".join([f"{title:<{TITLE_WIDTH}}(exit 2)", *(_block(finding, widths) for finding in findings)])
+    blocks = [_block(finding, widths) for finding in findings[:MOST_SHOWN]]
+    rest = [f"… and {len(findings) - MOST_SHOWN:,} more"] if len(findings) > MOST_SHOWN else []
+    return "\n\n".join([f"{title:<{TITLE_WIDTH}}(exit 2)", *blocks, *rest])
 
 
 def _width(texts: Sequence[str]) -> int:

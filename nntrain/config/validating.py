@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -83,24 +84,20 @@ def _with_all_kinds(root: Model, tree: Any, spot: Spot) -> Spot:
 
 def _names(faults: Sequence[_Fault], tree: Any, root: Model) -> Iterable[Problem]:
     """Unknown and missing settings; a missing one that stands there under a foreign name is told once."""
+    plain = {fault.path for fault in faults if not fault.in_union}  # a member of a union that was not meant has no say there
     renamed: set[YamlPath] = set()
     for fault in faults:
-        if fault.type == "extra_forbidden" and not _is_noise(fault, faults):
+        if fault.type == "extra_forbidden" and not (fault.in_union and fault.path[:-1] in plain):
             unknown = naming.unknown_setting(fault.spot, tree, root)
             renamed |= {(*fault.path[:-1], unknown.ours)} if unknown.ours is not None else set()
             yield Problem(fault.path, unknown.message, unknown.hint, on_key=True)
     for fault in faults:
-        if fault.type == "missing" and fault.path not in renamed and not _is_noise(fault, faults):
+        if fault.type == "missing" and fault.path not in renamed and not (fault.in_union and fault.path[:-1] in plain):
             yield Problem(fault.path[:-1], f"{fault.path[-1]} is missing", _what(fault.spot), on_key=True)
 
 
 def _what(spot: Spot) -> str | None:
     return first_sentence(spot.field.description) if spot.field is not None and spot.field.description else None
-
-
-def _is_noise(fault: _Fault, faults: Sequence[_Fault]) -> bool:
-    """Whether a fault comes from a member of a union that the value was not meant for."""
-    return fault.in_union and any(not other.in_union and other.path == fault.path[:-1] for other in faults)
 
 
 def _components(faults: Sequence[_Fault]) -> Iterable[Problem]:
@@ -118,23 +115,15 @@ def _own(faults: Sequence[_Fault]) -> Iterable[Problem]:
 
 def _values(faults: Sequence[_Fault], document: Document) -> Iterable[Problem]:
     """Wrong types and ranges, one problem a place however many members of a union refused it."""
-    told: set[YamlPath] = set()
+    told = {fault.path for fault in faults if fault.type in _SLOT_ERRORS}
+    above = {fault.path[:length] for fault in faults for length in range(len(fault.path))}
     for fault in faults:
-        if not fault.is_of_value or fault.path in told:
+        is_told_inside = fault.path in above and isinstance(fault.spot.value, dict | list)
+        if not fault.is_of_value or fault.path in told or is_told_inside:
             continue
         told.add(fault.path)
-        if any(_explains(other, fault) for other in faults):
-            continue
         needed, got = _accepted(fault.spot), _shown(fault.spot.value)
         yield Problem(fault.path, f"needs {needed}, got {got}", _mend(fault, document))
-
-
-def _explains(other: _Fault, fault: _Fault) -> bool:
-    """Whether another fault says better what is wrong: one inside of the value, or one that knows the component."""
-    if other.path == fault.path:
-        return other.type in _SLOT_ERRORS
-    is_inside = len(other.path) > len(fault.path) and other.path[: len(fault.path)] == fault.path
-    return is_inside and isinstance(fault.spot.value, dict | list)
 
 
 def _accepted(spot: Spot) -> str:
@@ -144,6 +133,7 @@ def _accepted(spot: Spot) -> str:
     return ", or ".join(unique) if unique else "something else"
 
 
+@cache
 def _kind_in_words(kind: Kind) -> str:
     annotation: Any = Annotated[(kind.annotation, *kind.metadata)] if kind.metadata else kind.annotation
     schema = TypeAdapter[Any](annotation).json_schema(ref_template="#/$defs/{model}")
