@@ -118,11 +118,12 @@ def _values(faults: Sequence[_Fault], document: Document) -> Iterable[Problem]:
     told = {fault.path for fault in faults if fault.type in _SLOT_ERRORS}
     above = {fault.path[:length] for fault in faults for length in range(len(fault.path))}
     for fault in faults:
-        is_told_inside = fault.path in above and isinstance(fault.spot.value, dict | list)
+        value: object = fault.spot.value
+        is_told_inside = fault.path in above and isinstance(value, dict | list)
         if not fault.is_of_value or fault.path in told or is_told_inside:
             continue
         told.add(fault.path)
-        needed, got = _accepted(fault.spot), _shown(fault.spot.value)
+        needed, got = _accepted(fault.spot), _shown(cast("object", value))
         yield Problem(fault.path, f"needs {needed}, got {got}", _mend(fault, document))
 
 
