@@ -12,7 +12,7 @@ from nntrain.data.fitted import FittedFields
 from nntrain.data.noise import derive_seed
 from nntrain.data.preparing import Prepared
 from nntrain.optimizers.groups import parameter_groups
-from nntrain.protocols.protocol import Supervised
+from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.schedule import Horizon
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
 from nntrain.training.early_stopping import Converge, EarlyStopping
@@ -75,7 +75,9 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
         clip_norm=regularization.clip_norm,
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,
     )
-    protocol = (training.protocol or Supervised()).build()
+    settings = Supervised() if training.protocol is None else training.protocol
+    assert isinstance(settings, Protocol)
+    protocol = settings.build()
     plan = Plan(training, protocol.steps_per_epoch(session), blueprint.best, blueprint.directions)
     session = replace(session, horizon=Horizon(plan.total_steps, plan.steps_per_epoch))
     return Assembly(session, protocol, plan, new_progress(blueprint), threads)

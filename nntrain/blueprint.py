@@ -223,9 +223,11 @@ def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Itera
     """A softmax or sigmoid at the end of a network whose loss contains it: the loss would misread its output."""
     steps = {step.name: step for step in program.steps}
     for name, plan in targets.items():
-        last = steps[program.outputs[name].step]
-        if last.stage == "head" and last.inputs and last.inputs[0].step in steps:
-            last = steps[last.inputs[0].step]
+        last = steps.get(program.outputs[name].step or "")
+        if last is not None and last.stage == "head":
+            last = steps.get(last.inputs[0].step or "")
+        if last is None:
+            continue
         squashed = last.spec.kind in {"probability", "log_prob"}
         if squashed and last.spec.kind not in plan.loss.input_kinds:
             what = "the logarithm of probabilities" if last.spec.kind == "log_prob" else "probabilities"
@@ -244,7 +246,7 @@ def metric_directions(targets: Mapping[str, TargetPlan], *, has_validation: bool
         local[f"{prefix}loss"] = "min"
         local |= {f"{prefix}{metric.type}": metric.direction for metric in plan.metrics if metric.monitored}
     splits = ("train", "validation") if has_validation else ("train",)
-    return {f"{split}.{name}": direction for split in splits for name, direction in local.items()} | {RUNNING_LOSS: "min"}
+    return {**{f"{split}.{name}": direction for split in splits for name, direction in local.items()}, RUNNING_LOSS: "min"}
 
 
 def _training(experiment: Experiment, layout: Layout) -> TrainingSettings:

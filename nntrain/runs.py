@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +150,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 @contextmanager
-def lock(run: Run) -> Iterator[None]:
+def lock(run: Run) -> Generator[None]:
     """Hold a run folder for writing; a second process is refused.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,7 +196,7 @@ def stop_rules(blueprint: Blueprint) -> str:
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
+def memory_errors() -> Generator[None]:
     """Tell an exhausted memory in words. A fault of ours keeps its traceback."""
     try:
         yield

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.stored import Stored, open_run
 from nntrain.data.table import Table
@@ -85,12 +85,12 @@ def _read(stored: Stored, name: str, output: Tensor) -> Predictions:
     plan = stored.blueprint.targets[name]
     kind = plan.task.kind(plan.target)
     if kind == "values":
-        return Predictions(name, tuple(output.tolist()), {})
+        return Predictions(name, tuple(_listed(output)), {})
     classes = stored.fields.targets[name].classes
     shares = output if kind == "classes" else _two_columns(output)
-    best: list[int] = shares.argmax(dim=1).tolist()
-    columns = {label: tuple(shares[:, index].tolist()) for index, label in enumerate(classes)}
-    return Predictions(name, tuple(classes[index] for index in best), columns)
+    best: list[int] = _listed(shares.argmax(dim=1))
+    columns = {label: tuple(_listed(shares[:, index])) for index, label in enumerate(classes)}
+    return Predictions(name, tuple([classes[index] for index in best]), columns)
 
 
 def _two_columns(probability: Tensor) -> Tensor:
@@ -98,6 +98,10 @@ def _two_columns(probability: Tensor) -> Tensor:
     import torch
 
     return torch.stack([1 - probability, probability], dim=1)
+
+
+def _listed(values: Tensor) -> list[Any]:
+    return cast("list[Any]", values.tolist())
 
 
 def added_columns(table: Table, predictions: Sequence[Predictions]) -> dict[str, Sequence[object]]:
@@ -119,4 +123,4 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return " ".join(map(repr, value)) if isinstance(value, list) else value
+    return " ".join(map(repr, cast("list[float]", value))) if isinstance(value, list) else value

@@ -72,7 +72,9 @@ class Model:
         return predict_table(self._stored, table_of(rows))
 
 
-def fit_python(config: str | Path | Mapping[str, Any], changes: Sequence[str], *, runs: Path | None, resume: str | None, quiet: bool) -> Result:
+def fit_python(
+    config: str | Path | Mapping[str, Any], changes: Sequence[str], *, runs: Path | None, resume: str | None, quiet: bool
+) -> Result:
     """Train; see `nntrain.fit`."""
     options = Options(runs=runs, resume=resume)
     with Display(quiet=quiet) as display:

@@ -11,9 +11,9 @@ from nntrain.blueprint import Blueprint
 from nntrain.commands.arguments import only_config, split_arguments
 from nntrain.commands.check import Look, check
 from nntrain.commands.stored import stored_blueprint
+from nntrain.config.loading import dump
 from nntrain.config.reading import find_config, read_config
 from nntrain.config.resolving import resolved_tree
-from nntrain.config.loading import dump
 from nntrain.layers.program import Row
 from nntrain.runs import find_run, is_run, runs_root
 
@@ -34,6 +34,7 @@ def run(arguments: Sequence[str], *, runs: Path | None, as_json: bool) -> str:
     paths, changes = split_arguments(arguments)
     path = find_config(only_config(paths))
     blueprint = check(read_config(path, changes), Look.HEADER)
+    assert blueprint is not None
     return _json(blueprint) if as_json else _text(path.as_posix(), blueprint)
 
 

@@ -41,7 +41,8 @@ def _put_back(tree: Any, path: YamlPath, read: object, written: str) -> None:
 
 
 def differences(before: Any, after: Any, path: YamlPath = ()) -> list[tuple[YamlPath, Any, Any]]:
-    """Settings that differ between two resolved trees, with both values."""
+    """Settings that differ between two resolved trees, with both values; 1 and true are not the same."""
+    changed = [] if before == after and type(before) is type(after) else [(path, before, after)]
     if isinstance(before, dict) and isinstance(after, dict):
         old, new = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
         return [change for key in dict.fromkeys([*old, *new]) for change in differences(old.get(key), new.get(key), (*path, key))]
@@ -50,4 +51,4 @@ def differences(before: Any, after: Any, path: YamlPath = ()) -> list[tuple[Yaml
         if len(old_items) == len(new_items):
             pairs = enumerate(zip(old_items, new_items, strict=True))
             return [change for index, (old, new) in pairs for change in differences(old, new, (*path, index))]
-    return [] if before == after and type(before) is type(after) else [(path, before, after)]
+    return changed

@@ -23,7 +23,7 @@ Screens = pytest.CaptureFixture[str]
 def make_run(root: Path) -> None:
     run = create_run(root, "digits")
     (run.path / "resolved.yaml").write_text("seed: 0\n", encoding="utf-8")
-    run.write_json("summary.json", {"best": {"epoch": 3, "validation.accuracy": 0.98}})
+    run.write_json("summary.json", {"monitor": "validation.accuracy", "best": {"epoch": 3, "validation.accuracy": 0.98}})
 
 
 def test_bare_command_fits_a_small_terminal(capsys: Screens) -> None:

@@ -16,7 +16,11 @@ from nntrain.runs import find_run
 def write_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Three correlated inputs of different scales and a noisy target."""
     random = np.random.default_rng(0)
-    inputs = random.normal(size=(200, 3)) @ np.array([[1.0, 0.4, 0.0], [0.0, 1.0, 0.3], [0.0, 0.0, 1.0]]) * [1.0, 50.0, 0.01] + [3.0, -7.0, 0.5]
+    inputs = random.normal(size=(200, 3)) @ np.array([[1.0, 0.4, 0.0], [0.0, 1.0, 0.3], [0.0, 0.0, 1.0]]) * [1.0, 50.0, 0.01] + [
+        3.0,
+        -7.0,
+        0.5,
+    ]
     target = inputs @ [2.0, -0.05, 90.0] + 4.0 + random.normal(size=200)
     lines = [",".join(f"{value!r}" for value in (*map(float, row), float(y))) for row, y in zip(inputs, target, strict=True)]
     path.write_text("\n".join(["a,b,c,y", *lines]) + "\n")

@@ -22,7 +22,7 @@ def test_result_screen_shows_why_it_stopped_the_metrics_and_what_is_next() -> No
         "                  this run   always the mean\n"
         "validation.rmse      371.2             1,205\n"
         "test.rmse            380.0             1,198\n"
-        "next     nntrain eval     nntrain predict new.csv -o out.csv"
+        "next     nntrain eval\n         nntrain predict new.csv -o out.csv"
     )
 
 

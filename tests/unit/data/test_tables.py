@@ -1,4 +1,5 @@
 import csv
+from io import StringIO
 
 import numpy as np
 import polars as pl
