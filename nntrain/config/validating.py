@@ -97,7 +97,11 @@ def _names(faults: Sequence[_Fault], tree: Any, root: Model) -> Iterable[Problem
 
 
 def _what(spot: Spot) -> str | None:
-    return first_sentence(spot.field.description) if spot.field is not None and spot.field.description else None
+    from nntrain.config.documentation.catalogue import attribute_docstrings
+
+    described = {} if spot.owner is None else attribute_docstrings(spot.owner)
+    text = described.get(str(spot.path[-1]))
+    return None if text is None else first_sentence(text)
 
 
 def _components(faults: Sequence[_Fault]) -> Iterable[Problem]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast, get_args
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from nntrain.schema import Component, Slot, StrictModel, load_class, load_name
@@ -122,7 +127,38 @@ def catalogue(root: Model | None = None) -> Catalogue:
     definitions = cast("dict[str, Schema]", document["$defs"])
     for definition in definitions.values():
         definition.pop("title", None)
+    for found, name in names.items():
+        for key, description in attribute_docstrings(found).items():
+            if key in definitions[name].get("properties", {}):
+                definitions[name]["properties"][key]["description"] = description
     return Catalogue(model, definitions, slots, names)
+
+
+def attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """The strings under a model's settings, its bases' included, by the key that a config has.
+
+    Read from the source when documentation is asked for: pydantic's own reading doubles the time that a check takes.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, StrictModel) and base is not StrictModel:
+            found |= _docstrings_below(base)
+    aliases = {name: field.alias for name, field in model.model_fields.items() if field.alias is not None}
+    return {aliases.get(name, name): text for name, text in found.items()}
+
+
+def _docstrings_below(model: Model) -> dict[str, str]:
+    [definition] = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        statement.target.id: inspect.cleandoc(below.value.value)
+        for statement, below in itertools.pairwise(definition.body)
+        if isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
 
 
 class _Generator(GenerateJsonSchema):
