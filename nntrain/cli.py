@@ -174,6 +174,8 @@ WORDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code. A user's mistake is told in words, never by a traceback."""
     given = sys.argv[1:] if arguments is None else arguments
+    # pydantic would look through all installed packages for plug-ins of its own: time, and code that nobody asked for
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         if given and given[0] in WORDS:
             raise UsageError(f"no command {given[0]!r}: nntrain calls it {WORDS[given[0]]}", f"fix:  nntrain {WORDS[given[0]]}")

@@ -23,7 +23,7 @@ M = TypeVar("M", bound="StrictModel")
 class StrictModel(BaseModel):
     """Base of all settings: unknown keys are errors, no coercion, immutable. Strings under settings describe them."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False, defer_build=True)
 
     main: ClassVar[str | None] = None
     """The option that a value alone sets: `{linear: 128}`, `ema: 0.999`."""

@@ -6,6 +6,7 @@ import pytest
 from layer_cases import CASES
 
 from nntrain.architectures.settings import ARCHITECTURES, FAMILIES
+from nntrain.config.documentation.catalogue import attribute_docstrings
 from nntrain.layers.initializer import INITIALIZERS
 from nntrain.layers.settings import LAYERS
 from nntrain.losses.settings import LOSSES
@@ -32,6 +33,6 @@ def test_class_says_its_tag_and_options(tag: str, target: str):
     component = load_class(target)
     assert component.model_fields["type"].default == tag
     assert component.__doc__, "the docstring is the layer's help text"
-    undocumented = [name for name, option in component.model_fields.items() if name not in {"type"} and not option.description]
-    assert undocumented == []
+    undocumented = {option.alias or name for name, option in component.model_fields.items()} - {"type", *attribute_docstrings(component)}
+    assert undocumented == set()
     assert component.main is None or component.main in component.model_fields
