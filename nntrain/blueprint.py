@@ -25,6 +25,7 @@ from nntrain.losses.settings import LOSSES
 from nntrain.metrics.metric import Direction, Metric
 from nntrain.metrics.settings import METRICS
 from nntrain.optimizers.adam import AdamW
+from nntrain.optimizers.groups import unused_rules
 from nntrain.schedules.constant import Constant
 from nntrain.schema import load_class
 from nntrain.tasks.settings import TASK_OF_FIELD, TASKS
@@ -137,7 +138,7 @@ def _make(location: str, base: type[T]) -> T:
 
 
 def _retype(plan: FieldPlan, task: Task) -> str:
-    wanted = sorted(task.field_types)[-1]
+    wanted = next(field_type for field_type, tag in TASK_OF_FIELD.items() if tag == task.type)
     return f"fix:  leave task out, or  data.fields.{plan.name}: {{type: {wanted}, role: target}}"
 
 
@@ -216,6 +217,11 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
         problems += error.problems
         return None
     problems += _check_outputs(program, targets)
+    names = list(program.parameter_shapes)
+    if not names:
+        problems.append(Problem(("architecture",), "has no parameter that can be trained"))
+    elif experiment.optimizer is not None:
+        problems += unused_rules(experiment.optimizer.groups, names)
     return program
 
 
@@ -295,8 +301,14 @@ def _check_names(training: TrainingSettings, names: Mapping[str, Direction], lay
 def _check_name(path: tuple[str, ...], name: str, names: Mapping[str, Direction], *, on_key: bool = False) -> Iterator[Problem]:
     if name not in names:
         nearest = nearest_metric(name, names)
-        message = f"no metric {name!r}. This task reports {', '.join(names)}"
+        message = f"no metric {name!r}. This task reports {', '.join(_reported(name, names))}"
         yield Problem(path, message, f"fix:  {nearest}" if nearest else None, on_key=on_key)
+
+
+def _reported(name: str, names: Mapping[str, Direction]) -> list[str]:
+    """The metrics of the split that a name means: the others have the same names."""
+    split = "train." if name.startswith("train") or not any(known.startswith("validation.") for known in names) else "validation."
+    return [known for known in names if known.startswith(split)]
 
 
 def nearest_metric(name: str, names: Mapping[str, Direction]) -> str | None:

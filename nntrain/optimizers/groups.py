@@ -39,21 +39,22 @@ def parameter_groups(
     trainable = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     if not trainable:
         raise ConfigError([Problem(("architecture",), "has no parameter that can be trained")])
+    problems = unused_rules(rules, [name for name, _ in trainable])
+    if problems:
+        raise ConfigError(problems)
     groups: dict[tuple[float, float | None], ParameterGroup] = {}
-    used: set[int] = set()
     for name, parameter in trainable:
         decay = 0.0 if id(parameter) in exempt else weight_decay
-        rule = next((index for index, rule in enumerate(rules) if matches(rule.match, name)), None)
-        if rule is not None:
-            used.add(rule)
-        lr = None if rule is None else rules[rule].lr
+        lr = next((rule.lr for rule in rules if matches(rule.match, name)), None)
         group = groups.setdefault((decay, lr), ParameterGroup(params=[], weight_decay=decay, lr=lr))
         group["params"].append((name, parameter))
-    unused = [index for index in range(len(rules)) if index not in used]
-    if unused:
-        names = [name for name, _ in trainable]
-        raise ConfigError([_unused(index, rules, names) for index in unused])
     return list(groups.values())
+
+
+def unused_rules(rules: Sequence[GroupRule], names: Sequence[str]) -> list[Problem]:
+    """Rules that give none of the named parameters a rate; the first rule that matches a name gives it."""
+    used = {next((index for index, rule in enumerate(rules) if matches(rule.match, name)), None) for name in names}
+    return [_unused(index, rules, names) for index in range(len(rules)) if index not in used]
 
 
 def matches(pattern: str, name: str) -> bool:

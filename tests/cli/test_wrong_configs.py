@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from wrong_fits import FITS, TABLE
 from wrong_names import NAMES, Row
 from wrong_values import VALUES
 
@@ -14,9 +15,9 @@ Screens = pytest.CaptureFixture[str]
 ROWS = [*NAMES, *VALUES]
 
 
-def screen_of(path: Path, changes: tuple[str, ...], capsys: Screens) -> str:
+def screen_of(path: Path, changes: tuple[str, ...], capsys: Screens, *, look: bool = False) -> str:
     """What `nntrain check` says of a config."""
-    assert cli.main(["check", "--no-data", str(path), *changes]) == 2
+    assert cli.main(["check", *([] if look else ["--no-data"]), str(path), *changes]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     return said.err.rstrip("\n")
@@ -42,6 +43,15 @@ def test_a_wrong_config_is_told_exactly(row: Row, tmp_path: Path, monkeypatch: p
     assert screen.startswith(f"a.yaml has {count} ")
 
 
+@pytest.mark.parametrize("row", FITS, ids=lambda row: row.name)
+def test_what_does_not_fit_together_is_told_exactly(row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Screens) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(TABLE, encoding="utf-8")
+    path = Path("a.yaml")
+    path.write_text(row.text, encoding="utf-8")
+    assert blocks(screen_of(path, row.changes, capsys, look=True)) == row.told
+
+
 def test_the_screen_is_laid_out_like_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Screens) -> None:
     monkeypatch.chdir(tmp_path)
     Path("rents.yaml").write_text("data: {source: a.csv, target: y, batch_size: 0}\ntraining:\n  epochs: 50\n", encoding="utf-8")
@@ -60,4 +70,5 @@ def test_the_screen_is_laid_out_like_this(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_names_are_not_given_twice() -> None:
-    assert len({row.name for row in ROWS}) == len(ROWS) >= 40
+    rows = [*ROWS, *FITS]
+    assert len({row.name for row in rows}) == len(rows) >= 40

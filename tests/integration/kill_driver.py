@@ -17,7 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars  # noqa: F401 (imported once here, not in every child; its threads start when it is first used)
 import torch
+import torch.optim.adamw
 
 from nntrain.cli import main
 from nntrain.training import loop
