@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nntrain.config.documentation.catalogue import attribute_docstrings
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.schedules.settings import SCHEDULES
 from nntrain.schema import Slot, load_class
@@ -38,7 +39,7 @@ def test_every_schedule_has_a_row_and_says_its_tag(tag: str) -> None:
     component = load_class(SCHEDULES[tag])
     assert component.model_fields["type"].default == tag
     assert component.__doc__
-    assert [name for name, option in component.model_fields.items() if name != "type" and not option.description] == []
+    assert set(component.model_fields) == {"type", *attribute_docstrings(component)}
 
 
 @every

@@ -17,12 +17,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import polars  # noqa: F401 (imported once here, not in every child; its threads start when it is first used)
+import polars
 import torch
-import torch.optim.adamw
+import torch._dynamo
 
+import nntrain.commands.training
+import nntrain.data.preparing
 from nntrain.cli import main
 from nntrain.training import loop
+
+LOADED = (polars, torch._dynamo, nntrain.commands.training, nntrain.data.preparing)
+"""What a run imports on its way: once here, not in every child."""
 
 
 def in_child(arguments: list[str], kill_at: int | None = None) -> int:
