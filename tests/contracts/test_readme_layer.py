@@ -17,9 +17,9 @@ from nntrain.schema import load_class
 
 
 def blocks(repository: Path) -> list[str]:
-    """The Python blocks under `Adding a layer`."""
+    """The code blocks under `Adding a layer`: the class, the table line, the contract row."""
     section = (repository / "README.md").read_text(encoding="utf-8").split("## Adding a layer")[1].split("\n## ")[0]
-    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    return re.findall(r"```(?:python|diff)\n[+]?(.*?)```", section, re.DOTALL)
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
         if issubclass(base, StrictModel) and base is not StrictModel:
             found |= _docstrings_below(base)
     aliases = {name: field.alias for name, field in model.model_fields.items() if field.alias is not None}
-    return {aliases.get(name, name): text for name, text in found.items()}
+    return {aliases.get(name, name): text for name, text in found.items() if name in model.model_fields}
 
 
 def _docstrings_below(model: Model) -> dict[str, str]:
