@@ -37,6 +37,12 @@ class Assembly:
     progress: Progress
     threads: int
 
+    @property
+    def device_name(self) -> str:
+        """As people know it: `cpu`, `cuda (NVIDIA H100)`."""
+        device = self.session.device
+        return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
 
 def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     """Build network, optimizer and the rest. The initial weights are a function of the seed.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw
 from nntrain.commands.display import Display
+from nntrain.commands.figures import format_bytes
 from nntrain.commands.resuming import compare_with_stored
 from nntrain.commands.stored import stored_config
 from nntrain.config.reading import Config, find_config, read_config
@@ -21,6 +22,7 @@ from nntrain.errors import ConfigError, ResourceError
 from nntrain.runs import Run, create_run, find_run, lock, runs_root, write_atomically
 
 if TYPE_CHECKING:
+    from nntrain.assembly import Assembly
     from nntrain.data.preparing import Prepared
 
 
@@ -90,12 +92,12 @@ def fit_config(config: Config, options: Options, display: Display, name: str) ->
 
 def fit_job(job: Job, options: Options, display: Display, name: str) -> Outcome:
     """Train a new run of a config whose data is prepared."""
-    config = job.config
-    new = create_run(runs_root(options.runs), _run_name(config), options.run_id)
+    assembly = _assemble(job)
+    new = create_run(runs_root(options.runs), _run_name(job.config), options.run_id)
     with lock(new):
-        _write_start(new, job)
-        display.head([("run", f"{new.name}   {name}"), *_head(job)])
-        return _train(new, job, options, display)
+        _write_start(new, job, assembly)
+        display.head([("run", f"{new.name}   {name}"), *_head(job, assembly)])
+        return _train(new, job, assembly, options, display)
 
 
 def prepare_job(config: Config) -> Job:
@@ -131,18 +133,29 @@ def resume_job(stored: Run, job: Job, options: Options, display: Display) -> Out
     """
     with lock(stored):
         notes = compare_with_stored(stored, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
+        assembly = _assemble(job)
         write_atomically(stored.path / "resolved.yaml", resolved_text(job.blueprint.experiment, job.config.document))
-        display.head([("run", f"{stored.name}   resumed"), *_head(job)])
+        display.head([("run", f"{stored.name}   resumed"), *_head(job, assembly)])
         for note in notes:
             display.note(note)
-        return _train(stored, job, options, display)
+        return _train(stored, job, assembly, options, display)
 
 
-def _train(target: Run, job: Job, options: Options, display: Display) -> Outcome:
+def _assemble(job: Job) -> Assembly:
+    from nntrain.assembly import assemble
+
+    try:
+        with memory_errors():
+            return assemble(job.blueprint, job.prepared)
+    except ConfigError as error:
+        raise job.config.error(error.problems) from None
+
+
+def _train(target: Run, job: Job, assembly: Assembly, options: Options, display: Display) -> Outcome:
     from nntrain.commands.training import train
 
     with memory_errors():
-        return train(target, job, options, display)
+        return train(target, job, assembly, options, display)
 
 
 def _run_name(config: Config) -> str:
@@ -150,13 +163,13 @@ def _run_name(config: Config) -> str:
     return config.experiment.name
 
 
-def _write_start(new: Run, job: Job) -> None:
+def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
     """What a run keeps of its config, data and surroundings; `resolved.yaml` comes last: with it the folder is a run."""
     from nntrain.commands.environment import describe
 
     config, prepared = job.config, job.prepared
     write_atomically(new.path / "config.yaml", config.document.text)
-    new.write_json("environment.json", describe())
+    new.write_json("environment.json", {**describe(), "device": assembly.device_name, "threads": assembly.threads})
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     rows = {split: len(data) for split, data in splits.items() if data is not None}
     new.write_json(
@@ -166,15 +179,17 @@ def _write_start(new: Run, job: Job) -> None:
     write_atomically(new.path / "resolved.yaml", resolved_text(job.blueprint.experiment, config.document))
 
 
-def _head(job: Job) -> list[tuple[str, str]]:
+def _head(job: Job, assembly: Assembly) -> list[tuple[str, str]]:
     """The lines about data, network and limits."""
     blueprint = job.blueprint
     architecture = blueprint.experiment.architecture
     assert architecture is not None
     count = blueprint.program.num_parameters or 0
-    rows = [("data", "\n".join(job.prepared.notes)), ("model", f"{architecture.type}, {count:,} parameters")]
-    rows.append(("stops", stop_rules(blueprint)))
-    return rows + [("warning", warning) for warning in blueprint.warnings]
+    threads = f"{assembly.threads} thread{'s' if assembly.threads > 1 else ''}"
+    machine = f"{assembly.device_name}, {threads}, {assembly.session.precision.name}"
+    model = f"{architecture.type}, {count:,} parameters, {format_bytes(4 * count)}; {machine}"
+    warnings = [("warning", warning) for warning in blueprint.warnings]
+    return [("data", "\n".join(job.prepared.notes)), ("model", model), ("stops", stop_rules(blueprint)), *warnings]
 
 
 def stop_rules(blueprint: Blueprint) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nntrain.assembly import Assembly, assemble
+from nntrain.assembly import Assembly
 from nntrain.commands.display import Display, Position
 from nntrain.commands.finishing import finish, interrupted
 from nntrain.commands.recording import Recorder
@@ -69,7 +69,7 @@ class _Consumer:
         return Position(step, total, step // plan.steps_per_epoch, plan.settings.max_epochs, recorder.rows_per_s, left)
 
 
-def train(run: Run, job: Job, options: Options, display: Display) -> Outcome:
+def train(run: Run, job: Job, assembly: Assembly, options: Options, display: Display) -> Outcome:
     """Train a run, from its newest checkpoint where it has one, and write its summary.
 
     Raises:
@@ -77,7 +77,6 @@ def train(run: Run, job: Job, options: Options, display: Display) -> Outcome:
         CheckpointError: The run has checkpoints, and none is whole.
         ResourceError: No memory or disk space left.
     """
-    assembly = assemble(job.blueprint, job.prepared)
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline}}
     with Signals() as signals:

@@ -61,6 +61,11 @@ class Precision:
         self._scaler = torch.amp.GradScaler(device.type) if dtype == torch.float16 else None
 
     @property
+    def name(self) -> str:
+        """`float32`, `bfloat16` or `float16`."""
+        return str(self._dtype).removeprefix("torch.")
+
+    @property
     def scales(self) -> bool:
         """Whether the loss is scaled (float16), so that a step may be skipped."""
         return self._scaler is not None
