@@ -19,6 +19,7 @@ from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.layout import FieldPlan, Layout
 from nntrain.errors import ConfigError, Problem
+from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
 from nntrain.losses.settings import LOSSES
@@ -106,7 +107,8 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = ()) -> Bluep
     best = _best(training, targets, names, has_validation=layout.has_validation)
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training})
-    return Blueprint(experiment, layout, targets, program, best, names, tuple(_warnings(experiment, training)))
+    warnings = (*_warnings(experiment, training), *_unread(program))
+    return Blueprint(experiment, layout, targets, program, best, names, warnings)
 
 
 def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem]) -> TargetPlan | None:
@@ -371,6 +373,14 @@ def _warnings(experiment: Experiment, training: TrainingSettings) -> Iterator[st
         yield from _warmup_warning(stopping, epochs)
     if experiment.optimizer is not None and experiment.optimizer.type == "adam" and experiment.regularization.weight_decay:
         yield "weight_decay with adam is L2 regularization, which its scaling weakens unevenly; adamw decays the weights themselves"
+
+
+def _unread(program: Program) -> Iterator[str]:
+    """Input fields that no node reads."""
+    unread = [name for name in program.inputs if name not in fields_read(program)]
+    if unread:
+        names = ", ".join(unread[:5]) + (f" and {len(unread) - 5} more" if len(unread) > 5 else "")
+        yield f"no node reads {names}: read it, or leave it out with data.fields.{unread[0]}: {{role: ignore}}"
 
 
 def _warmup_warning(stopping: EarlyStoppingSettings, epochs: int) -> Iterator[str]:

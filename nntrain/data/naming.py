@@ -106,7 +106,7 @@ def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found],
     problems: list[Problem] = []
     exact = {name: field for name, field in settings.fields.items() if name in header.names or not is_pattern(name)}
     for name, field in exact.items():
-        columns, lost = _columns(name, field, header)
+        columns, lost = _columns(name, field, header, _claimed(settings, name))
         problems += lost
         if not lost:
             found.append(_Found(name, field, columns, name))
@@ -124,7 +124,14 @@ def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found],
     return sorted(found, key=lambda field: min(order[column] for column in field.columns)), problems
 
 
-def _columns(name: str, field: Field, header: Header) -> tuple[tuple[str, ...], list[Problem]]:
+def _claimed(settings: DataSettings, name: str) -> set[str]:
+    """Columns that others than this field name exactly: its patterns leave them out."""
+    others = {key: field for key, field in settings.fields.items() if key != name}
+    written = [column for field in others.values() for column in field.source_columns or ()]
+    return {column for column in (*others, *written, *settings.targets, settings.split.column or "") if not is_pattern(column)}
+
+
+def _columns(name: str, field: Field, header: Header, claimed: set[str]) -> tuple[tuple[str, ...], list[Problem]]:
     """The columns of a field that has a key of its own."""
     written = field.source_columns
     if written is None:
@@ -133,7 +140,7 @@ def _columns(name: str, field: Field, header: Header) -> tuple[tuple[str, ...], 
     if field.type == "series" and len(written) == 2 and not any(map(is_pattern, written)):
         columns = written  # values and lengths have their own order
     else:
-        columns = matching(written, header.names)
+        columns = matching(written, [column for column in header.names if column in written or column not in claimed])
     option = next(option for option in ("column", "columns", "values") if getattr(field, option, None) is not None)
     return columns, [no_column(pattern, header, ("data", "fields", name, option)) for pattern in lost]
 

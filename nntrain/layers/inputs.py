@@ -11,7 +11,7 @@ from nntrain.layers.encoding import Encoding
 from nntrain.layers.encodings import EmbeddingEncoding, NoEncoding, OneHotEncoding
 from nntrain.layers.layer import Layer
 from nntrain.layers.merging import Concat
-from nntrain.layers.program import Value
+from nntrain.layers.program import Program, Value
 from nntrain.layers.scope import EncodeField, Scope
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, VECTOR, Size, Spec, Unknown, blocks, compute, known
 
@@ -144,6 +144,18 @@ def field_encoder(encodings: Mapping[str, Encoding]) -> EncodeField:
         return encode(scope, [name], encodings)
 
     return encode_field
+
+
+def fields_read(program: Program) -> set[str]:
+    """The input fields that reach the network."""
+    grouped = blocks(program.inputs)
+    found: set[str] = set()
+    for step in program.steps:
+        for value in step.inputs:
+            if value.step is None and value.output is not None:
+                columns = step.layer.fields if isinstance(step.layer, Columns | CategoryColumns) else grouped.get(value.output)
+                found |= set(columns or (value.output,))
+    return found
 
 
 def find_encoding(name: str, encodings: Mapping[str, Encoding]) -> Encoding | None:

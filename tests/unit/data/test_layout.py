@@ -286,3 +286,12 @@ print(sorted({"torch", "numpy", "polars", "PIL"} & sys.modules.keys()))
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, cwd=root, check=False)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_pattern_leaves_columns_to_the_fields_that_name_them(tmp_path):
+    (tmp_path / "t.csv").write_text("t0,t1,town,kind\n1,2,A,x\n3,4,B,y\n5,6,A,x\n")
+    fields = {"signal": {"type": "series", "columns": ["t*"]}, "town": "category"}
+    settings = DataSettings.parse({"source": "t.csv", "target": "kind", "fields": fields})
+    layout, problems = plan_layout(settings, tmp_path, look=True)
+    assert problems == ()
+    assert {plan.name: plan.columns for plan in layout.fields} == {"signal": ("t0", "t1"), "town": ("town",), "kind": ("kind",)}
