@@ -99,7 +99,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = ()) -> Bluep
     names = metric_directions(targets, has_validation=layout.has_validation)
     training = _training(experiment, layout)
     if targets:
-        problems += [*_check_names(training, names, layout), *_check_limits(experiment, training)]
+        problems += [*_check_names(training, names, layout), *_check_limits(experiment, training, program)]
         problems += [problem for plan in targets.values() for problem in _check_effects(experiment, plan)]
     if problems:
         raise config.error(problems)
@@ -327,14 +327,21 @@ def nearest_metric(name: str, names: Mapping[str, Direction]) -> str | None:
     return near[0] if near else None
 
 
-def _check_limits(experiment: Experiment, training: TrainingSettings) -> Iterator[Problem]:
+def _check_limits(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:
     """Settings that need a limit, and settings without effect."""
+    norms = [step.name for step in program.steps if step.layer.mixes_rows] if program is not None else []
     scheduler = experiment.scheduler
     if scheduler is not None and scheduler.needs_total_steps and training.max_epochs is None and training.max_steps is None:
         yield Problem(
             ("scheduler",),
             f"{scheduler.type} counts towards the end of the run, and max_minutes alone gives no number of steps",
             "fix:  training.max_epochs or training.max_steps",
+        )
+    if experiment.data.batch_size == 1 and norms:
+        yield Problem(
+            ("data", "batch_size"),
+            f"is 1, and {norms[0]} needs at least 2 rows to normalise over",
+            "fix:  batch_size: 2 or more, or layer_norm in its place",
         )
     if experiment.data.batch_size == "full" and training.accumulate > 1:
         yield Problem(("training", "accumulate"), "has no effect: with data.batch_size: full each step has all rows already", on_key=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def check(
 
 @app.command()
 def show(arguments: Arguments = None, as_json: Json = False, runs: Runs = None) -> None:
-    """Print the network line by line with shapes and parameters, and every setting that applies."""
+    """Print the network with shapes and parameters, and all settings."""
     from nntrain.commands import show as command
 
     typer.echo(command.run(arguments or [], runs=runs, as_json=as_json))
@@ -73,7 +74,7 @@ def fit(
     as_json: Json = False,
     runs: Runs = None,
 ) -> None:
-    """Train a network; evaluate the best state on validation and test rows."""
+    """Train a network, and measure its best state."""
     from nntrain.commands import fit as command
     from nntrain.commands import smoke as smoke_command
 
@@ -108,7 +109,7 @@ def predict(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here; default: stdout, as CSV.")] = None,
     runs: Runs = None,
 ) -> None:
-    """Predict for new rows: the input's columns and order, with the predictions added."""
+    """Predict for new rows, beside the columns that they have."""
     from nntrain.commands import predict as command
 
     raise typer.Exit(command.run(arguments or [], output, runs=runs))
@@ -171,14 +172,31 @@ WORDS = {
 """Commands that users of other tools try first."""
 
 
+def check_command(word: str) -> None:
+    """Refuse an unknown command, with the one that was probably meant.
+
+    Raises:
+        UsageError: There is no such command.
+    """
+    verbs = [verb.name or getattr(verb.callback, "__name__", "") for verb in app.registered_commands]
+    if word in verbs:
+        return
+    if word in WORDS:
+        raise UsageError(f"no command {word!r}: nntrain calls it {WORDS[word]}", f"fix:  nntrain {WORDS[word]}")
+    if word.endswith((".yaml", ".yml")):
+        raise UsageError(f"{word} is no command", f"fix:  nntrain fit {word}")
+    near = difflib.get_close_matches(word, [*verbs, *WORDS], 1)
+    raise UsageError(f"no command {word!r}", f"nearest: {WORDS.get(near[0], near[0])}" if near else f"commands: {', '.join(verbs)}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code. A user's mistake is told in words, never by a traceback."""
     given = sys.argv[1:] if arguments is None else arguments
     # pydantic would look through all installed packages for plug-ins of its own: time, and code that nobody asked for
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        if given and given[0] in WORDS:
-            raise UsageError(f"no command {given[0]!r}: nntrain calls it {WORDS[given[0]]}", f"fix:  nntrain {WORDS[given[0]]}")
+        if given and not given[0].startswith("-"):
+            check_command(given[0])
         return int(app(given, prog_name="nntrain", standalone_mode=False) or 0)
     except NNTrainError as error:
         typer.echo(str(error), err=True)

@@ -65,6 +65,10 @@ class Run:
             raise CheckpointError(f"{path}: damaged (holds no mapping)")
         return cast("dict[str, Any]", found)
 
+    def touch_lock(self) -> None:
+        """Show that the writer is alive, where a lock is told by its age."""
+        os.utime(self.path / "lock")
+
     def write_json(self, file: str, content: object) -> None:
         """Write one of the run's JSON files, whole or not at all."""
         write_atomically(self.path / file, json.dumps(content, indent=1, allow_nan=False) + "\n")
@@ -134,9 +138,24 @@ def find_run(given: str | None, root: Path) -> Run:
         if (path / "resolved.yaml").is_file():
             return Run(path)
         if (path / "latest").is_file():
-            return Run(path / (path / "latest").read_text(encoding="utf-8").strip())
+            return _latest_of(path)
     known = ", ".join(run.name for run in all_runs(root)[-5:]) or "none yet"
     raise UsageError(f"no run {given}", f"the latest runs: {known}")
+
+
+def _latest_of(folder: Path) -> Run:
+    """The run that `latest` names; the newest whole one where that did not get as far as a config.
+
+    Raises:
+        UsageError: None of them did.
+    """
+    newest = Run(folder / (folder / "latest").read_text(encoding="utf-8", errors="replace").strip())
+    if (newest.path / "resolved.yaml").is_file():
+        return newest
+    whole = [run for run in all_runs(folder.parent) if run.path.parent == folder]
+    if not whole:
+        raise UsageError(f"no run in {folder.as_posix()} has got as far as a config", "train one: nntrain fit CONFIG")
+    return whole[-1]
 
 
 def write_atomically(path: Path, text: str) -> None:

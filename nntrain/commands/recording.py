@@ -88,6 +88,7 @@ class Recorder:
         Raises:
             ResourceError: The disk is full; what was saved before is whole.
         """
+        self.run.touch_lock()
         self.history.sync()
         parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
         parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}

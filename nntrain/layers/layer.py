@@ -34,6 +34,8 @@ class Layer(Component):
     needs: ClassVar[frozenset[Need]] = frozenset()
     sized: ClassVar[bool] = False
     """Whether a list that ends in this layer is its own output (linear, convolution)."""
+    mixes_rows: ClassVar[bool] = False
+    """Whether rows see each other in training, so that a batch needs two of them (batch norm)."""
     extras: ClassVar[tuple[str, ...]] = ()
     """Names of further outputs, read as `node.hidden`."""
 

@@ -22,6 +22,7 @@ class BatchNorm(Layer):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"lengths"})
+    mixes_rows: ClassVar[bool] = True
 
     type: Literal["batch_norm"] = "batch_norm"
     eps: PositiveFloat = 1e-5

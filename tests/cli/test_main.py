@@ -88,7 +88,9 @@ def test_words_of_other_tools_are_answered_with_ours(capsys: Screens, word: str,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], "No such command 'trian'"),
+        (["trian"], "no command 'trian'\n   nearest: fit"),
+        (["fitt"], "no command 'fitt'\n   nearest: fit"),
+        (["digits.yaml"], "fix:  nntrain fit digits.yaml"),
         (["fit", "--nope"], "No such option: --nope"),
         (["--nope"], "No such option: --nope"),
         (["runs", "--runs"], "requires an argument"),

@@ -190,4 +190,11 @@ FITS = [
             "a.yaml:4:38  training.early_stopping.monitor  no metric 'acc'. This task reports validation.loss, validation.accuracy, validation.balanced_accuracy, validation.f1, validation.log_loss, validation.auroc / fix:  validation.accuracy",
         ),
     ),
+    Row(
+        "batch norm of one row",
+        "data: {source: {type: builtin, name: digits}, batch_size: 1}\nregularization: {norm: batch}\n",
+        (
+            "a.yaml:1:59  data.batch_size  is 1, and batch_norm_1 needs at least 2 rows to normalise over / fix:  batch_size: 2 or more, or layer_norm in its place",
+        ),
+    ),
 ]
