@@ -123,4 +123,7 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return " ".join(map(repr, cast("list[float]", value))) if isinstance(value, list) else value
+    """A value as it is written: numbers with the seven digits that float32 has."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    return " ".join(f"{number:.7g}" for number in cast("list[float]", value)) if isinstance(value, list) else value
