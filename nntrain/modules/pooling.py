@@ -38,10 +38,10 @@ class SequenceMaxPool(SequencePool):
         self.count = count
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Pool the true steps; what is beyond a row's length comes out as zeros."""
+        """Pool the true steps; what is beyond a row's length comes out as zeros, and so does a row without steps."""
         lowest = torch.finfo(x.dtype).min
         out = max_pool1d(self.padded(fill_padding(x, lengths, lowest), lowest), self.kernel, self.stride).transpose(1, 2)
-        return out if lengths is None else fill_padding(out, self.count(lengths))
+        return out if lengths is None else fill_padding(out, self.count(lengths) * (lengths > 0))
 
 
 class SequenceAvgPool(SequencePool):

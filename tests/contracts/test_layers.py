@@ -168,8 +168,9 @@ def test_row_without_steps_gives_numbers(case: Case):
     x.requires_grad_(x.is_floating_point())
     out = built(x, torch.tensor([4, 0, 2]))
     out.sum().backward() if out.requires_grad else None
-    assert out.isfinite().all()
-    assert x.grad is None or x.grad.isfinite().all()
+    assert (out.abs() < 1e3).all()
+    gradients = [x.grad, *(parameter.grad for parameter in built.module.parameters())]
+    assert all((gradient.abs() < 1e3).all() for gradient in gradients if gradient is not None)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.mixes_rows], ids=str)
