@@ -21,6 +21,7 @@ from nntrain.data.scaling import take
 from nntrain.data.settings import FIELDS, DataSettings
 from nntrain.data.table import Table, counted
 from nntrain.errors import DataError
+from nntrain.modules.metrics import accumulator
 from nntrain.schema import load_class
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, Spec, blocks
 
@@ -46,11 +47,16 @@ class FittedTarget:
     scale: Tensor
 
     def to_raw(self, values: Tensor) -> Tensor:
-        """Values in the unit of training `[B]` or `[B, F]` to the target's own unit; classes and booleans stay."""
+        """Values in the unit of training `[B]` or `[B, F]` to the target's own unit; classes and booleans stay.
+
+        Returns:
+            Float64, as an offset far larger than the scale leaves nothing of it in float32; float32 on mps, which has no more.
+        """
         if self.classes:
             return values
-        offset, scale = (part.to(values.device, torch.float32) for part in (self.offset, self.scale))
-        return values * (scale[0] if values.ndim == 1 else scale) + (offset[0] if values.ndim == 1 else offset)
+        kind = accumulator(values.device)
+        offset, scale = (part.to(kind).to(values.device) for part in (self.offset, self.scale))
+        return values.to(kind) * (scale[0] if values.ndim == 1 else scale) + (offset[0] if values.ndim == 1 else offset)
 
     def decode(self, values: Tensor) -> list[Any]:
         """Class indices `[B]`, or 0 and 1, to class names; values in the unit of training to numbers of the target's own unit."""

@@ -13,23 +13,26 @@ from nntrain.commands.stored import open_run
 from nntrain.runs import find_run
 
 
-def write_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Three correlated inputs of different scales and a noisy target."""
+def write_table(path: Path, offset: float) -> tuple[np.ndarray, np.ndarray]:
+    """Three correlated inputs of different scales and a noisy target around an offset."""
     random = np.random.default_rng(0)
     inputs = random.normal(size=(200, 3)) @ np.array([[1.0, 0.4, 0.0], [0.0, 1.0, 0.3], [0.0, 0.0, 1.0]]) * [1.0, 50.0, 0.01] + [
         3.0,
         -7.0,
         0.5,
     ]
-    target = inputs @ [2.0, -0.05, 90.0] + 4.0 + random.normal(size=200)
+    target = inputs @ [2.0, -0.05, 90.0] + offset + random.normal(size=200)
     lines = [",".join(f"{value!r}" for value in (*map(float, row), float(y))) for row, y in zip(inputs, target, strict=True)]
     path.write_text("\n".join(["a,b,c,y", *lines]) + "\n")
     return inputs, target
 
 
-@pytest.mark.parametrize("optimizer", [{"type": "sgd", "lr": 0.3}, {"type": "sgd", "lr": 0.1, "momentum": 0.8}])
-def test_full_batch_descent_reaches_the_closed_form(optimizer: dict[str, object], tmp_path: Path) -> None:
-    inputs, target = write_table(tmp_path / "table.csv")
+@pytest.mark.parametrize(
+    ("optimizer", "offset"),
+    [({"type": "sgd", "lr": 0.3}, 4.0), ({"type": "sgd", "lr": 0.1, "momentum": 0.8}, 4.0), ({"type": "sgd", "lr": 0.3}, 1e8)],
+)
+def test_full_batch_descent_reaches_the_closed_form(optimizer: dict[str, object], offset: float, tmp_path: Path) -> None:
+    inputs, target = write_table(tmp_path / "table.csv", offset)
     config = {
         "name": "least_squares",
         "data": {
@@ -47,10 +50,11 @@ def test_full_batch_descent_reaches_the_closed_form(optimizer: dict[str, object]
     stored = open_run(find_run(str(result.run.path), tmp_path / "runs"))
     head = stored.network.get_submodule("head")
     assert isinstance(head, torch.nn.Linear)
-    scale, offset = inputs.std(axis=0), inputs.mean(axis=0)
+    scale, center = inputs.std(axis=0), inputs.mean(axis=0)
     found = head.weight.detach().double().numpy()[0] * target.std() / scale
-    found_bias = float(head.bias.detach()) * target.std() + target.mean() - found @ offset
-    exact = np.linalg.lstsq(np.column_stack([inputs, np.ones(200)]), target, rcond=None)[0]
+    found_bias = float(head.bias.detach()) * target.std() + target.mean() - found @ center
+    exact = np.linalg.lstsq(np.column_stack([inputs, np.ones(200)]), target - offset, rcond=None)[0]
+    exact[-1] += offset
     np.testing.assert_allclose([*found, found_bias], exact, rtol=2e-5)
     residual = target - np.column_stack([inputs, np.ones(200)]) @ exact
     assert result.summary["best"]["train.rmse"] == pytest.approx(float(np.sqrt((residual**2).mean())), rel=1e-6)

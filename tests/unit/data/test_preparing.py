@@ -64,8 +64,19 @@ def test_a_number_target_is_scaled_for_training_and_raw_again_for_reports(tmp_pa
     assert abs(float(target.mean())) < 1e-6
     assert abs(float(target.std(correction=0)) - 1) < 1e-6
     raw = found.fields.targets["rent"].to_raw(found.test.targets["rent"])
-    assert torch.allclose(raw, 100 + 3 * found.test.rows.float())
+    assert torch.allclose(raw, 100 + 3 * found.test.rows.double())
     assert found.fields.targets["rent"].decode(found.test.targets["rent"])[0] == pytest.approx(100 + 3 * int(found.test.rows[0]), rel=1e-5)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8, -1e12])
+def test_an_offset_far_larger_than_the_scale_loses_no_digit(tmp_path, offset):
+    values = np.random.default_rng(0).normal(size=60).round(3) + offset
+    found = run(tmp_path, {**table(), "rent": [repr(float(value)) for value in values]}, target="rent")
+    target = found.fields.targets["rent"]
+    for part in (found.train, found.validation, found.test):
+        raw = target.to_raw(part.targets["rent"])
+        assert raw.dtype == torch.float64
+        assert float((raw - torch.from_numpy(values)[part.rows]).abs().max()) < 1e-6 * float(target.scale) + 2 * np.spacing(abs(offset))
 
 
 @pytest.mark.parametrize("target", ["rent", "good"])
@@ -302,7 +313,7 @@ def test_an_autoencoder_of_a_vector(tmp_path):
     assert list(found.layout.inputs) == ["x"]
     assert torch.equal(found.train.inputs["x"], found.train.targets["x"])
     raw = found.fields.targets["x"].to_raw(found.train.targets["x"])
-    assert torch.allclose(raw[:, 0], found.train.rows * 0.5, atol=1e-4)
+    assert torch.allclose(raw[:, 0], found.train.rows.double() * 0.5, atol=1e-4)
 
 
 def test_ragged_series(tmp_path):
