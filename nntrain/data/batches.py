@@ -33,7 +33,7 @@ class Batch:
         return len(self.rows)
 
     def split(self, rows: int) -> tuple[Batch, ...]:
-        """Cut into parts of `rows` rows; a last part of one row is merged into the one before."""
+        """Cut into parts of `rows` rows; a last part of one row is merged into the one before, unless all have one."""
         edges = _edges(len(self), rows)
         return tuple(_narrow(self, start, end) for start, end in pairwise(edges))
 
@@ -76,7 +76,7 @@ class TensorData:
 
 
 def num_batches(total: int, rows: int) -> int:
-    """Batches of an epoch of `total` rows; a last batch of one row is merged into the one before."""
+    """Batches of an epoch of `total` rows; a last batch of one row is merged into the one before, unless all have one."""
     return len(_edges(total, rows)) - 1
 
 
@@ -112,7 +112,7 @@ def plain_batches(data: TensorData, rows: int) -> Iterator[Batch]:
 def _edges(total: int, rows: int) -> list[int]:
     """Where batches begin, and the end of the last."""
     edges = [*range(0, total, rows), total]
-    if len(edges) > 2 and edges[-1] - edges[-2] == 1:
+    if rows > 1 and len(edges) > 2 and edges[-1] - edges[-2] == 1:
         del edges[-2]
     return edges
 

@@ -50,7 +50,7 @@ def test_a_row_stays_whole():
 
 
 @pytest.mark.parametrize(
-    ("n", "rows", "sizes"), [(9, 4, [4, 5]), (8, 4, [4, 4]), (10, 4, [4, 4, 2]), (1, 4, [1]), (3, 1, [1, 2]), (4, 100, [4])]
+    ("n", "rows", "sizes"), [(9, 4, [4, 5]), (8, 4, [4, 4]), (10, 4, [4, 4, 2]), (1, 4, [1]), (3, 1, [1, 1, 1]), (4, 100, [4])]
 )
 def test_a_last_batch_of_one_row_joins_the_one_before(n, rows, sizes):
     assert [len(batch) for batch in epoch_batches(make(n), rows, seed=0, epoch=0)] == sizes
