@@ -17,12 +17,17 @@ __all__ = ["evaluate", "fit", "load"]
 
 
 def fit(
-    config: str | Path | Mapping[str, Any], *changes: str, runs: str | Path | None = None, resume: str | None = None, quiet: bool = True
+    config: str | Path | Mapping[str, Any] | None = None,
+    *changes: str,
+    runs: str | Path | None = None,
+    resume: str | Path | None = None,
+    quiet: bool = True,
 ) -> Result:
     """Train a network.
 
     Args:
-        config: A config file, or its content as a mapping; relative paths in a mapping count from where you stand.
+        config: A config file, or its content as a mapping; relative paths in a mapping count from where you stand. `None` is the
+            only config in the folder, and that of the run for a resumed one.
         changes: Overrides as on the command line: `"optimizer.lr=3e-4"`.
         runs: The runs folder; default: `$NNTRAIN_RUNS`, else `runs`.
         resume: A run to go on with.
@@ -33,7 +38,7 @@ def fit(
     """
     from nntrain.commands.python import fit_python
 
-    return fit_python(config, changes, runs=_path(runs), resume=resume, quiet=quiet)
+    return fit_python(config, changes, runs=_path(runs), resume=None if resume is None else str(resume), quiet=quiet)
 
 
 def load(run: str | Path | None = None, *, runs: str | Path | None = None) -> Model:

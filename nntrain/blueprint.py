@@ -65,6 +65,12 @@ class Blueprint:
     warnings: tuple[str, ...]
 
     @property
+    def baseline_name(self) -> str:
+        """What the trivial prediction does, where it does the same for all targets."""
+        names = {plan.task.baseline_name() for plan in self.targets.values()}
+        return names.pop() if len(names) == 1 else "the trivial prediction"
+
+    @property
     def training(self) -> TrainingSettings:
         """The training section, defaults filled in."""
         assert self.experiment.training is not None

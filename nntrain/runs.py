@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -30,6 +31,9 @@ HEARTBEAT_S = 60.0
 def runs_root(given: Path | None) -> Path:
     """The runs folder: `--runs`, else `NNTRAIN_RUNS`, else `runs` where you stand."""
     return given if given is not None else Path(os.environ.get("NNTRAIN_RUNS") or "runs")
+
+
+RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +73,43 @@ class Run:
         """Show that the writer is alive, where a lock is told by its age."""
         os.utime(self.path / "lock")
 
+    @property
+    def started(self) -> float:
+        """When the run was started, in seconds since 1970; that of its config file where it can't be read."""
+        try:
+            return float(self.read_json("data.json")["started"])
+        except (CheckpointError, KeyError, TypeError, ValueError):
+            return (self.path / "resolved.yaml").stat().st_mtime
+
     def write_json(self, file: str, content: object) -> None:
-        """Write one of the run's JSON files, whole or not at all."""
-        write_atomically(self.path / file, json.dumps(content, indent=1, allow_nan=False) + "\n")
+        """Write one of the run's JSON files, whole or not at all. Raises `ResourceError`."""
+        self.write_text(file, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+    def write_text(self, file: str, text: str) -> None:
+        """Write one of the run's files, whole or not at all.
+
+        Raises:
+            ResourceError: The disk is full, or can't be written; what was there before is whole.
+        """
+        try:
+            write_atomically(self.path / file, text)
+        except OSError as error:
+            raise ResourceError(
+                f"cannot write {(self.path / file).as_posix()}: {error.strerror}", "free some space, then: --resume RUN"
+            ) from None
 
 
 def create_run(root: Path, name: str, run_id: str | None = None) -> Run:
     """Make the next free run folder (or the one named `run_id`) by an exclusive mkdir, and make it the latest.
 
     Raises:
+        UsageError: The id is no name for a folder.
         CheckpointError: A run of that id exists already.
         ResourceError: The folder cannot be made.
     """
     parent = root / name
+    if run_id is not None and (not RUN_ID.fullmatch(run_id) or run_id == "latest"):
+        raise UsageError(f"no name for a run: {run_id!r}", "letters, digits, and _ - . between them; latest is taken")
     try:
         parent.mkdir(parents=True, exist_ok=True)
         path = _make_named(parent, run_id) if run_id is not None else _make_numbered(parent)
@@ -115,7 +143,7 @@ def _make_numbered(parent: Path) -> Path:
 def all_runs(root: Path) -> list[Run]:
     """Every run below a runs folder, the one started last at the end."""
     found = [Run(path.parent) for path in root.glob("*/*/resolved.yaml")] if root.is_dir() else []
-    return sorted(found, key=lambda run: ((run.path / "resolved.yaml").stat().st_mtime_ns, run.name))
+    return sorted(found, key=lambda run: (run.started, run.name))
 
 
 def is_run(path: Path) -> bool:
@@ -174,20 +202,24 @@ def lock(run: Run) -> Generator[None]:
 
     Raises:
         CheckpointError: Another process is writing there.
+        ResourceError: The folder can't be written.
     """
     path = run.path / "lock"
-    file = path.open("a+", encoding="utf-8")
     try:
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write in {run.name}: {error.strerror}") from None
+    with file:
         _take(file.fileno(), path)
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}))
-        file.flush()
-        yield
-        file.seek(0)
-        file.truncate()
-    finally:
-        file.close()
+        try:
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}))
+            file.flush()
+            yield
+        finally:
+            file.seek(0)
+            file.truncate()
 
 
 def _take(descriptor: int, path: Path) -> None:
@@ -203,23 +235,54 @@ def _take(descriptor: int, path: Path) -> None:
 
 
 def _take_by_age(path: Path) -> None:
-    if path.stat().st_size and time.time() - path.stat().st_mtime < 3 * HEARTBEAT_S:
+    """Where there is no flock, the holder's name stands in the file, and its heartbeat is the file's time."""
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        is_gone = holder["host"] == socket.gethostname() and not _is_alive(int(holder["pid"]))
+    except (ValueError, KeyError, TypeError):  # nobody, or cut off while it was written
+        return
+    if not is_gone and time.time() - path.stat().st_mtime < 3 * HEARTBEAT_S:
         raise _taken(path)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process of this machine is there; on Windows, where asking would end it, always."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _taken(path: Path) -> CheckpointError:
     return CheckpointError(f"another process writes to {path.parent.as_posix()} ({path.read_text(encoding='utf-8') or 'unknown'})")
 
 
-def count_test_look(root: Path, fingerprint: str, run: Run) -> int:
-    """Note that a run has looked at a test set, and return how many runs have."""
+def count_test_look(fingerprint: str, run: Run) -> int:
+    """Note in the run's runs folder that it has looked at a test set, and return how many runs have.
+
+    Raises:
+        DataError: The file of counts is damaged.
+        ResourceError: It can't be written.
+    """
+    folder = run.path.resolve()
+    root, name = folder.parent.parent, f"{folder.parent.name}/{folder.name}"
     path = root / "test_looks.json"
     try:
-        looks: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        with (root / ".test_looks.lock").open("a") as file:
+            if fcntl is not None:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            looks: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            seen = looks.setdefault(fingerprint, [])
+            if name not in seen:
+                seen.append(name)
+                write_atomically(path, json.dumps(looks, indent=1) + "\n")
     except ValueError:
         raise DataError(f"{path.as_posix()}: damaged", "it only counts looks at test sets; remove it to start anew") from None
-    seen = looks.setdefault(fingerprint, [])
-    if run.name not in seen:
-        seen.append(run.name)
-        write_atomically(path, json.dumps(looks, indent=1) + "\n")
+    except OSError as error:
+        raise ResourceError(f"cannot write {path.as_posix()}: {error.strerror}") from None
     return len(seen)

@@ -15,14 +15,14 @@ MAX_DIFF = 200_000
 """Longest diff that is kept, in characters; a longer one is cut, and says so."""
 
 
-def describe() -> dict[str, Any]:
-    """Versions, platform and command, and where the config stands in a git repository: commit and uncommitted changes."""
+def describe(folder: Path) -> dict[str, Any]:
+    """Versions, platform and command, and the git repository around the config's folder: commit and uncommitted changes."""
     return {
         "versions": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "command": sys.argv,
-        "git": git_state(Path.cwd()),
+        "git": git_state(folder),
     }
 
 

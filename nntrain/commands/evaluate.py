@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.requirements import Bars
-from nntrain.commands.results import Confusion, confusion_table, result_table
+from nntrain.commands.results import confusion_table, confusions, result_table
 from nntrain.commands.stored import Stored, open_run
 from nntrain.errors import DataError, RequirementError, UsageError
 from nntrain.runs import count_test_look, find_run, runs_root
@@ -92,7 +92,7 @@ def evaluate(stored: Stored, where: Where) -> Evaluation:
 
     scores = score(stored, data)
     baseline = evaluate_baseline(stored.objective, stored.baseline, data.to(stored.device), tables=False)
-    return Evaluation(stored.run.name, name, len(data), scores.metrics, baseline.metrics, scores.tables, notes)
+    return Evaluation(stored.run.name, name, len(data), scores.metrics, baseline.metrics, scores.tables, (*stored.notes, *notes))
 
 
 def score(stored: Stored, data: TensorData) -> Scores:
@@ -131,16 +131,13 @@ def _split_rows(stored: Stored, split: str | None) -> tuple[str, TensorData, tup
         )
     if split != "test":
         return split, data, ()
-    looks = count_test_look(stored.run.path.parent.parent, prepared.fingerprints["test"], stored.run)
+    looks = count_test_look(prepared.fingerprints["test"], stored.run)
     return split, data, (f"these test rows were looked at by {looks} run{'s' if looks != 1 else ''}",)
 
 
 def _screen(stored: Stored, found: Evaluation) -> str:
-    single = next(iter(stored.blueprint.targets.values()))
     rows = {name: (value, found.baseline.get(name)) for name, value in found.metrics.items()}
     lines = [f"run      {found.run}   step {stored.step:,}", f"rows     {found.rows:,} ({found.split})", ""]
-    lines.append(result_table(rows, ("this run", single.task.baseline_name())))
-    classes = next(iter(stored.fields.targets.values())).classes
-    if "confusion_matrix" in found.tables and len(classes) <= 10:
-        lines += ["", confusion_table(Confusion(found.split, classes, found.tables["confusion_matrix"]))]
+    lines.append(result_table(rows, ("this run", stored.blueprint.baseline_name)))
+    lines += [f"\n{confusion_table(confusion)}" for confusion in confusions(stored.fields, found.tables, found.split)]
     return "\n".join(lines)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nntrain.assembly import Assembly
-from nntrain.commands.results import Confusion, Summary, result_screen
-from nntrain.commands.stored import checkpoint_of
+from nntrain.commands.results import Summary, confusions, result_screen
+from nntrain.commands.signals import Signals
+from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
 from nntrain.runs import Run, count_test_look
 from nntrain.training.evaluation import evaluate_baseline, measure
@@ -31,6 +32,19 @@ class Measured:
     metrics: dict[str, float | None]
     baseline: dict[str, float | None]
     tables: dict[str, list[list[int]]]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the training of a run ended."""
+
+    reason: StopReason
+    signals: Signals
+    """Asked between the splits, which may be large."""
+    baseline: dict[str, Tensor]
+    """The trivial prediction of each target."""
+    inexact_since: int | None
 
 
 def interrupted(run: Run, assembly: Assembly, exit_code: int) -> Outcome:
@@ -54,45 +68,53 @@ def _facts(run: Run, assembly: Assembly, reason: StopReason) -> dict[str, Any]:
     }
 
 
-def finish(run: Run, job: Job, assembly: Assembly, baseline: dict[str, Tensor], reason: StopReason, options: Options) -> Outcome:
-    """Measure the best state, write `summary.json`, and make the result screen."""
+def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Options) -> Outcome:
+    """Measure the best state, write `summary.json`, and make the result screen. A signal in between leaves it for later.
+
+    Raises:
+        CheckpointError: The run has no whole checkpoint.
+        ResourceError: The summary can't be written.
+    """
     from nntrain.commands.fit import Outcome
 
-    progress = assembly.progress
-    measured = _measure(run, job, assembly, baseline, test=options.test)
+    measured = _measure(run, job, assembly, ending, test=options.test)
+    if measured is None:
+        return interrupted(run, assembly, ending.signals.exit_code)
     last = read_history(run.path / "history.jsonl")[-1]
-    best = progress.stopping.best
+    best = assembly.progress.stopping.best
     of_best = {name: value for name, value in measured.metrics.items() if not name.startswith("test.")}
-    position = {"epoch": last["epoch"], "step": last["step"]} if best is None else {"epoch": best.epoch, "step": best.step}
+    position = {"epoch": None, "step": None} if best is None else {"epoch": best.epoch, "step": best.step}
     summary = {
-        **_facts(run, assembly, reason),
+        **_facts(run, assembly, ending.reason),
+        "inexact_since": ending.inexact_since,
         "monitor": job.blueprint.best.monitor,
         "best": {**position, **of_best},
         "last": {"epoch": last["epoch"], "step": last["step"], **last["metrics"]},
         "test": {name.removeprefix("test."): value for name, value in measured.metrics.items() if name.startswith("test.")},
         "baseline": measured.baseline,
         "tables": measured.tables,
+        **_looks(run, job, options),
     }
-    notes = _looks(run, job, options)
-    run.write_json("summary.json", {**summary, **notes})
-    screen = _screen(run, job, summary, measured)
-    return Outcome(run, {**summary, **notes}, screen)
+    run.write_json("summary.json", summary)
+    return Outcome(run, summary, "\n".join([*measured.notes, _screen(run, job, summary, measured)]))
 
 
-def _measure(run: Run, job: Job, assembly: Assembly, baseline: dict[str, Tensor], *, test: bool) -> Measured:
+def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bool) -> Measured | None:
+    """The figures of the best state; `None` where a signal came before all were there."""
     session = assembly.session
-    has_best = assembly.progress.stopping.best is not None
-    _, parts = checkpoint_of(run, "best" if has_best else "last")
+    parts, notes = measured_state(run)
     restore_network(session.network, predicting_weights(parts))
     splits: dict[str, TensorData | None] = {"train": session.splits.sample, "validation": session.splits.validation}
     if test and job.prepared.test is not None:
         splits["test"] = job.prepared.test.to(session.device)
-    measured = Measured({}, {}, {})
+    measured = Measured({}, {}, {}, notes)
     for name, data in splits.items():
+        if ending.signals.stop_requested:
+            return None
         if data is not None:
             scores = measure(session.network, session.objective, data, session.precision, rows=session.batch_size)
             _add(measured.metrics, name, scores.metrics)
-            _add(measured.baseline, name, evaluate_baseline(session.objective, baseline, data, tables=False).metrics)
+            _add(measured.baseline, name, evaluate_baseline(session.objective, ending.baseline, data, tables=False).metrics)
             measured.tables.update({f"{name}.{table}": counts for table, counts in scores.tables.items()})
     return measured
 
@@ -105,29 +127,21 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
     """How many runs have looked at these test rows, this one included."""
     if not options.test or job.prepared.test is None:
         return {}
-    root = run.path.parent.parent
-    return {"test_looks": count_test_look(root, job.prepared.fingerprints["test"], run)}
+    return {"test_looks": count_test_look(job.prepared.fingerprints["test"], run)}
 
 
 def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured) -> str:
-    single = next(iter(job.blueprint.targets.values()))
-    commands = [f"nntrain eval {run.name}", f"nntrain predict {run.name} DATA -o FILE"]
+    split = "test" if any(name.startswith("test.") for name in measured.metrics) else "validation"
+    tables = {name.removeprefix(f"{split}."): counts for name, counts in measured.tables.items() if name.startswith(f"{split}.")}
     return result_screen(
         Summary(
             stop_reason=summary["stop_reason"],
             best_epoch=summary["best"]["epoch"],
             seconds=summary["seconds"],
             metrics=measured.metrics,
-            baseline_name=single.task.baseline_name(),
+            baseline_name=job.blueprint.baseline_name,
             baseline=measured.baseline,
-            confusion=_confusion(job, measured),
-            next=tuple(commands),
+            confusions=confusions(job.prepared.fields, tables, split),
+            next=(f"nntrain eval {run.name}", f"nntrain predict {run.name} DATA -o FILE"),
         )
     )
-
-
-def _confusion(job: Job, measured: Measured) -> Confusion | None:
-    """The matrix of the test rows, else of the validation rows, where there is a single target with classes."""
-    split = next((split for split in ("test", "validation") if f"{split}.confusion_matrix" in measured.tables), None)
-    classes = next(iter(job.prepared.fields.targets.values())).classes
-    return None if split is None or not classes else Confusion(split, classes, measured.tables[f"{split}.confusion_matrix"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from nntrain.commands.display import Display
 from nntrain.commands.figures import format_bytes
 from nntrain.commands.resuming import compare_with_stored
 from nntrain.commands.stored import stored_config
-from nntrain.config.reading import Config, find_config, read_config
+from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.config.resolving import resolved_text
 from nntrain.data.layout import plan_layout
 from nntrain.errors import ConfigError, ResourceError
-from nntrain.runs import Run, create_run, find_run, lock, runs_root, write_atomically
+from nntrain.runs import Run, create_run, find_run, lock, runs_root
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
@@ -71,23 +72,32 @@ def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     return outcome.exit_code
 
 
-def fit(path: Path | None, changes: Sequence[str], options: Options, display: Display) -> Outcome:
-    """Train from a config file, or go on with a run.
+def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options, display: Display) -> Outcome:
+    """Train a new run, or go on with one.
+
+    Args:
+        source: A config file, its content, or `None`: the only config in the folder, and for a resumed run its own.
+        changes: Overrides.
+        options: What the command line says beside the config.
+        display: Shows the run.
 
     Raises:
         NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
     """
     if options.resume is None:
-        found = find_config(path)
-        return fit_config(read_config(found, changes), options, display, found.as_posix())
+        config, name = _read(source, changes)
+        return fit_job(prepare_job(config), options, display, name)
     stored = find_run(options.resume, runs_root(options.runs))
-    config = read_config(path, changes) if path is not None else stored_config(stored, tuple(changes))
+    config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes)[0]
     return resume_job(stored, prepare_job(config), options, display)
 
 
-def fit_config(config: Config, options: Options, display: Display, name: str) -> Outcome:
-    """Train a new run of a config; `name` stands for its file on the screen."""
-    return fit_job(prepare_job(config), options, display, name)
+def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str]) -> tuple[Config, str]:
+    """A config, and what it is called on the screen."""
+    if isinstance(source, Mapping):
+        return read_mapping(source, changes), "config"
+    path = find_config(source)
+    return read_config(path, changes), path.as_posix()
 
 
 def fit_job(job: Job, options: Options, display: Display, name: str) -> Outcome:
@@ -134,7 +144,7 @@ def resume_job(stored: Run, job: Job, options: Options, display: Display) -> Out
     with lock(stored):
         notes = compare_with_stored(stored, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
         assembly = _assemble(job)
-        write_atomically(stored.path / "resolved.yaml", resolved_text(job.blueprint.experiment, job.config.document))
+        stored.write_text("resolved.yaml", resolved_text(job.blueprint.experiment, job.config.document))
         display.head([("run", f"{stored.name}   resumed"), *_head(job, assembly)])
         for note in notes:
             display.note(note)
@@ -168,15 +178,21 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
     from nntrain.commands.environment import describe
 
     config, prepared = job.config, job.prepared
-    write_atomically(new.path / "config.yaml", config.document.text)
-    new.write_json("environment.json", {**describe(), "device": assembly.device_name, "threads": assembly.threads})
+    new.write_text("config.yaml", config.document.text)
+    new.write_json("environment.json", {**describe(config.folder), "device": assembly.device_name, "threads": assembly.threads})
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     rows = {split: len(data) for split, data in splits.items() if data is not None}
     new.write_json(
         "data.json",
-        {"folder": config.folder.as_posix(), "fingerprints": prepared.fingerprints, "rows": rows, "notes": list(prepared.notes)},
+        {
+            "started": time.time(),
+            "folder": config.folder.as_posix(),
+            "fingerprints": prepared.fingerprints,
+            "rows": rows,
+            "notes": list(prepared.notes),
+        },
     )
-    write_atomically(new.path / "resolved.yaml", resolved_text(job.blueprint.experiment, config.document))
+    new.write_text("resolved.yaml", resolved_text(job.blueprint.experiment, config.document))
 
 
 def _head(job: Job, assembly: Assembly) -> list[tuple[str, str]]:

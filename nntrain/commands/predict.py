@@ -36,7 +36,7 @@ def run(arguments: Sequence[str], output: Path | None, *, runs: Path | None) -> 
     data, notes = stored.fields.encode_noted(table, with_targets=False)
     text = StringIO()
     table.write(text, added_columns(table, predict_rows(stored, data)))
-    for note in (f"run      {stored.run.name}   step {stored.step:,}", *notes):
+    for note in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *notes):
         print(note, file=sys.stderr)  # noqa: T201
     if output is None:
         print(text.getvalue(), end="")  # noqa: T201

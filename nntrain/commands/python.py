@@ -10,10 +10,9 @@ from typing import Any, Protocol, cast
 from nntrain.commands.display import Display
 from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
-from nntrain.commands.fit import Options, fit, fit_config
+from nntrain.commands.fit import Options, fit
 from nntrain.commands.predict import Predictions, predict_table
 from nntrain.commands.stored import Stored, open_run
-from nntrain.config.reading import read_config, read_mapping
 from nntrain.data.table import Table
 from nntrain.errors import DataError
 from nntrain.runs import Run, find_run, runs_root
@@ -73,17 +72,12 @@ class Model:
 
 
 def fit_python(
-    config: str | Path | Mapping[str, Any], changes: Sequence[str], *, runs: Path | None, resume: str | None, quiet: bool
+    config: str | Path | Mapping[str, Any] | None, changes: Sequence[str], *, runs: Path | None, resume: str | None, quiet: bool
 ) -> Result:
     """Train; see `nntrain.fit`."""
-    options = Options(runs=runs, resume=resume)
+    source = config if config is None or isinstance(config, Mapping) else Path(config)
     with Display(quiet=quiet) as display:
-        if isinstance(config, Mapping):
-            outcome = fit_config(read_mapping(config, changes), options, display, "config")
-        elif resume is not None:
-            outcome = fit(Path(config), changes, options, display)
-        else:
-            outcome = fit_config(read_config(Path(config), changes), options, display, str(config))
+        outcome = fit(source, changes, Options(runs=runs, resume=resume), display)
     return Result(outcome.run, outcome.summary)
 
 

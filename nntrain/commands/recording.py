@@ -9,7 +9,7 @@ from typing import Any
 from nntrain.assembly import Assembly
 from nntrain.commands.signals import Signals
 from nntrain.errors import CheckpointError
-from nntrain.runs import Run
+from nntrain.runs import HEARTBEAT_S, Run
 from nntrain.training import checkpoint
 from nntrain.training.history import History
 from nntrain.training.loop import Report
@@ -52,7 +52,7 @@ class Recorder:
         self.started_at_step = assembly.progress.step
         self.saved_step = assembly.progress.step if newest.path is not None else -1
         self.saved_at = time.monotonic()
-        self.started_at = time.monotonic()
+        self.started_at = self.touched_at = time.monotonic()
 
     def _repair_pointers(self, progress: Progress) -> None:
         """Make the pointers agree with the state: a kill may have come between a checkpoint and its pointers."""
@@ -63,6 +63,9 @@ class Recorder:
 
     def is_due(self, step: int) -> bool:
         """Whether the loop must pause after this step: a checkpoint is due, or a signal came."""
+        if time.monotonic() - self.touched_at > HEARTBEAT_S / 2:
+            self.run.touch_lock()
+            self.touched_at = time.monotonic()
         return bool(self.signals.stop_requested) or self.signals.save_requested or self._checkpoint_due(step)
 
     def _checkpoint_due(self, step: int) -> bool:
@@ -88,7 +91,6 @@ class Recorder:
         Raises:
             ResourceError: The disk is full; what was saved before is whole.
         """
-        self.run.touch_lock()
         self.history.sync()
         parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
         parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import format_number, format_seconds
+
+if TYPE_CHECKING:
+    from nntrain.data.fitted import FittedFields
 
 WIDTH: Final = 80
 LABEL_WIDTH: Final = 9
@@ -41,7 +44,7 @@ class Summary:
     """What the trivial prediction does: `always the mean`."""
     baseline: Mapping[str, float | None]
     """Its metrics, under the same names."""
-    confusion: Confusion | None = None
+    confusions: Sequence[Confusion] = ()
     next: tuple[str, ...] = ()
     """Commands that make sense now."""
 
@@ -54,8 +57,7 @@ def result_screen(summary: Summary) -> str:
     blocks = [_stopped(summary)]
     if rows:
         blocks.append(result_table(rows, ("this run", summary.baseline_name)))
-    if summary.confusion is not None and len(summary.confusion.classes) <= MAX_CLASSES:
-        blocks.append("\n" + confusion_table(summary.confusion) + "\n")
+    blocks += [f"\n{confusion_table(confusion)}\n" for confusion in summary.confusions]
     if summary.next:
         blocks.append(labelled([("next", "\n".join(summary.next))]))
     return "\n".join(blocks)
@@ -72,6 +74,16 @@ def _stopped(summary: Summary) -> str:
 def result_table(rows: Mapping[str, Sequence[float | None]], columns: Sequence[str]) -> str:
     """Metrics by name, one column each for this run and what it is compared with; four significant digits."""
     return aligned([["", *columns], *([name, *map(format_number, values)] for name, values in rows.items())], gap=3)
+
+
+def confusions(fields: FittedFields, tables: Mapping[str, Sequence[Sequence[int]]], split: str) -> list[Confusion]:
+    """The confusion matrices of a split that fit on a screen; tables are named `confusion_matrix`, or `<target>.confusion_matrix`."""
+    found: list[Confusion] = []
+    for name, target in fields.targets.items():
+        counts = tables.get(f"{name}.confusion_matrix" if len(fields.targets) > 1 else "confusion_matrix")
+        if counts is not None and len(target.classes) <= MAX_CLASSES:
+            found.append(Confusion(split if len(fields.targets) == 1 else f"{split} ({name})", target.classes, counts))
+    return found
 
 
 def confusion_table(confusion: Confusion) -> str:

@@ -37,6 +37,8 @@ class Row:
     seconds: float | None
     bytes: int
     """Size on disk."""
+    inexact_since: int | None
+    """Step from which on it is not bit for bit what one run without a break gives; `None` for an exact run."""
 
 
 def run(runs: Path | None, *, as_json: bool) -> str:
@@ -54,6 +56,7 @@ def run(runs: Path | None, *, as_json: bool) -> str:
 
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
     ended = row.stop_reason if row.state == "finished" and row.stop_reason else row.state
+    ended += "" if row.inexact_since is None else f" (inexact since step {row.inexact_since:,})"
     best = f"{row.metric.removeprefix(SPLIT)} {format_number(row.value)}" if row.metric is not None else "-"
     epochs = "-" if row.epochs is None else str(row.epochs)
     seconds = "-" if row.seconds is None else format_seconds(row.seconds)
@@ -69,7 +72,7 @@ def _row(found: Run) -> Row:
     epochs = _get(summary, "epochs", int)
     return Row(
         run=found.name,
-        started=(found.path / "resolved.yaml").stat().st_mtime,
+        started=found.started,
         state=state,
         stop_reason=reason,
         metric=metric,
@@ -77,6 +80,7 @@ def _row(found: Run) -> Row:
         epochs=_epochs_so_far(found) if epochs is None else epochs,
         seconds=_get(summary, "seconds", (int, float)),
         bytes=sum(path.stat().st_size for path in found.path.rglob("*") if path.is_file()),
+        inexact_since=_get(summary, "inexact_since", int),
     )
 
 

@@ -42,7 +42,7 @@ def _latest() -> str | None:
         metric = f"   {summary['monitor']} {summary['best'][summary['monitor']]:.4g}"
     except (OSError, ValueError, KeyError, TypeError):  # not finished, or nothing to tell
         metric = ""
-    return f"  latest   {run.name}{metric}   {ago(time.time() - (run.path / 'resolved.yaml').stat().st_mtime)}"
+    return f"  latest   {run.name}{metric}   {ago(time.time() - run.started)}"
 
 
 def ago(seconds: float) -> str:

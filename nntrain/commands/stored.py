@@ -42,6 +42,31 @@ def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
     return path, checkpoint.load(path)
 
 
+def measured_state(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The state that is measured and used: the best one. Where there is none, or it is damaged, the newest whole one.
+
+    Returns:
+        The parts of the checkpoint, and what is to be told.
+
+    Raises:
+        CheckpointError: The run has no whole checkpoint.
+    """
+    from nntrain.training import checkpoint
+
+    try:
+        path = checkpoint.pointed(run.checkpoints, "best")
+        if path is not None:
+            return checkpoint.load(path), ()
+        fault = f"{run.name}: no state was the best, as its metric was never defined"
+    except CheckpointError as error:
+        fault = error.message
+    newest = checkpoint.newest(run.checkpoints)
+    if newest.path is None:
+        told = "; ".join(newest.damaged) or f"{run.name} has no checkpoint yet"
+        raise CheckpointError(told, f"go on with it: nntrain fit --resume {run.name}")
+    return checkpoint.load(newest.path), (f"{fault}; taken instead: {newest.path.as_posix()}",)
+
+
 def stored_fields(config: Config, parts: dict[str, Any]) -> FittedFields:
     """The fields of a checkpoint, as they were fitted on the training rows."""
     from nntrain.data.fitted import FittedFields
@@ -80,10 +105,12 @@ class Stored:
     precision: Precision
     step: int
     """Steps of the checkpoint."""
+    notes: tuple[str, ...]
+    """What is to be told of the state that was taken."""
 
 
-def open_run(run: Run, *, name: str = "best") -> Stored:
-    """Rebuild the network of a run from its files. Runs no code of the run's.
+def open_run(run: Run) -> Stored:
+    """Rebuild the network of a run from its files, on the device that is there. Runs no code of the run's.
 
     Raises:
         CheckpointError: The run is not whole.
@@ -94,10 +121,10 @@ def open_run(run: Run, *, name: str = "best") -> Stored:
     from nntrain.training.state import restore_network
 
     config = stored_config(run)
-    _, parts = checkpoint_of(run, name)
+    parts, notes = measured_state(run)
     fields = stored_fields(config, parts)
     blueprint = draw(config, stored_layout(run, fields))
-    device = resolve_device(blueprint.training.device)
+    device = resolve_device("auto")
     precision = resolve_precision(blueprint.training.precision, device)
     network = blueprint.program.build()
     restore_network(network, predicting_weights(parts))
@@ -113,4 +140,5 @@ def open_run(run: Run, *, name: str = "best") -> Stored:
         device=device,
         precision=precision,
         step=step,
+        notes=notes,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nntrain.assembly import Assembly
 from nntrain.commands.display import Display, Position
-from nntrain.commands.finishing import finish, interrupted
+from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
 from nntrain.errors import DivergedError
@@ -88,7 +88,7 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, display: Dis
             recorder.close()
         if reason == "interrupted":
             return interrupted(run, assembly, signals.exit_code)
-    return finish(run, job, assembly, baseline, reason, options)
+        return finish(run, job, assembly, Ending(reason, signals, baseline, recorder.inexact_since), options)
 
 
 def _go_on(consumer: _Consumer) -> StopReason:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 import nntrain
@@ -238,6 +240,82 @@ def test_a_signal_saves_and_the_run_goes_on_as_if_nothing_had_happened(
     assert main(["fit", "--resume", "runs/shops/0001"]) == 0
     assert main(["fit", "shops.yaml", *changes]) == 0
     assert history.read_bytes() == (shops / "runs/shops/0002/history.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("run_id", ["../escape", "a/b", "latest", "", ".hidden"])
+def test_a_run_id_is_a_name_and_no_path(run_id: str, shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "shops.yaml", "--run-id", run_id]) == 2
+    assert f"no name for a run: {run_id!r}" in capsys.readouterr().err
+    assert not (shops / "escape").exists()
+
+
+def test_a_run_whose_monitor_is_never_defined_is_measured_at_its_end(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = (shops / "shops.csv").read_text().splitlines()
+    (shops / "one.csv").write_text("\n".join([rows[0], *(row for row in rows if row.endswith("small"))]) + "\n")
+    changes = ["data.source={path: shops.csv, validation: one.csv}", "data.split={test: 0.2}", "metrics=[auroc]"]
+    summary = fit_json(capsys, "shops.yaml", *changes)
+    assert summary["best"]["epoch"] is None
+    assert summary["best"]["validation.auroc"] is None
+    assert main(["eval", "--json"]) == 0
+    screens = capsys.readouterr()
+    assert json.loads(screens.out)["metrics"]["auroc"] == summary["test"]["auroc"]
+    assert "no state was the best, as its metric was never defined; taken instead: runs/shops/0001/checkpoints/step-0000012" in screens.err
+
+
+def test_a_damaged_best_state_is_told_and_the_newest_whole_one_is_taken(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit_json(capsys, "shops.yaml", "training={max_epochs: 6, early_stopping: {monitor: train.loss}}", "optimizer={sgd: 1e-9}")
+    checkpoints = shops / "runs/shops/0001/checkpoints"
+    best = checkpoints / (checkpoints / "best").read_text().strip()
+    weights = best / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    code = main(["eval"])
+    said = capsys.readouterr().err
+    assert "weights.safetensors" in said
+    assert code == (0 if (checkpoints / "last").read_text() != (checkpoints / "best").read_text() else 4)
+
+
+def test_python_resumes_with_a_mapping_or_with_nothing(shops: Path) -> None:
+    config = {**yaml.safe_load(TABLE), "optimizer": {"type": "adamw", "lr": 0.01}}
+    first = nntrain.fit(config)
+    longer = {**config, "training": {"max_epochs": 5}}
+    assert nntrain.fit(longer, resume=first.run.path).summary["epochs"] == 5
+    last = nntrain.fit(None, "training.max_epochs=6", resume=first.run.path)
+    assert last.summary["epochs"] == 6
+    assert last.run.path == first.run.path
+    assert not (shops / "runs/shops/0002").exists()
+
+
+def test_a_missing_device_leaves_no_run(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("has the device that should be missing")
+    assert main(["fit", "shops.yaml", "training.device=cuda"]) == 2
+    assert 'override "training.device=cuda"' in capsys.readouterr().err
+    assert not (shops / "runs").exists()
+
+
+def test_resume_keeps_the_start_and_the_latest(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit_json(capsys)
+    fit_json(capsys)
+    fit_json(capsys, "--resume", "runs/shops/0001", "training.max_epochs=4")
+    assert main(["eval", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["run"] == "runs/shops/0002"
+
+
+def test_a_full_disk_is_told_and_what_was_saved_is_whole(
+    shops: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit_json(capsys)
+    before = (shops / "runs/shops/0001/summary.json").read_text()
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nntrain.runs.write_atomically", full)
+    assert main(["fit", "--resume", "runs/shops/0001", "training.max_epochs=4"]) == 7
+    assert "No space left on device" in capsys.readouterr().err
+    assert (shops / "runs/shops/0001/summary.json").read_text() == before
 
 
 def test_runs_lists_what_there_is(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,6 +171,25 @@ class TestLocking:
         with lock(run):
             assert "gone" not in (run.path / "lock").read_text(encoding="utf-8")
 
+    def test_without_flock_the_lock_of_a_process_that_is_gone_is_taken_over(self, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(runs, "fcntl", None)
+        run = create_run(runs_root, "digits")
+        died = LOCK.replace("print('taken')", "__import__('os')._exit(9)").replace(
+            "import", "import nntrain.runs as r; r.fcntl = None; import", 1
+        )
+        subprocess.run([sys.executable, "-c", died, run.path], check=False)
+        assert (run.path / "lock").read_text(encoding="utf-8") != ""
+        with lock(run):
+            assert json.loads((run.path / "lock").read_text(encoding="utf-8"))["pid"] == os.getpid()
+
+    def test_a_lock_ends_with_an_exception(self, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(runs, "fcntl", None)
+        run = create_run(runs_root, "digits")
+        with pytest.raises(ZeroDivisionError), lock(run):
+            raise ZeroDivisionError
+        with lock(run):
+            assert run.path.is_dir()
+
 
 class TestFiles:
     def test_write_atomically_replaces_the_text(self, tmp_path: Path) -> None:
@@ -209,13 +228,20 @@ class TestFiles:
 
 
 class TestLooks:
+    def test_a_run_is_one_run_however_it_is_written(self, runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        run = create_run(runs_root, "digits")
+        assert count_test_look("a", run) == count_test_look("a", Run(run.path.resolve())) == 1
+        monkeypatch.chdir(runs_root / "digits")
+        assert count_test_look("a", Run(Path("0001"))) == 1
+        assert not (runs_root / "digits" / "test_looks.json").exists()
+
     def test_each_run_is_counted_once_for_each_test_set(self, runs_root: Path) -> None:
         one, two = create_run(runs_root, "digits"), create_run(runs_root, "digits")
-        looks = [count_test_look(runs_root, *look) for look in (("a", one), ("a", one), ("a", two), ("b", two))]
+        looks = [count_test_look(*look) for look in (("a", one), ("a", one), ("a", two), ("b", two))]
         assert looks == [1, 1, 2, 1]
 
     def test_a_damaged_count_is_told(self, runs_root: Path) -> None:
         run = create_run(runs_root, "digits")
         (runs_root / "test_looks.json").write_text("{", encoding="utf-8")
         with pytest.raises(DataError, match=r"test_looks\.json: damaged"):
-            count_test_look(runs_root, "a", run)
+            count_test_look("a", run)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
-from nntrain.commands.results import Confusion, Summary, confusion_table, labelled, result_screen, result_table
+from nntrain.commands.results import Confusion, Summary, confusion_table, confusions, labelled, result_screen, result_table
+from nntrain.data.fitted import FittedFields
 
 SUMMARY = Summary(
     stop_reason="early_stopping",
@@ -32,12 +35,14 @@ def test_result_screen_without_metrics_or_best_state_is_one_line() -> None:
 
 
 def test_result_screen_shows_a_confusion_matrix_of_few_classes() -> None:
-    assert confusion_table(SPECIES) in result_screen(replace(SUMMARY, confusion=SPECIES))
+    assert confusion_table(SPECIES) in result_screen(replace(SUMMARY, confusions=[SPECIES]))
 
 
-def test_result_screen_leaves_out_a_confusion_matrix_of_many_classes() -> None:
-    many = Confusion("test", tuple(map(str, range(11))), [[1] * 11] * 11)
-    assert "predicted" not in result_screen(replace(SUMMARY, confusion=many))
+def test_a_confusion_matrix_of_many_classes_is_left_out() -> None:
+    few, many = (SimpleNamespace(classes=tuple(map(str, range(count)))) for count in (10, 11))
+    tables = {"a.confusion_matrix": [[1] * 10] * 10, "b.confusion_matrix": [[1] * 11] * 11}
+    [found] = confusions(cast("FittedFields", SimpleNamespace(targets={"a": few, "b": many, "c": few})), tables, "test")
+    assert (found.split, found.classes) == ("test (a)", few.classes)
 
 
 def test_result_table_marks_what_the_baseline_does_not_have() -> None:

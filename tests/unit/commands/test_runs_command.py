@@ -68,6 +68,7 @@ def test_json_has_every_column(runs_root: Path) -> None:
         "epochs": 21,
         "seconds": 9.5,
         "bytes": size,
+        "inexact_since": None,
     }
 
 
