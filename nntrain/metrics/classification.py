@@ -84,7 +84,7 @@ class AUROC(Metric):
 
 
 class ConfusionMatrix(Metric):
-    """Rows of each class (down) by the class they were taken for (across)."""
+    """Rows of each class (down) by the class they were taken for (across). Row weights don't act on it: it counts rows."""
 
     fits: ClassVar[frozenset[TargetKind]] = _LABELS
     monitored: ClassVar[bool] = False
@@ -101,10 +101,10 @@ class ConfusionMatrix(Metric):
 class _Accuracy:
     mean: Mean
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         from nntrain.modules.metrics import predicted_labels
 
-        self.mean.add(predicted_labels(prediction) == target)
+        self.mean.add(predicted_labels(prediction) == target, weights)
 
     def compute(self) -> float | None:
         return self.mean.read()
@@ -114,8 +114,8 @@ class _Accuracy:
 class _BalancedAccuracy:
     counts: LabelCounts
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.counts.update(prediction, target)
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        self.counts.update(prediction, target, weights)
 
     def compute(self) -> float | None:
         actual, _, both = self.counts.read()
@@ -128,8 +128,8 @@ class _F1:
     counts: LabelCounts
     num_classes: int
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.counts.update(prediction, target)
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        self.counts.update(prediction, target, weights)
 
     def compute(self) -> float | None:
         actual, predicted, both = self.counts.read()
@@ -143,7 +143,7 @@ class _F1:
 class _LogLoss:
     mean: Mean
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         import torch
 
         smallest = torch.finfo(torch.float32).eps
@@ -152,7 +152,7 @@ class _LogLoss:
             if prediction.ndim == 1
             else prediction.gather(1, target.unsqueeze(1)).squeeze(1)
         )
-        self.mean.add(-given.clamp(min=smallest).log())
+        self.mean.add(-given.clamp(min=smallest).log(), weights)
 
     def compute(self) -> float | None:
         return self.mean.read()
@@ -162,8 +162,8 @@ class _LogLoss:
 class _AUROC:
     scores: Scores
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.scores.update(prediction, target)
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        self.scores.update(prediction, target, weights)
 
     def compute(self) -> float | None:
         from nntrain.modules.metrics import area_under_curve
@@ -171,12 +171,12 @@ class _AUROC:
         found = self.scores.read()
         if found is None:
             return None
-        prediction, target = found
+        prediction, target, weights = found
         if prediction.ndim == 1:
-            return area_under_curve(prediction, target > 0.5)
+            return area_under_curve(prediction, target > 0.5, weights)
         if prediction.shape[1] == 2:
-            return area_under_curve(prediction[:, 1], target == 1)
-        areas = [area_under_curve(prediction[:, label], target == label) for label in range(prediction.shape[1])]
+            return area_under_curve(prediction[:, 1], target == 1, weights)
+        areas = [area_under_curve(prediction[:, label], target == label, weights) for label in range(prediction.shape[1])]
         defined = [area for area in areas if area is not None]
         return sum(defined) / len(defined) if defined else None
 
@@ -185,7 +185,7 @@ class _AUROC:
 class _ConfusionMatrix:
     counts: ConfusionCounts
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         self.counts.update(prediction, target)
 
     def compute(self) -> list[list[int]]:

@@ -30,12 +30,13 @@ class MetricInfo:
 class MetricState(Protocol):
     """Adds up over the batches of a split, on the device of the predictions; reading it is the only synchronisation."""
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Add rows.
 
         Args:
             prediction: Probabilities `[B, K]` of classes or `[B]` of the second of two; values in raw units otherwise.
             target: Class indices or 0 and 1, `[B]`; values in raw units, `[B]` or `[B, F]`.
+            weights: How much each row counts, `[B]`; `None` where all count once.
         """
         ...
 

@@ -66,8 +66,10 @@ class R2(Metric):
 class _MAE:
     mean: Mean
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.mean.add((prediction.reshape(target.shape) - target).abs())
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        from nntrain.modules.metrics import differences
+
+        self.mean.add(differences(prediction, target).abs(), weights)
 
     def compute(self) -> float | None:
         return self.mean.read()
@@ -77,10 +79,10 @@ class _MAE:
 class _RMSE:
     mean: Mean
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        from nntrain.modules.metrics import accumulator
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        from nntrain.modules.metrics import differences
 
-        self.mean.add((prediction.reshape(target.shape) - target).to(accumulator(target.device)).square())
+        self.mean.add(differences(prediction, target).square(), weights)
 
     def compute(self) -> float | None:
         mean = self.mean.read()
@@ -91,8 +93,8 @@ class _RMSE:
 class _R2:
     variation: Variation
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.variation.update(prediction, target)
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        self.variation.update(prediction, target, weights)
 
     def compute(self) -> float | None:
         from nntrain.modules.metrics import finite

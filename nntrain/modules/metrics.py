@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Final, cast
 
 import torch
 from torch import Tensor
 
+_ROUNDING: Final = 1e3
+"""Rounding of a sum over many rows, in units of the last place."""
+
 
 class LabelCounts:
-    """Counts by class: rows that are of it, rows predicted as it, and rows that are both."""
+    """Weight by class: of the rows that are of it, of those predicted as it, and of those that are both."""
 
     def __init__(self, num_classes: int, device: torch.device) -> None:
-        self._counts = torch.zeros(3, num_classes, dtype=torch.int64, device=device)
+        self._counts = torch.zeros(3, num_classes, dtype=accumulator(device), device=device)
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        """Add rows: probabilities `[B, K]` or `[B]`, class indices `[B]`."""
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> None:
+        """Add rows: probabilities `[B, K]` or `[B]`, class indices `[B]`, weights `[B]` (`None`: each counts once)."""
         labels, target = predicted_labels(prediction), target.long()
-        hit = labels == target
-        for row, (index, count) in enumerate([(target, torch.ones_like(target)), (labels, torch.ones_like(target)), (target, hit.long())]):
+        counts = torch.ones(labels.shape, device=labels.device) if weights is None else weights
+        counts = counts.to(self._counts.dtype)
+        for row, (index, count) in enumerate([(target, counts), (labels, counts), (target, counts * (labels == target))]):
             self._counts[row].index_add_(0, index, count)
 
     def read(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -29,7 +33,7 @@ class LabelCounts:
 
 
 class ConfusionCounts:
-    """Rows by class (down) and predicted class (across)."""
+    """Rows by class (down) and predicted class (across), each counted once."""
 
     def __init__(self, num_classes: int, device: torch.device) -> None:
         self._num_classes = num_classes
@@ -46,67 +50,83 @@ class ConfusionCounts:
 
 
 class Mean:
-    """Mean over rows or values."""
+    """Weighted mean over rows, and over the values of a row alike."""
 
     def __init__(self, device: torch.device) -> None:
-        self._sum = torch.zeros((), dtype=accumulator(device), device=device)
-        self._count = 0
+        self._sums = torch.zeros(2, dtype=accumulator(device), device=device)
 
-    def add(self, values: Tensor) -> None:
-        """Add values of any shape."""
-        self._sum += values.sum(dtype=self._sum.dtype)
-        self._count += values.numel()
+    def add(self, values: Tensor, weights: Tensor | None) -> None:
+        """Add values `[B]` or `[B, F]` of rows with weights `[B]` (`None`: each counts once)."""
+        values = as_rows(values).to(self._sums.dtype)
+        factors = torch.ones_like(values) if weights is None else weights.to(values.dtype).unsqueeze(1).expand_as(values)
+        self._sums += torch.stack([(values * factors).sum(), factors.sum()])
 
     def read(self) -> float | None:
         """The mean; `None` where there is nothing, or it is not finite."""
-        return finite(float(self._sum) / self._count) if self._count else None
+        total, weight = cast("list[float]", self._sums.tolist())
+        return finite(total / weight) if weight else None
 
 
 class Scores:
-    """All predictions and targets of a split, for metrics that rank rows."""
+    """All predictions, targets and weights of a split, for metrics that rank rows."""
 
     def __init__(self) -> None:
-        self._predictions: list[Tensor] = []
-        self._targets: list[Tensor] = []
+        self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> None:
         """Add rows."""
-        self._predictions.append(prediction)
-        self._targets.append(target)
+        self._rows.append((prediction, target, torch.ones(len(target), device=target.device) if weights is None else weights))
 
-    def read(self) -> tuple[Tensor, Tensor] | None:
-        """Predictions `[N, …]` and targets `[N]` on the CPU; `None` where there are none."""
-        if not self._predictions:
+    def read(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Predictions `[N, …]`, targets `[N]` and weights `[N]` on the CPU; `None` where there are none."""
+        if not self._rows:
             return None
-        return torch.cat(self._predictions).cpu(), torch.cat(self._targets).cpu()
+        prediction, target, weights = (torch.cat(part).cpu() for part in zip(*self._rows, strict=True))
+        return prediction, target, weights
 
 
 class Variation:
-    """By value of a row: squared differences of target and prediction, and of the target and its mean."""
+    """By value of a row: weighted squared differences of target and prediction, and of the target and its mean."""
 
     def __init__(self) -> None:
         self._origin: Tensor | None = None
         self._sums = torch.zeros(())
         self._rows = 0
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> None:
         """Add rows, `[B]` or `[B, F]`. Targets are counted from the first row: a large mean would cancel the digits of the spread."""
-        kind = accumulator(target.device)
-        target, prediction = target.flatten(1).to(kind) if target.ndim > 1 else target.unsqueeze(1).to(kind), prediction.to(kind)
+        errors = as_rows(differences(prediction, target))
+        target = as_rows(target).to(errors.dtype)
         if self._origin is None:
             self._origin = target[0].clone()
-            self._sums = torch.zeros(3, len(self._origin), dtype=kind, device=target.device)
+            self._sums = torch.zeros(4, len(self._origin), dtype=errors.dtype, device=target.device)
         shifted = target - self._origin
-        errors = target - prediction.reshape(target.shape)
-        self._sums += torch.stack([errors.square().sum(0), shifted.sum(0), shifted.square().sum(0)])
+        factors = torch.ones_like(errors) if weights is None else weights.to(errors.dtype).unsqueeze(1).expand_as(errors)
+        self._sums += (torch.stack([errors.square(), shifted, shifted.square(), torch.ones_like(errors)]) * factors).sum(1)
         self._rows += len(target)
 
     def read(self) -> tuple[Tensor, Tensor] | None:
-        """Float64 `[F]` on the CPU: sum of squared errors, and of squared differences from the mean; `None` below two rows."""
+        """Float64 `[F]` on the CPU: sum of squared errors, and of squared differences from the mean; `None` below two rows.
+
+        A spread that is no more than the rounding of the sums is 0.
+        """
         if self._rows < 2:
             return None
-        errors, total, squares = self._sums.cpu().double()
-        return errors, (squares - total.square() / self._rows).clamp(min=0)
+        noise = _ROUNDING * torch.finfo(self._sums.dtype).eps
+        errors, total, squares, weight = self._sums.cpu().double()
+        spread = squares - total.square() / weight
+        return errors, torch.where(spread > noise * squares, spread, 0.0)
+
+
+def as_rows(values: Tensor) -> Tensor:
+    """`[B]` as `[B, 1]`, and `[B, …]` as `[B, F]`."""
+    return values.flatten(1) if values.ndim > 1 else values.unsqueeze(1)
+
+
+def differences(prediction: Tensor, target: Tensor) -> Tensor:
+    """Prediction minus target, in the shape of the target: subtracted in the number format of sums, where a large offset leaves digits."""
+    kind = accumulator(target.device)
+    return prediction.reshape(target.shape).to(kind) - target.to(kind)
 
 
 def predicted_labels(prediction: Tensor) -> Tensor:
@@ -114,26 +134,25 @@ def predicted_labels(prediction: Tensor) -> Tensor:
     return (prediction > 0.5).long() if prediction.ndim == 1 else prediction.argmax(dim=1)
 
 
-def area_under_curve(score: Tensor, positive: Tensor) -> float | None:
+def area_under_curve(score: Tensor, positive: Tensor, weights: Tensor) -> float | None:
     """Chance that a positive row scores higher than a negative one, ties counted half: the area under the ROC curve.
 
-    By ranks (Mann and Whitney 1947): no curve is drawn.
+    By ranks (Mann and Whitney 1947): no curve is drawn. A pair counts with the product of its rows' weights.
 
     Args:
         score: `[N]`.
         positive: Bool `[N]`.
+        weights: `[N]`.
 
     Returns:
         `None` where one of the two kinds of rows is missing.
     """
-    num_positive = int(positive.sum())
-    num_negative = len(positive) - num_positive
-    if num_positive == 0 or num_negative == 0:
-        return None
-    _, group, size = cast("tuple[Tensor, Tensor, Tensor]", score.unique(return_inverse=True, return_counts=True))
-    mean_rank = size.cumsum(0).double() - (size.double() - 1) / 2
-    rank_sum = float(mean_rank[group[positive]].sum())
-    return (rank_sum - num_positive * (num_positive + 1) / 2) / (num_positive * num_negative)
+    _, group = cast("tuple[Tensor, Tensor]", score.unique(return_inverse=True))
+    weights = weights.double()
+    won = group.bincount(weights * positive)
+    lost = group.bincount(weights * ~positive)
+    pairs = float(won.sum() * lost.sum())
+    return float((won * (lost.cumsum(0) - lost / 2)).sum()) / pairs if pairs else None
 
 
 def accumulator(device: torch.device) -> torch.dtype:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.specs import VECTOR, Spec
-from nntrain.tasks.task import Target, TargetKind, Task
+from nntrain.tasks.task import Target, TargetKind, Task, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,12 +38,12 @@ class Classification(Task):
             return output.float().reshape(len(output)).sigmoid()
         return output.float().softmax(dim=-1)
 
-    def baseline(self, encoded: Tensor, target: Target) -> Tensor:
+    def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
         """The shares of the classes among the training rows: its most likely class is the majority class."""
         if self.kind(target) == "binary":
-            return encoded.double().mean(dim=0, keepdim=True).float()
-        counts = encoded.bincount(minlength=len(target.classes)).double()
-        return (counts / counts.sum()).float().unsqueeze(0)
+            return weighted_mean(encoded, weights)
+        counts = encoded.bincount(weights=None if weights is None else weights.double(), minlength=len(target.classes)).double()
+        return (counts / counts.sum()).unsqueeze(0)
 
     def baseline_name(self) -> str:
         return "always the commonest"

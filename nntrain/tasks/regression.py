@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.specs import VECTOR, Spec
-from nntrain.tasks.task import Target, TargetKind, Task
+from nntrain.tasks.task import Target, TargetKind, Task, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,9 +33,9 @@ class Regression(Task):
     def predict(self, output: Tensor, target: Target) -> Tensor:
         return output.float().reshape(len(output)) if target.spec.rank == 0 else output.float()
 
-    def baseline(self, encoded: Tensor, target: Target) -> Tensor:
+    def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
         """The mean of the training rows."""
-        return encoded.double().mean(dim=0, keepdim=True).float()
+        return weighted_mean(encoded, weights)
 
     def baseline_name(self) -> str:
         return "always the mean"

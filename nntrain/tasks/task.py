@@ -64,10 +64,28 @@ class Task(Component):
         """
         raise NotImplementedError
 
-    def baseline(self, encoded: Tensor, target: Target) -> Tensor:
-        """The trivial prediction, fitted on the training targets `[N, …]`: one row `[1, …]` of the shape that `predict` gives."""
+    def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
+        """The trivial prediction, fitted on the training rows.
+
+        Args:
+            encoded: The training targets `[N, …]`, on the CPU.
+            target: The target.
+            weights: How much each row counts, `[N]`; `None` where all count once.
+
+        Returns:
+            Float64, one row `[1, …]` of the shape that `predict` gives.
+        """
         raise NotImplementedError
 
     def baseline_name(self) -> str:
         """What the trivial prediction does, for the table: `always the mean`."""
         raise NotImplementedError
+
+
+def weighted_mean(encoded: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean of rows `[N, …]` with weights `[N]` (`None`: all count once): float64 `[1, …]`."""
+    encoded = encoded.double()
+    if weights is None:
+        return encoded.mean(dim=0, keepdim=True)
+    shares = weights.double() / weights.double().sum()
+    return (shares.reshape(-1, *[1] * (encoded.ndim - 1)) * encoded).sum(dim=0, keepdim=True)

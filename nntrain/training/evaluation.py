@@ -43,7 +43,7 @@ def evaluate(session: Session, data: TensorData) -> Metrics:
 def measure(
     network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, rows: int = 1, tables: bool = True
 ) -> Scores:
-    """Measure a network on all rows of a split: the loss as a weighted mean over the split, and the objective's metrics.
+    """Measure a network on all rows of a split: the loss and the objective's metrics, as means over the split by the rows' weights.
 
     Args:
         network: Takes the inputs of a batch; its weights are used as they are.
@@ -68,7 +68,8 @@ def predict(network: nn.Module, objective: Objective, data: TensorData, precisio
     """Predict every target of all rows of `data`, which needs no targets; arguments as in `measure`.
 
     Returns:
-        By target, on the CPU: probabilities `[N, K]` of classes, `[N]` of the second of two; values in raw units, `[N]` or `[N, F]`.
+        By target, on the CPU: probabilities float32 `[N, K]` of classes, `[N]` of the second of two; values in raw units, `[N]` or
+        `[N, F]`, as the objective's `to_raw` gives them (float64).
     """
     found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     with _evaluating(network):
@@ -80,10 +81,12 @@ def predict(network: nn.Module, objective: Objective, data: TensorData, precisio
 
 
 def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
-    """The trivial prediction of each target, fitted on the training rows: `[1, …]`, in raw units, on the CPU."""
+    """The trivial prediction of each target, fitted on the training rows and their weights: float64 `[1, …]`, in raw units, on the CPU."""
+    weights = None if train.weights is None else train.weights.cpu()
     with torch.inference_mode():
         return {
-            name: target.read(target.task.baseline(train.targets[name], target.target)).cpu() for name, target in objective.targets.items()
+            name: target.read(target.task.baseline(train.targets[name].cpu(), target.target, weights))
+            for name, target in objective.targets.items()
         }
 
 
@@ -91,7 +94,8 @@ def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data
     """Measure the trivial prediction of each target on `data`. It has no loss."""
     judges = _Judges(objective, data.rows.device, tables=tables)
     with torch.inference_mode():
-        rows = {name: row.to(data.rows.device) for name, row in baseline.items()}
+        device = data.rows.device
+        rows = {name: row.to(accumulator(device)).to(device) for name, row in baseline.items()}
         for batch in plain_batches(data, _ROWS):
             judges.update({name: row.expand(len(batch), *row.shape[1:]) for name, row in rows.items()}, batch)
     return judges.scores({})
@@ -111,7 +115,7 @@ class _Judges:
         for name, states in self._states.items():
             target = self._objective.targets[name].read(batch.targets[name])
             for state in states.values():
-                state.update(predictions[name], target)
+                state.update(predictions[name], target, batch.weights)
 
     def scores(self, losses: Mapping[str, float | None]) -> Scores:
         single = len(self._objective.targets) == 1
@@ -155,5 +159,4 @@ def _means(losses: Mapping[str, Tensor]) -> dict[str, float | None]:
 
 
 def _batch_rows(data: TensorData, rows: int) -> int:
-    values = sum(value[:1].numel() for value in data.inputs.values()) or 1
-    return max(rows, min(_ROWS, _VALUES // values))
+    return max(rows, min(_ROWS, _VALUES // max(1, data.values_per_row)))

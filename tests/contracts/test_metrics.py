@@ -45,11 +45,11 @@ class Case:
             return torch.rand(ROWS), target.float(), target.float()
         return torch.randn(ROWS, self.num_classes).softmax(dim=1), target, torch.eye(self.num_classes)[target]
 
-    def measure(self, prediction: Tensor, target: Tensor, cuts: tuple[int, ...] = ()) -> MetricValue:
+    def measure(self, prediction: Tensor, target: Tensor, cuts: tuple[int, ...] = (), weights: Tensor | None = None) -> MetricValue:
         state = self.metric().build(MetricInfo(self.kind, self.num_classes), CPU)  # type: ignore[arg-type]
         edges = [0, *cuts, len(target)]
         for start, stop in pairwise(edges):
-            state.update(prediction[start:stop], target[start:stop])
+            state.update(prediction[start:stop], target[start:stop], None if weights is None else weights[start:stop])
         return state.compute()
 
 
@@ -96,6 +96,27 @@ def test_the_order_of_the_rows_does_not_matter(case: Case) -> None:
     order = torch.randperm(ROWS)
     whole, found = case.measure(prediction, target), case.measure(prediction[order], target[order])
     assert found == whole if isinstance(whole, list) else found == pytest.approx(whole, rel=1e-6)
+
+
+@every
+def test_a_row_of_weight_two_is_the_row_twice(case: Case) -> None:
+    prediction, target, _ = case.tensors()
+    times = torch.arange(ROWS) % 3
+    repeated = case.measure(prediction.repeat_interleave(times, 0), target.repeat_interleave(times, 0))
+    weighted = case.measure(prediction, target, (20,), times.float())
+    if isinstance(weighted, list):
+        assert weighted == case.measure(prediction, target)  # counts rows
+        return
+    assert repeated is not None
+    assert weighted == pytest.approx(repeated, rel=1e-6)
+    assert case.measure(prediction, target, (20,), times * 0.1) == pytest.approx(repeated, rel=1e-6)
+
+
+@every
+def test_rows_that_do_not_count_have_no_value(case: Case) -> None:
+    prediction, target, _ = case.tensors()
+    value = case.measure(prediction, target, (), torch.zeros(ROWS))
+    assert value is None or isinstance(value, list)
 
 
 @every

@@ -10,13 +10,22 @@ from nntrain.metrics.metric import Metric, MetricInfo, MetricValue
 ALL = [Accuracy(), BalancedAccuracy(), F1(), LogLoss(), AUROC()]
 
 
-def measure(metric: Metric, prediction: Tensor, target: Tensor, num_classes: int, kind: str = "classes") -> MetricValue:
+def measure(
+    metric: Metric, prediction: Tensor, target: Tensor, num_classes: int, kind: str = "classes", weights: Tensor | None = None
+) -> MetricValue:
     """In batches of unequal size."""
     state = metric.build(MetricInfo(kind, num_classes), torch.device("cpu"))
     for start, stop in [(0, 7), (7, 8), (8, len(target))]:
         if start < len(target):
-            state.update(prediction[start:stop], target[start:stop])
+            state.update(prediction[start:stop], target[start:stop], None if weights is None else weights[start:stop])
     return state.compute()
+
+
+def row_weights(rows: int, seed: int) -> Tensor:
+    """A quarter of them 0."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.rand(rows, generator=generator)
+    return torch.where(weights < 0.25, 0.0, weights * 10)
 
 
 def rows(num_classes: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -56,6 +65,41 @@ def test_boolean_targets_agree_with_scikit_learn(seed: int) -> None:
     ]
     assert [measure(metric, positive, target.float(), 2, "binary") for metric in ALL] == pytest.approx(wanted, rel=1e-6)
     assert measure(ConfusionMatrix(), positive, target.float(), 2, "binary") == reference.confusion_matrix(target, labels).tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weighted_rows_of_several_classes_agree_with_scikit_learn(seed: int) -> None:
+    prediction, target = rows(5, seed)
+    weights = row_weights(len(target), seed)
+    labels = prediction.argmax(dim=1)
+    probabilities = prediction.double().numpy() / prediction.double().numpy().sum(axis=1, keepdims=True)
+    by_class = [reference.roc_auc_score(target == label, prediction[:, label], sample_weight=weights) for label in range(5)]
+    wanted = [
+        reference.accuracy_score(target, labels, sample_weight=weights),
+        reference.balanced_accuracy_score(target, labels, sample_weight=weights),
+        reference.f1_score(target, labels, average="macro", sample_weight=weights),
+        reference.log_loss(target, probabilities, sample_weight=weights),
+        np.mean(by_class),
+    ]
+    assert [measure(metric, prediction, target, 5, weights=weights) for metric in ALL] == pytest.approx(wanted, rel=1e-6)
+    counts = reference.confusion_matrix(target, labels).tolist()
+    assert measure(ConfusionMatrix(), prediction, target, 5, weights=weights) == counts
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weighted_rows_of_boolean_targets_agree_with_scikit_learn(seed: int) -> None:
+    prediction, target = rows(2, seed)
+    positive, weights = prediction[:, 1], row_weights(len(target), seed)
+    labels = positive > 0.5
+    wanted = [
+        reference.accuracy_score(target, labels, sample_weight=weights),
+        reference.balanced_accuracy_score(target, labels, sample_weight=weights),
+        reference.f1_score(target, labels, sample_weight=weights),
+        reference.log_loss(target, positive.double(), sample_weight=weights),
+        reference.roc_auc_score(target, positive, sample_weight=weights),
+    ]
+    found = [measure(metric, positive, target.float(), 2, "binary", weights) for metric in ALL]
+    assert found == pytest.approx(wanted, rel=1e-6)
 
 
 def test_two_classes_are_judged_by_the_second() -> None:

@@ -9,12 +9,12 @@ from nntrain.metrics.regression import MAE, R2, RMSE
 ALL = [MAE(), RMSE(), R2()]
 
 
-def measure(metric: Metric, prediction: Tensor, target: Tensor) -> MetricValue:
+def measure(metric: Metric, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> MetricValue:
     """In batches of unequal size."""
     state = metric.build(MetricInfo("values"), torch.device("cpu"))
     for start, stop in [(0, 3), (3, 4), (4, len(target))]:
         if start < len(target):
-            state.update(prediction[start:stop], target[start:stop])
+            state.update(prediction[start:stop], target[start:stop], None if weights is None else weights[start:stop])
     return state.compute()
 
 
@@ -38,6 +38,37 @@ def test_rows_of_values_agree_with_scikit_learn() -> None:
         reference.r2_score(target, prediction),
     ]
     assert [measure(metric, prediction, target) for metric in ALL] == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("values", [(), (3,)])
+def test_weighted_rows_agree_with_scikit_learn(values: tuple[int, ...]) -> None:
+    target = torch.randn(50, *values) * 10 + 3
+    prediction, weights = target + torch.randn(50, *values), torch.rand(50)
+    weights[:10] = 0
+    wanted = [
+        reference.mean_absolute_error(target, prediction, sample_weight=weights),
+        reference.mean_squared_error(target, prediction, sample_weight=weights) ** 0.5,
+        reference.r2_score(target, prediction, sample_weight=weights),
+    ]
+    assert [measure(metric, prediction, target, weights) for metric in ALL] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_differences_beside_a_large_offset_are_kept() -> None:
+    difference, target = torch.rand(50, dtype=torch.float64), 1e8 + torch.rand(50, dtype=torch.float64)
+    wanted = [
+        reference.mean_absolute_error(target, target + difference),
+        reference.root_mean_squared_error(target, target + difference),
+        reference.r2_score(target, target + difference),
+    ]
+    assert [measure(metric, target + difference, target) for metric in ALL] == pytest.approx(wanted, rel=1e-7)
+
+
+def test_rows_that_vary_only_where_they_do_not_count_have_no_r2() -> None:
+    target = torch.full((10,), 1 / 3)
+    target[0] = 1e3
+    weights = torch.rand(10) + 0.1
+    weights[0] = 0
+    assert measure(R2(), torch.randn(10), target, weights) is None
 
 
 def test_r2_keeps_its_digits_beside_a_large_mean() -> None:

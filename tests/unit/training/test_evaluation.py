@@ -1,11 +1,16 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from tiny_run import RAW_SCALE, RAW_SHIFT, Net, make_data, make_objective, make_run
 from torch.nn import functional
 
 from nntrain.data.batches import TensorData
+from nntrain.metrics.regression import MAE, R2, RMSE
 from nntrain.training.device import resolve_precision
 from nntrain.training.evaluation import evaluate, evaluate_baseline, fit_baseline, measure, predict
+from nntrain.training.objective import Objective
 
 FLOAT32 = resolve_precision("float32", torch.device("cpu"))
 
@@ -48,6 +53,55 @@ def test_row_weights_weigh_the_loss() -> None:
     rows = functional.cross_entropy(network(data.inputs)[0]["label"], data.targets["label"], reduction="none").detach()
     found = measure(network, make_objective("label"), data, FLOAT32).metrics["loss"]
     assert found == pytest.approx(((rows * data.weights).sum() / data.weights.sum()).item(), rel=1e-6)
+
+
+def test_row_weights_weigh_the_metrics_and_the_baseline() -> None:
+    data, network, objective = make_data(40, weights=True), Net(), make_objective("label", "size")
+    assert data.weights is not None
+    found = measure(network, objective, data, FLOAT32).metrics
+    outputs = {name: output.detach() for name, output in network(data.inputs)[0].items()}
+    shares = (data.weights / data.weights.sum()).double()
+    hits = outputs["label"].argmax(dim=1) == data.targets["label"]
+    assert found["label.accuracy"] == pytest.approx(float((shares * hits).sum()), rel=1e-6)
+    errors = (outputs["size"].squeeze(1) - data.targets["size"]).abs()
+    assert found["size.mae"] == pytest.approx(RAW_SCALE * float((shares * errors).sum()), rel=1e-5)
+
+    baseline = fit_baseline(objective, data)
+    assert baseline["label"].tolist() == [pytest.approx([float(shares[data.targets["label"] == label].sum()) for label in range(3)])]
+    assert baseline["size"].item() == pytest.approx(float((shares * data.targets["size"]).sum()) * RAW_SCALE + RAW_SHIFT)
+    error = data.targets["size"] * RAW_SCALE + RAW_SHIFT - baseline["size"].item()
+    wanted = float((shares * error.square()).sum()) ** 0.5
+    assert evaluate_baseline(objective, baseline, data).metrics["size.rmse"] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_large_offset_of_the_target_leaves_its_differences() -> None:
+    """As numpy has them, which counts in float64."""
+    values = np.random.default_rng(0).normal(size=200)
+    target = 1e8 + values
+    offset, scale = target.mean(), target.std()
+    encoded = torch.from_numpy((target - offset) / scale).float()
+    data = replace(make_data(200), targets={"size": encoded})
+    plain = make_objective("size").targets["size"]
+    metrics = {"rmse": RMSE(), "mae": MAE(), "r2": R2()}
+    objective = Objective({"size": replace(plain, metrics=metrics, to_raw=lambda value: value.double() * scale + offset)})
+    network = Net()
+    predicted = predict(network, objective, data, FLOAT32)["size"]
+    assert predicted.dtype == torch.float64
+    errors = predicted.numpy() - target
+    found = measure(network, objective, data, FLOAT32).metrics
+    del found["loss"]
+    spread = np.square(target - target.mean()).sum()
+    wanted = {
+        "rmse": np.sqrt(np.square(errors).mean()),
+        "mae": np.abs(errors).mean(),
+        "r2": 1 - np.square(errors).sum() / spread,
+    }
+    assert found == pytest.approx(wanted, rel=1e-6)
+
+    baseline = fit_baseline(objective, data)
+    assert baseline["size"].dtype == torch.float64
+    wanted = {"rmse": target.std(), "mae": np.abs(target - target.mean()).mean(), "r2": 0.0}
+    assert evaluate_baseline(objective, baseline, data).metrics == pytest.approx(wanted, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("training", [True, False])
