@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.noise import derive_seed
+from nntrain.data.packed import LENGTHS, PackedSteps, cut
 
 CHUNK_BYTES: Final = 64 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
@@ -21,7 +22,8 @@ class Batch:
     """Rows of one step, or of a part of it."""
 
     inputs: Mapping[str, Tensor]
-    """By field `[B, …]`; `@number` float32 `[B, F]`, `@category` int64 `[B, C]`, `<field>.lengths` int64 `[B]` where rows are padded."""
+    """By field `[B, …]`; `@number` float32 `[B, F]`, `@category` int64 `[B, C]`. Rows of different lengths are padded to the longest of the
+    batch, `[B, T, F]`, with `<field>.lengths` int64 `[B]` beside them."""
     targets: Mapping[str, Tensor]
     """By field: int64 `[B]` classes, float32 `[B]` 0 or 1, float32 `[B]` or `[B, F]` scaled values."""
     weights: Tensor | None
@@ -34,18 +36,27 @@ class Batch:
 
     def split(self, rows: int) -> tuple[Batch, ...]:
         """Cut into parts of `rows` rows; a last part of one row is merged into the one before, unless all have one."""
-        edges = _edges(len(self), rows)
-        return tuple(_narrow(self, start, end) for start, end in pairwise(edges))
+        return tuple(self._part(start, end) for start, end in pairwise(_edges(len(self), rows)))
+
+    def _part(self, start: int, end: int) -> Batch:
+        return Batch(
+            cut({name: tensor[start:end] for name, tensor in self.inputs.items()}),
+            {name: tensor[start:end] for name, tensor in self.targets.items()},
+            None if self.weights is None else self.weights[start:end],
+            self.rows[start:end],
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class TensorData:
-    """All rows of a split; the fields are those of a batch."""
+    """All rows of a split; the fields are those of a batch, but for inputs whose rows differ in length."""
 
     inputs: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
     weights: Tensor | None
     rows: Tensor
+    packed: Mapping[str, PackedSteps] = field(default_factory=dict[str, PackedSteps])
+    """Inputs whose rows differ in length, by field."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,6 +69,7 @@ class TensorData:
             {name: tensor.index_select(0, index) for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights.index_select(0, index),
             self.rows.index_select(0, index),
+            {name: steps.take(index) for name, steps in self.packed.items()},
         )
 
     def to(self, device: torch.device | str) -> TensorData:
@@ -67,12 +79,36 @@ class TensorData:
             {name: tensor.to(device) for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights.to(device),
             self.rows.to(device),
+            {name: steps.to(device) for name, steps in self.packed.items()},
         )
 
     def head(self, rows: int) -> TensorData:
         """The first rows."""
-        part = _narrow(self, 0, min(rows, len(self)))
-        return TensorData(part.inputs, part.targets, part.weights, part.rows)
+        return self.narrow(0, min(rows, len(self)))
+
+    def narrow(self, start: int, end: int) -> TensorData:
+        """The rows from `start` to before `end`, without a copy."""
+        return TensorData(
+            {name: tensor[start:end] for name, tensor in self.inputs.items()},
+            {name: tensor[start:end] for name, tensor in self.targets.items()},
+            None if self.weights is None else self.weights[start:end],
+            self.rows[start:end],
+            {name: steps.narrow(start, end) for name, steps in self.packed.items()},
+        )
+
+    def batch(self, start: int, end: int) -> Batch:
+        """The rows from `start` to before `end` as a batch."""
+        part = self.narrow(start, end)
+        inputs = dict(part.inputs)
+        for name, steps in part.packed.items():
+            inputs[name], inputs[LENGTHS.format(name)] = steps.pad()
+        return Batch(inputs, part.targets, part.weights, part.rows)
+
+    @property
+    def values_per_row(self) -> int:
+        """Input values of a row in a batch; of the longest where rows differ in length."""
+        single = sum(tensor[:1].numel() for tensor in self.inputs.values())
+        return single + sum(steps.longest * steps.values[:1].numel() for steps in self.packed.values())
 
 
 def num_batches(total: int, rows: int) -> int:
@@ -100,13 +136,13 @@ def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: 
         last = min(first + per_chunk, len(edges) - 1)
         chunk = data.take(order[edges[first] : edges[last]])
         for batch in range(max(first, start), last):
-            yield _narrow(chunk, edges[batch] - edges[first], edges[batch + 1] - edges[first])
+            yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first])
 
 
 def plain_batches(data: TensorData, rows: int) -> Iterator[Batch]:
     """Batches in the order of the data, for evaluation."""
     for start in range(0, len(data), rows):
-        yield _narrow(data, start, min(start + rows, len(data)))
+        yield data.batch(start, min(start + rows, len(data)))
 
 
 def _edges(total: int, rows: int) -> list[int]:
@@ -117,15 +153,7 @@ def _edges(total: int, rows: int) -> list[int]:
     return edges
 
 
-def _narrow(data: Batch | TensorData, start: int, end: int) -> Batch:
-    return Batch(
-        {name: tensor[start:end] for name, tensor in data.inputs.items()},
-        {name: tensor[start:end] for name, tensor in data.targets.items()},
-        None if data.weights is None else data.weights[start:end],
-        data.rows[start:end],
-    )
-
-
 def _row_bytes(data: TensorData) -> int:
     tensors = [*data.inputs.values(), *data.targets.values(), data.rows]
-    return sum(tensor[:1].numel() * tensor.element_size() for tensor in tensors)
+    packed = sum(steps.values.numel() * steps.values.element_size() for steps in data.packed.values())
+    return sum(tensor[:1].numel() * tensor.element_size() for tensor in tensors) + packed // max(1, len(data))

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import TensorData
-from nntrain.data.fields.field import Encoded, Field, State
+from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
 from nntrain.data.layout import FieldPlan, known_classes
 from nntrain.data.naming import no_column
+from nntrain.data.packed import PackedSteps
 from nntrain.data.reading import header_of, read_file
 from nntrain.data.scaling import take
 from nntrain.data.settings import FIELDS, DataSettings
@@ -245,19 +246,21 @@ def _dropped(table: Table, mask: Array, why: str) -> list[str]:
 
 
 def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encoded], rows: Array, keep: Array) -> TensorData:
-    """Put the single values of inputs into blocks, everything else under its name."""
+    """Put the single values of inputs into blocks, rows of different lengths one after another, everything else under its name."""
     index = slice(None) if keep.all() else keep
     found: dict[str, Array] = {}
     grouped = blocks(inputs)
     for block, dtype in ((NUMBER_BLOCK, np.float32), (CATEGORY_BLOCK, np.int64)):
         if block in grouped:
             found[block] = np.stack([encoded["input", name].values for name in grouped[block]], axis=1).astype(dtype, copy=False)
+    packed: dict[str, PackedSteps] = {}
     for name in inputs:
-        if not any(name in names for names in grouped.values()):
-            found[name] = encoded["input", name].values
-            lengths = encoded["input", name].lengths
-            if lengths is not None:
-                found[f"{name}.lengths"] = lengths
+        field = encoded["input", name]
+        if field.lengths is not None:
+            kept = take(RaggedArray(field.values, field.lengths), np.flatnonzero(keep))
+            packed[name] = PackedSteps.of(torch.from_numpy(kept.values), torch.from_numpy(kept.lengths))
+        elif not any(name in names for names in grouped.values()):
+            found[name] = field.values
     targets = {name: encoded[role, name].values for role, name in encoded if role == "target"}
     weights = next((encoded[role, name].values for role, name in encoded if role == "weight"), None)
     return TensorData(
@@ -265,6 +268,7 @@ def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encod
         {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in targets.items()},
         None if weights is None else torch.from_numpy(np.ascontiguousarray(weights[index])),
         torch.from_numpy(np.ascontiguousarray(rows[index].astype(np.int64))),
+        packed,
     )
 
 

@@ -68,14 +68,6 @@ def take(values: Any, rows: Array) -> Any:
     return RaggedArray(values.values[index], lengths)
 
 
-def pad(steps: Array, lengths: Array) -> Array:
-    """Steps `[sum of lengths, F]` to `[N, T, F]` with zeros after the end of each row; T is at least 1."""
-    longest = max(int(lengths.max(initial=0)), 1)
-    padded = np.zeros((len(lengths), longest, steps.shape[-1]), dtype=steps.dtype)
-    padded[np.arange(longest) < lengths[:, None]] = steps
-    return padded
-
-
 def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
     """Offset, scale and stand-in of each feature of training values `[N, F]`, NaN where missing.
 

@@ -133,7 +133,7 @@ class DataSettings(StrictModel):
     split: SplitSettings = SplitSettings()
     """Which rows train, validate and test."""
     batch_size: PositiveInt | Literal["full"] = 64
-    """Rows of a micro-batch: a step has `batch_size` times `training.accumulate`. `full` takes all training rows at once."""
+    """Rows of a micro-batch, of which a step has `training.accumulate`; `full` takes all training rows at once."""
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -51,9 +51,9 @@ class Encoded:
     """A field of some rows as numbers."""
 
     values: Array
-    """`[N, …]`, float32 or int64."""
+    """`[N, …]`, float32 or int64; `[sum of lengths, F]` where rows differ in length."""
     lengths: Array | None = None
-    """`[N]` where the rows of a padded axis differ."""
+    """Int64 `[N]`, where rows differ in length."""
     unknown: Array | None = None
     """Rows whose class training never showed, bool `[N]`; their numbers mean nothing in a target."""
 

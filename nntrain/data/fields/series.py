@@ -92,11 +92,11 @@ class Series(Field):
         return {**fit_scaling(array.reshape(-1, array.shape[-1]), self.normalize, self.missing), "steps": steps}
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N, T, F]`, zeros after the end of a row, and the lengths `[N]` where rows differ."""
-        from nntrain.data.scaling import pad, scale
+        """Float32 `[N, T, F]`; `[sum of lengths, F]` and the lengths `[N]` where rows differ."""
+        from nntrain.data.scaling import scale
 
         if isinstance(values, RaggedArray):
-            return Encoded(pad(scale(values.values, state), values.lengths), values.lengths.astype("int64"))
+            return Encoded(scale(values.values, state), values.lengths.astype("int64"))
         array = cast("Array", values)
         if array.shape[1] != state["steps"]:
             raise DataError(f"{array.shape[1]} steps, and the network was made for {state['steps']}")

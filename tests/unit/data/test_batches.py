@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from nntrain.data import batches
 from nntrain.data.batches import TensorData, epoch_batches, num_batches, plain_batches
+from nntrain.data.packed import PackedSteps
 
 
 def make(n):
@@ -70,3 +71,49 @@ def test_rows_by_position():
     assert data.head(2).rows.tolist() == [0, 1]
     assert len(data.head(9)) == 5
     assert data.to("cpu").weights.tolist() == data.weights.tolist()
+
+
+def ragged(lengths):
+    """Rows of the given lengths; step t of row i is [100 i + t + 1, -1]."""
+    values = [[100.0 * row + step + 1, -1.0] for row, length in enumerate(lengths) for step in range(length)]
+    rows = torch.arange(len(lengths))
+    packed = PackedSteps.of(torch.tensor(values).reshape(-1, 2), torch.tensor(lengths))
+    return TensorData({}, {"y": rows % 2}, None, rows, {"x": packed})
+
+
+def check_steps(batch, lengths):
+    found = [lengths[row] for row in batch.rows.tolist()]
+    assert batch.inputs["x.lengths"].tolist() == found
+    assert batch.inputs["x"].shape == (len(batch), max([*found, 1]), 2)
+    for row, length, steps in zip(batch.rows.tolist(), found, batch.inputs["x"], strict=True):
+        assert steps[:length, 0].tolist() == [100.0 * row + step + 1 for step in range(length)]
+        assert (steps[:length, 1] == -1).all()
+        assert (steps[length:] == 0).all()
+
+
+@given(lengths=st.lists(st.integers(0, 6), min_size=2, max_size=30), rows=st.integers(2, 7), start=st.integers(0, 5))
+def test_rows_of_different_lengths_are_padded_to_the_longest_of_their_batch(lengths, rows, start):
+    data = ragged(lengths)
+    whole = list(epoch_batches(data, rows, seed=3, epoch=1))
+    assert sorted(row for batch in whole for row in batch.rows.tolist()) == list(range(len(lengths)))
+    for batch in (*whole, *plain_batches(data, rows)):
+        check_steps(batch, lengths)
+    for batch in whole:
+        for part in batch.split(2):
+            check_steps(part, lengths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "CHUNK_BYTES", 100)
+        entered = list(epoch_batches(data, rows, seed=3, epoch=1, start=start))
+    for one, two in zip(entered, whole[start:], strict=True):
+        assert torch.equal(one.inputs["x"], two.inputs["x"])
+
+
+def test_rows_of_different_lengths_by_position():
+    lengths = [3, 0, 1, 50]
+    data = ragged(lengths)
+    assert data.values_per_row == 100
+    assert len(data.head(2).packed["x"].values) == 3
+    part = data.take(torch.tensor([2, 0])).to("cpu")
+    assert len(part.packed["x"].values) == 4
+    check_steps(next(plain_batches(part, 2)), lengths)
+    check_steps(next(plain_batches(data.take(torch.tensor([1])), 1)), lengths)

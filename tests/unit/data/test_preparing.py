@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from nntrain.data.batches import plain_batches
 from nntrain.data.fitted import FittedFields, read_rows
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
@@ -324,11 +325,13 @@ def test_ragged_series(tmp_path):
     found = prepare(DataSettings.parse({"source": "a.npz", "target": "y", "fields": fields}), tmp_path, seed=0)
     assert found.layout.inputs["x"].sizes == (RAGGED, 2)
     for data in (found.train, found.validation, found.test):
+        assert len(data.packed["x"].values) == int(data.packed["x"].lengths.sum())
+        batch = next(plain_batches(data, len(data)))
         for place, row in enumerate(data.rows.tolist()):
             length = min(int(lengths[row]), 4)
-            assert data.inputs["x.lengths"][place] == length
-            assert data.inputs["x"][place, :length, 0].tolist() == [row * 10 + step for step in range(length)]
-            assert (data.inputs["x"][place, length:] == 0).all()
+            assert batch.inputs["x.lengths"][place] == length
+            assert batch.inputs["x"][place, :length, 0].tolist() == [row * 10 + step for step in range(length)]
+            assert (batch.inputs["x"][place, length:] == 0).all()
     np.savez(tmp_path / "b.npz", steps=steps, lengths=lengths + 1, y=np.arange(40) % 2)
     with pytest.raises(DataError, match="the lengths in lengths add up to 160, and steps has 120 steps"):
         prepare(DataSettings.parse({"source": "b.npz", "target": "y", "fields": fields}), tmp_path, seed=0)
