@@ -16,8 +16,9 @@ from nntrain.commands.display import Display
 from nntrain.commands.figures import format_bytes
 from nntrain.commands.resuming import compare_with_stored
 from nntrain.commands.stored import stored_config
+from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
-from nntrain.config.resolving import resolved_text
+from nntrain.config.resolving import environment_digests, resolved_text
 from nntrain.data.layout import plan_layout
 from nntrain.errors import ConfigError, ResourceError
 from nntrain.runs import Run, create_run, find_run, lock, runs_root
@@ -178,6 +179,7 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
     from nntrain.commands.environment import describe
 
     config, prepared = job.config, job.prepared
+    resolved = resolved_text(job.blueprint.experiment, config.document)
     new.write_text("config.yaml", config.document.text)
     new.write_json("environment.json", {**describe(config.folder), "device": assembly.device_name, "threads": assembly.threads})
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
@@ -190,9 +192,10 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
             "fingerprints": prepared.fingerprints,
             "rows": rows,
             "notes": list(prepared.notes),
+            "environment": environment_digests(parse(resolved, "resolved.yaml")),
         },
     )
-    new.write_text("resolved.yaml", resolved_text(job.blueprint.experiment, config.document))
+    new.write_text("resolved.yaml", resolved)
 
 
 def _head(job: Job, assembly: Assembly) -> list[tuple[str, str]]:

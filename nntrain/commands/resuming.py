@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from nntrain.blueprint import Blueprint
 from nntrain.config.loading import load
-from nntrain.config.resolving import differences, resolved_tree
+from nntrain.config.resolving import changed_in_environment, differences, resolved_tree
 from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
 
@@ -22,6 +22,9 @@ NO_MEANING: tuple[YamlPath, ...] = (
 )
 """Settings that may differ: they change how long a run goes on, or where, not what it computes."""
 
+SOURCE: YamlPath = ("data", "source")
+"""What the environment says here may differ too: whether the rows are the same, their fingerprints tell."""
+
 
 def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> list[str]:
     """Compare config and data with those that a run was started with.
@@ -32,11 +35,18 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     Raises:
         CheckpointError: Another meaning of the config, or other data; each difference is named.
     """
-    stored = load(run.path / "resolved.yaml").tree
+    stored = load(run.path / "resolved.yaml")
     now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
-    changes = differences(stored, now)
+    record = run.read_json("data.json")
+    from_environment = changed_in_environment(stored, record.get("environment", {}), now)
+    changes = [change for change in differences(stored.tree, now) if change[0] not in from_environment]
     refused = [_line(*change) for change in changes if not _may_differ(change[0])]
-    before: dict[str, str] = run.read_json("data.json")["fingerprints"]
+    refused += [
+        f"{render_path(path)}: {stored.unexpanded[path]} then, something else now"
+        for path, has_changed in from_environment.items()
+        if has_changed and not _may_differ(path) and path[:2] != SOURCE
+    ]
+    before: dict[str, str] = record["fingerprints"]
     refused += [
         f"data: {name} has changed" for name in dict.fromkeys([*before, *fingerprints]) if before.get(name) != fingerprints.get(name)
     ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Final, cast
+from typing import Final
 
-from nntrain.config.document import Document
-from nntrain.errors import YamlPath
+from nntrain.config import scalars
 
 REFERENCE: Final = re.compile(r"\$\{env:([^}]*)\}")
 
@@ -20,48 +19,19 @@ class UnsetError(ValueError):
         self.name = name
 
 
-def expand(text: str) -> str:
-    """Put in the values of environment variables.
+def value(text: str) -> scalars.Scalar:
+    """Put in the values of environment variables. A reference alone is read like a scalar without quotes: it may be a number.
 
     Raises:
         UnsetError: One of them is not set.
+        TooLongError: It stands for a whole number of more digits than any setting needs.
     """
 
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if found is None:
+    def found(match: re.Match[str]) -> str:
+        value = os.environ.get(match[1])
+        if value is None:
             raise UnsetError(match[1])
-        return found
+        return value
 
-    return REFERENCE.sub(value, text)
-
-
-def restore(tree: Any, document: Document) -> Any:
-    """A copy of a saved tree (`type:` forms) in which values from the environment stand as `document` has them."""
-    for path, written in document.unexpanded.items():
-        tree = _put(tree, path, written, document.value(path))
-    return tree
-
-
-def _put(node: Any, path: YamlPath, written: str, expanded: object) -> Any:
-    if not path:
-        return _put_main(cast("dict[str, Any]", node), written, expanded) if isinstance(node, dict) else written
-    part, rest = path[0], path[1:]
-    if isinstance(node, list):
-        items = cast("list[Any]", node)
-        return [_put(item, rest, written, expanded) if index == part else item for index, item in enumerate(items)]
-    if not isinstance(node, dict):
-        return node
-    options = cast("dict[str, Any]", node)
-    if part in options:
-        return {key: _put(value, rest, written, expanded) if key == part else value for key, value in options.items()}
-    if options.get("type") == part:  # the tag of a short form, which the saved form doesn't have as a key
-        return _put(options, rest, written, expanded) if rest else _put_main(options, written, expanded)
-    return options
-
-
-def _put_main(options: dict[str, Any], written: str, expanded: object) -> dict[str, Any]:
-    """Put the value into the short form's tag, or into the option that a value alone sets."""
-    if options.get("type") == expanded:
-        return {**options, "type": written}
-    return {key: written if key != "type" and value == expanded else value for key, value in options.items()}
+    expanded = REFERENCE.sub(found, text)
+    return scalars.resolve(expanded) if REFERENCE.fullmatch(text) else expanded

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from nntrain.config import composing, environment, faults, merging, scalars
-from nntrain.config.composing import Mapping, Node, Scalar, Sequence
+from nntrain.config.composing import Mapping, Node, Scalar
 from nntrain.config.document import Document, Mark, Place, Source
 from nntrain.config.normalising import normalise
 from nntrain.config.rendering import Finding, LocatedError
 from nntrain.config.writing import dump
-from nntrain.errors import ConfigError, YamlPath, render_path
+from nntrain.errors import YamlPath, render_path
 
 MAX_BYTES: Final = 1_000_000
 MAX_BASES: Final = 10
@@ -154,10 +154,10 @@ class _Reader:
     def scalar(self, node: Scalar, path: YamlPath) -> scalars.Scalar:
         text = node.text
         try:
-            if environment.REFERENCE.search(text):
-                self.unexpanded[path] = text
-                text = environment.expand(text)
-            return scalars.resolve(text) if node.is_plain else text
+            if not environment.REFERENCE.search(text):
+                return scalars.resolve(text) if node.is_plain else text
+            self.unexpanded[path] = text
+            return environment.value(text)
         except environment.UnsetError as error:
             self.note(node, path, str(error), f"set it, or write the value here: export {error.name}=…")
         except scalars.TooLongError as error:
@@ -176,4 +176,4 @@ def _construct(node: Node) -> tuple[Any, dict[YamlPath, Place], dict[YamlPath, s
     return tree, reader.marks, reader.unexpanded
 
 
-__all__ = ["ConfigError", "Document", "Sequence", "dump", "load", "parse", "read"]
+__all__ = ["dump", "load", "parse", "read"]

@@ -107,14 +107,19 @@ def _value(text: str, mark: Mark, path: YamlPath) -> Node:
             return _as_yaml(text, mark)
         if "," in text and text != ",":
             parts = text.removesuffix(",").split(",")
-            return Node([nodes.at(scalars.resolve(part.strip()), mark) for part in parts], nodes.at(None, mark).place)
-        written = text if environment.REFERENCE.search(text) else None
-        node = nodes.at(scalars.resolve(environment.expand(text)), mark)
-        node.written = written
+            return Node([_scalar(part.strip(), mark) for part in parts], nodes.at(None, mark).place)
+        return _scalar(text, mark)
     except environment.UnsetError as error:
         raise _WrongError(path, str(error), f"set it, or write the value here: export {error.name}=…") from None
     except scalars.TooLongError as error:
         raise _WrongError(path, f"{error}, which no setting can hold", "a text of digits needs quotes") from None
+
+
+def _scalar(text: str, mark: Mark) -> Node:
+    if environment.REFERENCE.search(text) is None:
+        return nodes.at(scalars.resolve(text), mark)
+    node = nodes.at(environment.value(text), mark)
+    node.written = text
     return node
 
 

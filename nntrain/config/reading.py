@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from nntrain.config import loading, normalising, overrides, rendering, validating
+from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
-from nntrain.config.loading import Document
 from nntrain.config.rendering import LocatedError
 from nntrain.errors import ConfigError, Problem, UsageError
 
@@ -101,8 +101,3 @@ def _looks_like_config(path: Path) -> bool:
 def _near(path: Path) -> str | None:
     near = sorted(path.parent.glob("*.yaml")) if path.parent.is_dir() else []
     return f"here are: {', '.join(found.as_posix() for found in near[:5])}" if near else None
-
-
-def with_experiment(config: Config, experiment: Experiment) -> Config:
-    """The same config with defaults filled in."""
-    return replace(config, experiment=experiment)

@@ -53,16 +53,6 @@ def error(problems: Sequence[Problem], document: Document) -> LocatedError:
     return LocatedError([_finding(problem, document) for problem in problems], document.name, problems)
 
 
-def render(problems: Sequence[Problem], document: Document) -> str:
-    """Problems found in a document as the screen shows them."""
-    return error(problems, document).message
-
-
-def problems_as_json(problems: Sequence[Problem], document: Document) -> list[dict[str, Any]]:
-    """Problems found in a document, for `check --json`: file, line, column, path, message, hint."""
-    return error(problems, document).as_json()
-
-
 def error_as_json(found: ConfigError) -> list[dict[str, Any]]:
     """Any config error for `check --json`; without a place where it has none."""
     if isinstance(found, LocatedError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, cast
 
 from nntrain.config.document import Document, has
 from nntrain.config.experiment import Experiment
 from nntrain.config.loading import dump
-from nntrain.errors import YamlPath
+from nntrain.errors import YamlPath, render_path
 
 
 def resolved_tree(experiment: Experiment) -> dict[str, Any]:
@@ -18,26 +21,57 @@ def resolved_tree(experiment: Experiment) -> dict[str, Any]:
 def resolved_text(experiment: Experiment, document: Document) -> str:
     """The same as YAML. What came from the environment is written as it was: `${env:NAME}`."""
     tree = resolved_tree(experiment)
-    for path, written in document.unexpanded.items():
-        _put_back(tree, path, document.value(path), written)
-    return dump(tree)
+    return dump(_put_back(tree, (), document) if document.unexpanded else tree)
 
 
-def _put_back(tree: Any, path: YamlPath, read: object, written: str) -> None:
-    """Replace a value that came from the environment by its reference, at its path or where a short form has put it."""
-    node = tree
-    for part in path[:-1]:
-        if not has(node, part):
-            return
-        node = node[part]
-    if not has(node, path[-1]):
-        return
-    found = node[path[-1]]
-    if isinstance(found, dict):
-        options = cast("dict[str, Any]", found)
-        options.update({key: written for key, value in options.items() if value == read})
-    elif found == read:
-        node[path[-1]] = written
+def _put_back(value: Any, path: YamlPath, document: Document) -> Any:
+    """A copy in which values from the environment stand as the document has them; short forms are found by their long paths."""
+    if isinstance(value, dict):
+        options = cast("dict[str, Any]", value)
+        return {key: _put_back(item, (*path, key), document) for key, item in options.items()}
+    if isinstance(value, list):
+        return [_put_back(item, (*path, index), document) for index, item in enumerate(cast("list[Any]", value))]
+    found = document.find(path)
+    written = document.unexpanded.get(found)
+    return written if written is not None and _digest(document.value(found)) == _digest(value) else value
+
+
+def environment_digests(document: Document) -> dict[str, str]:
+    """What settings from the environment stand for, so that another value is noticed later: by path, without the value itself.
+
+    Args:
+        document: As it reads back from `resolved_text`: its paths are those of the resolved tree.
+
+    Returns:
+        Path, as people write it, to the SHA-256 of the value.
+    """
+    return {render_path(path): _digest(document.value(path)) for path in document.unexpanded}
+
+
+def changed_in_environment(document: Document, digests: Mapping[str, str], now: Any) -> dict[YamlPath, bool]:
+    """Settings whose value in `now` can be compared only by its digest, and whether it is another one than it was.
+
+    Args:
+        document: A stored config, as `environment_digests` takes it.
+        digests: What `environment_digests` gave when it was stored.
+        now: A resolved tree.
+    """
+    known = {path: digests[render_path(path)] for path in document.unexpanded if render_path(path) in digests}
+    return {path: _digest(_value_at(now, path)) != digest for path, digest in known.items()}
+
+
+def _value_at(tree: Any, path: YamlPath) -> Any:
+    for part in path:
+        if not has(tree, part):
+            return None
+        tree = tree[part]
+    return tree
+
+
+def _digest(value: Any) -> str:
+    """SHA-256 of a scalar; 1 and 1.0 are the same number, 1 and true are not the same."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return sha256(json.dumps(float(value) if is_number else value).encode()).hexdigest()
 
 
 def differences(before: Any, after: Any, path: YamlPath = ()) -> list[tuple[YamlPath, Any, Any]]:

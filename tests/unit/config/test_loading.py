@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from nntrain.config import environment, loading
+from nntrain.config import loading
 from nntrain.config.document import Document
 from nntrain.errors import ConfigError
 
@@ -148,12 +148,12 @@ def test_a_section_with_one_key_is_no_component() -> None:
     assert document.shown(("training", "early_stopping", "monitor")) == ("training", "early_stopping", "monitor")
 
 
-def test_environment_values_are_read_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_from_the_environment_are_read_as_they_would_be_without_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NNTRAIN_FOLDER", "/rows")
     monkeypatch.setenv("NNTRAIN_SEED", "7")
-    document = loading.parse("data: {source: '${env:NNTRAIN_FOLDER}/a.csv'}\nseed: ${env:NNTRAIN_SEED}\n", "a.yaml")
-    assert document.tree == {"data": {"source": "/rows/a.csv"}, "seed": 7}
-    saved = {"data": {"source": {"type": "csv", "path": "/rows/a.csv", "header": True}}, "seed": 7}
-    restored = environment.restore(saved, document)
-    assert restored["seed"] == "${env:NNTRAIN_SEED}"
-    assert restored["data"]["source"]["path"] == "${env:NNTRAIN_FOLDER}/a.csv"
+    text = (
+        "data: {source: '${env:NNTRAIN_FOLDER}/a.csv'}\nseed: ${env:NNTRAIN_SEED}\n"
+        "flow: {x: \"${env:NNTRAIN_SEED}\"}\npart: '${env:NNTRAIN_SEED}0'\n"
+    )
+    document = loading.parse(text, "a.yaml")
+    assert document.tree == {"data": {"source": "/rows/a.csv"}, "seed": 7, "flow": {"x": 7}, "part": "70"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nntrain.config.loading import dump
-from nntrain.config.reading import find_config, read_config, read_mapping, with_experiment
+from nntrain.config.reading import find_config, read_config, read_mapping
 from nntrain.errors import ConfigError, UsageError
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
@@ -34,7 +34,6 @@ def test_the_name_is_the_files_and_the_folder_is_where_it_stands() -> None:
     config = read_config(path)
     assert config.experiment.name == "my_rents"
     assert config.folder == Path.cwd()
-    assert with_experiment(config, config.experiment.model_copy(update={"seed": 3})).experiment.seed == 3
 
 
 def test_a_mapping_is_read_like_a_file() -> None:

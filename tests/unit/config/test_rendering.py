@@ -10,7 +10,7 @@ from nntrain.errors import ConfigError, Problem
 
 def test_a_problem_is_shown_with_its_line_underlined() -> None:
     document = loading.parse("data: {source: a.csv}\noptimizer: {lr: 3}\n", "a.yaml")
-    screen = rendering.render([Problem(("optimizer", "lr"), "is too high", "fix:  lr: 0.1")], document)
+    screen = rendering.error([Problem(("optimizer", "lr"), "is too high", "fix:  lr: 0.1")], document).message
     assert screen == (
         "a.yaml has 1 problem                                                 (exit 2)\n\n"
         "a.yaml:2:17   optimizer.lr    is too high\n"
@@ -22,14 +22,14 @@ def test_a_problem_is_shown_with_its_line_underlined() -> None:
 
 def test_wide_characters_take_two_columns() -> None:
     document = loading.parse("name: 学習率 # x\nseed: {学: 1}\n", "a.yaml")
-    lines = rendering.render([Problem(("name",), "m"), Problem(("seed", "学"), "m")], document).splitlines()
+    lines = rendering.error([Problem(("name",), "m"), Problem(("seed", "学"), "m")], document).message.splitlines()
     assert lines[4] == "      |       ^^^^^^"
     assert lines[8] == "      |            ^"
 
 
 def test_long_lines_are_shown_around_the_fault() -> None:
     document = loading.parse(f"a: [{'x, ' * 100}here]\n", "a.yaml")
-    line, carets = rendering.render([Problem(("a", 100), "m")], document).splitlines()[3:5]
+    line, carets = rendering.error([Problem(("a", 100), "m")], document).message.splitlines()[3:5]
     assert line.index("here") == carets.index("^^^^")
     assert line.count("…") == 1
 
