@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
-from nntrain.training.divergence import check_scaling, check_step, check_weights
+from nntrain.training.divergence import check_scaling, check_step, check_weights, watch_step
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, TrainingProtocol
@@ -46,6 +46,8 @@ def fit(
 ) -> Iterator[Report | Pause]:
     """Train from where `progress` stands until a limit is reached or a rule says stop.
 
+    A run that is beyond a limit already (it was lowered since) ends with that reason, without another step or report.
+
     Args:
         session: The objects of the run.
         protocol: Order of batches and meaning of a step.
@@ -58,6 +60,8 @@ def fit(
     """
     started = time.monotonic() - progress.elapsed_s
     session.network.train()
+    if progress.stop_reason is None:
+        progress.stop_reason = plan.limit_reached(progress.step, progress.elapsed_s)
     while progress.stop_reason is None:
         for batches in protocol.batches(session, progress.epoch, progress.step_in_epoch):
             take_step(session, protocol, progress, batches)
@@ -65,12 +69,12 @@ def fit(
             progress.elapsed_s = time.monotonic() - started
             limit = plan.limit_reached(progress.step, progress.elapsed_s)
             if limit is not None or plan.evaluation_due(progress.step):
-                check_weights(session, progress)
+                check_weights(session, protocol, progress)
                 metrics: Metrics = {"train.running_loss": progress.running.take(), **protocol.evaluate(session)}
                 is_best = progress.judge(plan, metrics, limit)
                 yield Report(progress.epoch, progress.step, metrics, _lr(session), is_best, progress.stop_reason)
             elif pause_due(progress.step):
-                check_weights(session, progress)
+                check_weights(session, protocol, progress)
                 yield Pause(progress.step)
             if progress.stop_reason is not None:
                 return
@@ -80,22 +84,24 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     """One optimizer update: learning rate, loss, gradients, clipping, update, averaging."""
     set_learning_rates(session, progress.step - progress.skipped)
     loss = protocol.step(session, batches)
-    progress.running.add(loss.value.detach(), loss.weight)
     if loss.stage == "loss":
         session.precision.backward(loss.value)
     moved = loss.stage == "applied" or update_weights(session, progress, batches, loss.value)
-    if moved and session.ema is not None:
+    if not moved:
+        return
+    progress.running.add(loss.value.detach(), loss.weight)
+    if session.ema is not None:
         session.ema.update(session.network)
 
 
 def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor) -> bool:
     """Clip the gradients and move the weights by them; returns whether they were moved (float16 scaling may skip a step)."""
     session.precision.unscale(session.optimizer)
-    on_cpu = session.device.type == "cpu"
-    if on_cpu or session.clip_norm is not None:
-        norm = clip_gradients(session)
-        if on_cpu:
-            check_step(session, progress, batches, loss, norm)
+    norm = clip_gradients(session)
+    if session.device.type == "cpu":
+        check_step(session, progress, batches, loss, norm)
+    else:
+        watch_step(session, progress, loss, norm)
     moved = session.precision.step(session.optimizer)
     for parameter in trained(session):  # what zero_grad does, without its bookkeeping
         parameter.grad = None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from nntrain.modules.metrics import finite
 from nntrain.training.early_stopping import Converge, EarlyStopping
 from nntrain.training.plan import Plan, StopReason
+
+_NEVER: Final = 2**62
+"""A step that no run comes to."""
 
 
 @dataclass(slots=True)
@@ -26,10 +30,28 @@ class RunningLoss:
         self.weight = self.weight + weight
 
     def take(self) -> float | None:
-        """Mean since the last call (`None` if there was no step), and start anew."""
+        """Mean since the last call (`None` if there was no step, or it is not finite), and start anew."""
         total, weight = float(self.total), float(self.weight)
         self.total, self.weight = torch.zeros_like(self.total), torch.zeros_like(self.weight)
-        return total / weight if weight else None
+        return finite(total / weight) if weight else None
+
+
+@dataclass(slots=True)
+class FirstBad:
+    """The first step that was not finite, kept on the device. Never saved: a state with such a step isn't."""
+
+    step: Tensor | None = None
+
+    def add(self, step: int, values: Tensor) -> Tensor:
+        """Look at the values of a step, without synchronisation; a scalar bool that says whether this or an earlier step was bad."""
+        found = torch.where(values.isfinite().all(), _NEVER, step)
+        self.step = found if self.step is None else torch.minimum(self.step, found)
+        return self.step < _NEVER
+
+    def read(self) -> int | None:
+        """The step, from 0; `None` if there was none. Synchronises."""
+        step = _NEVER if self.step is None else int(self.step)
+        return step if step < _NEVER else None
 
 
 @dataclass(slots=True)
@@ -49,6 +71,7 @@ class Progress:
     elapsed_s: float = 0.0
     stop_reason: StopReason | None = None
     running: RunningLoss = field(default_factory=RunningLoss)
+    first_bad: FirstBad = field(default_factory=FirstBad)
 
     def advance(self, steps_per_epoch: int) -> None:
         """Count a finished step."""

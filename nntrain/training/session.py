@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The objects of one run. Frozen: what changes while training lives in the objects' own state and in `TrainingState`."""
+    """The objects of one run. Frozen: what changes while training lives in the objects' own state and in `Progress`."""
 
     network: nn.Module
     objective: Objective
@@ -58,7 +58,7 @@ class StepLoss:
     """Scalar loss; differentiable where the loop is to run the backward pass."""
     weight: Tensor | float
     """Weight of this step in the mean over many steps (its rows)."""
-    stage: str = "loss"
+    stage: Literal["loss", "filled", "applied"] = "loss"
     """`loss`: the loop runs backward and update; `filled`: gradients are there; `applied`: the weights are moved already."""
 
 

@@ -1,4 +1,6 @@
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -7,8 +9,11 @@ from tiny_run import Net, make_run
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.optimizers.optimizer import GroupRule
 from nntrain.optimizers.sgd import SGD
+from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.schedules.step import Step
 from nntrain.training.loop import Pause, Report, set_learning_rates
+from nntrain.training.progress import RunningLoss
+from nntrain.training.session import StepLoss
 from nntrain.training.settings import ConvergeSettings, EarlyStoppingSettings, Interval, TrainingSettings
 
 
@@ -87,6 +92,16 @@ def test_a_finished_run_does_nothing() -> None:
     assert run.events() == []
 
 
+def test_a_limit_below_the_position_takes_no_further_step() -> None:
+    run = make_run(TrainingSettings(max_epochs=3))
+    run.events(pause_at=6)
+    before = weights(run)
+    run.plan = replace(run.plan, settings=TrainingSettings(max_steps=3))
+    assert run.events() == []
+    assert (run.progress.step, run.progress.stop_reason) == (6, "max_steps")
+    assert all(torch.equal(weights(run)[name], value) for name, value in before.items())
+
+
 def test_pausing_changes_nothing() -> None:
     one = make_run(dropout=0.5)
     one.events()
@@ -145,6 +160,50 @@ def test_a_step_that_float16_skips_moves_nothing_and_not_the_schedule() -> None:
     assert report.step == 4
     assert report.lr == pytest.approx(0.1 * 0.5)
     assert not torch.equal(weights(run)["heads.label.weight"], before["heads.label.weight"])
+
+
+def test_skipped_steps_are_no_part_of_the_running_loss() -> None:
+    settings = TrainingSettings(max_steps=3, evaluate_every=Interval(steps=1), precision="float16")
+    run = make_run(settings, network=Overflowing(times=2))
+    losses = [report.metrics["train.running_loss"] for report in run.reports()]
+    assert losses[:2] == [None, None]
+    assert losses[2] == pytest.approx(1.1, abs=0.3)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_running_loss_that_is_not_finite_is_none(value: float) -> None:
+    running = RunningLoss()
+    running.add(torch.tensor(value), 4)
+    assert running.take() is None
+    running.add(torch.tensor(2.0), 4)
+    assert running.take() == 2.0
+
+
+class HillClimbing(SupervisedProtocol):
+    """Moves the weights itself: a random move is kept where it lowers the loss."""
+
+    def step(self, session, batches):
+        with torch.no_grad():
+            before = self._loss(session, batches[0], None)
+            moves = [0.1 * torch.randn_like(parameter) for parameter in session.network.parameters()]
+            for parameter, move in zip(session.network.parameters(), moves, strict=True):
+                parameter += move
+            after = self._loss(session, batches[0], None)
+            if after > before:
+                for parameter, move in zip(session.network.parameters(), moves, strict=True):
+                    parameter -= move
+        return StepLoss(torch.minimum(before, after), len(batches[0]), "applied")
+
+
+def test_a_protocol_may_move_the_weights_itself() -> None:
+    run = make_run(TrainingSettings(max_epochs=20), batch_size=50, ema=0.9)
+    run.protocol = HillClimbing()
+    reports = run.reports()
+    losses = [report.metrics["train.running_loss"] for report in reports]
+    assert all(later <= earlier + 1e-5 for earlier, later in pairwise(losses))
+    assert losses[-1] < losses[0] - 0.1
+    assert not run.session.optimizer.state  # nothing else moved them
+    assert run.session.ema.state(run.session.network)["updates"] == 20
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
