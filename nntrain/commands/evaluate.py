@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.requirements import Bars
 from nntrain.commands.results import confusion_table, confusions, result_table
-from nntrain.commands.stored import Stored, open_run
+from nntrain.commands.stored import Stored, open_run, stored_config
 from nntrain.errors import DataError, RequirementError, UsageError
 from nntrain.runs import count_test_look, find_run, runs_root
 
@@ -113,7 +113,8 @@ def _split_rows(stored: Stored, split: str | None) -> tuple[str, TensorData, tup
     """The rows of a split, if the data are still those that the run was trained on."""
     from nntrain.data.preparing import prepare
 
-    prepared = prepare(stored.config.experiment.data, stored.config.folder, seed=stored.config.experiment.seed)
+    config = stored_config(stored.run)
+    prepared = prepare(config.experiment.data, config.folder, seed=config.experiment.seed)
     before: dict[str, str] = stored.run.read_json("data.json")["fingerprints"]
     changed = [name for name, fingerprint in prepared.fingerprints.items() if before.get(name) != fingerprint]
     if changed:

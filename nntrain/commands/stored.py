@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw
-from nntrain.config.loading import load
+from nntrain.config.loading import load, load_without
 from nntrain.config.reading import Config, read_document
 from nntrain.data.layout import Layout
 from nntrain.errors import CheckpointError
@@ -22,10 +22,20 @@ if TYPE_CHECKING:
     from nntrain.training.objective import Objective
 
 
-def stored_config(run: Run, changes: tuple[str, ...] = ()) -> Config:
-    """The resolved config of a run. Relative paths in it count from where its config was."""
+def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool = True) -> Config:
+    """The resolved config of a run. Relative paths in it count from where its config was.
+
+    Args:
+        run: The run.
+        changes: Overrides.
+        for_its_data: Whether the data that it was trained on is to be read; else variables that only say where may be unset.
+
+    Raises:
+        ConfigError: An environment variable that it needs is not set, or an override is wrong.
+    """
     folder = Path(run.read_json("data.json")["folder"])
-    return read_document(load(run.path / "resolved.yaml"), changes, folder)
+    path = run.path / "resolved.yaml"
+    return read_document(load(path) if for_its_data else load_without(path, ("data", "source")), changes, folder)
 
 
 def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
@@ -120,7 +130,7 @@ def open_run(run: Run) -> Stored:
     from nntrain.training.snapshot import predicting_weights
     from nntrain.training.state import restore_network
 
-    config = stored_config(run)
+    config = stored_config(run, for_its_data=False)
     parts, notes = measured_state(run)
     fields = stored_fields(config, parts)
     blueprint = draw(config, stored_layout(run, fields))

@@ -34,18 +34,41 @@ def load(path: Path) -> Document:
     return _load(path, ())
 
 
+def load_without(path: Path, unneeded: YamlPath) -> Document:
+    """Read the resolved config of a run for something that has no use for a section: variables that only it reads may be unset.
+
+    Raises:
+        ConfigError: As `load` says.
+    """
+    source = Source(path.as_posix(), _decode(_read_bytes(path), path.as_posix()))
+    tree, marks, unexpanded = read(source, unneeded)
+    return Document(path, source.text, tree, marks, unexpanded)
+
+
 def parse(text: str, name: str, folder: Path | None = None) -> Document:
-    """Read a config from a text; `name` stands for the file name in messages, bases are looked for in `folder`."""
+    """Read a config from a text; `name` stands for the file name in messages, bases are looked for in `folder`.
+
+    Raises:
+        ConfigError: As `load` says.
+    """
     return _parse(Source(name, text), None, (), folder or Path())
 
 
-def read(source: Source) -> tuple[Any, dict[YamlPath, Place], dict[YamlPath, str]]:
-    """Read one YAML text: its plain tree, the places in it, and the values that came from the environment."""
+def read(source: Source, unneeded: YamlPath | None = None) -> tuple[Any, dict[YamlPath, Place], dict[YamlPath, str]]:
+    """Read one YAML text: its plain tree, the places in it, and the values that came from the environment.
+
+    Args:
+        source: The text.
+        unneeded: A section that stays as it is written where a variable is not set.
+
+    Raises:
+        ConfigError: It is no YAML, or holds what a config may not hold.
+    """
     _check_characters(source)
     node = composing.compose(source)
     if node is None:
         raise faults.fault(Mark(source, 1, 1, 0), "is empty")
-    return _construct(node)
+    return _construct(node, unneeded)
 
 
 def _load(path: Path, below: tuple[Path, ...]) -> Document:
@@ -137,6 +160,7 @@ def _mark_at(source: Source, index: int) -> Mark:
 class _Reader:
     """Turns nodes into a plain tree and collects places; faults of values are told together."""
 
+    unneeded: YamlPath | None
     marks: dict[YamlPath, Place] = field(default_factory=dict[YamlPath, Place])
     unexpanded: dict[YamlPath, str] = field(default_factory=dict[YamlPath, str])
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -159,6 +183,8 @@ class _Reader:
             self.unexpanded[path] = text
             return environment.value(text)
         except environment.UnsetError as error:
+            if self.unneeded is not None and path[: len(self.unneeded)] == self.unneeded:
+                return text
             self.note(node, path, str(error), f"set it, or write the value here: export {error.name}=…")
         except scalars.TooLongError as error:
             self.note(node, path, f"{error}, which no setting can hold", "a text of digits needs quotes")
@@ -168,12 +194,12 @@ class _Reader:
         self.findings.append(Finding(node.mark, render_path(path), message, hint))
 
 
-def _construct(node: Node) -> tuple[Any, dict[YamlPath, Place], dict[YamlPath, str]]:
-    reader = _Reader()
+def _construct(node: Node, unneeded: YamlPath | None) -> tuple[Any, dict[YamlPath, Place], dict[YamlPath, str]]:
+    reader = _Reader(unneeded)
     tree = reader.read(node, (), None)
     if reader.findings:
         raise LocatedError(reader.findings, node.mark.file)
     return tree, reader.marks, reader.unexpanded
 
 
-__all__ = ["dump", "load", "parse", "read"]
+__all__ = ["dump", "load", "load_without", "parse", "read"]

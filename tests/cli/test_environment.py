@@ -68,3 +68,14 @@ def test_a_variable_that_is_not_set_is_named(trained: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert main(["eval", RUN]) == 2
     assert "the environment variable NN_WIDTH is not set" in capsys.readouterr().err
+
+
+def test_where_the_data_was_is_not_needed_to_predict(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NN_DATA")
+    assert main(["predict", RUN, "line.csv"]) == 0
+    assert main(["eval", RUN, "--data", "line.csv"]) == 0
+    capsys.readouterr()
+    assert main(["eval", RUN]) == 2
+    assert "the environment variable NN_DATA is not set" in capsys.readouterr().err
