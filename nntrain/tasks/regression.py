@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from nntrain.losses.loss import TargetKind
 from nntrain.specs import VECTOR, Spec
-from nntrain.tasks.task import Target, TargetKind, Task, weighted_mean
+from nntrain.tasks.task import Target, Task, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,16 +6,14 @@ A task reads no files and knows no model. One target has one task; a network wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
+from nntrain.losses.loss import TargetKind
 from nntrain.schema import Component
 from nntrain.specs import Spec
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-TargetKind = Literal["classes", "binary", "values"]
-"""How the numbers of a target read: class indices, 0 or 1, or values with a unit. Losses and metrics say what they fit."""
 
 
 @dataclass(frozen=True, slots=True)

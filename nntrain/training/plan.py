@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from nntrain.metrics.metric import Direction
 from nntrain.training.settings import TrainingSettings
 
 StopReason = Literal["converged", "reached", "early_stopping", "max_epochs", "max_steps", "max_minutes", "interrupted", "diverged"]
-Direction = Literal["min", "max"]
 
 
 @dataclass(frozen=True, slots=True)
