@@ -80,8 +80,11 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     measured = _measure(run, job, assembly, ending, test=options.test)
     if measured is None:
         return interrupted(run, assembly, ending.signals.exit_code)
-    last = read_history(run.path / "history.jsonl")[-1]
-    best = assembly.progress.stopping.best
+    progress = assembly.progress
+    reports = read_history(run.path / "history.jsonl")
+    # a limit that was lowered may end a run before its first report
+    last: dict[str, Any] = reports[-1] if reports else {"epoch": progress.epoch, "step": progress.step, "metrics": {}}
+    best = progress.stopping.best
     of_best = {name: value for name, value in measured.metrics.items() if not name.startswith("test.")}
     position = {"epoch": None, "step": None} if best is None else {"epoch": best.epoch, "step": best.step}
     summary = {

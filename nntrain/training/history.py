@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
-from nntrain.errors import CheckpointError
+from nntrain.errors import CheckpointError, ResourceError
 
 
 class History:
@@ -19,13 +20,17 @@ class History:
 
         Raises:
             CheckpointError: It is shorter than that: lines are missing.
+            ResourceError: It can't be written.
         """
         found = path.stat().st_size if path.exists() else 0
         length = found if length is None else length
         if found < length:
             raise CheckpointError(f"{path.as_posix()}: lines are missing: the checkpoint was saved at {length} bytes, and it has {found}")
-        self._file = path.open("ab")
-        self._file.truncate(length)
+        self._path = path
+        with _told(path):
+            self._file = path.open("ab", buffering=0)
+            if found > length:
+                self._file.truncate(length)
         self._length = length
 
     @property
@@ -34,19 +39,51 @@ class History:
         return self._length
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a line, at once visible to readers."""
+        """Add a line, at once visible to readers.
+
+        Raises:
+            ResourceError: The disk is full, or can't be written. The lines before are whole, and no part of this one is left.
+        """
         line = (json.dumps(record, allow_nan=False) + "\n").encode()
-        self._file.write(line)
-        self._file.flush()
+        rest = line
+        with _told(self._path):
+            try:
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+            except OSError:
+                with suppress(OSError):
+                    self._file.truncate(self._length)
+                raise
         self._length += len(line)
 
     def sync(self) -> None:
-        """Bring all lines to the disk; before a checkpoint that names the length."""
-        os.fsync(self._file.fileno())
+        """Bring all lines to the disk; before a checkpoint that names the length.
+
+        Raises:
+            ResourceError: The disk is full, or can't be written.
+        """
+        with _told(self._path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file.
+
+        Raises:
+            ResourceError: The disk can't be written.
+        """
+        with _told(self._path):
+            self._file.close()
+
+
+@contextmanager
+def _told(path: Path) -> Generator[None]:
+    """Tell in words that a file can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(
+            f"cannot write {path.as_posix()}: {error.strerror or error}", "its lines up to here are whole, and the run can be resumed"
+        ) from None
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:

@@ -1,8 +1,11 @@
+import errno
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from nntrain.errors import CheckpointError
+from nntrain.errors import CheckpointError, ResourceError
 from nntrain.training.history import History, read_history
 
 
@@ -30,6 +33,61 @@ def test_a_resumed_history_is_cut_to_its_length(tmp_path: Path) -> None:
     again.append({"step": 3})
     again.close()
     assert path.read_bytes() == b'{"step": 1}\n{"step": 3}\n'
+
+
+class FullDisk:
+    """A file on a disk that has room for some bytes more."""
+
+    def __init__(self, file: Any, room: int) -> None:
+        self._file, self.room = file, room
+
+    def write(self, content: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = self._file.write(content[: self.room])
+        self.room -= written
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("room", [0, 5])
+def test_a_full_disk_is_told_and_loses_no_line(tmp_path: Path, room: int) -> None:
+    path = tmp_path / "history.jsonl"
+    history = History(path)
+    history.append({"step": 1})
+    disk = FullDisk(history._file, room)
+    history._file = disk
+    with pytest.raises(ResourceError, match=r"cannot write .*history\.jsonl: No space left on device") as error:
+        history.append({"step": 2})
+    assert error.value.exit_code == 7
+    assert path.read_bytes() == b'{"step": 1}\n'
+    assert history.length == 12
+    disk.room = 1000
+    history.append({"step": 3})
+    history.close()
+    assert path.read_bytes() == b'{"step": 1}\n{"step": 3}\n'
+
+
+def test_a_disk_that_fails_to_sync_or_close_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    history = History(tmp_path / "history.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fail)
+        with pytest.raises(ResourceError, match=r"history\.jsonl: Input/output error"):
+            history.sync()
+    history.close()
+    history._file = SimpleNamespace(close=fail)
+    with pytest.raises(ResourceError, match="Input/output error"):
+        history.close()
+
+
+def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="cannot write"):
+        History(tmp_path / "missing" / "history.jsonl")
 
 
 def test_a_new_run_starts_with_an_empty_history(tmp_path: Path) -> None:
