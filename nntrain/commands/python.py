@@ -13,6 +13,7 @@ from nntrain.commands.evaluate import evaluate as evaluate_stored
 from nntrain.commands.fit import Options, fit
 from nntrain.commands.predict import Predictions, predict_table
 from nntrain.commands.stored import Stored, open_run
+from nntrain.data.sources.source import Source
 from nntrain.data.table import Table
 from nntrain.errors import DataError
 from nntrain.runs import Run, find_run, runs_root
@@ -68,7 +69,7 @@ class Model:
         Raises:
             DataError: A column is missing, or a cell can't be read.
         """
-        return predict_table(self._stored, table_of(rows))
+        return predict_table(self._stored, table_of(rows, self._stored.config.experiment.data.source))
 
 
 def fit_python(
@@ -92,15 +93,12 @@ def evaluate_python(run: str | Path | None, *, data: str | Path | None, split: s
     return evaluate_stored(stored, Where(None if data is None else Path(data), split))
 
 
-def table_of(rows: Rows) -> Table:
-    """Rows from Python as a table of text, as if they had been read from a file."""
-    import polars as pl
-
+def table_of(rows: Rows, source: Source) -> Table:
+    """Rows from Python as a table, as if they had been read from a file of the source. Raises `DataError`."""
     columns = _columns(rows)
     if not columns:
         raise DataError("there are no rows to predict for")
-    texts = {name: pl.Series(name, [_text(value) for value in values], dtype=pl.String) for name, values in columns.items()}
-    return Table("rows", texts, len(next(iter(texts.values()))))
+    return Table.of_cells(columns, source.missing_words, source.numerals)
 
 
 def _columns(rows: Rows) -> dict[str, list[Any]]:
@@ -108,8 +106,3 @@ def _columns(rows: Rows) -> dict[str, list[Any]]:
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: [row.get(name) for row in rows] for name in names}
     return {str(name): list(rows[name]) for name in cast("Sequence[str]", rows.columns)}
-
-
-def _text(value: object) -> str | None:
-    """A cell as a file would have it; nothing for a missing value (NaN is not equal to itself)."""
-    return None if value is None or value != value or value == "" else str(value)

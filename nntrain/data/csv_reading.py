@@ -42,7 +42,16 @@ def read_table(path: Path, dialect: Dialect, name: str) -> Table:
     if not lines:
         raise DataError(f"{name} has no rows" + (" below its header" if dialect.has_header else ""))
     columns = {column: pl.concat(part) for column, part in zip(dialect.columns, parts, strict=True)}
-    return Table(name, columns, len(lines), np.frombuffer(lines, dtype=np.int64), dialect.missing, dialect.numerals, dialect.delimiter)
+    return Table(
+        name,
+        columns,
+        len(lines),
+        np.frombuffer(lines, dtype=np.int64),
+        dialect.missing,
+        dialect.numerals,
+        dialect.delimiter,
+        dialect.describe(),
+    )
 
 
 def _rows(file: Iterator[str], dialect: Dialect, name: str, lines: array[int]) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nntrain.data.numerals import Numerals
+from nntrain.data.numerals import POINT, Numerals
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PEEK_BYTES: Final = 65_536
 PEEK_ROWS: Final = 1_000
 MAX_CELL: Final = 131_072
+
+PLAIN: Final = "',' between columns, UTF-8, header in line 1"
+"""A dialect of which nothing is to be told."""
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _NAMES: Final = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
@@ -40,10 +43,10 @@ class Dialect:
     missing: frozenset[str]
 
     def describe(self) -> str:
-        """In words: `';' between columns, '1,5' as numbers, utf-8, header in line 1`."""
-        comma = ", '1,5' as numbers" if self.numerals.decimal == "," else ""
+        """In words: `';' between columns, '1.234,56' as numbers, UTF-8, header in line 1`."""
+        numbers = "" if self.numerals == POINT else f", '1{self.numerals.thousands or ''}234{self.numerals.decimal}56' as numbers"
         header = "header in line 1" if self.has_header else "no header"
-        return f"{_NAMES[self.delimiter]} between columns{comma}, {self.encoding.removesuffix('-sig')}, {header}"
+        return f"{_NAMES[self.delimiter]} between columns{numbers}, {self.encoding.removesuffix('-sig').upper()}, {header}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,10 @@ def look(path: Path, source: Csv, name: str) -> Sample:
     records = _records(text, delimiter, is_cut=is_cut)
     columns = _columns(records[0], source, name)
     body = records[1 if source.header else 0 :]
-    missing = frozenset(source.missing)
+    missing = source.missing_words
     cells = tuple(tuple(clean(cell, missing) for cell in record) for record in body[:PEEK_ROWS] if len(record) == len(columns))
-    decimal = source.decimal or ("," if source.thousands == "." else "." if source.thousands == "," else _decimal(cells, delimiter))
-    numerals = Numerals(decimal, source.thousands)
+    is_open = source.decimal is None and source.thousands not in (".", ",")
+    numerals = Numerals(_decimal(cells, delimiter), source.thousands) if is_open else source.numerals
     dialect = Dialect(delimiter, numerals, "utf-8-sig" if encoding == "utf-8" else encoding, columns, source.header, missing)
     return Sample(dialect, cells, not is_cut and len(body) <= PEEK_ROWS)
 

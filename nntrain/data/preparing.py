@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nntrain.data.batches import TensorData
+from nntrain.data.dialect import PLAIN
 from nntrain.data.facts import Facts, facts_of_series
 from nntrain.data.fingerprint import fingerprint_file, fingerprint_rows
 from nntrain.data.fitted import FittedFields, read_values, usable_rows
@@ -21,7 +22,7 @@ from nntrain.data.reading import header_of, read_tables
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.split import Parts, split_by_words, split_rows
-from nntrain.data.table import Table, listed
+from nntrain.data.table import Table, counted, listed
 from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
         validation=data.get("validation"),
         test=data.get("test"),
         fingerprints=_fingerprints(settings, folder, data.get("test")),
-        notes=(_rows_read(tables), *sorting.notes, *notes, _sizes(data, sorting), *_inferred(layout, planned)),
+        notes=(*_rows_read(tables), *sorting.notes, *notes, _sizes(data, sorting), *_inferred(layout, planned)),
     )
 
 
@@ -249,8 +250,10 @@ def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None)
     return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.rows)}
 
 
-def _rows_read(tables: Mapping[Part, Table]) -> str:
-    return ", ".join(f"{table.name}: {table.rows:,} rows" for table in tables.values())
+def _rows_read(tables: Mapping[Part, Table]) -> list[str]:
+    """A line for each file: how it is written, unless in the plainest way, and its rows."""
+    told = [f"{table.dialect}; " if table.dialect not in (None, PLAIN) else "" for table in tables.values()]
+    return [f"{table.name}    {dialect}{counted(table.rows)}" for table, dialect in zip(tables.values(), told, strict=True)]
 
 
 def _sizes(data: Mapping[Part, TensorData], sorting: _Sorting) -> str:

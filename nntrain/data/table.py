@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MAX_EXAMPLES: Final = 3
 
+ROWS: Final = "rows"
+"""Name of a table that comes from no file, for messages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -34,6 +37,26 @@ class Table:
     """Cells that hold no value."""
     numerals: Numerals = POINT
     delimiter: str = ","
+    dialect: str | None = None
+    """How the file is written, in words; `None` for what is no text."""
+
+    @classmethod
+    def of_cells(cls, columns: Mapping[str, Sequence[object]], missing: frozenset[str], numerals: Numerals) -> Table:
+        """Rows that a program has, read as a file with the same words for missing values and the same marks in numbers would be.
+
+        Args:
+            columns: By name, one value for each row, all of one length. `None`, NaN and pandas' `NA` are missing, and numbers, truth
+                values and text stand for themselves; a column of lists or arrays is one array.
+            missing: Text that stands for no value.
+            numerals: Marks of numbers that are given as text.
+
+        Raises:
+            DataError: There is no row, or the arrays of a column have different shapes.
+        """
+        rows = len(next(iter(columns.values()), ()))
+        if not rows:
+            raise DataError("there are no rows")
+        return cls(ROWS, {name: _column_of(name, cells, numerals) for name, cells in columns.items()}, rows, None, missing, numerals)
 
     def __len__(self) -> int:
         return self.rows
@@ -143,6 +166,33 @@ def as_numbers(file: str, name: str, array: Array) -> Array:
         row = int(np.argwhere(infinite)[0][0])
         raise DataError(f"{file}: {name} holds infinity, first in row {row}", "a missing value is NaN")
     return numbers
+
+
+def _column_of(name: str, cells: Sequence[object], numerals: Numerals) -> Column:
+    """Values of a program as a column of text, lists of numbers as an array."""
+    import numpy as np
+    import polars as pl
+
+    if not any(isinstance(cell, (list, tuple, np.ndarray)) for cell in cells):
+        return pl.Series(name, [_text_of(cell, numerals) for cell in cells], dtype=pl.String)
+    try:
+        return np.stack([np.asarray(cell) for cell in cells])
+    except ValueError:
+        raise DataError(f"{ROWS}: {name} should have an array of one shape in each row") from None
+
+
+def _text_of(cell: object, numerals: Numerals) -> str | None:
+    """A value as a file would have it: `1` for 1.0, as whole numbers have no point; `None` for a missing one."""
+    import numpy as np
+
+    value = cast("object", cell.item()) if isinstance(cell, np.generic) else cell
+    if value is None or type(value).__name__ == "NAType" or value != value:  # NaN and NaT differ from themselves
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value).replace(".", numerals.decimal)
+    return str(value)
 
 
 def _flat(file: str, name: str, array: Array) -> Array:

@@ -11,6 +11,7 @@ from pydantic import model_validator
 from nntrain.data import dialect
 from nntrain.data.facts import facts_of_cells
 from nntrain.data.header import Header, HeaderColumn
+from nntrain.data.numerals import Numerals
 from nntrain.data.sources.source import Part, Source, given_paths
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ class Csv(Source):
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}")
         return self
+
+    @property
+    def missing_words(self) -> frozenset[str]:
+        """The words of `missing`."""
+        return frozenset(self.missing)
+
+    @property
+    def numerals(self) -> Numerals:
+        """The marks that are set; the decimal mark is the other one than that between thousands."""
+        return Numerals(self.decimal or ("," if self.thousands == "." else "."), self.thousands)
 
     def written_paths(self) -> Mapping[Part, str]:
         """The files as they are written."""

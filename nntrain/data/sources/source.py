@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from nntrain.data.numerals import POINT, Numerals
 from nntrain.data.paths import locate
 from nntrain.schema import Component
 
@@ -23,6 +24,16 @@ class Source(Component):
     def has_types(self) -> bool:
         """Whether the types of the columns are known without a look at the files."""
         return False
+
+    @property
+    def missing_words(self) -> frozenset[str]:
+        """Text that stands for no value."""
+        return frozenset({""})
+
+    @property
+    def numerals(self) -> Numerals:
+        """Marks in numbers that are written as text, as far as the settings tell."""
+        return POINT
 
     @property
     def target(self) -> str | None:

@@ -39,7 +39,7 @@ def test_everything_is_inferred_and_told(folder):
     assert layout.targets[0].note == "number (40 values)   change: type: category"
     assert layout.fields[0].note == "category (9 values, leading zeros)"
     assert (layout.has_validation, layout.has_test, layout.rows) == (True, True, 40)
-    assert layout.dialect == "',' between columns, utf-8, header in line 1"
+    assert layout.dialect == "',' between columns, UTF-8, header in line 1"
 
 
 def test_names_in_the_config_win(folder):

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from nntrain.data.batches import plain_batches
 from nntrain.data.fitted import FittedFields, read_rows
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
+from nntrain.data.table import Table
 from nntrain.errors import ConfigError, DataError
-from nntrain.specs import RAGGED
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
 
@@ -57,6 +56,22 @@ def test_blocks_targets_and_sizes(tmp_path):
     assert (len(found.train), len(found.validation), len(found.test)) == (48, 6, 6)
     rows = torch.cat([found.train.rows, found.validation.rows, found.test.rows])
     assert sorted(rows.tolist()) == list(range(60))
+
+
+@pytest.mark.parametrize(
+    ("lines", "source", "told"),
+    [
+        ("a,y\n{},{}", {}, "60 rows"),
+        ("a;y\n{},5;{}", {}, "';' between columns, '1234,56' as numbers, UTF-8, header in line 1; 60 rows"),
+        ("a\ty\n1.{}00,5\t{}", {"thousands": "."}, "tab between columns, '1.234,56' as numbers, UTF-8, header in line 1; 60 rows"),
+        ("{},{}", {"header": False, "columns": ["a", "y"], "encoding": "latin-1"}, "',' between columns, LATIN-1, no header; 60 rows"),
+    ],
+)
+def test_how_a_table_is_written_is_told_unless_it_is_plain(tmp_path, lines, source, told):
+    *header, line = lines.split("\n")
+    (tmp_path / "t.csv").write_text("\n".join([*header, *(line.format(row % 9 + 1, row) for row in range(60))]))
+    found = prepare(DataSettings.parse({"source": {"path": "t.csv", **source}, "target": "y"}), tmp_path, seed=0)
+    assert found.notes[0] == f"t.csv    {told}"
 
 
 def test_a_number_target_is_scaled_for_training_and_raw_again_for_reports(tmp_path):
@@ -308,6 +323,23 @@ def test_new_rows_need_no_target_and_no_order(tmp_path):
         read_rows(settings, tmp_path / "nowhere.csv", found.fields)
 
 
+def test_rows_of_a_program_are_encoded_as_those_of_the_file(tmp_path):
+    settings = {"source": {"path": "t.csv", "missing": ["", "-"]}, "target": "rent", "fields": {"rooms": "category"}}
+    columns = {**table(), "heating": ["-" if row % 7 == 0 else ("gas", "oil", "wood")[row % 3] for row in range(60)]}
+    found = run(tmp_path, columns, **settings)
+    source = DataSettings.parse(settings).source
+    cells = {
+        "good": [row % 3 != 0 for row in range(60)],
+        "heating": columns["heating"],
+        "rooms": [float("nan") if row % 10 == 3 else float(row % 4 + 1) for row in range(60)],
+        "size": [np.float64(row * 0.5) for row in range(60)],
+    }
+    data = found.fields.encode(Table.of_cells(cells, source.missing_words, source.numerals), with_targets=False)
+    for part in (found.train, found.validation, found.test):
+        for name, tensor in part.inputs.items():
+            assert torch.equal(data.inputs[name][part.rows], tensor)
+
+
 def test_an_autoencoder_of_a_vector(tmp_path):
     fields = {"x": {"type": "vector", "columns": ["size", "rooms"], "role": ["input", "target"]}}
     found = run(tmp_path, fields={**fields, "heating": {"role": "ignore"}, "good": {"role": "ignore"}, "rent": {"role": "ignore"}})
@@ -315,81 +347,6 @@ def test_an_autoencoder_of_a_vector(tmp_path):
     assert torch.equal(found.train.inputs["x"], found.train.targets["x"])
     raw = found.fields.targets["x"].to_raw(found.train.targets["x"])
     assert torch.allclose(raw[:, 0], found.train.rows.double() * 0.5, atol=1e-4)
-
-
-def test_ragged_series(tmp_path):
-    lengths = np.arange(40) % 5 + 1
-    steps = np.repeat(np.arange(40), lengths) * 10.0 + np.concatenate([np.arange(length) for length in lengths])
-    np.savez(tmp_path / "a.npz", steps=np.stack([steps, -steps], 1), lengths=lengths, y=np.arange(40) % 2)
-    fields = {"x": {"type": "series", "values": "steps", "lengths": "lengths", "normalize": "none", "max_length": 4}}
-    found = prepare(DataSettings.parse({"source": "a.npz", "target": "y", "fields": fields}), tmp_path, seed=0)
-    assert found.layout.inputs["x"].sizes == (RAGGED, 2)
-    for data in (found.train, found.validation, found.test):
-        assert len(data.packed["x"].values) == int(data.packed["x"].lengths.sum())
-        batch = next(plain_batches(data, len(data)))
-        for place, row in enumerate(data.rows.tolist()):
-            length = min(int(lengths[row]), 4)
-            assert batch.inputs["x.lengths"][place] == length
-            assert batch.inputs["x"][place, :length, 0].tolist() == [row * 10 + step for step in range(length)]
-            assert (batch.inputs["x"][place, length:] == 0).all()
-    np.savez(tmp_path / "b.npz", steps=steps, lengths=lengths + 1, y=np.arange(40) % 2)
-    with pytest.raises(DataError, match="the lengths in lengths add up to 160, and steps has 120 steps"):
-        prepare(DataSettings.parse({"source": "b.npz", "target": "y", "fields": fields}), tmp_path, seed=0)
-
-
-def test_arrays_of_another_length_are_named(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.zeros((8, 2)), y=np.arange(8) % 2, z=np.zeros(9))
-    with pytest.raises(DataError, match=r"a\.npz: z has 9 rows, and most arrays have 8"):
-        prepare(DataSettings.parse({"source": "a.npz", "target": "y"}), tmp_path, seed=0)
-
-
-@pytest.mark.parametrize(
-    ("options", "shape", "low", "high"),
-    [
-        ({}, (3, 6, 5), 0, 1),
-        ({"channels": "gray"}, (1, 6, 5), 0, 1),
-        ({"size": 8}, (3, 8, 8), 0, 1),
-        ({"normalize": [-1, 1]}, (3, 6, 5), -1, 1),
-        ({"normalize": "imagenet"}, (3, 6, 5), -2.2, 2.7),
-        ({"normalize": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}, (3, 6, 5), -1, 1),
-    ],
-)
-def test_images(tmp_path, options, shape, low, high):
-    pixels = np.random.default_rng(0).integers(0, 256, (30, 6, 5, 3), dtype=np.uint8)
-    np.savez(tmp_path / "a.npz", photo=pixels, y=np.arange(30) % 3)
-    settings = DataSettings.parse({"source": "a.npz", "target": "y", "fields": {"photo": {"type": "image", **options}}})
-    found = prepare(settings, tmp_path, seed=0)
-    images = found.train.inputs["photo"]
-    assert tuple(images.shape[1:]) == shape == found.layout.inputs["photo"].sizes
-    assert low <= images.min() < images.max() <= high
-    if not options:
-        row = int(found.train.rows[0])
-        assert torch.equal(images[0], torch.from_numpy(pixels[row]).permute(2, 0, 1) / 255)
-    again = FittedFields.restore(settings, found.fields.state()).encode(
-        read_rows(settings, tmp_path / "a.npz", found.fields), with_targets=False
-    )
-    assert torch.equal(again.inputs["photo"][found.train.rows], images)
-
-
-def test_images_scaled_by_channel_and_float_images_out_of_range(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (30, 6, 5), dtype=np.uint8)
-    np.savez(tmp_path / "a.npz", photo=pixels, y=np.arange(30) % 3)
-    settings = {"target": "y", "fields": {"photo": {"type": "image", "normalize": "standard", "channels": 3}}}
-    images = prepare(DataSettings.parse({"source": "a.npz", **settings}), tmp_path, seed=0).train.inputs["photo"]
-    assert images.shape[1] == 3
-    assert torch.allclose(images.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5)
-    np.savez(tmp_path / "b.npz", photo=pixels.astype("f4"), y=np.arange(30) % 3)
-    with pytest.raises(DataError, match=r"b.npz: photo has values from 0 to 255; an image is uint8, or has values in \[0, 1\]"):
-        prepare(DataSettings.parse({"source": "b.npz", **settings}), tmp_path, seed=0)
-
-
-def test_digits():
-    found = prepare(DataSettings.parse({"source": {"builtin": "digits"}}), Path(), seed=0)
-    assert found.train.inputs["image"].shape == (1437, 1, 8, 8)
-    assert (float(found.train.inputs["image"].min()), float(found.train.inputs["image"].max())) == (0, 1)
-    assert found.train.targets["label"].bincount().min() > 130
-    assert found.fields.targets["label"].decode(torch.tensor([3])) == ["3"]
-    assert found.notes[1] == "train 1,437, validation 180, test 180; stratified, seed 0"
 
 
 def test_the_fingerprint_of_test_rows_is_their_content(tmp_path):

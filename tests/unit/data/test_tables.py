@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nntrain.data.numerals import POINT, Numerals
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.csv import Csv
+from nntrain.data.table import Table
 from nntrain.errors import DataError
 
 
@@ -164,3 +166,61 @@ def test_a_header_longer_than_the_head_is_read_whole(tmp_path):
     names = [f"a_rather_long_name_of_column_{index}" for index in range(5_000)]
     table = read(tmp_path, ",".join(names) + "\n" + ",".join(["1"] * 5_000) + "\n")
     assert list(table.columns) == names
+
+
+class NAType:
+    """Stands in for pandas' missing value: it compares to itself, and is neither true nor false."""
+
+    __hash__ = object.__hash__
+
+    def __ne__(self, other):
+        return self
+
+    def __eq__(self, other):
+        return self
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+def rows_of(missing=("", "NA"), numerals=POINT, **columns):
+    return Table.of_cells(columns, frozenset(missing), numerals)
+
+
+def test_cells_of_a_program_are_read_as_those_of_a_file():
+    cells = [
+        1,
+        1.0,
+        np.int64(1),
+        np.float32(1),
+        "1",
+        " 1 ",
+        None,
+        float("nan"),
+        np.float64("nan"),
+        NAType(),
+        np.datetime64("NaT"),
+        "NA",
+        "",
+    ]
+    found = rows_of(a=cells)
+    assert found.texts("a").to_list() == ["1"] * 6 + [None] * 7
+    assert found.place(2) == "row 2"
+    np.testing.assert_array_equal(found.numbers("a"), [1.0] * 6 + [np.nan] * 7)
+    assert rows_of(a=[True, np.False_, "yes"]).texts("a").to_list() == ["true", "false", "yes"]
+    assert rows_of(missing=["-"], a=["-", "NA"]).texts("a").to_list() == [None, "NA"]
+
+
+@pytest.mark.parametrize("numerals", [POINT, Numerals(","), Numerals(",", "."), Numerals(".", ",")])
+def test_numbers_of_a_program_are_numbers_whatever_the_marks_of_the_file(numerals):
+    values = [1.5, -0.0, 1e-7, 1e300, 123456.75, np.float64(0.1), 2**60]
+    np.testing.assert_array_equal(rows_of(numerals=numerals, a=values).numbers("a"), np.array(values, dtype=np.float64))
+
+
+def test_lists_and_arrays_in_cells_are_one_array():
+    assert rows_of(a=[[1, 2], (3, 4)], b=["x", "y"]).column("a").tolist() == [[1, 2], [3, 4]]
+    assert rows_of(a=[np.zeros((2, 3), np.uint8)] * 4).column("a").shape == (4, 2, 3)
+    with pytest.raises(DataError, match="rows: a should have an array of one shape in each row"):
+        rows_of(a=[[1, 2], [3]])
+    with pytest.raises(DataError, match="there are no rows"):
+        rows_of(a=[])
