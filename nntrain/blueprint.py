@@ -6,13 +6,13 @@ fitted fields. Problems are told at the same places of the file both times.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.settings import default_architecture
+from nntrain.config import synonyms
 from nntrain.config.experiment import Experiment
 from nntrain.config.reading import Config
 from nntrain.data.fields.auto import Auto
@@ -25,6 +25,7 @@ from nntrain.losses.loss import Loss
 from nntrain.losses.settings import LOSSES
 from nntrain.metrics.metric import Direction, Metric
 from nntrain.metrics.settings import METRICS
+from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.groups import unused_rules
 from nntrain.schedules.constant import Constant
@@ -308,9 +309,9 @@ def _check_names(training: TrainingSettings, names: Mapping[str, Direction], lay
 
 def _check_name(path: tuple[str, ...], name: str, names: Mapping[str, Direction], *, on_key: bool = False) -> Iterator[Problem]:
     if name not in names:
-        nearest = nearest_metric(name, names)
+        meant = _meant_metric(name, names)
         message = f"no metric {name!r}. This task reports {', '.join(_reported(name, names))}"
-        yield Problem(path, message, f"fix:  {nearest}" if nearest else None, on_key=on_key)
+        yield Problem(path, message, f"fix:  {meant}" if meant else None, on_key=on_key)
 
 
 def _reported(name: str, names: Mapping[str, Direction]) -> list[str]:
@@ -319,18 +320,12 @@ def _reported(name: str, names: Mapping[str, Direction]) -> list[str]:
     return [known for known in names if known.startswith(split)]
 
 
-def nearest_metric(name: str, names: Mapping[str, Direction]) -> str | None:
-    """What a metric name of another tool (`val_loss`, `val/acc`, `accuracy`) probably means."""
-    spelled = name.replace("/", "_").replace("-", "_").lower()
-    split = "train" if spelled.startswith(("train", "tr_")) else "validation"
-    for prefix in ("validation_", "valid_", "val_", "eval_", "dev_", "training_", "train_", "tr_", "validation.", "train."):
-        spelled = spelled.removeprefix(prefix)
-    spelled = {"acc": "accuracy", "auc": "auroc", "roc_auc": "auroc", "f1_macro": "f1", "f1_score": "f1"}.get(spelled, spelled)
-    for wanted in (f"{split}.{spelled}", f"train.{spelled}"):
-        if wanted in names:
-            return wanted
-    near = difflib.get_close_matches(name, list(names), 1, 0.5)
-    return near[0] if near else None
+def _meant_metric(name: str, names: Mapping[str, Direction]) -> str | None:
+    """What a metric name of another tool (`val_loss`, `val/acc`, `accuracy`) or a misspelt one probably means."""
+    named = synonyms.metric_name(name, [known.partition(".")[2] for known in names])
+    if named is not None:
+        named = next((known for known in (named, named.replace("validation.", "train.", 1)) if known in names), None)
+    return named or next(iter(nearest(name, names, cutoff=0.5)), None)
 
 
 def _check_limits(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:

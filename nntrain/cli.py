@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from nntrain.commands.arguments import only_config, only_run, split_arguments
 from nntrain.errors import NNTrainError, UsageError
+from nntrain.nearest import nearest
 
 app = typer.Typer(
     name="nntrain",
@@ -185,7 +185,7 @@ def check_command(word: str) -> None:
         raise UsageError(f"no command {word!r}: nntrain calls it {WORDS[word]}", f"fix:  nntrain {WORDS[word]}")
     if word.endswith((".yaml", ".yml")):
         raise UsageError(f"{word} is no command", f"fix:  nntrain fit {word}")
-    near = difflib.get_close_matches(word, [*verbs, *WORDS], 1)
+    near = nearest(word, [*verbs, *WORDS])
     raise UsageError(f"no command {word!r}", f"nearest: {WORDS.get(near[0], near[0])}" if near else f"commands: {', '.join(verbs)}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from nntrain.layers.initializer import INITIALIZERS
 from nntrain.layers.settings import LAYERS
 from nntrain.losses.settings import LOSSES
 from nntrain.metrics.settings import METRICS
+from nntrain.nearest import nearest
 from nntrain.optimizers.settings import OPTIMIZERS
 from nntrain.schedules.settings import SCHEDULES
 from nntrain.schema import load_class
@@ -52,7 +52,7 @@ def run(kind: str | None) -> str:
         return _examples()
     table = KINDS.get(kind) or KINDS.get(_plural(kind))
     if table is None:
-        near = difflib.get_close_matches(kind, [*KINDS, _EXAMPLES], n=1)
+        near = nearest(kind, [*KINDS, _EXAMPLES])
         raise UsageError(f"nothing to list under {kind!r}", f"nearest: {near[0]}" if near else f"kinds: {', '.join([*KINDS, _EXAMPLES])}")
     return "\n".join(f"{tag:<{_WIDTH}} {first_sentence(load_class(target).__doc__ or '')}" for tag, target in table.items())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Literal
 
 from nntrain.commands.figures import format_number
 from nntrain.errors import UsageError
+from nntrain.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _named(bar: Bar, metrics: Mapping[str, float | None]) -> str:
         return matches[0]
     if matches:
         raise UsageError(f"{bar.flag} {bar.metric}: which of {', '.join(matches)}?", f"fix:  {bar.flag} {matches[0]}={bar.value:g}")
-    near = difflib.get_close_matches(bar.metric, metrics, n=1, cutoff=0.5)
+    near = nearest(bar.metric, metrics, cutoff=0.5)
     hint = f"fix:  {bar.flag} {near[0]}={bar.value:g}" if near else None
     raise UsageError(f"{bar.flag}: no metric {bar.metric!r}. This run reports {', '.join(metrics) or 'none'}.", hint)
 

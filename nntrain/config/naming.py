@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from nntrain.config import structure, synonyms
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.structure import Model, Spot
-from nntrain.config.synonyms import choice
 from nntrain.errors import Problem, YamlPath
+from nntrain.nearest import nearest
 from nntrain.schema import Slot, load_class
-
-__all__ = ["Unknown", "choice", "nearest", "number_in", "unknown_setting", "wrong_component"]
 
 _COLUMN: Final = 37
 """Where `fix:` begins behind what nntrain calls it."""
@@ -178,14 +175,6 @@ def near_or_all(word: str, names: Sequence[str], what: str) -> str | None:
         return listed or f"{what}: {', '.join(names[:_MOST_NAMES])}, … ({len(names)})"
     first = f"nearest: {', '.join(near)}"
     return f"{first:<20}   {listed}" if listed else first
-
-
-def nearest(word: str, names: Iterable[str]) -> list[str]:
-    """Names that look like a word, the most alike first."""
-    known = {name.lower(): name for name in names}
-    found = difflib.get_close_matches(word.lower(), known, n=3, cutoff=0.6)
-    best = [difflib.SequenceMatcher(None, word.lower(), name).ratio() for name in found[:1]]
-    return [known[name] for name in found if difflib.SequenceMatcher(None, word.lower(), name).ratio() > best[0] - 0.1]
 
 
 def number_in(text: str, *, whole: bool) -> str | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, cast, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from nntrain.config import naming, structure
+from nntrain.config import naming, structure, synonyms
 from nntrain.config.document import Document
 from nntrain.config.documentation.wording import first_sentence, type_in_words, value_in_words
 from nntrain.config.structure import Kind, Model, Spot
@@ -195,7 +195,7 @@ def _takes_any_length(spot: Spot) -> bool:
 
 
 def _meant_by_text(text: str, key: str, accepts: set[Any]) -> str | None:
-    chosen = naming.choice(key, text)
+    chosen = synonyms.choice(key, text)
     if chosen is not None:
         return chosen
     if bool in accepts and text.lower() in _TRUE | _FALSE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ from nntrain.data.header import Header
 from nntrain.data.settings import DataSettings
 from nntrain.data.table import listed
 from nntrain.errors import Problem, YamlPath
+from nntrain.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,11 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
 
 def no_column(name: str, header: Header, path: YamlPath, *, on_key: bool = False) -> Problem:
     """The problem of a column that is not there, with the nearest that is."""
-    lowered = {column.lower(): column for column in reversed(header.names)}
-    near = difflib.get_close_matches(name.lower(), lowered, 1, 0.5)
+    near = nearest(name, header.names, cutoff=0.5)
     line = "line 1: " if header.dialect is not None else ""
     word = "column" if header.dialect is not None else "array"
     message = f"no {word} {name!r} in {header.name} ({line}{listed(header.names)})"
-    return Problem(path, message, f"nearest: {lowered[near[0]]}" if near else None, on_key=on_key)
+    return Problem(path, message, f"nearest: {near[0]}" if near else None, on_key=on_key)
 
 
 def is_pattern(name: str) -> bool:

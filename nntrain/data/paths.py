@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from nntrain.errors import DataError
+from nntrain.nearest import nearest
 
 MAX_ENTRIES: Final = 2_000
 """Most folder entries that are looked at for a file that is missing."""
@@ -53,7 +53,7 @@ def _near(path: Path, folder: Path) -> Path | None:
     if not path.parent.is_dir():
         return None
     names = [entry.name for entry in sorted(path.parent.iterdir())[:MAX_ENTRIES] if entry.is_file()]
-    alike = difflib.get_close_matches(path.name, names, 1, 0.75)
+    alike = nearest(path.name, names, cutoff=0.75)
     return path.parent / alike[0] if alike else None
 
 

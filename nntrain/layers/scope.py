@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -15,6 +14,7 @@ from nntrain.layers.initializer import Initializer
 from nntrain.layers.layer import Layer
 from nntrain.layers.program import Lengths, Stage, Step, Value
 from nntrain.layers.weights import InitializerRule
+from nntrain.nearest import nearest
 from nntrain.specs import Spec
 
 PROBE: Final = (*range(1, 65), *(pow(3, power, 1_000_003) for power in range(13, 45)))
@@ -218,4 +218,4 @@ class Scope:
 def near_names(name: str, names: Iterable[str]) -> str:
     """The names that are most like one, else the first few, for a hint."""
     known = list(dict.fromkeys(names))
-    return ", ".join(get_close_matches(name, known, n=3) or known[:6])
+    return ", ".join(nearest(name, known, within=1) or known[:6])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from nntrain.errors import ConfigError, Problem
+from nntrain.nearest import nearest
 from nntrain.optimizers.optimizer import GroupRule
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def matches(pattern: str, name: str) -> bool:
 def near_names(pattern: str, names: Sequence[str]) -> list[str]:
     """Parameter names, and names of parts, that resemble a pattern; else some of the parts."""
     parts = {".".join(name.split(".")[:depth]): None for name in names for depth in range(1, name.count(".") + 2)}
-    return get_close_matches(pattern, parts, n=3, cutoff=0.5) or [part for part in parts if "." not in part][:5]
+    return nearest(pattern, parts, cutoff=0.5, within=1) or [part for part in parts if "." not in part][:5]
 
 
 def with_rates(groups: Sequence[ParameterGroup], lr: float) -> list[dict[str, Any]]:

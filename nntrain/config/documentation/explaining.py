@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from nntrain.config import synonyms
 from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, catalogue, members, named
 from nntrain.config.documentation.wording import default_in_words, first_sentence, sample, type_in_words, value_in_words, with_article
 from nntrain.errors import UsageError
+from nntrain.nearest import nearest
 
 _SPLITS: Final = {
     "train": "on a fixed sample of the training rows, without dropout: comparable with validation",
@@ -283,5 +283,5 @@ def _rows(rows: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _nearest(content: Catalogue, word: str) -> str:
-    near = difflib.get_close_matches(word, words(content), n=3, cutoff=0.5)
+    near = nearest(word, words(content), cutoff=0.5, within=1)
     return f"nearest: {', '.join(near)}" if near else "nntrain list shows the components, nntrain schema --markdown all settings"
