@@ -73,11 +73,6 @@ class Spec:
         """Whether an axis has lengths."""
         return RAGGED in self.sizes
 
-    @property
-    def is_known(self) -> bool:
-        """Whether every size, the number of classes included, is fixed (a ragged axis counts as fixed)."""
-        return not any(isinstance(size, Unknown) for size in (*self.sizes, self.classes))
-
     def size(self, axis: str) -> Size:
         """Return the size of a named axis; `SpecError` if there is none."""
         if axis not in self.axes:

@@ -21,7 +21,7 @@ class Ending:
 
     value: Value
     is_output: bool
-    """Whether this is the output itself (LANGUAGE P4); otherwise the task adds its layer."""
+    """Whether this is the output itself, as what ends in a layer of a written size is; otherwise the task adds its layer."""
     path: YamlPath
     """Place of the last layer."""
 

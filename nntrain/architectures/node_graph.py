@@ -1,4 +1,4 @@
-"""An architecture of named nodes, for several inputs and outputs (LANGUAGE P3)."""
+"""An architecture of named nodes, for several inputs and outputs."""
 
 from __future__ import annotations
 

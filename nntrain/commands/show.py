@@ -10,12 +10,14 @@ from pathlib import Path
 from nntrain.blueprint import Blueprint
 from nntrain.commands.arguments import only_config, split_arguments
 from nntrain.commands.check import Look, check
+from nntrain.commands.figures import format_bytes
 from nntrain.commands.stored import stored_blueprint
 from nntrain.config.loading import dump
 from nntrain.config.reading import find_config, read_config
 from nntrain.config.resolving import resolved_tree
+from nntrain.errors import UsageError
 from nntrain.layers.program import Row
-from nntrain.runs import find_run, is_run, runs_root
+from nntrain.runs import find_run, runs_root
 
 MAX_LAYER_WIDTH = 44
 
@@ -24,18 +26,31 @@ def run(arguments: Sequence[str], *, runs: Path | None, as_json: bool) -> str:
     """Show a config (with overrides) or a run.
 
     Args:
-        arguments: A config and overrides, or a run folder.
+        arguments: A config and overrides, or a run, named as for `eval`.
         runs: The runs folder.
         as_json: One JSON object instead of text.
+
+    Raises:
+        UsageError: There is no such config or run.
+        ConfigError: The config is wrong.
+        DataError: The head of its data cannot be read.
     """
-    if len(arguments) == 1 and is_run(Path(arguments[0])):
+    if arguments and _is_run(arguments[0]):
         found = find_run(arguments[0], runs_root(runs))
+        if len(arguments) > 1:
+            raise UsageError(f"a run is shown as it is, without {' '.join(arguments[1:])}", "overrides go with a config")
         return _json(stored_blueprint(found)) if as_json else _text(found.name, stored_blueprint(found))
     paths, changes = split_arguments(arguments)
     path = find_config(only_config(paths))
     blueprint = check(read_config(path, changes), Look.HEADER)
     assert blueprint is not None
     return _json(blueprint) if as_json else _text(path.as_posix(), blueprint)
+
+
+def _is_run(argument: str) -> bool:
+    """Whether a first argument names a run: it is neither a config nor an override."""
+    path = Path(argument)
+    return "=" not in argument and path.suffix not in {".yaml", ".yml"} and not path.is_file()
 
 
 def _json(blueprint: Blueprint) -> str:
@@ -81,9 +96,4 @@ def _total(blueprint: Blueprint) -> str:
     count = blueprint.program.num_parameters
     if count is None:
         return "sizes in <> are known once the data is read: nntrain check --data"
-    return f"{count:,} parameters, {format_megabytes(4 * count)} as float32"
-
-
-def format_megabytes(size: int) -> str:
-    """Bytes as megabytes with two digits."""
-    return f"{size / 1e6:.2g} MB"
+    return f"{count:,} parameters, {format_bytes(4 * count)} as float32"

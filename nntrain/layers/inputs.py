@@ -1,4 +1,4 @@
-"""The input stage: how fields reach the first layer (LANGUAGE P5). One operation a kind of field, whatever the number of columns."""
+"""The input stage: how fields reach the first layer. One operation a kind of field, whatever the number of columns."""
 
 from __future__ import annotations
 

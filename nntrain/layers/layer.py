@@ -57,7 +57,7 @@ class Layer(Component):
         return lengths
 
     def is_output(self) -> bool:
-        """Whether a list ending here is its own output (LANGUAGE P4)."""
+        """Whether a list ending here is its own output: a layer whose size is written is, and no output layer is added."""
         return self.sized
 
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""Merges: several tensors become one (LANGUAGE P3)."""
+"""Merges: the stream and points named elsewhere become one tensor."""
 
 from __future__ import annotations
 

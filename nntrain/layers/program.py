@@ -111,12 +111,6 @@ class Program:
     """What is read off, by target; the spec's kind says what the numbers mean."""
 
     @property
-    def is_known(self) -> bool:
-        """Whether every size is fixed, so that the network can be built."""
-        values = [value for step in self.steps for value in (*step.inputs, step.output)]
-        return all(value.spec.is_known for value in (*values, *self.outputs.values()))
-
-    @property
     def num_parameters(self) -> int | None:
         """Number of parameters of the network; `None` while a size is unknown."""
         counts = [step.num_parameters for step in self.steps]

@@ -1,4 +1,4 @@
-"""Where dropout and norm of the `regularization` section stand in a network (LANGUAGE P22)."""
+"""Dropout and norm of the `regularization` section: norm before, dropout after each activation behind a linear or convolution."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def regularize(layers: Sequence[Layer], context: Context) -> tuple[Layer, ...]:
 
 
 def check_written(layers: Sequence[tuple[YamlPath, Layer]], context: Context) -> Iterator[Problem]:
-    """Layers that say by themselves what `regularization` says for all (LANGUAGE P22)."""
+    """Layers that say by themselves what `regularization` says for all."""
     for path, layer in layers:
         if isinstance(layer, Dropout) and context.dropout is not None:
             yield Problem(path, f"dropout stands here and as regularization.dropout ({context.dropout:g}) too", TWICE_HINT)

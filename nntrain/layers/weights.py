@@ -1,4 +1,4 @@
-"""Which initializer acts on which parameter (LANGUAGE P12)."""
+"""Which initializer acts on which parameter: the innermost one, and of several in one place the first whose pattern fits."""
 
 from __future__ import annotations
 

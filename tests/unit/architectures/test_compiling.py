@@ -51,10 +51,9 @@ def test_unknown_sizes_pass_through_and_are_found_again_with_numbers():
     architecture = {"layers": [{"linear": 3}]}
     table = {"age": NUMBER, "sex": Spec((), (), "index", classes=Unknown("classes of sex"))}
     first = compiled(architecture, table, {"y": UNKNOWN})
-    assert not first.is_known
     assert first.num_parameters is None
     assert str(first.steps[0].spec) == "[<classes of sex>]"
-    assert compiled(architecture, {"age": NUMBER, "sex": SMALL}, {"y": CLASSES}).is_known
+    assert compiled(architecture, {"age": NUMBER, "sex": SMALL}, {"y": CLASSES}).num_parameters is not None
     wrong = problems(architecture, {"age": NUMBER, "sex": SMALL}, {"y": CLASSES.with_last(5, "logits")})
     assert told(wrong)[0].startswith("architecture.layers[0] y needs 5 numbers and gets 3 from linear (layers[0])")
 
