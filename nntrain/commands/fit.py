@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,8 @@ class Options:
     """Whether the test rows are looked at in the end."""
     runs: Path | None = None
     as_json: bool = False
+    means_something_else: bool = False
+    """Whether a resumed run goes on with another meaning; found out, never asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +145,13 @@ def resume_job(stored: Run, job: Job, options: Options, display: Display) -> Out
         CheckpointError: Another meaning of the config, other data, or no whole checkpoint.
     """
     with lock(stored):
-        notes = compare_with_stored(stored, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
+        found = compare_with_stored(stored, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
         assembly = _assemble(job)
         stored.write_text("resolved.yaml", resolved_text(job.blueprint.experiment, job.config.document))
         display.head([("run", f"{stored.name}   resumed"), *_head(job, assembly)])
-        for note in notes:
+        for note in found.notes:
             display.note(note)
-        return _train(stored, job, assembly, options, display)
+        return _train(stored, job, assembly, replace(options, means_something_else=found.means_something_else), display)
 
 
 def _assemble(job: Job) -> Assembly:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,10 +12,9 @@ from nntrain.commands.stored import Stored, open_run
 from nntrain.data.table import Table
 from nntrain.errors import ResourceError, UsageError
 from nntrain.runs import find_run, is_run, runs_root, write_atomically
+from nntrain.tasks.task import Decoded
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from nntrain.data.batches import TensorData
 
 
@@ -57,58 +55,29 @@ def _split(arguments: Sequence[str], runs: Path | None) -> tuple[str | None, Pat
     raise UsageError(f"predict takes the data, or a run and the data{given}", "nntrain predict runs/rents new.csv -o out.csv")
 
 
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Predictions of one target for some rows."""
-
-    target: str
-    values: tuple[Any, ...]
-    """Class names, numbers, or lists of numbers."""
-    probabilities: Mapping[str, tuple[float, ...]]
-    """By class; empty for numbers."""
+Predictions = dict[str, Decoded]
+"""Predictions by target."""
 
 
-def predict_table(stored: Stored, table: Table) -> list[Predictions]:
+def predict_table(stored: Stored, table: Table) -> Predictions:
     """Predict every target of a run for the rows of a table, which needs no targets."""
     return predict_rows(stored, stored.fields.encode(table, with_targets=False))
 
 
-def predict_rows(stored: Stored, data: TensorData) -> list[Predictions]:
+def predict_rows(stored: Stored, data: TensorData) -> Predictions:
     """Predict every target of a run for encoded rows."""
     from nntrain.training.evaluation import predict
 
     outputs = predict(stored.network, stored.objective, data.to(stored.device), stored.precision)
-    return [_read(stored, name, output) for name, output in outputs.items()]
+    plans, targets = stored.blueprint.targets, stored.fields.targets
+    return {name: plans[name].task.decode(output, targets[name].classes) for name, output in outputs.items()}
 
 
-def _read(stored: Stored, name: str, output: Tensor) -> Predictions:
-    plan = stored.blueprint.targets[name]
-    kind = plan.task.kind(plan.target)
-    if kind == "values":
-        return Predictions(name, tuple(_listed(output)), {})
-    classes = stored.fields.targets[name].classes
-    shares = output if kind == "classes" else _two_columns(output)
-    best: list[int] = _listed(shares.argmax(dim=1))
-    columns = {label: tuple(_listed(shares[:, index])) for index, label in enumerate(classes)}
-    return Predictions(name, tuple([classes[index] for index in best]), columns)
-
-
-def _two_columns(probability: Tensor) -> Tensor:
-    """Probabilities `[N]` of the second of two classes as `[N, 2]`."""
-    import torch
-
-    return torch.stack([1 - probability, probability], dim=1)
-
-
-def _listed(values: Tensor) -> list[Any]:
-    return cast("list[Any]", values.tolist())
-
-
-def added_columns(table: Table, predictions: Sequence[Predictions]) -> dict[str, Sequence[object]]:
+def added_columns(table: Table, predictions: Predictions) -> dict[str, Sequence[object]]:
     """`prediction` and `probability_<class>` (`<target>_prediction` of several targets), under names that the table doesn't have."""
     columns: dict[str, Sequence[object]] = {}
-    for found in predictions:
-        prefix = "" if len(predictions) == 1 else f"{found.target}_"
+    for target, found in predictions.items():
+        prefix = "" if len(predictions) == 1 else f"{target}_"
         probabilities = {f"probability_{label}": shares for label, shares in found.probabilities.items()}
         for name, values in {"prediction": found.values, **probabilities}.items():
             columns[_free(f"{prefix}{name}", {**table.columns, **columns})] = [_cell(value) for value in values]
@@ -123,7 +92,7 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A value as it is written: numbers with the seven digits that float32 has."""
+    """A value as it is written: numbers without digits that are none of the network's."""
     if isinstance(value, float):
-        return float(f"{value:.7g}")
-    return " ".join(f"{number:.7g}" for number in cast("list[float]", value)) if isinstance(value, list) else value
+        return float(f"{value:.10g}")
+    return " ".join(f"{number:.10g}" for number in cast("list[float]", value)) if isinstance(value, list) else value

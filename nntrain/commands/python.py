@@ -60,8 +60,8 @@ class Model:
         """Class names of each target; empty for numbers."""
         return {name: target.classes for name, target in self._stored.fields.targets.items()}
 
-    def predict(self, rows: Rows) -> list[Predictions]:
-        """Predict every target.
+    def predict(self, rows: Rows) -> Predictions:
+        """Predict: by target the values, and the probabilities by class where there are classes.
 
         Args:
             rows: A list of dictionaries, or a data frame of pandas or polars; columns that the network does not read are ignored.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nntrain.blueprint import Blueprint
 from nntrain.config.loading import load
@@ -26,11 +27,18 @@ SOURCE: YamlPath = ("data", "source")
 """What the environment says here may differ too: whether the rows are the same, their fingerprints tell."""
 
 
-def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> list[str]:
-    """Compare config and data with those that a run was started with.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Differences that a run is resumed with."""
 
-    Returns:
-        Lines about differences that were allowed.
+    notes: tuple[str, ...]
+    """One line each."""
+    means_something_else: bool
+    """Whether one of them changes what the run computes."""
+
+
+def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> Comparison:
+    """Compare config and data with those that a run was started with.
 
     Raises:
         CheckpointError: Another meaning of the config, or other data; each difference is named.
@@ -61,7 +69,7 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     scheduler = blueprint.experiment.scheduler
     if scheduler is not None and scheduler.needs_total_steps and any(path[:2] in NO_MEANING[1:3] for path, _, _ in changes):
         notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
-    return notes
+    return Comparison(tuple(notes), bool(refused))
 
 
 def _may_differ(path: YamlPath) -> bool:

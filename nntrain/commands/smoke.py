@@ -179,5 +179,5 @@ def _predict(whole: Outcome, job: Job) -> str:
     from nntrain.commands.stored import open_run
 
     data = (job.prepared.test or job.prepared.validation or job.prepared.train).head(3)
-    found = predict_rows(open_run(whole.run), data)[0]
+    found = next(iter(predict_rows(open_run(whole.run), data).values()))
     return ", ".join(str(value) for value in found.values)

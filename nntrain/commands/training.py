@@ -82,7 +82,7 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, display: Dis
     with Signals() as signals:
         recorder = Recorder(run, assembly, constant, signals)
         try:
-            _tell_resumption(recorder, assembly, display)
+            _tell_resumption(recorder, assembly, options, display)
             reason = _go_on(_Consumer(run, job, assembly, recorder, display, signals))
         finally:
             recorder.close()
@@ -104,7 +104,7 @@ def _go_on(consumer: _Consumer) -> StopReason:
         raise _with_last_good(error, consumer.run) from None
 
 
-def _tell_resumption(recorder: Recorder, assembly: Assembly, display: Display) -> None:
+def _tell_resumption(recorder: Recorder, assembly: Assembly, options: Options, display: Display) -> None:
     for line in recorder.damaged:
         display.note(f"damaged, passed over: {line}")
     if recorder.resumed_from is None:
@@ -112,7 +112,7 @@ def _tell_resumption(recorder: Recorder, assembly: Assembly, display: Display) -
     step = assembly.progress.step
     display.note(f"goes on from step {step:,}")
     differing = differing_facts(recorder.resumed_from["facts"], exactness_facts(assembly.session.device))
-    if differing:
+    if differing or options.means_something_else:
         recorder.inexact_since = step if recorder.inexact_since is None else recorder.inexact_since
         display.note("\n".join([f"inexact since step {step:,}: not bit for bit what one run without a break gives", *differing]))
 

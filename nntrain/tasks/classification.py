@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from nntrain.losses.loss import TargetKind
 from nntrain.specs import VECTOR, Spec
-from nntrain.tasks.task import Target, Task, weighted_mean
+from nntrain.tasks.task import Decoded, Target, Task, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +39,16 @@ class Classification(Task):
         if self.kind(target) == "binary":
             return output.float().reshape(len(output)).sigmoid()
         return output.float().softmax(dim=-1)
+
+    def decode(self, prediction: Tensor, classes: Sequence[str]) -> Decoded:
+        import torch
+
+        shares = torch.stack([1 - prediction, prediction], dim=1) if prediction.ndim == 1 else prediction
+        best = cast("list[int]", shares.argmax(dim=1).tolist())
+        columns = cast("list[list[float]]", shares.T.tolist())
+        return Decoded(
+            tuple(classes[index] for index in best), {name: tuple(column) for name, column in zip(classes, columns, strict=True)}
+        )
 
     def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
         """The shares of the classes among the training rows: its most likely class is the majority class."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from nntrain.losses.loss import TargetKind
 from nntrain.specs import VECTOR, Spec
-from nntrain.tasks.task import Target, Task, weighted_mean
+from nntrain.tasks.task import Decoded, Target, Task, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +34,9 @@ class Regression(Task):
 
     def predict(self, output: Tensor, target: Target) -> Tensor:
         return output.float().reshape(len(output)) if target.spec.rank == 0 else output.float()
+
+    def decode(self, prediction: Tensor, classes: Sequence[str]) -> Decoded:
+        return Decoded(tuple(cast("list[Any]", prediction.tolist())))
 
     def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
         """The mean of the training rows."""

@@ -5,8 +5,9 @@ A task reads no files and knows no model. One target has one task; a network wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nntrain.losses.loss import TargetKind
 from nntrain.schema import Component
@@ -26,6 +27,16 @@ class Target:
     spec: Spec
     classes: tuple[str, ...] = ()
     """Class names in the order of the outputs; empty where there are none or they are not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Predictions as people read them."""
+
+    values: tuple[Any, ...]
+    """By row: a class name, a number, or a list of numbers."""
+    probabilities: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    """By class, then by row; empty for numbers."""
 
 
 class Task(Component):
@@ -59,6 +70,15 @@ class Task(Component):
 
         Returns:
             Probabilities `[B, K]` of classes, `[B]` of the second of two; values in the unit of training otherwise.
+        """
+        raise NotImplementedError
+
+    def decode(self, prediction: Tensor, classes: Sequence[str]) -> Decoded:
+        """Put predictions into words.
+
+        Args:
+            prediction: What `predict` gives, values in raw units.
+            classes: Names of the classes in the order of the outputs; empty where there are none.
         """
         raise NotImplementedError
 

@@ -146,7 +146,9 @@ def test_python_functions_give_the_same(shops: Path) -> None:
     again = nntrain.fit(config)
     assert result.summary["best"] == again.summary["best"]
     assert nntrain.evaluate(result.run.path).metrics == pytest.approx(result.summary["test"])
-    [found] = nntrain.load(result.run.path).predict([{"visits": 3, "sales": 2.5, "town": "N"}, {"visits": None, "sales": 1, "town": "S"}])
+    found = nntrain.load(result.run.path).predict([{"visits": 3, "sales": 2.5, "town": "N"}, {"visits": None, "sales": 1, "town": "S"}])[
+        "size"
+    ]
     assert set(found.values) <= {"small", "medium", "large"}
     assert list(found.probabilities) == ["large", "medium", "small"]
 
@@ -324,3 +326,12 @@ def test_runs_lists_what_there_is(shops: Path, capsys: pytest.CaptureFixture[str
     assert "runs/shops/0001" in capsys.readouterr().out
     assert main([]) == 0
     assert "latest   runs/shops/0001   validation.accuracy" in capsys.readouterr().out
+
+
+def test_a_run_that_went_on_with_another_meaning_is_marked(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit_json(capsys)["inexact_since"] is None
+    changed = fit_json(capsys, "--resume", "runs/shops/0001", "--resume-anyway", "optimizer.lr=0.02", "training.max_epochs=4")
+    assert changed["inexact_since"] == 9
+    assert fit_json(capsys, "--resume", "runs/shops/0001", "training.max_epochs=5")["inexact_since"] == 9
+    assert main(["runs"]) == 0
+    assert "(inexact since step 9)" in capsys.readouterr().out
