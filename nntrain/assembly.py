@@ -11,6 +11,7 @@ from nntrain.data.batches import TensorData
 from nntrain.data.fitted import FittedFields
 from nntrain.data.noise import derive_seed
 from nntrain.data.preparing import Prepared
+from nntrain.errors import DataError
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.schedule import Horizon
@@ -49,6 +50,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
 
     Raises:
         ConfigError: The device or number format is not there, or a pattern of parameter names matches nothing.
+        DataError: All rows of a split have the weight 0.
     """
     experiment, training = blueprint.experiment, blueprint.training
     assert experiment.optimizer is not None
@@ -113,6 +115,9 @@ def new_progress(blueprint: Blueprint) -> Progress:
 
 
 def _splits(prepared: Prepared, seed: int, device: torch.device) -> Splits:
+    for name, data in (("training", prepared.train), ("validation", prepared.validation)):
+        if data is not None and data.weights is not None and not bool(data.weights.any()):
+            raise DataError(f"all {len(data):,} {name} rows have the weight 0: none of them counts")
     train = prepared.train.to(device)
     validation = prepared.validation.to(device) if prepared.validation is not None else None
     return Splits(train, validation, _sample(prepared.train, validation, seed).to(device))

@@ -3,8 +3,9 @@
     python kill_driver.py CONFIG RUNS STEP [STEP …]
 
 For each step a run is started that sends itself SIGKILL in the middle of that step, then resumed by another process until it
-is finished. Prints a JSON object: the digests of weights, averaged weights and history of the undisturbed run under `whole`,
-and under each step those of the run that was killed there.
+is finished; `end` kills while the best state is measured on the test rows. Prints a JSON object: what must be equal of the
+undisturbed run under `whole` (digests of weights, averaged weights and history, the summary), and under each step that of the
+run that was killed there.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ import polars
 import torch
 import torch._dynamo
 
-import nntrain.commands.training
 import nntrain.data.preparing
 from nntrain.cli import main
+from nntrain.commands import finishing
 from nntrain.training import loop
 
-LOADED = (polars, torch._dynamo, nntrain.commands.training, nntrain.data.preparing)
+LOADED = (polars, torch._dynamo, nntrain.data.preparing)
 """What a run imports on its way: once here, not in every child."""
 
 
-def in_child(arguments: list[str], kill_at: int | None = None) -> int:
+def in_child(arguments: list[str], kill_at: str | None = None) -> int:
     """Run the command line in a forked process; returns what `waitpid` says."""
     child = os.fork()
     if child:
@@ -41,8 +42,10 @@ def in_child(arguments: list[str], kill_at: int | None = None) -> int:
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
-        if kill_at is not None:
-            _kill_in_step(kill_at)
+        if kill_at == "end":
+            _kill_in_last_measurement()
+        elif kill_at is not None:
+            _kill_in_step(int(kill_at))
         code = main(arguments)
     finally:
         os._exit(code)
@@ -59,9 +62,25 @@ def _kill_in_step(step: int) -> None:
     loop.take_step = fatal
 
 
-def digests(run: Path) -> dict[str, str]:
-    """What must be equal: the weights of the last and of the best state, the averaged ones too, and the history."""
-    found = {"history": _digest(run / "history.jsonl")}
+def _kill_in_last_measurement() -> None:
+    measure = finishing.measure
+    splits: list[Any] = []
+
+    def fatal(*arguments: Any, **options: Any) -> Any:
+        splits.append(None)
+        if len(splits) == 3:  # train and validation are measured, the test rows are not
+            os.kill(os.getpid(), signal.SIGKILL)
+        return measure(*arguments, **options)
+
+    finishing.measure = fatal
+
+
+def digests(run: Path) -> dict[str, Any]:
+    """What must be equal: the weights of the last and of the best state, the averaged ones too, the history, and the summary."""
+    summary = json.loads((run / "summary.json").read_text())
+    for name in ("run", "seconds", "test_looks"):
+        del summary[name]
+    found = {"history": _digest(run / "history.jsonl"), "summary": summary}
     for pointer in ("last", "best"):
         folder = run / "checkpoints" / (run / "checkpoints" / pointer).read_text().strip()
         found[pointer] = folder.name
@@ -73,7 +92,7 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def drive(config: str, runs: Path, steps: list[int]) -> dict[str, dict[str, str]]:
+def drive(config: str, runs: Path, steps: list[str]) -> dict[str, dict[str, Any]]:
     """Train once without and once with each kill."""
     assert in_child(["fit", config, "--runs", str(runs), "--run-id", "whole"]) == 0
     name = next(path.name for path in runs.iterdir() if path.is_dir())
@@ -83,9 +102,9 @@ def drive(config: str, runs: Path, steps: list[int]) -> dict[str, dict[str, str]
         status = in_child(["fit", config, "--runs", str(runs), "--run-id", run_id], kill_at=step)
         assert os.WIFSIGNALED(status), f"step {step} was not reached: {status}"
         assert in_child(["fit", "--resume", str(runs / name / run_id)]) == 0
-        results[str(step)] = digests(runs / name / run_id)
+        results[step] = digests(runs / name / run_id)
     return results
 
 
 if __name__ == "__main__":
-    print(json.dumps(drive(sys.argv[1], Path(sys.argv[2]), [int(step) for step in sys.argv[3:]])))
+    print(json.dumps(drive(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])))

@@ -1,4 +1,4 @@
-"""Kill -9 at random steps of a run with everything that has a state, resumed: every byte as if nothing had happened."""
+"""Kill -9 at random steps of a run with everything that has a state, and at its very end; resumed: each byte as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ STEPS = 8 * 6  # 1,078 training rows in steps of 200, the last one smaller
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs os.fork")
 
 
-def test_kill_at_random_steps_changes_no_byte(tmp_path: Path) -> None:
+def test_kill_at_any_time_changes_no_byte(tmp_path: Path) -> None:
     config = tmp_path / "killed.yaml"
     config.write_text(CONFIG)
-    steps = sorted(random.Random(0).sample(range(STEPS - 1), 20))
+    steps = [*sorted(random.Random(0).sample(range(STEPS - 1), 20)), "end"]
     driver = Path(__file__).with_name("kill_driver.py")
     command = [sys.executable, str(driver), str(config), str(tmp_path / "runs"), *map(str, steps)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
-    assert len(results) == 21
+    assert len(results) == 22
     assert {step: found for step, found in results.items() if found != results["whole"]} == {}

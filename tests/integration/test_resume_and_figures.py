@@ -1,0 +1,99 @@
+"""Runs that are broken off and go on with another limit, and the figures of one state wherever they are told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nntrain
+from nntrain.errors import DataError
+from nntrain.training import loop
+
+CONFIG: dict[str, Any] = {
+    "name": "rows",
+    "data": {
+        "source": "rows.csv",
+        "target": "y",
+        "fields": {"weight": {"type": "number", "role": "weight"}},
+        "split": {"validation": 0.2, "test": 0.2},
+        "batch_size": 32,
+    },
+    "architecture": {"type": "mlp", "hidden": [8]},
+    "training": {"max_epochs": 4, "checkpoint": {"every_steps": 1}},
+}
+
+
+class BrokenOffError(Exception):
+    """Stands for a crash of the process."""
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """Two numbers, a value that they give, and weights."""
+    random = np.random.default_rng(0)
+    values = random.normal(size=(200, 2))
+    lines = [f"{a},{b},{1e8 + a - 2 * b + random.normal() / 10},{random.random()}" for a, b in values]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["a,b,y,weight", *lines]) + "\n")
+    return path
+
+
+def break_off_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_step = loop.take_step
+
+    def breaking(session: Any, protocol: Any, progress: Any, batches: Any) -> None:
+        if progress.step == step:
+            raise BrokenOffError
+        take_step(session, protocol, progress, batches)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", breaking)
+        with pytest.raises(BrokenOffError):
+            nntrain.fit(CONFIG)
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("done", [3, 6])
+def test_a_limit_below_the_position_ends_the_run_where_it_stands(done: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 4 steps an epoch: before the first report, and after it."""
+    break_off_at(done, monkeypatch)
+    found = nntrain.fit(None, "training.max_steps=2", resume="runs/rows/0001")
+    assert (found.summary["steps"], found.summary["stop_reason"]) == (done, "max_steps")
+    assert found.summary["last"]["step"] == (3 if done == 3 else 4)
+    assert found.summary["test"]["rmse"] > 0
+    assert nntrain.fit(None, "training.max_steps=7", resume="runs/rows/0001").summary["steps"] == 7
+
+
+@pytest.mark.usefixtures("rows")
+def test_history_summary_and_eval_tell_the_same_figures() -> None:
+    found = nntrain.fit(CONFIG)
+    lines = [json.loads(line) for line in (found.run.path / "history.jsonl").read_text().splitlines()]
+    best = found.summary["best"]
+    report = next(line["metrics"] for line in lines if line["step"] == best["step"])
+    del report["train.running_loss"]
+    assert {name: best[name] for name in report} == pytest.approx(report, rel=1e-6)
+    for split in ("validation", "test"):
+        measured = nntrain.evaluate(found.run.path, split=split)
+        told = found.summary["test"] if split == "test" else {name: best[f"validation.{name}"] for name in measured.metrics}
+        assert measured.metrics == pytest.approx(told, rel=1e-6)
+        baseline = {name: found.summary["baseline"][f"{split}.{name}"] for name in measured.baseline}
+        assert measured.baseline == pytest.approx(baseline, rel=1e-6)
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_offset_of_a_hundred_millions_is_learned_and_measured() -> None:
+    found = nntrain.fit(CONFIG, "optimizer.lr=0.03", "training.max_epochs=60")
+    assert found.summary["test"]["r2"] > 0.9
+    assert found.summary["baseline"]["test.rmse"] == pytest.approx(5**0.5, rel=0.3)
+
+
+def test_weights_that_are_all_zero_are_refused(rows: Path) -> None:
+    lines = rows.read_text().splitlines()
+    rows.write_text("\n".join([lines[0], *(f"{line.rpartition(',')[0]},0" for line in lines[1:])]) + "\n")
+    with pytest.raises(DataError, match="all 120 training rows have the weight 0"):
+        nntrain.fit(CONFIG)
+    assert not (Path("runs") / "rows").exists()
