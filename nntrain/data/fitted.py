@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nntrain.data.batches import TensorData
 from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
-from nntrain.data.layout import FieldPlan, known_classes
+from nntrain.data.layout import FieldPlan
 from nntrain.data.naming import no_column
 from nntrain.data.packed import PackedSteps
 from nntrain.data.reading import header_of, read_file
@@ -283,7 +283,7 @@ def _restored(saved: dict[str, Any]) -> FittedField:
     assert isinstance(field, Field)
     role, state = saved["role"], saved["learned"]
     spec = field.fitted_spec(state, is_target=role == "target")
-    fitted = FittedField(FieldPlan(saved["name"], field, tuple(saved["columns"]), role, None, spec, known_classes(field)), state)
+    fitted = FittedField(FieldPlan(saved["name"], field, tuple(saved["columns"]), role, None, spec, field.class_names), state)
     return replace(fitted, plan=replace(fitted.plan, classes=fitted.classes))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from nntrain.data.fields.boolean import Boolean
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.fields.number import Number
@@ -14,7 +15,7 @@ from nntrain.data.inference import Guess, guess_array, guess_values
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
-from nntrain.errors import Problem, SpecError, YamlPath
+from nntrain.errors import Problem, SpecError
 from nntrain.specs import Spec
 
 
@@ -111,6 +112,7 @@ def assemble_layout(
     left_out: list[tuple[str, str]] = []
     untyped: list[str] = []
     problems: list[Problem] = []
+    idle: dict[str, list[dict[str, str]]] = {}
     for field in named:
         guess = guesses[field.name]
         if guess is not None and guess.field is None:
@@ -121,6 +123,9 @@ def assemble_layout(
             found, faults = _plan(field, guess, header)
             plans += found
             problems += faults
+            if field.key is not None:
+                idle.setdefault(field.key, []).append(field.field.idle_options(field.roles))
+    problems += _without_effect(idle)
     has_column = any("split" in field.roles for field in named)
     parts = {
         part: has_column or part in settings.source.written_paths() or _splits_off(settings.split, part) for part in ("validation", "test")
@@ -139,22 +144,40 @@ def assemble_layout(
 
 def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     """What is wrong with the split settings, given the fields."""
-    split, given = settings.split, settings.source.written_paths()
-    problems: list[Problem] = []
-    for part, default in (("validation", 0.1), ("test", 0.1)):
-        value = getattr(split, part)
-        if part in given and value != default:
-            message = f"has no effect: data.source.{part} gives the {part} rows"
-            problems.append(Problem(("data", "split", part), message, "remove one of the two"))
-    has_column = any(plan.role == "split" for plan in layout.fields)
-    if split.by == "column" and not has_column:
+    split = settings.split
+    column = next((plan.name for plan in layout.fields if plan.role == "split"), None)
+    problems = _split_without_effect(settings, column)
+    if column is not None and split.by not in (None, "column"):
+        message = f"{split.by} does not read the column {column}, whose role is split"
+        problems.append(Problem(("data", "split", "by"), message, "fix:  by: column"))
+    if split.by == "column" and column is None:
         problems.append(
             Problem(("data", "split", "by"), "column needs the column that says train, validation or test", "fix:  column: NAME")
         )
-    types = {plan.field.type for plan in layout.targets}
-    if split.by == "stratified" and types and not types & {"category", "boolean"}:
-        message = f"stratified keeps the shares of classes, and the target is a {sorted(types)[0]}"
+    if split.by == "stratified" and layout.targets and not any(plan.field.stratifies for plan in layout.targets):
+        message = f"stratified keeps the shares of classes, and the target is a {layout.targets[0].field.type}"
         problems.append(Problem(("data", "split", "by"), message, "fix:  by: random"))
+    return problems
+
+
+def _split_without_effect(settings: DataSettings, column: str | None) -> list[Problem]:
+    """Options of the split that nothing reads, as something else says which rows are split off."""
+    split, given = settings.split, settings.source.written_paths()
+    parts: tuple[Literal["validation", "test"], ...] = ("validation", "test")
+    problems: list[Problem] = []
+    for part in parts:
+        value = getattr(split, part)
+        if value == SplitSettings.model_fields[part].default:
+            continue
+        why = f"data.source.{part} gives the {part} rows" if part in given else None
+        if why is None and column is not None:
+            why = f"the column {column} says which rows are for {part}"
+        if why is None and split.by == "given" and value is not None:
+            why = "by: given takes only the rows that data.source gives"
+        if why is not None:
+            problems.append(Problem(("data", "split", part), f"has no effect: {why}", "remove one of the two"))
+    if split.seed is not None and (column is not None or not any(_splits_off(split, part) and part not in given for part in parts)):
+        problems.append(Problem(("data", "split", "seed"), "has no effect: no rows are split off at random", "remove it"))
     return problems
 
 
@@ -188,8 +211,8 @@ def _plan(field: NamedField, guess: Guess | None, header: Header | None) -> tupl
         if guess is None or guess.field is None
         else guess.field.model_copy(update={"role": field.field.role, "column": field.field.column})
     )
-    if isinstance(typed, Category) and typed.classes is None and header is not None and field.columns[0] in header.classes:
-        typed = typed.model_copy(update={"classes": header.classes[field.columns[0]]})
+    if header is not None and field.columns[0] in header.classes:
+        typed = typed.with_classes(header.classes[field.columns[0]])
     path = ("data", "fields", field.key or field.name)
     columns = None if header is None else [header.column(name) for name in field.columns]
     plans: list[FieldPlan] = []
@@ -203,31 +226,21 @@ def _plan(field: NamedField, guess: Guess | None, header: Header | None) -> tupl
         except SpecError as error:
             problems.append(Problem(path, error.message, error.hint))
             break
-        used = typed.model_copy(update={"normalize": "none"}) if role == "weight" else typed
-        plans.append(FieldPlan(field.name, used, field.columns, role, guess.note if guess else None, spec, known_classes(typed)))
-    if isinstance(typed, Number):
-        problems += _no_effect(typed, field.roles, path)
-    if {"input", "target"} <= field.roles and typed.type in ("number", "category", "boolean"):
+        note = guess.note if guess else None
+        plans.append(FieldPlan(field.name, typed.in_role(role), field.columns, role, note, spec, typed.class_names))
+    if {"input", "target"} <= field.roles and any(not plan.spec.axes for plan in plans):
         problems.append(Problem((*path, "role"), f"a {typed.type} that is input and target would be its own answer"))
     return plans, problems
 
 
-def _no_effect(field: Number, roles: frozenset[Role], path: YamlPath) -> list[Problem]:
-    """Options that nothing reads in a role."""
-    if field.clip is not None and "input" not in roles:
-        return [Problem((*path, "clip"), "has no effect: it acts on inputs only", "remove it")]
-    if "weight" in roles and field.normalize not in ("standard", "none"):
-        return [Problem((*path, "normalize"), "has no effect: weights are taken as they are", "remove it")]
-    return []
-
-
-def known_classes(field: Field) -> tuple[str, ...]:
-    """Names of classes that the settings tell."""
-    if isinstance(field, Boolean):
-        return field.classes
-    if isinstance(field, Category) and isinstance(field.classes, tuple):
-        return tuple(str(name) for name in field.classes)
-    return ()
+def _without_effect(idle: Mapping[str, list[dict[str, str]]]) -> list[Problem]:
+    """Options that nothing reads: a pattern may stand for several fields, of which one that reads them is enough."""
+    return [
+        Problem(("data", "fields", key, option), f"has no effect: {why}", "remove it")
+        for key, options in idle.items()
+        for option, why in options[0].items()
+        if all(option in others for others in options)
+    ]
 
 
 def _misfit(field_type: str, role: Role) -> str:

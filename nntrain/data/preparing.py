@@ -114,7 +114,7 @@ class _Sorting:
 
     def split(self, seed: int) -> Parts:
         """Drop the rows that cannot be used, then split the others."""
-        deciding = [field for field in self.named if field.name in self.guesses or getattr(field.field, "drop", ())]
+        deciding = [field for field in self.named if field.name in self.guesses or field.field.drops_rows]
         plans = self.plan(deciding).fields
         values = read_values(plans, self.table)
         rows, dropped = usable_rows(plans, self.table, values)
@@ -137,12 +137,18 @@ class _Sorting:
             raise self.table.unreadable(
                 plan.columns[0], "train, validation or test", [int(row) for row in unknown], "another column? data.split.column"
             )
+        for part, found in (("validation", parts.validation), ("test", parts.test)):
+            if part in self.given and len(found):
+                raise DataError(
+                    f"{self.table.name}: {plan.name} says {part} in {counted(len(found))}, and data.source.{part} gives the {part} rows",
+                    f"remove data.source.{part}, or these rows",
+                )
         return parts
 
     def split_off(self, rows: Array, plans: tuple[FieldPlan, ...], values: Mapping[str, Values], seed: int) -> Parts:
         split = self.settings.split
         sizes = {part: None if part in self.given or split.by == "given" else getattr(split, part) for part in ("validation", "test")}
-        target = next((plan for plan in plans if plan.role == "target" and plan.field.type in ("category", "boolean")), None)
+        target = next((plan for plan in plans if plan.role == "target" and plan.field.stratifies), None)
         is_stratified = target is not None and split.by in (None, "stratified")
         self.how = "" if not any(sizes.values()) else f"{'stratified' if is_stratified else 'random'}, seed {seed}"
         classes = self.table.texts(target.columns[0]).to_numpy()[rows].astype(str) if target is not None and is_stratified else None
@@ -184,12 +190,11 @@ def _named(settings: DataSettings, tables: Mapping[Part, Table]) -> list[NamedFi
 
 def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]:
     problems: list[Problem] = []
-    steps = getattr(field.field, "values", None)
     for column in field.columns:
         if column not in table.columns:
             if "split" not in field.roles:
                 problems.append(no_column(column, header_of(table), ("data", "source", part)))
-        elif column != steps and len(table.columns[column]) != table.rows:
+        elif column != field.field.step_column and len(table.columns[column]) != table.rows:
             found = f"{table.name}: {column} has {len(table.columns[column]):,} rows, and most arrays have {table.rows:,}"
             raise DataError(found, f"leave it out: data.fields.{column}: {{role: ignore}}, or name it in values of a series")
     return problems
@@ -235,10 +240,10 @@ def _filled(plans: tuple[FieldPlan, ...], values: Mapping[str, Values], rows: Ar
     """Missing numbers among the training rows, and what stands for them."""
     told: list[str] = []
     for plan in plans:
-        missing = getattr(plan.field, "missing", "class")
-        count = 0 if plan.role != "input" or missing == "class" else int(plan.field.is_missing(values[plan.name])[rows].sum())
+        filling = plan.field.filling if plan.role == "input" else None
+        count = 0 if filling is None else int(plan.field.is_missing(values[plan.name])[rows].sum())
         if count:
-            told.append(f"{plan.name} {count:,} ({missing})")
+            told.append(f"{plan.name} {count:,} ({filling})")
     return [f"missing values filled in: {listed(told, 8)}"] if told else []
 
 

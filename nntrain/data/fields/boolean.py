@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
 from pydantic import model_validator
 
-from nntrain.data.fields.field import Encoded, Field, Role, Words, words
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role, Words, words
 from nntrain.data.fields.number import require_single
 from nntrain.specs import Spec
 
@@ -24,6 +24,7 @@ class Boolean(Field):
     """One of two values: 0 or 1 for the network."""
 
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
+    stratifies: ClassVar[bool] = True
 
     type: Literal["boolean"] = "boolean"
     true: Words | None = None
@@ -43,11 +44,20 @@ class Boolean(Field):
         return self
 
     @property
-    def classes(self) -> tuple[str, str]:
+    def class_names(self) -> tuple[str, ...]:
         """Names of 0 and 1."""
         if self.true is None or self.false is None:
             return "false", "true"
         return words(self.false)[0], words(self.true)[0]
+
+    @property
+    def filling(self) -> str | None:
+        """The mean."""
+        return self.missing
+
+    def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
+        """`missing` but for inputs."""
+        return {} if "input" in roles else self._changed({"missing": INPUTS_ONLY})
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """One value."""

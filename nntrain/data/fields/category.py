@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 from pydantic import Field as Option
 
 from nntrain.data.facts import in_order
-from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
 from nntrain.data.fields.number import require_single
 from nntrain.data.table import listed
 from nntrain.errors import DataError
@@ -27,6 +27,7 @@ class Category(Field):
 
     main: ClassVar[str | None] = "classes"
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "split", "ignore"})
+    stratifies: ClassVar[bool] = True
 
     type: Literal["category"] = "category"
     classes: Annotated[int, Option(ge=2)] | tuple[str | int, ...] | None = None
@@ -39,6 +40,28 @@ class Category(Field):
     """Values of an input that fewer training rows have count as never shown."""
     drop: tuple[str | int, ...] = ()
     """Rows with one of these values are left out."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names in `classes`."""
+        return tuple(str(name) for name in self.classes) if isinstance(self.classes, tuple) else ()
+
+    @property
+    def drops_rows(self) -> bool:
+        """Those with a value of `drop`."""
+        return bool(self.drop)
+
+    def with_classes(self, names: tuple[str, ...]) -> Field:
+        """Takes the names where `classes` has none."""
+        return self if self.classes is not None else self.model_copy(update={"classes": names})
+
+    def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
+        """`min_count` but for inputs or beside named classes; of a column that splits, all that is about classes."""
+        if "split" in roles:
+            return self._changed(dict.fromkeys(("classes", "unknown", "min_count"), "the column only says which rows train"))
+        if "input" not in roles:
+            return self._changed({"min_count": INPUTS_ONLY})
+        return self._changed({"min_count": "classes names the classes"}) if self.class_names else {}
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """An index."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -58,6 +58,10 @@ class Encoded:
     """Rows whose class training never showed, bool `[N]`; their numbers mean nothing in a target."""
 
 
+INPUTS_ONLY = "it acts on inputs only"
+"""Why an option has no effect."""
+
+
 def words(value: Words) -> tuple[str, ...]:
     """Cell texts as they stand in a file."""
     return tuple(str(word) for word in (value if isinstance(value, tuple) else (value,)))
@@ -68,6 +72,8 @@ class Field(Component):
 
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "split", "ignore"})
     """Roles that a field of this type can have."""
+    stratifies: ClassVar[bool] = False
+    """Whether a split keeps the shares of its values where it is the target."""
 
     role: Role | tuple[Role, ...] | None = None
     """What the field is for. Default: target for what `data.target` names, else input."""
@@ -85,6 +91,38 @@ class Field(Component):
     def source_columns(self) -> tuple[str, ...] | None:
         """Names or patterns of the columns that the values come from; `None` for the one with the field's name."""
         return None if self.column is None else (self.column,)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their indices, where the settings tell."""
+        return ()
+
+    @property
+    def filling(self) -> str | None:
+        """What stands for a missing input, in words; `None` where nothing is filled in."""
+        return None
+
+    @property
+    def drops_rows(self) -> bool:
+        """Whether rows with some values are left out."""
+        return False
+
+    @property
+    def step_column(self) -> str | None:
+        """The array that has an entry for each step instead of each row."""
+        return None
+
+    def with_classes(self, names: tuple[str, ...]) -> Field:
+        """The field with classes that the source knows, where it takes classes and has none."""
+        return self
+
+    def in_role(self, role: Role) -> Field:
+        """The field as it is used in a role."""
+        return self
+
+    def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
+        """Options with another value than the default that nothing reads in these roles, and why: `{clip: it acts on inputs only}`."""
+        return {}
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """The tensor that the field becomes, as far as the head of the data tells.
@@ -126,3 +164,7 @@ class Field(Component):
     def is_dropped(self, values: Values) -> Array | None:
         """Which rows the options leave out, bool `[N]`; `None` for none."""
         return None
+
+    def _changed(self, options: Mapping[str, str]) -> dict[str, str]:
+        """Those of some options that have another value than the default."""
+        return {name: why for name, why in options.items() if getattr(self, name) != type(self).model_fields[name].default}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from pydantic import model_validator
 
-from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
 from nntrain.errors import SpecError
 from nntrain.specs import Spec
 
@@ -41,6 +41,22 @@ class Number(Field):
         if self.clip is not None and self.clip[0] >= self.clip[1]:
             raise ValueError("clip needs a lower and a higher limit: [0, 100]")
         return self
+
+    @property
+    def filling(self) -> str | None:
+        """The mean, the median, a number."""
+        return str(self.missing)
+
+    def in_role(self, role: Role) -> Number:
+        """Weights are taken as they are."""
+        return self.model_copy(update={"normalize": "none"}) if role == "weight" else self
+
+    def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
+        """`clip` and `missing` but for inputs, `normalize` of weights."""
+        idle = {} if "input" in roles else {"clip": INPUTS_ONLY, "missing": INPUTS_ONLY}
+        if "weight" in roles and self.normalize != "none":
+            idle["normalize"] = "weights are taken as they are"
+        return self._changed(idle)
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """One value."""

@@ -55,6 +55,16 @@ class Series(Field):
             return super().source_columns
         return (self.columns,) if isinstance(self.columns, str) else self.columns
 
+    @property
+    def filling(self) -> str | None:
+        """The mean, the median, a number."""
+        return str(self.missing)
+
+    @property
+    def step_column(self) -> str | None:
+        """The array `values`."""
+        return self.values
+
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """[T, F]; T is ragged where rows have lengths."""
         if self.values is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from pydantic import model_validator
 
-from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
 from nntrain.data.fields.number import Normalize, require_single
 from nntrain.specs import VECTOR, Spec, Unknown
 
@@ -43,6 +43,15 @@ class Vector(Field):
         if self.columns is None:
             return super().source_columns
         return (self.columns,) if isinstance(self.columns, str) else self.columns
+
+    @property
+    def filling(self) -> str | None:
+        """The mean, the median, a number."""
+        return str(self.missing)
+
+    def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
+        """`missing` but for inputs."""
+        return {} if "input" in roles else self._changed({"missing": INPUTS_ONLY})
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """F values."""

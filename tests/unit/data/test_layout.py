@@ -147,17 +147,82 @@ def test_two_fields_of_one_column(folder):
             "column needs the column that says train, validation or test",
             "fix:  column: NAME",
         ),
-        (
-            {"target": "Miete", "fields": {"Miete": {"type": "number", "clip": [0, 1]}}},
-            ("data", "fields", "Miete", "clip"),
-            "has no effect: it acts on inputs only",
-            "remove it",
-        ),
     ],
 )
 def test_problems(folder, data, path, message, hint):
     _, problems = plan(folder, **data)
     assert [(problem.path, problem.message, problem.hint) for problem in problems] == [(path, message, hint)]
+
+
+INPUTS_ONLY = "it acts on inputs only"
+
+
+@pytest.mark.parametrize(
+    ("fields", "option", "why"),
+    [
+        ({"Miete": {"type": "number", "clip": [0, 1]}}, "clip", INPUTS_ONLY),
+        ({"Miete": {"type": "number", "missing": "median"}}, "missing", INPUTS_ONLY),
+        ({"Fläche": {"type": "number", "role": "weight", "missing": 0.0}}, "missing", INPUTS_ONLY),
+        ({"Fläche": {"type": "number", "role": "weight", "normalize": "minmax"}}, "normalize", "weights are taken as they are"),
+        ({"Miete": {"type": "category", "min_count": 2}}, "min_count", INPUTS_ONLY),
+        ({"Miete": {"type": "boolean", "missing": "error"}}, "missing", INPUTS_ONLY),
+        ({"Miete": {"type": "vector", "columns": ["Miete"], "missing": "error"}}, "missing", INPUTS_ONLY),
+        ({"Heizung": {"classes": ["Gas", "Öl"], "min_count": 2}}, "min_count", "classes names the classes"),
+        ({"Land": {"type": "category", "role": "split", "unknown": "error"}}, "unknown", "the column only says which rows train"),
+    ],
+)
+def test_options_that_nothing_reads(folder, fields, option, why):
+    _, problems = plan(folder, target="Miete", fields=fields)
+    assert [(problem.path, problem.message) for problem in problems] == [
+        (("data", "fields", next(iter(fields)), option), f"has no effect: {why}")
+    ]
+
+
+def test_options_of_a_pattern_are_read_where_one_of_its_columns_reads_them(folder):
+    options = {"type": "number", "missing": "median"}
+    assert not plan(folder, target="Miete", fields={"*e": options})[1]
+    fields = {"*e": {**options, "role": "target"}}
+    assert [problem.path for problem in plan(folder, fields=fields)[1]] == [("data", "fields", "*e", "missing")]
+
+
+BY_COLUMN = {"fields": {"Land": {"type": "category", "role": "split"}}}
+COLUMN_SAYS = "has no effect: the column Land says which rows are for "
+
+
+@pytest.mark.parametrize(
+    ("data", "option", "message"),
+    [
+        (
+            {"split": {"by": "given", "validation": 0.3}},
+            "validation",
+            "has no effect: by: given takes only the rows that data.source gives",
+        ),
+        ({"split": {"by": "given", "seed": 1}}, "seed", "has no effect: no rows are split off at random"),
+        ({"split": {"validation": None, "test": None, "seed": 1}}, "seed", "has no effect: no rows are split off at random"),
+        ({"split": {"column": "Land", "test": 0.2}}, "test", f"{COLUMN_SAYS}test"),
+        ({**BY_COLUMN, "split": {"by": "column", "validation": None}}, "validation", f"{COLUMN_SAYS}validation"),
+        ({**BY_COLUMN, "split": {"seed": 1}}, "seed", "has no effect: no rows are split off at random"),
+        ({**BY_COLUMN, "split": {"by": "random"}}, "by", "random does not read the column Land, whose role is split"),
+    ],
+)
+def test_options_of_the_split_that_nothing_reads(folder, data, option, message):
+    _, problems = plan(folder, target="Miete", **data)
+    assert [(problem.path, problem.message) for problem in problems] == [(("data", "split", option), message)]
+
+
+def test_defaults_that_are_written_out_are_no_problem(folder):
+    written = DataSettings.parse(
+        {
+            "source": "rents.csv",
+            "target": "Miete",
+            "fields": {"Miete": "number", "Fläche": {"type": "number", "role": "weight"}, "Land": {"type": "category", "role": "split"}},
+        }
+    )
+    again = DataSettings.parse(written.model_dump(mode="json"))
+    assert again == written
+    assert not plan_layout(again, folder, look=True)[1]
+    given = DataSettings.parse({"source": "rents.csv", "target": "Miete", "split": {"by": "given"}})
+    assert not plan_layout(DataSettings.parse(given.model_dump(mode="json")), folder, look=True)[1]
 
 
 def test_given_files_are_looked_at_too(folder):

@@ -186,6 +186,9 @@ def test_a_column_can_split(tmp_path):
     assert (len(found.train), found.validation, found.test.rows.tolist()) == (51, None, list(range(51, 60)))
     assert "fold" not in found.layout.inputs
     assert not found.layout.has_validation
+    write(tmp_path / "other.csv", table())
+    with pytest.raises(DataError, match=r"t.csv: fold says test in 9 rows, and data.source.test gives the test rows"):
+        run(tmp_path, columns, target="good", source={"path": "t.csv", "test": "other.csv"}, split={"column": "fold"})
     columns["fold"][4] = "holdout"
     with pytest.raises(DataError, match=r"fold should be train, validation or test; 1 of 60 values is not: line 6 'holdout'"):
         run(tmp_path, columns, target="good", split={"column": "fold"})
