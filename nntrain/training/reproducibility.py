@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
 import numpy as np
 import torch
+
+_WORKSPACE: Final = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def seed_everything(seed: int) -> None:
@@ -21,9 +24,30 @@ def seed_everything(seed: int) -> None:
 def use_determinism(deterministic: bool) -> None:
     """Only allow algorithms that give the same bits each time. To be called before the device is first used."""
     if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it, and reads it once
+        os.environ.setdefault(_WORKSPACE, ":4096:8")  # cuBLAS asks for it, and reads it once
         torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(deterministic)
+
+
+@contextmanager
+def preserved_globals() -> Generator[None]:
+    """Context after which the process is as it was: random states, threads, and which algorithms torch allows.
+
+    For calls from Python, whose own random numbers a training run must not touch.
+    """
+    state, threads = rng_state(), torch.get_num_threads()
+    deterministic, warns_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_WORKSPACE)
+    try:
+        yield
+    finally:
+        restore_rng(state)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warns_only)
+        torch.backends.cudnn.benchmark = benchmark
+        if workspace is None:
+            os.environ.pop(_WORKSPACE, None)
 
 
 def rng_state() -> dict[str, Any]:

@@ -1,10 +1,19 @@
+import os
 import random
 
 import numpy as np
 import pytest
 import torch
 
-from nntrain.training.reproducibility import differing_facts, exactness_facts, restore_rng, rng_state, seed_everything, use_determinism
+from nntrain.training.reproducibility import (
+    differing_facts,
+    exactness_facts,
+    preserved_globals,
+    restore_rng,
+    rng_state,
+    seed_everything,
+    use_determinism,
+)
 from nntrain.training.state import flatten, unflatten
 
 
@@ -64,3 +73,27 @@ def test_determinism_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         use_determinism(deterministic=False)
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_the_process_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    seed_everything(3)
+    draw()
+    wanted = rng_state()
+    threads = torch.get_num_threads()
+
+    @preserved_globals()
+    def disturb() -> None:
+        seed_everything(4)
+        draw()
+        use_determinism(deterministic=True)
+        torch.set_num_threads(threads + 1)
+        raise ValueError("in the middle")
+
+    with pytest.raises(ValueError, match="in the middle"):
+        disturb()
+    assert flatten(rng_state())[1] == flatten(wanted)[1]
+    assert all(torch.equal(one, other) for one, other in zip(flatten(rng_state())[0].values(), flatten(wanted)[0].values(), strict=True))
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
