@@ -75,9 +75,11 @@ class Model:
 def fit_python(
     config: str | Path | Mapping[str, Any] | None, changes: Sequence[str], *, runs: Path | None, resume: str | None, quiet: bool
 ) -> Result:
-    """Train; see `nntrain.fit`."""
+    """Train; see `nntrain.fit`. Random states, threads and switches of the process are in the end as they were."""
+    from nntrain.training.reproducibility import preserved_globals
+
     source = config if config is None or isinstance(config, Mapping) else Path(config)
-    with Display(quiet=quiet) as display:
+    with preserved_globals(), Display(quiet=quiet) as display:
         outcome = fit(source, changes, Options(runs=runs, resume=resume), display)
     return Result(outcome.run, outcome.summary)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import nntrain
 from nntrain.errors import DataError
 from nntrain.training import loop
+from nntrain.training.reproducibility import seed_everything
 
 CONFIG: dict[str, Any] = {
     "name": "rows",
@@ -34,9 +37,9 @@ class BrokenOffError(Exception):
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     """Two numbers, a value that they give, and weights."""
-    random = np.random.default_rng(0)
-    values = random.normal(size=(200, 2))
-    lines = [f"{a},{b},{1e8 + a - 2 * b + random.normal() / 10},{random.random()}" for a, b in values]
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(200, 2))
+    lines = [f"{a},{b},{1e8 + a - 2 * b + generator.normal() / 10},{generator.random()}" for a, b in values]
     path = tmp_path / "rows.csv"
     path.write_text("\n".join(["a,b,y,weight", *lines]) + "\n")
     return path
@@ -89,6 +92,20 @@ def test_an_offset_of_a_hundred_millions_is_learned_and_measured() -> None:
     found = nntrain.fit(CONFIG, "optimizer.lr=0.03", "training.max_epochs=60")
     assert found.summary["test"]["r2"] > 0.9
     assert found.summary["baseline"]["test.rmse"] == pytest.approx(5**0.5, rel=0.3)
+
+
+@pytest.mark.usefixtures("rows")
+def test_training_from_python_leaves_the_process_as_it_was() -> None:
+    def drawn() -> list[float]:
+        return [random.random(), float(np.random.rand()), float(torch.rand(()))]
+
+    seed_everything(7)
+    wanted, threads = drawn(), torch.get_num_threads()
+    seed_everything(7)
+    nntrain.fit(CONFIG, "training.max_epochs=1", "training.deterministic=true", f"training.threads={threads + 1}", "seed=5")
+    assert drawn() == wanted
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_weights_that_are_all_zero_are_refused(rows: Path) -> None:
