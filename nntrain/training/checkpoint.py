@@ -141,7 +141,11 @@ def pointed(checkpoints: Path, name: str) -> Path | None:
 
 
 def prune(checkpoints: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints, and never one that a pointer names."""
+    """Remove all but the newest `keep` checkpoints, and never one that a pointer names.
+
+    Raises:
+        ResourceError: The folder can't be written. What it holds is whole.
+    """
     names = [path.read_text(encoding="utf-8", errors="replace").strip() for path in checkpoints.iterdir() if path.is_file()]
     try:
         for path in _folders(checkpoints)[keep:]:

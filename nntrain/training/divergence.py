@@ -63,12 +63,13 @@ def check_weights(session: Session, protocol: TrainingProtocol, progress: Progre
         return
     names = [name for name, value in session.network.named_parameters() if not bool(torch.isfinite(value).all())]
     found = f"weights are not finite: {', '.join(names[:3]) or 'running statistics'}"
+    step = progress.step - 1 if bad_step is None else bad_step
+    epoch, start = divmod(step, protocol.steps_per_epoch(session))
     if bad_step is None:
-        raise diverged(progress.epoch, progress.step - 1, found, None)
-    epoch, start = divmod(bad_step, protocol.steps_per_epoch(session))
+        raise diverged(epoch, step, found, None)
     batches = next(protocol.batches(session, epoch, start))
     where = bad_input(batches) if names else first_bad_layer(session, batches)
-    raise diverged(epoch, bad_step, found if names else "the loss or the gradients are not finite", where)
+    raise diverged(epoch, step, found if names else "the loss or the gradients are not finite", where)
 
 
 def diverged(epoch: int, step: int, found: str, where: str | None) -> DivergedError:

@@ -81,7 +81,11 @@ def fit(
 
 
 def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> None:
-    """One optimizer update: learning rate, loss, gradients, clipping, update, averaging."""
+    """One optimizer update: learning rate, loss, gradients, clipping, update, averaging.
+
+    Raises:
+        DivergedError: On a CPU, where loss or gradients are not finite; elsewhere `check_weights` tells it later.
+    """
     set_learning_rates(session, progress.step - progress.skipped)
     loss = protocol.step(session, batches)
     if loss.stage == "loss":
@@ -95,7 +99,11 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
 
 
 def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor) -> bool:
-    """Clip the gradients and move the weights by them; returns whether they were moved (float16 scaling may skip a step)."""
+    """Clip the gradients and move the weights by them; returns whether they were moved (float16 scaling may skip a step).
+
+    Raises:
+        DivergedError: As in `take_step`, or step after step is skipped whatever the scale.
+    """
     session.precision.unscale(session.optimizer)
     norm = clip_gradients(session)
     if session.device.type == "cpu":

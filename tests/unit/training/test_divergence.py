@@ -116,14 +116,14 @@ def test_float16_gives_up_when_no_scale_helps() -> None:
 
 
 def test_weights_are_looked_at_before_they_are_measured() -> None:
-    run = make_run(TrainingSettings(max_steps=1))
+    run = make_run(TrainingSettings(max_steps=1), batch_size=50)
 
     def step() -> None:
         with torch.no_grad():
             run.session.network.body[0].weight.fill_(math.nan)
 
     run.session.optimizer.step = step
-    with pytest.raises(DivergedError, match=r"weights are not finite: body\.0\.weight"):
+    with pytest.raises(DivergedError, match=r"epoch 1, step 1: weights are not finite: body\.0\.weight"):
         run.reports()
 
 
