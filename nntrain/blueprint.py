@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from nntrain import effects
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.settings import default_architecture
 from nntrain.config import synonyms
@@ -19,7 +20,6 @@ from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.layout import FieldPlan, Layout
 from nntrain.errors import ConfigError, Problem
-from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
 from nntrain.losses.settings import LOSSES
@@ -33,7 +33,7 @@ from nntrain.schema import load_class
 from nntrain.tasks.settings import TASK_OF_FIELD, TASKS
 from nntrain.tasks.task import Target, Task
 from nntrain.training.plan import Watch
-from nntrain.training.settings import EarlyStoppingSettings, TrainingSettings, default_training
+from nntrain.training.settings import TrainingSettings, default_training
 
 T = TypeVar("T")
 
@@ -83,13 +83,14 @@ def can_draw(layout: Layout) -> bool:
     return bool(layout.inputs) and bool(layout.targets) and not layout.untyped
 
 
-def draw(config: Config, layout: Layout, found: Sequence[Problem] = ()) -> Blueprint:
+def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_rows: int | None = None) -> Blueprint:
     """Fill in the defaults, compile the network and check that everything fits together.
 
     Args:
         config: A config that is valid in itself.
         layout: Its fields; inputs, targets and their types are known (`can_draw`).
         found: Problems that were found on the way here; told together with those found now.
+        train_rows: Number of training rows, once the data is read.
 
     Raises:
         ConfigError: With all problems, rendered.
@@ -106,15 +107,16 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = ()) -> Bluep
     names = metric_directions(targets, has_validation=layout.has_validation)
     training = _training(experiment, layout)
     if targets:
-        problems += [*_check_names(training, names, layout), *_check_limits(experiment, training, program)]
-        problems += [problem for plan in targets.values() for problem in _check_effects(experiment, plan)]
+        problems += _check_names(training, names, layout)
+        problems += effects.problems(experiment, training, [plan.loss for plan in targets.values()], program)
     if problems:
         raise config.error(problems)
     assert program is not None
     best = _best(training, targets, names, has_validation=layout.has_validation)
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training})
-    warnings = (*_warnings(experiment, training), *_unread(program))
+    rows = effects.rows_to_train(experiment, layout) if train_rows is None else train_rows
+    warnings = tuple(effects.warnings(experiment, program, rows))
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
 
 
@@ -326,71 +328,3 @@ def _meant_metric(name: str, names: Mapping[str, Direction]) -> str | None:
     if named is not None:
         named = next((known for known in (named, named.replace("validation.", "train.", 1)) if known in names), None)
     return named or next(iter(nearest(name, names, cutoff=0.5)), None)
-
-
-def _check_limits(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:
-    """Settings that need a limit, and settings without effect."""
-    norms = [step.name for step in program.steps if step.layer.mixes_rows] if program is not None else []
-    scheduler = experiment.scheduler
-    if scheduler is not None and scheduler.needs_total_steps and training.max_epochs is None and training.max_steps is None:
-        yield Problem(
-            ("scheduler",),
-            f"{scheduler.type} counts towards the end of the run, and max_minutes alone gives no number of steps",
-            "fix:  training.max_epochs or training.max_steps",
-        )
-    if experiment.data.batch_size == 1 and norms:
-        yield Problem(
-            ("data", "batch_size"),
-            f"is 1, and {norms[0]} needs at least 2 rows to normalise over",
-            "fix:  batch_size: 2 or more, or layer_norm in its place",
-        )
-    if experiment.data.batch_size == "full" and training.accumulate > 1:
-        yield Problem(("training", "accumulate"), "has no effect: with data.batch_size: full each step has all rows already", on_key=True)
-
-
-def _check_effects(experiment: Experiment, plan: TargetPlan) -> Iterator[Problem]:
-    """Regularization that this loss or optimizer has no use for."""
-    regularization = experiment.regularization
-    if regularization.label_smoothing and not plan.loss.smooths_labels:
-        yield Problem(
-            ("regularization", "label_smoothing"),
-            f"has no effect: {plan.loss.type} has no labels to smooth",
-            "fix:  leave label_smoothing out",
-            on_key=True,
-        )
-    if regularization.decay_all and not regularization.weight_decay:
-        yield Problem(
-            ("regularization", "decay_all"),
-            "has no effect without regularization.weight_decay",
-            "fix:  weight_decay: 0.01, or leave decay_all out",
-            on_key=True,
-        )
-
-
-def _warnings(experiment: Experiment, training: TrainingSettings) -> Iterator[str]:
-    """What is allowed and probably not meant, both numbers named."""
-    stopping = training.early_stopping
-    epochs = training.max_epochs
-    if stopping is not None and epochs is not None and experiment.training is not None:
-        evaluations = epochs // (training.evaluate_every.epochs or 1)
-        if training.evaluate_every.epochs is not None and stopping.patience >= evaluations:
-            yield (
-                f"training.early_stopping.patience {stopping.patience} never ends a run of {evaluations} evaluations"
-                f" (max_epochs {epochs}): max_epochs comes first"
-            )
-        yield from _warmup_warning(stopping, epochs)
-    if experiment.optimizer is not None and experiment.optimizer.type == "adam" and experiment.regularization.weight_decay:
-        yield "weight_decay with adam is L2 regularization, which its scaling weakens unevenly; adamw decays the weights themselves"
-
-
-def _unread(program: Program) -> Iterator[str]:
-    """Input fields that no node reads."""
-    unread = [name for name in program.inputs if name not in fields_read(program)]
-    if unread:
-        names = ", ".join(unread[:5]) + (f" and {len(unread) - 5} more" if len(unread) > 5 else "")
-        yield f"no node reads {names}: read it, or leave it out with data.fields.{unread[0]}: {{role: ignore}}"
-
-
-def _warmup_warning(stopping: EarlyStoppingSettings, epochs: int) -> Iterator[str]:
-    if stopping.warmup_epochs >= epochs:
-        yield f"training.early_stopping.warmup_epochs {stopping.warmup_epochs} is not below max_epochs {epochs}: early stopping can't act"

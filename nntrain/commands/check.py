@@ -59,7 +59,8 @@ def check(config: Config, look: Look) -> Blueprint | None:
     if look is Look.ALL:
         from nntrain.commands.fit import prepare_data
 
-        blueprint = draw(config, prepare_data(config).layout)
+        prepared = prepare_data(config)
+        blueprint = draw(config, prepared.layout, train_rows=len(prepared.train))
     return blueprint
 
 

@@ -119,7 +119,7 @@ def prepare_job(config: Config) -> Job:
     layout, problems = plan_layout(data, config.folder, look=True)
     draw(config, layout, problems)
     prepared = prepare_data(config)
-    return Job(config, draw(config, prepared.layout), prepared)
+    return Job(config, draw(config, prepared.layout, train_rows=len(prepared.train)), prepared)
 
 
 def prepare_data(config: Config) -> Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveFloat
@@ -25,6 +26,10 @@ class Adam(Optimizer):
     """Added to the divisor, against division by zero."""
     amsgrad: bool = False
     """Divide by the largest running size so far."""
+
+    def warnings(self, weight_decay: float) -> Iterator[str]:
+        if weight_decay:
+            yield "weight_decay with adam is L2 regularization, which its scaling weakens unevenly; adamw decays the weights themselves"
 
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         import torch

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, PositiveFloat
 
+from nntrain.errors import Problem
 from nntrain.schema import Component, StrictModel
 
 if TYPE_CHECKING:
@@ -32,6 +34,14 @@ class Optimizer(Component):
     """Learning rate."""
     groups: tuple[GroupRule, ...] = ()
     """Other rates by parameter name; the first match wins."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Options that have no effect beside the others."""
+        return iter(())
+
+    def warnings(self, weight_decay: float) -> Iterator[str]:
+        """What is allowed and probably not meant, given `regularization.weight_decay` (0 is off)."""
+        return iter(())
 
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         """Make the torch optimizer, fused where the parameters allow it. Every group keeps its rate as `initial_lr`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from nntrain.errors import Problem
 from nntrain.optimizers.groups import ParameterGroup, is_fusible, with_rates
 from nntrain.optimizers.optimizer import Optimizer
 
@@ -30,6 +32,12 @@ class SGD(Optimizer):
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise PydanticCustomError("nesterov_without_momentum", "nesterov needs a momentum above 0 and no dampening")
         return self
+
+    def problems(self) -> Iterator[Problem]:
+        if self.dampening and not self.momentum:
+            yield Problem(
+                ("optimizer", "dampening"), "has no effect without momentum", "fix:  momentum: 0.9, or leave dampening out", on_key=True
+            )
 
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         import torch

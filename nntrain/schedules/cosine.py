@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import NonNegativeFloat
 
+from nntrain.errors import Problem
 from nntrain.schedules.schedule import Horizon, Schedule
 
 
@@ -20,6 +22,11 @@ class Cosine(Schedule):
     @property
     def needs_total_steps(self) -> bool:
         return True
+
+    def problems(self, lr: float) -> Iterator[Problem]:
+        if self.min_lr >= lr:
+            message = f"is {self.min_lr:g} and not below optimizer.lr {lr:g}: the rate would not fall"
+            yield Problem(("scheduler", "min_lr"), message, f"fix:  min_lr: {lr / 100:g}")
 
     def main_lr(self, step: int, base_lr: float, horizon: Horizon) -> float:
         warmup = self.warmup(horizon)

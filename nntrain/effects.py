@@ -1,0 +1,204 @@
+"""What settings do together: one without effect is a problem, a limit that another one reaches first is a warning. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nntrain.config.experiment import Experiment
+from nntrain.data.layout import Layout
+from nntrain.errors import Problem
+from nntrain.layers.inputs import fields_read
+from nntrain.layers.program import Program
+from nntrain.losses.loss import Loss
+from nntrain.schedules.schedule import Horizon
+from nntrain.training.settings import DEFAULT_MAX_EPOCHS, DEFAULT_MAX_STEPS, EarlyStoppingSettings, TrainingSettings
+
+
+def problems(experiment: Experiment, training: TrainingSettings, losses: Sequence[Loss], program: Program | None) -> Iterator[Problem]:
+    """Settings that need another one, or have no effect beside another one.
+
+    Args:
+        experiment: With defaults filled in as far as they are known.
+        training: The training section with its defaults.
+        losses: The losses of all targets.
+        program: The network, if it could be compiled.
+    """
+    yield from _batch_problems(experiment, training, program)
+    yield from _regularization_problems(experiment, losses)
+    if experiment.optimizer is not None:
+        yield from experiment.optimizer.problems()
+    yield from _schedule_problems(experiment, training)
+    if training.stop_at == {}:
+        yield Problem(("training", "stop_at"), "has no effect: it names no metric", "fix:  stop_at: {train.loss: 0.01}, or leave it out")
+    tags = [metric.type for metric in experiment.metrics or ()]
+    for place, tag in enumerate(tags):
+        if tag in tags[:place]:
+            yield Problem(("metrics", place), f"{tag} is reported already", "remove one of the two")
+
+
+def _batch_problems(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:
+    norms = [step.name for step in program.steps if step.layer.mixes_rows] if program is not None else []
+    if experiment.data.batch_size == 1 and norms:
+        yield Problem(
+            ("data", "batch_size"),
+            f"is 1, and {norms[0]} needs at least 2 rows to normalise over",
+            "fix:  batch_size: 2 or more, or layer_norm in its place",
+        )
+    if experiment.data.batch_size == "full" and training.accumulate > 1:
+        yield Problem(("training", "accumulate"), "has no effect: with data.batch_size: full each step has all rows already", on_key=True)
+
+
+def _regularization_problems(experiment: Experiment, losses: Sequence[Loss]) -> Iterator[Problem]:
+    regularization = experiment.regularization
+    deaf = [loss.type for loss in losses if not loss.smooths_labels]
+    if regularization.label_smoothing and deaf:
+        yield Problem(
+            ("regularization", "label_smoothing"),
+            f"has no effect: {deaf[0]} has no labels to smooth",
+            "fix:  leave label_smoothing out",
+            on_key=True,
+        )
+    if regularization.decay_all and not regularization.weight_decay:
+        yield Problem(
+            ("regularization", "decay_all"),
+            "has no effect without regularization.weight_decay",
+            "fix:  weight_decay: 0.01, or leave decay_all out",
+            on_key=True,
+        )
+
+
+def _schedule_problems(experiment: Experiment, training: TrainingSettings) -> Iterator[Problem]:
+    scheduler = experiment.scheduler
+    if scheduler is None:
+        return
+    if scheduler.needs_total_steps and training.max_epochs is None and training.max_steps is None:
+        yield Problem(
+            ("scheduler",),
+            f"{scheduler.type} counts towards the end of the run, and max_minutes alone gives no number of steps",
+            "fix:  training.max_epochs or training.max_steps",
+        )
+    if experiment.optimizer is not None:
+        yield from scheduler.problems(experiment.optimizer.lr)
+
+
+def warnings(experiment: Experiment, program: Program, train_rows: int | None) -> Iterator[str]:
+    """What is allowed and probably not meant, both numbers named.
+
+    Args:
+        experiment: With all defaults filled in.
+        program: The network.
+        train_rows: Number of training rows, where it is known.
+    """
+    training = experiment.training
+    assert training is not None
+    assert experiment.optimizer is not None
+    assert experiment.scheduler is not None
+    course = Course(training, _steps_per_epoch(experiment, training, train_rows))
+    if not _is_default(training):
+        yield from _limit_warnings(course)
+        yield from _evaluation_warnings(course)
+    yield from experiment.scheduler.warnings(course.horizon, training.max_epochs)
+    yield from experiment.optimizer.warnings(experiment.regularization.weight_decay or 0.0)
+    yield from _unread(program)
+
+
+def rows_to_train(experiment: Experiment, layout: Layout) -> int | None:
+    """Number of training rows, as the head of the data and the split settings tell it; `None` where only reading does."""
+    split, rows = experiment.data.split, layout.rows
+    if rows is None or split.by == "given":
+        return rows
+    if split.by == "column" or any(plan.role == "split" for plan in layout.fields):
+        return None
+    given = experiment.data.source.written_paths()
+    shares = [share for part, share in (("validation", split.validation), ("test", split.test)) if part not in given and share is not None]
+    return rows - sum(share if isinstance(share, int) else max(1, round(share * rows)) for share in shares)
+
+
+def _steps_per_epoch(experiment: Experiment, training: TrainingSettings, rows: int | None) -> int | None:
+    """Steps of one pass; a last step of a single row is a part of the one before."""
+    if rows is None or rows < 1:
+        return None
+    if experiment.data.batch_size == "full":
+        return 1
+    size = experiment.data.batch_size * training.accumulate
+    return max(1, -(-rows // size) - (size > 1 and rows % size == 1))
+
+
+def _is_default(training: TrainingSettings) -> bool:
+    """Whether this is what applies where a config says nothing of its end: nobody meant these limits to go together."""
+    stopping = training.early_stopping
+    is_plain = stopping is None or stopping.model_copy(update={"monitor": None}) == EarlyStoppingSettings()
+    return is_plain and (training.max_epochs, training.max_steps) == (DEFAULT_MAX_EPOCHS, DEFAULT_MAX_STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a run will go, as far as it is known before it starts."""
+
+    training: TrainingSettings
+    steps_per_epoch: int | None
+
+    @property
+    def horizon(self) -> Horizon:
+        """What schedules count towards; 0 for what is not known."""
+        epochs, per_epoch = self.training.max_epochs, self.steps_per_epoch
+        limits = [self.training.max_steps, epochs * per_epoch if epochs is not None and per_epoch is not None else None]
+        return Horizon(min([limit for limit in limits if limit is not None], default=0), per_epoch or 0)
+
+    @property
+    def evaluations(self) -> tuple[int, str] | None:
+        """Evaluations until the limit that comes first, and that limit; `None` where the number is not known."""
+        training, per_epoch = self.training, self.steps_per_epoch
+        every = training.evaluate_every
+        found: list[tuple[int, str]] = []
+        if training.max_epochs is not None:
+            name = f"max_epochs {training.max_epochs}"
+            if every.epochs is not None:
+                found.append((training.max_epochs // every.epochs, name))
+            elif every.steps is not None and per_epoch is not None:
+                found.append((training.max_epochs * per_epoch // every.steps, name))
+        if training.max_steps is not None:
+            name = f"max_steps {training.max_steps:,}"
+            if every.steps is not None:
+                found.append((training.max_steps // every.steps, name))
+            elif every.epochs is not None and per_epoch is not None:
+                found.append((training.max_steps // (every.epochs * per_epoch), name))
+        return min(found, default=None)
+
+
+def _limit_warnings(course: Course) -> Iterator[str]:
+    epochs, steps, per_epoch = course.training.max_epochs, course.training.max_steps, course.steps_per_epoch
+    if epochs is None or steps is None or per_epoch is None or epochs * per_epoch == steps:
+        return
+    first, second = f"training.max_steps {steps:,}", f"training.max_epochs {epochs} ({epochs * per_epoch:,} steps)"
+    if epochs * per_epoch < steps:
+        first, second = second, first
+    yield f"{second} is never reached: {first} comes first"
+
+
+def _evaluation_warnings(course: Course) -> Iterator[str]:
+    if course.evaluations is None:
+        return
+    count, limit = course.evaluations
+    training, every = course.training, course.training.evaluate_every
+    if count == 0:
+        period = f"{{epochs: {every.epochs}}}" if every.epochs is not None else f"{{steps: {every.steps}}}"
+        yield f"training.evaluate_every {period} is longer than the run ({limit}): the metrics are measured once, at its end"
+        return
+    for name, rule in (("early_stopping", training.early_stopping), ("converge", training.converge)):
+        if rule is not None and rule.patience >= count:
+            evaluations = "1 evaluation" if count == 1 else f"{count} evaluations"
+            yield f"training.{name}.patience {rule.patience} never ends a run of {evaluations} ({limit}): {limit.split()[0]} comes first"
+    stopping, epochs = training.early_stopping, training.max_epochs
+    if stopping is not None and epochs is not None and stopping.warmup_epochs >= epochs:
+        yield f"training.early_stopping.warmup_epochs {stopping.warmup_epochs} is not below max_epochs {epochs}: early stopping can't act"
+
+
+def _unread(program: Program) -> Iterator[str]:
+    """Input fields that no node reads."""
+    read = fields_read(program)
+    unread = [name for name in program.inputs if name not in read]
+    if unread:
+        names = ", ".join(unread[:5]) + (f" and {len(unread) - 5} more" if len(unread) > 5 else "")
+        yield f"no node reads {names}: read it, or leave it out with data.fields.{unread[0]}: {{role: ignore}}"

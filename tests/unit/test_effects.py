@@ -1,0 +1,129 @@
+"""Settings without effect, and limits that another one reaches first. The digits have 1,437 training rows: 23 steps of 64 an epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nntrain.blueprint import Blueprint, draw
+from nntrain.config.reading import read_mapping
+from nntrain.data.layout import plan_layout
+from nntrain.errors import ConfigError
+
+DIGITS = {"source": {"type": "builtin", "name": "digits"}}
+
+
+def drawn(train_rows: int | None = None, **sections: Any) -> Blueprint:
+    config = read_mapping({"data": DIGITS, "architecture": {"layers": ["flatten", {"linear": 10}]}, **sections})
+    layout, found = plan_layout(config.experiment.data, Path(), look=True)
+    return draw(config, layout, found, train_rows)
+
+
+WARNED: list[tuple[dict[str, Any], str]] = [
+    (
+        {"training": {"max_epochs": 50, "max_steps": 1000}},
+        "training.max_epochs 50 (1,150 steps) is never reached: training.max_steps 1,000 comes first",
+    ),
+    (
+        {"training": {"max_epochs": 3, "max_steps": 1000}},
+        "training.max_steps 1,000 is never reached: training.max_epochs 3 (69 steps) comes first",
+    ),
+    (
+        {"training": {"max_epochs": 5, "early_stopping": {"patience": 5}}},
+        "training.early_stopping.patience 5 never ends a run of 5 evaluations (max_epochs 5): max_epochs comes first",
+    ),
+    (
+        {"training": {"max_steps": 100, "early_stopping": {"patience": 5}}},
+        "training.early_stopping.patience 5 never ends a run of 4 evaluations (max_steps 100): max_steps comes first",
+    ),
+    (
+        {"training": {"max_epochs": 5, "evaluate_every": {"steps": 100}, "converge": {"patience": 1}}},
+        "training.converge.patience 1 never ends a run of 1 evaluation (max_epochs 5): max_epochs comes first",
+    ),
+    (
+        {"training": {"max_epochs": 5, "evaluate_every": {"epochs": 6}}},
+        "training.evaluate_every {epochs: 6} is longer than the run (max_epochs 5): the metrics are measured once, at its end",
+    ),
+    (
+        {"training": {"max_epochs": 5, "early_stopping": {"patience": 2, "warmup_epochs": 5}}},
+        "training.early_stopping.warmup_epochs 5 is not below max_epochs 5: early stopping can't act",
+    ),
+    (
+        {"training": {"max_epochs": 2}, "scheduler": {"type": "constant", "warmup_steps": 46}},
+        "scheduler.warmup_steps 46 is not below the 46 steps of the run: it ends while it warms up",
+    ),
+    (
+        {"training": {"max_epochs": 2}, "scheduler": {"type": "cosine", "warmup_fraction": 0.01}},
+        "scheduler.warmup_fraction 0.01 of 46 steps is less than half a step: there is no warm-up",
+    ),
+    (
+        {"training": {"max_epochs": 2}, "scheduler": {"type": "step", "every_steps": 50}},
+        "scheduler.every_steps 50 is not below the 46 steps of the run: the rate never falls",
+    ),
+    (
+        {"training": {"max_epochs": 2}, "scheduler": {"type": "step", "every_epochs": 3}},
+        "scheduler.every_epochs 3 is not below training.max_epochs 2: the rate never falls",
+    ),
+    (
+        {"training": {"max_steps": 60}, "scheduler": {"type": "step", "every_epochs": 3}},
+        "scheduler.every_epochs 3 (69 steps) is not below the 60 steps of the run: the rate never falls",
+    ),
+    (
+        {"optimizer": "adam", "regularization": {"weight_decay": 0.1}},
+        "weight_decay with adam is L2 regularization, which its scaling weakens unevenly; adamw decays the weights themselves",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sections", "warning"), WARNED)
+def test_what_another_setting_makes_idle_is_a_warning_with_both_numbers(sections: dict[str, Any], warning: str) -> None:
+    assert drawn(**sections).warnings == (warning,)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        {"training": {"max_epochs": 50}},
+        {"training": {"max_epochs": 10, "max_steps": 230}},
+        {"training": {"max_epochs": 20, "early_stopping": {"patience": 5, "warmup_epochs": 3}}},
+        {"training": {"max_epochs": 3, "evaluate_every": {"steps": 69}}},
+        {"training": {"max_epochs": 3}, "scheduler": {"type": "step", "every_steps": 68}},
+        {"training": {"max_epochs": 3}, "scheduler": {"type": "cosine", "warmup_fraction": 0.05}},
+        {"training": {"max_minutes": 3}, "scheduler": {"type": "constant", "warmup_steps": 1000}},
+        {"optimizer": "adamw", "regularization": {"weight_decay": 0.1}},
+    ],
+)
+def test_what_goes_together_is_not_warned_of(sections: dict[str, Any]) -> None:
+    assert drawn(**sections).warnings == ()
+
+
+def test_the_rows_that_were_read_count_and_a_last_step_of_one_row_is_none() -> None:
+    training = {"max_epochs": 3, "max_steps": 7}
+    assert drawn(train_rows=129, training=training).warnings == (
+        "training.max_steps 7 is never reached: training.max_epochs 3 (6 steps) comes first",
+    )
+    assert drawn(train_rows=130, training=training | {"max_steps": 9}).warnings == ()
+    assert drawn(train_rows=130, training=training | {"max_steps": 6, "accumulate": 2}).warnings == ()
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"optimizer": {"sgd": {"dampening": 0.1}}}, "optimizer.sgd.dampening    has no effect without momentum"),
+    ({"optimizer": {"sgd": {"nesterov": True}}}, "nesterov needs a momentum above 0 and no dampening"),
+    ({"metrics": ["accuracy", "f1", "accuracy"]}, "metrics[2]    accuracy is reported already"),
+    ({"training": {"stop_at": {}}}, "training.stop_at    has no effect: it names no metric"),
+    (
+        {"optimizer": {"lr": 0.01}, "scheduler": {"cosine": {"min_lr": 0.1}}},
+        "scheduler.cosine.min_lr    is 0.1 and not below optimizer.lr 0.01: the rate would not fall",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sections", "told"), WRONG)
+def test_what_has_no_effect_is_a_problem(sections: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        drawn(**sections)
+    assert told in str(caught.value)
+    assert "1 problem " in str(caught.value)
