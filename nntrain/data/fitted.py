@@ -155,7 +155,7 @@ class FittedFields:
         return self.encode_noted(table, with_targets=with_targets)[0]
 
     def encode_noted(self, table: Table, *, with_targets: bool) -> tuple[TensorData, tuple[str, ...]]:
-        """Like `encode`; also tells in words which rows were left out, and what training never showed."""
+        """Like `encode`; also tells in words which rows were left out, and what training never showed. Raises `DataError`."""
         values = self.read(table, with_targets=with_targets)
         plans = tuple(field.plan for field in self.fields)
         rows, notes = usable_rows(plans, table, values) if with_targets else (np.arange(table.rows), [])
@@ -165,7 +165,11 @@ class FittedFields:
         return data, (*notes, *more)
 
     def encode_rows(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
-        """Turn some rows `[M]` of a table into tensors; returns what is to be told as well."""
+        """Turn some rows `[M]` of a table into tensors; returns what is to be told as well.
+
+        Raises:
+            DataError: A value does not fit what was fitted, or a weight is negative.
+        """
         notes: list[str] = []
         encoded: dict[tuple[str, str], Encoded] = {}
         for field in self.fields:

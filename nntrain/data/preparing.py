@@ -113,7 +113,7 @@ class _Sorting:
         return facts_of_series(texts if len(rows) == len(texts) else texts[rows], rows, self.table.numerals)
 
     def split(self, seed: int) -> Parts:
-        """Drop the rows that cannot be used, then split the others."""
+        """Drop the rows that cannot be used, then split the others. Raises `DataError` where too few are left."""
         deciding = [field for field in self.named if field.name in self.guesses or field.field.drops_rows]
         plans = self.plan(deciding).fields
         values = read_values(plans, self.table)
@@ -131,6 +131,7 @@ class _Sorting:
         return self.split_off(rows, plans, values, seed)
 
     def split_by_column(self, rows: Array, plan: FieldPlan) -> Parts:
+        """Split as a column says. Raises `DataError` for other words, and for parts that a file gives already."""
         words = self.table.texts(plan.columns[0])[rows].to_list()
         parts, unknown = split_by_words(rows, words, plan.name)
         if len(unknown):
@@ -146,6 +147,7 @@ class _Sorting:
         return parts
 
     def split_off(self, rows: Array, plans: tuple[FieldPlan, ...], values: Mapping[str, Values], seed: int) -> Parts:
+        """Split at random. Raises `DataError` where there are too few rows."""
         split = self.settings.split
         sizes = {part: None if part in self.given or split.by == "given" else getattr(split, part) for part in ("validation", "test")}
         target = next((plan for plan in plans if plan.role == "target" and plan.field.stratifies), None)
@@ -155,7 +157,7 @@ class _Sorting:
         return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes)
 
     def layout(self, train: Array) -> Layout:
-        """All fields with their types, those of inputs from the training rows."""
+        """All fields with their types, those of inputs from the training rows. Raises `ConfigError` and `DataError`."""
         for field in self.named:
             if field.name not in self.guesses:
                 self.guesses[field.name] = self.guess(field, train)
@@ -170,6 +172,7 @@ class _Sorting:
         return layout
 
     def plan(self, named: list[NamedField]) -> Layout:
+        """The layout of some fields. Raises `ConfigError`."""
         guesses = {field.name: self.guesses.get(field.name) for field in named}
         layout, problems = assemble_layout(self.settings, self.header, named, guesses)
         if problems:

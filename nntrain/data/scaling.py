@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_matrix(table: Table, columns: tuple[str, ...]) -> Array:
-    """Columns side by side, or one array `[N, F]`, as float64 `[N, F]`."""
+    """Columns side by side, or one array `[N, F]`, as float64 `[N, F]`. Raises `DataError` for what is no number."""
     if len(columns) == 1 and getattr(table.column(columns[0]), "ndim", 1) == 2:
         array: Any = table.column(columns[0])
         return as_numbers(table.name, columns[0], array)
@@ -25,7 +25,11 @@ def read_matrix(table: Table, columns: tuple[str, ...]) -> Array:
 
 
 def read_steps(table: Table, columns: tuple[str, ...], max_length: int | None) -> Array:
-    """Columns as steps of one feature, or one array `[N, T]` or `[N, T, F]`, as float64 `[N, T, F]`."""
+    """Columns as steps of one feature, or one array `[N, T]` or `[N, T, F]`, as float64 `[N, T, F]`.
+
+    Raises:
+        DataError: They hold something else than numbers.
+    """
     array: Any = table.column(columns[0])
     if len(columns) == 1 and getattr(array, "ndim", 1) == 3:
         steps = as_numbers(table.name, columns[0], array)

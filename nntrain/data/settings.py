@@ -67,7 +67,7 @@ class SourceSlot(Slot):
     """A slot in which a path alone stands for the source that reads such files."""
 
     def split(self, value: object) -> tuple[str, dict[str, Any]]:
-        """Like `Slot.split`; `train.csv` is `{type: csv, path: train.csv}`."""
+        """Like `Slot.split`; `train.csv` is `{type: csv, path: train.csv}`. Raises `PydanticCustomError`."""
         if isinstance(value, str) and value not in self.table and PurePosixPath(value).suffix:
             tag = source_type({"path": value})
             if tag is None:
@@ -83,7 +83,11 @@ class FieldSlot(Slot):
     """A slot in which options alone stand for the type that has them."""
 
     def split(self, value: object) -> tuple[str, dict[str, Any]]:
-        """Like `Slot.split`; a mapping without `type` and without the short form gets its type from its options."""
+        """Like `Slot.split`; a mapping without `type` and without the short form gets its type from its options.
+
+        Raises:
+            PydanticCustomError: It is no field.
+        """
         if not isinstance(value, dict):
             return super().split(value)
         options = dict(cast("dict[str, Any]", value))

@@ -64,6 +64,9 @@ def split_by_words(rows: Array, words: list[str | None], name: str) -> tuple[Par
 
     Returns:
         The parts, and the rows whose word is none of `PART_OF_WORD`.
+
+    Raises:
+        DataError: No row trains.
     """
     named = np.array([PART_OF_WORD.get(word.lower(), "?") if word is not None else "train" for word in words], dtype="U10")
     parts = Parts(*(rows[named == part] for part in ("train", "validation", "test")))

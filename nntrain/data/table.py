@@ -72,7 +72,7 @@ class Table:
         return self.columns[name]
 
     def texts(self, name: str) -> pl.Series:
-        """Single values as text `[N]`, without blanks around them; null where missing."""
+        """Single values as text `[N]`, without blanks around them; null where missing. Raises `DataError` for an array of more axes."""
         import polars as pl
 
         column = self.column(name)

@@ -60,7 +60,7 @@ class Boolean(Field):
         return {} if "input" in roles else self._changed({"missing": INPUTS_ONLY})
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
-        """One value."""
+        """One value. Raises `SpecError` for an array with axes beside the rows."""
         require_single(name, columns, "a boolean")
         return Spec((), ())
 
@@ -69,7 +69,7 @@ class Boolean(Field):
         return Spec((), ())
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array:
-        """Float64 `[N]`: 0, 1, NaN where missing."""
+        """Float64 `[N]`: 0, 1, NaN where missing. Raises `DataError` for other words."""
         import numpy as np
         import polars as pl
 
@@ -95,7 +95,7 @@ class Boolean(Field):
         return fit_scaling(cast("Array", values).reshape(-1, 1), "none", self.missing)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N]`."""
+        """Float32 `[N]`. Raises `DataError` for a missing value where that is an error."""
         from nntrain.data.scaling import scale
 
         return Encoded(scale(cast("Array", values).reshape(-1, 1), state)[:, 0])

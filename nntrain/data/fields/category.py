@@ -64,7 +64,7 @@ class Category(Field):
         return self._changed({"min_count": "classes names the classes"}) if self.class_names else {}
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
-        """An index."""
+        """An index. Raises `SpecError` for an array with axes beside the rows."""
         require_single(name, columns, "a category")
         known = self.classes if self.classes is None or isinstance(self.classes, int) else len(self.classes)
         size: Size = Unknown(f"classes of {name}") if known is None else known + (not is_target)
@@ -76,7 +76,7 @@ class Category(Field):
         return Spec((), (), "index", classes=known if is_target else known + 1)
 
     def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series:
-        """Text `[N]`."""
+        """Text `[N]`. Raises `DataError` for a missing value where that is an error."""
         texts = table.texts(columns[0])
         if self.missing == "error" and texts.null_count() > 0:
             rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
@@ -84,7 +84,7 @@ class Category(Field):
         return texts
 
     def fit(self, values: Values, *, is_target: bool) -> State:
-        """The classes of the training rows."""
+        """The classes of the training rows. Raises `DataError` where they are not those of `classes`."""
         texts = cast("pl.Series", values)
         counts = texts.drop_nulls().value_counts()
         least = 1 if is_target else self.min_count
@@ -92,7 +92,11 @@ class Category(Field):
         return {"classes": list(self._named(shown)), "has_missing": not is_target and texts.null_count() > 0}
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Int64 `[N]`: from 0 as a target; as an input from 1, 0 being what training never showed."""
+        """Int64 `[N]`: from 0 as a target; as an input from 1, 0 being what training never showed.
+
+        Raises:
+            DataError: A value is one that training never showed, and that is an error.
+        """
         import polars as pl
 
         texts = cast("pl.Series", values)

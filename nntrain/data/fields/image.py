@@ -59,7 +59,7 @@ class Image(Field):
         return {"gray": 1, "rgb": 3}[self.channels] if isinstance(self.channels, str) else self.channels
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
-        """[C, H, W]."""
+        """[C, H, W]. Raises `SpecError` for an array that is no images."""
         found = channels_first(name, columns[0].shape) if columns is not None else None
         unknown = (Unknown(f"channels of {name}"), Unknown(f"height of {name}"), Unknown(f"width of {name}"))
         channels, height, width = found or unknown
@@ -71,19 +71,19 @@ class Image(Field):
         return Spec(IMAGE, tuple(state["sizes"]))
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array:
-        """Float32 `[N, C, H, W]` in [0, 1], in the size and channels of the field."""
+        """Float32 `[N, C, H, W]` in [0, 1], in the size and channels of the field. Raises `DataError` for what is no image."""
         from nntrain.data.images import read_images
 
         return read_images(self, table, columns[0])
 
     def fit(self, values: Values, *, is_target: bool) -> State:
-        """Mean and standard deviation of the channels, where `normalize` asks for them."""
+        """Offset and scale of the channels. Raises `DataError` where `normalize` has another number of them."""
         from nntrain.data.images import fit_images
 
         return fit_images(self, cast("Array", values))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N, C, H, W]`."""
+        """Float32 `[N, C, H, W]`. Raises `DataError` for other sizes than in training."""
         from nntrain.data.images import normalize_images
 
         return Encoded(normalize_images(cast("Array", values), state))

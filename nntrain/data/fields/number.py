@@ -59,7 +59,7 @@ class Number(Field):
         return self._changed(idle)
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
-        """One value."""
+        """One value. Raises `SpecError` for an array with axes beside the rows."""
         require_single(name, columns, "a number")
         return Spec((), ())
 
@@ -68,7 +68,7 @@ class Number(Field):
         return Spec((), ())
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array:
-        """Float64 `[N]`."""
+        """Float64 `[N]`. Raises `DataError` for cells that hold no number."""
         return table.numbers(columns[0], strip=self.strip)
 
     def fit(self, values: Values, *, is_target: bool) -> State:
@@ -78,7 +78,7 @@ class Number(Field):
         return fit_scaling(self._clipped(values).reshape(-1, 1), self.normalize, self.missing)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N]`."""
+        """Float32 `[N]`. Raises `DataError` for a missing value where that is an error."""
         from nntrain.data.scaling import scale
 
         return Encoded(scale(self._clipped(values).reshape(-1, 1), state)[:, 0])

@@ -66,7 +66,7 @@ class Series(Field):
         return self.values
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
-        """[T, F]; T is ragged where rows have lengths."""
+        """[T, F]; T is ragged where rows have lengths. Raises `SpecError` for several columns that are not of single values."""
         if self.values is not None:
             features: Size = Unknown(f"features of {name}") if columns is None else (*columns[0].shape, 1)[0]
             return Spec(SEQUENCE, (RAGGED, features))
@@ -86,7 +86,7 @@ class Series(Field):
         return Spec(SEQUENCE, (steps, len(state["scale"])))
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array | RaggedArray:
-        """Float64 `[N, T, F]`, or rows of different lengths."""
+        """Float64 `[N, T, F]`, or rows of different lengths. Raises `DataError` for what is no number, or lengths that do not add up."""
         from nntrain.data.scaling import read_ragged, read_steps
 
         if self.values is not None:
@@ -102,7 +102,11 @@ class Series(Field):
         return {**fit_scaling(array.reshape(-1, array.shape[-1]), self.normalize, self.missing), "steps": steps}
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N, T, F]`; `[sum of lengths, F]` and the lengths `[N]` where rows differ."""
+        """Float32 `[N, T, F]`; `[sum of lengths, F]` and the lengths `[N]` where rows differ.
+
+        Raises:
+            DataError: T or F is another than in training, or a value is missing where that is an error.
+        """
         from nntrain.data.scaling import scale
 
         if isinstance(values, RaggedArray):

@@ -54,7 +54,7 @@ class Vector(Field):
         return {} if "input" in roles else self._changed({"missing": INPUTS_ONLY})
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
-        """F values."""
+        """F values. Raises `SpecError` for several columns that are not of single values."""
         if columns is None:
             return Spec(VECTOR, (Unknown(f"columns of {name}"),))
         if len(columns) == 1 and len(columns[0].shape) == 1:
@@ -68,7 +68,7 @@ class Vector(Field):
         return Spec(VECTOR, (len(state["scale"]),))
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array:
-        """Float64 `[N, F]`."""
+        """Float64 `[N, F]`. Raises `DataError` for cells that hold no number."""
         from nntrain.data.scaling import read_matrix
 
         return read_matrix(table, columns)
@@ -80,7 +80,7 @@ class Vector(Field):
         return fit_scaling(cast("Array", values), self.normalize, self.missing)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N, F]`."""
+        """Float32 `[N, F]`. Raises `DataError` for another F than in training, or a missing value where that is an error."""
         from nntrain.data.scaling import scale
 
         return Encoded(scale(cast("Array", values), state))

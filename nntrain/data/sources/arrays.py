@@ -32,11 +32,11 @@ class Arrays(Source):
         return given_paths(self.path, self.validation, self.test)
 
     def peek(self, path: Path, name: str) -> Header:
-        """Headers and first values of the arrays."""
+        """Headers and first values of the arrays. Raises `DataError` for what is no such file."""
         return peek_npz(path, name)
 
     def read(self, path: Path, name: str) -> Table:
-        """All arrays."""
+        """All arrays. Raises `DataError` for what is no such file."""
         import numpy as np
 
         from nntrain.data.table import Table

@@ -68,7 +68,7 @@ class Csv(Source):
         return given_paths(self.path, self.validation, self.test)
 
     def peek(self, path: Path, name: str) -> Header:
-        """Names and first values of the columns."""
+        """Names and first values of the columns. Raises `DataError` for what is no text table."""
         sample = dialect.look(path, self, name)
         columns = zip(*sample.records, strict=True) if sample.records else [()] * len(sample.dialect.columns)
         facts = [facts_of_cells(cells, sample.dialect.numerals, is_complete=sample.is_whole) for cells in columns]
@@ -76,7 +76,7 @@ class Csv(Source):
         return Header(name, found, len(sample.records) if sample.is_whole else None, sample.dialect.describe())
 
     def read(self, path: Path, name: str) -> Table:
-        """All rows as text."""
+        """All rows as text. Raises `DataError` that names the line of a fault."""
         from nntrain.data.csv_reading import read_table
 
         return read_table(path, dialect.look(path, self, name).dialect, name)

@@ -1,0 +1,262 @@
+"""What holds for every field type: settings and state come back, tensors are what the spec says, only the given rows teach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nntrain.data.batches import TensorData, plain_batches
+from nntrain.data.fields.field import Field
+from nntrain.data.fitted import FittedFields, read_values
+from nntrain.data.layout import FieldPlan
+from nntrain.data.numerals import POINT
+from nntrain.data.reading import header_of
+from nntrain.data.settings import FIELDS, SOURCES, DataSettings, FieldSlot
+from nntrain.data.sources.source import Source
+from nntrain.data.table import Table
+from nntrain.schema import Slot, load_class
+from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, RAGGED, Ragged
+
+Columns = Mapping[str, Any]
+
+RANDOM = np.random.default_rng(0)
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A field, the columns of six training rows and of six others; of these, the first is missing and the last unlike all in training."""
+
+    tag: str
+    train: Columns
+    others: Columns
+    options: Columns = field(default_factory=dict)
+    sizes: tuple[int | Ragged, ...] = ()
+    missing: float | None = 0.0
+    """What a missing input becomes, in every place; `None` where nothing can be missing."""
+    unseen: int | None = None
+    """What an input becomes that training never showed, where such a thing is set apart."""
+    is_target: bool = False
+    """Whether it may be one."""
+
+    def field(self) -> Field:
+        made = FieldSlot("field type", (FIELDS,)).validate({"type": self.tag, **self.options})
+        assert isinstance(made, Field)
+        return made
+
+    def table(self, *parts: Columns) -> Table:
+        arrays = {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in self.train}
+        rows = 6 * len(parts)
+        if "v" in arrays or any(array.ndim > 1 for array in arrays.values()):
+            return Table("t", arrays, rows)
+        return Table("t", Table.of_cells({name: array.tolist() for name, array in arrays.items()}, frozenset(), POINT).columns, rows)
+
+    def fit(self, table: Table, *, is_target: bool = False) -> FittedFields:
+        made = self.field()
+        columns = tuple(self.train)
+        header = header_of(table)
+        spec = made.plan_spec("f", [header.column(column) for column in columns], is_target=is_target)
+        plan = FieldPlan("f", made, columns, "target" if is_target else "input", None, spec, made.class_names)
+        return FittedFields.fit((plan,), read_values((plan,), table), np.arange(6), "t")
+
+
+def matrix(*shape: int, is_missing: bool = False) -> np.ndarray:
+    values = RANDOM.normal(size=(6, *shape)) * 3 + 5
+    if is_missing:
+        values[0], values[5] = NAN, 1e6
+    return values
+
+
+CASES = [
+    Case("number", {"a": [1.0, 2.0, 3.0, 4.0, 5.5, 7.0]}, {"a": [NAN, -1.0, 2.0, 3.0, 4.0, 1e6]}, is_target=True),
+    Case(
+        "number",
+        {"a": [1.0, 2.0, 3.0, 4.0, 5.5, 7.0]},
+        {"a": [NAN, -1.0, 2.0, 3.0, 4.0, 1e6]},
+        {"normalize": "none", "missing": -9.0},
+        missing=-9.0,
+    ),
+    Case(
+        "boolean",
+        {"a": ["yes", "no", "yes", "no", "no", "no"]},
+        {"a": [None, "no", "no", "yes", "yes", "1"]},
+        missing=2 / 6,
+        is_target=True,
+    ),
+    Case("category", {"a": list("abcabc")}, {"a": [None, *"bacbx"]}, missing=0, unseen=0, is_target=True),
+    Case("category", {"a": [*"bbca", None, "a"]}, {"a": [None, *"bacbx"]}, missing=4, unseen=0),
+    Case("category", {"a": list("aabbbc")}, {"a": [None, *"baabc"]}, {"min_count": 2}, missing=0, unseen=0),
+    Case("vector", {"a": matrix(3)}, {"a": matrix(3, is_missing=True)}, sizes=(3,), is_target=True),
+    Case(
+        "vector",
+        {"a": matrix(), "b": matrix()},
+        {"a": matrix(is_missing=True), "b": matrix(is_missing=True)},
+        {"columns": ["a", "b"]},
+        sizes=(2,),
+    ),
+    Case("series", {"a": matrix(4, 2)}, {"a": matrix(4, 2, is_missing=True)}, sizes=(4, 2)),
+    Case("series", {"a": matrix(4)}, {"a": matrix(4, is_missing=True)}, {"max_length": 3, "missing": "median"}, sizes=(3, 1), missing=None),
+    Case(
+        "series",
+        {"v": RANDOM.normal(size=(12, 2)), "n": [1, 2, 3, 3, 2, 1]},
+        {"v": RANDOM.normal(size=(15, 2)) + 100, "n": [0, 4, 3, 2, 1, 5]},
+        {"values": "v", "lengths": "n"},
+        sizes=(RAGGED, 2),
+    ),
+    Case(
+        "image",
+        {"a": RANDOM.random((6, 4, 5))},
+        {"a": RANDOM.random((6, 4, 5)) / 9},
+        {"normalize": "standard"},
+        sizes=(1, 4, 5),
+        missing=None,
+    ),
+    Case("image", {"a": RANDOM.random((6, 3, 4, 5))}, {"a": RANDOM.random((6, 3, 4, 5))}, {"size": [8, 6]}, sizes=(3, 8, 6), missing=None),
+]
+
+every = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.tag} {dict(case.options)}")
+
+
+def inputs_of(data: TensorData) -> dict[str, Tensor]:
+    return dict(next(plain_batches(data, len(data))).inputs)
+
+
+def values_of(data: TensorData) -> Tensor:
+    """The field `f`, out of its block."""
+    inputs = inputs_of(data)
+    return inputs["f"] if "f" in inputs else next(inputs[block] for block in (NUMBER_BLOCK, CATEGORY_BLOCK) if block in inputs)[:, 0]
+
+
+def equal(one: Any, two: Any) -> bool:
+    if isinstance(one, Tensor):
+        return isinstance(two, Tensor) and one.dtype == two.dtype and torch.equal(one, two)
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(equal(one[key], two[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(two) and all(map(equal, one, two))
+    return one == two
+
+
+@pytest.mark.parametrize("tag", [tag for tag in FIELDS if tag != "auto"])
+def test_every_field_type_has_a_row_and_says_its_tag(tag: str) -> None:
+    assert tag in {case.tag for case in CASES}, f"add a row for {tag} to {__file__}"
+
+
+def test_a_target_of_every_type_that_may_be_one_has_a_row() -> None:
+    may = {tag for tag, target in FIELDS.items() if tag != "auto" and "target" in getattr(load_class(target), "roles", ())}
+    assert may == {case.tag for case in CASES if case.is_target}
+
+
+@pytest.mark.parametrize("tag", FIELDS)
+def test_every_field_class_says_its_tag(tag: str) -> None:
+    component = load_class(FIELDS[tag])
+    assert issubclass(component, Field)
+    assert component.model_fields["type"].default == tag
+    assert component.__doc__
+
+
+@every
+def test_settings_come_back(case: Case) -> None:
+    written = case.field().model_dump(mode="json")
+    again = FieldSlot("field type", (FIELDS,)).validate(written)
+    assert again == case.field()
+    assert again.model_dump(mode="json") == written
+
+
+@every
+def test_tensors_are_what_the_spec_says(case: Case) -> None:
+    table = case.table(case.train, case.others)
+    fields = case.fit(table)
+    spec = fields.inputs["f"]
+    assert spec.sizes == case.sizes
+    values = values_of(fields.encode(table, with_targets=False))
+    assert len(values) == 12
+    assert values.dtype == (torch.int64 if spec.kind == "index" else torch.float32)
+    assert [found for found, size in zip(values.shape[1:], spec.sizes, strict=True) if not isinstance(size, Ragged)] == [
+        size for size in spec.sizes if not isinstance(size, Ragged)
+    ]
+    assert torch.isfinite(values).all()
+    if spec.kind == "index":
+        assert 0 <= int(values.min()) <= int(values.max()) < spec.classes
+
+
+@every
+def test_only_the_given_rows_teach(case: Case) -> None:
+    one, two = case.table(case.train, case.others), case.table(case.train, case.train)
+    assert equal(case.fit(one).state(), case.fit(two).state())
+    assert torch.equal(
+        values_of(case.fit(one).encode(case.table(case.train), with_targets=False)),
+        values_of(case.fit(two).encode(case.table(case.train), with_targets=False)),
+    )
+
+
+@every
+def test_state_comes_back_and_encodes_the_same(case: Case) -> None:
+    fields = case.fit(case.table(case.train))
+    again = FittedFields.restore(DataSettings.parse({"source": "t.csv"}), fields.state())
+    assert equal(again.state(), fields.state())
+    assert again.inputs == fields.inputs
+    rows = case.table(case.others)
+    one, two = (inputs_of(found.encode(rows, with_targets=False)) for found in (fields, again))
+    assert equal(one, two)
+
+
+@every
+def test_missing_and_unseen_inputs(case: Case) -> None:
+    fields = case.fit(case.table(case.train))
+    rows = case.table(case.others)
+    made = fields.fields[0].plan.field
+    missing = made.is_missing(made.read(rows, tuple(case.train)))
+    values = values_of(fields.encode(rows, with_targets=False))
+    assert not missing[1:].any()
+    if case.missing is not None:
+        assert missing[0]
+        torch.testing.assert_close(values[0].double(), torch.full_like(values[0], case.missing, dtype=torch.float64))
+    if case.unseen is not None:
+        assert values[5] == case.unseen
+        assert not (values[1:5] == case.unseen).any()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.is_target], ids=lambda case: case.tag)
+def test_targets_come_back_in_their_own_unit_and_rows_without_are_left_out(case: Case) -> None:
+    table = case.table(case.train, case.others)
+    fields = case.fit(table, is_target=True)
+    target = fields.targets["f"]
+    data = fields.encode(table, with_targets=True)
+    unseen = [] if case.unseen is None else [11]
+    assert data.rows.tolist() == [row for row in range(12) if row not in [6, *unseen]]
+    made = target.decode(data.targets["f"])
+    if case.tag in ("number", "vector"):
+        wanted = np.concatenate([case.train["a"], case.others["a"]])[data.rows.numpy()]
+        np.testing.assert_allclose(np.array(made), wanted, rtol=1e-6, atol=1e-6)
+    else:
+        words = [[*case.train["a"], *case.others["a"]][row] for row in data.rows.tolist()]
+        assert made == ([str(word in ("yes", "1")).lower() for word in words] if case.tag == "boolean" else words)
+    again = FittedFields.restore(DataSettings.parse({"source": "t.csv", "target": "f"}), fields.state())
+    assert equal(again.encode(table, with_targets=True).targets["f"], data.targets["f"])
+
+
+WRITTEN_SOURCES: dict[str, dict[str, Any]] = {
+    "arrays": {"path": "a.npz", "test": "b.npz"},
+    "builtin": {"name": "digits"},
+    "csv": {"path": "a.csv", "validation": "b.csv", "missing": ["-"], "decimal": ","},
+}
+
+
+@pytest.mark.parametrize("tag", SOURCES)
+def test_every_source_has_a_row_and_comes_back(tag: str) -> None:
+    assert tag in WRITTEN_SOURCES, f"add a row for {tag} to {__file__}"
+    component = load_class(SOURCES[tag])
+    assert issubclass(component, Source)
+    assert component.model_fields["type"].default == tag
+    assert component.__doc__
+    source = Slot("source", (SOURCES,)).validate({"type": tag, **WRITTEN_SOURCES[tag]})
+    assert isinstance(source, Source)
+    assert Slot("source", (SOURCES,)).validate(source.model_dump(mode="json")) == source
+    assert next(iter(source.written_paths())) == "train"
