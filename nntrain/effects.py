@@ -95,9 +95,10 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
     assert experiment.optimizer is not None
     assert experiment.scheduler is not None
     course = Course(training, _steps_per_epoch(experiment, training, train_rows))
+    yield from _evaluation_warnings(course)
     if not _is_default(training):
         yield from _limit_warnings(course)
-        yield from _evaluation_warnings(course)
+        yield from _rule_warnings(course)
     yield from experiment.scheduler.warnings(course.horizon, training.max_epochs)
     yield from experiment.optimizer.warnings(experiment.regularization.weight_decay or 0.0)
     yield from _unread(program)
@@ -178,14 +179,18 @@ def _limit_warnings(course: Course) -> Iterator[str]:
 
 
 def _evaluation_warnings(course: Course) -> Iterator[str]:
-    if course.evaluations is None:
-        return
-    count, limit = course.evaluations
-    training, every = course.training, course.training.evaluate_every
-    if count == 0:
+    if course.evaluations is not None and course.evaluations[0] == 0:
+        every = course.training.evaluate_every
         period = f"{{epochs: {every.epochs}}}" if every.epochs is not None else f"{{steps: {every.steps}}}"
+        limit = course.evaluations[1]
         yield f"training.evaluate_every {period} is longer than the run ({limit}): the metrics are measured once, at its end"
+
+
+def _rule_warnings(course: Course) -> Iterator[str]:
+    """Rules that watch metrics and can't act before the run ends."""
+    if course.evaluations is None or course.evaluations[0] == 0:
         return
+    (count, limit), training = course.evaluations, course.training
     for name, rule in (("early_stopping", training.early_stopping), ("converge", training.converge)):
         if rule is not None and rule.patience >= count:
             evaluations = "1 evaluation" if count == 1 else f"{count} evaluations"

@@ -47,6 +47,10 @@ WARNED: list[tuple[dict[str, Any], str]] = [
         "training.evaluate_every {epochs: 6} is longer than the run (max_epochs 5): the metrics are measured once, at its end",
     ),
     (
+        {"training": {"max_epochs": 100, "max_steps": 20_000, "evaluate_every": {"epochs": 200}}},
+        "training.evaluate_every {epochs: 200} is longer than the run (max_epochs 100): the metrics are measured once, at its end",
+    ),
+    (
         {"training": {"max_epochs": 5, "early_stopping": {"patience": 2, "warmup_epochs": 5}}},
         "training.early_stopping.warmup_epochs 5 is not below max_epochs 5: early stopping can't act",
     ),
