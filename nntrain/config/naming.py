@@ -11,6 +11,7 @@ from nntrain.config import structure, synonyms
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.structure import Model, Spot
 from nntrain.errors import Problem, YamlPath
+from nntrain.layers.encoding import ENCODINGS
 from nntrain.nearest import nearest
 from nntrain.schema import Slot, load_class
 
@@ -144,6 +145,11 @@ def _unknown_component(slot: Slot, path: YamlPath, value: object, tag: str) -> P
         place, on_key, written = (*path, tag), True, "{}: " + _short(options[tag])
     else:
         place, on_key, written = path, False, "{}"
+    encoding = synonyms.component("encoding", tag, ENCODINGS.keys() - {"none"}) if slot.kind == "field type" else None
+    if encoding is not None and isinstance(path[-1], str):
+        name = path[-1]
+        fix = f"{name}: category   and   architecture: {{inputs: {{{name}: {encoding}}}}}"
+        return Problem(place, f"no {slot.kind} {tag!r}: {encoding} is a way to read a category", f"fix:  {fix}", on_key)
     ours = synonyms.component(slot.kind, tag, slot.table)
     if ours is not None:
         line = written.format(ours)

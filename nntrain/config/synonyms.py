@@ -270,7 +270,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "boolean": "binary bool flag",
         "series": "timeseries time_series sequence",
         "image": "img picture",
-        "vector": "array list embedding numbers",
+        "vector": "array list numbers",
     },
     "source": {
         "csv": "file table tabular dataframe tsv pandas",

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from nntrain.config import naming, structure, synonyms
 from nntrain.config.document import Document
+from nntrain.config.documentation.catalogue import MAIN
 from nntrain.config.documentation.wording import first_sentence, type_in_words, value_in_words
 from nntrain.config.structure import Kind, Model, Spot
 from nntrain.errors import Problem, YamlPath
@@ -144,7 +145,8 @@ def _kind_in_words(kind: Kind) -> str:
     schema = TypeAdapter[Any](annotation).json_schema(ref_template="#/$defs/{model}")
     definitions = cast("dict[str, Any]", schema.pop("$defs", {}))
     if kind.model is not None:
-        definitions, schema = {"it": schema}, {"$ref": "#/$defs/it"}
+        main = getattr(kind.model, "main", None)
+        definitions, schema = {"it": {**schema, **({MAIN: main} if main is not None else {})}}, {"$ref": "#/$defs/it"}
     return type_in_words(definitions, schema)
 
 

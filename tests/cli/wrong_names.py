@@ -16,6 +16,16 @@ class Row:
 # fmt: off
 NAMES = [
     Row(
+        "encoding in the place of a field type",
+        "data: {source: a.csv, target: y, fields: {a: embedding, b: dummy}}\n",
+        (
+            "a.yaml:1:46  data.fields.a  no field type 'embedding': embedding is a way to read a category"
+            " / fix:  a: category  and  architecture: {inputs: {a: embedding}}",
+            "a.yaml:1:60  data.fields.b  no field type 'dummy': one_hot is a way to read a category"
+            " / fix:  b: category  and  architecture: {inputs: {b: one_hot}}",
+        ),
+    ),
+    Row(
         "word of another tool for a limit",
         "data: {source: a.csv, target: y}\ntraining:\n  epochs: 50\n",
         ("a.yaml:3:3  training.epochs  not a setting / nntrain calls it max_epochs  fix:  max_epochs: 50",),

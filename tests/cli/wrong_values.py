@@ -126,6 +126,11 @@ VALUES = [
         ("a.yaml:2:11  metrics[0]  no metric 'acc' / nntrain calls it accuracy  fix:  accuracy",),
     ),
     Row(
+        "text for a section that a number may stand for",
+        "data: {source: a.csv, target: y}\nregularization: {ema: text}\n",
+        ("a.yaml:2:23  regularization.ema  needs a number above 0 and below 1, or settings (decay), got text",),
+    ),
+    Row(
         "short form of a section",
         "data: {source: a.csv, target: y}\nregularization: {ema: 2}\n",
         ("a.yaml:2:23  regularization.ema  needs a number above 0 and below 1, got 2",),

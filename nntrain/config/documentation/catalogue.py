@@ -19,6 +19,8 @@ from nntrain.schema import Component, Slot, StrictModel, load_class, load_name
 Schema = dict[str, Any]
 Model = type[StrictModel]
 
+MAIN = "x-main"
+"""Marks the setting that a section's value alone sets."""
 _ROOT = "nntrain.config.experiment:Experiment"
 _REFERENCE = "#/$defs/"
 _NESTED = frozenset({"layer", "activation"})
@@ -128,6 +130,8 @@ def catalogue(root: Model | None = None) -> Catalogue:
     for definition in definitions.values():
         definition.pop("title", None)
     for found, name in names.items():
+        if found.main is not None and not issubclass(found, Component):
+            definitions[name][MAIN] = found.main
         for key, description in attribute_docstrings(found).items():
             if key in definitions[name].get("properties", {}):
                 definitions[name]["properties"][key]["description"] = description

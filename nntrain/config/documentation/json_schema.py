@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from nntrain.config.documentation.catalogue import Catalogue, Model, Schema, reference_to
+from nntrain.config.documentation.catalogue import MAIN, Catalogue, Model, Schema, reference_to
 from nntrain.config.structure import split
-from nntrain.schema import Component, Slot
+from nntrain.schema import Slot
 
 _FILE: Final = "file.csv"
 _PROBES: Final = (None, _FILE, "file.npz")
@@ -38,8 +38,8 @@ def _with_short_form(content: Catalogue, model: Model, definition: Schema) -> Sc
         kind = _slot_kind(content.definitions[content.names[model]]["properties"][model.rest])
         tags = _short_form(content, content.slots[kind], _references(content, content.slots[kind]))["properties"]
         return {**definition, "properties": {**tags, **definition["properties"]}}
-    if model.main is not None and not issubclass(model, Component):
-        main = definition["properties"][model.main]
+    if MAIN in definition:
+        main = definition["properties"][definition.pop(MAIN)]
         return {"anyOf": [{key: value for key, value in main.items() if key != "default"}, definition]}
     return definition
 

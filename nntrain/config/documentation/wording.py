@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from nntrain.config.documentation.catalogue import Catalogue, Schema, named
+from nntrain.config.documentation.catalogue import MAIN, Catalogue, Schema, named
 from nntrain.config.writing import scalar
 
 _PLAIN: Final = {
@@ -42,7 +42,7 @@ def type_in_words(definitions: Definitions, schema: Schema) -> str:
     if "x-slot" in schema:
         return with_article(schema["x-slot"])
     if "$ref" in schema:
-        return _section(definitions[named(schema["$ref"])])
+        return _section(definitions, definitions[named(schema["$ref"])])
     if "anyOf" in schema:
         return _alternatives([type_in_words(definitions, member) for member in schema["anyOf"]])
     if "const" in schema or "enum" in schema:
@@ -140,10 +140,12 @@ def _alternatives(words: list[str]) -> str:
     return ", ".join(words[:-1]) + f" or {words[-1]}"
 
 
-def _section(definition: Schema) -> str:
-    keys = list(cast("dict[str, Any]", definition.get("properties", {})))
+def _section(definitions: Definitions, definition: Schema) -> str:
+    options = cast("dict[str, Any]", definition.get("properties", {}))
+    keys = list(options)
     shown = ", ".join(keys[:_MAX_KEYS]) + (", …" if len(keys) > _MAX_KEYS else "")
-    return f"settings ({shown})"
+    alone = f"{type_in_words(definitions, options[definition[MAIN]])}, or " if MAIN in definition else ""
+    return f"{alone}settings ({shown})"
 
 
 def _list(definitions: Definitions, schema: Schema) -> str:
