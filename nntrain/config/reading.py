@@ -34,6 +34,7 @@ def read_config(path: Path, changes: Sequence[str] = ()) -> Config:
     """Read a config file and lay overrides (`optimizer.lr=3e-4`) over it.
 
     Raises:
+        UsageError: There is no such file.
         ConfigError: With all problems, rendered.
     """
     if not path.is_file():
@@ -42,13 +43,21 @@ def read_config(path: Path, changes: Sequence[str] = ()) -> Config:
 
 
 def read_mapping(tree: Mapping[str, Any], changes: Sequence[str] = (), folder: Path | None = None) -> Config:
-    """The same for a mapping, from Python."""
+    """The same for a mapping, from Python.
+
+    Raises:
+        ConfigError: With all problems, rendered.
+    """
     document = loading.parse(loading.dump(dict(tree)), "<config>")
     return _validate(document, changes, folder or Path.cwd(), "config")
 
 
 def read_document(document: Document, changes: Sequence[str], folder: Path) -> Config:
-    """The same for a config that was loaded already: that of a run."""
+    """The same for a config that was loaded already: that of a run.
+
+    Raises:
+        ConfigError: With all problems, rendered.
+    """
     return _validate(document, changes, folder, "config")
 
 

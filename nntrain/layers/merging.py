@@ -39,7 +39,12 @@ class Merge(Layer):
         return self.join(scope, [*stream, *scope.read(self.reads())])
 
     def join(self, scope: Scope, values: Sequence[Value]) -> Value:
-        """Add the step that joins some values."""
+        """Add the step that joins some values.
+
+        Raises:
+            SpecError: There is only one, or the lengths of sequences differ.
+            UnplacedError: They do not fit together; the problem is noted.
+        """
         if len(values) < 2:
             raise SpecError("joins two tensors or more and gets one", hint=f"name what it joins: - {self.type}: NAME")
         if len({value.lengths for value in values if value.lengths is not None}) > 1:
@@ -47,7 +52,11 @@ class Merge(Layer):
         return scope.add(self, *values)
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        """Shape rule: every size but that of the joined axis must agree."""
+        """Shape rule: every size but that of the joined axis must agree.
+
+        Raises:
+            SpecError: Sizes differ, or the tensors are not of one kind.
+        """
         specs = (spec, *side)
         for each in specs:
             need_numbers(each)
@@ -58,7 +67,11 @@ class Merge(Layer):
         return self.joined(widest, [spread(each, widest) for each in specs])
 
     def joined(self, widest: Spec, specs: Sequence[Spec]) -> Spec:
-        """What comes out of tensors with the same axes."""
+        """What comes out of tensors with the same axes.
+
+        Raises:
+            SpecError: They cannot be joined.
+        """
         raise NotImplementedError
 
 
@@ -105,7 +118,11 @@ class Add(Merge):
 
 
 def agree(specs: Sequence[Spec], axis: str) -> Size:
-    """The one size that an axis has in all tensors. Raises `SpecError` where sizes differ."""
+    """The one size that an axis has in all tensors.
+
+    Raises:
+        SpecError: Sizes differ.
+    """
     sizes = [spec.size(axis) for spec in specs]
     fixed = [size for size in sizes if isinstance(size, int)]
     if len(set(fixed)) > 1 or (fixed and RAGGED in sizes):

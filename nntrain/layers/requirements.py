@@ -10,20 +10,32 @@ EMBED = "put embedding before it"
 
 
 def need_numbers(spec: Spec) -> None:
-    """Refuse an index: its numbers are names."""
+    """Refuse an index: its numbers are names.
+
+    Raises:
+        SpecError: It is one.
+    """
     if spec.kind == "index":
         raise SpecError(f"needs numbers and gets {spec.describe()}", hint=EMBED)
 
 
 def need_features(spec: Spec) -> None:
-    """Refuse what has no feature axis at its end: `[B, F]` and `[B, T, F]` have one, an image has none."""
+    """Refuse what has no feature axis at its end: `[B, F]` and `[B, T, F]` have one, an image has none.
+
+    Raises:
+        SpecError: It has none, or is an index.
+    """
     need_numbers(spec)
     if not spec.axes or spec.axes[-1] != "feature":
         raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", hint="put flatten before it")
 
 
 def need_channels(spec: Spec) -> None:
-    """Refuse what has neither features nor channels: a single value."""
+    """Refuse what has neither features nor channels: a single value.
+
+    Raises:
+        SpecError: It has neither, or is an index.
+    """
     need_numbers(spec)
     if channel_axis(spec) not in spec.axes:
         raise SpecError(f"needs features or channels and gets {spec.describe()}")

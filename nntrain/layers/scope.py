@@ -101,6 +101,9 @@ class Scope:
             layers: The layers.
             value: What the first gets.
             key: The option they are written in, so that each has a place of its own; `None` for layers that a family makes.
+
+        Raises:
+            UnplacedError: One does not fit; the problem is noted.
         """
         for index, layer in enumerate(layers):
             value = (self if key is None else self.at(key, index)).place(layer, value)
@@ -145,7 +148,11 @@ class Scope:
         return [value for name in names for value in self._points(name)]
 
     def name_point(self, name: str | None, value: Value) -> None:
-        """Make a value readable by name."""
+        """Make a value readable by name.
+
+        Raises:
+            UnplacedError: The name is reserved or taken; the problem is noted.
+        """
         if name is None or self.draft.points.get(name) is value:
             return
         if name in RESERVED:

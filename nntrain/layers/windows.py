@@ -55,7 +55,11 @@ class Window:
         return steps * (steps > 0) + 1
 
     def out_size(self, size: Size, axis: str, spec: Spec) -> Size:
-        """Size after sliding. `SpecError` where not even one window fits."""
+        """Size after sliding; one that is not known yet stays so.
+
+        Raises:
+            SpecError: Not even one window fits.
+        """
         if not isinstance(size, int):
             return size
         padded = size + self.before + self.after
@@ -88,7 +92,11 @@ def pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def need_image(spec: Spec) -> None:
-    """Refuse what is no image `[C, H, W]` of numbers."""
+    """Refuse what is no image `[C, H, W]` of numbers.
+
+    Raises:
+        SpecError: It is none, or one whose size differs by row.
+    """
     if spec.axes != IMAGE:
         raise SpecError(f"needs an image [C, H, W] and gets {spec.describe()}", hint=_hint_for_image(spec))
     if spec.is_ragged:
@@ -96,7 +104,11 @@ def need_image(spec: Spec) -> None:
 
 
 def need_sequence(spec: Spec) -> None:
-    """Refuse what is no sequence `[T, F]` of numbers."""
+    """Refuse what is no sequence `[T, F]` of numbers.
+
+    Raises:
+        SpecError: It is none.
+    """
     if spec.axes == SEQUENCE:
         return
     raise SpecError(f"needs a sequence [T, F] and gets {spec.describe()}", hint=EMBED if spec.kind == "index" else None)

@@ -7,17 +7,34 @@ from layer_cases import CASES
 
 from nntrain.architectures.settings import ARCHITECTURES, FAMILIES
 from nntrain.config.documentation.catalogue import attribute_docstrings
+from nntrain.data.settings import FIELDS, SOURCES
+from nntrain.layers.encoding import ENCODINGS
 from nntrain.layers.initializer import INITIALIZERS
 from nntrain.layers.settings import LAYERS
 from nntrain.losses.settings import LOSSES
 from nntrain.metrics.settings import METRICS
 from nntrain.optimizers.settings import OPTIMIZERS
+from nntrain.protocols.settings import PROTOCOLS
 from nntrain.schedules.settings import SCHEDULES
 from nntrain.schema import load_class
+from nntrain.tasks.settings import TASKS
 
 COMPONENTS = [
     (tag, target)
-    for table in (LAYERS, ARCHITECTURES, INITIALIZERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES)
+    for table in (
+        ARCHITECTURES,
+        ENCODINGS,
+        FIELDS,
+        INITIALIZERS,
+        LAYERS,
+        LOSSES,
+        METRICS,
+        OPTIMIZERS,
+        PROTOCOLS,
+        SCHEDULES,
+        SOURCES,
+        TASKS,
+    )
     for tag, target in table.items()
 ]
 
