@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nntrain.commands.evaluate import Evaluation
-    from nntrain.commands.python import Model, Result
+    from nntrain.commands.python import AnyRun, Model, Result
 
 __all__ = ["evaluate", "fit", "load"]
 
@@ -41,7 +41,7 @@ def fit(
     return fit_python(config, changes, runs=_path(runs), resume=None if resume is None else str(resume), quiet=quiet)
 
 
-def load(run: str | Path | None = None, *, runs: str | Path | None = None) -> Model:
+def load(run: AnyRun | None = None, *, runs: str | Path | None = None) -> Model:
     """Load the network of a run, the latest if none is given, with its best weights.
 
     Raises:
@@ -54,7 +54,7 @@ def load(run: str | Path | None = None, *, runs: str | Path | None = None) -> Mo
 
 
 def evaluate(
-    run: str | Path | None = None, *, data: str | Path | None = None, split: str | None = None, runs: str | Path | None = None
+    run: AnyRun | None = None, *, data: str | Path | None = None, split: str | None = None, runs: str | Path | None = None
 ) -> Evaluation:
     """Measure the network of a run, the latest if none is given, on a file or on one of its splits (test by default).
 

@@ -33,6 +33,7 @@ def runs_root(given: Path | None) -> Path:
     return given if given is not None else Path(os.environ.get("NNTRAIN_RUNS") or "runs")
 
 
+NUMBER = re.compile(r"[0-9]{1,9}")
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -63,7 +64,7 @@ class Run:
             found = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise CheckpointError(f"{self.name} has no {file}: the run did not get that far, or is not whole") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{path}: damaged ({error})") from None
         if not isinstance(found, dict):
             raise CheckpointError(f"{path}: damaged (holds no mapping)")
@@ -129,7 +130,7 @@ def _make_named(parent: Path, run_id: str) -> Path:
 
 
 def _make_numbered(parent: Path) -> Path:
-    number = max((int(path.name) for path in parent.iterdir() if path.name.isdigit()), default=0) + 1
+    number = max((int(path.name) for path in parent.iterdir() if NUMBER.fullmatch(path.name)), default=0) + 1
     while True:
         path = parent / f"{number:04d}"
         try:
@@ -161,7 +162,8 @@ def find_run(given: str | None, root: Path) -> Run:
         runs = all_runs(root)
         if not runs:
             raise UsageError(f"no runs in {root.as_posix()}/ yet", "train one: nntrain fit CONFIG")
-        return runs[-1]
+        trained = [run for run in runs if (run.checkpoints / "last").is_file()]
+        return (trained or runs)[-1]
     for path in (Path(given), root / given):
         if (path / "resolved.yaml").is_file():
             return Run(path)
@@ -177,8 +179,9 @@ def _latest_of(folder: Path) -> Run:
     Raises:
         UsageError: None of them did.
     """
-    newest = Run(folder / (folder / "latest").read_text(encoding="utf-8", errors="replace").strip())
-    if (newest.path / "resolved.yaml").is_file():
+    name = (folder / "latest").read_text(encoding="utf-8", errors="replace").strip()
+    newest = Run(folder / name)
+    if RUN_ID.fullmatch(name) and (newest.path / "resolved.yaml").is_file():
         return newest
     whole = [run for run in all_runs(folder.parent) if run.path.parent == folder]
     if not whole:
@@ -188,12 +191,16 @@ def _latest_of(folder: Path) -> Run:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file by a new one: readers see the old or the new, never a part, also after a power cut."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -276,8 +283,10 @@ def count_test_look(fingerprint: str, run: Run) -> int:
         with (root / ".test_looks.lock").open("a") as file:
             if fcntl is not None:
                 fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-            looks: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-            seen = looks.setdefault(fingerprint, [])
+            looks: Any = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            if not isinstance(looks, dict) or not isinstance(looks.get(fingerprint, []), list):
+                raise ValueError(path)
+            seen = cast("dict[str, list[str]]", looks).setdefault(fingerprint, [])
             if name not in seen:
                 seen.append(name)
                 write_atomically(path, json.dumps(looks, indent=1) + "\n")

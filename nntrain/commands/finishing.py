@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nntrain.assembly import Assembly
@@ -12,6 +12,7 @@ from nntrain.commands.results import Summary, confusions, result_screen
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
+from nntrain.errors import DataError, ResourceError
 from nntrain.runs import Run, count_test_look
 from nntrain.training.evaluation import evaluate_baseline, measure
 from nntrain.training.history import read_history
@@ -96,10 +97,14 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         "test": {name.removeprefix("test."): value for name, value in measured.metrics.items() if name.startswith("test.")},
         "baseline": measured.baseline,
         "tables": measured.tables,
-        **_looks(run, job, options),
     }
     run.write_json("summary.json", summary)
-    return Outcome(run, summary, "\n".join([*measured.notes, _screen(run, job, summary, measured)]))
+    try:
+        summary |= _looks(run, job, options)
+        run.write_json("summary.json", summary)
+    except (DataError, ResourceError) as error:  # a counter must not cost a result
+        measured = replace(measured, notes=(*measured.notes, str(error)))
+    return Outcome(run, summary, "\n".join([*measured.notes, _screen(run, job, summary, measured, test=options.test)]))
 
 
 def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bool) -> Measured | None:
@@ -133,18 +138,29 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
     return {"test_looks": count_test_look(job.prepared.fingerprints["test"], run)}
 
 
-def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured) -> str:
+def _place(job: Job, best: Mapping[str, Any]) -> str | None:
+    """Where the best state was: its step too, where an epoch has several reports."""
+    if best["epoch"] is None:
+        return None
+    in_steps = job.blueprint.training.evaluate_every.steps is not None
+    return f"step {best['step']:,} (epoch {best['epoch']})" if in_steps else f"epoch {best['epoch']}"
+
+
+def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, *, test: bool) -> str:
     split = "test" if any(name.startswith("test.") for name in measured.metrics) else "validation"
     tables = {name.removeprefix(f"{split}."): counts for name, counts in measured.tables.items() if name.startswith(f"{split}.")}
     return result_screen(
         Summary(
             stop_reason=summary["stop_reason"],
-            best_epoch=summary["best"]["epoch"],
+            best_at=_place(job, summary["best"]),
             seconds=summary["seconds"],
             metrics=measured.metrics,
             baseline_name=job.blueprint.baseline_name,
             baseline=measured.baseline,
             confusions=confusions(job.prepared.fields, tables, split),
-            next=(f"nntrain eval {run.name}", f"nntrain predict {run.name} DATA -o FILE"),
+            next=(
+                f"nntrain eval {shlex.quote(run.name)}{'' if test else ' --split validation'}",
+                f"nntrain predict {shlex.quote(run.name)} DATA -o FILE",
+            ),
         )
     )

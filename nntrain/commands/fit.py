@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from nntrain.blueprint import Blueprint, draw
 from nntrain.commands.display import Display
 from nntrain.commands.figures import format_bytes
-from nntrain.commands.resuming import compare_with_stored
-from nntrain.commands.stored import stored_config
+from nntrain.commands.resuming import check_has_state, compare_with_stored
+from nntrain.commands.signals import Signals
+from nntrain.commands.stored import stored_config, write_resolved
 from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.config.resolving import environment_digests, resolved_text
 from nntrain.data.layout import plan_layout
-from nntrain.errors import ConfigError, ResourceError
+from nntrain.errors import ConfigError, NNTrainError, ResourceError, UsageError
 from nntrain.runs import Run, create_run, find_run, lock, runs_root
 
 if TYPE_CHECKING:
@@ -47,6 +48,21 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Watchers:
+    """Who is told about a run, and who may stop it."""
+
+    display: Display
+    signals: Signals
+
+    def check(self) -> None:
+        """End a run that has not begun to train where a signal asked for it. Raises `NNTrainError` with the signal's exit code."""
+        if self.signals.stop_requested:
+            error = NNTrainError("interrupted before the first step: nothing was trained, nothing is kept")
+            error.exit_code = self.signals.exit_code
+            raise error
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A config with its data, ready to be trained."""
 
@@ -69,30 +85,33 @@ class Outcome:
 
 def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     """Train as the command line says; print the result, and return the exit code."""
-    with Display(quiet=False) as display:
-        outcome = fit(path, changes, options, display)
+    with Signals() as signals, Display(quiet=False) as display:
+        outcome = fit(path, changes, options, Watchers(display, signals))
     print(json.dumps(outcome.summary, indent=1) if options.as_json else outcome.screen)  # noqa: T201
     return outcome.exit_code
 
 
-def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options, display: Display) -> Outcome:
+def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options, watchers: Watchers) -> Outcome:
     """Train a new run, or go on with one.
 
     Args:
         source: A config file, its content, or `None`: the only config in the folder, and for a resumed run its own.
         changes: Overrides.
         options: What the command line says beside the config.
-        display: Shows the run.
+        watchers: Display and signals.
 
     Raises:
+        UsageError: `run_id` for a run that exists.
         NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
     """
     if options.resume is None:
         config, name = _read(source, changes)
-        return fit_job(prepare_job(config), options, display, name)
+        return fit_job(prepare_job(config), options, watchers, name)
+    if options.run_id is not None:
+        raise UsageError("--run-id names a new run, and --resume goes on with one that has a name", "leave one of the two out")
     stored = find_run(options.resume, runs_root(options.runs))
     config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes)[0]
-    return resume_job(stored, prepare_job(config), options, display)
+    return resume_job(stored, prepare_job(config), options, watchers)
 
 
 def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str]) -> tuple[Config, str]:
@@ -103,14 +122,15 @@ def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str]) -> tu
     return read_config(path, changes), path.as_posix()
 
 
-def fit_job(job: Job, options: Options, display: Display, name: str) -> Outcome:
+def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run of a config whose data is prepared."""
     assembly = _assemble(job)
+    watchers.check()
     new = create_run(runs_root(options.runs), _run_name(job.config), options.run_id)
     with lock(new):
         _write_start(new, job, assembly)
-        display.head([("run", f"{new.name}   {name}"), *_head(job, assembly)])
-        return _train(new, job, assembly, options, display)
+        watchers.display.head([("run", f"{new.name}   {name}"), *_head(job, assembly)])
+        return _train(new, job, assembly, options, watchers)
 
 
 def prepare_job(config: Config) -> Job:
@@ -138,7 +158,7 @@ def prepare_data(config: Config) -> Prepared:
         raise config.error(error.problems) from None
 
 
-def resume_job(stored: Run, job: Job, options: Options, display: Display) -> Outcome:
+def resume_job(stored: Run, job: Job, options: Options, watchers: Watchers) -> Outcome:
     """Go on with a run.
 
     Raises:
@@ -147,11 +167,15 @@ def resume_job(stored: Run, job: Job, options: Options, display: Display) -> Out
     with lock(stored):
         found = compare_with_stored(stored, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
         assembly = _assemble(job)
-        stored.write_text("resolved.yaml", resolved_text(job.blueprint.experiment, job.config.document))
-        display.head([("run", f"{stored.name}   resumed"), *_head(job, assembly)])
+        check_has_state(stored)
+        watchers.check()
+        resolved = resolved_text(job.blueprint.experiment, job.config.document)
+        stored.write_json("data.json", {**stored.read_json("data.json"), "folder": job.config.folder.as_posix()})
+        write_resolved(stored, resolved)
+        watchers.display.head([("run", f"{stored.name}   resumed"), *_head(job, assembly)])
         for note in found.notes:
-            display.note(note)
-        return _train(stored, job, assembly, replace(options, means_something_else=found.means_something_else), display)
+            watchers.display.note(note)
+        return _train(stored, job, assembly, replace(options, means_something_else=found.means_something_else), watchers)
 
 
 def _assemble(job: Job) -> Assembly:
@@ -164,11 +188,11 @@ def _assemble(job: Job) -> Assembly:
         raise job.config.error(error.problems) from None
 
 
-def _train(target: Run, job: Job, assembly: Assembly, options: Options, display: Display) -> Outcome:
+def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers) -> Outcome:
     from nntrain.commands.training import train
 
     with memory_errors():
-        return train(target, job, assembly, options, display)
+        return train(target, job, assembly, options, watchers)
 
 
 def _run_name(config: Config) -> str:
@@ -197,7 +221,7 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
             "environment": environment_digests(parse(resolved, "resolved.yaml")),
         },
     )
-    new.write_text("resolved.yaml", resolved)
+    write_resolved(new, resolved)
 
 
 def _head(job: Job, assembly: Assembly) -> list[tuple[str, str]]:

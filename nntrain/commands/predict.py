@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.stored import Stored, open_run
 from nntrain.data.table import Table
@@ -16,6 +16,9 @@ from nntrain.tasks.task import Decoded
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
+
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 
 
 def run(arguments: Sequence[str], output: Path | None, *, runs: Path | None) -> int:
@@ -29,6 +32,7 @@ def run(arguments: Sequence[str], output: Path | None, *, runs: Path | None) -> 
     from nntrain.data.fitted import read_rows
 
     run_name, path = _split(arguments, runs)
+    _check_output(output, path)
     stored = open_run(find_run(run_name, runs_root(runs)))
     table = read_rows(stored.config.experiment.data, path, stored.fields)
     data, notes = stored.fields.encode_noted(table, with_targets=False)
@@ -40,10 +44,30 @@ def run(arguments: Sequence[str], output: Path | None, *, runs: Path | None) -> 
         print(text.getvalue(), end="")  # noqa: T201
         return 0
     try:
-        write_atomically(output, text.getvalue())
+        if output.exists() and not output.is_file():
+            output.write_text(text.getvalue(), encoding="utf-8")
+        else:
+            write_atomically(output.resolve(), text.getvalue())
     except OSError as error:
         raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
+    print(f"wrote    {len(data):,} rows to {output.as_posix()}", file=sys.stderr)  # noqa: T201
     return 0
+
+
+def _check_output(output: Path | None, source: Path) -> None:
+    """Refuse what can't be written before anything is computed. Raises `UsageError`."""
+    if output is None:
+        return
+    if not output.name or output.is_dir():
+        raise UsageError(f"-o needs a file, got {output.as_posix()!r}", "-o predictions.csv")
+    if output.exists() and source.exists() and output.samefile(source):
+        raise UsageError(f"{output.as_posix()} is the input", "another file: -o predictions.csv")
+    if output.exists() and not output.is_file():
+        return  # a pipe or device: written to as it is
+    if output.suffix.lower() not in TEXT_SUFFIXES:
+        raise UsageError(f"{output.as_posix()}: predictions are written as a text table", f"a name that ends in {', '.join(TEXT_SUFFIXES)}")
+    if not output.parent.is_dir():
+        raise UsageError(f"no folder {output.parent.as_posix()} to write {output.name} in", "make it first")
 
 
 def _split(arguments: Sequence[str], runs: Path | None) -> tuple[str | None, Path]:
@@ -79,9 +103,16 @@ def added_columns(table: Table, predictions: Predictions) -> dict[str, Sequence[
     for target, found in predictions.items():
         prefix = "" if len(predictions) == 1 else f"{target}_"
         probabilities = {f"probability_{label}": shares for label, shares in found.probabilities.items()}
-        for name, values in {"prediction": found.values, **probabilities}.items():
+        for name, values in {**_split_lists(found.values), **probabilities}.items():
             columns[_free(f"{prefix}{name}", {**table.columns, **columns})] = [_cell(value) for value in values]
     return columns
+
+
+def _split_lists(values: Sequence[Any]) -> dict[str, Sequence[Any]]:
+    """Predictions of several numbers a row as a column each: `prediction_0`, `prediction_1`."""
+    if not values or not isinstance(values[0], list):
+        return {"prediction": values}
+    return {f"prediction_{index}": column for index, column in enumerate(zip(*values, strict=True))}
 
 
 def _free(name: str, taken: Mapping[str, object]) -> str:
@@ -93,6 +124,4 @@ def _free(name: str, taken: Mapping[str, object]) -> str:
 
 def _cell(value: Any) -> Any:
     """A value as it is written: numbers without digits that are none of the network's."""
-    if isinstance(value, float):
-        return float(f"{value:.10g}")
-    return " ".join(f"{number:.10g}" for number in cast("list[float]", value)) if isinstance(value, list) else value
+    return float(f"{value:.10g}") if isinstance(value, float) else value

@@ -35,11 +35,11 @@ class Summary:
     """What is told at the end of a run."""
 
     stop_reason: str
-    best_epoch: int | None
-    """Epochs that were complete at the best state; `None` where there is none."""
+    best_at: str | None
+    """Where the best state was: `epoch 34`; `None` where there is none."""
     seconds: float
     metrics: Mapping[str, float | None]
-    """Of the best state, by full name; `validation.` and `test.` are shown, in this order."""
+    """Of the best state, by full name; shown are those of validation and test rows, where there are any."""
     baseline_name: str
     """What the trivial prediction does: `always the mean`."""
     baseline: Mapping[str, float | None]
@@ -51,22 +51,24 @@ class Summary:
 
 def result_screen(summary: Summary) -> str:
     """The end of `fit` as text, without a line break at its end."""
-    rows = {
-        name: (value, summary.baseline.get(name)) for name, value in summary.metrics.items() if name.startswith(("validation.", "test."))
-    }
+    held_out = [name for name in summary.metrics if name.startswith(("validation.", "test."))]
+    rows = {name: (summary.metrics[name], summary.baseline.get(name)) for name in held_out or summary.metrics}
     blocks = [_stopped(summary)]
+    if not held_out:
+        blocks.append("no rows were held out: these figures are of the rows that it was trained on")
     if rows:
         blocks.append(result_table(rows, ("this run", summary.baseline_name)))
     blocks += [f"\n{confusion_table(confusion)}\n" for confusion in summary.confusions]
     if summary.next:
+        blocks += [] if summary.confusions else [""]
         blocks.append(labelled([("next", "\n".join(summary.next))]))
     return "\n".join(blocks)
 
 
 def _stopped(summary: Summary) -> str:
     text = "stopped".ljust(LABEL_WIDTH) + summary.stop_reason
-    if summary.best_epoch is not None:
-        text += f": best at epoch {summary.best_epoch}"
+    if summary.best_at is not None:
+        text += f": best at {summary.best_at}"
     seconds = format_seconds(summary.seconds)
     return text + seconds.rjust(max(len(seconds) + 3, WIDTH - len(text)))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nntrain.blueprint import Blueprint
+from nntrain.commands.stored import check_resolved
 from nntrain.config.loading import load
 from nntrain.config.resolving import changed_in_environment, differences, resolved_tree
 from nntrain.errors import CheckpointError, YamlPath, render_path
@@ -43,6 +44,7 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     Raises:
         CheckpointError: Another meaning of the config, or other data; each difference is named.
     """
+    check_resolved(run)
     stored = load(run.path / "resolved.yaml")
     now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
     record = run.read_json("data.json")
@@ -70,6 +72,23 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     if scheduler is not None and scheduler.needs_total_steps and any(path[:2] in NO_MEANING[1:3] for path, _, _ in changes):
         notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
     return Comparison(tuple(notes), bool(refused))
+
+
+def check_has_state(run: Run) -> None:
+    """Refuse a run that has trained and whose checkpoints are gone: starting anew would overwrite what is left of it.
+
+    Raises:
+        CheckpointError: It has a history or a summary, and no checkpoint.
+    """
+    from nntrain.training import checkpoint
+
+    newest = checkpoint.newest(run.checkpoints)
+    history = run.path / "history.jsonl"
+    has_trained = (run.path / "summary.json").exists() or (history.exists() and history.stat().st_size > 0)
+    if newest.path is None and not newest.damaged and has_trained:
+        raise CheckpointError(
+            f"{run.name} has lost its checkpoints: there is no state to go on from", "train a new run: nntrain fit CONFIG"
+        )
 
 
 def _may_differ(path: YamlPath) -> bool:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.display import Display, Position
-from nntrain.commands.fit import Job, Options, Outcome, fit_job, prepare_job, resume_job
+from nntrain.commands.fit import Job, Options, Outcome, Watchers, fit_job, prepare_job, resume_job
+from nntrain.commands.signals import Signals
 from nntrain.config.reading import find_config, read_config
 from nntrain.errors import NNTrainError
 from nntrain.runs import Run
@@ -53,6 +54,11 @@ class _FatalDisplay(Display):
         self.seen.append(position.step)
         if position.step == self.cut_after:
             raise CutOffError
+
+
+def _watchers(cut_after: int | None = None) -> Watchers:
+    """Nobody who sees anything; no signal is waited for."""
+    return Watchers(_FatalDisplay(cut_after=cut_after), Signals())
 
 
 def run(path: Path | None, changes: Sequence[str], *, as_json: bool) -> int:
@@ -101,7 +107,7 @@ def _prove(path: Path, changes: Sequence[str], options: Options, stages: _Stages
         count = job.blueprint.program.num_parameters or 0
         stages.passed(name, f"{len(job.blueprint.program.steps)} layers, {count:,} parameters")
         name = "fit"
-        whole = fit_job(job, replace(options, run_id="whole"), _FatalDisplay(), path.as_posix())
+        whole = fit_job(job, replace(options, run_id="whole"), _watchers(), path.as_posix())
         stages.passed(name, f"{whole.summary['steps']} steps, {job.blueprint.best.monitor} {_best(whole.summary, job)}")
         name = "resume"
         resumed = _cut_and_resume(job, options, path)
@@ -142,12 +148,12 @@ def _best(summary: Mapping[str, Any], job: Job) -> str:
 def _cut_and_resume(job: Job, options: Options, path: Path) -> Outcome:
     options = replace(options, run_id="resumed")
     try:
-        fit_job(job, options, _FatalDisplay(cut_after=KILLED_AFTER), path.as_posix())
+        fit_job(job, options, _watchers(KILLED_AFTER), path.as_posix())
     except CutOffError:
         assert options.runs is not None
         assert job.config.experiment.name is not None
         cut = Run(options.runs / job.config.experiment.name / "resumed")
-        return resume_job(cut, job, options, _FatalDisplay())
+        return resume_job(cut, job, options, _watchers())
     raise NNTrainError(f"the run ended before step {KILLED_AFTER}")
 
 

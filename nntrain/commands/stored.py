@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +32,41 @@ def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool
         for_its_data: Whether the data that it was trained on is to be read; else variables that only say where may be unset.
 
     Raises:
+        CheckpointError: It was changed since it was written.
         ConfigError: An environment variable that it needs is not set, or an override is wrong.
     """
-    folder = Path(run.read_json("data.json")["folder"])
+    check_resolved(run)
+    folder = Path(str(run.read_json("data.json").get("folder", ".")))
     path = run.path / "resolved.yaml"
     return read_document(load(path) if for_its_data else load_without(path, ("data", "source")), changes, folder)
+
+
+def write_resolved(run: Run, text: str) -> None:
+    """Write the resolved config, and before it its digest: a file that somebody changes later is not taken for it."""
+    record = run.read_json("data.json")
+    digests = [*record.get("resolved", []), _digest(text.encode())]
+    run.write_json("data.json", {**record, "resolved": digests})
+    run.write_text("resolved.yaml", text)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def check_resolved(run: Run) -> None:
+    """Make sure that `resolved.yaml` is as it was written.
+
+    Raises:
+        CheckpointError: It is not, or can't be read.
+    """
+    path = run.path / "resolved.yaml"
+    try:
+        found = _digest(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path.as_posix()}: cannot be read ({error.strerror})") from None
+    if found not in run.read_json("data.json").get("resolved", []):
+        hint = f"train a new run from it: nntrain fit {path.as_posix()}"
+        raise CheckpointError(f"{path.as_posix()} is not as it was written: the network was trained with something else", hint)
 
 
 def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:

@@ -19,7 +19,7 @@ from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
 
 if TYPE_CHECKING:
-    from nntrain.commands.fit import Job, Options, Outcome
+    from nntrain.commands.fit import Job, Options, Outcome, Watchers
 
 LIMITS = {"max_epochs", "max_steps", "max_minutes"}
 
@@ -49,6 +49,7 @@ class _Consumer:
                 self.recorder.take(event)
                 best = progress.stopping.best
                 monitor = parts.plan.best.monitor
+                self.display.advance(self.position(event.step))
                 shown = (None, None) if best is None else (best.value, best.epoch)
                 self.display.report(event.epoch, event.step, event.metrics, monitor, *shown)
             else:
@@ -69,7 +70,7 @@ class _Consumer:
         return Position(step, total, step // plan.steps_per_epoch, plan.settings.max_epochs, recorder.rows_per_s, left)
 
 
-def train(run: Run, job: Job, assembly: Assembly, options: Options, display: Display) -> Outcome:
+def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers) -> Outcome:
     """Train a run, from its newest checkpoint where it has one, and write its summary.
 
     Raises:
@@ -79,16 +80,16 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, display: Dis
     """
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline}}
-    with Signals() as signals:
-        recorder = Recorder(run, assembly, constant, signals)
-        try:
-            _tell_resumption(recorder, assembly, options, display)
-            reason = _go_on(_Consumer(run, job, assembly, recorder, display, signals))
-        finally:
-            recorder.close()
-        if reason == "interrupted":
-            return interrupted(run, assembly, signals.exit_code)
-        return finish(run, job, assembly, Ending(reason, signals, baseline, recorder.inexact_since), options)
+    display, signals = watchers.display, watchers.signals
+    recorder = Recorder(run, assembly, constant, signals)
+    try:
+        _tell_resumption(recorder, assembly, options, display)
+        reason = _go_on(_Consumer(run, job, assembly, recorder, display, signals))
+    finally:
+        recorder.close()
+    if reason == "interrupted":
+        return interrupted(run, assembly, signals.exit_code)
+    return finish(run, job, assembly, Ending(reason, signals, baseline, recorder.inexact_since), options)
 
 
 def _go_on(consumer: _Consumer) -> StopReason:

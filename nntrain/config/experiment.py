@@ -42,4 +42,5 @@ class Experiment(StrictModel):
     regularization: Regularization = Regularization()
     """Everything that holds a network back from learning its training rows by heart."""
     training: TrainingSettings | None = None
-    """When to stop, evaluate and save. Default: at most 100 epochs and 20,000 steps, early stopping with patience 10."""
+    """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
+    converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""

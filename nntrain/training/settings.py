@@ -13,6 +13,9 @@ DEFAULT_MAX_EPOCHS = 100
 DEFAULT_MAX_STEPS = 20_000
 DEFAULT_PATIENCE = 10
 
+STOPPING = {"max_epochs", "max_steps", "max_minutes", "early_stopping", "converge", "stop_at"}
+"""Settings that say when a run ends."""
+
 
 class EarlyStoppingSettings(StrictModel):
     """Stop when a metric has not improved for some evaluations; the best state is kept."""
@@ -105,17 +108,21 @@ class TrainingSettings(StrictModel):
     protocol: Annotated[Component, Slot("protocol", ("nntrain.protocols.settings:PROTOCOLS",))] | None = None
     """In which order batches come and what one step is; default: supervised."""
 
-    def with_defaults(self) -> TrainingSettings:
-        """Add the limit that applies where none is given."""
+    def with_defaults(self, *, has_validation: bool) -> TrainingSettings:
+        """Add what ends a run where the config says nothing about it, and a limit where it gives none.
+
+        Without any of `max_epochs`, `max_steps`, `max_minutes`, `early_stopping`, `converge`, `stop_at`: 100 epochs, 20,000 steps,
+        and early stopping where there are validation rows. With one of them only what it says, and 100 epochs if that is no limit.
+        """
+        if not self.model_fields_set & STOPPING:
+            stopping = EarlyStoppingSettings() if has_validation else None
+            limits = {"max_epochs": DEFAULT_MAX_EPOCHS, "max_steps": DEFAULT_MAX_STEPS, "early_stopping": stopping}
+            return self.model_copy(update=limits)
         if self.max_epochs is None and self.max_steps is None and self.max_minutes is None:
             return self.model_copy(update={"max_epochs": DEFAULT_MAX_EPOCHS})
         return self
 
 
 def default_training(*, has_validation: bool) -> TrainingSettings:
-    """What applies without a `training` section: 100 epochs, 20,000 steps, early stopping where there is validation."""
-    return TrainingSettings(
-        max_epochs=DEFAULT_MAX_EPOCHS,
-        max_steps=DEFAULT_MAX_STEPS,
-        early_stopping=EarlyStoppingSettings() if has_validation else None,
-    )
+    """What applies where the config says nothing about when a run ends."""
+    return TrainingSettings().with_defaults(has_validation=has_validation)

@@ -9,7 +9,7 @@ from nntrain.data.fitted import FittedFields
 
 SUMMARY = Summary(
     stop_reason="early_stopping",
-    best_epoch=34,
+    best_at="epoch 34",
     seconds=41.2,
     metrics={"train.loss": 0.1, "validation.rmse": 371.24, "test.rmse": 379.96},
     baseline_name="always the mean",
@@ -25,13 +25,16 @@ def test_result_screen_shows_why_it_stopped_the_metrics_and_what_is_next() -> No
         "                  this run   always the mean\n"
         "validation.rmse      371.2             1,205\n"
         "test.rmse            380.0             1,198\n"
-        "next     nntrain eval\n         nntrain predict new.csv -o out.csv"
+        "\nnext     nntrain eval\n         nntrain predict new.csv -o out.csv"
     )
 
 
-def test_result_screen_without_metrics_or_best_state_is_one_line() -> None:
-    summary = replace(SUMMARY, stop_reason="interrupted", best_epoch=None, metrics={"train.loss": 1.0}, next=())
-    assert result_screen(summary) == "stopped  interrupted" + "41 s".rjust(60)
+def test_result_screen_without_other_rows_says_whose_figures_they_are() -> None:
+    summary = replace(SUMMARY, best_at=None, metrics={"train.loss": 1.0}, next=())
+    assert result_screen(summary).splitlines()[:2] == [
+        "stopped  early_stopping" + "41 s".rjust(57),
+        "no rows were held out: these figures are of the rows that it was trained on",
+    ]
 
 
 def test_result_screen_shows_a_confusion_matrix_of_few_classes() -> None:
