@@ -11,7 +11,6 @@ from nntrain.config import structure, synonyms
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.structure import Model, Spot
 from nntrain.errors import Problem, YamlPath
-from nntrain.layers.encoding import ENCODINGS
 from nntrain.nearest import nearest
 from nntrain.schema import Slot, load_class
 
@@ -145,7 +144,7 @@ def _unknown_component(slot: Slot, path: YamlPath, value: object, tag: str) -> P
         place, on_key, written = (*path, tag), True, "{}: " + _short(options[tag])
     else:
         place, on_key, written = path, False, "{}"
-    encoding = synonyms.component("encoding", tag, ENCODINGS.keys() - {"none"}) if slot.kind == "field type" else None
+    encoding = synonyms.component("encoding", tag, ("embedding", "one_hot")) if slot.kind == "field type" else None
     if encoding is not None and isinstance(path[-1], str):
         name = path[-1]
         fix = f"{name}: category   and   architecture: {{inputs: {{{name}: {encoding}}}}}"
