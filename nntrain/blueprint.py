@@ -33,7 +33,7 @@ from nntrain.schema import load_class
 from nntrain.tasks.settings import TASK_OF_FIELD, TASKS
 from nntrain.tasks.task import Target, Task
 from nntrain.training.plan import Watch
-from nntrain.training.settings import TrainingSettings, default_training
+from nntrain.training.settings import TrainingSettings
 
 T = TypeVar("T")
 
@@ -210,8 +210,8 @@ def _named_fields(experiment: Experiment, layout: Layout) -> dict[str, Field]:
         roles[plan.name] = (*roles.get(plan.name, ()), plan.role)
     fields = {plan.name: plan.field for plan in layout.fields}
     named = {name: field.model_copy(update={"role": only_or_all(roles[name])}) for name, field in fields.items()}
-    ignored = {name: field for name, field in experiment.data.fields.items() if "ignore" in field.role_set}
-    return {**named, **{name: Auto(role="ignore") for name, _ in layout.left_out}, **ignored}
+    kept = {name: field for name, field in experiment.data.fields.items() if field.role_set & {"ignore", "split"}}
+    return {**named, **{name: Auto(role="ignore") for name, _ in layout.left_out}, **kept}
 
 
 def only_or_all(roles: tuple[Role, ...]) -> Role | tuple[Role, ...]:
@@ -267,8 +267,8 @@ def metric_directions(targets: Mapping[str, TargetPlan], *, has_validation: bool
 
 
 def _training(experiment: Experiment, layout: Layout) -> TrainingSettings:
-    given = experiment.training
-    return default_training(has_validation=layout.has_validation) if given is None else given.with_defaults()
+    given = TrainingSettings() if experiment.training is None else experiment.training
+    return given.with_defaults(has_validation=layout.has_validation)
 
 
 def _best(training: TrainingSettings, targets: Mapping[str, TargetPlan], names: Mapping[str, Direction], *, has_validation: bool) -> Watch:
