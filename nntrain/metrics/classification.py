@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from nntrain.losses.loss import TargetKind
 from nntrain.metrics.metric import Direction, Metric, MetricInfo, MetricState
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nntrain.modules.metrics import ConfusionCounts, LabelCounts, Mean, Scores
+
+MAX_COMPARED: Final = 100
+"""Classes above which nothing is measured that compares each with all rows or all others: 4,000 would take gigabytes and a minute."""
 
 _LABELS: frozenset[TargetKind] = frozenset({"classes", "binary"})
 
@@ -71,7 +74,10 @@ class LogLoss(Metric):
 
 
 class AUROC(Metric):
-    """Area under the ROC curve: how well the probability ranks the rows of a class above the others; the mean over the classes."""
+    """Area under the ROC curve: how well the probability ranks the rows of a class above the others; the mean over the classes.
+
+    Undefined for more than 100 classes: it keeps all probabilities and sorts them once for each class.
+    """
 
     fits: ClassVar[frozenset[TargetKind]] = _LABELS
 
@@ -80,11 +86,16 @@ class AUROC(Metric):
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
         from nntrain.modules.metrics import Scores
 
+        if info.num_classes > MAX_COMPARED:
+            return _Undefined()
         return _AUROC(Scores())
 
 
 class ConfusionMatrix(Metric):
-    """Rows of each class (down) by the class they were taken for (across). Row weights don't act on it: it counts rows."""
+    """Rows of each class (down) by the class they were taken for (across). Row weights don't act on it: it counts rows.
+
+    There is none for more than 100 classes: it has a number for each pair of classes.
+    """
 
     fits: ClassVar[frozenset[TargetKind]] = _LABELS
     monitored: ClassVar[bool] = False
@@ -94,7 +105,20 @@ class ConfusionMatrix(Metric):
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
         from nntrain.modules.metrics import ConfusionCounts
 
+        if info.num_classes > MAX_COMPARED:
+            return _Undefined()
         return _ConfusionMatrix(ConfusionCounts(info.num_classes, device))
+
+
+@dataclass(frozen=True, slots=True)
+class _Undefined:
+    """In place of what too many classes make too large."""
+
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Nothing is kept."""
+
+    def compute(self) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

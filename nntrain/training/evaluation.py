@@ -30,7 +30,7 @@ class Scores:
 
     metrics: Metrics = field(default_factory=Metrics)
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
-    """Metrics that are no number: `confusion_matrix`."""
+    """Metrics that are no number, where there are any: `confusion_matrix`."""
 
 
 def evaluate(session: Session, data: TensorData) -> Metrics:
@@ -131,7 +131,7 @@ class _Judges:
                 value = state.compute()
                 if isinstance(value, list):
                     scores.tables[f"{prefix}{key}"] = value
-                else:
+                elif self._objective.targets[name].metrics[key].monitored:  # a table that there is none of has no number either
                     scores.metrics[f"{prefix}{key}"] = value
         return scores
 

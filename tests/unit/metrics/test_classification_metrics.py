@@ -147,3 +147,27 @@ def test_without_rows_nothing_is_defined(metric: Metric) -> None:
 
 def test_nan_predictions_have_no_log_loss() -> None:
     assert measure(LogLoss(), torch.full((2, 2), float("nan")), torch.tensor([0, 1]), 2) is None
+
+
+def held_values(state: object) -> int:
+    """Numbers in all tensors that a metric's state keeps, however deep."""
+    if isinstance(state, Tensor):
+        return state.numel()
+    parts = state if isinstance(state, list | tuple) else [getattr(state, name) for name in getattr(state, "__slots__", ())]
+    return sum(held_values(part) for part in [*parts, *getattr(state, "__dict__", {}).values()])
+
+
+@pytest.mark.parametrize("metric", [*ALL, ConfusionMatrix()], ids=lambda metric: metric.type)
+def test_many_classes_need_memory_in_proportion_to_their_number(metric: Metric) -> None:
+    state = metric.build(MetricInfo("classes", 4000), torch.device("cpu"))
+    target = torch.arange(20)
+    for _ in range(3):
+        state.update(torch.eye(4000)[target], target)
+    assert held_values(state) <= 3 * 4000
+    value = state.compute()
+    undefined = isinstance(metric, AUROC | ConfusionMatrix)
+    assert value is None if undefined else value == pytest.approx(0 if isinstance(metric, LogLoss) else 1, abs=1e-6)
+
+
+def test_a_hundred_classes_have_a_confusion_matrix() -> None:
+    assert held_values(ConfusionMatrix().build(MetricInfo("classes", 100), torch.device("cpu"))) == 100 * 100
