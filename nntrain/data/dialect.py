@@ -27,6 +27,8 @@ PLAIN: Final = "',' between columns, UTF-8, header in line 1"
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _NAMES: Final = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+_COMMAS: Final = re.compile(r"[+-]?\d+(,\d+)+")
+_GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
 _DECIMAL_POINT: Final = re.compile(r"[+-]?\d*\.\d+")
 
@@ -64,7 +66,8 @@ def look(path: Path, source: Csv, name: str) -> Sample:
     """Read the first 64 kB or 1,000 rows of a text table and find its dialect.
 
     Raises:
-        DataError: The file is empty, binary or no text in the encoding, or two columns have one name.
+        DataError: The file is empty, binary or no text in the encoding, two columns have one name, or the commas in its numbers
+            can be read in two ways.
     """
     content, is_cut = _head(path)
     encoding = source.encoding or _encoding(content)
@@ -78,7 +81,7 @@ def look(path: Path, source: Csv, name: str) -> Sample:
     missing = source.missing_words
     cells = tuple(tuple(clean(cell, missing) for cell in record) for record in body[:PEEK_ROWS] if len(record) == len(columns))
     is_open = source.decimal is None and source.thousands not in (".", ",")
-    numerals = Numerals(_decimal(cells, delimiter), source.thousands) if is_open else source.numerals
+    numerals = Numerals(_decimal(cells, name), source.thousands) if is_open else source.numerals
     dialect = Dialect(delimiter, numerals, "utf-8-sig" if encoding == "utf-8" else encoding, columns, source.header, missing)
     return Sample(dialect, cells, not is_cut and len(body) <= PEEK_ROWS)
 
@@ -161,10 +164,29 @@ def _columns(first: list[str], source: Csv, name: str) -> tuple[str, ...]:
     return columns
 
 
-def _decimal(cells: tuple[tuple[str | None, ...], ...], delimiter: str) -> str:
-    """A comma where cells of a file that is not cut by commas are written with one, and none with a point."""
+def _decimal(cells: tuple[tuple[str | None, ...], ...], name: str) -> str:
+    """A comma where numbers are written with one, and none with a point.
+
+    Raises:
+        DataError: All numbers with a comma have three digits after it: `2,052` may be 2052 as well as 2.052.
+    """
     present = [cell for record in cells for cell in record if cell is not None]
-    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in present)
-    if delimiter == "," and not commas:
+    if any(_DECIMAL_POINT.fullmatch(cell) for cell in present):
         return "."
-    return "," if commas and not any(_DECIMAL_POINT.fullmatch(cell) for cell in present) else "."
+    commas = [cell for cell in present if _COMMAS.fullmatch(cell)]
+    if commas and all(_GROUPED.fullmatch(cell) for cell in commas):
+        raise _two_readings(name, commas)
+    return "," if any(_DECIMAL_COMMA.fullmatch(cell) for cell in commas) else "."
+
+
+def _two_readings(name: str, commas: list[str]) -> DataError:
+    """What to say of commas that may stand between thousands or before decimals."""
+    shown = ", ".join(repr(cell) for cell in dict.fromkeys(commas[:3]))
+    cell = next((cell for cell in commas if cell.count(",") == 1), commas[0])
+    whole, point = cell.replace(",", ""), cell.replace(",", ".")
+    second = f" or {point}" if cell.count(",") == 1 else ""
+    return DataError(
+        f"{name}: commas in numbers can be read in two ways: {shown}; is {cell!r} {whole}{second}?",
+        f"data.source.thousands: ','   reads {whole}\n   data.source.decimal: ','   reads {point}"
+        "\n   data.source.decimal: '.'   keeps such cells as text",
+    )

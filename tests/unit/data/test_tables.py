@@ -57,6 +57,24 @@ def test_decimal_commas_are_found(tmp_path):
     assert read(tmp_path, "a;b\n1.234,5;2\n", thousands=".").numbers("a").tolist() == [1234.5]
 
 
+@pytest.mark.parametrize("text", ['a,b\n960,1\n"2,052",2\n"1,908",3\n', "a;b\n960;1\n2,052;2\n1,908;3\n"])
+def test_commas_with_three_digits_after_them_are_a_doubt_and_no_guess(tmp_path, text):
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, text)
+    assert caught.value.message == "t.csv: commas in numbers can be read in two ways: '2,052', '1,908'; is '2,052' 2052 or 2.052?"
+    assert "data.source.thousands: ','   reads 2052" in caught.value.hint
+    assert "data.source.decimal: ','   reads 2.052" in caught.value.hint
+    assert read(tmp_path, text, thousands=",").numbers("a").tolist() == [960, 2052, 1908]
+    assert read(tmp_path, text, decimal=",").numbers("a").tolist() == [960, 2.052, 1.908]
+    assert read(tmp_path, text, decimal=".").texts("a").to_list() == ["960", "2,052", "1,908"]
+
+
+def test_other_cells_settle_what_a_comma_is(tmp_path):
+    assert read(tmp_path, "a;b\n1,234;2,5\n").numbers("a").tolist() == [1.234]
+    assert read(tmp_path, "a;b\n1,234;0,512\n").numbers("a").tolist() == [1.234]
+    assert read(tmp_path, 'a,b\n"1,234",2.5\n').numerals == POINT
+
+
 def test_byte_order_marks_and_encodings(tmp_path):
     assert list(read(tmp_path, "Fläche,b\n1,2\n", encoding="utf-8-sig").columns) == ["Fläche", "b"]
     assert list(read(tmp_path, "Fläche,b\n1,2\n", encoding="utf-16").columns) == ["Fläche", "b"]
