@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, TextIO
@@ -65,8 +66,16 @@ class Evaluation:
         return "   ".join(parts)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Told as any other stream that went away; rich would end the process."""
+        raise BrokenPipeError
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Whether lines may be redrawn: a terminal that can, and no CI service behind it."""
+    if stream.closed:
+        return False
     automated = os.environ.get("CI", "").lower() not in {"", "0", "false"}
     return stream.isatty() and os.environ.get("TERM") != "dumb" and not automated
 
@@ -75,11 +84,14 @@ def is_terminal(stream: TextIO) -> bool:
 class Display:
     """Shows a run while it trains. Does nothing at all when quiet.
 
+    Goes quiet where nobody can be shown anything (no stream, a reader that went away, a full disk): that ends no training.
+
     A context manager: on leaving, whatever was held back is printed and the terminal is as it was before. Print results after that.
     """
 
     quiet: bool
-    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    stream: TextIO | None = field(default_factory=lambda: sys.stderr)
+    """`None` in a process that was started without one."""
     clock: Callable[[], float] = time.monotonic
     """Seconds from any start."""
     _live: Live | None = None
@@ -92,7 +104,8 @@ class Display:
     _redraws: bool = False
 
     def __post_init__(self) -> None:
-        self._redraws = not self.quiet and is_terminal(self.stream)
+        self.quiet = self.quiet or self.stream is None
+        self._redraws = not self.quiet and self.stream is not None and is_terminal(self.stream)
 
     def __enter__(self) -> Display:
         return self
@@ -149,8 +162,10 @@ class Display:
         """Print what was held back and leave the terminal as it was. May be called twice."""
         self._flush()
         if self._live is not None:
-            self._redraw()
-            self._live.stop()
+            self._redraw()  # the last position may have come too soon after the one before to be drawn
+        if self._live is not None:
+            with self._writing():
+                self._live.stop()
             self._live = None
 
     def _hold(self, line: str, *, is_best: bool) -> None:
@@ -168,18 +183,36 @@ class Display:
                 self._print(line)
 
     def _print(self, text: str) -> None:
-        if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            self.stream.write(text + "\n")
-            self.stream.flush()
+        if self.quiet:
+            return
+        with self._writing():
+            if self._live is not None:
+                self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            elif self.stream is not None:
+                self.stream.write(text + "\n")
+                self.stream.flush()
 
     def _redraw(self) -> None:
-        if self._live is None:
-            self._live = Live(console=Console(file=self.stream), auto_refresh=False, redirect_stdout=False)
-            self._live.start()
         self._drawn_at = self.clock()
-        self._live.update(self._lines(self._live.console.width), refresh=True)
+        with self._writing():
+            if self._live is None:
+                self._live = Live(console=_Console(file=self.stream), auto_refresh=False, redirect_stdout=False)
+                self._live.start()
+            self._live.update(self._lines(self._live.console.width), refresh=True)
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """Context that goes quiet where the stream can't be written (`OSError`) or is closed (`ValueError`)."""
+        try:
+            yield
+        except (OSError, ValueError):
+            self.quiet, self._redraws = True, False
+            live, self._live = self._live, None
+            if self.stream is not None and self.stream is sys.stderr:
+                _discard(self.stream)
+            if live is not None:
+                with suppress(OSError, ValueError):
+                    live.stop()  # gives back the streams that it had redirected
 
     def _lines(self, width: int) -> Text:
         lines = Text(no_wrap=True, overflow="ellipsis")
@@ -187,12 +220,21 @@ class Display:
             lines.append_text(_progress(self._position))
         if self._evaluation is not None:
             text = f"{INDENT}{self._evaluation.text()}   "
-            free = min(CURVE_WIDTH, width - len(text)) if _draws(self.stream) else 0
+            free = min(CURVE_WIDTH, width - len(text)) if self.stream is not None and _draws(self.stream) else 0
             lines.append(f"\n{text}").append(sparkline(self._curve, max(free, 0)), style="cyan")
         return lines
 
     def _of_epochs(self) -> str:
         return _of(self._position.max_epochs) if self._position is not None else ""
+
+
+def _discard(stream: TextIO) -> None:
+    """Let the rest of what a stream holds go nowhere: Python writes it at the end, and a failure there would be the exit code."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        stream.flush()
 
 
 def _of(total: int | None) -> str:

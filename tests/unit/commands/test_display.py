@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -197,3 +198,73 @@ def test_is_terminal_obeys_the_environment(
 
 def test_is_terminal_is_false_for_a_pipe() -> None:
     assert not is_terminal(io.StringIO())
+
+
+@dataclass
+class Gone(Terminal):
+    """A stream that takes a number of writes, then none."""
+
+    takes: int
+    error: Exception
+    redraws: bool
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def isatty(self) -> bool:
+        return self.redraws
+
+    def write(self, text: str) -> int:
+        if self.takes == 0:
+            raise self.error
+        self.takes -= 1
+        return super().write(text)
+
+
+@pytest.mark.parametrize("redraws", [False, True])
+@pytest.mark.parametrize("takes", [0, 1, 2, 4])
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device"), ValueError("closed")], ids=repr)
+def test_a_stream_that_goes_away_ends_no_training(clock: Clock, terminal: Terminal, error: Exception, takes: int, redraws: bool) -> None:
+    before = sys.stdout, sys.stderr
+    gone = Gone(takes, error, redraws)
+    with Display(quiet=False, stream=gone, clock=clock) as display:
+        display.head([("run", "runs/rents/0001")])
+        train(display, clock, [5.0, 3.0, 2.0], seconds=20)
+        display.note("saved")
+    assert display.quiet
+    assert gone.takes == 0
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_no_stream_and_a_closed_one_are_quiet(clock: Clock) -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed):
+        with Display(quiet=False, stream=stream, clock=clock) as display:
+            train(display, clock, [5.0, 3.0], seconds=20)
+        assert display.quiet
+
+
+def test_a_reader_of_stderr_that_leaves_does_not_change_the_exit_code() -> None:
+    code = (
+        "from nntrain.commands.display import Display\n"
+        "with Display(quiet=False) as display:\n"
+        "    for number in range(100): display.note('x' * 1000)\n"
+        "print('done')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    process.stderr.close()
+    assert process.stdout is not None
+    assert process.stdout.read().strip() == b"done"
+    process.stdout.close()
+    assert process.wait() == 0
+
+
+def test_terminal_ends_with_the_last_position(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    with Display(quiet=False, stream=terminal, clock=clock) as display:
+        for step in range(1, 401):
+            clock.seconds += 0.0003
+            display.advance(Position(step, 400, step // 100, 4, 0.0, 0.0))
+    assert terminal.getvalue().rindex("epoch 4/4 ━━━━━━━━━━━━━━━━━━━━ 100%") > terminal.getvalue().rindex("epoch 3/4")
