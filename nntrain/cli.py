@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from nntrain.commands.arguments import only_config, only_run, split_arguments
+from nntrain.commands.output import emit
 from nntrain.errors import NNTrainError, UsageError
 from nntrain.nearest import nearest
 
@@ -35,9 +37,9 @@ def start(context: typer.Context, version: Annotated[bool, typer.Option("--versi
     from nntrain.commands import start as command
 
     if version:
-        typer.echo(command.version())
+        emit(command.version())
     elif context.invoked_subcommand is None:
-        typer.echo(command.screen())
+        emit(command.screen())
 
 
 @app.command()
@@ -60,7 +62,7 @@ def show(arguments: Arguments = None, as_json: Json = False, runs: Runs = None) 
     """Print the network with shapes and parameters, and all settings."""
     from nntrain.commands import show as command
 
-    typer.echo(command.run(arguments or [], runs=runs, as_json=as_json))
+    emit(command.run(arguments or [], runs=runs, as_json=as_json))
 
 
 @app.command()
@@ -120,7 +122,7 @@ def list_runs(as_json: Json = False, runs: Runs = None) -> None:
     """List the runs with their validation metrics."""
     from nntrain.commands import runs as command
 
-    typer.echo(command.run(runs, as_json=as_json))
+    emit(command.run(runs, as_json=as_json))
 
 
 @app.command()
@@ -128,7 +130,7 @@ def schema(markdown: Annotated[bool, typer.Option("--markdown", help="The refere
     """Print the JSON Schema of configs, for editors."""
     from nntrain.commands import schema as command
 
-    typer.echo(command.run(markdown=markdown))
+    emit(command.run(markdown=markdown))
 
 
 @app.command("list")
@@ -136,7 +138,7 @@ def list_components(kind: Annotated[str | None, typer.Argument(help="layers, los
     """List what may stand in a config."""
     from nntrain.commands import list as command
 
-    typer.echo(command.run(kind))
+    emit(command.run(kind))
 
 
 @app.command("help")
@@ -147,7 +149,7 @@ def explain_word(
     """Explain a setting, a component, a metric or a command in a few lines."""
     from nntrain.commands import help as command
 
-    typer.echo(_help_of_command(context, word) or command.run(word))
+    emit(_help_of_command(context, word) or command.run(word))
 
 
 def _help_of_command(context: typer.Context, word: str | None) -> str | None:
@@ -170,6 +172,9 @@ WORDS = {
     "resume": "fit --resume RUN",
 }
 """Commands that users of other tools try first."""
+
+
+DISK_ERRORS = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def check_command(word: str) -> None:
@@ -204,9 +209,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:  # a name that is too long, a disk that is full or gone: of the machine, not of ours
+        typer.echo(f"{error.filename or 'cannot read or write'}: {error.strerror or error}", err=True)
+        return 7 if error.errno in DISK_ERRORS else 3
     except Exception as error:
         show = getattr(error, "show", None)  # a usage error of click's, which typer ships inside itself
         if show is None:

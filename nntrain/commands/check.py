@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.blueprint import Blueprint, can_draw, draw
+from nntrain.commands.output import emit
 from nntrain.config.reading import Config, find_config, read_config
 from nntrain.config.rendering import error_as_json
 from nntrain.data.layout import plan_layout
@@ -35,7 +36,7 @@ def run(paths: Sequence[Path], changes: Sequence[str], look: Look, *, strict: bo
     """Check each config by itself; print what was found, and return the exit code of the worst."""
     results = [_check(path, changes, look, strict=strict) for path in paths or [find_config(None)]]
     if as_json:
-        print(json.dumps(_as_json(results), indent=1))  # noqa: T201
+        emit(json.dumps(_as_json(results), indent=1))
     else:
         for result in results:
             result.print()
@@ -83,9 +84,9 @@ class _Result:
         if self.error is not None:
             print(self.error, file=sys.stderr)  # noqa: T201
         elif self.blueprint is None:
-            print(f"{self.path.as_posix()}   ok   columns and shapes were not checked: their types stand in the data")  # noqa: T201
+            emit(f"{self.path.as_posix()}   ok   columns and shapes were not checked: their types stand in the data")
         else:
-            print(_line(self.path, self.blueprint))  # noqa: T201
+            emit(_line(self.path, self.blueprint))
             for warning in self.blueprint.warnings:
                 print(f"   warning: {warning}", file=sys.stderr)  # noqa: T201
 

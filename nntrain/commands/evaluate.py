@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nntrain.commands.output import emit
 from nntrain.commands.requirements import Bars
 from nntrain.commands.results import confusion_table, confusions, result_table
 from nntrain.commands.stored import Stored, open_run, stored_config
@@ -74,7 +75,7 @@ def run(run_name: str | None, where: Where, bars: Bars, *, runs: Path | None, as
     missed = bars.missed(found.metrics)
     for note in found.notes:
         print(note, file=sys.stderr)  # noqa: T201
-    print(json.dumps(found.as_json(), indent=1) if as_json else _screen(stored, found))  # noqa: T201
+    emit(json.dumps(found.as_json(), indent=1) if as_json else _screen(stored, found))
     if missed:
         raise RequirementError("\n".join(missed))
     return 0

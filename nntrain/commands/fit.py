@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nntrain.blueprint import Blueprint, draw
 from nntrain.commands.display import Display
 from nntrain.commands.figures import format_bytes
+from nntrain.commands.output import emit
 from nntrain.commands.resuming import check_has_state, compare_with_stored
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import stored_config, write_resolved
@@ -87,7 +88,7 @@ def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     """Train as the command line says; print the result, and return the exit code."""
     with Signals() as signals, Display(quiet=False) as display:
         outcome = fit(path, changes, options, Watchers(display, signals))
-    print(json.dumps(outcome.summary, indent=1) if options.as_json else outcome.screen)  # noqa: T201
+    emit(json.dumps(outcome.summary, indent=1) if options.as_json else outcome.screen)
     return outcome.exit_code
 
 

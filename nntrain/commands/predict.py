@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nntrain.commands.output import emit
 from nntrain.commands.stored import Stored, open_run
 from nntrain.data.table import Table
 from nntrain.errors import ResourceError, UsageError
@@ -41,7 +42,7 @@ def run(arguments: Sequence[str], output: Path | None, *, runs: Path | None) -> 
     for note in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *notes):
         print(note, file=sys.stderr)  # noqa: T201
     if output is None:
-        print(text.getvalue(), end="")  # noqa: T201
+        emit(text.getvalue(), end="")
         return 0
     try:
         if output.exists() and not output.is_file():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.display import Display, Position
 from nntrain.commands.fit import Job, Options, Outcome, Watchers, fit_job, prepare_job, resume_job
+from nntrain.commands.output import emit
 from nntrain.commands.signals import Signals
 from nntrain.config.reading import find_config, read_config
 from nntrain.errors import NNTrainError
@@ -73,7 +74,7 @@ def run(path: Path | None, changes: Sequence[str], *, as_json: bool) -> int:
         stages = _Stages(results, quiet=as_json)
         code = _prove(found, changes, Options(runs=Path(folder)), stages)
     if as_json:
-        print(json.dumps(results, indent=1))  # noqa: T201
+        emit(json.dumps(results, indent=1))
     return code
 
 
@@ -90,12 +91,12 @@ class _Stages:
         self.results["seconds"][name] = round(seconds, 3)
         self.started = time.monotonic()
         if not self.quiet:
-            print(f"{name:<9}ok   {text:<56}{seconds:6.1f} s")  # noqa: T201
+            emit(f"{name:<9}ok   {text:<56}{seconds:6.1f} s")
 
     def failed(self, name: str, error: NNTrainError) -> int:
         self.results |= {"ok": False, "failed": name, "message": error.message}
         if not self.quiet:
-            print(f"{name:<9}FAILED\n{error}")  # noqa: T201
+            emit(f"{name:<9}FAILED\n{error}")
         return error.exit_code
 
 

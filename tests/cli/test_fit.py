@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -335,3 +336,56 @@ def test_a_run_that_went_on_with_another_meaning_is_marked(shops: Path, capsys: 
     assert fit_json(capsys, "--resume", "runs/shops/0001", "training.max_epochs=5")["inexact_since"] == 9
     assert main(["runs"]) == 0
     assert "(inexact since step 9)" in capsys.readouterr().out
+
+
+def test_an_edited_resolved_config_is_noticed(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit_json(capsys)
+    resolved = shops / "runs/shops/0001/resolved.yaml"
+    resolved.write_text(resolved.read_text().replace("type: relu", "type: gelu"))
+    for command in (["eval"], ["predict", "shops.csv"], ["fit", "--resume", "runs/shops/0001", "training.max_epochs=5"]):
+        assert main(command) == 4
+        assert "resolved.yaml is not as it was written" in capsys.readouterr().err
+
+
+def test_a_run_that_has_lost_its_checkpoints_is_not_started_anew(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit_json(capsys)
+    shutil.rmtree(shops / "runs/shops/0001/checkpoints")
+    before = (shops / "runs/shops/0001/history.jsonl").read_bytes()
+    assert main(["fit", "--resume", "runs/shops/0001"]) == 4
+    assert "has lost its checkpoints" in capsys.readouterr().err
+    assert (shops / "runs/shops/0001/history.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("shops.csv", "shops.csv is the input"),
+        ("out.parquet", "predictions are written as a text table"),
+        ("missing/out.csv", "no folder missing"),
+        (".", "-o needs a file"),
+    ],
+)
+def test_predictions_overwrite_nothing_and_go_where_they_can(
+    output: str, told: str, shops: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit_json(capsys)
+    before = (shops / "shops.csv").read_bytes()
+    assert main(["predict", "shops.csv", "-o", output]) == 2
+    assert told in capsys.readouterr().err
+    assert (shops / "shops.csv").read_bytes() == before
+
+
+def test_a_setting_of_training_that_does_not_say_when_to_stop_keeps_the_default_rules(
+    shops: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shops / "shops.yaml").write_text(TABLE.replace("training: {max_epochs: 3}", "training: {device: cpu}"))
+    assert main(["show", "--json", "shops.yaml"]) == 0
+    training = json.loads(capsys.readouterr().out)["config"]["training"]
+    assert (training["max_epochs"], training["max_steps"], training["early_stopping"]["patience"]) == (100, 20_000, 10)
+
+
+def test_damaged_counts_of_looks_cost_no_result(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shops / "runs").mkdir()
+    (shops / "runs/test_looks.json").write_text("[]")
+    assert fit_json(capsys)["test"]["accuracy"] > 0
+    assert (shops / "runs/shops/0001/summary.json").exists()

@@ -1,0 +1,46 @@
+"""Results reach stdout, or their loss is told; whoever reads no further stops nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+posix = pytest.mark.skipif(os.name == "nt", reason="needs /dev/full and POSIX pipes")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "nntrain", *arguments]
+
+
+@posix
+def test_a_reader_that_goes_away_is_no_fault() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command("list", "layers"), stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@posix
+def test_a_full_disk_behind_stdout_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command("list", "layers"), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 7
+    assert done.stderr == "cannot write the result to stdout: No space left on device\n"
+
+
+def test_signs_that_the_terminal_lacks_are_written_as_escapes() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command("list", "layers"), capture_output=True, env=environment, check=False)
+    assert done.returncode == 0
+    assert b"\\u2026" in done.stdout
+
+
+def test_a_name_that_is_too_long_is_told() -> None:
+    done = subprocess.run(command("check", f"{'a' * 300}.yaml"), capture_output=True, text=True, check=False)
+    assert done.returncode in (2, 3)
+    assert "Traceback" not in done.stderr
