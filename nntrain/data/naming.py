@@ -71,7 +71,7 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
         if "ignore" not in roles:
             is_named = field.key == field.name or field.name in targets
             named.append(NamedField(field.name, field.field, field.columns, roles or frozenset[Role]({"input"}), field.key, is_named))
-    return named, problems + _once(named)
+    return named, problems + _once(named) + _reserved(named)
 
 
 def no_column(name: str, header: Header, path: YamlPath, *, on_key: bool = False) -> Problem:
@@ -168,3 +168,17 @@ def _once(named: list[NamedField]) -> list[Problem]:
             message = f"{listed(holders)} are all {role}; one column can be"
             problems.append(Problem(("data", "fields", holders[1]), message))
     return problems
+
+
+def _reserved(named: list[NamedField]) -> list[Problem]:
+    """Names that the tensors of all numbers and of all categories have."""
+    return [
+        Problem(
+            ("data", "fields", field.key or field.name),
+            f"{field.name!r}: names that start with @ are nntrain's own",
+            f"fix:  rename it, or  data.fields: {{'{field.name}': {{role: ignore}}}}, or under another name: "
+            f"{{NAME: {{column: '{field.columns[0]}'}}}}",
+        )
+        for field in named
+        if field.name.startswith("@")
+    ]

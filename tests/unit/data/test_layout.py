@@ -360,3 +360,15 @@ def test_a_pattern_leaves_columns_to_the_fields_that_name_them(tmp_path):
     layout, problems = plan_layout(settings, tmp_path, look=True)
     assert problems == ()
     assert {plan.name: plan.columns for plan in layout.fields} == {"signal": ("t0", "t1"), "town": ("town",), "kind": ("kind",)}
+
+
+def test_names_that_start_with_at_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", **{"@number": np.zeros((8, 2)), "x": np.zeros(8), "y": np.arange(8) % 2})
+    _, problems = plan(tmp_path, source="a.npz", target="y")
+    assert [problem.message for problem in problems] == ["'@number': names that start with @ are nntrain's own"]
+    assert not plan(tmp_path, source="a.npz", target="y", fields={"@number": {"role": "ignore"}})[1]
+    layout, problems = plan(tmp_path, source="a.npz", target="y", fields={"v": {"type": "vector", "column": "@number"}})
+    assert not problems
+    assert "v" in layout.inputs
+    _, problems = plan(tmp_path, source="a.npz", target="y", look=False, fields={"@category": "number"})
+    assert len(problems) == 1
