@@ -56,6 +56,8 @@ class Mapping:
     open_key: Scalar | None = None
     merged: dict[str, tuple[Mark, Node]] = field(default_factory=dict[str, "tuple[Mark, Node]"])
     """What `<<` brings in; the mapping's own keys go before."""
+    merge_key: Mark | None = None
+    """Where `<<` stands."""
 
 
 Node = Scalar | Sequence | Mapping
@@ -187,7 +189,10 @@ class _Composer:
     def merge(self, parent: Mapping, key: Scalar, node: Node) -> None:
         if not isinstance(node, Mapping):
             raise faults.fault(key.mark, "<< takes one mapping: <<: *name")
-        parent.merged = node.items
+        if parent.merge_key is not None:
+            first = f"<< is given twice, first in line {parent.merge_key.line}"
+            raise faults.fault(key.mark, first, "keep one of the two; a mapping can bring in another one by a << of its own")
+        parent.merged, parent.merge_key = node.items, key.mark
 
     @property
     def parent(self) -> Sequence | Mapping | None:

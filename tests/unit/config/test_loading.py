@@ -157,3 +157,9 @@ def test_values_from_the_environment_are_read_as_they_would_be_without_quotes(mo
     )
     document = loading.parse(text, "a.yaml")
     assert document.tree == {"data": {"source": "/rows/a.csv"}, "seed": 7, "flow": {"x": 7}, "part": "70"}
+
+
+def test_two_merge_keys_are_refused() -> None:
+    text = "a: &a {x: 1}\nb: &b {y: 2}\nc:\n  <<: *a\n  <<: *b\n"
+    with pytest.raises(ConfigError, match=r"<< is given twice, first in line 4"):
+        loading.parse(text, "a.yaml")
