@@ -6,21 +6,39 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nntrain.errors import DataError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-EDGE_BYTES: Final = 2**20
+BLOCK_BYTES: Final = 2**20
+BLOCKS: Final = 64
+WHOLE_BYTES: Final = 256 * 2**20
+"""Larger files are read in part."""
 
 
 def fingerprint_file(path: Path) -> str:
-    """Name, size, first and last MiB of a file, hashed: milliseconds for any size."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(f"{path.name}\0{size}\0".encode())
-    with path.open("rb") as file:
-        digest.update(file.read(EDGE_BYTES))
-        file.seek(max(EDGE_BYTES, size - EDGE_BYTES))
-        digest.update(file.read(EDGE_BYTES))
+    """What is in a file, hashed: all of it up to 256 MiB; of more its size, the first and the last MiB, and 64 spread between.
+
+    Raises:
+        DataError: The system does not give the file.
+    """
+    try:
+        size = path.stat().st_size
+        digest = hashlib.sha256(f"{size}\0".encode())
+        with path.open("rb") as file:
+            for start in range(0, size, BLOCK_BYTES) if size <= WHOLE_BYTES else _spread(size):
+                file.seek(start)
+                digest.update(file.read(BLOCK_BYTES))
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read: {error.strerror or error}") from None
     return digest.hexdigest()
+
+
+def _spread(size: int) -> list[int]:
+    """Where the blocks of a large file start: at its beginning, at its end, and evenly between."""
+    last = size - BLOCK_BYTES
+    return [last * block // (BLOCKS + 1) for block in range(BLOCKS + 2)]
 
 
 def fingerprint_rows(file: str, rows: Tensor) -> str:
