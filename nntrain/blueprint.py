@@ -18,7 +18,9 @@ from nntrain.config.experiment import Experiment
 from nntrain.config.reading import Config
 from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
+from nntrain.data.inference import ROW_NUMBERS
 from nntrain.data.layout import FieldPlan, Layout
+from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
 from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
@@ -100,7 +102,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     targets = {plan.name: target for plan in layout.targets if (target := _plan_target(experiment, plan, problems)) is not None}
     program = None
     if not layout.inputs:
-        problems.append(Problem(("data",), "has no input field: every column is a target or left out", "fix:  fields: {COLUMN: TYPE}"))
+        problems.append(_no_input(layout))
     elif len(targets) == len(layout.targets):
         experiment = experiment.model_copy(update=_defaults(experiment, layout, targets))
         program = _compile(experiment, layout, targets, problems)
@@ -118,6 +120,19 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     rows = effects.rows_to_train(experiment, layout) if train_rows is None else train_rows
     warnings = tuple(effects.warnings(experiment, program, rows))
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
+
+
+def _no_input(layout: Layout) -> Problem:
+    """What to say where nothing is left to predict from, and why each column is not used."""
+    if not layout.left_out:
+        return Problem(("data",), "has no input field: every column is a target or ignored", "fix:  fields: {COLUMN: TYPE}")
+    told = listed([f"{name} ({why})" for name, why in layout.left_out], 8)
+    name, why = layout.left_out[0]
+    return Problem(
+        ("data",),
+        f"has no input field: every column is a target, ignored, or left out: {told}",
+        f"fix:  fields: {{{name}: {'number' if why == ROW_NUMBERS else 'category'}}}",
+    )
 
 
 def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem]) -> TargetPlan | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nntrain.data.dialect import Dialect, is_blank, no_text
+from nntrain.data.dialect import Dialect, Record, broken, is_blank, no_rows, no_text, ragged, unreadable_file
 from nntrain.data.table import Table
 from nntrain.errors import DataError
 
@@ -26,7 +26,8 @@ def read_table(path: Path, dialect: Dialect, name: str) -> Table:
     """Read a whole text table.
 
     Raises:
-        DataError: It is no text in its encoding, a quote is never closed, or a row has another number of cells than the header.
+        DataError: It is no text in its encoding, a quote is never closed, a row has another number of cells than the header, or the
+            system does not give the file.
     """
     width = len(dialect.columns)
     parts: list[list[pl.Series]] = [[] for _ in range(width)]
@@ -39,9 +40,13 @@ def read_table(path: Path, dialect: Dialect, name: str) -> Table:
                     parts[index].append(pl.Series(dialect.columns[index], cells, dtype=pl.String))
     except UnicodeDecodeError:
         raise _no_text(path, dialect.encoding, name) from None
+    except OSError as error:
+        raise unreadable_file(name, error) from None
     if not lines:
-        raise DataError(f"{name} has no rows" + (" below its header" if dialect.has_header else ""))
+        raise no_rows(name, has_header=dialect.has_header)
     columns = {column: pl.concat(part) for column, part in zip(dialect.columns, parts, strict=True)}
+    for column, cells in columns.items():
+        _refuse_zero_bytes(column, cells, lines, name)
     return Table(
         name,
         columns,
@@ -69,18 +74,18 @@ def _rows(file: Iterator[str], dialect: Dialect, name: str, lines: array[int]) -
                     lines.append(start)
                     yield row
             elif not is_blank(row):
-                raise _ragged(name, start, reader.line_num, row, dialect)
+                raise ragged(name, Record(row, start, reader.line_num), width, has_header=dialect.has_header)
             start = reader.line_num + 1
     except csv.Error as error:
-        told = "a quote is never closed" if "unexpected end" in str(error) or "limit" in str(error) else str(error)
-        raise DataError(f"{name}: line {start}: {told}") from None
+        raise broken(name, start, error) from None
 
 
-def _ragged(name: str, start: int, end: int, row: list[str], dialect: Dialect) -> DataError:
-    wanted = f"line 1 has {len(dialect.columns)}" if dialect.has_header else f"{len(dialect.columns)} are expected"
-    where = f"line {start}" if start == end else f"lines {start} to {end}"
-    hint = "a cell that holds the delimiter needs double quotes around it; another delimiter is set by data.source.delimiter"
-    return DataError(f"{name}: {where} has {len(row)} {'cell' if len(row) == 1 else 'cells'}, {wanted}", hint)
+def _refuse_zero_bytes(column: str, cells: pl.Series, lines: array[int], name: str) -> None:
+    """Text has none; a file with some is damaged, or no text. Raises `DataError`."""
+    found = cells.str.contains("\0", literal=True).arg_true()
+    if len(found):
+        message = f"{name}: line {lines[int(found[0])]}: {column} holds a zero byte"
+        raise DataError(message, "the file is damaged, or in another encoding: data.source.encoding: utf-16")
 
 
 def _no_text(path: Path, encoding: str, name: str) -> DataError:

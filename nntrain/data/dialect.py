@@ -6,7 +6,6 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,7 @@ class Sample:
 
     dialect: Dialect
     records: tuple[tuple[str | None, ...], ...]
-    """Cells by row, stripped, `None` where missing; rows that do not fit the header are left out here and told when all is read."""
+    """Cells by row, stripped, `None` where missing."""
     is_whole: bool
     """Whether the file has no more rows."""
 
@@ -66,35 +65,43 @@ def look(path: Path, source: Csv, name: str) -> Sample:
     """Read the first 64 kB or 1,000 rows of a text table and find its dialect.
 
     Raises:
-        DataError: The file is empty, binary or no text in the encoding, two columns have one name, or the commas in its numbers
-            can be read in two ways.
+        DataError: The file is empty, binary or no text in the encoding, two columns have one name, a row has another number of
+            cells than the header, or the commas in its numbers can be read in two ways.
     """
-    content, is_cut = _head(path)
+    content, is_cut = _head(path, name)
     encoding = source.encoding or _encoding(content)
     text = _decode(content, "utf-8-sig" if encoding == "utf-8" else encoding, name, is_cut=is_cut)
     if not text.strip():
         raise DataError(f"{name} is empty")
     delimiter = source.delimiter or _delimiter(text)
-    records = _records(text, delimiter, is_cut=is_cut)
-    columns = _columns(records[0], source, name)
+    records = _records(text, delimiter, name, is_cut=is_cut)
+    columns = _columns(records[0].cells, source, name)
     body = records[1 if source.header else 0 :]
+    misfit = next((record for record in body if len(record.cells) != len(columns)), None)
+    if misfit is not None:
+        raise ragged(name, misfit, len(columns), has_header=source.header)
+    if not body and not is_cut:
+        raise no_rows(name, has_header=source.header)
     missing = source.missing_words
-    cells = tuple(tuple(clean(cell, missing) for cell in record) for record in body[:PEEK_ROWS] if len(record) == len(columns))
+    cells = tuple(tuple(clean(cell, missing) for cell in record.cells) for record in body[:PEEK_ROWS])
     is_open = source.decimal is None and source.thousands not in (".", ",")
     numerals = Numerals(_decimal(cells, name), source.thousands) if is_open else source.numerals
     dialect = Dialect(delimiter, numerals, "utf-8-sig" if encoding == "utf-8" else encoding, columns, source.header, missing)
     return Sample(dialect, cells, not is_cut and len(body) <= PEEK_ROWS)
 
 
-def _head(path: Path) -> tuple[bytes, bool]:
+def _head(path: Path, name: str) -> tuple[bytes, bool]:
     """The first bytes of a file, and whether it has more; enough of them for two whole lines."""
     size = PEEK_BYTES
-    with path.open("rb") as file:
-        content = file.read(size)
-        while len(content) == size and content.count(b"\n") < 2:
-            content += file.read(size)
-            size *= 2
-        return content, bool(file.read(1))
+    try:
+        with path.open("rb") as file:
+            content = file.read(size)
+            while len(content) == size and content.count(b"\n") < 2:
+                content += file.read(size)
+                size *= 2
+            return content, bool(file.read(1))
+    except OSError as error:
+        raise unreadable_file(name, error) from None
 
 
 def clean(cell: str, missing: frozenset[str]) -> str | None:
@@ -124,12 +131,56 @@ def _decode(content: bytes, encoding: str, name: str, *, is_cut: bool) -> str:
         raise no_text(name, content, error) from None
 
 
-def _records(text: str, delimiter: str, *, is_cut: bool) -> list[list[str]]:
-    """The records of a text; the last is dropped where the text was cut in its middle."""
-    found: list[list[str]] = []
-    rows: Iterator[list[str]] = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    with suppress(csv.Error):  # told with its line when all rows are read
-        found.extend(record for record in rows if not is_blank(record))
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The cells of one row, and the first and last line that it stands in."""
+
+    cells: list[str]
+    start: int
+    end: int
+
+
+def ragged(name: str, record: Record, width: int, *, has_header: bool) -> DataError:
+    """What to say of a row that has another number of cells than the header."""
+    wanted = f"line 1 has {width}" if has_header else f"{width} are expected"
+    where = f"line {record.start}" if record.start == record.end else f"lines {record.start} to {record.end}"
+    count = f"{len(record.cells)} {'cell' if len(record.cells) == 1 else 'cells'}"
+    hint = "a cell that holds the delimiter needs double quotes around it; another delimiter is set by data.source.delimiter"
+    return DataError(f"{name}: {where} has {count}, {wanted}", hint)
+
+
+def no_rows(name: str, *, has_header: bool) -> DataError:
+    """What to say of a file without rows."""
+    return DataError(f"{name} has no rows" + (" below its header" if has_header else ""))
+
+
+def broken(name: str, start: int, error: csv.Error) -> DataError:
+    """What to say of a row that cannot be cut into cells."""
+    if "limit" in str(error):
+        message = f"{name}: line {start}: a cell has more than {MAX_CELL:,} characters"
+        return DataError(message, "if none should: a double quote is opened in this row and not closed, or the delimiter is another")
+    return DataError(f"{name}: line {start}: {'a quote is never closed' if 'unexpected end' in str(error) else error}")
+
+
+def unreadable_file(name: str, error: OSError) -> DataError:
+    """What to say of a file that the system does not give."""
+    return DataError(f"{name} cannot be read: {error.strerror or error}")
+
+
+def _records(text: str, delimiter: str, name: str, *, is_cut: bool) -> list[Record]:
+    """The records of a text; the last is dropped where the text was cut in its middle. Raises `DataError`."""
+    found: list[Record] = []
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        for row in rows:
+            if not is_blank(row):
+                found.append(Record(row, start, rows.line_num))
+            start = rows.line_num + 1
+    except csv.Error as error:
+        if not is_cut or not found or "unexpected end" not in str(error):
+            raise broken(name, start, error) from None
+        return found
     return found[:-1] if is_cut and len(found) > 1 else found
 
 
@@ -143,11 +194,19 @@ def _delimiter(text: str) -> str:
     ranks: list[tuple[float, int, str]] = []
     head = "\n".join(text.splitlines()[:101])
     for mark in _DELIMITERS:
-        first, *rest = _records(head, mark, is_cut=False) or [[]]
-        share = sum(len(record) == len(first) for record in rest) / len(rest) if rest else 1.0
-        if len(first) > 1:
-            ranks.append((share, len(first), mark))
+        first, *rest = _widths(head, mark) or [0]
+        share = sum(width == first for width in rest) / len(rest) if rest else 1.0
+        if first > 1:
+            ranks.append((share, first, mark))
     return max(ranks, key=lambda rank: rank[:2])[2] if ranks else ","
+
+
+def _widths(text: str, delimiter: str) -> list[int]:
+    """Cells of each row, as far as a text can be cut by a mark."""
+    found: list[int] = []
+    with suppress(csv.Error):  # told with its line once the delimiter is known
+        found.extend(len(record) for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if not is_blank(record))
+    return found
 
 
 def _columns(first: list[str], source: Csv, name: str) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ from nntrain.data.fields.number import Number
 from nntrain.data.fields.series import Series
 from nntrain.data.fields.vector import Vector
 
+ROW_NUMBERS: Final = "row numbers"
+"""Why a column that counts the rows is left out."""
+
 MIN_ROWS_OF_AN_ID: Final = 20
 """Text columns with fewer different values are never taken for identifiers."""
 
@@ -80,7 +83,7 @@ def _reason_to_leave_out(facts: Facts) -> str | None:
     if facts.distinct == 1 and facts.missing == 0 and facts.is_complete:
         return f"always {facts.values[0]!r}"
     if facts.is_row_number:
-        return "row numbers"
+        return ROW_NUMBERS
     if facts.is_numeric or facts.distinct <= max(MIN_ROWS_OF_AN_ID, facts.present // 2):
         return None
     return "one value per row" if facts.distinct == facts.present else f"{facts.distinct:,} values in {facts.present:,} rows"

@@ -11,7 +11,7 @@ from nntrain.data.fields.category import Category
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.fields.number import Number
 from nntrain.data.header import Header, HeaderColumn
-from nntrain.data.inference import Guess, guess_array, guess_values
+from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_values
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
@@ -113,8 +113,11 @@ def assemble_layout(
     untyped: list[str] = []
     problems: list[Problem] = []
     idle: dict[str, list[dict[str, str]]] = {}
+    inputs = [field.name for field in named if "input" in field.roles]
     for field in named:
         guess = guesses[field.name]
+        if guess is not None and guess.note == ROW_NUMBERS and inputs == [field.name]:
+            guess = Guess(Number(), f"number ({ROW_NUMBERS}, and the only input)")
         if guess is not None and guess.field is None:
             left_out.append((field.name, guess.note))
         elif field.field.type == "auto" and guess is None:

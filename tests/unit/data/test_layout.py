@@ -372,3 +372,10 @@ def test_names_that_start_with_at_are_refused(tmp_path):
     assert "v" in layout.inputs
     _, problems = plan(tmp_path, source="a.npz", target="y", look=False, fields={"@category": "number"})
     assert len(problems) == 1
+
+
+def test_the_only_input_is_kept_though_it_counts_the_rows(tmp_path):
+    (tmp_path / "t.csv").write_text("x,y\n1,2.5\n2,4.5\n3,7.5\n", encoding="utf-8")
+    layout, problems = plan(tmp_path, source="t.csv", target="y")
+    assert not problems
+    assert [(field.name, field.field.type, field.role) for field in layout.fields] == [("x", "number", "input"), ("y", "number", "target")]

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nntrain.data.csv_reading import read_table
+from nntrain.data.dialect import look
 from nntrain.data.numerals import POINT, Numerals
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.csv import Csv
@@ -140,10 +142,42 @@ def test_other_marks_are_an_error_and_no_guess(tmp_path):
         ("a,b\0\n1,2\n", "t.csv is no text: it holds zero bytes"),
     ],
 )
-def test_broken_tables_name_the_line(tmp_path, text, message):
+def test_broken_tables_name_the_line_at_the_first_look(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        read(tmp_path, text)
+        Csv(path="t.csv").peek(tmp_path / "t.csv", "t.csv")
     assert caught.value.message == message
+
+
+def test_faults_beyond_the_first_look_name_the_line(tmp_path):
+    head = "a,b\n" + "1,2\n" * 20_000
+    long = "x" * 140_000
+    for tail, message in [
+        ("3\n", "line 20002 has 1 cell, line 1 has 2"),
+        ('3,"x\n', "line 20002: a quote is never closed"),
+        (f"3,{long}\n", "line 20002: a cell has more than 131,072 characters"),
+        ("3,x\0y\n", "line 20002: b holds a zero byte"),
+    ]:
+        with pytest.raises(DataError) as caught:
+            read(tmp_path, head + tail)
+        assert caught.value.message == f"t.csv: {message}"
+    for text in (f"a,b\n1,{long}\n", f"a,{long}\n1,2\n"):
+        with pytest.raises(DataError, match=r"line [12]: a cell has more than 131,072 characters"):
+            read(tmp_path, text)
+
+
+def test_a_file_that_the_system_does_not_give_is_told(tmp_path, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise OSError(5, "Input/output error")
+
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    dialect = look(path, Csv(path="t.csv"), "t.csv").dialect
+    monkeypatch.setattr(type(path), "open", fail)
+    for reading in (lambda: look(path, Csv(path="t.csv"), "t.csv"), lambda: read_table(path, dialect, "t.csv")):
+        with pytest.raises(DataError) as caught:
+            reading()
+        assert caught.value.message == "t.csv cannot be read: Input/output error"
 
 
 def test_a_byte_that_is_no_utf8_is_told_with_its_line(tmp_path):
