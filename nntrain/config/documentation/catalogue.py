@@ -37,6 +37,8 @@ class Setting:
     required: bool
     tag: str | None = None
     """The component that has this option, where the path leads through a slot."""
+    components: tuple[tuple[int, str, str], ...] = ()
+    """Every component on the way: how many keys lead to it, its kind and its tag."""
 
     @property
     def name(self) -> str:
@@ -74,11 +76,17 @@ class Catalogue:
         """Class of a component."""
         return load_class(self.slots[kind].table[tag])
 
-    def options(self, schema: Schema, path: tuple[str, ...] = (), tag: str | None = None) -> list[Setting]:
+    def options(
+        self, schema: Schema, path: tuple[str, ...] = (), tag: str | None = None, components: tuple[tuple[int, str, str], ...] = ()
+    ) -> list[Setting]:
         """Settings that a definition lists, in its order; `type` is none: it names the component."""
         required = schema.get("required", [])
         properties = cast("dict[str, Schema]", schema.get("properties", {}))
-        return [Setting((*path, key), value, key in required, tag) for key, value in properties.items() if key != "type" or tag is None]
+        return [
+            Setting((*path, key), value, key in required, tag, components)
+            for key, value in properties.items()
+            if key != "type" or tag is None
+        ]
 
     def settings(self) -> Iterator[Setting]:
         """Every setting that has one place, in the order of the sections. What a list of components holds is left to the components."""
@@ -89,13 +97,15 @@ class Catalogue:
             yield setting
             for member, path in members(setting.schema, setting.path):
                 kind = member.get("x-slot")
-                reference = member.get("$ref")
+                reference = member.get("$ref") or member.get("items", {}).get("$ref")
                 if kind is not None and kind not in seen and kind not in _NESTED:
                     for tag in self.slots[kind].table:
-                        options = self.options(self.definition(self.component(kind, tag)), path, tag)
+                        components = (*setting.components, (len(path), kind, tag))
+                        options = self.options(self.definition(self.component(kind, tag)), path, tag, components)
                         yield from self._below(options, seen | {kind})
                 elif reference is not None:
-                    yield from self._below(self.options(self.definitions[named(reference)], path, setting.tag), seen)
+                    inner = self.options(self.definitions[named(reference)], path, setting.tag, setting.components)
+                    yield from self._below(inner, seen)
 
 
 def members(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[Schema, tuple[str, ...]]]:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final, cast
+from typing import Final
 
 from nntrain.config import synonyms
-from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, catalogue, members, named
-from nntrain.config.documentation.wording import default_in_words, first_sentence, sample, type_in_words, value_in_words, with_article
+from nntrain.config.documentation import examples
+from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, catalogue, named
+from nntrain.config.documentation.wording import default_in_words, first_sentence, type_in_words, with_article
 from nntrain.errors import UsageError
 from nntrain.nearest import nearest
 
@@ -106,7 +107,7 @@ def _setting(content: Catalogue, same: Sequence[Setting]) -> str:
     first = same[0]
     rows = [("type", _joined(same, lambda setting: type_in_words(content.definitions, setting.schema)))]
     rows.append(("default", _joined(same, _default)))
-    rows += [("example", line) for line in _examples(content, first)]
+    rows += [("example", line) for line in examples.of_setting(content, same)]
     tags = [setting.tag for setting in same if setting.tag is not None]
     if tags:
         rows.append(("option of", ", ".join(tags)))
@@ -131,20 +132,6 @@ def _default(setting: Setting) -> str:
     return "null (off, or found by itself)" if setting.default is None else default_in_words(setting.default)
 
 
-def _examples(content: Catalogue, setting: Setting) -> list[str]:
-    """One line of YAML, and the same on the command line where it is short."""
-    value: object = sample(content, setting.schema)
-    override = f"nntrain fit CONFIG {setting.name}={value_in_words(value)}"
-    tree: object = value
-    for depth, key in reversed(list(enumerate(setting.path))):
-        tree = {("NAME" if key == "*" else key): tree}
-        if setting.tag is not None and depth == len(setting.path) - 1:
-            tree = {"type": setting.tag, **tree}
-    inner = cast("dict[str, object]", tree)[setting.path[0]]
-    is_short = isinstance(value, int | float | str) and "*" not in setting.path
-    return [f"{setting.path[0]}: {value_in_words(inner)}", *([override] if is_short else [])]
-
-
 def _inside(content: Catalogue, schema: Schema) -> list[str]:
     """What a section or a slot holds, a line each."""
     lines: list[str] = []
@@ -167,23 +154,23 @@ def _components(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
     unique = {content.component(component.kind, component.tag): component for component in reversed(found)}
     if len(parts) == 1:
         return [_component(content, component) for component in reversed(unique.values())]
-    options = [
-        option
+    return [
+        _option(content, component.kind, option)
         for component in reversed(unique.values())
-        for option in content.options(_definition(content, component), (component.tag,))
+        for option in content.options(_definition(content, component), (component.tag,), component.tag)
         if option.path == parts
     ]
-    return [_option(content, option) for option in options]
 
 
 def _component(content: Catalogue, component: _Named) -> str:
     definition = _definition(content, component)
     options = content.options(definition, (), component.tag)
-    place = _place(content, component.kind)
+    place = examples.place_of(content, component.kind)
+    example = examples.of_component(content, component.kind, component.tag)
     rows = [("is", with_article(component.kind))]
-    if place is not None:
-        rows.append(("stands in", ".".join("NAME" if key == "*" else key for key in place[0])))
-        rows.append(("example", _component_example(content, component, options, place)))
+    if place is not None and example is not None:
+        rows.append(("stands in", ".".join("NAME" if key == "*" else key for key in place[1])))
+        rows.append(("example", example))
     text = [component.tag, *(f"  {line}" if line else "" for line in _description(content, component.kind, component.tag).splitlines())]
     lines = [line for option in options for line in _option_lines(content, option)]
     return "\n".join([*text, *_rows(rows), *(["", *lines] if lines else [])])
@@ -195,35 +182,10 @@ def _option_lines(content: Catalogue, option: Setting) -> list[str]:
     return [f"  {option.path[0]:<22} {kind}; {told}", *([f"  {'':<22} {first_sentence(option.description)}"] if option.description else [])]
 
 
-def _place(content: Catalogue, kind: str) -> tuple[tuple[str, ...], bool] | None:
-    """Where components of a kind stand first, and whether several may stand there."""
-    for setting in content.settings():
-        for member, path in members(setting.schema, setting.path):
-            if kind in (member.get("x-slot"), member.get("items", {}).get("x-slot")):
-                return path, "items" in member
-    return None
-
-
-def _component_example(content: Catalogue, component: _Named, options: Sequence[Setting], place: tuple[tuple[str, ...], bool]) -> str:
-    required = {option.path[0]: sample(content, option.schema) for option in options if option.required}
-    main = content.component(component.kind, component.tag).main
-    if not required:
-        written: object = component.tag
-    elif main is not None and list(required) == [main] and not isinstance(required[main], dict):
-        written = {component.tag: required[main]}
-    else:
-        written = {"type": component.tag, **required}
-    path, is_list = place
-    tree: object = [written] if is_list else written
-    for key in reversed(path):
-        tree = {("NAME" if key == "*" else key): tree}
-    return value_in_words(tree)[1:-1]
-
-
-def _option(content: Catalogue, option: Setting) -> str:
+def _option(content: Catalogue, kind: str, option: Setting) -> str:
     rows = [("type", type_in_words(content.definitions, option.schema)), ("default", _default(option))]
-    written = {"type": option.path[0], option.path[1]: sample(content, option.schema)}
-    rows.append(("example", value_in_words(written)))
+    example = examples.of_option(content, kind, option)
+    rows += [("example", example)] if example is not None else []
     return "\n".join([option.name, f"  {option.description}", *_rows(rows)])
 
 
@@ -247,12 +209,12 @@ def _same_ending(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
     """Settings whose path ends in what was asked: `patience` is `training.early_stopping.patience`."""
     found = [setting for setting in content.settings() if parts and setting.path[-len(parts) :] == parts]
     options = [
-        option
+        _option(content, component.kind, option)
         for component in _all(content)
-        for option in content.options(_definition(content, component), (component.tag,))
+        for option in content.options(_definition(content, component), (component.tag,), component.tag)
         if len(parts) == 1 and option.path[-1] == parts[0] and not found
     ]
-    return [_setting(content, same) for same in _by_meaning(found)] + [_option(content, option) for option in options]
+    return [_setting(content, same) for same in _by_meaning(found)] + options
 
 
 def _also(content: Catalogue, word: str) -> list[str]:

@@ -1,0 +1,160 @@
+"""The lines of a config that `nntrain help` shows. What types alone cannot tell stands in tables; a contract test reads every line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, members
+from nntrain.config.documentation.wording import sample, value_in_words
+
+WRITTEN: Final = {
+    "architecture.nodes": "architecture: {nodes: {body: {from: inputs, linear: 64}}}",
+    "architecture.nodes.*.from": "architecture: {nodes: {body: {from: [size, color], linear: 64}}}",
+    "architecture.nodes.*.layers": "architecture: {nodes: {body: {from: inputs, layers: [linear: 64, relu]}}}",
+    "architecture.nodes.*.layer": "architecture: {nodes: {body: {from: inputs, linear: 64}}}",
+    "architecture.nodes.*.encode": "architecture: {nodes: {body: {from: inputs, encode: one_hot, linear: 64}}}",
+    "architecture.nodes.*.encode.dim": "architecture: {nodes: {body: {from: inputs, encode: {embedding: 8}, linear: 64}}}",
+    "architecture.nodes.*.encode.*.dim": "architecture: {nodes: {body: {from: inputs, encode: {color: {embedding: 8}}, linear: 64}}}",
+    "architecture.heads": "architecture: {nodes: {body: {from: inputs, linear: 64}}, heads: {price: body}}",
+    "architecture.heads.*.from": "architecture: {nodes: {body: {from: inputs, linear: 64}}, heads: {price: {from: body}}}",
+    "architecture.heads.*.layers": (
+        "architecture: {nodes: {body: {from: inputs, linear: 64}}, heads: {price: {from: body, layers: [relu, linear: 1]}}}"
+    ),
+    "data.fields.*.normalize.mean": "data: {fields: {photo: {type: image, normalize: {mean: [0.5], std: [0.25]}}}}",
+    "data.fields.*.normalize.std": "data: {fields: {photo: {type: image, normalize: {mean: [0.5], std: [0.25]}}}}",
+    "optimizer.groups": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
+    "optimizer.groups.match": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
+    "optimizer.groups.lr": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
+    "add": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 64, add: a]}",
+    "concat": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 32, concat: a]}",
+    "add.points": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 64, add: a]}",
+    "concat.points": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 32, concat: a]}",
+    "add.from": "architecture: {nodes: {a: {from: size, linear: 64}, b: {from: color, linear: 64}, both: {add: [a, b]}}}",
+    "concat.from": "architecture: {nodes: {a: {from: size, linear: 64}, b: {from: color, linear: 64}, both: {concat: [a, b]}}}",
+    "concat.axis": "architecture: {layers: [{lstm: 32, name: a}, lstm: 32, {concat: {points: a, axis: time}}]}",
+}
+"""Setting, component or option to its example, where it needs something else beside it."""
+
+_VALUES: Final[dict[tuple[str, str], object]] = {
+    ("csv", "path"): "train.csv",
+    ("arrays", "path"): "train.npz",
+    ("csv", "missing"): ["", "NA"],
+    ("csv", "columns"): ["size", "price"],
+    ("csv", "header"): False,
+    ("csv", "thousands"): ",",
+    ("number", "clip"): [0, 100],
+    ("boolean", "true"): "yes",
+    ("boolean", "false"): "no",
+    ("unflatten", "sizes"): [1, 8, 8],
+    **{(f"{kind}{rank}d", "kernel_size"): size for kind, size in (("conv", 3), ("max_pool", 2), ("avg_pool", 2)) for rank in (1, 2)},
+    **{(f"{kind}{rank}d", "padding"): 1 for kind in ("conv", "max_pool", "avg_pool") for rank in (1, 2)},
+    ("sgd", "momentum"): 0.9,
+    ("step", "every_epochs"): 30,
+}
+"""Component and option to a value that says more than the type does."""
+
+_BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
+    ("csv", "columns"): {"header": False},
+    ("boolean", "true"): {"false": "no"},
+    ("boolean", "false"): {"true": "yes"},
+    ("series", "values"): {"lengths": "NAME"},
+    ("series", "lengths"): {"values": "NAME"},
+    ("lstm", "dropout"): {"num_layers": 2},
+    ("sgd", "nesterov"): {"momentum": 0.9},
+    ("step", ""): {"every_epochs": 30},
+    ("step", "gamma"): {"every_epochs": 30},
+    ("step", "warmup_steps"): {"every_epochs": 30},
+    ("step", "warmup_fraction"): {"every_epochs": 30},
+}
+"""Component and option (empty for the component alone) to options that it must have beside it."""
+
+
+def of_setting(content: Catalogue, same: Sequence[Setting]) -> list[str]:
+    """One line of YAML, and the same on the command line where that is short and needs nothing else in the config.
+
+    Args:
+        content: Where the setting is from.
+        same: The setting as each of several components has it; the first is shown.
+    """
+    setting = same[0]
+    value = _value(content, setting.tag, setting)
+    line = WRITTEN.get(setting.name) or value_in_words(_tree(content, setting, value))[1:-1]
+    is_short = isinstance(value, int | float | str) and "*" not in setting.path and setting.name not in WRITTEN
+    if not is_short or not any(_applies_alone(content, each) for each in same):
+        return [line]
+    return [line, f"nntrain fit CONFIG {setting.name}={value_in_words(value)}"]
+
+
+def of_component(content: Catalogue, kind: str, tag: str) -> str | None:
+    """One line of YAML that has a component; `None` where no place holds its kind."""
+    return WRITTEN.get(tag) or _placed(content, kind, tag, {})
+
+
+def of_option(content: Catalogue, kind: str, option: Setting) -> str | None:
+    """One line of YAML that has an option of a component; `None` where no place holds the component's kind."""
+    tag, key = option.path[0], option.path[-1]
+    return WRITTEN.get(option.name) or _placed(content, kind, tag, {key: _value(content, tag, option)})
+
+
+def place_of(content: Catalogue, kind: str) -> tuple[Setting, tuple[str, ...], bool] | None:
+    """Where components of a kind stand first: the setting, the whole path, and whether it is a list of them."""
+    for setting in content.settings():
+        for member, path in members(setting.schema, setting.path):
+            if kind in (member.get("x-slot"), member.get("items", {}).get("x-slot")):
+                return setting, path, "items" in member
+    return None
+
+
+def _placed(content: Catalogue, kind: str, tag: str, options: dict[str, object]) -> str | None:
+    place = place_of(content, kind)
+    if place is None:
+        return None
+    setting, path, is_list = place
+    written = _component(content, kind, tag, options)
+    value: object = [written] if is_list else written
+    for _ in path[len(setting.path) :]:
+        value = {"NAME": value}
+    return value_in_words(_tree(content, setting, value))[1:-1]
+
+
+def _component(content: Catalogue, kind: str, tag: str, options: dict[str, object]) -> object:
+    """A component in its shortest form with some options, and with those that it needs."""
+    found = {**_needed(content, kind, tag, next(iter(options), "")), **options}
+    main = content.component(kind, tag).main
+    if not found:
+        return tag
+    if main is not None and list(found) == [main] and not isinstance(found[main], dict):
+        return {tag: found[main]}
+    return {"type": tag, **found}
+
+
+def _needed(content: Catalogue, kind: str, tag: str, option: str) -> dict[str, object]:
+    """What a component must have beside an option (empty for none)."""
+    options = content.options(content.definition(content.component(kind, tag)), (), tag)
+    required = {each.path[0]: _value(content, tag, each) for each in options if each.required and each.path[0] != option}
+    return {**required, **_BESIDE.get((tag, option), {})}
+
+
+def _tree(content: Catalogue, setting: Setting, value: object) -> dict[str, Any]:
+    """The sections and components around a value."""
+    components = {depth: (kind, tag) for depth, kind, tag in setting.components}
+    tree: object = value
+    for depth, key in reversed(list(enumerate(setting.path))):
+        tree = {("NAME" if key == "*" else key): tree}
+        if depth in components:
+            kind, tag = components[depth]
+            options = {**_needed(content, kind, tag, key), **cast("dict[str, object]", tree)}
+            infer = content.slots[kind].infer
+            tree = options if infer is not None and infer(options) == tag else {"type": tag, **options}
+    return cast("dict[str, Any]", tree)
+
+
+def _value(content: Catalogue, tag: str | None, setting: Setting) -> object:
+    written = _VALUES.get((tag or "", setting.path[-1]))
+    return sample(content, cast("Schema", setting.schema)) if written is None else written
+
+
+def _applies_alone(content: Catalogue, setting: Setting) -> bool:
+    """Whether an override may set it in a config that names none of the components around it."""
+    return all(content.slots[kind].default == tag for _, kind, tag in setting.components)

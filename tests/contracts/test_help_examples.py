@@ -1,0 +1,70 @@
+"""Every line that `nntrain help` shows as an example is a config that `nntrain check` reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nntrain.config import loading
+from nntrain.config.documentation import examples
+from nntrain.config.documentation.catalogue import catalogue
+from nntrain.config.documentation.explaining import explain, words
+from nntrain.config.reading import read_mapping
+
+CONTENT = catalogue()
+OPTIONS = [
+    (kind, option)
+    for kind, slot in CONTENT.slots.items()
+    for tag in slot.table
+    for option in CONTENT.options(CONTENT.definition(CONTENT.component(kind, tag)), (tag,), tag)
+]
+OVERRIDE = "nntrain fit CONFIG "
+
+
+def shown(text: str) -> list[str]:
+    """The examples on a screen of `nntrain help`."""
+    found, is_example = [], False
+    for line in text.splitlines():
+        is_example = line.startswith("  example ") or (is_example and line.startswith(" " * 13))
+        if not is_example:
+            continue
+        if found and not line.startswith("  example ") and not line[13:].startswith(OVERRIDE):
+            found[-1] += " " + line[13:].strip()
+        else:
+            found.append(line[13:])
+    return found
+
+
+def check(line: str) -> None:
+    """Read an example over the shortest config."""
+    data: dict[str, Any] = {"source": "a.csv", "target": "y"}
+    if line.startswith(OVERRIDE):
+        read_mapping({"data": data}, [line.removeprefix(OVERRIDE)])
+        return
+    tree = loading.parse(line, "example").tree
+    read_mapping({**tree, "data": {**data, **tree.get("data", {})}})
+
+
+@pytest.mark.parametrize("word", words(CONTENT))
+def test_every_example_of_a_setting_or_component_is_read(word: str) -> None:
+    for line in shown(explain(word)):
+        check(line)
+
+
+@pytest.mark.parametrize(("kind", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))
+def test_every_example_of_an_option_is_read(kind: str, option: Any) -> None:
+    line = examples.of_option(CONTENT, kind, option)
+    assert line is not None or kind == "protocol"
+    if line is not None:
+        check(line)
+
+
+def test_every_setting_and_component_has_an_example() -> None:
+    measured = [word for word in words(CONTENT) if word.startswith(("test.", "train."))]
+    assert [word for word in words(CONTENT) if word not in measured and not shown(explain(word))] == []
+
+
+def test_written_examples_are_of_something() -> None:
+    known = {*words(CONTENT), *(option.name for _, option in OPTIONS)}
+    assert sorted(set(examples.WRITTEN) - known) == []
