@@ -118,7 +118,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training})
     rows = effects.rows_to_train(experiment, layout) if train_rows is None else train_rows
-    warnings = tuple(effects.warnings(experiment, program, rows))
+    warnings = (*layout.doubts, *effects.warnings(experiment, program, rows))
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
 
 

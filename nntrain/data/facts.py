@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 MAX_VALUES: Final = 20
 """Most distinct values that are listed."""
 
+MAX_OTHERS: Final = 3
+"""Cells that are shown of those that hold no number."""
+
+NEAR_NUMBER: Final = r"[+-]?([$€£¥]?) ?[+-]?([0-9](?:[0-9.,' ]*[0-9])?)( ?[^0-9.,' ]{1,6})?"
+"""A number with a unit or with other marks: the sign of a currency, the digits, a unit."""
+
 _LEADING_ZERO: Final = r"^0[0-9]+$"
 
 
@@ -37,6 +43,10 @@ class Facts:
     """Whether the value rises by one from row to row."""
     values: tuple[str, ...] = ()
     """The distinct values, numbers by size, else by alphabet; empty if there are more than `MAX_VALUES`."""
+    others: tuple[str, ...] = ()
+    """The first few different cells that hold no number."""
+    near: int = 0
+    """Cells that hold a number with a unit or other marks: `$1,234.50`, `12 %`."""
     is_complete: bool = True
     """Whether these are all rows there are."""
 
@@ -56,6 +66,7 @@ def facts_of_cells(cells: Sequence[str | None], numerals: Numerals = POINT, *, i
     present = [cell for cell in cells if cell is not None]
     values = [numerals.read(cell) for cell in present]
     numbers = [value for value in values if value is not None]
+    others = [cell for cell, value in zip(present, values, strict=True) if value is None]
     distinct = set(present)
     return Facts(
         rows=len(cells),
@@ -66,6 +77,8 @@ def facts_of_cells(cells: Sequence[str | None], numerals: Numerals = POINT, *, i
         has_leading_zeros=any(re.match(_LEADING_ZERO, cell) for cell in present),
         is_row_number=len(numbers) == len(cells) > 2 and len({value - row for row, value in enumerate(numbers)}) == 1,
         values=in_order(distinct, numerals) if len(distinct) <= MAX_VALUES else (),
+        others=tuple(dict.fromkeys(others))[:MAX_OTHERS],
+        near=sum(re.fullmatch(NEAR_NUMBER, cell) is not None for cell in others),
         is_complete=is_complete,
     )
 
@@ -74,6 +87,7 @@ def facts_of_series(cells: pl.Series, rows: np.ndarray[Any, Any], numerals: Nume
     """Look at a column of text `[N]`, null where missing, that stands in the given rows `[N]` of its file."""
     numbers = numerals.read_all(cells)
     present = numbers.drop_nulls()
+    others = cells.filter(numbers.is_null() & cells.is_not_null())
     unique = cells.drop_nulls().unique()
     is_row_number = 2 < len(present) == len(cells) and bool((present - rows.astype("float64")).n_unique() == 1)
     return Facts(
@@ -85,6 +99,8 @@ def facts_of_series(cells: pl.Series, rows: np.ndarray[Any, Any], numerals: Nume
         has_leading_zeros=bool(unique.str.contains(_LEADING_ZERO).any()),
         is_row_number=is_row_number,
         values=in_order(unique.to_list(), numerals) if len(unique) <= MAX_VALUES else (),
+        others=tuple(others.unique(maintain_order=True).head(MAX_OTHERS).to_list()),
+        near=int(others.str.contains(f"^(?:{NEAR_NUMBER})$").sum()),
     )
 
 

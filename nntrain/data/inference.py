@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Final
 
-from nntrain.data.facts import MAX_VALUES, Facts
+from nntrain.data.facts import MAX_VALUES, NEAR_NUMBER, Facts
 from nntrain.data.fields.boolean import FALSE_WORDS, TRUE_WORDS, Boolean
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.field import Field
@@ -29,6 +30,8 @@ class Guess:
     """The type; `None` for a column that is left out."""
     note: str
     """What was found, and the line that changes it."""
+    doubt: str | None = None
+    """Why it may be numbers all the same, and the lines that make it so."""
 
 
 def guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
@@ -39,6 +42,11 @@ def guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
         is_target: Whether it is to be predicted: then few values are classes.
         is_named: Whether the config names it: then it is never left out.
     """
+    guess = _guess_values(facts, is_target=is_target, is_named=is_named)
+    return guess if isinstance(guess.field, Number) else replace(guess, doubt=_doubt(facts))
+
+
+def _guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
     if is_target:
         return _guess_target(facts)
     reason = None if is_named else _reason_to_leave_out(facts)
@@ -103,3 +111,37 @@ def _are_words(values: tuple[str, ...]) -> bool:
     """Whether the values are known words for yes and no, both of them, and more than digits."""
     words = {value.lower() for value in values}
     return words <= TRUE_WORDS | FALSE_WORDS and bool(words & TRUE_WORDS) and bool(words & FALSE_WORDS) and not words <= {"0", "1"}
+
+
+def _doubt(facts: Facts) -> str | None:
+    """What to say of a column that is no number, though half of its cells are, or nearly all of them are but for a unit or marks."""
+    shown = ", ".join(map(repr, facts.others))
+    if not facts.others or facts.has_leading_zeros:
+        return None
+    if facts.near and facts.numbers + facts.near >= 0.9 * facts.present:
+        parts = [match.groups() for cell in facts.others if (match := re.fullmatch(NEAR_NUMBER, cell)) is not None]
+        units = {unit or sign for sign, _, unit in parts if unit or sign}
+        if len(units) > 1:
+            return None
+        fixes = [f"type: number{f', strip: {units.pop()!r}' if units else ''}", *_marks([digits for _, digits, _ in parts])]
+        return f"{shown} may be numbers   fix: {', '.join(fixes)}"
+    if facts.numbers >= 0.5 * facts.present:
+        found = f"{facts.numbers:,} of {facts.present:,} values are numbers, and {shown} are not"
+        return f"{found}   fix: type: number, and all words for no value in data.source.missing"
+    return None
+
+
+def _marks(digits: list[str]) -> list[str]:
+    """The settings that read some digits with marks."""
+    found: dict[str, None] = {}
+    for cell in digits:
+        marks = [char for char in cell if not char.isdigit()]
+        thousands = next(
+            (mark for mark in dict.fromkeys(marks) if re.fullmatch(rf"[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}})+(\D\d+)?", cell)), None
+        )
+        decimal = next((mark for mark in (",", ".") if marks.count(mark) == 1 and mark != thousands), None)
+        if thousands is not None and not (thousands == "." and marks == ["."]):
+            found[f"data.source.thousands: {thousands!r}"] = None
+        if decimal == ",":
+            found["data.source.decimal: ','"] = None
+    return list(found)

@@ -48,6 +48,8 @@ class Layout:
     """Rows of the training file, where its head tells."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Columns that are not used, and why: `("ObjektNr", "one value per row")`."""
+    doubts: tuple[str, ...] = ()
+    """Columns that were not taken for numbers and may be, and what makes them so."""
     untyped: tuple[str, ...] = ()
     """Fields whose type only a look at the data can tell (`--no-data`)."""
     dialect: str | None = None
@@ -139,6 +141,7 @@ def assemble_layout(
         has_test=parts["test"],
         rows=header.rows if header else None,
         left_out=tuple(left_out),
+        doubts=tuple(f"{field.name}: {guess.doubt}" for field in named if (guess := guesses[field.name]) is not None and guess.doubt),
         untyped=tuple(untyped),
         dialect=header.dialect if header else None,
     )

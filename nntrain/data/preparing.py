@@ -154,7 +154,17 @@ class _Sorting:
         is_stratified = target is not None and split.by in (None, "stratified")
         self.how = "" if not any(sizes.values()) else f"{'stratified' if is_stratified else 'random'}, seed {seed}"
         classes = self.table.texts(target.columns[0]).to_numpy()[rows].astype(str) if target is not None and is_stratified else None
-        return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes)
+        told = "" if target is None or classes is None else self.target_in_words(target, classes)
+        return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes, told=told)
+
+    def target_in_words(self, target: FieldPlan, classes: Array) -> str:
+        """What a target was taken for, for messages."""
+        values = np.unique(classes)
+        shown = ", ".join(repr(str(value)) for value in values[:3])
+        guess = self.guesses.get(target.name)
+        doubt = "" if guess is None else f"\n   {target.name}: {guess.doubt or 'numbers? type: number'}"
+        verb = "is" if guess is None else "was taken for"
+        return f". {target.name} {verb} a {target.field.type} of {len(values):,} classes: {shown}{', …' if len(values) > 3 else ''}{doubt}"
 
     def layout(self, train: Array) -> Layout:
         """All fields with their types, those of inputs from the training rows. Raises `ConfigError` and `DataError`."""

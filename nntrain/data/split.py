@@ -35,7 +35,7 @@ class Parts:
     test: Array
 
 
-def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: int, classes: Array | None = None) -> Parts:
+def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: int, classes: Array | None = None, told: str = "") -> Parts:
     """Split rows off at random.
 
     Args:
@@ -44,6 +44,7 @@ def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: in
         seed: Decides which rows.
         classes: Class of each row `[N]`: then each part has the shares of the classes, as near as whole rows allow, and
             each class keeps a training row.
+        told: What the classes are, for messages.
 
     Raises:
         DataError: The parts leave no training row, or the classes have too few rows.
@@ -54,7 +55,7 @@ def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: in
         message = f"{len(rows):,} rows cannot give {validation:,} for validation and {test:,} for test, and keep some for training"
         raise DataError(message, "lower data.split.validation and data.split.test, or set one to null")
     order = np.argsort(row_keys(seed, rows), kind="stable")
-    chosen = np.split(order, [validation, validation + test]) if classes is None else _stratified(order, classes, validation, test)
+    chosen = np.split(order, [validation, validation + test]) if classes is None else _stratified(order, classes, validation, test, told)
     found = [np.sort(rows[part]) for part in chosen]
     return Parts(train=found[2], validation=found[0], test=found[1])
 
@@ -81,7 +82,7 @@ def _count(size: float | int | None, rows: int) -> int:
     return size if isinstance(size, int) else max(1, round(size * rows))
 
 
-def _stratified(order: Array, classes: Array, validation: int, test: int) -> list[Array]:
+def _stratified(order: Array, classes: Array, validation: int, test: int, told: str) -> list[Array]:
     """Positions of validation, test and training rows."""
     values, codes = np.unique(classes, return_inverse=True)
     totals = np.bincount(codes, minlength=len(values))
@@ -89,7 +90,7 @@ def _stratified(order: Array, classes: Array, validation: int, test: int) -> lis
     if held is None:
         alone = int((totals == 1).sum())
         message = f"too few rows for a stratified split: {len(order):,} rows of {len(values):,} classes, {alone:,} of them with one row"
-        raise DataError(message, "data.split.by: random, fewer validation and test rows, or another target")
+        raise DataError(message + told, "data.split.by: random, fewer validation and test rows, or another target")
     first = _shares(held, validation, held) if validation + test else held
     assert first is not None
     codes = codes[order]

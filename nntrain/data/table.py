@@ -82,7 +82,7 @@ class Table:
         return stripped.to_frame("cell").select(pl.when(~pl.col("cell").is_in(list(self.missing))).then("cell").alias(name)).to_series()
 
     def numbers(self, name: str, *, strip: str | None = None) -> Array:
-        """Single values as float64 `[N]`; NaN where missing. `strip` is taken off the end of each cell.
+        """Single values as float64 `[N]`; NaN where missing. `strip` is taken off the start and the end of each cell.
 
         Raises:
             DataError: Cells hold no number; the message names their lines and what may be meant.
@@ -93,7 +93,7 @@ class Table:
         if not isinstance(column, pl.Series):
             return as_numbers(self.name, name, _flat(self.name, name, column))
         texts = self.texts(name)
-        cells = texts if strip is None else texts.str.strip_suffix(strip.strip()).str.strip_chars()
+        cells = texts if strip is None else texts.str.strip_prefix(strip.strip()).str.strip_suffix(strip.strip()).str.strip_chars()
         numbers = self.numerals.read_all(cells)
         unread = (numbers.is_null() & texts.is_not_null()).to_numpy()
         if unread.any():

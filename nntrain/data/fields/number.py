@@ -34,7 +34,7 @@ class Number(Field):
     clip: tuple[float, float] | None = None
     """Lowest and highest value of an input, in its own unit; what is beyond is set to the limit."""
     strip: str | None = None
-    """Text to be taken off a cell's end before it is read, such as a unit: ` m²`."""
+    """Text to be taken off a cell's start and end before it is read, such as a unit: ` m²`, `$`."""
 
     @model_validator(mode="after")
     def _limits_are_two(self) -> Number:

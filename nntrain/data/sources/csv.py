@@ -42,7 +42,7 @@ class Csv(Source):
     """Whether the first line holds the names of the columns."""
     columns: tuple[str, ...] | None = None
     """Names of the columns of a file without header. Default: column_1, column_2, …"""
-    missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "?")
+    missing: tuple[str, ...] = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "NAN", "nan", "None", "null", "NULL", "-", "?")
     """Cells that hold no value."""
 
     @model_validator(mode="after")

@@ -124,3 +124,31 @@ def test_types_of_arrays(shape, kind, field_type):
 def test_arrays_that_no_type_reads():
     assert guess_array((2, 2), "text") is None
     assert guess_array((2, 2, 2, 2), "float") is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "doubt"),
+    [
+        (
+            ["$1,234.50", "$999.00", "$12,000.00"] * 10,
+            "'$1,234.50', '$999.00', '$12,000.00' may be numbers   fix: type: number, strip: '$', data.source.thousands: ','",
+        ),
+        (["12.3%", "4%"] * 9, "'12.3%', '4%' may be numbers   fix: type: number, strip: '%'"),
+        (["12,3 kg", "4,25 kg"] * 9, "'12,3 kg', '4,25 kg' may be numbers   fix: type: number, strip: ' kg', data.source.decimal: ','"),
+        (
+            ["1.234,5", "2.000,75"] * 9,
+            "'1.234,5', '2.000,75' may be numbers   fix: type: number, data.source.thousands: '.', data.source.decimal: ','",
+        ),
+        (
+            ["1.5", "2.5", "k.A."] * 10,
+            "20 of 30 values are numbers, and 'k.A.' are not   fix: type: number, and all words for no value in data.source.missing",
+        ),
+        (["1st", "2nd", "3rd"] * 9, None),
+        (["007", "12%"] * 9, None),
+        (["a", "b", "1"] * 9, None),
+        (["1", "2"] * 9, None),
+    ],
+)
+def test_what_may_be_numbers_is_told(cells, doubt):
+    assert guess(cells).doubt == doubt
+    assert guess(cells, target=True).doubt == doubt

@@ -369,3 +369,32 @@ def test_the_adult_table(monkeypatch):
     assert (len(found.train), len(found.validation), len(found.test)) == (29305, 3256, 16281)
     assert found.train.inputs["@number"].shape[1] + found.train.inputs["@category"].shape[1] == 14
     assert found.fields.targets["income"].classes == ("<=50K", ">50K")
+
+
+def test_columns_that_may_be_numbers_are_told_and_the_fix_works(tmp_path):
+    columns = {"price": [f"${row + 0.5}" for row in range(60)], **table()}
+    assert run(tmp_path, columns, target="rent").layout.doubts == (
+        "price: '$0.5', '$2.5', '$5.5' may be numbers   fix: type: number, strip: '$'",
+    )
+    found = run(tmp_path, columns, target="rent", fields={"price": {"strip": "$"}})
+    assert found.layout.doubts == ()
+    assert found.layout.inputs["price"].kind == found.layout.inputs["size"].kind
+
+
+def test_too_many_classes_of_a_target_say_how_it_was_read(tmp_path):
+    columns = {**table(), "y": [f"0,{row + 100}" if row else "0.5" for row in range(60)]}
+    with pytest.raises(DataError) as caught:
+        run(tmp_path, columns, target="y")
+    assert "y was taken for a category of 60 classes: '0,101', '0,102', '0,103', …" in caught.value.message
+    assert "data.source.decimal: ','" in caught.value.message
+    columns["y"] = [f"name {row}" for row in range(60)]
+    with pytest.raises(DataError, match=r"y is a category of 60 classes: 'name 0'"):
+        run(tmp_path, columns, target="y", fields={"y": "category"})
+
+
+def test_usual_words_for_no_value_are_missing(tmp_path):
+    columns = table()
+    for row, word in enumerate(("NA", "N/A", "n/a", "#N/A", "NaN", "NAN", "nan", "None", "null", "NULL", "-", "?")):
+        columns["size"][row] = word
+    found = run(tmp_path, columns, target="rent", fields={"size": "number"})
+    assert found.layout.inputs["size"].kind == "float"
