@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nntrain.assembly import Assembly
 from nntrain.commands.signals import Signals
-from nntrain.errors import CheckpointError
+from nntrain.commands.stored import PARTS
+from nntrain.errors import CheckpointError, NNTrainError
 from nntrain.runs import HEARTBEAT_S, Run
 from nntrain.training import checkpoint
 from nntrain.training.history import History
 from nntrain.training.loop import Report
-from nntrain.training.progress import Progress
+from nntrain.training.progress import Progress, count_of
 from nntrain.training.snapshot import restore, snapshot
 
 
@@ -30,29 +32,50 @@ class Recorder:
             signals: Asked for whether somebody wants the run saved or stopped.
 
         Raises:
-            CheckpointError: The run has checkpoints, and none of them is whole.
+            CheckpointError: The run has checkpoints, and none of them is whole and not ahead of its history.
         """
         self.run, self.assembly, self.constant_parts, self.signals = run, assembly, constant_parts, signals
         self.settings = assembly.plan.settings.checkpoint
-        newest = checkpoint.newest(run.checkpoints)
-        if newest.path is None and newest.damaged:
-            raise CheckpointError(f"{run.name} has no whole checkpoint: {'; '.join(newest.damaged)}")
-        self.damaged = newest.damaged
+        path, self.damaged = self._newest()
         self.resumed_from: dict[str, Any] | None = None
         length = 0
-        if newest.path is not None:
-            parts = checkpoint.load(newest.path)
-            restore(assembly.session, assembly.protocol, assembly.progress, parts)
+        if path is not None:
+            parts = checkpoint.load(path, PARTS)
+            with checkpoint.told_as_damage(path):
+                restore(assembly.session, assembly.protocol, assembly.progress, parts)
+                self.resumed_from, length = _resumed_state(parts["state"])
             self._repair_pointers(assembly.progress)
-            self.resumed_from = parts["state"]
-            length = parts["state"]["history"]
         self.inexact_since: int | None = None if self.resumed_from is None else self.resumed_from["inexact_since"]
         self.history = History(run.path / "history.jsonl", length)
-        self.timing = History(run.path / "timing.jsonl", None)
+        try:
+            self.timing = History(run.path / "timing.jsonl", None)
+        except NNTrainError:
+            self.history.close()
+            raise
         self.started_at_step = assembly.progress.step
-        self.saved_step = assembly.progress.step if newest.path is not None else -1
+        self.saved_step = assembly.progress.step if path is not None else -1
         self.saved_at = time.monotonic()
         self.started_at = self.touched_at = time.monotonic()
+
+    def _newest(self) -> tuple[Path | None, tuple[str, ...]]:
+        """The newest checkpoint that is whole and not ahead of the history; what is wrong with the newer ones, a line each."""
+        history = self.run.path / "history.jsonl"
+        found = history.stat().st_size if history.is_file() else 0
+        newest = checkpoint.newest(self.run.checkpoints, PARTS)
+        damaged = newest.damaged
+        while newest.path is not None:
+            with checkpoint.told_as_damage(newest.path):
+                length = count_of(checkpoint.load(newest.path, PARTS)["state"], "history")
+            if length <= found:
+                return newest.path, damaged
+            what = f"was saved at {length:,} bytes of {history.as_posix()}, which has lost lines ({found:,} bytes are left)"
+            damaged = (*damaged, f"{newest.path.as_posix()} {what}")
+            newest = checkpoint.newest(self.run.checkpoints, PARTS, before=newest.path)
+            damaged = (*damaged, *newest.damaged)
+        if damaged:
+            hint = f"train a new run: nntrain fit {(self.run.path / 'resolved.yaml').as_posix()}"
+            raise CheckpointError(f"{self.run.name} has no whole checkpoint: {'; '.join(damaged)}", hint)
+        return None, ()
 
     def _repair_pointers(self, progress: Progress) -> None:
         """Make the pointers agree with the state: a kill may have come between a checkpoint and its pointers."""
@@ -114,3 +137,10 @@ class Recorder:
         """Close the files."""
         self.history.close()
         self.timing.close()
+
+
+def _resumed_state(state: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """What a run is told of the state that it goes on with, and the length of its history, after a look at their types."""
+    since, facts = state["inexact_since"], dict(state["facts"])
+    inexact_since = None if since is None else count_of(state, "inexact_since")
+    return {"facts": facts, "inexact_since": inexact_since}, count_of(state, "history")

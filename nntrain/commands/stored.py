@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.blueprint import Blueprint, draw
 from nntrain.config.loading import load, load_without
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from nntrain.data.fitted import FittedFields
     from nntrain.training.device import Precision
     from nntrain.training.objective import Objective
+
+
+PARTS: Final = ("weights", "optimizer", "rng", "protocol", "state", "fields", "task")
+"""Parts that every checkpoint of a run has. One that lacks some is damaged."""
 
 
 def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool = True) -> Config:
@@ -80,7 +84,7 @@ def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
     path = checkpoint.pointed(run.checkpoints, name)
     if path is None:
         raise CheckpointError(f"{run.name} has no checkpoint {name!r} yet", f"go on with it: nntrain fit --resume {run.name}")
-    return path, checkpoint.load(path)
+    return path, checkpoint.load(path, PARTS)
 
 
 def measured_state(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -92,27 +96,48 @@ def measured_state(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
     Raises:
         CheckpointError: The run has no whole checkpoint.
     """
+    _, parts, notes = _measured_state(run)
+    return parts, notes
+
+
+def _measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
     from nntrain.training import checkpoint
+    from nntrain.training.snapshot import predicting_weights
+
+    def load_whole(path: Path) -> dict[str, Any]:
+        parts = checkpoint.load(path, PARTS)
+        with checkpoint.told_as_damage(path):
+            predicting_weights(parts)
+        return parts
 
     try:
         path = checkpoint.pointed(run.checkpoints, "best")
         if path is not None:
-            return checkpoint.load(path), ()
+            return path, load_whole(path), ()
         fault = f"{run.name}: no state was the best, as its metric was never defined"
     except CheckpointError as error:
         fault = error.message
-    newest = checkpoint.newest(run.checkpoints)
+    newest = checkpoint.newest(run.checkpoints, PARTS)
     if newest.path is None:
         told = "; ".join(newest.damaged) or f"{run.name} has no checkpoint yet"
         raise CheckpointError(told, f"go on with it: nntrain fit --resume {run.name}")
-    return checkpoint.load(newest.path), (f"{fault}; taken instead: {newest.path.as_posix()}",)
+    return newest.path, load_whole(newest.path), (f"{fault}; taken instead: {newest.path.as_posix()}",)
 
 
-def stored_fields(config: Config, parts: dict[str, Any]) -> FittedFields:
-    """The fields of a checkpoint, as they were fitted on the training rows."""
+def stored_fields(config: Config, path: Path, parts: dict[str, Any]) -> FittedFields:
+    """The fields of the checkpoint at `path`, as they were fitted on the training rows.
+
+    Raises:
+        CheckpointError: They are not what a run writes.
+    """
     from nntrain.data.fitted import FittedFields
+    from nntrain.training import checkpoint
 
-    return FittedFields.restore(config.experiment.data, parts["fields"])
+    with checkpoint.told_as_damage(path):
+        fields = FittedFields.restore(config.experiment.data, parts["fields"])
+        if not fields.inputs or not fields.targets:
+            raise ValueError("no inputs, or no targets")
+        return fields
 
 
 def stored_layout(run: Run, fields: FittedFields) -> Layout:
@@ -125,8 +150,8 @@ def stored_layout(run: Run, fields: FittedFields) -> Layout:
 def stored_blueprint(run: Run) -> Blueprint:
     """The blueprint of a run, all sizes known."""
     config = stored_config(run)
-    _, parts = checkpoint_of(run, "last")
-    return draw(config, stored_layout(run, stored_fields(config, parts)))
+    path, parts = checkpoint_of(run, "last")
+    return draw(config, stored_layout(run, stored_fields(config, path, parts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +179,27 @@ def open_run(run: Run) -> Stored:
     """Rebuild the network of a run from its files, on the device that is there. Runs no code of the run's.
 
     Raises:
-        CheckpointError: The run is not whole.
+        CheckpointError: The run is not whole, or holds what no run writes.
     """
     from nntrain.assembly import build_objective
+    from nntrain.training.checkpoint import told_as_damage
     from nntrain.training.device import resolve_device, resolve_precision
     from nntrain.training.snapshot import predicting_weights
     from nntrain.training.state import restore_network
 
     config = stored_config(run, for_its_data=False)
-    parts, notes = measured_state(run)
-    fields = stored_fields(config, parts)
+    path, parts, notes = _measured_state(run)
+    fields = stored_fields(config, path, parts)
     blueprint = draw(config, stored_layout(run, fields))
     device = resolve_device("auto")
     precision = resolve_precision(blueprint.training.precision, device)
     network = blueprint.program.build()
     restore_network(network, predicting_weights(parts))
-    step = parts["state"]["progress"]["step"]
+    with told_as_damage(path):
+        step, baseline = (
+            int(parts["state"]["progress"]["step"]),
+            {name: parts["task"]["baseline"][name].double() for name in fields.targets},
+        )
     return Stored(
         run=run,
         config=config,
@@ -177,7 +207,7 @@ def open_run(run: Run) -> Stored:
         fields=fields,
         network=network.to(device).eval(),
         objective=build_objective(blueprint, fields),
-        baseline=parts["task"]["baseline"],
+        baseline=baseline,
         device=device,
         precision=precision,
         step=step,

@@ -17,8 +17,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -26,13 +26,13 @@ from typing import Any, Final, cast
 import safetensors.torch
 from safetensors import SafetensorError
 
-from nntrain.errors import CheckpointError, ResourceError
+from nntrain.errors import CheckpointError, ConfigError, DataError, ResourceError
 from nntrain.training.state import flatten, unflatten
 
 FORMAT: Final = 1
 """Version of the layout; a newer one is refused."""
 
-_FOLDER: Final = re.compile(r"step-(\d{7,})")
+_FOLDER: Final = re.compile(r"step-[0-9]{7,}")
 _FILE: Final = re.compile(r"[a-z_]+\.(json|safetensors)")
 _META: Final = "meta.json"
 _PARTIAL: Final = ".partial-"
@@ -66,12 +66,12 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
         _sweep(checkpoints)
-        if not path.exists() or _fault(path) is not None:
+        if not path.exists() or _fault(path, parts) is not None:
             _write_folder(path, step, parts)
         for name in points:
             point(checkpoints, name, step)
     except OSError as error:
-        raise _cannot_save(path, error) from None
+        raise _cannot_save(checkpoints, path, error, parts) from None
     return path
 
 
@@ -80,13 +80,13 @@ def folder_name(step: int) -> str:
     return f"step-{step:07d}"
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint after its digests were compared.
+def load(path: Path, needed: Collection[str] = ()) -> dict[str, Any]:
+    """Read a checkpoint after its digests were compared; `needed` names parts without which it is of no use.
 
     Raises:
         CheckpointError: Missing, damaged or of a newer format; names the file.
     """
-    contents = {file: _read_verified(path / file, entry) for file, entry in _read_meta(path).items()}
+    contents = {file: _read_verified(path / file, entry) for file, entry in _read_meta(path, needed).items()}
     parts: dict[str, Any] = {}
     for file, content in contents.items():
         name, _, suffix = file.partition(".")
@@ -99,11 +99,41 @@ def load(path: Path) -> dict[str, Any]:
     return parts
 
 
-def newest(checkpoints: Path) -> Newest:
-    """Find the newest whole checkpoint."""
+@contextmanager
+def told_as_damage(path: Path) -> Generator[None]:
+    """Context that takes the content of a checkpoint apart: content that nntrain has not written is damage, whatever its digests say.
+
+    Raises:
+        CheckpointError: Something is missing in it, or of another type than was written.
+    """
+    try:
+        yield
+    except (
+        ConfigError,
+        DataError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        AssertionError,
+        RuntimeError,
+        ArithmeticError,
+    ) as error:
+        if "memory" in str(error):  # torch has no class of its own for it on a CPU
+            raise
+        raise CheckpointError(f"{path.as_posix()}: damaged: not what nntrain writes ({type(error).__name__}: {error})") from None
+
+
+def newest(checkpoints: Path, needed: Collection[str] = (), *, before: Path | None = None) -> Newest:
+    """Find the newest whole checkpoint, one that has the needed parts; of those older than `before` where that is given.
+
+    Raises:
+        CheckpointError: The folder can't be read.
+    """
     damaged: list[str] = []
-    for path in _folders(checkpoints):
-        fault = _fault(path)
+    folders = _folders(checkpoints)
+    for path in folders if before is None else folders[folders.index(before) + 1 :]:
+        fault = _fault(path, needed)
         if fault is None:
             return Newest(path, tuple(damaged))
         damaged.append(fault)
@@ -122,19 +152,19 @@ def point(checkpoints: Path, name: str, step: int) -> None:
         os.replace(beside, checkpoints / name)  # noqa: PTH105 (one call to the system, as all others here)
         _sync_folder(checkpoints)
     except OSError as error:
-        raise _cannot_save(checkpoints / name, error) from None
+        raise _cannot_save(checkpoints, checkpoints / name, error) from None
 
 
 def pointed(checkpoints: Path, name: str) -> Path | None:
     """The checkpoint that a pointer names; `None` where there is no such pointer.
 
     Raises:
-        CheckpointError: It names one that is not there.
+        CheckpointError: It can't be read, or names one that is not there.
     """
     pointer = checkpoints / name
     if not pointer.exists():
         return None
-    folder = pointer.read_text(encoding="utf-8", errors="replace").strip()
+    folder = _read(pointer).decode(errors="replace").strip()
     if not _FOLDER.fullmatch(folder) or not (checkpoints / folder).is_dir():
         raise CheckpointError(f"{pointer.as_posix()} names {folder!r}, which is no checkpoint there")
     return checkpoints / folder
@@ -146,18 +176,21 @@ def prune(checkpoints: Path, keep: int) -> None:
     Raises:
         ResourceError: The folder can't be written. What it holds is whole.
     """
-    names = [path.read_text(encoding="utf-8", errors="replace").strip() for path in checkpoints.iterdir() if path.is_file()]
     try:
+        names = [path.read_text(encoding="utf-8", errors="replace").strip() for path in checkpoints.iterdir() if path.is_file()]
         for path in _folders(checkpoints)[keep:]:
             if path.name not in names:
                 _remove(path)
     except OSError as error:
-        raise _cannot_save(checkpoints, error) from None
+        raise _cannot_save(checkpoints, checkpoints, error) from None
 
 
 def _folders(checkpoints: Path) -> list[Path]:
     """All checkpoints, the newest first."""
-    paths = [path for path in checkpoints.iterdir() if _FOLDER.fullmatch(path.name)] if checkpoints.is_dir() else []
+    try:
+        paths = [path for path in checkpoints.iterdir() if _FOLDER.fullmatch(path.name)] if checkpoints.is_dir() else []
+    except OSError as error:
+        raise CheckpointError(f"{checkpoints.as_posix()}: cannot be read ({error.strerror})") from None
     return sorted(paths, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 
@@ -216,26 +249,35 @@ def _sweep(checkpoints: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _cannot_save(path: Path, error: OSError) -> ResourceError:
-    folder = path.parent
-    with suppress(OSError):
-        _sweep(folder)
-    free = shutil.disk_usage(folder).free / 2**20 if folder.is_dir() else 0
-    hint = f"{free:.1f} MiB are free there; what was saved before is whole, and the run can be resumed from it"
+def _cannot_save(checkpoints: Path, path: Path, error: OSError, parts: Mapping[str, Any] | None = None) -> ResourceError:
+    facts = [] if parts is None else [f"{_size(parts) / 2**20:.1f} MiB are needed"]
+    kept = "nothing was saved before"
+    with suppress(OSError, CheckpointError):
+        _sweep(checkpoints)
+        if newest(checkpoints).path is not None:
+            kept = "what was saved before is whole, and the run can be resumed from it"
+        facts.append(f"{shutil.disk_usage(checkpoints).free / 2**20:.1f} MiB are free there")
+    hint = "; ".join([", ".join(facts), kept] if facts else [kept])
     return ResourceError(f"cannot save {path.as_posix()}: {error.strerror or error}", hint)
 
 
-def _fault(path: Path) -> str | None:
+def _size(parts: Mapping[str, Any]) -> int:
+    """Bytes of a checkpoint, without its list of files."""
+    trees = [flatten(tree) for tree in parts.values()]
+    return sum(len(json.dumps(skeleton)) + sum(tensor.nbytes for tensor in tensors.values()) for tensors, skeleton in trees)
+
+
+def _fault(path: Path, needed: Collection[str]) -> str | None:
     """What is wrong with a checkpoint; `None` where it is whole."""
     try:
-        for file, entry in _read_meta(path).items():
+        for file, entry in _read_meta(path, needed).items():
             _read_verified(path / file, entry)
     except CheckpointError as error:
         return error.message
     return None
 
 
-def _read_meta(path: Path) -> dict[str, dict[str, Any]]:
+def _read_meta(path: Path, needed: Collection[str]) -> dict[str, dict[str, Any]]:
     """Files of a checkpoint, by name."""
     file = path / _META
     if not path.is_dir():
@@ -251,6 +293,9 @@ def _read_meta(path: Path) -> dict[str, dict[str, Any]]:
         raise CheckpointError(f"{file.as_posix()}: damaged ({type(error).__name__})") from None
     if not fits:
         raise CheckpointError(f"{file.as_posix()}: damaged (does not describe {path.name})")
+    missing = [name for name in needed if f"{name}.json" not in entries]
+    if missing:
+        raise CheckpointError(f"{file.as_posix()}: damaged (has no {', '.join(missing)})")
     return entries
 
 

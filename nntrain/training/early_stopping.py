@@ -79,10 +79,11 @@ class EarlyStopping:
         return {"best": best, "reference": self.reference, "misses": self.misses}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Take back what `state` gave. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
         best = state["best"]
-        self.best = None if best is None else Best(best["value"], best["epoch"], best["step"])
-        self.reference, self.misses = state["reference"], state["misses"]
+        self.best = None if best is None else Best(float(best["value"]), int(best["epoch"]), int(best["step"]))
+        reference = state["reference"]
+        self.reference, self.misses = None if reference is None else float(reference), int(state["misses"])
 
 
 @dataclass(slots=True)
@@ -107,5 +108,5 @@ class Converge:
         return {"window": list(self.window)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        self.window = list(state["window"])
+        """Take back what `state` gave. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
+        self.window = [float(value) for value in state["window"]]

@@ -19,9 +19,11 @@ class History:
         """Open the file and cut it to `length` bytes: 0 for a new run, `None` leaves what is there.
 
         Raises:
-            CheckpointError: It is shorter than that: lines are missing.
+            CheckpointError: It is shorter than that (lines are missing), or no file.
             ResourceError: It can't be written.
         """
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"{path.as_posix()}: is no file")
         found = path.stat().st_size if path.exists() else 0
         length = found if length is None else length
         if found < length:
@@ -87,7 +89,7 @@ def _told(path: Path) -> Generator[None]:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """All records of a history; a last line that was cut off is left out.
+    """All records of a history: `epoch`, `step`, `metrics` and more; a last line that was cut off is left out.
 
     Raises:
         CheckpointError: Missing, or a line is damaged.
@@ -101,6 +103,11 @@ def read_history(path: Path) -> list[dict[str, Any]]:
 
 def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        return cast("dict[str, Any]", json.loads(line))
-    except ValueError:
-        raise CheckpointError(f"{path.as_posix()}:{number}: damaged line") from None
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        record = None
+    if isinstance(record, dict):
+        found = cast("dict[str, Any]", record)
+        if isinstance(found.get("epoch"), int) and isinstance(found.get("step"), int) and isinstance(found.get("metrics"), dict):
+            return found
+    raise CheckpointError(f"{path.as_posix()}:{number}: damaged line")

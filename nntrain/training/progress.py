@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import torch
 from torch import Tensor
@@ -15,6 +15,14 @@ from nntrain.training.plan import Plan, StopReason
 
 _NEVER: Final = 2**62
 """A step that no run comes to."""
+
+
+def count_of(state: Mapping[str, Any], name: str) -> int:
+    """A count of a saved state. Raises `LookupError` where it is missing, `ValueError` where it is none."""
+    value = state[name]
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name}: {value!r} is no count")
+    return value
 
 
 @dataclass(slots=True)
@@ -115,11 +123,17 @@ class Progress:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        self.epoch, self.step, self.step_in_epoch = state["epoch"], state["step"], state["step_in_epoch"]
-        self.skipped, self.elapsed_s, self.stop_reason = state["skipped"], state["elapsed_s"], state["stop_reason"]
+        """Take back what `state` gave.
+
+        Raises:
+            LookupError, TypeError, ValueError: It is not what `state` gives.
+        """
+        self.epoch, self.step, self.step_in_epoch = (count_of(state, name) for name in ("epoch", "step", "step_in_epoch"))
+        self.skipped, self.elapsed_s, self.stop_reason = count_of(state, "skipped"), float(state["elapsed_s"]), state["stop_reason"]
+        if self.stop_reason not in (None, *get_args(StopReason)):
+            raise ValueError(f"stop_reason: {self.stop_reason!r}")
         self.stopping.restore(state["stopping"])
         if self.converge is not None and state["converge"] is not None:
             self.converge.restore(state["converge"])
         running = state["running"]
-        self.running = RunningLoss(torch.tensor(running["total"]), torch.tensor(running["weight"]))
+        self.running = RunningLoss(torch.tensor(float(running["total"])), torch.tensor(float(running["weight"])))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import exactness_facts, restore_rng, rng_state
 from nntrain.training.session import Session, TrainingProtocol
@@ -34,7 +36,9 @@ def restore(session: Session, protocol: TrainingProtocol, progress: Progress, pa
 
     Raises:
         CheckpointError: The network or the optimizer has other parameters than the one that was saved.
+        LookupError, TypeError, ValueError, AttributeError, RuntimeError: The parts are not what `snapshot` gives.
     """
+    predicting_weights(parts)
     restore_network(session.network, parts["weights"])
     restore_into(session.optimizer, parts["optimizer"])
     protocol.restore(parts["protocol"])
@@ -47,5 +51,12 @@ def restore(session: Session, protocol: TrainingProtocol, progress: Progress, pa
 
 
 def predicting_weights(parts: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The weights that predict: the averaged ones where the run averages."""
-    return parts["ema"]["weights"] if "ema" in parts else parts["weights"]
+    """The weights that predict: the averaged ones where the run averages.
+
+    Raises:
+        TypeError: They are no table of tensors. A part that is none raises as its type does.
+    """
+    weights: Any = parts["ema"]["weights"] if "ema" in parts else parts["weights"]
+    if not all(isinstance(value, Tensor) for value in weights.values()):
+        raise TypeError("weights that are no tensors")
+    return weights

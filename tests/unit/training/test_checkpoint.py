@@ -202,3 +202,47 @@ def test_leftovers_are_swept_by_the_next_save(folder: Path) -> None:
     (folder / ".last.tmp").write_text("")
     checkpoint.save(folder, 4, PARTS)
     assert [path.name for path in folder.iterdir()] == ["step-0000004"]
+
+
+def test_a_checkpoint_without_a_needed_part_is_passed_over_and_replaced(folder: Path) -> None:
+    before = checkpoint.save(folder, 1, {**PARTS, "fields": []})
+    path = checkpoint.save(folder, 2, PARTS)
+    needed = ("weights", "fields", "task")
+    assert checkpoint.newest(folder, needed[:2]) == checkpoint.Newest(before, (f"{path / 'meta.json'}: damaged (has no fields)",))
+    with pytest.raises(CheckpointError, match=r"step-0000002/meta\.json: damaged \(has no fields, task\)"):
+        checkpoint.load(path, needed)
+    checkpoint.save(folder, 2, {**PARTS, "fields": []})
+    assert checkpoint.newest(folder, needed[:2]) == checkpoint.Newest(path, ())
+    assert checkpoint.newest(folder, before=path).path == before
+    assert checkpoint.newest(folder, before=before).path is None
+
+
+def test_a_pointer_that_is_a_folder_is_told(folder: Path) -> None:
+    checkpoint.save(folder, 1, PARTS)
+    (folder / "best").mkdir()
+    with pytest.raises(CheckpointError, match=r"best: cannot be read"):
+        checkpoint.pointed(folder, "best")
+
+
+def test_only_plain_digits_name_a_step(folder: Path) -> None:
+    checkpoint.save(folder, 1, PARTS).rename(folder / "step-000000\u0661")
+    assert checkpoint.newest(folder) == checkpoint.Newest(None, ())
+
+
+def test_a_failed_save_tells_what_it_needs_and_what_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    big = {"weights": {"weight": torch.zeros(2**19)}}
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fail)
+        with pytest.raises(ResourceError, match="cannot save") as error:
+            checkpoint.save(folder, 1, big)
+    assert error.value.hint is not None
+    assert error.value.hint.startswith("2.0 MiB are needed, ")
+    assert error.value.hint.endswith("nothing was saved before")
+    checkpoint.save(folder, 1, PARTS)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fail)
+        with pytest.raises(ResourceError, match="what was saved before is whole"):
+            checkpoint.save(folder, 2, big)

@@ -1,4 +1,5 @@
 import errno
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,9 @@ def test_lines_are_visible_at_once_and_floats_are_exact(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history = History(path)
     for step in range(3):
-        history.append({"step": step, "loss": 0.1 + step, "accuracy": None})
-        assert read_history(path)[-1] == {"step": step, "loss": 0.1 + step, "accuracy": None}
+        record = {"epoch": 0, "step": step, "metrics": {"loss": 0.1 + step, "accuracy": None}}
+        history.append(record)
+        assert read_history(path)[-1] == record
     assert history.length == path.stat().st_size
     history.sync()
     history.close()
@@ -107,10 +109,29 @@ def test_missing_lines_are_refused_and_nothing_is_cut(tmp_path: Path) -> None:
 
 def test_a_line_that_was_cut_off_is_left_out_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    path.write_text('{"step": 1}\n{"step": 2')
-    assert read_history(path) == [{"step": 1}]
-    path.write_text('{"step": 1}\n{"step": 2\n{"step": 3}\n')
+    record = {"epoch": 1, "step": 1, "metrics": {}}
+    line = json.dumps(record)
+    path.write_text(f'{line}\n{{"step": 2')
+    assert read_history(path) == [record]
+    path.write_text(f'{line}\n{{"step": 2\n{line}\n')
     with pytest.raises(CheckpointError, match=r"history\.jsonl:2: damaged line"):
         read_history(path)
     with pytest.raises(CheckpointError, match="cannot be read"):
         read_history(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "5", '{"epoch": 1, "step": "2", "metrics": {}}', '{"epoch": 1, "step": 2}', "[" * 100_000])
+def test_a_line_that_is_no_report_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text(f"{line}\n")
+    with pytest.raises(CheckpointError, match=r"history\.jsonl:1: damaged line"):
+        read_history(path)
+
+
+@pytest.mark.parametrize("length", [0, None, 5000])
+def test_a_folder_is_no_history(tmp_path: Path, length: int | None) -> None:
+    (tmp_path / "history.jsonl").mkdir()
+    with pytest.raises(CheckpointError, match=r"history\.jsonl: is no file"):
+        History(tmp_path / "history.jsonl", length)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_history(tmp_path / "history.jsonl")
