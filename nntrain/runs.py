@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import socket
@@ -78,9 +79,10 @@ class Run:
     def started(self) -> float:
         """When the run was started, in seconds since 1970; that of its config file where it can't be read."""
         try:
-            return float(self.read_json("data.json")["started"])
-        except (CheckpointError, KeyError, TypeError, ValueError):
-            return (self.path / "resolved.yaml").stat().st_mtime
+            started = float(self.read_json("data.json")["started"])
+        except (CheckpointError, KeyError, TypeError, ValueError, OverflowError):
+            started = math.nan
+        return started if math.isfinite(started) else (self.path / "resolved.yaml").stat().st_mtime
 
     def write_json(self, file: str, content: object) -> None:
         """Write one of the run's JSON files, whole or not at all. Raises `ResourceError`."""

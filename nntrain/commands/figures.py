@@ -25,7 +25,9 @@ def format_number(value: float | None) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """A duration: `0.4 s`, `41 s`, `2 min 05 s`, `3 h 07 min`, `2 d 04 h`."""
+    """A duration: `0.4 s`, `41 s`, `2 min 05 s`, `3 h 07 min`, `2 d 04 h`; `-` where it is not finite."""
+    if not math.isfinite(seconds):
+        return "-"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -36,7 +38,9 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_clock(seconds: float) -> str:
-    """A duration as clocks show it: `0:38`, `1:02:03`."""
+    """A duration as clocks show it: `0:38`, `1:02:03`; `-` where it is not finite."""
+    if not math.isfinite(seconds):
+        return "-"
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

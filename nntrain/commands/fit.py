@@ -265,7 +265,7 @@ def memory_errors() -> Generator[None]:
         raise ResourceError("out of memory", _memory_hint()) from None
     except RuntimeError as error:
         text = str(error)
-        if "out of memory" not in text and "can't allocate memory" not in text:
+        if "out of memory" not in text and "can't allocate memory" not in text and "overflow" not in text:
             raise
         raise ResourceError(f"out of memory: {text.splitlines()[0]}", _memory_hint()) from None
 

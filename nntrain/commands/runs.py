@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -78,10 +80,19 @@ def _row(found: Run) -> Row:
         metric=metric,
         value=value,
         epochs=_epochs_so_far(found) if epochs is None else epochs,
-        seconds=_get(summary, "seconds", (int, float)),
-        bytes=sum(path.stat().st_size for path in found.path.rglob("*") if path.is_file()),
+        seconds=_number(summary, "seconds"),
+        bytes=_size(found.path),
         inexact_since=_get(summary, "inexact_since", int),
     )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files; a run that is going on may take some away meanwhile."""
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def _summary(found: Run) -> tuple[Mapping[str, Any], str]:
@@ -99,22 +110,31 @@ def _get(summary: Mapping[str, Any], key: str, kind: type | tuple[type, ...]) ->
     return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
 
+def _number(values: Mapping[str, Any], key: str) -> float | None:
+    """A finite number, as every JSON reader and the table take it."""
+    value = _get(values, key, (int, float))
+    try:
+        return value if value is not None and math.isfinite(value) else None
+    except OverflowError:  # an integer beyond all floats
+        return None
+
+
 def _judged(summary: Mapping[str, Any]) -> tuple[str | None, float | None]:
     name: str | None = _get(summary, "monitor", str)
     best: Mapping[str, Any] = _get(summary, "best", dict) or {}
-    return (name, _get(best, name, (int, float))) if name is not None and name in best else (None, None)
+    return (name, _number(best, name)) if name is not None and name in best else (None, None)
 
 
 def _epochs_so_far(found: Run) -> int | None:
-    """Epochs that the history of a run without a summary tells of."""
+    """Epochs that the history of a run without a summary tells of; `None` where it can't be read."""
     try:
-        lines = (found.path / "history.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (found.path / "history.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     for line in reversed(lines[-2:]):  # the last one may be cut off
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return _get(cast("dict[str, Any]", record), "epoch", int) if isinstance(record, dict) else None
     return None

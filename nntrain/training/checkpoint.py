@@ -252,8 +252,9 @@ def _sweep(checkpoints: Path) -> None:
 def _cannot_save(checkpoints: Path, path: Path, error: OSError, parts: Mapping[str, Any] | None = None) -> ResourceError:
     facts = [] if parts is None else [f"{_size(parts) / 2**20:.1f} MiB are needed"]
     kept = "nothing was saved before"
-    with suppress(OSError, CheckpointError):
+    with suppress(OSError):
         _sweep(checkpoints)
+    with suppress(OSError, CheckpointError):
         if newest(checkpoints).path is not None:
             kept = "what was saved before is whole, and the run can be resumed from it"
         facts.append(f"{shutil.disk_usage(checkpoints).free / 2**20:.1f} MiB are free there")

@@ -12,6 +12,8 @@ from nntrain.schema import Component, Slot, StrictModel
 DEFAULT_MAX_EPOCHS = 100
 DEFAULT_MAX_STEPS = 20_000
 DEFAULT_PATIENCE = 10
+MAX_THREADS = 1024
+"""More than any machine has; so many that they can't be started would end the process without a word."""
 
 STOPPING = {"max_epochs", "max_steps", "max_minutes", "early_stopping", "converge", "stop_at"}
 """Settings that say when a run ends."""
@@ -101,7 +103,7 @@ class TrainingSettings(StrictModel):
     """`auto` (cuda where there is one, else cpu), `cpu`, `cuda`, `cuda:1` or `mps`."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the forward and backward pass; `auto` is float32."""
-    threads: PositiveInt | None = None
+    threads: Annotated[int, Field(gt=0, le=MAX_THREADS)] | None = None
     """CPU threads; default: torch's own choice."""
     deterministic: bool = False
     """Only use algorithms that give the same bits each time, where a device has several."""

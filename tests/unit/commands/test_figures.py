@@ -101,3 +101,8 @@ def test_sparkline_is_never_wider_than_asked(values: list[float | None], width: 
 )
 def test_bar_fills_in_half_characters(fraction: float, drawn: str) -> None:
     assert bar(fraction, 4) == drawn
+
+
+@pytest.mark.parametrize("seconds", [math.inf, -math.inf, math.nan])
+def test_a_duration_that_is_not_finite_is_a_dash(seconds: float) -> None:
+    assert format_seconds(seconds) == format_clock(seconds) == "-"

@@ -111,3 +111,30 @@ def test_the_runs_folder_comes_from_the_environment(runs_root: Path, monkeypatch
     make_run(runs_root, "digits", hours_ago=1, summary=SUMMARY)
     monkeypatch.setenv("NNTRAIN_RUNS", str(runs_root))
     assert "early_stopping" in run(None, as_json=False)
+
+
+@pytest.mark.parametrize("seconds", ["1e999", "-1e999", "NaN", "9" * 400, '"x"', "true"])
+def test_figures_that_are_none_are_left_out(runs_root: Path, seconds: str) -> None:
+    content = json.dumps({**SUMMARY, "seconds": 0, "best": {"validation.accuracy": 0}}).replace(": 0", f": {seconds}")
+    folder = make_run(runs_root, "digits", hours_ago=5, summary=content)
+    (folder / "data.json").write_text(f'{{"started": {seconds}}}', encoding="utf-8")
+    (row,) = listed(runs_root)
+    assert row["seconds"] is row["value"] is None
+    assert run(runs_root, as_json=False).count("\n") == 1
+
+
+@pytest.mark.parametrize("file", ["history.jsonl", "summary.json", "data.json", "checkpoints/best"])
+def test_a_folder_in_place_of_a_file_hides_no_run(runs_root: Path, file: str) -> None:
+    folder = make_run(runs_root, "digits", hours_ago=5)
+    (folder / file).mkdir()
+    (row,) = listed(runs_root)
+    assert row["state"] == ("damaged" if file == "summary.json" else "unfinished")
+    assert row["epochs"] is None
+
+
+@pytest.mark.parametrize("history", ["{}", "[]\n", '{"epoch": "2"}\n', "\udcff\udcfe\n", "[" * 100_000])
+def test_a_history_that_is_none_tells_no_epochs(runs_root: Path, history: str) -> None:
+    folder = make_run(runs_root, "digits", hours_ago=5)
+    (folder / "history.jsonl").write_text(history, encoding="utf-8", errors="surrogateescape")
+    (row,) = listed(runs_root)
+    assert row["epochs"] is None
