@@ -32,16 +32,16 @@ class SupervisedProtocol:
         With several micro-batches each is divided by the weight of the whole step, which their targets give before any
         forward pass: the gradients are those of one big batch.
         """
-        rows = sum(len(batch) for batch in batches)
+        counted = _counted(batches)
         if len(batches) == 1:
-            return StepLoss(self._loss(session, batches[0], None), rows)
+            return StepLoss(self._loss(session, batches[0], None), counted)
         weights = session.objective.weights(batches)
         losses: list[Tensor] = []
         for batch in batches:
             loss = self._loss(session, batch, weights)
             session.precision.backward(loss)
             losses.append(loss.detach())
-        return StepLoss(sum_tensors(losses), rows, "filled")
+        return StepLoss(sum_tensors(losses), counted, "filled")
 
     def _loss(self, session: Session, batch: Batch, weights: Mapping[str, Tensor] | None) -> Tensor:
         with session.precision.autocast():
@@ -64,3 +64,9 @@ class SupervisedProtocol:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Nothing to take back."""
+
+
+def _counted(batches: tuple[Batch, ...]) -> Tensor | float:
+    """How much a step counts: its rows, or the sum of their weights, as a scalar on their device."""
+    weights = [batch.weights.sum() for batch in batches if batch.weights is not None]
+    return sum_tensors(weights) if weights else sum(len(batch) for batch in batches)

@@ -57,7 +57,7 @@ class StepLoss:
     value: Tensor
     """Scalar loss; differentiable where the loop is to run the backward pass."""
     weight: Tensor | float
-    """Weight of this step in the mean over many steps (its rows)."""
+    """Weight of this step in the mean over many steps: its rows, or the sum of their weights."""
     stage: Literal["loss", "filled", "applied"] = "loss"
     """`loss`: the loop runs backward and update; `filled`: gradients are there; `applied`: the weights are moved already."""
 

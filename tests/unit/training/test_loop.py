@@ -36,8 +36,11 @@ def test_accumulation_equals_the_big_batch(rows: int, small: int, accumulate: in
         assert left.metrics == pytest.approx(right.metrics, rel=1e-5)
 
 
-def test_running_loss_is_the_mean_over_the_rows_of_its_steps() -> None:
-    run = make_run(TrainingSettings(max_epochs=1), rows=50, batch_size=16, optimizer=SGD(lr=1e-12))
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("row_weights", [False, True])
+def test_running_loss_is_the_mean_over_the_rows_of_its_steps(row_weights: bool, accumulate: int) -> None:
+    settings = TrainingSettings(max_epochs=1, accumulate=accumulate)
+    run = make_run(settings, rows=50, batch_size=16 // accumulate, optimizer=SGD(lr=1e-12), weights=row_weights)
     report = run.reports()[0]
     assert report.metrics["train.running_loss"] == pytest.approx(report.metrics["train.loss"], rel=1e-5)
 
