@@ -79,7 +79,15 @@ def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> St
 
     Returns:
         `offset`, `scale` and `fill` as float64 tensors `[F]`; `has_fill` says whether missing values are allowed.
+
+    Raises:
+        DataError: The numbers of a feature are so large or so small that float64 has no mean or spread of them.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _fit_scaling(values, normalize, missing)
+
+
+def _fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
     is_present = ~np.isnan(values)
     counts = is_present.sum(axis=0)
     low = np.where(is_present, values, np.inf).min(axis=0, initial=np.inf)
@@ -95,10 +103,19 @@ def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> St
     else:
         offset, scale = np.zeros_like(mean), np.ones_like(mean)
     fill = {"mean": mean, "error": mean, "median": _median(values, is_present) if missing == "median" else mean}.get(str(missing))
+    fill = np.full_like(mean, missing) if fill is None else fill
+    is_lost = ~is_constant & ~(np.isfinite(offset) & np.isfinite(scale) & (scale > 0) & np.isfinite(fill))
+    if is_lost.any():
+        feature = int(is_lost.argmax())
+        which = f"feature {feature}: " if len(is_lost) > 1 else ""
+        raise DataError(
+            f"{which}numbers from {low[feature]:.3g} to {high[feature]:.3g} have no mean and spread in float64",
+            "limit them: clip: [LOW, HIGH], or change their unit in the file",
+        )
     return {
         "offset": torch.from_numpy(offset.copy()),
-        "scale": torch.from_numpy(np.where(is_constant | ~np.isfinite(scale), 1.0, scale)),
-        "fill": torch.from_numpy(np.full_like(mean, missing) if fill is None else fill.copy()),
+        "scale": torch.from_numpy(np.where(is_constant, 1.0, scale)),
+        "fill": torch.from_numpy(fill.copy()),
         "has_fill": missing != "error",
     }
 
@@ -117,8 +134,9 @@ def scale(values: Array, state: State) -> Array:
         if not state["has_fill"]:
             raise DataError(f"{int(is_missing.any(axis=1).sum()):,} rows have missing values, and missing: error allows none")
         values = np.where(is_missing, fill, values)
-    scaled = (values - offset) / factor
-    if len(scaled) and np.abs(scaled).max() > np.finfo(np.float32).max:
+    with np.errstate(over="ignore"):
+        scaled = (values - offset) / factor
+    if scaled.size and np.abs(scaled).max() > np.finfo(np.float32).max:
         raise DataError(f"values up to {np.abs(values).max():.3g} are too large for float32", "normalize: standard, or clip: [low, high]")
     return scaled.astype(np.float32)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+from nntrain.data.npz_header import LARGEST_WHOLE
 from nntrain.data.numerals import POINT, Numerals
 from nntrain.errors import DataError
 
@@ -136,17 +137,19 @@ class Table:
 
 
 def text_of_array(name: str, array: Array) -> pl.Series:
-    """Single values of an array `[N]` as text: whole numbers without a point, null for NaN."""
+    """Single values of an array `[N]` as text: whole numbers without a point, bytes as Latin-1, null for NaN."""
     import numpy as np
     import polars as pl
 
     if array.dtype.kind in "US":
-        texts = pl.Series(name, [str(value).strip() for value in array.astype(str)], dtype=pl.String)
+        words = np.char.decode(array, "latin-1") if array.dtype.kind == "S" else array
+        texts = pl.Series(name, [str(value).strip() for value in words], dtype=pl.String)
         return texts.to_frame("cell").select(pl.when(pl.col("cell") != "").then("cell").alias(name)).to_series()
     if array.dtype.kind == "f":
-        present = array[np.isfinite(array)]
+        present = array[~np.isnan(array)].astype("float64")
         series = pl.Series(name, array.astype("float64"), nan_to_null=True)
-        return series.cast(pl.Int64).cast(pl.String) if bool((present == np.floor(present)).all()) else series.cast(pl.String)
+        is_whole = bool(((np.abs(present) < LARGEST_WHOLE) & (present == np.floor(present))).all())
+        return series.cast(pl.Int64).cast(pl.String) if is_whole else series.cast(pl.String)
     return pl.Series(name, array).cast(pl.String)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.data.header import Header
-from nntrain.data.npz_header import peek_npz, rows_of
+from nntrain.data.npz_header import FAULTS, damaged, peek_npz, rows_of
 from nntrain.data.sources.source import Part, Source, given_paths
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class Arrays(Source):
         from nntrain.data.table import Table
 
         peek_npz(path, name)
-        with np.load(path, allow_pickle=False) as archive:
-            columns = {column: archive[column] for column in archive.files}
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {column: archive[column] for column in archive.files}
+        except FAULTS as error:
+            raise damaged(name, error) from None
+        columns = {column: array.astype(array.dtype.newbyteorder("="), copy=False) for column, array in arrays.items()}
         return Table(name, columns, rows_of([len(array) for array in columns.values()]))
