@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast, get_args
+
+from pydantic import TypeAdapter, ValidationError
 
 from nntrain.config import structure, synonyms
 from nntrain.config.documentation.wording import value_in_words
@@ -32,9 +34,11 @@ class Unknown:
     """The setting of the same section that was meant."""
 
 
-def unknown_setting(spot: Spot, tree: object, root: Model) -> Unknown:
+def unknown_setting(spot: Spot, tree: object, root: Model, *, in_file: bool = True) -> Unknown:
     """Explain an unknown key of a config: `spot` is its place, `spot.owner` the section or component that doesn't have it."""
-    key, options = str(spot.path[-1]), _options(spot.owner, root)
+    key, options = str(spot.path[-1]), _options(spot.owner, root if in_file else None)
+    if spot.owner is root and key == "extends":
+        return Unknown("stands in the file, not on the command line", f"write it there:  {_fix(key, spot.value)}")
     above = structure.walk(root, tree, spot.path[:-1])
     tag = _written_tag(above)
     message = "not a setting" if tag is None else f"not an option of {tag}"
@@ -45,6 +49,9 @@ def unknown_setting(spot: Spot, tree: object, root: Model) -> Unknown:
     ours = synonyms.option(key, options)
     if ours is not None:
         return Unknown(message, _calls(ours, _fix(ours, spot.value)), ours)
+    others = _of_another(above, key)
+    if others is not None:
+        return Unknown(message if tag is not None else f"not an option of {above.slot and above.slot.default}, the default", others)
     if tag is None and above.slot is not None:
         component = synonyms.component(above.slot.kind, key, above.slot.table)
         no_component = f"no {above.slot.kind} {key!r}"
@@ -57,6 +64,28 @@ def unknown_setting(spot: Spot, tree: object, root: Model) -> Unknown:
         return Unknown(message, elsewhere)
     listed = near_or_all(key, options, "settings here" if tag is None else f"options of {tag}")
     return Unknown(message, listed or f"{tag or 'this section'} has no options", next(iter(nearest(key, options)), None))
+
+
+def _of_another(component: Spot, key: str) -> str | None:
+    """Which other components of a place have an option, with the line to write if it is one. Layers share too many options to tell."""
+    slot = component.slot
+    chosen = structure.split(slot, component.value)
+    if slot is None or chosen is None or slot.kind == "layer":
+        return None
+    return _components_with(slot, component.path, chosen[1], [key])
+
+
+def _components_with(slot: Slot, path: YamlPath, options: Mapping[str, Any], keys: Sequence[str], *, fix_first: bool = False) -> str | None:
+    """The components that have all of some options: `momentum is an option of sgd   fix:  optimizer: {type: sgd, momentum: 0.9}`."""
+    found = {tag: fields for tag, target in slot.table.items() if {*keys} <= (fields := structure.fields_of(load_class(target)).keys())}
+    if not found or len(found) == len(slot.table) or not keys:
+        return None
+    told = f"{' and '.join(keys)} {'is an option' if len(keys) == 1 else 'are options'} of {', '.join(found)}"
+    if len(found) > 1 and not fix_first:
+        return told
+    tag, fields = next(iter(found.items()))
+    written = {"type": tag, **{key: value for key, value in options.items() if key in fields and key != "type"}}
+    return f"{told.ljust(max(_COLUMN, len(told) + 3))}fix:  {_fix(str(path[-1]), written)}"
 
 
 def _elsewhere(key: str, spot: Spot, root: Model) -> str | None:
@@ -79,12 +108,30 @@ def _line(root: Model, path: str, value: object, depth: int = 0) -> str:
     """One line of YAML that sets a path; a section that is only called otherwise keeps what stands in it."""
     keys = path.split(".")
     spot = structure.walk(root, {}, tuple(keys))
+    value = "null" if value == 0 and is_off_by_null(spot, value) else value
     if spot.slot is not None and isinstance(value, str):
         value = synonyms.component(spot.slot.kind, value, spot.slot.table) or value
     text = _short(value) or "…"
     inner = keys[depth:]
     opening = "".join(f"{key}: {{" for key in inner[:-1])
     return f"{opening}{inner[-1]}: {text}{'}' * (len(inner) - 1)}"
+
+
+def is_off_by_null(spot: Spot, value: object) -> bool:
+    """Whether a zero or a false was meant to turn a setting off, which null does here. Zero steps are no such thing."""
+    field = spot.field
+    if field is None:
+        return False
+    is_zero = value is False or (value == 0 and any(kind.origin is not int for kind in spot.kinds))
+    if not is_zero or type(None) not in get_args(field.annotation):
+        return False
+    whole = structure.Kind(field.annotation, tuple(field.metadata))
+    annotation: Any = Annotated[(whole.annotation, *whole.metadata)] if whole.metadata else whole.annotation
+    try:
+        TypeAdapter[Any](annotation).validate_python(value)
+    except ValidationError:
+        return True
+    return False
 
 
 def _homes(root: Model) -> Iterator[str]:
@@ -112,7 +159,8 @@ def wrong_component(spot: Spot, code: str, message: str, context: Mapping[str, A
             tag = synonyms.component(slot.kind, key, slot.table)
             if tag is not None:
                 return Problem((*path, key), f"no {slot.kind} {key!r}", _calls(tag, _fix(tag, given)), on_key=True)
-        return Problem(path, message if options else f"has no type: which {slot.kind} is it?", _all_of(slot), on_key=True)
+        hint = _components_with(slot, path, options, list(options), fix_first=True) or _all_of(slot)
+        return Problem(path, message if options else f"has no type: which {slot.kind} is it?", hint, on_key=True)
     if code == "two_keys":
         return _two_keys(slot, path, message, str(context["keys"]).split(", "))
     if code == "no_main_option":
@@ -139,7 +187,8 @@ def _unknown_component(slot: Slot, path: YamlPath, value: object, tag: str) -> P
     if options.get("type") == tag:
         place, on_key, written = (*path, "type"), False, "type: {}"
     elif tag in options and _is_option(slot, tag):
-        return Problem(path, f"has no type: which {slot.kind} is it?", _all_of(slot), on_key=True)
+        hint = _components_with(slot, path, options, list(options), fix_first=True) or _all_of(slot)
+        return Problem(path, f"has no type: which {slot.kind} is it?", hint, on_key=True)
     elif tag in options:
         place, on_key, written = (*path, tag), True, "{}: " + _short(options[tag])
     else:
@@ -150,6 +199,11 @@ def _unknown_component(slot: Slot, path: YamlPath, value: object, tag: str) -> P
         fix = f"{name}: category   and   architecture: {{inputs: {{{name}: {encoding}}}}}"
         return Problem(place, f"no {slot.kind} {tag!r}: {encoding} is a way to read a category", f"fix:  {fix}", on_key)
     ours = synonyms.component(slot.kind, tag, slot.table)
+    role = synonyms.choice("role", tag) if slot.kind == "field type" and ours is None and not options else None
+    if role is not None:
+        return Problem(
+            place, f"no {slot.kind} {tag!r}", f"{role} is a role{'':<{_COLUMN}}"[:_COLUMN] + f"fix:  {path[-1]}: {{role: {role}}}"
+        )
     if ours is not None:
         line = written.format(ours)
         is_item = isinstance(path[-1], int)
@@ -195,7 +249,7 @@ def number_in(text: str, *, whole: bool) -> str | None:
     return None if whole else repr(value)
 
 
-def _options(owner: Model | None, root: Model) -> list[str]:
+def _options(owner: Model | None, root: Model | None) -> list[str]:
     if owner is None:
         return []
     return [*(name for name in structure.fields_of(owner) if name != "type"), *(["extends"] if owner is root else [])]

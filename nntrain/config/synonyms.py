@@ -342,14 +342,17 @@ def metric_name(word: str, names: Iterable[str] = ()) -> str | None:
 
     Args:
         word: As it was written.
-        names: Metrics that can be meant, without their split; all if none are given.
+        names: Metrics that training can watch, without their split: a test metric, which it cannot, means that of validation.
+            All of all splits if none are given.
     """
     parts = [part for part in re.split(r"[_/.\s-]+", word.lower()) if part]
     split = METRICS_OF_SPLIT.get(parts[0]) if parts else None
     if parts[:1] == ["validation"]:
         split = "validation"
     rest = "_".join(parts[1:] if split else parts)
-    known = [*names] or ["loss", *COMPONENTS["metric"]]
+    watched = [*names]
+    known = watched or ["loss", *COMPONENTS["metric"]]
+    split = "validation" if watched and split == "test" else split
     metric = next((name for name in known if plain(name) == plain(rest)), None) or _tag(COMPONENTS["metric"], rest, known)
     return f"{split or 'validation'}.{metric}" if metric else None
 

@@ -15,10 +15,12 @@ from nntrain.config.document import Document
 from nntrain.config.documentation.catalogue import MAIN
 from nntrain.config.documentation.wording import first_sentence, type_in_words, value_in_words
 from nntrain.config.structure import Kind, Model, Spot
-from nntrain.errors import Problem, YamlPath
+from nntrain.errors import Problem, YamlPath, render_path
 
 _LONGEST_VALUE: Final = 60
 _SLOT_ERRORS: Final = frozenset({"unknown_component", "two_keys", "no_type", "no_main_option", "not_a_component", "no_source"})
+_OPTION_OF_NUMBER: Final = {"early_stopping": "patience", "split": "validation"}
+"""Section to the option that a number alone was meant for."""
 _TRUE: Final = frozenset({"yes", "on", "y", "true", "1"})
 _FALSE: Final = frozenset({"no", "off", "n", "false", "0"})
 
@@ -55,7 +57,7 @@ class _Fault:
 def problems(error: ValidationError, document: Document, root: Model) -> list[Problem]:
     """Everything that is wrong with a config, each fault once."""
     faults = [_fault(details, document.tree, root) for details in error.errors(include_url=False)]
-    found = [*_names(faults, document.tree, root), *_components(faults), *_own(faults), *_values(faults, document)]
+    found = [*_names(faults, document, root), *_components(faults), *_own(faults), *_values(faults, document)]
     return list(dict.fromkeys(found))
 
 
@@ -83,13 +85,13 @@ def _with_all_kinds(root: Model, tree: Any, spot: Spot) -> Spot:
     return Spot(path, kinds or spot.kinds, spot.owner, spot.field, whole.value)
 
 
-def _names(faults: Sequence[_Fault], tree: Any, root: Model) -> Iterable[Problem]:
+def _names(faults: Sequence[_Fault], document: Document, root: Model) -> Iterable[Problem]:
     """Unknown and missing settings; a missing one that stands there under a foreign name is told once."""
     plain = {fault.path for fault in faults if not fault.in_union}  # a member of a union that was not meant has no say there
     renamed: set[YamlPath] = set()
     for fault in faults:
         if fault.type == "extra_forbidden" and not (fault.in_union and fault.path[:-1] in plain):
-            unknown = naming.unknown_setting(fault.spot, tree, root)
+            unknown = naming.unknown_setting(fault.spot, document.tree, root, in_file=document.locate(fault.path).source.is_file)
             renamed |= {(*fault.path[:-1], unknown.ours)} if unknown.ours is not None else set()
             yield Problem(fault.path, unknown.message, unknown.hint, on_key=True)
     for fault in faults:
@@ -158,7 +160,11 @@ def _shown(value: object) -> str:
 def _mend(fault: _Fault, document: Document) -> str | None:
     """The line to write, where it is plain what was meant."""
     key = next((part for part in reversed(document.shown(fault.path)) if isinstance(part, str)), "")
-    spot, value = fault.spot, fault.spot.value
+    spot, value = fault.spot, cast("object", fault.spot.value)
+    if isinstance(spot.value, dict) and spot.field is None and {kind.origin for kind in spot.kinds} <= {int, float}:
+        entry = _with_dots(key, cast("dict[str, object]", spot.value))
+        is_override = not document.locate(fault.path).source.is_file
+        return f"fix:  '{render_path(fault.path[:-1])}={{{entry}}}'" if is_override else f"fix:  {entry}"
     meant = _meant(spot, value, next((part for part in reversed(fault.path) if isinstance(part, str)), ""))
     if meant is not None:
         is_item = isinstance(fault.path[-1], int)
@@ -171,8 +177,22 @@ def _mend(fault: _Fault, document: Document) -> str | None:
     return None
 
 
+def _with_dots(key: str, value: dict[str, object]) -> str:
+    """An entry whose name was taken apart at its dots: `validation.accuracy: 0.5`."""
+    inner, below = next(iter(value.items()), ("", None))
+    return (
+        _with_dots(f"{key}.{inner}", cast("dict[str, object]", below))
+        if isinstance(below, dict)
+        else f"{key}.{inner}: {value_in_words(below)}"
+    )
+
+
 def _meant(spot: Spot, value: object, key: str) -> str | None:
     accepts = {kind.origin for kind in spot.kinds}
+    if value is not None and not isinstance(value, dict | list):
+        option = "null" if naming.is_off_by_null(spot, value) else _meant_option(spot, value, key)
+        if option is not None:
+            return option
     if isinstance(value, str):
         return f"[{value_in_words(value)}]" if _takes_any_length(spot) else _meant_by_text(value, key, accepts)
     if value is None:
@@ -189,6 +209,22 @@ def _meant(spot: Spot, value: object, key: str) -> str | None:
         items = cast("list[object]", value)
         return value_in_words(items[0]) if len(items) == 1 and isinstance(items[0], int | float | str) else None
     return None
+
+
+def _meant_option(spot: Spot, value: object, key: str) -> str | None:
+    """The section that a value alone was meant as: `{patience: 5}`, `{by: random}`, `{}` for true."""
+    models = [kind.model for kind in spot.kinds if kind.model is not None]
+    if len(models) != 1 or len(models) != len(spot.kinds):
+        return None
+    fields = structure.fields_of(models[0])
+    if value is True:
+        return None if any(field.is_required() for field in fields.values()) else "{}"
+    if isinstance(value, int | float):
+        option = _OPTION_OF_NUMBER.get(key)
+        return None if option is None or isinstance(value, bool) else f"{{{option}: {value_in_words(value)}}}"
+    chosen = (name for name, field in fields.items() for kind in structure.field_kinds(field) if value in get_args(kind.annotation))
+    option = next(chosen, None)
+    return None if option is None else f"{{{option}: {value_in_words(value)}}}"
 
 
 def _takes_any_length(spot: Spot) -> bool:

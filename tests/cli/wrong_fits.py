@@ -36,6 +36,13 @@ FITS = [
         ),
     ),
     Row(
+        "monitor of the test rows",
+        "data: {source: {type: builtin, name: digits}}\ntraining: {early_stopping: {monitor: test.accuracy}}\n",
+        (
+            "a.yaml:2:38  training.early_stopping.monitor  no metric 'test.accuracy'. This task reports validation.loss, validation.accuracy, validation.balanced_accuracy, validation.f1, validation.log_loss, validation.auroc / fix:  validation.accuracy",
+        ),
+    ),
+    Row(
         "metric name of another tool",
         "data: {source: {type: builtin, name: digits}}\ntraining: {early_stopping: {monitor: val_loss}}\n",
         (

@@ -92,7 +92,61 @@ NAMES = [
     Row(
         "option of another optimizer",
         "data: {source: a.csv, target: y}\noptimizer: {type: sgd, betas: [0.9, 0.99]}\n",
-        ("a.yaml:2:24  optimizer.betas  not an option of sgd / options of sgd: lr, groups, momentum, dampening, nesterov",),
+        ("a.yaml:2:24  optimizer.betas  not an option of sgd / betas is an option of adam, adamw",),
+    ),
+    Row(
+        "option of another optimizer than the default",
+        "data: {source: a.csv, target: y}\noptimizer: {lr: 1e-3, momentum: 0.9}\n",
+        (
+            "a.yaml:2:23  optimizer.momentum  not an option of adamw, the default / momentum is an option of sgd"
+            "  fix:  optimizer: {type: sgd, lr: 0.001, momentum: 0.9}",
+        ),
+    ),
+    Row(
+        "option of another optimizer on the command line",
+        "data: {source: a.csv, target: y}\n",
+        (
+            'override "optimizer.momentum=0.9"  optimizer.momentum  not an option of adamw, the default / momentum is an option of sgd'
+            "  fix:  optimizer: {type: sgd, momentum: 0.9}",
+        ),
+        ("optimizer.momentum=0.9",),
+    ),
+    Row(
+        "family left out",
+        "data: {source: a.csv, target: y}\narchitecture: {hidden: [32]}\n",
+        (
+            "a.yaml:2:1  architecture  has no type: which architecture is it? / hidden is an option of mlp, cnn"
+            "  fix:  architecture: {type: mlp, hidden: [32]}",
+        ),
+    ),
+    Row(
+        "family left out on the command line",
+        "data: {source: a.csv, target: y}\n",
+        (
+            'override "architecture.hidden=[64,32]"  architecture  has no type: which architecture is it?'
+            " / hidden is an option of mlp, cnn  fix:  architecture: {type: mlp, hidden: [64, 32]}",
+        ),
+        ("architecture.hidden=[64,32]",),
+    ),
+    Row(
+        "base on the command line",
+        "data: {source: a.csv, target: y}\n",
+        ('override "extends=b.yaml"  extends  stands in the file, not on the command line / write it there:  extends: b.yaml',),
+        ("extends=b.yaml",),
+    ),
+    Row(
+        "setting that no override has",
+        "data: {source: a.csv, target: y}\n",
+        (
+            'override "extens=b.yaml"  extens  not a setting / settings here: name, seed, data, architecture, task,'
+            " loss, metrics, optimizer, scheduler, regularization, training",
+        ),
+        ("extens=b.yaml",),
+    ),
+    Row(
+        "role in the place of a field type",
+        "data: {source: a.csv, target: y, fields: {Age: ignore}}\n",
+        ("a.yaml:1:48  data.fields.Age  no field type 'ignore' / ignore is a role  fix:  Age: {role: ignore}",),
     ),
     Row(
         "task without options",

@@ -5,6 +5,55 @@ from wrong_names import Row
 # fmt: off
 VALUES = [
     Row(
+        "zero for off",
+        "data: {source: a.csv, target: y, split: {test: 0}}\nregularization: {dropout: 0}\n",
+        (
+            "a.yaml:1:48  data.split.test  needs a number above 0 and below 1, or a whole number from 2, got 0 / fix:  test: null",
+            "a.yaml:2:27  regularization.dropout  needs a number above 0 and below 1, got 0 / fix:  dropout: null",
+        ),
+    ),
+    Row(
+        "zero for off in the wrong section",
+        "data: {source: a.csv, target: y}\n",
+        ('override "dropout=0"  dropout  not a setting / it stands in regularization  fix:  regularization: {dropout: null}',),
+        ("dropout=0",),
+    ),
+    Row(
+        "metric name taken apart at its dot",
+        "data: {source: a.csv, target: y}\n",
+        (
+            'override "training.stop_at.validation.accuracy=0.5"  training.stop_at.validation  needs a number, got {accuracy: 0.5}'
+            " / fix:  'training.stop_at={validation.accuracy: 0.5}'",
+        ),
+        ("training.stop_at.validation.accuracy=0.5",),
+    ),
+    Row(
+        "metric name as two keys",
+        "data: {source: a.csv, target: y}\ntraining: {stop_at: {validation: {accuracy: 0.5}}}\n",
+        ("a.yaml:2:34  training.stop_at.validation  needs a number, got {accuracy: 0.5} / fix:  validation.accuracy: 0.5",),
+    ),
+    Row(
+        "kind of split alone",
+        "data: {source: a.csv, target: y, split: random}\n",
+        ("a.yaml:1:41  data.split  needs settings (by, validation, test, seed, …), got random / fix:  split: {by: random}",),
+    ),
+    Row(
+        "patience alone",
+        "data: {source: a.csv, target: y}\ntraining: {early_stopping: 5}\n",
+        (
+            "a.yaml:2:28  training.early_stopping  needs settings (monitor, patience, min_delta, warmup_epochs), got 5"
+            " / fix:  early_stopping: {patience: 5}",
+        ),
+    ),
+    Row(
+        "early stopping switched on",
+        "data: {source: a.csv, target: y}\ntraining: {early_stopping: true}\n",
+        (
+            "a.yaml:2:28  training.early_stopping  needs settings (monitor, patience, min_delta, warmup_epochs), got true"
+            " / fix:  early_stopping: {}",
+        ),
+    ),
+    Row(
         "step without unit",
         "data: {source: a.csv, target: y}\nscheduler: {type: step, step_size: 30}\n",
         ("a.yaml:2:12  scheduler  step_size has no unit here: write every_epochs: 30 or every_steps: 30",),
@@ -139,7 +188,7 @@ VALUES = [
         "dropout of 0",
         "data: {source: a.csv, target: y}\nregularization: {dropout: 0, norm: batchnorm}\n",
         (
-            "a.yaml:2:27  regularization.dropout  needs a number above 0 and below 1, got 0",
+            "a.yaml:2:27  regularization.dropout  needs a number above 0 and below 1, got 0 / fix:  dropout: null",
             "a.yaml:2:36  regularization.norm  needs batch or layer, got batchnorm / fix:  norm: batch",
         ),
     ),
@@ -300,7 +349,7 @@ VALUES = [
     Row(
         "override beside a fault of the file",
         "data: {source: a.csv, target: y}\noptimizer: {type: adam, betas: [0.9, 0.99]}\n",
-        ("a.yaml:2:25  optimizer.betas  not an option of sgd / options of sgd: lr, groups, momentum, dampening, nesterov",),
+        ("a.yaml:2:25  optimizer.betas  not an option of sgd / betas is an option of adam, adamw",),
         changes=("optimizer.type=sgd",),
     ),
     Row(

@@ -24,7 +24,8 @@ OVERRIDE = "nntrain fit CONFIG "
 
 def shown(text: str) -> list[str]:
     """The examples on a screen of `nntrain help`."""
-    found, is_example = [], False
+    found: list[str] = []
+    is_example = False
     for line in text.splitlines():
         is_example = line.startswith("  example ") or (is_example and line.startswith(" " * 13))
         if not is_example:

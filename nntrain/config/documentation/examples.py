@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, members
+from nntrain.config.documentation.catalogue import Catalogue, Setting, members
 from nntrain.config.documentation.wording import sample, value_in_words
 
 WRITTEN: Final = {
@@ -144,7 +144,7 @@ def _tree(content: Catalogue, setting: Setting, value: object) -> dict[str, Any]
         tree = {("NAME" if key == "*" else key): tree}
         if depth in components:
             kind, tag = components[depth]
-            options = {**_needed(content, kind, tag, key), **cast("dict[str, object]", tree)}
+            options = {**_needed(content, kind, tag, key), **tree}
             infer = content.slots[kind].infer
             tree = options if infer is not None and infer(options) == tag else {"type": tag, **options}
     return cast("dict[str, Any]", tree)
@@ -152,7 +152,7 @@ def _tree(content: Catalogue, setting: Setting, value: object) -> dict[str, Any]
 
 def _value(content: Catalogue, tag: str | None, setting: Setting) -> object:
     written = _VALUES.get((tag or "", setting.path[-1]))
-    return sample(content, cast("Schema", setting.schema)) if written is None else written
+    return sample(content, setting.schema) if written is None else written
 
 
 def _applies_alone(content: Catalogue, setting: Setting) -> bool:
