@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,7 +217,7 @@ def _columns(first: list[str], source: Csv, name: str) -> tuple[str, ...]:
             raise DataError(f"{name}: line 1 has {len(first)} columns and data.source.columns names {len(given)}")
         return given
     columns = tuple(cell.strip() or f"unnamed_{index + 1}" for index, cell in enumerate(first))
-    twice = next((column for index, column in enumerate(columns) if column in columns[:index]), None)
+    twice = next((column for column, count in Counter(columns).items() if count > 1), None)
     if twice is not None:
         places = " and ".join(str(index + 1) for index, column in enumerate(columns) if column == twice)
         raise DataError(f"{name}: line 1 names the columns {places} {twice!r}", "give each column its own name")

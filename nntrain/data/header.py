@@ -37,12 +37,17 @@ class Header:
     """How a text file is written, in words."""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Classes of columns, where they are known for sure."""
+    by_name: Mapping[str, HeaderColumn] = field(init=False, repr=False, compare=False)
+    """The columns by their names, in the order of the file."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in the order of the file."""
-        return tuple(column.name for column in self.columns)
+        return tuple(self.by_name)
 
     def column(self, name: str) -> HeaderColumn:
         """A column that is there."""
-        return next(column for column in self.columns if column.name == name)
+        return self.by_name[name]

@@ -258,7 +258,7 @@ def _missing_columns(named: list[NamedField], header: Header, part: Part) -> lis
     """Columns that a given file lacks."""
     path = ("data", "source", part)
     wanted = dict.fromkeys(column for field in named if "split" not in field.roles for column in field.columns)
-    return [no_column(column, header, path) for column in wanted if column not in header.names]
+    return [no_column(column, header, path) for column in wanted if column not in header.by_name]
 
 
 def _names_lost_target(settings: DataSettings, problems: list[Problem]) -> bool:

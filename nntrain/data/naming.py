@@ -103,7 +103,7 @@ def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found],
         return fields, []
     found: list[_Found] = []
     problems: list[Problem] = []
-    exact = {name: field for name, field in settings.fields.items() if name in header.names or not is_pattern(name)}
+    exact = {name: field for name, field in settings.fields.items() if name in header.by_name or not is_pattern(name)}
     for name, field in exact.items():
         columns, lost = _columns(name, field, header, _claimed(settings, name))
         problems += lost
@@ -134,7 +134,7 @@ def _columns(name: str, field: Field, header: Header, claimed: set[str]) -> tupl
     """The columns of a field that has a key of its own."""
     written = field.source_columns
     if written is None:
-        return (name,), [] if name in header.names else [no_column(name, header, ("data", "fields", name), on_key=True)]
+        return (name,), [] if name in header.by_name else [no_column(name, header, ("data", "fields", name), on_key=True)]
     lost = [pattern for pattern in written if not matching((pattern,), header.names)]
     if field.type == "series" and len(written) == 2 and not any(map(is_pattern, written)):
         columns = written  # values and lengths have their own order

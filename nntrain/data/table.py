@@ -123,17 +123,25 @@ class Table:
         return f"{word if len(rows) == 1 else word + 's'} {', '.join(shown)}{more}"
 
     def write(self, file: TextIO, added: Mapping[str, Sequence[object]]) -> None:
-        """Write the rows as a text table: its own columns of single values as they were read, then the added ones (`N` values each)."""
+        """Write the rows as a text table: its own columns of single values as they were read, then the added ones (`N` values each).
+
+        Numbers of the added columns have the decimal mark of the file.
+        """
         import polars as pl
 
         own: dict[str, Sequence[object]] = {}
         for name, column in self.columns.items():
             if isinstance(column, pl.Series) or (column.ndim == 1 and len(column) == self.rows):
                 own[name] = cast("Sequence[object]", column.to_list() if isinstance(column, pl.Series) else column.tolist())
-        columns = {**own, **added}
+        columns = {**own, **{name: self._in_marks(values) for name, values in added.items()}}
         writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
+
+    def _in_marks(self, values: Sequence[object]) -> Sequence[object]:
+        """Values whose numbers are written as those of the file are."""
+        mark = self.numerals.decimal
+        return values if mark == "." else [str(value).replace(".", mark) if isinstance(value, float) else value for value in values]
 
 
 def text_of_array(name: str, array: Array) -> pl.Series:

@@ -199,7 +199,8 @@ def test_predictions_are_written_beside_the_columns_as_they_were(tmp_path):
     table = read(tmp_path, 'a;b\n1,50;"x;y"\n NA;z\n')
     written = StringIO()
     table.write(written, {"prediction": ["p", "q"], "probability": [0.5, 0.25]})
-    assert written.getvalue() == 'a;b;prediction;probability\n1,50;"x;y";p;0.5\n NA;z;q;0.25\n'
+    assert written.getvalue() == 'a;b;prediction;probability\n1,50;"x;y";p;0,5\n NA;z;q;0,25\n'
+    assert table.numerals.decimal == ","
 
 
 def test_a_path_alone_is_its_source():
