@@ -104,13 +104,16 @@ class Spec:
 
 
 def compute(rule: Callable[..., int], *sizes: Size) -> Size:
-    """Apply integer arithmetic to sizes. Ragged stays ragged; anything unknown makes the result unknown."""
+    """Apply integer arithmetic to sizes. Ragged stays ragged; anything unknown makes the result unknown.
+
+    The unknown result of one size keeps its name; that of several is `features`, since no name of theirs says what comes out.
+    """
     for size in sizes:
         if isinstance(size, Ragged):
             return RAGGED
     for size in sizes:
         if isinstance(size, Unknown):
-            return size
+            return size if len(sizes) == 1 else Unknown("features")
     return rule(*sizes)
 
 

@@ -106,11 +106,22 @@ def _own_output(scope: Scope, target: str, value: Value, need: Spec) -> Value:
     wanted, found = need.sizes[-1], spec.sizes[-1]
     if isinstance(wanted, int) and isinstance(found, int) and wanted != found:
         numbers = f"{wanted} numbers" if wanted != 1 else "1 number"
+        if spec.kind in {"probability", "log_prob"}:  # of the wrong number: the loss has a softmax or sigmoid of its own
+            raise scope.fail(f"{target} needs {numbers} and gets {found} from {origin}", _without_last(scope, value, wanted))
         raise scope.fail(
             f"{target} needs {numbers} and gets {found} from {origin}: what ends in a {origin.split()[0]} is its own output",
             f"fix:  give it {wanted}, or put an activation (- relu) after it: then the output layer is added",
         )
     return replace(value, spec=spec.with_kind(need.kind)) if spec.kind == "float" else value
+
+
+def _without_last(scope: Scope, value: Value, wanted: int) -> str:
+    """How to end in numbers instead of probabilities."""
+    steps = scope.draft.steps
+    last = steps[value.step or ""]
+    before = steps.get(last.inputs[0].step or "")
+    size = f"  {before.layer.type}: {wanted}" if before is not None and before.layer.is_output() else f" {wanted}"
+    return f"leave {last.layer.type} out, which is a part of the loss, and end in{size}"
 
 
 def _initializer_problems(program: Program) -> list[Problem]:

@@ -45,6 +45,10 @@ class Merge(Layer):
             SpecError: There is only one, or the lengths of sequences differ.
             UnplacedError: They do not fit together; the problem is noted.
         """
+        if len(values) < 2 and (names := scope.joined_before(values[0])):
+            several = f"`from` with several has joined {' and '.join(names)} already"
+            fix = "leave concat out" if self.type == "concat" else f"write the node as  {{{self.type}: [{', '.join(names)}]}}"
+            raise SpecError(f"gets one tensor: {several}", hint=fix)
         if len(values) < 2:
             raise SpecError("joins two tensors or more and gets one", hint=f"name what it joins: - {self.type}: NAME")
         if len({value.lengths for value in values if value.lengths is not None}) > 1:

@@ -213,6 +213,14 @@ class Scope:
                     return message.replace(text, f"{text} from {self.origin(value)}", 1)
         return message
 
+    def joined_before(self, value: Value) -> tuple[str, ...]:
+        """The points that `from` of a node with several of them has made this value of."""
+        step = self.draft.steps.get(value.step or "")
+        if step is None or step.path[-1:] != ("from",):
+            return ()
+        names = {id(point): name for name, point in self.draft.points.items()}
+        return tuple(names.get(id(joined), joined.output or joined.step or "") for joined in step.inputs)
+
     def origin(self, value: Value) -> str:
         """Where a value comes from, in words: `max_pool2d (layers[3])`."""
         step = self.draft.steps.get(value.step or "")

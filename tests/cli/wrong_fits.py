@@ -36,6 +36,23 @@ FITS = [
         ),
     ),
     Row(
+        "softmax of two for a boolean",
+        "data: {source: t.csv, fields: {kind: {type: boolean, true: x, false: [y, z], role: target}}}\narchitecture: {layers: [linear: 8, relu, linear: 2, softmax]}\n",
+        (
+            "a.yaml:2:53  architecture.layers[3]  kind needs 1 number and gets 2 from softmax (layers[3]) / leave softmax out, which is a part of the loss, and end in  linear: 1",
+        ),
+    ),
+    Row(
+        "concat of what from has joined",
+        "data: {source: t.csv, target: kind}\narchitecture:\n  nodes:\n    a: {from: size, linear: 4}\n    b: {from: weight, linear: 4}\n    both: {from: [a, b], layers: [concat]}\n",
+        ("a.yaml:6:35  architecture.nodes.both.layers[0]  concat gets one tensor: `from` with several has joined a and b already / leave concat out",),
+    ),
+    Row(
+        "add of what from has joined",
+        "data: {source: t.csv, target: kind}\narchitecture:\n  nodes:\n    a: {from: size, linear: 4}\n    b: {from: weight, linear: 4}\n    both: {from: [a, b], layers: [add]}\n",
+        ("a.yaml:6:35  architecture.nodes.both.layers[0]  add gets one tensor: `from` with several has joined a and b already / write the node as  {add: [a, b]}",),
+    ),
+    Row(
         "monitor of the test rows",
         "data: {source: {type: builtin, name: digits}}\ntraining: {early_stopping: {monitor: test.accuracy}}\n",
         (
