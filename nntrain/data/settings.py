@@ -60,7 +60,15 @@ def source_type(options: Mapping[str, Any]) -> str | None:
 
 def field_type(options: Mapping[str, Any]) -> str:
     """The type of a field that is written without one: `{role: target}` leaves it to the data."""
-    return next((_TYPE_OF_OPTION[key] for key in options if key in _TYPE_OF_OPTION), "auto")
+    return next((_TYPE_OF_OPTION[key] for key in options if key in _TYPE_OF_OPTION), None) or _type_of_missing(options.get("missing"))
+
+
+def _type_of_missing(value: object) -> str:
+    """Several types have `missing`; what stands for a missing value tells which is meant."""
+    if value == "class":
+        return "category"
+    is_filled = value in ("mean", "median") or (isinstance(value, (int, float)) and not isinstance(value, bool))
+    return "number" if is_filled else "auto"
 
 
 class SourceSlot(Slot):
@@ -138,6 +146,13 @@ class DataSettings(StrictModel):
     """Which rows train, validate and test."""
     batch_size: PositiveInt | Literal["full"] = 64
     """Rows of a micro-batch, of which a step has `training.accumulate`; `full` takes all training rows at once."""
+
+    @model_validator(mode="after")
+    def _targets_differ(self) -> DataSettings:
+        twice = next((name for index, name in enumerate(self.targets) if name in self.targets[:index]), None)
+        if twice is not None:
+            raise ValueError(f"target names {twice} twice; remove one of the two")
+        return self
 
     @property
     def targets(self) -> tuple[str, ...]:
