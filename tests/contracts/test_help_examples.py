@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,14 @@ OPTIONS = [
     for option in CONTENT.options(CONTENT.definition(CONTENT.component(kind, tag)), (tag,), tag)
 ]
 OVERRIDE = "nntrain fit CONFIG "
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base and the variable that examples speak of."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA", "folder")
+    Path("base.yaml").write_text("seed: 1\n", encoding="utf-8")
 
 
 def shown(text: str) -> list[str]:

@@ -92,6 +92,11 @@ class Catalogue:
         """Every setting that has one place, in the order of the sections. What a list of components holds is left to the components."""
         return self._below(self.options(self.definition(self.root)), frozenset())
 
+    def within(self, kind: str, tag: str) -> list[Setting]:
+        """Options of a component and, after each, the settings of the section that it is; components inside are left out."""
+        options = self.options(self.definition(self.component(kind, tag)), (), tag, ((0, kind, tag),))
+        return list(self._below(options, frozenset(self.slots)))
+
     def _below(self, settings: list[Setting], seen: frozenset[str]) -> Iterator[Setting]:
         for setting in settings:
             yield setting

@@ -9,6 +9,8 @@ from nntrain.config.documentation.catalogue import Catalogue, Setting, members
 from nntrain.config.documentation.wording import sample, value_in_words
 
 WRITTEN: Final = {
+    "nodes": "architecture: {nodes: {body: {from: inputs, linear: 64}}}",
+    "layers": "architecture: {layers: [linear: 64, relu]}",
     "architecture.nodes": "architecture: {nodes: {body: {from: inputs, linear: 64}}}",
     "architecture.nodes.*.from": "architecture: {nodes: {body: {from: [size, color], linear: 64}}}",
     "architecture.nodes.*.layers": "architecture: {nodes: {body: {from: inputs, layers: [linear: 64, relu]}}}",
@@ -46,6 +48,8 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("number", "clip"): [0, 100],
     ("boolean", "true"): "yes",
     ("boolean", "false"): "no",
+    ("nodes", "nodes"): {"body": {"from": "inputs", "linear": 64}},
+    ("nodes", "heads"): {"NAME": "body"},
     ("unflatten", "sizes"): [1, 8, 8],
     **{(f"{kind}{rank}d", "kernel_size"): size for kind, size in (("conv", 3), ("max_pool", 2), ("avg_pool", 2)) for rank in (1, 2)},
     **{(f"{kind}{rank}d", "padding"): 1 for kind in ("conv", "max_pool", "avg_pool") for rank in (1, 2)},

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Final, cast
 
 from nntrain.config import synonyms
 from nntrain.config.documentation import examples
 from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, catalogue, named
+from nntrain.config.documentation.topics import TOPICS, Topic, topics
 from nntrain.config.documentation.wording import default_in_words, first_sentence, type_in_words, with_article
 from nntrain.errors import UsageError
 from nntrain.nearest import nearest
@@ -48,14 +49,19 @@ def help_text(content: Catalogue, word: str) -> str:
         UsageError: Nothing has that name; tells the nearest one.
     """
     parts = tuple(part for part in re.split(r"[.\[\]]+", word.strip()) if part and not part.isdigit())
+    told = [_topic(topic) for topic in topics(word)]
     texts = _named_so(content, parts)
     if not texts:
         texts = [*_called_otherwise(content, word), *_same_ending(content, parts)]
     elif len(parts) == 1:
         texts += _also(content, parts[0])
-    if not texts:
+    if not told + texts:
         raise UsageError(f"no setting, component or metric {word!r}", _nearest(content, word))
-    return "\n\n".join(dict.fromkeys(texts))
+    return "\n\n".join(dict.fromkeys(told + texts))
+
+
+def _topic(topic: Topic) -> str:
+    return "\n".join([topic.name, f"  {topic.text}", *_rows([("example", topic.example)])])
 
 
 def _named_so(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
@@ -81,7 +87,7 @@ def words(content: Catalogue) -> list[str]:
     settings = [setting.name for setting in content.settings()]
     components = [named.tag for named in _all(content)]
     metrics = [f"{split}.{metric}" for split in _SPLITS for metric in ("loss", *_metrics(content))]
-    return list(dict.fromkeys([*settings, *components, *metrics]))
+    return list(dict.fromkeys([*settings, *components, *metrics, *(topic.name for topic in TOPICS)]))
 
 
 def _settings(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
@@ -136,7 +142,8 @@ def _inside(content: Catalogue, schema: Schema) -> list[str]:
     """What a section or a slot holds, a line each."""
     lines: list[str] = []
     for member in schema.get("anyOf", [schema]):
-        items = member.get("items", member)
+        inner: object = member.get("items") or member.get("additionalProperties")
+        items = cast("Schema", inner) if isinstance(inner, dict) else member
         if "$ref" in items:
             lines += [_line(content, setting) for setting in content.options(content.definitions[named(items["$ref"])])]
         if "x-slot" in items:
@@ -163,8 +170,7 @@ def _components(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
 
 
 def _component(content: Catalogue, component: _Named) -> str:
-    definition = _definition(content, component)
-    options = content.options(definition, (), component.tag)
+    options = content.within(component.kind, component.tag)
     place = examples.place_of(content, component.kind)
     example = examples.of_component(content, component.kind, component.tag)
     rows = [("is", with_article(component.kind))]
@@ -179,7 +185,7 @@ def _component(content: Catalogue, component: _Named) -> str:
 def _option_lines(content: Catalogue, option: Setting) -> list[str]:
     kind, default = type_in_words(content.definitions, option.schema), _default(option).split(" (")[0]
     told = "must be given" if option.required else f"default {default}"
-    return [f"  {option.path[0]:<22} {kind}; {told}", *([f"  {'':<22} {first_sentence(option.description)}"] if option.description else [])]
+    return [f"  {option.name:<22} {kind}; {told}", *([f"  {'':<22} {first_sentence(option.description)}"] if option.description else [])]
 
 
 def _option(content: Catalogue, kind: str, option: Setting) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nntrain.config.documentation.catalogue import Catalogue, Setting, catalogue
+from nntrain.config.documentation.topics import TOPICS
 from nntrain.config.documentation.wording import default_in_words, first_sentence, in_code, type_in_words
 
 _HEAD = """# Settings
@@ -22,7 +23,7 @@ def markdown() -> str:
 
 def reference(content: Catalogue) -> str:
     """The reference of what a catalogue holds."""
-    parts = [_HEAD, *_sections(content), *(part for kind in sorted(content.slots) for part in _components(content, kind))]
+    parts = [_HEAD, *_sections(content), *_topics(), *(part for kind in sorted(content.slots) for part in _components(content, kind))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -39,18 +40,24 @@ def _sections(content: Catalogue) -> Iterator[str]:
             yield _table(content, [(".".join(setting.path[1:]), setting) for setting in inner])
 
 
+def _topics() -> Iterator[str]:
+    yield "## Words beside the settings"
+    rows = [f"| {in_code(topic.name)} | {_cell(topic.text)} | {in_code(_cell(topic.example))} |" for topic in TOPICS]
+    yield "\n".join(["| word | meaning | example |", "|---|---|---|", *rows])
+
+
 def _components(content: Catalogue, kind: str) -> Iterator[str]:
     yield f"## {kind.capitalize()}"
     for tag in content.slots[kind].table:
         component = content.component(kind, tag)
         definition = content.definition(component)
-        options = content.options(definition, (), tag)
+        options = content.within(kind, tag)
         yield f"### {tag}"
         yield str(definition.get("description", "")).strip()
         if component.main is not None:
             yield f"Main option: `{component.main}`."
         if options:
-            yield _table(content, [(option.path[0], option) for option in options])
+            yield _table(content, [(option.name, option) for option in options])
 
 
 def _table(content: Catalogue, rows: list[tuple[str, Setting]]) -> str:

@@ -1,0 +1,84 @@
+"""Words of a config that are no setting and no component: bases, the environment, roles of columns, joins of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from nntrain.config import synonyms
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One word, explained."""
+
+    name: str
+    text: str
+    example: str
+    words: str = ""
+    """Further words that it is found by."""
+
+
+TOPICS: Final = (
+    Topic(
+        "extends",
+        "A config may build on another one, its base, named by a path counted from the config's folder. Mappings of both are merged;"
+        " a list or a value replaces that of the base. Another component replaces the one of the base with all its options, the same"
+        " component changes single options of it. A base may have a base.",
+        "extends: base.yaml",
+        "base inherit include defaults inheritance",
+    ),
+    Topic(
+        "env",
+        "${env:NAME} in a value stands for the environment variable NAME, which must be set. A variable alone is read like a value"
+        " without quotes: it may be a number. What is saved keeps the reference, not what it stood for.",
+        'data: {source: "${env:DATA}/train.csv"}',
+        "${env:NAME} env:NAME environment variable variables getenv",
+    ),
+    Topic(
+        "role",
+        "What a column is there for: input (the network reads it), target (the network predicts it), weight (how much each row counts"
+        " in the loss and the metrics), split (says which rows train, validate and test), or ignore (nothing reads it). Without a"
+        " word the columns of data.target are targets, and all others inputs.",
+        "data: {fields: {NAME: {role: ignore}}}",
+        "roles",
+    ),
+    Topic(
+        "input",
+        "A role: the network reads the column. All columns have it that nothing else is said of.",
+        "data: {fields: {NAME: {role: input}}}",
+    ),
+    Topic(
+        "target", "A role: the network learns to predict the column; data.target says the same.", "data: {fields: {NAME: {role: target}}}"
+    ),
+    Topic(
+        "weight",
+        "A role: a number from 0 on for each row, by which it counts in the loss and in the metrics. It is taken as it is.",
+        "data: {fields: {NAME: {role: weight}}}",
+        "sample_weight row_weight weight_column",
+    ),
+    Topic(
+        "split",
+        "A role: the column says train, validation or test for each row; data.split.column says the same.",
+        "data: {fields: {NAME: {role: split}}}",
+    ),
+    Topic("ignore", "A role: nothing reads the column.", "data: {fields: {NAME: {role: ignore}}}", "skip drop exclude"),
+    Topic(
+        "given",
+        "A way to split: validation and test rows are those of the files that the source names, and none are split off the training rows.",
+        "data: {source: {path: train.csv, validation: validation.csv, test: test.csv}, split: {by: given}}",
+    ),
+    Topic(
+        "merge",
+        "A node that joins others names them: {concat: [a, b]} puts their numbers one after another, {add: [a, b]} sums them."
+        " A node with layers whose from has several names gets them concatenated.",
+        "architecture: {nodes: {a: {from: size, linear: 64}, b: {from: color, linear: 64}, both: {concat: [a, b]}}}",
+        "join joins merges",
+    ),
+)
+
+
+def topics(word: str) -> list[Topic]:
+    """What a word is found under."""
+    written = synonyms.plain(word)
+    return [topic for topic in TOPICS if written in {synonyms.plain(each) for each in (topic.name, *topic.words.split())}]
