@@ -128,10 +128,11 @@ def _no_input(layout: Layout) -> Problem:
         return Problem(("data",), "has no input field: every column is a target or ignored", "fix:  fields: {COLUMN: TYPE}")
     told = listed([f"{name} ({why})" for name, why in layout.left_out], 8)
     name, why = layout.left_out[0]
+    doubts = "".join(f"\n{doubt}" for doubt in layout.doubts)
     return Problem(
         ("data",),
         f"has no input field: every column is a target, ignored, or left out: {told}",
-        f"fix:  fields: {{{name}: {'number' if why == ROW_NUMBERS else 'category'}}}",
+        f"fix:  fields: {{{name}: {'number' if why == ROW_NUMBERS else 'category'}}}{doubts}",
     )
 
 
@@ -208,7 +209,9 @@ def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, Targ
     """What applies where the config says nothing; several targets share no single task, loss or list of metrics."""
     single = next(iter(targets.values())) if len(targets) == 1 else None
     return {
-        "data": experiment.data.model_copy(update={"fields": _named_fields(experiment, layout), "target": None}),
+        "data": experiment.data.model_copy(
+            update={"source": experiment.data.source.settled(layout.decimal), "fields": _named_fields(experiment, layout), "target": None}
+        ),
         "architecture": experiment.architecture or default_architecture(layout.inputs),
         "task": experiment.task or (single and single.task),
         "loss": experiment.loss or (single and single.loss),

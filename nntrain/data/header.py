@@ -37,6 +37,8 @@ class Header:
     """How a text file is written, in words."""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Classes of columns, where they are known for sure."""
+    decimal: str | None = None
+    """Decimal mark of a text file."""
     by_name: Mapping[str, HeaderColumn] = field(init=False, repr=False, compare=False)
     """The columns by their names, in the order of the file."""
 

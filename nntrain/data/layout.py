@@ -54,6 +54,8 @@ class Layout:
     """Fields whose type only a look at the data can tell (`--no-data`)."""
     dialect: str | None = None
     """How the file is written, in words."""
+    decimal: str | None = None
+    """Decimal mark of a text file."""
 
     @property
     def inputs(self) -> dict[str, Spec]:
@@ -144,6 +146,7 @@ def assemble_layout(
         doubts=tuple(f"{field.name}: {guess.doubt}" for field in named if (guess := guesses[field.name]) is not None and guess.doubt),
         untyped=tuple(untyped),
         dialect=header.dialect if header else None,
+        decimal=header.decimal if header else None,
     )
     return layout, problems
 

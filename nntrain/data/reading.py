@@ -41,7 +41,7 @@ def read_file(settings: DataSettings, path: Path) -> Table:
 def header_of(table: Table) -> Header:
     """Names, shapes and kinds of what was read; no facts."""
     columns = tuple(_column(name, column) for name, column in table.columns.items())
-    return Header(table.name, columns, table.rows, table.dialect)
+    return Header(table.name, columns, table.rows, table.dialect, decimal=None if table.dialect is None else table.numerals.decimal)
 
 
 def _column(name: str, column: Any) -> HeaderColumn:

@@ -63,6 +63,10 @@ class Csv(Source):
         """The marks that are set; the decimal mark is the other one than that between thousands."""
         return Numerals(self.decimal or ("," if self.thousands == "." else "."), self.thousands)
 
+    def settled(self, decimal: str | None) -> Csv:
+        """With the decimal comma that the training rows show; a point needs no word."""
+        return self.model_copy(update={"decimal": ","}) if decimal == "," and self.decimal is None else self
+
     def written_paths(self) -> Mapping[Part, str]:
         """The files as they are written."""
         return given_paths(self.path, self.validation, self.test)
@@ -73,7 +77,8 @@ class Csv(Source):
         columns = zip(*sample.records, strict=True) if sample.records else [()] * len(sample.dialect.columns)
         facts = [facts_of_cells(cells, sample.dialect.numerals, is_complete=sample.is_whole) for cells in columns]
         found = tuple(HeaderColumn(column, (), "text", fact) for column, fact in zip(sample.dialect.columns, facts, strict=True))
-        return Header(name, found, len(sample.records) if sample.is_whole else None, sample.dialect.describe())
+        rows = len(sample.records) if sample.is_whole else None
+        return Header(name, found, rows, sample.dialect.describe(), decimal=sample.dialect.numerals.decimal)
 
     def read(self, path: Path, name: str) -> Table:
         """All rows as text. Raises `DataError` that names the line of a fault."""

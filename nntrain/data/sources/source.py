@@ -40,6 +40,10 @@ class Source(Component):
         """The column that is the target where the config names none."""
         return None
 
+    def settled(self, decimal: str | None) -> Source:
+        """The source with the decimal mark that the training rows show, so that later files are read as they are."""
+        return self
+
     def written_paths(self) -> Mapping[Part, str]:
         """The files as the config names them; the training rows' file first."""
         raise NotImplementedError
