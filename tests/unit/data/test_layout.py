@@ -7,7 +7,6 @@ import pytest
 
 from nntrain.data.layout import plan_layout
 from nntrain.data.settings import DataSettings
-from nntrain.data.settings import field_type as field_type_of
 from nntrain.errors import DataError
 from nntrain.specs import RAGGED, Spec, Unknown
 
@@ -344,7 +343,6 @@ import sys
 from pathlib import Path
 from nntrain.data.layout import plan_layout
 from nntrain.data.settings import DataSettings
-from nntrain.data.settings import field_type as field_type_of
 for source, target in (("rents.csv", "Miete"), ("a.npz", "y"), ({"builtin": "digits"}, None)):
     layout, problems = plan_layout(DataSettings.parse({"source": source, "target": target}), Path(sys.argv[1]), look=True)
     assert layout.targets and not problems, problems
@@ -381,29 +379,3 @@ def test_the_only_input_is_kept_though_it_counts_the_rows(tmp_path):
     layout, problems = plan(tmp_path, source="t.csv", target="y")
     assert not problems
     assert [(field.name, field.field.type, field.role) for field in layout.fields] == [("x", "number", "input"), ("y", "number", "target")]
-
-
-@pytest.mark.parametrize(
-    ("options", "field_type"),
-    [
-        ({"missing": "median"}, "number"),
-        ({"missing": "mean"}, "number"),
-        ({"missing": 0}, "number"),
-        ({"missing": "class"}, "category"),
-        ({"missing": "median", "columns": ["a", "b"]}, "vector"),
-        ({"role": "target"}, "auto"),
-    ],
-)
-def test_options_stand_for_the_type_that_has_them(options, field_type):
-    assert field_type_of(options) == field_type
-
-
-def test_missing_alone_makes_a_number(folder):
-    layout, problems = plan(folder, target="Miete", fields={"Fläche": {"missing": "median"}})
-    assert not problems
-    assert next(field.field.type for field in layout.fields if field.name == "Fläche") == "number"
-
-
-def test_a_target_is_named_once():
-    with pytest.raises(ValueError, match="target names y twice"):
-        DataSettings.parse({"source": "t.csv", "target": ["y", "y"]})
