@@ -23,6 +23,8 @@ class Source:
     layer: int = 0
     """Where two sources set one knob, the one of the higher layer counts: bases are negative, overrides positive."""
     is_file: bool = True
+    is_quoted: bool = True
+    """Whether messages may quote its lines: not those of a base outside of the config's folder, which may be any file."""
 
     @cached_property
     def lines(self) -> list[str]:

@@ -22,6 +22,8 @@ def escaped_path(mark: Mark, written: str) -> LocatedError:
     """A path of Windows in double quotes, where YAML reads a backslash and a letter as a control character."""
     escape = re.search(r"\\.", written)
     assert escape is not None
+    if not mark.source.is_quoted:
+        return fault(mark, "a control character in double quotes, where a path was meant", BACKSLASH_HINT)
     return fault(mark, f"{escape[0]} in double quotes is a control character, not part of a path", _quote_path(written))
 
 
@@ -81,7 +83,7 @@ def _bad_start(source: Source, mark: Mark) -> _Words | None:
 
 
 def _special_hint(source: Source, mark: Mark, words: _Words) -> str | None:
-    line = source.line(mark.line)
+    line = source.line(mark.line) if source.is_quoted else ""
     if "${" in line and "bracket" in words.message:
         return 'inside of brackets ${…} needs quotes: "${env:NAME}"'
     quoted = re.search(r'"([^"]*\\[^"]*)"', line[mark.column - 1 :])

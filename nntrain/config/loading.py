@@ -73,8 +73,15 @@ def read(source: Source, unneeded: YamlPath | None = None) -> tuple[Any, dict[Ya
 
 def _load(path: Path, below: tuple[Path, ...]) -> Document:
     name = path.as_posix()
-    source = Source(name, _decode(_read_bytes(path), name), layer=-len(below))
+    source = Source(name, _decode(_read_bytes(path), name, is_quoted=(near := _is_near(path, below))), layer=-len(below), is_quoted=near)
     return _parse(source, path, below, path.parent)
+
+
+def _is_near(path: Path, below: tuple[Path, ...]) -> bool:
+    """Whether a file is the config itself or a base in the config's folder or below it."""
+    if not below:
+        return True
+    return path.resolve().is_relative_to(below[0] if below[0].is_dir() else below[0].parent)
 
 
 def _parse(source: Source, path: Path | None, below: tuple[Path, ...], folder: Path) -> Document:
@@ -123,7 +130,7 @@ def _read_bytes(path: Path) -> bytes:
     return content
 
 
-def _decode(content: bytes, name: str) -> str:
+def _decode(content: bytes, name: str, *, is_quoted: bool = True) -> str:
     if content.startswith(_UTF16):
         raise faults.fault(
             Mark(Source(name, ""), 1, 1, 0), "is UTF-16, not UTF-8", "save it as UTF-8 (in PowerShell: Out-File -Encoding utf8)"
@@ -132,7 +139,7 @@ def _decode(content: bytes, name: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8", errors="replace")
-        source = Source(name, content.decode("utf-8", errors="replace"))
+        source = Source(name, content.decode("utf-8", errors="replace"), is_quoted=is_quoted)
         mark = _mark_at(source, len(before))
         message = f"is not UTF-8: byte 0x{content[error.start]:02x}"
         raise faults.fault(mark, message, "save the file as UTF-8; your editor may call this one Latin-1 or Windows-1252") from None

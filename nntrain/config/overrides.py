@@ -14,7 +14,7 @@ from nntrain.config.nodes import Node
 from nntrain.config.rendering import Finding, LocatedError
 from nntrain.config.structure import Model, Spot, root_spot, short_tag, step
 from nntrain.config.writing import scalar
-from nntrain.errors import ConfigError, YamlPath, render_path
+from nntrain.errors import ConfigError, UsageError, YamlPath, render_path
 from nntrain.schema import Slot, load_class
 
 _PART: Final = re.compile(r"""(?:"([^"]*)"|'([^']*)'|\[(\d+)\]|([^."'\[\]]+))(?=$|[.\[])""")
@@ -46,10 +46,13 @@ def apply(document: Document, changes: Sequence[str], root: Model = Experiment) 
     """Lay overrides over a document, one after the other.
 
     Raises:
+        UsageError: One of them is no text.
         ConfigError: With all overrides that can't be read or placed.
     """
     if not changes:
         return document
+    for change in changes:
+        check_text(change, "override")
     tree = nodes.of(document)
     findings: list[Finding] = []
     for number, change in enumerate(changes, 1):
@@ -65,6 +68,17 @@ def apply(document: Document, changes: Sequence[str], root: Model = Experiment) 
     if findings:
         raise LocatedError(findings, document.name)
     return nodes.document(tree, document)
+
+
+def check_text(argument: str, what: str) -> None:
+    """Refuse a word of the command line that is no text: bytes that are no UTF-8 reach Python as lone surrogates.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if any("\ud800" <= char <= "\udfff" for char in argument):
+        shown = argument.encode("utf-8", "backslashreplace").decode("utf-8")
+        raise UsageError(f"the {what} {shown} is not UTF-8", "write it in UTF-8, in a terminal that is set to UTF-8")
 
 
 def split_path(text: str) -> tuple[str, ...]:

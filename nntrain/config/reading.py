@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,10 @@ def read_config(path: Path, changes: Sequence[str] = ()) -> Config:
     """Read a config file and lay overrides (`optimizer.lr=3e-4`) over it.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or its name or an override is no text.
         ConfigError: With all problems, rendered.
     """
+    overrides.check_text(path.as_posix(), "path")
     if not path.is_file():
         raise UsageError(f"no config {path.as_posix()}", _near(path))
     return _validate(loading.load(path), changes, path.resolve().parent, path.stem)
@@ -73,8 +75,13 @@ def _validate(document: Document, changes: Sequence[str], folder: Path, name: st
     if findings:
         raise LocatedError(findings, document.name)
     if experiment.name is None:
-        experiment = experiment.model_copy(update={"name": name.replace(" ", "_")})
+        experiment = experiment.model_copy(update={"name": run_name(name)})
     return Config(experiment, document, folder)
+
+
+def run_name(stem: str) -> str:
+    """The name of the runs of a config file that gives none: what the pattern of `name` does not have becomes `_`."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", stem).lstrip(".-") or "run"
 
 
 def rendered(problems: Sequence[Problem], document: Document) -> ConfigError:

@@ -97,7 +97,7 @@ def _block(finding: Finding, widths: tuple[int, int]) -> str:
     if path:
         head += path.ljust(max(widths[1], len(path) + 4))
     lines = [head + finding.message]
-    if finding.mark.length and finding.mark.source.is_file:
+    if finding.mark.length and finding.mark.source.is_file and finding.mark.source.is_quoted:
         lines += _excerpt(finding.mark)
     if finding.hint:
         lines += [f"   {line}" for line in finding.hint.splitlines()]

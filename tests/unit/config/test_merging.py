@@ -117,3 +117,18 @@ def test_a_long_chain_of_bases_is_refused(folder: Path) -> None:
     write(folder, **{f"c{number}": f"extends: c{number + 1}.yaml" for number in range(15)}, c15="data: {source: a.csv}")
     with pytest.raises(ConfigError, match="more than 10 bases on one another"):
         read_config(Path("c0.yaml"))
+
+
+@pytest.mark.parametrize("secret", ["a: [ # secret", "secret words", "a: 'secret", '"C:\\new\\tsecret"', "seed: -1 # secret"])
+def test_no_line_of_a_base_outside_of_the_folder_is_shown(folder: Path, secret: str) -> None:
+    inside = folder / "inside"
+    inside.mkdir()
+    write(folder, b=secret)
+    write(inside, b=secret, a="extends: ../b.yaml\ndata: {source: a.csv, target: y}", c="extends: b.yaml\ndata: {source: a.csv, target: y}")
+    with pytest.raises(ConfigError) as caught:
+        read_config(inside / "a.yaml")
+    assert "b.yaml:1:" in str(caught.value)
+    assert " | " not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"b\.yaml:1:"):
+        read_config(inside / "c.yaml")

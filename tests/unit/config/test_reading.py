@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nntrain.config.loading import dump
-from nntrain.config.reading import find_config, read_config, read_mapping
+from nntrain.config.reading import find_config, read_config, read_mapping, run_name
 from nntrain.errors import ConfigError, UsageError
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
@@ -67,3 +67,24 @@ def test_reading_a_config_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3])
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("my run", "my_run"), ("größe=2", "gr__e_2"), (".hidden", "hidden"), ("--a", "a"), ("..", "run"), ("a.b-c", "a.b-c"), ("-", "run")],
+)
+def test_the_name_of_the_runs_of_a_file_fits_the_pattern_of_names(stem: str, name: str) -> None:
+    assert run_name(stem) == name
+    read_mapping({"data": {"source": "a.csv", "target": "y"}, "name": run_name(stem)})
+
+
+def test_a_file_gives_its_name_to_the_runs() -> None:
+    assert read_config(write("größe 2.yaml", "data: {source: a.csv, target: y}")).experiment.name == "gr__e_2"
+
+
+def test_words_that_are_no_utf8_are_told() -> None:
+    path = write("a.yaml", "data: {source: a.csv, target: y}")
+    with pytest.raises(UsageError, match=r"the override name=a\\udcff is not UTF-8"):
+        read_config(path, ["name=a\udcff"])
+    with pytest.raises(UsageError, match=r"the path b\\udcff\.yaml is not UTF-8"):
+        read_config(Path("b\udcff.yaml"))
