@@ -19,6 +19,9 @@ MAX_VALUES: Final = 20
 MAX_OTHERS: Final = 3
 """Cells that are shown of those that hold no number."""
 
+MAX_SHOWN: Final = 40
+"""Characters of a cell that are shown."""
+
 NEAR_NUMBER: Final = r"[+-]?([$€£¥]?) ?[+-]?([0-9](?:[0-9.,' ]*[0-9])?)( ?[^0-9.,' ]{1,6})?"
 """A number with a unit or with other marks: the sign of a currency, the digits, a unit."""
 
@@ -102,6 +105,11 @@ def facts_of_series(cells: pl.Series, rows: np.ndarray[Any, Any], numerals: Nume
         others=tuple(others.unique(maintain_order=True).head(MAX_OTHERS).to_list()),
         near=int(others.str.contains(f"^(?:{NEAR_NUMBER})$").sum()),
     )
+
+
+def quoted(cell: str) -> str:
+    """The beginning of a cell in quotes, for messages."""
+    return repr(cell if len(cell) <= MAX_SHOWN else f"{cell[: MAX_SHOWN - 1]}…")
 
 
 def in_order(values: Iterable[str], numerals: Numerals = POINT) -> tuple[str, ...]:

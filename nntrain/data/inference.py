@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nntrain.data.facts import MAX_VALUES, NEAR_NUMBER, Facts
+from nntrain.data.facts import MAX_VALUES, NEAR_NUMBER, Facts, quoted
 from nntrain.data.fields.boolean import FALSE_WORDS, TRUE_WORDS, Boolean
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.field import Field
@@ -115,7 +115,7 @@ def _are_words(values: tuple[str, ...]) -> bool:
 
 def _doubt(facts: Facts) -> str | None:
     """What to say of a column that is no number, though half of its cells are, or nearly all of them are but for a unit or marks."""
-    shown = ", ".join(map(repr, facts.others))
+    shown = ", ".join(map(quoted, facts.others))
     if not facts.others or facts.has_leading_zeros:
         return None
     if facts.near and facts.numbers + facts.near >= 0.9 * facts.present:
@@ -127,7 +127,7 @@ def _doubt(facts: Facts) -> str | None:
         return f"{shown} may be numbers   fix: {', '.join(fixes)}"
     if facts.numbers >= 0.5 * facts.present:
         found = f"{facts.numbers:,} of {facts.present:,} values are numbers, and {shown} are not"
-        return f"{found}   fix: type: number, and all words for no value in data.source.missing"
+        return f"{found}   numbers? type: number, and all words for no value in data.source.missing   text? type: category"
     return None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nntrain.data.batches import TensorData
 from nntrain.data.dialect import PLAIN
-from nntrain.data.facts import Facts, facts_of_series
+from nntrain.data.facts import Facts, facts_of_series, quoted
 from nntrain.data.fingerprint import fingerprint_file, fingerprint_rows
 from nntrain.data.fitted import FittedFields, read_values, usable_rows
 from nntrain.data.inference import Guess
@@ -160,9 +160,9 @@ class _Sorting:
     def target_in_words(self, target: FieldPlan, classes: Array) -> str:
         """What a target was taken for, for messages."""
         values = np.unique(classes)
-        shown = ", ".join(repr(str(value)) for value in values[:3])
+        shown = ", ".join(quoted(str(value)) for value in values[:3])
         guess = self.guesses.get(target.name)
-        doubt = "" if guess is None else f"\n   {target.name}: {guess.doubt or 'numbers? type: number'}"
+        doubt = f"\n   {target.name}: {guess.doubt}" if guess is not None and guess.doubt else ""
         verb = "is" if guess is None else "was taken for"
         return f". {target.name} {verb} a {target.field.type} of {len(values):,} classes: {shown}{', …' if len(values) > 3 else ''}{doubt}"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nntrain.data.facts import facts_of_cells, facts_of_series
+from nntrain.data.facts import facts_of_cells, facts_of_series, quoted
 from nntrain.data.inference import guess_array, guess_values
 from nntrain.data.numerals import Numerals
 
@@ -141,7 +141,8 @@ def test_arrays_that_no_type_reads():
         ),
         (
             ["1.5", "2.5", "k.A."] * 10,
-            "20 of 30 values are numbers, and 'k.A.' are not   fix: type: number, and all words for no value in data.source.missing",
+            "20 of 30 values are numbers, and 'k.A.' are not   "
+            "numbers? type: number, and all words for no value in data.source.missing   text? type: category",
         ),
         (["1st", "2nd", "3rd"] * 9, None),
         (["007", "12%"] * 9, None),
@@ -152,3 +153,8 @@ def test_arrays_that_no_type_reads():
 def test_what_may_be_numbers_is_told(cells, doubt):
     assert guess(cells).doubt == doubt
     assert guess(cells, target=True).doubt == doubt
+
+
+def test_long_cells_are_shown_in_part():
+    assert quoted("x" * 100) == f"'{'x' * 39}…'"
+    assert quoted("12 kg") == "'12 kg'"
