@@ -8,6 +8,7 @@ from typing import Final
 
 from nntrain.architectures.settings import FAMILIES
 from nntrain.config.documentation.wording import first_sentence
+from nntrain.config.documentation.wrapping import wrapped
 from nntrain.data.settings import FIELDS, SOURCES
 from nntrain.errors import UsageError
 from nntrain.layers.encoding import ENCODINGS
@@ -54,7 +55,8 @@ def run(kind: str | None) -> str:
     if table is None:
         near = nearest(kind, [*KINDS, _EXAMPLES])
         raise UsageError(f"nothing to list under {kind!r}", f"nearest: {near[0]}" if near else f"kinds: {', '.join([*KINDS, _EXAMPLES])}")
-    return "\n".join(f"{tag:<{_WIDTH}} {first_sentence(load_class(target).__doc__ or '')}" for tag, target in table.items())
+    lines = (f"{tag:<{_WIDTH}} {first_sentence(load_class(target).__doc__ or '')}" for tag, target in table.items())
+    return wrapped("\n".join(lines), _WIDTH + 1)
 
 
 def _plural(kind: str) -> str:
@@ -64,7 +66,7 @@ def _plural(kind: str) -> str:
 def _kinds() -> str:
     counts = {**{kind: len(table) for kind, table in KINDS.items()}, _EXAMPLES: len(example_configs())}
     lines = [f"{kind:<{_WIDTH}} {count:>3}   {_some(kind)}" for kind, count in counts.items()]
-    return "\n".join([*lines, "", "nntrain list KIND lists them, nntrain help NAME explains one"])
+    return "\n".join([*(wrapped(line, _WIDTH + 7) for line in lines), "", "nntrain list KIND lists them, nntrain help NAME explains one"])
 
 
 def _some(kind: str) -> str:
@@ -82,7 +84,9 @@ def example_configs() -> list[Path]:
 def _examples() -> str:
     found = example_configs()
     lines = [f"{path.stem:<{_WIDTH}} {_first_comment(path)}" for path in found]
-    return "\n".join([*lines, "", f"in {found[0].parent}"] if found else ["no examples are installed"])
+    return "\n".join(
+        [*(wrapped(line, _WIDTH + 1) for line in lines), "", f"in {found[0].parent}"] if found else ["no examples are installed"]
+    )
 
 
 def _first_comment(path: Path) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from nntrain import cli
+from nntrain.commands import help as help_command
 from nntrain.commands import list as list_command
 from nntrain.config.documentation.catalogue import catalogue
 from nntrain.config.documentation.explaining import explain, words
@@ -20,7 +21,9 @@ def test_kinds_are_listed_with_their_counts(capsys: Screens) -> None:
 @pytest.mark.parametrize("kind", list_command.KINDS)
 def test_every_component_is_listed_with_a_sentence(kind: str, capsys: Screens) -> None:
     assert cli.main(["list", kind]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    out = capsys.readouterr().out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    lines = out.replace("\n" + " " * 23, " ").splitlines()
     assert [line.split()[0] for line in lines] == list(list_command.KINDS[kind])
     assert all(len(line.split()) > 2 for line in lines)
 
@@ -118,6 +121,9 @@ def test_every_word_is_explained_in_full() -> None:
     content = catalogue()
     for word in words(content):
         text = explain(word)
+        shown = help_command.run(word)
+        assert [line for line in shown.splitlines() if len(line) > 80 and "nntrain fit CONFIG" not in line] == []
+        assert shown.split() == text.split()
         assert text.splitlines()[0].strip()
         assert len(text.splitlines()) > 1, word
         assert "any value" not in text, word

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from nntrain.commands import help as help_command
 from nntrain.config import loading
 from nntrain.config.documentation import examples
 from nntrain.config.documentation.catalogue import catalogue
-from nntrain.config.documentation.explaining import explain, words
+from nntrain.config.documentation.explaining import words
 from nntrain.config.reading import read_mapping
 
 CONTENT = catalogue()
@@ -58,7 +59,7 @@ def check(line: str) -> None:
 
 @pytest.mark.parametrize("word", words(CONTENT))
 def test_every_example_of_a_setting_or_component_is_read(word: str) -> None:
-    for line in shown(explain(word)):
+    for line in shown(help_command.run(word)):
         check(line)
 
 
@@ -72,7 +73,7 @@ def test_every_example_of_an_option_is_read(kind: str, option: Any) -> None:
 
 def test_every_setting_and_component_has_an_example() -> None:
     measured = [word for word in words(CONTENT) if word.startswith(("test.", "train."))]
-    assert [word for word in words(CONTENT) if word not in measured and not shown(explain(word))] == []
+    assert [word for word in words(CONTENT) if word not in measured and not shown(help_command.run(word))] == []
 
 
 def test_written_examples_are_of_something() -> None:
