@@ -42,8 +42,7 @@ def _sections(content: Catalogue) -> Iterator[str]:
 
 def _topics() -> Iterator[str]:
     yield "## Words beside the settings"
-    rows = [f"| {in_code(topic.name)} | {_cell(topic.text)} | {in_code(_cell(topic.example))} |" for topic in TOPICS]
-    yield "\n".join(["| word | meaning | example |", "|---|---|---|", *rows])
+    yield "\n".join(f"- {in_code(topic.name)}: {topic.text} Example: {in_code(topic.example)}" for topic in TOPICS)
 
 
 def _components(content: Catalogue, kind: str) -> Iterator[str]:
