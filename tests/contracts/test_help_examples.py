@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nntrain import cli
 from nntrain.commands import help as help_command
 from nntrain.config import loading
 from nntrain.config.documentation import examples
@@ -79,3 +80,11 @@ def test_every_setting_and_component_has_an_example() -> None:
 def test_written_examples_are_of_something() -> None:
     known = {*words(CONTENT), *(option.name for _, option in OPTIONS)}
     assert sorted(set(examples.WRITTEN) - known) == []
+
+
+@pytest.mark.parametrize("word", [word for word in examples.WRITTEN if word != "concat.axis" and not word.startswith("data.")])
+def test_examples_that_are_written_by_hand_fit_a_table(word: str) -> None:
+    rows = "".join(f"{row * 7 % 11 / 10},{'rgb'[row % 3]},{row * 1.5}\n" for row in range(30))
+    Path("t.csv").write_text(f"size,color,price\n{rows}", encoding="utf-8")
+    Path("a.yaml").write_text(f"data: {{source: t.csv, target: price}}\n{examples.WRITTEN[word]}\n", encoding="utf-8")
+    assert cli.main(["check", "a.yaml"]) == 0

@@ -9,19 +9,19 @@ from nntrain.config.documentation.catalogue import Catalogue, Setting, members
 from nntrain.config.documentation.wording import sample, value_in_words
 
 WRITTEN: Final = {
-    "nodes": "architecture: {nodes: {body: {from: inputs, linear: 64}}}",
+    "nodes": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}}",
     "layers": "architecture: {layers: [linear: 64, relu]}",
-    "architecture.nodes": "architecture: {nodes: {body: {from: inputs, linear: 64}}}",
-    "architecture.nodes.*.from": "architecture: {nodes: {body: {from: [size, color], linear: 64}}}",
+    "architecture.nodes": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}}",
+    "architecture.nodes.*.from": "architecture: {nodes: {body: {from: [size, color], mlp: [64]}}}",
     "architecture.nodes.*.layers": "architecture: {nodes: {body: {from: inputs, layers: [linear: 64, relu]}}}",
-    "architecture.nodes.*.layer": "architecture: {nodes: {body: {from: inputs, linear: 64}}}",
-    "architecture.nodes.*.encode": "architecture: {nodes: {body: {from: inputs, encode: one_hot, linear: 64}}}",
-    "architecture.nodes.*.encode.dim": "architecture: {nodes: {body: {from: inputs, encode: {embedding: 8}, linear: 64}}}",
-    "architecture.nodes.*.encode.*.dim": "architecture: {nodes: {body: {from: inputs, encode: {color: {embedding: 8}}, linear: 64}}}",
-    "architecture.heads": "architecture: {nodes: {body: {from: inputs, linear: 64}}, heads: {price: body}}",
-    "architecture.heads.*.from": "architecture: {nodes: {body: {from: inputs, linear: 64}}, heads: {price: {from: body}}}",
+    "architecture.nodes.*.layer": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}}",
+    "architecture.nodes.*.encode": "architecture: {nodes: {body: {from: inputs, encode: one_hot, mlp: [64]}}}",
+    "architecture.nodes.*.encode.dim": "architecture: {nodes: {body: {from: inputs, encode: {embedding: 8}, mlp: [64]}}}",
+    "architecture.nodes.*.encode.*.dim": "architecture: {nodes: {body: {from: inputs, encode: {color: {embedding: 8}}, mlp: [64]}}}",
+    "architecture.heads": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}, heads: {price: body}}",
+    "architecture.heads.*.from": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}, heads: {price: {from: body}}}",
     "architecture.heads.*.layers": (
-        "architecture: {nodes: {body: {from: inputs, linear: 64}}, heads: {price: {from: body, layers: [relu, linear: 1]}}}"
+        "architecture: {nodes: {body: {from: inputs, mlp: [64]}}, heads: {price: {from: body, layers: [relu, linear: 1]}}}"
     ),
     "data.fields.*.normalize.mean": "data: {fields: {photo: {type: image, normalize: {mean: [0.5], std: [0.25]}}}}",
     "data.fields.*.normalize.std": "data: {fields: {photo: {type: image, normalize: {mean: [0.5], std: [0.25]}}}}",
@@ -48,7 +48,7 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("number", "clip"): [0, 100],
     ("boolean", "true"): "yes",
     ("boolean", "false"): "no",
-    ("nodes", "nodes"): {"body": {"from": "inputs", "linear": 64}},
+    ("nodes", "nodes"): {"body": {"from": "inputs", "mlp": [64]}},
     ("nodes", "heads"): {"NAME": "body"},
     ("unflatten", "sizes"): [1, 8, 8],
     **{(f"{kind}{rank}d", "kernel_size"): size for kind, size in (("conv", 3), ("max_pool", 2), ("avg_pool", 2)) for rank in (1, 2)},
