@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Read by torch when it is first imported, so that tests which don't need it needn't load it.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 # The same examples each time; how long one takes on a busy machine decides nothing.
-settings.register_profile("nntrain", deadline=None, derandomize=True)
+settings.register_profile("nntrain", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nntrain")
 
 REPOSITORY = Path(__file__).parents[1]
