@@ -73,7 +73,7 @@ class Recorder:
             newest = checkpoint.newest(self.run.checkpoints, PARTS, before=newest.path)
             damaged = (*damaged, *newest.damaged)
         if damaged:
-            hint = f"train a new run: nntrain fit {(self.run.path / 'resolved.yaml').as_posix()}"
+            hint = "train a new run: nntrain fit CONFIG"
             raise CheckpointError(f"{self.run.name} has no whole checkpoint: {'; '.join(damaged)}", hint)
         return None, ()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nntrain.blueprint import Blueprint
-from nntrain.commands.stored import check_resolved
+from nntrain.commands.stored import PARTS, check_resolved
 from nntrain.config.loading import load
 from nntrain.config.resolving import changed_in_environment, differences, resolved_tree
 from nntrain.errors import CheckpointError, YamlPath, render_path
@@ -82,7 +82,7 @@ def check_has_state(run: Run) -> None:
     """
     from nntrain.training import checkpoint
 
-    newest = checkpoint.newest(run.checkpoints)
+    newest = checkpoint.newest(run.checkpoints, PARTS)
     history = run.path / "history.jsonl"
     has_trained = (run.path / "summary.json").exists() or (history.exists() and history.stat().st_size > 0)
     if newest.path is None and not newest.damaged and has_trained:

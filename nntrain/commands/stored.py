@@ -69,7 +69,7 @@ def check_resolved(run: Run) -> None:
     except OSError as error:
         raise CheckpointError(f"{path.as_posix()}: cannot be read ({error.strerror})") from None
     if found not in run.read_json("data.json").get("resolved", []):
-        hint = f"train a new run from it: nntrain fit {path.as_posix()}"
+        hint = "undo the change, or train a new run: nntrain fit CONFIG"
         raise CheckpointError(f"{path.as_posix()} is not as it was written: the network was trained with something else", hint)
 
 

@@ -10,6 +10,7 @@ from nntrain.commands.display import Display, Position
 from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
+from nntrain.commands.stored import PARTS
 from nntrain.errors import DivergedError
 from nntrain.runs import Run
 from nntrain.training.evaluation import fit_baseline
@@ -121,7 +122,7 @@ def _tell_resumption(recorder: Recorder, assembly: Assembly, options: Options, d
 def _with_last_good(error: DivergedError, run: Run) -> DivergedError:
     from nntrain.training import checkpoint
 
-    newest = checkpoint.newest(run.checkpoints).path
+    newest = checkpoint.newest(run.checkpoints, PARTS).path
     run.write_json("summary.json", {"run": run.name, "stop_reason": "diverged", "message": error.message})
     kept = f"the last good state is {newest.as_posix()}" if newest is not None else "nothing was saved before"
     return DivergedError(error.message, f"{error.hint}\n   {kept}")

@@ -15,7 +15,7 @@ VAGUE = re.compile(r"^(utils?|helpers?|common|misc|base)(_.*)?\.py$|^base_.*\.py
 # A folder of somebody's machine at the start of a path.
 MACHINE_PATH = re.compile(r"(?<![\w.$}-])/(work|root|Users)/|(?<![\w.$}-])/home/(?!ana/)|/tmp/[a-z]/")
 # Notes that belong elsewhere: what is open is an issue, what was agreed is a design decision.
-LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK|WIP)\b|\bas (requested|discussed|instructed)\b|\bper (your|the) (request|instructions)\b")
+LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK|WIP)\b")
 
 
 @pytest.fixture(scope="module")

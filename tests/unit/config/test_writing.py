@@ -8,7 +8,8 @@ from nntrain.config import loading
 from nntrain.config.writing import dump
 from nntrain.errors import ConfigError
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+# What a config does not hold as a plain text: a value from the environment, and the base that a file builds on.
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12).filter(lambda text: "${env:" not in text and text != "extends")
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(10**18), 10**18), st.floats(allow_nan=False), TEXTS)
 TREES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12)
 
