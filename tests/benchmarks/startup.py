@@ -12,7 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-GOAL_S = 0.3
+GOALS = {"nntrain --help": 0.3, "nntrain check digits.yaml": 0.5}
+"""CPU seconds."""
 REPOSITORY = Path(__file__).parents[2]
 COMMANDS = {
     "python -c pass": ("-c", "pass"),
@@ -24,8 +25,9 @@ COMMANDS = {
 
 
 def cpu_seconds(arguments: tuple[str, ...]) -> float:
-    """User and system time of one process."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    """User and system time of one process, with compiled modules kept as an installed package has them."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPATH"] = str(REPOSITORY)
     before = os.times()
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=environment)
     after = os.times()
@@ -37,9 +39,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=5, help="processes for each command")
     repeat = parser.parse_args().repeat
-    sys.stdout.write(f"least CPU seconds of {repeat} processes; goal for --help: {GOAL_S}\n")
+    sys.stdout.write(f"least CPU seconds of {repeat} processes\n")
     for name, arguments in COMMANDS.items():
-        sys.stdout.write(f"{name:<36}{min(cpu_seconds(arguments) for _ in range(repeat)):.2f}\n")
+        least = min(cpu_seconds(arguments) for _ in range(repeat))
+        goal = f"   goal {GOALS[name]}" if name in GOALS else ""
+        sys.stdout.write(f"{name:<36}{least:.2f}{goal}\n")
 
 
 if __name__ == "__main__":
