@@ -154,7 +154,7 @@ def test_lost_lines_of_the_history_fall_back_to_the_state_before_them(run: Run, 
     nntrain.fit({**CONFIG, "training": {**CONFIG["training"], "max_epochs": 3}}, resume=run.name)
     assert history.read_text().splitlines(keepends=True) == whole
     history.write_text("")
-        with pytest.raises(CheckpointError, match=r"step-.* which has lost lines .*\n.*train a new run: nntrain fit CONFIG"):
+    with pytest.raises(CheckpointError, match=r"step-.* which has lost lines .*\n.*train a new run: nntrain fit CONFIG"):
         resume(run)
 
 
