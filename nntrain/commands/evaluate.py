@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nntrain.commands.fit import prepare_data
 from nntrain.commands.output import emit
 from nntrain.commands.requirements import Bars
 from nntrain.commands.results import confusion_table, confusions, result_table
-from nntrain.commands.stored import Stored, open_run, stored_config
+from nntrain.commands.stored import Stored, changed_data, open_run, stored_config
 from nntrain.errors import DataError, RequirementError, UsageError
 from nntrain.runs import count_test_look, find_run, runs_root
 
@@ -112,29 +113,21 @@ def _new_rows(stored: Stored, path: Path) -> tuple[str, TensorData, tuple[str, .
 
 def _split_rows(stored: Stored, split: str | None) -> tuple[str, TensorData, tuple[str, ...]]:
     """The rows of a split, if the data are still those that the run was trained on."""
-    from nntrain.data.preparing import prepare
-
-    config = stored_config(stored.run)
-    prepared = prepare(config.experiment.data, config.folder, seed=config.experiment.seed)
-    before: dict[str, str] = stored.run.read_json("data.json")["fingerprints"]
-    changed = [name for name, fingerprint in prepared.fingerprints.items() if before.get(name) != fingerprint]
+    prepared = prepare_data(stored_config(stored.run))
+    changed = changed_data(stored.run, prepared.fingerprints)
     if changed:
         raise DataError(
             f"the data of {stored.run.name} have changed since it was trained ({', '.join(changed)}): its splits would be others",
             "measure on a file of its own: nntrain eval --data FILE",
         )
-    splits = {"test": prepared.test, "validation": prepared.validation, "train": prepared.train}
-    if split is None:
-        split = next(name for name, data in splits.items() if data is not None)
-    data = splits[split]
-    if data is None:
-        raise UsageError(
-            f"{stored.run.name} has no {split} rows", f"it has: {', '.join(name for name in splits if splits[name] is not None)}"
-        )
-    if split != "test":
-        return split, data, ()
+    splits = {str(part): data for part, data in reversed(prepared.splits.items())}
+    name = next(iter(splits)) if split is None else split
+    if name not in splits:
+        raise UsageError(f"{stored.run.name} has no {name} rows", f"it has: {', '.join(splits)}")
+    if name != "test":
+        return name, splits[name], ()
     looks = count_test_look(prepared.fingerprints["test"], stored.run)
-    return split, data, (f"these test rows were looked at by {looks} run{'s' if looks != 1 else ''}",)
+    return name, splits[name], (f"these test rows were looked at by {looks} run{'s' if looks != 1 else ''}",)
 
 
 def _screen(stored: Stored, found: Evaluation) -> str:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +44,6 @@ class Options:
     """Whether the test rows are looked at in the end."""
     runs: Path | None = None
     as_json: bool = False
-    means_something_else: bool = False
-    """Whether a resumed run goes on with another meaning; found out, never asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +169,11 @@ def resume_job(stored: Run, job: Job, options: Options, watchers: Watchers) -> O
         check_has_state(stored)
         watchers.check()
         resolved = resolved_text(job.blueprint.experiment, job.config.document)
-        stored.write_json("data.json", {**stored.read_json("data.json"), "folder": job.config.folder.as_posix()})
-        write_resolved(stored, resolved)
+        write_resolved(stored, resolved, {**stored.read_json("data.json"), "folder": job.config.folder.as_posix()})
         watchers.display.head([("run", f"{stored.name}   resumed"), *_head(job, assembly)])
         for note in found.notes:
             watchers.display.note(note)
-        return _train(stored, job, assembly, replace(options, means_something_else=found.means_something_else), watchers)
+        return _train(stored, job, assembly, options, watchers, is_exact=not found.means_something_else)
 
 
 def _assemble(job: Job) -> Assembly:
@@ -189,11 +186,11 @@ def _assemble(job: Job) -> Assembly:
         raise job.config.error(error.problems) from None
 
 
-def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers) -> Outcome:
+def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, *, is_exact: bool = True) -> Outcome:
     from nntrain.commands.training import train
 
     with memory_errors():
-        return train(target, job, assembly, options, watchers)
+        return train(target, job, assembly, options, watchers, is_exact=is_exact)
 
 
 def _run_name(config: Config) -> str:
@@ -209,20 +206,15 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
     resolved = resolved_text(job.blueprint.experiment, config.document)
     new.write_text("config.yaml", config.document.text)
     new.write_json("environment.json", {**describe(config.folder), "device": assembly.device_name, "threads": assembly.threads})
-    splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
-    rows = {split: len(data) for split, data in splits.items() if data is not None}
-    new.write_json(
-        "data.json",
-        {
-            "started": time.time(),
-            "folder": config.folder.as_posix(),
-            "fingerprints": prepared.fingerprints,
-            "rows": rows,
-            "notes": list(prepared.notes),
-            "environment": environment_digests(parse(resolved, "resolved.yaml")),
-        },
-    )
-    write_resolved(new, resolved)
+    record = {
+        "started": time.time(),
+        "folder": config.folder.as_posix(),
+        "fingerprints": prepared.fingerprints,
+        "rows": {part: len(data) for part, data in prepared.splits.items()},
+        "notes": list(prepared.notes),
+        "environment": environment_digests(parse(resolved, "resolved.yaml")),
+    }
+    write_resolved(new, resolved, record)
 
 
 def _head(job: Job, assembly: Assembly) -> list[tuple[str, str]]:

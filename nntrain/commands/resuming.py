@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nntrain.blueprint import Blueprint
-from nntrain.commands.stored import PARTS, check_resolved
+from nntrain.commands.stored import PARTS, changed_data, check_resolved
 from nntrain.config.loading import load
 from nntrain.config.resolving import changed_in_environment, differences, resolved_tree
 from nntrain.errors import CheckpointError, YamlPath, render_path
@@ -47,8 +47,7 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     check_resolved(run)
     stored = load(run.path / "resolved.yaml")
     now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
-    record = run.read_json("data.json")
-    from_environment = changed_in_environment(stored, record.get("environment", {}), now)
+    from_environment = changed_in_environment(stored, run.read_json("data.json").get("environment", {}), now)
     changes = [change for change in differences(stored.tree, now) if change[0] not in from_environment]
     refused = [_line(*change) for change in changes if not _may_differ(change[0])]
     refused += [
@@ -56,10 +55,7 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
         for path, has_changed in from_environment.items()
         if has_changed and not _may_differ(path) and path[:2] != SOURCE
     ]
-    before: dict[str, str] = record["fingerprints"]
-    refused += [
-        f"data: {name} has changed" for name in dict.fromkeys([*before, *fingerprints]) if before.get(name) != fingerprints.get(name)
-    ]
+    refused += [f"data: {name} has changed" for name in changed_data(run, fingerprints)]
     if refused and not anyway:
         lines = "\n".join(f"   {line}" for line in refused)
         raise CheckpointError(

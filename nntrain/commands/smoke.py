@@ -40,7 +40,7 @@ BATCHES = 4
 
 
 class CutOffError(Exception):
-    """Ends a run in the middle of a step, as a kill would: nothing is saved or closed."""
+    """Ends a run in the middle of a step, as a kill would: nothing more is saved."""
 
 
 @dataclass(slots=True)
@@ -49,10 +49,8 @@ class _FatalDisplay(Display):
 
     quiet: bool = True
     cut_after: int | None = None
-    seen: list[int] = field(default_factory=list[int])
 
     def advance(self, position: Position) -> None:
-        self.seen.append(position.step)
         if position.step == self.cut_after:
             raise CutOffError
 
@@ -132,13 +130,8 @@ def _shortened(path: Path, changes: Sequence[str], job: Job) -> Job:
     accumulate = config.experiment.training.accumulate if config.experiment.training is not None else 1
     batch_size = len(prepared.train) if config.experiment.data.batch_size == "full" else config.experiment.data.batch_size
     rows = BATCHES * batch_size * accumulate
-    splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
-    short = {name: _head(data, rows) for name, data in splits.items()}
+    short = {part: data.head(min(rows, len(data))) for part, data in prepared.splits.items()}
     return Job(config, draw(config, prepared.layout), replace(prepared, **short))
-
-
-def _head(data: TensorData | None, rows: int) -> TensorData | None:
-    return None if data is None else data.head(min(rows, len(data)))
 
 
 def _best(summary: Mapping[str, Any], job: Job) -> str:
@@ -171,12 +164,16 @@ def _compare(whole: Run, resumed: Run) -> None:
         raise NNTrainError(f"a resumed run differs from one that was never stopped: {', '.join(different)}")
 
 
+def _last_split(job: Job) -> TensorData:
+    """The test rows, else the validation rows, else those of training."""
+    return list(job.prepared.splits.values())[-1]
+
+
 def _evaluate(whole: Outcome, job: Job) -> str:
     from nntrain.commands.evaluate import score
     from nntrain.commands.stored import open_run
 
-    data = job.prepared.test or job.prepared.validation or job.prepared.train
-    scores = score(open_run(whole.run), data)
+    scores = score(open_run(whole.run), _last_split(job))
     shown = [f"{name} {value:.4g}" for name, value in scores.metrics.items() if value is not None and math.isfinite(value)]
     return ", ".join(shown[:3])
 
@@ -185,6 +182,5 @@ def _predict(whole: Outcome, job: Job) -> str:
     from nntrain.commands.predict import predict_rows
     from nntrain.commands.stored import open_run
 
-    data = (job.prepared.test or job.prepared.validation or job.prepared.train).head(3)
-    found = next(iter(predict_rows(open_run(whole.run), data).values()))
+    found = next(iter(predict_rows(open_run(whole.run), _last_split(job).head(3)).values()))
     return ", ".join(str(value) for value in found.values)

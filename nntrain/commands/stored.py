@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -45,12 +46,23 @@ def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool
     return read_document(load(path) if for_its_data else load_without(path, ("data", "source")), changes, folder)
 
 
-def write_resolved(run: Run, text: str) -> None:
-    """Write the resolved config, and before it its digest: a file that somebody changes later is not taken for it."""
-    record = run.read_json("data.json")
+def write_resolved(run: Run, text: str, record: dict[str, Any]) -> None:
+    """Write the resolved config, and before it `data.json` with its digest: a file that is changed later is not taken for it.
+
+    Args:
+        run: The run.
+        text: The resolved config.
+        record: What else `data.json` holds; digests of earlier texts in it stay good.
+    """
     digests = [*record.get("resolved", []), _digest(text.encode())]
     run.write_json("data.json", {**record, "resolved": digests})
     run.write_text("resolved.yaml", text)
+
+
+def changed_data(run: Run, fingerprints: Mapping[str, str]) -> list[str]:
+    """Names of the fingerprints that are not those the run was started with."""
+    before: dict[str, str] = run.read_json("data.json")["fingerprints"]
+    return [name for name in dict.fromkeys([*before, *fingerprints]) if before.get(name) != fingerprints.get(name)]
 
 
 def _digest(content: bytes) -> str:
@@ -196,10 +208,8 @@ def open_run(run: Run) -> Stored:
     network = blueprint.program.build()
     restore_network(network, predicting_weights(parts))
     with told_as_damage(path):
-        step, baseline = (
-            int(parts["state"]["progress"]["step"]),
-            {name: parts["task"]["baseline"][name].double() for name in fields.targets},
-        )
+        step = int(parts["state"]["progress"]["step"])
+        baseline = {name: parts["task"]["baseline"][name].double() for name in fields.targets}
     return Stored(
         run=run,
         config=config,

@@ -71,8 +71,16 @@ class _Consumer:
         return Position(step, total, step // plan.steps_per_epoch, plan.settings.max_epochs, recorder.rows_per_s, left)
 
 
-def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers) -> Outcome:
+def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, *, is_exact: bool) -> Outcome:
     """Train a run, from its newest checkpoint where it has one, and write its summary.
+
+    Args:
+        run: The run, locked by the caller.
+        job: Config, blueprint and data.
+        assembly: The objects of the run.
+        options: What the command line says beside the config.
+        watchers: Display and signals.
+        is_exact: Whether a resumed run still means what it meant when it was started.
 
     Raises:
         DivergedError: NaN or infinity; what was saved before is whole.
@@ -84,7 +92,7 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
     display, signals = watchers.display, watchers.signals
     recorder = Recorder(run, assembly, constant, signals)
     try:
-        _tell_resumption(recorder, assembly, options, display)
+        _tell_resumption(recorder, assembly, display, is_exact=is_exact)
         reason = _go_on(_Consumer(run, job, assembly, recorder, display, signals))
     finally:
         recorder.close()
@@ -106,7 +114,7 @@ def _go_on(consumer: _Consumer) -> StopReason:
         raise _with_last_good(error, consumer.run) from None
 
 
-def _tell_resumption(recorder: Recorder, assembly: Assembly, options: Options, display: Display) -> None:
+def _tell_resumption(recorder: Recorder, assembly: Assembly, display: Display, *, is_exact: bool) -> None:
     for line in recorder.damaged:
         display.note(f"damaged, passed over: {line}")
     if recorder.resumed_from is None:
@@ -114,7 +122,7 @@ def _tell_resumption(recorder: Recorder, assembly: Assembly, options: Options, d
     step = assembly.progress.step
     display.note(f"goes on from step {step:,}")
     differing = differing_facts(recorder.resumed_from["facts"], exactness_facts(assembly.session.device))
-    if differing or options.means_something_else:
+    if differing or not is_exact:
         recorder.inexact_since = step if recorder.inexact_since is None else recorder.inexact_since
         display.note("\n".join([f"inexact since step {step:,}: not bit for bit what one run without a break gives", *differing]))
 

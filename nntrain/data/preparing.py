@@ -44,6 +44,12 @@ class Prepared:
     notes: tuple[str, ...]
     """Lines for the screen: rows read, dropped and why, the split, what was inferred and left out."""
 
+    @property
+    def splits(self) -> dict[Part, TensorData]:
+        """The rows by split, training first; splits without rows are left out."""
+        found: dict[Part, TensorData | None] = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {part: data for part, data in found.items() if data is not None}
+
 
 def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     """Prepare the data of a run.

@@ -123,8 +123,3 @@ class TrainingSettings(StrictModel):
         if self.max_epochs is None and self.max_steps is None and self.max_minutes is None:
             return self.model_copy(update={"max_epochs": DEFAULT_MAX_EPOCHS})
         return self
-
-
-def default_training(*, has_validation: bool) -> TrainingSettings:
-    """What applies where the config says nothing about when a run ends."""
-    return TrainingSettings().with_defaults(has_validation=has_validation)
