@@ -87,6 +87,7 @@ def test_every_parameter_is_in_one_group_with_its_rate(case: dict[str, Any]) -> 
 @every
 def test_weight_decay_shrinks_weights_that_get_no_gradient(case: dict[str, Any]) -> None:
     model = nn.Linear(2, 2)
+    nn.init.ones_(model.weight)  # far from zero: adam's step is as long as its rate, and would shoot past a small weight
     built = read(case).build(parameter_groups(model, weight_decay=0.1))
     before = model.weight.detach().clone()
     model.weight.grad = torch.zeros_like(model.weight)
