@@ -12,8 +12,9 @@ from nntrain.specs import Kind
 if TYPE_CHECKING:
     from torch import Tensor
 
-TargetKind = Literal["classes", "binary", "values"]
-"""How the numbers of a target read: class indices, 0 or 1, or values with a unit. Losses and metrics say which they fit."""
+TargetKind = Literal["classes", "binary", "labels", "ordinal", "values"]
+"""How the numbers of a target read: class indices int64 `[B]`; 0 or 1, `[B]`; any of K labels, 0 or 1 `[B, K]`; classes in order,
+int64 `[B]`; or values with a unit. Losses and metrics say which they fit."""
 
 
 class Part(NamedTuple):
