@@ -1,7 +1,8 @@
 """Symbolic tensors: what is known of a tensor before it exists. Plain Python; imports no torch.
 
 Axes are named and the batch axis is implicit. Shape legend of the whole project: B batch, T time, F features, C channels,
-H height, W width, K classes, V vocabulary. `[B, T, F]` is a sequence everywhere, `[B, C, H, W]` an image.
+D depth, H height, W width, K classes, V vocabulary. `[B, T, F]` is a sequence everywhere, `[B, C, H, W]` an image,
+`[B, C, D, H, W]` a volume.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ VECTOR: Final[Axes] = ("feature",)
 SEQUENCE: Final[Axes] = ("time", "feature")
 TOKENS: Final[Axes] = ("time",)
 IMAGE: Final[Axes] = ("channel", "height", "width")
+VOLUME: Final[Axes] = ("channel", "depth", "height", "width")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class Spec:
 
     def describe(self) -> str:
         """Name the tensor as a person would: `an image [1, 8, 8]`."""
-        names = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", TOKENS: "a sequence of tokens", (): "one value"}
+        names = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", VOLUME: "a volume"}
+        names |= {TOKENS: "a sequence of tokens", (): "one value"}
         return f"{names.get(self.axes, 'a tensor')} {self}"
 
 
