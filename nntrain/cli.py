@@ -27,6 +27,7 @@ app = typer.Typer(
 
 Arguments = Annotated[list[str] | None, typer.Argument(help="A config, then overrides such as optimizer.lr=3e-4.")]
 RunArguments = Annotated[list[str] | None, typer.Argument(help="A run folder; the latest if none is given.")]
+With = Annotated[list[Path] | None, typer.Option("--with", help="A config that is laid over the config; may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 Runs = Annotated[Path | None, typer.Option("--runs", help="The runs folder; default: $NNTRAIN_RUNS, else runs.")]
 
@@ -48,13 +49,16 @@ def check(
     data: Annotated[bool, typer.Option("--data", help="Read and fit the data, and check every size.")] = False,
     no_data: Annotated[bool, typer.Option("--no-data", help="Don't look at the data at all.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    overlays: With = None,
+    form: Annotated[str | None, typer.Option("--format", help="github: problems as annotations of a workflow.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check configs: names, values, columns and shapes, in an instant."""
     from nntrain.commands import check as command
 
     paths, changes = split_arguments(configs)
-    raise typer.Exit(command.run(paths, changes, command.Look.of(data=data, no_data=no_data), strict=strict, as_json=as_json))
+    look, output = command.Look.of(data=data, no_data=no_data), command.Form.of(form, as_json=as_json)
+    raise typer.Exit(command.run(paths, changes, look, tuple(overlays or ()), strict=strict, form=output))
 
 
 @app.command()
@@ -73,18 +77,36 @@ def fit(
     run_id: Annotated[str | None, typer.Option("--run-id", help="Name of the run folder; default: the next number.")] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Prove the whole way on a few batches, in a temporary folder.")] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test rows unseen.")] = False,
+    overlays: With = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="Train N seeds, and report mean and spread.")] = None,
+    folds: Annotated[int | None, typer.Option("--folds", help="Train on N folds: every row is tested once.")] = None,
+    each: Annotated[bool, typer.Option("--each", help="Train each of several configs by itself.")] = False,
+    skip_done: Annotated[bool, typer.Option("--skip-done", help="Leave out what has a finished run already.")] = False,
     as_json: Json = False,
     runs: Runs = None,
 ) -> None:
     """Train a network, and measure its best state."""
     from nntrain.commands import fit as command
+    from nntrain.commands import members
     from nntrain.commands import smoke as smoke_command
 
     paths, changes = split_arguments(arguments)
+    options = command.Options(
+        resume=resume,
+        resume_anyway=resume_anyway,
+        run_id=run_id,
+        test=not no_test,
+        runs=runs,
+        as_json=as_json,
+        overlays=tuple(overlays or ()),
+        members=members.Plan.of(seeds, folds),
+        skip_done=skip_done,
+    )
+    if each:
+        raise typer.Exit(command.run_each(paths, changes, options, smoke=smoke))
     config = only_config(paths)
     if smoke:
-        raise typer.Exit(smoke_command.run(config, changes, as_json=as_json))
-    options = command.Options(resume=resume, resume_anyway=resume_anyway, run_id=run_id, test=not no_test, runs=runs, as_json=as_json)
+        raise typer.Exit(smoke_command.run(config, changes, options.overlays, as_json=as_json))
     raise typer.Exit(command.run(config, changes, options))
 
 

@@ -34,6 +34,9 @@ def runs_root(given: Path | None) -> Path:
     return given if given is not None else Path(os.environ.get("NNTRAIN_RUNS") or "runs")
 
 
+MEMBERS = "members"
+"""Folder of a run's members: runs of the same config with other seeds or other folds."""
+
 NUMBER = re.compile(r"[0-9]{1,9}")
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -147,6 +150,13 @@ def all_runs(root: Path) -> list[Run]:
     """Every run below a runs folder, the one started last at the end."""
     found = [Run(path.parent) for path in root.glob("*/*/resolved.yaml")] if root.is_dir() else []
     return sorted(found, key=lambda run: (run.started, run.name))
+
+
+def is_finished(run: Run) -> bool:
+    """Whether a run has ended and was measured."""
+    if not (run.path / "summary.json").is_file():
+        return False
+    return run.read_json("summary.json").get("stop_reason") not in {None, "interrupted", "diverged"}
 
 
 def is_run(path: Path) -> bool:
@@ -279,6 +289,8 @@ def count_test_look(fingerprint: str, run: Run) -> int:
         ResourceError: It can't be written.
     """
     folder = run.path.resolve()
+    if folder.parent.name == MEMBERS:  # all members of a run together look once
+        folder = folder.parents[1]
     root, name = folder.parent.parent, f"{folder.parent.name}/{folder.name}"
     path = root / "test_looks.json"
     try:

@@ -23,7 +23,8 @@ def only_config(paths: list[Path]) -> Path | None:
     """At most one config; several are never merged silently."""
     if len(paths) > 1:
         names = " ".join(path.as_posix() for path in paths)
-        raise UsageError(f"{len(paths)} configs given: {names}", "train one at a time; one config may build on another: extends: base.yaml")
+        both = f"each by itself: --each {names}; one laid over another: {paths[0].as_posix()} --with {paths[1].as_posix()}"
+        raise UsageError(f"{len(paths)} configs given: {names}", both)
     return paths[0] if paths else None
 
 

@@ -32,11 +32,37 @@ class Look(Enum):
         return Look.ALL if data else Look.NOTHING if no_data else Look.HEADER
 
 
-def run(paths: Sequence[Path], changes: Sequence[str], look: Look, *, strict: bool, as_json: bool) -> int:
+class Form(Enum):
+    """How the findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    """Workflow commands, which GitHub shows beside the lines of a pull request."""
+
+    @staticmethod
+    def of(given: str | None, *, as_json: bool) -> Form:
+        """What the two options ask for together.
+
+        Raises:
+            UsageError: There is no such form, or both are given.
+        """
+        if given is None:
+            return Form.JSON if as_json else Form.TEXT
+        if as_json:
+            raise UsageError("--format and --json exclude each other")
+        if given != Form.GITHUB.value:
+            raise UsageError(f"no format {given!r}", "--format github, or --json")
+        return Form.GITHUB
+
+
+def run(paths: Sequence[Path], changes: Sequence[str], look: Look, overlays: Sequence[Path], *, strict: bool, form: Form) -> int:
     """Check each config by itself; print what was found, and return the exit code of the worst."""
-    results = [_check(path, changes, look, strict=strict) for path in paths or [find_config(None)]]
-    if as_json:
+    results = [_check(path, changes, look, overlays, strict=strict) for path in paths or [find_config(None)]]
+    if form is Form.JSON:
         emit(json.dumps(_as_json(results), indent=1))
+    elif form is Form.GITHUB:
+        emit("\n".join(line for result in results for line in _annotations(result)))
     else:
         for result in results:
             result.print()
@@ -102,9 +128,9 @@ class _Result:
         }
 
 
-def _check(path: Path, changes: Sequence[str], look: Look, *, strict: bool) -> _Result:
+def _check(path: Path, changes: Sequence[str], look: Look, overlays: Sequence[Path], *, strict: bool) -> _Result:
     try:
-        return _Result(path, check(read_config(path, changes), look), None, strict=strict)
+        return _Result(path, check(read_config(path, changes, overlays), look), None, strict=strict)
     except NNTrainError as error:
         return _Result(path, None, error, strict=strict)
 
@@ -119,6 +145,32 @@ def _errors(error: NNTrainError, path: Path) -> list[dict[str, Any]]:
     if isinstance(error, ConfigError):
         return error_as_json(error)
     return [{"file": path.as_posix(), "line": None, "column": None, "path": None, "message": error.message, "hint": error.hint}]
+
+
+def _annotations(result: _Result) -> list[str]:
+    """Workflow commands: one a problem, one a warning, one for a config without either."""
+    found = result.as_json()
+    lines = [
+        _annotation("error", each["file"], each["line"], each["column"], f"{each['path'] or ''}   {each['message']}", each["hint"])
+        for each in found["errors"]
+    ]
+    level = "error" if result.fails_for_warnings else "warning"
+    lines += [_annotation(level, result.path.as_posix(), None, None, warning, None) for warning in found["warnings"]]
+    return lines or [f"{result.path.as_posix()}   ok"]
+
+
+def _annotation(level: str, file: str | None, line: int | None, column: int | None, message: str, hint: str | None) -> str:
+    places = {"file": file, "line": line, "col": column}
+    told = ",".join(f"{key}={_escaped(str(value), in_property=True)}" for key, value in places.items() if value is not None)
+    text = _escaped("\n".join([message.strip(), *([hint] if hint else [])]), in_property=False)
+    return f"::{level} {told}::{text}" if told else f"::{level}::{text}"
+
+
+def _escaped(text: str, *, in_property: bool) -> str:
+    """As workflow commands want it: https://docs.github.com/actions/reference/workflow-commands-for-github-actions."""
+    for char, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), *(((":", "%3A"), (",", "%2C")) if in_property else ())):
+        text = text.replace(char, code)
+    return text
 
 
 def _as_json(results: Sequence[_Result]) -> dict[str, Any]:

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw
+from nntrain.commands import members
 from nntrain.commands.display import Display
 from nntrain.commands.figures import format_bytes
 from nntrain.commands.output import emit
 from nntrain.commands.resuming import check_has_state, compare_with_stored
 from nntrain.commands.signals import Signals
-from nntrain.commands.stored import stored_config, write_resolved
+from nntrain.commands.stored import changed_data, stored_config, write_resolved
 from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.config.resolving import environment_digests, resolved_text
 from nntrain.data.layout import plan_layout
 from nntrain.errors import ConfigError, NNTrainError, ResourceError, UsageError
-from nntrain.runs import Run, create_run, find_run, lock, runs_root
+from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
+    from nntrain.commands.members import Plan
     from nntrain.data.preparing import Prepared
 
 
@@ -44,6 +47,12 @@ class Options:
     """Whether the test rows are looked at in the end."""
     runs: Path | None = None
     as_json: bool = False
+    overlays: tuple[Path, ...] = ()
+    """Configs that are laid over the config, one over another."""
+    members: Plan | None = None
+    """Seeds or folds that are trained one after another."""
+    skip_done: bool = False
+    """Whether a config that has a finished run with the same data is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,39 @@ def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     return outcome.exit_code
 
 
+def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, *, smoke: bool) -> int:
+    """Train each of several configs by itself; one that fails does not keep the others from being trained.
+
+    Returns:
+        The exit code of the first that failed, else 0.
+
+    Raises:
+        UsageError: An option makes sense for a single run only.
+    """
+    from nntrain.commands import smoke as smoke_command
+
+    if options.resume is not None or options.run_id is not None:
+        raise UsageError("--each trains new runs; --resume and --run-id mean a single one", "leave one of the two out")
+    if not paths:
+        raise UsageError("--each needs the configs that are to be trained", "nntrain fit --each first.yaml second.yaml")
+    codes: list[int] = []
+    for path in paths:
+        try:
+            codes.append(
+                smoke_command.run(path, changes, options.overlays, as_json=options.as_json) if smoke else run(path, changes, options)
+            )
+        except NNTrainError as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            codes.append(error.exit_code)
+        if codes[-1] in STOPPED:
+            break
+    return next((code for code in codes if code), 0)
+
+
+STOPPED = (130, 143)
+"""Exit codes of a run that somebody stopped: what comes after it is not started."""
+
+
 def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options, watchers: Watchers) -> Outcome:
     """Train a new run, or go on with one.
 
@@ -104,32 +146,67 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
     """
     if options.resume is None:
-        config, name = _read(source, changes)
+        config, name = _read(source, changes, options)
         return fit_job(prepare_job(config), options, watchers, name)
+    if options.members is not None:
+        word = f"--{options.members.kind}"
+        raise UsageError(f"--resume goes on with the members that a run has, and {word} makes new ones", "leave one of the two out")
     if options.run_id is not None:
         raise UsageError("--run-id names a new run, and --resume goes on with one that has a name", "leave one of the two out")
     stored = find_run(options.resume, runs_root(options.runs))
-    config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes)[0]
+    if members.has_members(stored):
+        if source is not None or changes:
+            raise UsageError(f"{stored.name} has members, which go on as they were started", f"nntrain fit --resume {stored.name}")
+        with lock(stored):
+            return members.train_members(stored, None, options, watchers)
+    config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes, options)[0]
     return resume_job(stored, prepare_job(config), options, watchers)
 
 
-def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str]) -> tuple[Config, str]:
+def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options) -> tuple[Config, str]:
     """A config, and what it is called on the screen."""
     if isinstance(source, Mapping):
         return read_mapping(source, changes), "config"
     path = find_config(source)
-    return read_config(path, changes), path.as_posix()
+    return read_config(path, changes, options.overlays), path.as_posix()
 
 
 def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run of a config whose data is prepared."""
+    if options.skip_done and (done := find_done(job, runs_root(options.runs))) is not None:
+        return Outcome(done, done.read_json("summary.json"), f"skipped  {name}: {done.name} is finished and has the same config and data")
+    watchers.check()
+    if options.members is None:
+        return fit_in(lambda: create_run(runs_root(options.runs), _run_name(job.config), options.run_id), job, options, watchers, name)
+    assembly = _assemble(job)
+    new = create_run(runs_root(options.runs), _run_name(job.config), options.run_id)
+    with lock(new):
+        members.write_plan(new, options.members, job)
+        _write_start(new, job, assembly)
+        return members.train_members(new, job, options, watchers)
+
+
+def fit_in(make: Callable[[], Run], job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
+    """Train a new run in the folder that `make` makes, once everything else is known to be right."""
     assembly = _assemble(job)
     watchers.check()
-    new = create_run(runs_root(options.runs), _run_name(job.config), options.run_id)
+    new = make()
     with lock(new):
         _write_start(new, job, assembly)
         watchers.display.head([("run", f"{new.name}   {name}"), *_head(job, assembly)])
         return _train(new, job, assembly, options, watchers)
+
+
+def find_done(job: Job, root: Path) -> Run | None:
+    """A finished run of the same resolved config and the same data."""
+    resolved = resolved_text(job.blueprint.experiment, job.config.document)
+    name = _run_name(job.config)
+    for run in reversed(all_runs(root)):
+        if run.path.parent.name != name or members.has_members(run) or not is_finished(run):
+            continue
+        if (run.path / "resolved.yaml").read_text(encoding="utf-8") == resolved and not changed_data(run, job.prepared.fingerprints):
+            return run
+    return None
 
 
 def prepare_job(config: Config) -> Job:

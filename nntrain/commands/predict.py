@@ -99,13 +99,21 @@ def predict_rows(stored: Stored, data: TensorData) -> Predictions:
 
 
 def added_columns(table: Table, predictions: Predictions) -> dict[str, Sequence[object]]:
-    """`prediction` and `probability_<class>` (`<target>_prediction` of several targets), under names that the table doesn't have."""
+    """The columns of predictions under names that the table doesn't have."""
+    columns: dict[str, Sequence[object]] = {}
+    for name, values in prediction_columns(predictions).items():
+        columns[_free(name, {**table.columns, **columns})] = values
+    return columns
+
+
+def prediction_columns(predictions: Predictions) -> dict[str, Sequence[object]]:
+    """`prediction` and `probability_<class>`; `<target>_prediction` of several targets."""
     columns: dict[str, Sequence[object]] = {}
     for target, found in predictions.items():
         prefix = "" if len(predictions) == 1 else f"{target}_"
         probabilities = {f"probability_{label}": shares for label, shares in found.probabilities.items()}
         for name, values in {**_split_lists(found.values), **probabilities}.items():
-            columns[_free(f"{prefix}{name}", {**table.columns, **columns})] = [_cell(value) for value in values]
+            columns[f"{prefix}{name}"] = [_cell(value) for value in values]
     return columns
 
 

@@ -78,6 +78,11 @@ def result_table(rows: Mapping[str, Sequence[float | None]], columns: Sequence[s
     return aligned([["", *columns], *([name, *map(format_number, values)] for name, values in rows.items())], gap=3)
 
 
+def spread_text(mean: float | None, sd: float | None) -> str:
+    """`0.9931 ± 0.0021`: two digits of the standard deviation; the mean alone where there is none."""
+    return format_number(mean) if mean is None or sd is None else f"{format_number(mean)} ± {sd:.2g}"
+
+
 def confusions(fields: FittedFields, tables: Mapping[str, Sequence[Sequence[int]]], split: str) -> list[Confusion]:
     """The confusion matrices of a split that fit on a screen; tables are named `confusion_matrix`, or `<target>.confusion_matrix`."""
     found: list[Confusion] = []

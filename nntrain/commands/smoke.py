@@ -60,7 +60,7 @@ def _watchers(cut_after: int | None = None) -> Watchers:
     return Watchers(_FatalDisplay(cut_after=cut_after), Signals())
 
 
-def run(path: Path | None, changes: Sequence[str], *, as_json: bool) -> int:
+def run(path: Path | None, changes: Sequence[str], overlays: Sequence[Path] = (), *, as_json: bool) -> int:
     """Train a few steps, cut a second run off, resume it, compare; evaluate and predict. Prints one line a stage.
 
     Returns:
@@ -70,7 +70,7 @@ def run(path: Path | None, changes: Sequence[str], *, as_json: bool) -> int:
     results: dict[str, Any] = {"config": found.as_posix(), "ok": True, "seconds": {}}
     with tempfile.TemporaryDirectory(prefix="nntrain-smoke-") as folder:
         stages = _Stages(results, quiet=as_json)
-        code = _prove(found, changes, Options(runs=Path(folder)), stages)
+        code = _prove(found, changes, Options(runs=Path(folder), overlays=tuple(overlays)), stages)
     if as_json:
         emit(json.dumps(results, indent=1))
     return code
@@ -101,8 +101,8 @@ class _Stages:
 def _prove(path: Path, changes: Sequence[str], options: Options, stages: _Stages) -> int:
     name = "check"
     try:
-        job = prepare_job(read_config(path, changes))
-        job = _shortened(path, changes, job)
+        job = prepare_job(read_config(path, changes, options.overlays))
+        job = _shortened(path, changes, options.overlays, job)
         count = job.blueprint.program.num_parameters or 0
         stages.passed(name, f"{len(job.blueprint.program.steps)} layers, {count:,} parameters")
         name = "fit"
@@ -121,11 +121,11 @@ def _prove(path: Path, changes: Sequence[str], options: Options, stages: _Stages
     return 0
 
 
-def _shortened(path: Path, changes: Sequence[str], job: Job) -> Job:
+def _shortened(path: Path, changes: Sequence[str], overlays: Sequence[Path], job: Job) -> Job:
     """The same job with a few steps to go and a few rows of each split."""
     from nntrain.blueprint import draw
 
-    config = read_config(path, (*changes, *LIMITS))
+    config = read_config(path, (*changes, *LIMITS), overlays)
     prepared = job.prepared
     accumulate = config.experiment.training.accumulate if config.experiment.training is not None else 1
     batch_size = len(prepared.train) if config.experiment.data.batch_size == "full" else config.experiment.data.batch_size

@@ -13,7 +13,7 @@ from nntrain.config.loading import load, load_without
 from nntrain.config.reading import Config, read_document
 from nntrain.data.layout import Layout
 from nntrain.errors import CheckpointError
-from nntrain.runs import Run
+from nntrain.runs import MEMBERS, Run
 
 if TYPE_CHECKING:
     import torch
@@ -129,6 +129,11 @@ def _measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
         fault = f"{run.name}: no state was the best, as its metric was never defined"
     except CheckpointError as error:
         fault = error.message
+    members = sorted(path.name for path in (run.path / MEMBERS).glob("*"))
+    if members:
+        raise CheckpointError(
+            f"{run.name} has {len(members)} members and no state of its own", f"name one: {run.name}/{MEMBERS}/{members[0]}"
+        )
     newest = checkpoint.newest(run.checkpoints, PARTS)
     if newest.path is None:
         told = "; ".join(newest.damaged) or f"{run.name} has no checkpoint yet"

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nntrain.config import loading, normalising, overrides, rendering, validating
+from nntrain.config import loading, merging, nodes, normalising, overrides, rendering, validating
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.rendering import LocatedError
@@ -31,17 +31,25 @@ class Config:
         return rendered(problems, self.document)
 
 
-def read_config(path: Path, changes: Sequence[str] = ()) -> Config:
-    """Read a config file and lay overrides (`optimizer.lr=3e-4`) over it.
+def read_config(path: Path, changes: Sequence[str] = (), overlays: Sequence[Path] = ()) -> Config:
+    """Read a config file and lay other configs, then overrides (`optimizer.lr=3e-4`), over it.
 
     Raises:
         UsageError: There is no such file, or its name or an override is no text.
         ConfigError: With all problems, rendered.
     """
+    document = _loaded(path)
+    for overlay in overlays:
+        laid = merging.lay_over(normalising.normalise(document), normalising.normalise(_loaded(overlay)))
+        document = nodes.document(nodes.of(laid), document)  # the run keeps the name and the text of the config itself
+    return _validate(document, changes, path.resolve().parent, path.stem)
+
+
+def _loaded(path: Path) -> Document:
     overrides.check_text(path.as_posix(), "path")
     if not path.is_file():
         raise UsageError(f"no config {path.as_posix()}", _near(path))
-    return _validate(loading.load(path), changes, path.resolve().parent, path.stem)
+    return loading.load(path)
 
 
 def read_mapping(tree: Mapping[str, Any], changes: Sequence[str] = (), folder: Path | None = None) -> Config:

@@ -185,9 +185,16 @@ def _split_without_effect(settings: DataSettings, column: str | None) -> list[Pr
             why = "by: given takes only the rows that data.source gives"
         if why is not None:
             problems.append(Problem(("data", "split", part), f"has no effect: {why}", "remove one of the two"))
-    if split.seed is not None and (column is not None or not any(_splits_off(split, part) and part not in given for part in parts)):
+    if split.seed is not None and not splits_at_random(settings, has_column=column is not None):
         problems.append(Problem(("data", "split", "seed"), "has no effect: no rows are split off at random", "remove it"))
     return problems
+
+
+def splits_at_random(settings: DataSettings, *, has_column: bool) -> bool:
+    """Whether a seed decides which rows validate or test; not where files or a column (`has_column`) say so."""
+    given = settings.source.written_paths()
+    parts: tuple[Part, ...] = ("validation", "test")
+    return not has_column and any(_splits_off(settings.split, part) and part not in given for part in parts)
 
 
 def _splits_off(split: SplitSettings, part: Part) -> bool:

@@ -1,0 +1,245 @@
+"""`nntrain fit --seeds N` and `--folds N`: one run whose members are trained one after another, and what they say together.
+
+A member is an ordinary run in `members/01` of the run's folder. It is trained from the run's resolved config with a few overrides,
+so that types and defaults are settled once for all members.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from nntrain.blueprint import draw
+from nntrain.commands.figures import format_seconds
+from nntrain.commands.results import aligned, labelled, spread_text
+from nntrain.commands.stored import open_run, stored_config
+from nntrain.data.layout import splits_at_random
+from nntrain.errors import CheckpointError, UsageError
+from nntrain.runs import MEMBERS, Run, is_finished
+
+if TYPE_CHECKING:
+    from nntrain.commands.fit import Job, Options, Outcome, Watchers
+
+Kind = Literal["seeds", "folds"]
+
+RECORD = "members.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What varies between the members."""
+
+    kind: Kind
+    count: int
+
+    @staticmethod
+    def of(seeds: int | None, folds: int | None) -> Plan | None:
+        """What the two options ask for; `None` for a single run.
+
+        Raises:
+            UsageError: Both are given, or one asks for less than two members.
+        """
+        if seeds is not None and folds is not None:
+            raise UsageError("--seeds and --folds exclude each other", "the folds differ in their rows, the seeds in everything else")
+        kind: Kind = "seeds" if seeds is not None else "folds"
+        count = seeds if seeds is not None else folds
+        if count is None:
+            return None
+        if count < 2:
+            raise UsageError(f"--{kind} {count}: needs two or more", f"--{kind} 5")
+        return Plan(kind, count)
+
+    def word(self, job: Job, member: int) -> str:
+        """What a member is called: `seed 0`, `fold 1`."""
+        return f"fold {member}" if self.kind == "folds" else f"seed {job.config.experiment.seed + member - 1}"
+
+    def changes(self, job: Job, member: int) -> tuple[str, ...]:
+        """Overrides that make a member out of the config: another seed for all but the split, or another fold for the split alone."""
+        experiment = job.config.experiment
+        if self.kind == "folds":
+            return (f"data.split.folds={self.count}", f"data.split.fold={member}")
+        has_column = any(plan.role == "split" for plan in job.blueprint.layout.fields)
+        is_split = splits_at_random(experiment.data, has_column=has_column)
+        split_seed = experiment.seed if experiment.data.split.seed is None else experiment.data.split.seed
+        return (f"seed={experiment.seed + member - 1}", *([f"data.split.seed={split_seed}"] if is_split else []))
+
+
+def write_plan(run: Run, plan: Plan, job: Job) -> None:
+    """Note what the members are; with it the folder is a run of several members."""
+    members = [
+        {"name": f"{index:02d}", "word": plan.word(job, index), "changes": plan.changes(job, index)} for index in range(1, plan.count + 1)
+    ]
+    run.write_json(RECORD, {"kind": plan.kind, "count": plan.count, "members": members})
+
+
+def has_members(run: Run) -> bool:
+    """Whether a run consists of members."""
+    return (run.path / RECORD).is_file()
+
+
+def train_members(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
+    """Train the members that are not finished yet, and write what all of them say together. The run is locked by the caller.
+
+    Args:
+        run: The run that they are members of.
+        job: Config and data of the whole, where they are prepared already.
+        options: What the command line says beside the config.
+        watchers: Display and signals.
+
+    Raises:
+        NNTrainError: A member ends early; the others stay as they are, and the run can be resumed.
+    """
+    from nntrain.commands.fit import Outcome
+
+    record = run.read_json(RECORD)
+    plan = Plan(record["kind"], record["count"])
+    prepared = job.prepared if job is not None and plan.kind == "seeds" else None
+    for member in record["members"]:
+        target = Run(run.path / MEMBERS / member["name"])
+        if is_finished(target):
+            continue
+        member_job = _job(run, tuple(member["changes"]), prepared)
+        prepared = member_job.prepared if plan.kind == "seeds" else None
+        outcome = _train(target, member["word"], member_job, options, watchers)
+        if outcome.exit_code:
+            command = f"nntrain fit --resume {shlex.quote(run.name)}"
+            run.write_json("summary.json", {"run": run.name, "stop_reason": "interrupted"})
+            return Outcome(run, outcome.summary, f"{member['word']} saved. Go on with: {command}", outcome.exit_code)
+    return _finish(run, plan, {member["word"]: Run(run.path / MEMBERS / member["name"]) for member in record["members"]}, test=options.test)
+
+
+def _job(run: Run, changes: tuple[str, ...], prepared: Any) -> Job:
+    from nntrain.commands.fit import Job, prepare_job
+
+    config = stored_config(run, changes)
+    if prepared is None:
+        return prepare_job(config)
+    return Job(config, draw(config, prepared.layout, train_rows=len(prepared.train)), prepared)
+
+
+def _train(target: Run, word: str, job: Job, options: Options, watchers: Watchers) -> Outcome:
+    from nntrain.commands.fit import fit_in, resume_job
+
+    if (target.path / "resolved.yaml").is_file():
+        return resume_job(target, job, options, watchers)
+
+    def made() -> Run:
+        target.path.mkdir(parents=True, exist_ok=True)
+        return target
+
+    return fit_in(made, job, options, watchers, word)
+
+
+def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> Outcome:
+    """Mean and standard deviation over the members, and for folds the prediction of each row by the member that has not seen it."""
+    from nntrain.commands.fit import Outcome
+
+    summaries = [member.read_json("summary.json") for member in members.values()]
+    found = {part: _spreads([summary[part] for summary in summaries]) for part in ("best", "last", "test", "baseline")}
+    parts = {part: {name: spread.mean for name, spread in spreads.items()} for part, spreads in found.items()}
+    summary = {
+        "run": run.name,
+        "stop_reason": "finished",
+        "kind": plan.kind,
+        "seconds": round(sum(member["seconds"] for member in summaries), 3),
+        "monitor": summaries[0]["monitor"],
+        **parts,
+        "sd": {part: {name: spread.sd for name, spread in spreads.items()} for part, spreads in found.items()},
+        "members": [{key: member[key] for key in ("run", "stop_reason", "epochs", "steps", "best", "test")} for member in summaries],
+    }
+    run.write_json("summary.json", summary)
+    lines = [_screen(plan, list(members), summary, found)]
+    if plan.kind == "folds" and test:
+        lines.append(
+            labelled(
+                [
+                    (
+                        "wrote",
+                        f"{_write_out_of_fold(run, list(members.values())).as_posix()}: each row predicted by the fold that left it out",
+                    )
+                ]
+            )
+        )
+    first = shlex.quote(next(iter(members.values())).name)
+    return Outcome(
+        run, summary, "\n".join([*lines, labelled([("next", f"nntrain compare {shlex.quote(run.name)}\nnntrain eval {first}")])])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A metric over the members."""
+
+    values: tuple[float | None, ...]
+
+    @property
+    def mean(self) -> float | None:
+        """Mean of the members where it is defined; `None` where it is in none."""
+        known = [value for value in self.values if value is not None]
+        return fmean(known) if known else None
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation between members (n - 1); `None` for fewer than two."""
+        known = [value for value in self.values if value is not None]
+        return stdev(known) if len(known) > 1 else None
+
+
+def _spreads(parts: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
+    names = [name for name in parts[0] if name not in {"epoch", "step"}]
+    return {name: Spread(tuple(part.get(name) for part in parts)) for name in names}
+
+
+def _screen(plan: Plan, words: Sequence[str], summary: Mapping[str, Any], found: Mapping[str, Mapping[str, Spread]]) -> str:
+    """The table of `fit`: mean and standard deviation, then each member."""
+    metrics = {**{name: spread for name, spread in found["best"].items() if name.startswith("validation.")}}
+    metrics |= {f"test.{name}": spread for name, spread in found["test"].items()}
+    baseline = found["baseline"]
+    rows = [
+        [name, spread_text(spread.mean, spread.sd), *(spread_text(value, None) for value in spread.values), _baseline(baseline.get(name))]
+        for name, spread in (metrics or found["best"]).items()
+    ]
+    head = ["", f"mean ± sd (n = {plan.count})", *words, "trivial"]
+    if plan.count > MOST_COLUMNS:
+        rows = [[*row[:2], row[-1]] for row in rows]
+        head = [*head[:2], head[-1]]
+    varied = "initial weights, row order, dropout; the split stays" if plan.kind == "seeds" else "the rows: each is tested once"
+    title = f"finished {plan.count} {plan.kind} ({varied})   {format_seconds(summary['seconds'])}"
+    return f"{title}\n{aligned([head, *rows], gap=3)}"
+
+
+MOST_COLUMNS = 5
+"""Members that are shown with a column each."""
+
+
+def _baseline(spread: Spread | None) -> str:
+    return spread_text(None if spread is None else spread.mean, None)
+
+
+def _write_out_of_fold(run: Run, members: Sequence[Run]) -> Path:
+    """One line for each row: its number in the data, the fold that left it out, the prediction."""
+    from nntrain.commands.fit import prepare_data
+    from nntrain.commands.predict import predict_rows, prediction_columns
+
+    lines: dict[int, dict[str, object]] = {}
+    for fold, member in enumerate(members, 1):
+        stored = open_run(member)
+        test = prepare_data(stored_config(member)).test
+        if test is None:
+            raise CheckpointError(f"{member.name} has no test rows")
+        columns = prediction_columns(predict_rows(stored, test))
+        for place, row in enumerate(cast("list[int]", test.rows.tolist())):
+            lines[row] = {"row": row + 1, "fold": fold, **{name: column[place] for name, column in columns.items()}}
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for line in lines.values() for name in line))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines[row] for row in sorted(lines))
+    run.write_text("out_of_fold.csv", text.getvalue())
+    return run.path / "out_of_fold.csv"
