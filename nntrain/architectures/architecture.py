@@ -56,7 +56,7 @@ class Architecture(Layer):
 
 def written_below(layer: Layer, path: YamlPath) -> Iterator[tuple[YamlPath, Layer]]:
     """Every layer written inside a layer, however deep, with its place."""
-    for option, layers in layer.parts().items():
+    for place, layers in layer.lists().items():
         for index, inner in enumerate(layers):
-            yield (*path, option, index), inner
-            yield from written_below(inner, (*path, option, index))
+            yield (*path, *place, index), inner
+            yield from written_below(inner, (*path, *place, index))

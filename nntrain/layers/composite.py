@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import Field
 
-from nntrain.errors import SpecError
-from nntrain.layers.convolution import Conv1d, Conv2d
+from nntrain.errors import SpecError, YamlPath
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
-from nntrain.layers.merging import Add
+from nntrain.layers.merging import Add, Concat, Max, Mean, Merge, Multiply
 from nntrain.layers.normalization import BatchNorm
-from nntrain.layers.settings import AnyLayer
-from nntrain.specs import IMAGE, SEQUENCE, Size, Spec
+from nntrain.layers.requirements import channel_axis
+from nntrain.layers.settings import LAYERS, AnyLayer
+from nntrain.schema import load_class
+from nntrain.specs import IMAGE, SEQUENCE, VOLUME
 
 if TYPE_CHECKING:
     from nntrain.layers.program import Value
@@ -40,6 +41,35 @@ class Sequential(Layer):
         return scope.sequence(self.layers, value, key="layers")
 
 
+class Branches(Layer):
+    """Feeds several lists of layers the same input and joins what comes out; an empty list is the input itself.
+
+    Joined with `concat` it is an Inception block (Szegedy et al. 2015), with `concat` and an empty branch a dense block (Huang
+    et al. 2017), with `multiply` and an empty branch squeeze-and-excitation (Hu et al. 2018).
+    """
+
+    main: ClassVar[str | None] = "of"
+
+    type: Literal["branches"] = "branches"
+    of: Annotated[tuple[tuple[AnyLayer, ...], ...], Field(min_length=2)]
+    """The branches, each a list of layers."""
+    merge: Literal["concat", "add", "multiply", "mean", "max"] = "concat"
+    """How they are joined: `concat` along the channel or feature axis, the others number by number."""
+
+    def lists(self) -> Mapping[YamlPath, tuple[Layer, ...]]:
+        return {("of", index): branch for index, branch in enumerate(self.of)}
+
+    def with_lists(self, lists: Mapping[YamlPath, tuple[Layer, ...]]) -> Layer:
+        return self.model_copy(update={"of": tuple(lists.values())})
+
+    def place(self, scope: Scope, value: Value) -> Value:
+        ends = [scope.at("of").sequence(branch, value, key=index) for index, branch in enumerate(self.of)]
+        return _MERGES[self.merge](name=self.name).join(scope, ends)
+
+
+_MERGES: Final[dict[str, Callable[..., Merge]]] = {"concat": Concat, "add": Add, "multiply": Multiply, "mean": Mean, "max": Max}
+
+
 class Residual(Layer):
     """x + f(x): the layers' output added to their input (He et al. 2015). An activation after the sum is the next item."""
 
@@ -58,7 +88,7 @@ class Residual(Layer):
     def place(self, scope: Scope, value: Value) -> Value:
         inner = scope.sequence(self.layers, value, key="layers")
         if self.shortcut == "auto":
-            skip = scope.noted("shortcut").sequence(_fitting(value, inner, normed=self.layers[-1].type == "batch_norm"), value)
+            skip = scope.noted("shortcut").sequence(_fitting(value, inner, normed=scope.ends_in(inner, "batch_norm")), value)
         else:
             skip = scope.sequence(self.shortcut, value, key="shortcut")
         if inner.lengths != skip.lengths or inner.spec.axes != skip.spec.axes:
@@ -69,29 +99,26 @@ class Residual(Layer):
 _WRITE = "write the shortcut: {residual: {layers: […], shortcut: […]}}"
 
 
+_CONVOLUTIONS: Final = {SEQUENCE: "conv1d", IMAGE: "conv2d", VOLUME: "conv3d"}
+
+
 def _fitting(value: Value, inner: Value, *, normed: bool) -> tuple[Layer, ...]:
     """Layers that give a value the shape of another; none where it has it already."""
     old, new = value.spec, inner.spec
     if old.axes != new.axes:
         raise SpecError(f"adds {new.describe()} to {old.describe()}, which no shortcut can mend", hint=_WRITE)
-    strides = [_stride(value, inner, axis) for axis in old.axes[:-1] if axis == "time"] + [
-        _stride(value, inner, axis) for axis in old.axes if axis in {"height", "width"}
-    ]
-    if _width(old) == _width(new) and all(stride == 1 for stride in strides):
+    strides = tuple(_stride(value, inner, axis) for axis in old.axes if axis != channel_axis(old))
+    width = new.size(channel_axis(new))
+    if old.size(channel_axis(old)) == width and all(stride == 1 for stride in strides):
         return ()
-    width = _width(new)
     if not isinstance(width, int):
         raise SpecError(f"gets {new.describe()} and can't tell the width of a shortcut", hint=_WRITE)
     norm = (BatchNorm(),) if normed else ()
-    if old.axes == IMAGE:
-        return (Conv2d(out_channels=width, kernel_size=1, stride=(strides[0], strides[1]), bias=not normed), *norm)
-    if old.axes == SEQUENCE and strides[0] != 1:
-        return (Conv1d(out_channels=width, kernel_size=1, stride=strides[0], bias=not normed), *norm)
+    if old.axes in _CONVOLUTIONS and (old.axes != SEQUENCE or strides[0] != 1):
+        convolution = cast("type[Layer]", load_class(LAYERS[_CONVOLUTIONS[old.axes]]))
+        stride = strides[0] if len(strides) == 1 else strides
+        return (convolution.parse({"out_channels": width, "kernel_size": 1, "stride": stride, "bias": not normed}), *norm)
     return (Linear(out_features=width, bias=not normed), *norm)
-
-
-def _width(spec: Spec) -> Size:
-    return spec.size("channel" if spec.axes == IMAGE else "feature")
 
 
 def _stride(value: Value, inner: Value, axis: str) -> int:

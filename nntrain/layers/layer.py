@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, cast
 
 from pydantic import Field
 
+from nntrain.errors import YamlPath
 from nntrain.layers.initializer import AnyInitializer
 from nntrain.schema import Component
 
@@ -30,7 +31,7 @@ class Layer(Component):
     `(output, *extras, state)`.
     """
 
-    shared: ClassVar[frozenset[str]] = frozenset({"name", "initializer"})
+    shared: ClassVar[frozenset[str]] = frozenset({"name", "initializer", "freeze"})
     needs: ClassVar[frozenset[Need]] = frozenset()
     sized: ClassVar[bool] = False
     """Whether a list that ends in this layer is its own output (linear, convolution)."""
@@ -43,6 +44,9 @@ class Layer(Component):
     """Name of this point, for merges, parameter patterns and messages."""
     initializer: AnyInitializer | dict[str, AnyInitializer] | None = None
     """How the weights start: one for all weights, or by parameter name: `{"bias*": zeros}`. Default: torch's."""
+    freeze: bool | tuple[str, ...] = False
+    """`true`: its weights stay as they are, and batch norms in it keep their averages. Under `architecture` also a list of
+    patterns of parameter names, such as `backbone` or `*.bias`; a name stands for everything below it."""
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         """Shape rule: what comes out for `spec` (and the side sources). Raises `SpecError`."""
@@ -63,7 +67,7 @@ class Layer(Component):
     def describe(self) -> str:
         """The layer and the options that differ from their defaults, as a config says it: `conv2d 32, kernel_size 3`."""
         options = cast("dict[str, object]", self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
-        for key in ("type", "name", "initializer", *self.parts()):
+        for key in ("type", "name", "initializer", "freeze", *(str(place[0]) for place in self.lists())):
             options.pop(key, None)
         main = options.pop(self.main, None) if self.main is not None else None
         first = self.type if main is None else f"{self.type} {_text(main)}"
@@ -72,6 +76,14 @@ class Layer(Component):
     def parts(self) -> Mapping[str, tuple[Layer, ...]]:
         """Layers that are written inside this one, by option."""
         return {}
+
+    def lists(self) -> Mapping[YamlPath, tuple[Layer, ...]]:
+        """The lists of layers that are written inside this one, by their place below it."""
+        return {(option,): layers for option, layers in self.parts().items()}
+
+    def with_lists(self, lists: Mapping[YamlPath, tuple[Layer, ...]]) -> Layer:
+        """The same layer with other layers in its lists."""
+        return self.model_copy(update={str(place[0]): layers for place, layers in lists.items()}) if lists else self
 
     def reads(self) -> tuple[str, ...]:
         """Names (or patterns of names) of the points that this layer reads beside its input."""

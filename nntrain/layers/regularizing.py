@@ -58,8 +58,7 @@ def regularize(layers: Sequence[Layer], context: Context) -> tuple[Layer, ...]:
         if isinstance(layer, Activation) and not layer.is_output() and is_sized:
             placed.append(RegularizedActivation(before=norms(context), activation=layer, after=dropouts(context)))
         else:
-            inner = {option: regularize(part, context) for option, part in layer.parts().items()}
-            placed.append(layer.model_copy(update=inner) if inner else layer)
+            placed.append(layer.with_lists({place: regularize(part, context) for place, part in layer.lists().items()}))
         is_sized = layer.sized or (is_sized and isinstance(layer, NORMS))
     return tuple(placed)
 

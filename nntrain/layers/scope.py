@@ -94,7 +94,7 @@ class Scope:
         self.name_point(layer.name, result)
         return result
 
-    def sequence(self, layers: Iterable[Layer], value: Value, key: str | None = None) -> Value:
+    def sequence(self, layers: Iterable[Layer], value: Value, key: str | int | None = None) -> Value:
         """Add layers one after another.
 
         Args:
@@ -212,6 +212,11 @@ class Scope:
                 if text in message:
                     return message.replace(text, f"{text} from {self.origin(value)}", 1)
         return message
+
+    def ends_in(self, value: Value, tag: str) -> bool:
+        """Whether a value is what a layer of a type gives."""
+        step = self.draft.steps.get(value.step or "")
+        return step is not None and step.layer.type == tag
 
     def joined_before(self, value: Value) -> tuple[str, ...]:
         """The points that `from` of a node with several of them has made this value of."""

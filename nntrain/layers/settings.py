@@ -40,8 +40,17 @@ LAYERS: Final = {
     "unflatten": "nntrain.layers.shape:Unflatten",
     "residual": "nntrain.layers.composite:Residual",
     "sequential": "nntrain.layers.composite:Sequential",
+    "branches": "nntrain.layers.composite:Branches",
     "concat": "nntrain.layers.merging:Concat",
     "add": "nntrain.layers.merging:Add",
+    "subtract": "nntrain.layers.merging:Subtract",
+    "multiply": "nntrain.layers.merging:Multiply",
+    "stack": "nntrain.layers.merging:Stack",
+    "mean": "nntrain.layers.merging:Mean",
+    "max": "nntrain.layers.merging:Max",
+    "dot": "nntrain.layers.merging:Dot",
+    "cosine": "nntrain.layers.merging:Cosine",
+    "distance": "nntrain.layers.merging:Distance",
     **ACTIVATIONS,
 }
 

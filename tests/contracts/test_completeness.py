@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from layer_cases import CASES
+from every_layer import CASES
 
 from nntrain.architectures.settings import ARCHITECTURES, FAMILIES
 from nntrain.config.documentation.catalogue import attribute_docstrings

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 import yaml
-from layer_cases import CASES, PROBES, Case
+from every_layer import CASES
+from layer_cases import PROBES, Case
 from safetensors.torch import load, save
 from subjects import Subject, Written, compiled, read, shape_of, spec_of, subject, subject_of, tensor
 from torch import Tensor
