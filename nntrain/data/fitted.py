@@ -60,7 +60,10 @@ class FittedTarget:
         return values.to(kind) * (scale[0] if values.ndim == 1 else scale) + (offset[0] if values.ndim == 1 else offset)
 
     def decode(self, values: Tensor) -> list[Any]:
-        """Class indices `[B]`, or 0 and 1, to class names; values in the unit of training to numbers of the target's own unit."""
+        """Class indices `[B]`, or 0 and 1, to class names, rows of 0 and 1 `[B, K]` to lists of names; other values to their own unit."""
+        if self.field_type == "multi_label":
+            rows = cast("list[list[float]]", values.tolist())
+            return [[name for name, value in zip(self.classes, row, strict=True) if value > 0.5] for row in rows]
         if self.classes:
             return [self.classes[int(index)] for index in cast("list[float]", values.tolist())]
         return cast("list[Any]", self.to_raw(values).tolist())

@@ -71,6 +71,8 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     sorting = _Sorting(settings, tables, named)
     parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
     layout = sorting.layout(parts.train)
+    settled = tuple(replace(plan, field=plan.field.settled(tables["train"], plan.columns)) for plan in layout.fields)
+    layout = replace(layout, fields=settled)
     plans = tuple(plan for plan in layout.fields if plan.role != "split")
     values: dict[Part, dict[str, Values]] = {part: read_values(plans, table) for part, table in tables.items()}
     fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name)

@@ -98,11 +98,14 @@ def _fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> S
     if normalize == "standard":
         offset = mean
         scale = np.sqrt((np.where(is_present, values - mean, 0.0) ** 2).sum(axis=0) / np.maximum(counts, 1))
+    elif normalize == "robust":
+        offset, scale = _quantile(values, is_present, 0.5), _quantile(values, is_present, 0.75) - _quantile(values, is_present, 0.25)
+        scale = np.where(scale > 0, scale, high - low)  # half of the values are one: their range is all there is
     elif normalize == "minmax":
         offset, scale = low, high - low
     else:
         offset, scale = np.zeros_like(mean), np.ones_like(mean)
-    fill = {"mean": mean, "error": mean, "median": _median(values, is_present) if missing == "median" else mean}.get(str(missing))
+    fill = {"mean": mean, "error": mean, "median": _quantile(values, is_present, 0.5) if missing == "median" else mean}.get(str(missing))
     fill = np.full_like(mean, missing) if fill is None else fill
     is_lost = ~is_constant & ~(np.isfinite(offset) & np.isfinite(scale) & (scale > 0) & np.isfinite(fill))
     if is_lost.any():
@@ -141,6 +144,6 @@ def scale(values: Array, state: State) -> Array:
     return scaled.astype(np.float32)
 
 
-def _median(values: Array, is_present: Array) -> Array:
+def _quantile(values: Array, is_present: Array, share: float) -> Array:
     columns = (column[mask] for column, mask in zip(values.T, is_present.T, strict=True))
-    return np.array([np.median(column) if len(column) else 0.0 for column in columns])
+    return np.array([np.quantile(column, share) if len(column) else 0.0 for column in columns])

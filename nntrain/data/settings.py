@@ -23,8 +23,11 @@ FIELDS: Final = {
     "auto": "nntrain.data.fields.auto:Auto",
     "boolean": "nntrain.data.fields.boolean:Boolean",
     "category": "nntrain.data.fields.category:Category",
+    "date": "nntrain.data.fields.date:Date",
     "image": "nntrain.data.fields.image:Image",
+    "multi_label": "nntrain.data.fields.multi_label:MultiLabel",
     "number": "nntrain.data.fields.number:Number",
+    "ordinal": "nntrain.data.fields.ordinal:Ordinal",
     "series": "nntrain.data.fields.series:Series",
     "vector": "nntrain.data.fields.vector:Vector",
 }
@@ -48,6 +51,10 @@ _TYPE_OF_OPTION: Final = {
     "clip": "number",
     "strip": "number",
     "normalize": "number",
+    "order": "ordinal",
+    "format": "date",
+    "time_zone": "date",
+    "separator": "multi_label",
 }
 """The type that an option stands for where a field has no `type`; the first that is written counts."""
 

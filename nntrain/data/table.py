@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from nntrain.data.npz_header import LARGEST_WHOLE
@@ -14,6 +14,9 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+
+    from nntrain.data.file_store import FileStore
+    from nntrain.data.header import HeaderColumn
 
     Array = np.ndarray[Any, Any]
     Column = pl.Series | Array
@@ -40,6 +43,16 @@ class Table:
     delimiter: str = ","
     dialect: str | None = None
     """How the file is written, in words; `None` for what is no text."""
+    date_format: str | None = None
+    """How dates are written, in the words of strptime, where the settings say it."""
+    store: FileStore | None = None
+    """Where the files are that cells name."""
+    known: Mapping[str, HeaderColumn] = field(default_factory=dict[str, "HeaderColumn"])
+    """Columns of which more is known than their cells tell."""
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Classes of columns, where they are known for sure."""
+    notes: tuple[str, ...] = ()
+    """What was left out in reading, in words."""
 
     @classmethod
     def of_cells(cls, columns: Mapping[str, Sequence[object]], missing: frozenset[str], numerals: Numerals) -> Table:

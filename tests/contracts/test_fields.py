@@ -92,6 +92,31 @@ CASES = [
     Case("category", {"a": list("abcabc")}, {"a": [None, *"bacbx"]}, missing=0, unseen=0, is_target=True),
     Case("category", {"a": [*"bbca", None, "a"]}, {"a": [None, *"bacbx"]}, missing=4, unseen=0),
     Case("category", {"a": list("aabbbc")}, {"a": [None, *"baabc"]}, {"min_count": 2}, missing=0, unseen=0),
+    Case("number", {"a": [1.0, 2.0, 3.0, 4.0, 5.5, 99.0]}, {"a": [NAN, -1.0, 2.0, 3.0, 4.0, 1e6]}, {"normalize": "robust"}, missing=None),
+    Case("ordinal", {"a": [3, 1, 2, 10, 2, 1]}, {"a": [None, 1, 2, 3, 10, 7]}, missing=0, unseen=0, is_target=True),
+    Case(
+        "ordinal",
+        {"a": ["low", "mid", "high", None, "low", "mid"]},
+        {"a": [None, "low", "mid", "high", "low", "none"]},
+        {"order": ["low", "mid", "high"]},
+        missing=4,
+        unseen=0,
+    ),
+    Case(
+        "multi_label",
+        {"a": ["x|y", "y", "z|x", "y | z", "x", "z"]},
+        {"a": [None, "x", "y|z", "z", "y", "x|w"]},
+        sizes=(3,),
+        unseen=None,
+        is_target=True,
+    ),
+    Case(
+        "date",
+        {"a": ["2024-01-31", "2024-02-01", "2024-02-05", "2024-03-01", "2024-03-02", "2024-12-31"]},
+        {"a": [None, "2024-01-01", "2024-05-05", "2024-07-07", "2024-08-08", "2031-01-01"]},
+        sizes=(7,),
+        missing=None,
+    ),
     Case("vector", {"a": matrix(3)}, {"a": matrix(3, is_missing=True)}, sizes=(3,), is_target=True),
     Case(
         "vector",
@@ -229,7 +254,7 @@ def test_targets_come_back_in_their_own_unit_and_rows_without_are_left_out(case:
     fields = case.fit(table, is_target=True)
     target = fields.targets["f"]
     data = fields.encode(table, with_targets=True)
-    unseen = [] if case.unseen is None else [11]
+    unseen = [11] if case.unseen is not None or case.tag == "multi_label" else []
     assert data.rows.tolist() == [row for row in range(12) if row not in [6, *unseen]]
     made = target.decode(data.targets["f"])
     if case.tag in ("number", "vector"):
@@ -237,7 +262,12 @@ def test_targets_come_back_in_their_own_unit_and_rows_without_are_left_out(case:
         np.testing.assert_allclose(np.array(made), wanted, rtol=1e-6, atol=1e-6)
     else:
         words = [[*case.train["a"], *case.others["a"]][row] for row in data.rows.tolist()]
-        assert made == ([str(word in ("yes", "1")).lower() for word in words] if case.tag == "boolean" else words)
+        wanted = {
+            "boolean": [str(word in ("yes", "1")).lower() for word in words],
+            "ordinal": [str(word) for word in words],
+            "multi_label": [sorted(str(word).replace(" ", "").split("|")) for word in words],
+        }
+        assert made == wanted.get(case.tag, words)
     again = FittedFields.restore(DataSettings.parse({"source": "t.csv", "target": "f"}), fields.state())
     assert equal(again.encode(table, with_targets=True).targets["f"], data.targets["f"])
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
-TRUE_WORDS: Final = frozenset({"true", "yes", "y", "t", "1", "on", "ja", "wahr", "oui", "si", "sí"})
-FALSE_WORDS: Final = frozenset({"false", "no", "n", "f", "0", "off", "nein", "falsch", "non"})
+TRUE_WORDS: Final = frozenset(
+    {"true", "yes", "y", "t", "1", "on", "ja", "j", "wahr", "oui", "vrai", "si", "sí", "sì", "sim", "verdadero", "vero", "tak", "да"}
+)
+FALSE_WORDS: Final = frozenset({"false", "no", "n", "f", "0", "off", "nein", "falsch", "non", "faux", "não", "nao", "falso", "nie", "нет"})
 
 
 class Boolean(Field):

@@ -116,6 +116,14 @@ class Field(Component):
         """The field with classes that the source knows, where it takes classes and has none."""
         return self
 
+    def settled(self, table: Table, columns: tuple[str, ...]) -> Field:
+        """The field with what all rows of the training file show of how its cells are written: later files are read as they are.
+
+        Raises:
+            DataError: They can be read in two ways.
+        """
+        return self
+
     def in_role(self, role: Role) -> Field:
         """The field as it is used in a role."""
         return self

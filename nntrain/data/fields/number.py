@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
-Normalize = Literal["standard", "minmax", "none"]
-"""`standard`: mean 0 and standard deviation 1 of the training rows. `minmax`: the range of the training rows to [0, 1]."""
+Normalize = Literal["standard", "robust", "minmax", "none"]
+"""`standard`: mean 0 and standard deviation 1 of the training rows. `robust`: median 0 and interquartile range 1, which a few wild values
+do not move. `minmax`: the range of the training rows to [0, 1]."""
 
 
 class Number(Field):
