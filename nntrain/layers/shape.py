@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import need_channels, need_numbers
-from nntrain.specs import IMAGE, SEQUENCE, VECTOR, Spec, compute, known
+from nntrain.specs import IMAGE, SEQUENCE, VECTOR, VOLUME, Spec, compute, known
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,14 +35,13 @@ class Flatten(Layer):
         return nn.Flatten()
 
 
-class Unflatten(Layer):
-    """A row of numbers arranged as a sequence or an image: [B, C * H * W] -> [B, C, H, W]; the last axis varies fastest."""
+class Arranged(Layer):
+    """The base of `unflatten` and its other name."""
 
     main: ClassVar[str | None] = "sizes"
 
-    type: Literal["unflatten"] = "unflatten"
-    sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=3)]
-    """`[steps, features]` of a sequence, or `[channels, height, width]` of an image."""
+    sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=4)]
+    """`[steps, features]` of a sequence, `[channels, height, width]` of an image, `[channels, depth, height, width]` of a volume."""
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_numbers(spec)
@@ -52,9 +51,21 @@ class Unflatten(Layer):
         if isinstance(spec.sizes[0], int) and spec.sizes[0] != count:
             product = " x ".join(str(size) for size in self.sizes)
             raise SpecError(f"needs {product} = {count} numbers and gets {spec.describe()}")
-        return Spec(SEQUENCE if len(self.sizes) == 2 else IMAGE, self.sizes)
+        return Spec({2: SEQUENCE, 3: IMAGE, 4: VOLUME}[len(self.sizes)], self.sizes)
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
 
         return nn.Unflatten(1, tuple(known(size) for size in self.sizes))
+
+
+class Unflatten(Arranged):
+    """A row of numbers arranged as a sequence, an image or a volume: [B, C * H * W] -> [B, C, H, W]; the last axis varies fastest."""
+
+    type: Literal["unflatten"] = "unflatten"
+
+
+class Reshape(Arranged):
+    """Another name of `unflatten`: [B, C * H * W] -> [B, C, H, W]. Other changes of shape are a `rearrange`."""
+
+    type: Literal["reshape"] = "reshape"

@@ -16,6 +16,10 @@ ELEMENTWISE = ("subtract", "multiply", "mean", "max", "dot", "cosine", "distance
 MAPS = {"conv2d": {"out_channels": 3, "kernel_size": 1, "name": "a"}}
 
 GRAPH_CASES = (
+    Case({"rearrange": "c (h 3) w -> (h w) (3 c)"}, PHOTO),
+    Case({"rearrange": "t (a 2) -> t (2 a)"}, SERIES),
+    Case({"rearrange": "t f -> f t"}, STEPS),
+    Case({"reshape": [3, 1, 2]}, ROW),
     *(Case(_joined(merge, 4, 4), SERIES, stands_for=merge) for merge in ELEMENTWISE),
     *(Case(_joined(merge, 4, 4), ROW, stands_for=merge) for merge in ELEMENTWISE),
     *(Case(_joined("stack", 4, 4), spec, stands_for="stack") for spec in (ROW, STEPS)),
