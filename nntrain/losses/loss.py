@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
+from pydantic import Field
+
+from nntrain.losses.links import Identity, Link
 from nntrain.schema import Component
 from nntrain.specs import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from nntrain.modules.losses import Score
+
 TargetKind = Literal["classes", "binary", "labels", "ordinal", "values"]
 """How the numbers of a target read: class indices int64 `[B]`; 0 or 1, `[B]`; any of K labels, 0 or 1 `[B, K]`; classes in order,
 int64 `[B]`; or values with a unit. Losses and metrics say which they fit."""
+
+PositiveNumber = Annotated[float, Field(gt=0)]
 
 
 class Part(NamedTuple):
@@ -32,8 +39,10 @@ class LossFunction:
 
     total: Callable[[Tensor, Tensor], Tensor]
     """`(output [B, …], target [B, …])` to the sum over all rows; one kernel where torch has one."""
-    per_row: Callable[[Tensor, Tensor], Tensor]
-    """The same by row: `[B]`."""
+    per_row: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    """The same by row, `[B]`; the third says how much each value of the target counts, `None`: once."""
+    class_weights: Tensor | None = None
+    """How much a row of each class counts, `[K]`; `None` where all count once."""
 
     def __call__(self, output: Tensor, target: Tensor, row_weights: Tensor | None = None) -> Part:
         """Score a batch.
@@ -44,17 +53,25 @@ class LossFunction:
             row_weights: `[B]`, or `None` where every row counts once.
         """
         output = output if output.itemsize >= 4 else output.float()
-        if row_weights is None:
+        if row_weights is None and self.class_weights is None:
             return Part(self.total(output, target), self.weight(target))
-        return Part((self.per_row(output, target) * row_weights).sum(), self.weight(target, row_weights))
+        scores = self.per_row(output, target, self._by_class(target))
+        return Part((scores if row_weights is None else scores * row_weights).sum(), self.weight(target, row_weights))
 
     def weight(self, target: Tensor, row_weights: Tensor | None = None) -> Tensor:
         """The weight of a batch, known before any forward pass; above 0, so that a batch of rows that don't count has the loss 0."""
         import torch
 
+        by_class = self._by_class(target)
+        if by_class is not None:
+            by_class = by_class.flatten(1).mean(dim=1) if by_class.ndim > 1 else by_class
+            row_weights = by_class if row_weights is None else row_weights * by_class
         if row_weights is not None:
             return row_weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
         return target.new_full((), len(target), dtype=torch.float32)
+
+    def _by_class(self, target: Tensor) -> Tensor | None:
+        return None if self.class_weights is None else self.class_weights.to(target.device)[target.long()]
 
 
 class Loss(Component):
@@ -66,7 +83,52 @@ class Loss(Component):
     """What the network's output may mean; anything else would be misread."""
     smooths_labels: ClassVar[bool] = False
     """Whether `regularization.label_smoothing` acts on it."""
+    needs_raw: ClassVar[bool] = False
+    """Whether the values must be those of the data: scaled ones would mean something else."""
 
-    def build(self, *, label_smoothing: float = 0.0) -> LossFunction:
-        """Make the function; `label_smoothing` is 0 for a loss that does not smooth labels."""
+    weight: PositiveNumber = 1.0
+    """How much it counts where several losses are added up."""
+    reduction: Literal["mean", "sum"] = "mean"
+    """How the values of a row (of a vector, an image, several labels) become one number; rows are averaged."""
+
+    def link(self, kind: TargetKind) -> Link:
+        """How the network's output reads."""
+        return Identity()
+
+    def idle(self, kind: TargetKind) -> Iterator[tuple[str, str]]:
+        """Options without effect on a kind of target, and why."""
+        return iter(())
+
+    def fault(self, target: Tensor, kind: TargetKind) -> str | None:
+        """What values of a target `[N, …]` must be and are not: `counts of 0 and more`; `None` if all can be scored."""
+        return None
+
+    def build(self, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
+        """Make the function.
+
+        Args:
+            label_smoothing: 0 for a loss that does not smooth labels.
+            class_weights: How much a row of each class counts, `[K]`, for a loss that weighs classes; `None`: once.
+        """
         raise NotImplementedError
+
+    def of_rows(self, score: Score, *, reshapes: bool = False, by_row: bool = False, class_weights: Tensor | None = None) -> LossFunction:
+        """The function that scores rows by a score of values; arguments as of `modules.losses.row_loss`."""
+        from nntrain.modules.losses import row_loss
+
+        total, per_row = row_loss(score, reshapes=reshapes, by_row=by_row, sums=self.reduction == "sum")
+        return LossFunction(total, per_row, class_weights)
+
+
+class ClassLoss(Loss):
+    """A loss of classes, whose rows may count by their class."""
+
+    class_weights: Literal["balanced"] | dict[str, PositiveNumber] | None = None
+    """How much a row counts by its class, beside its own weight. `balanced`: N / (K n) for a class with n of N training rows, so that
+    all K classes count alike. A mapping names classes: `{fraud: 10}`; the others count once."""
+
+    def idle(self, kind: TargetKind) -> Iterator[tuple[str, str]]:
+        """`class_weights` of labels, each of which has two classes."""
+        if kind in {"labels", "values"} and self.class_weights is not None:
+            yield "class_weights", "labels are no classes, of which a row has one"
+        yield from super().idle(kind)

@@ -10,8 +10,23 @@ from nntrain.schema import Slot
 LOSSES: Final = {
     "cross_entropy": "nntrain.losses.classification:CrossEntropy",
     "bce": "nntrain.losses.classification:BinaryCrossEntropy",
+    "focal": "nntrain.losses.classification:Focal",
+    "ordinal": "nntrain.losses.classification:OrdinalLoss",
+    "hinge": "nntrain.losses.margins:Hinge",
+    "perceptron": "nntrain.losses.margins:Perceptron",
+    "dice": "nntrain.losses.overlap:Dice",
+    "jaccard": "nntrain.losses.overlap:Jaccard",
+    "tversky": "nntrain.losses.overlap:Tversky",
     "mse": "nntrain.losses.regression:MeanSquaredError",
     "mae": "nntrain.losses.regression:MeanAbsoluteError",
+    "huber": "nntrain.losses.regression:Huber",
+    "smooth_l1": "nntrain.losses.regression:SmoothL1",
+    "log_cosh": "nntrain.losses.regression:LogCosh",
+    "quantile": "nntrain.losses.distribution:Quantile",
+    "gaussian_nll": "nntrain.losses.distribution:GaussianNLL",
+    "poisson_nll": "nntrain.losses.distribution:PoissonNLL",
+    "kl_div": "nntrain.losses.distribution:KLDivergence",
+    "cosine": "nntrain.losses.distribution:Cosine",
 }
 
 AnyLoss = Annotated[Loss, Slot("loss", (LOSSES,))]

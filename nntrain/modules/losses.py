@@ -1,4 +1,4 @@
-"""Scores of single values, and how they become scores of rows."""
+"""Scores of values, and how scores become losses of rows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import cosine_similarity, kl_div, log_softmax, softplus
 
 
 class Score(Protocol):
-    """A loss of single values, as torch's own: output and target of one shape."""
+    """A loss of single values, as torch's own."""
 
     def __call__(self, input: Tensor, target: Tensor, *, reduction: str) -> Tensor:
         """Score values; `reduction` is `sum` or `none`."""
@@ -23,27 +24,91 @@ class RowLoss(NamedTuple):
 
     total: Callable[[Tensor, Tensor], Tensor]
     """`(output [B, …], target [B, …])` to the sum over all rows."""
-    per_row: Callable[[Tensor, Tensor], Tensor]
-    """The same by row: `[B]`."""
+    per_row: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    """The same by row, `[B]`; the third says how much each value of the target counts, `None`: once."""
 
 
-def row_loss(score: Score) -> RowLoss:
+def scored(values: Callable[[Tensor, Tensor], Tensor]) -> Score:
+    """A function that scores values one by one as torch's own losses are called."""
+
+    def score(input: Tensor, target: Tensor, *, reduction: str) -> Tensor:
+        scores = values(input, target)
+        return scores.sum() if reduction == "sum" else scores
+
+    return score
+
+
+def row_loss(score: Score, *, reshapes: bool = False, by_row: bool = False, sums: bool = False) -> RowLoss:
     """Score rows: a row counts once, however many values it has, so its values are averaged.
 
-    The output may have the axis of one that a network's last layer leaves: `[B, 1]` for a target `[B]`.
+    Args:
+        score: Gives a score for each value of the target.
+        reshapes: Whether output and target are of one shape, but for the axis of one that a network's last layer leaves: `[B, 1]` for a
+            target `[B]`. Targets in whole numbers are scored as such then.
+        by_row: Whether `score` gives one for each row instead.
+        sums: Whether the values of a row are added up instead.
     """
 
-    def total(output: Tensor, target: Tensor) -> Tensor:
-        return score(output.reshape(target.shape), target, reduction="sum") / math.prod(target.shape[1:])
+    def fitted(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        if not reshapes:
+            return output, target
+        return output.reshape(target.shape), target if target.is_floating_point() else target.to(output.dtype)
 
-    def per_row(output: Tensor, target: Tensor) -> Tensor:
-        scores = score(output.reshape(target.shape), target, reduction="none")
-        return scores if scores.ndim == 1 else scores.flatten(1).mean(dim=1)
+    def total(output: Tensor, target: Tensor) -> Tensor:
+        found = score(*fitted(output, target), reduction="sum")
+        return found if by_row or sums else found / math.prod(target.shape[1:])
+
+    def per_row(output: Tensor, target: Tensor, by_value: Tensor | None) -> Tensor:
+        scores = score(*fitted(output, target), reduction="none")
+        scores = scores if by_value is None else scores * by_value
+        if scores.ndim == 1:
+            return scores
+        return scores.flatten(1).sum(dim=1) if sums else scores.flatten(1).mean(dim=1)
 
     return RowLoss(total, per_row)
 
 
-def binary_cross_entropy(input: Tensor, target: Tensor, *, reduction: str, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of logits and targets in [0, 1]; smoothing draws targets towards 1/2 (torch: cross_entropy of two classes)."""
-    smoothed = target * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else target
-    return binary_cross_entropy_with_logits(input, smoothed, reduction=reduction)
+def log_cosh(output: Tensor, target: Tensor) -> Tensor:
+    """log(cosh(output - target)) by value, without the overflow of cosh."""
+    error = output - target
+    return error + softplus(-2 * error) - math.log(2)
+
+
+def pinball(output: Tensor, target: Tensor, *, levels: tuple[float, ...]) -> Tensor:
+    """Mean over the quantiles of max(q e, (q - 1) e), by value."""
+    error = target.unsqueeze(-1) - spread(output, target.shape, len(levels))
+    quantiles = torch.tensor(levels, dtype=error.dtype, device=error.device)
+    return torch.maximum(quantiles * error, (quantiles - 1) * error).mean(dim=-1)
+
+
+def normal_nll(output: Tensor, target: Tensor) -> Tensor:
+    """Negative log-likelihood of mean and log-variance, by value; without log(2 pi) / 2."""
+    mean, log_variance = spread(output, target.shape, 2).unbind(-1)
+    return (log_variance + (target - mean).square() * (-log_variance).exp()) / 2
+
+
+def divergence(output: Tensor, target: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of shares from a softmax of logits, by row."""
+    return kl_div(log_softmax(output, dim=1), target, reduction="none").flatten(1).sum(dim=1)
+
+
+def angle(output: Tensor, target: Tensor) -> Tensor:
+    """1 - cosine of the angle between output and target, by row."""
+    return 1 - cosine_similarity(output.flatten(1), target.flatten(1), dim=1)
+
+
+def spread(output: Tensor, shape: torch.Size, numbers: int) -> Tensor:
+    """Give the several numbers that stand for a value an axis of their own, the last.
+
+    The numbers of a value stand side by side on the axis of values or channels: `[B, F * Q]` to `[B, F, Q]`, `[B, Q]` to `[B, Q]` for
+    a target `[B]`, `[B, C * Q, H, W]` to `[B, C, H, W, Q]`.
+
+    Args:
+        output: What the network gives.
+        shape: Shape of the values.
+        numbers: Q.
+    """
+    if len(shape) == 1 or numbers == 1:
+        return output.reshape(*shape, numbers)
+    axis = next(axis for axis, size in enumerate(shape) if output.shape[axis] != size)
+    return output.reshape(*shape[: axis + 1], numbers, *shape[axis + 1 :]).movedim(axis + 1, -1)

@@ -1,0 +1,136 @@
+"""How the numbers that a network outputs read: as what they predict, and how many of them a value or a class needs.
+
+A loss says which link its output has. Losses that are added up for one target share the output, so they must share the link.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from nntrain.specs import Size, compute
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Interval(NamedTuple):
+    """Where a value probably lies, by row."""
+
+    low: Tensor
+    high: Tensor
+
+
+class Link:
+    """Outputs that are the values themselves."""
+
+    @property
+    def per_value(self) -> int:
+        """Numbers that the network outputs for each value."""
+        return 1
+
+    def outputs(self, size: Size) -> Size:
+        """Numbers that the network outputs for `size` values or classes."""
+        return compute(self.per_value.__mul__, size)
+
+    def point(self, output: Tensor) -> Tensor:
+        """What is predicted: `[B, …]`, or `[B, …, per_value]` of several numbers a value, to `[B, …]`."""
+        return output
+
+    def interval(self, output: Tensor) -> Interval | None:
+        """Where the value probably lies, of the same outputs; `None` for a loss that doesn't tell."""
+        return None
+
+
+@dataclass(frozen=True)
+class Identity(Link):
+    """The output is the value."""
+
+
+@dataclass(frozen=True)
+class Exponential(Link):
+    """The output is the logarithm of the value."""
+
+    def point(self, output: Tensor) -> Tensor:
+        return output.exp()
+
+
+@dataclass(frozen=True)
+class Sigmoid(Link):
+    """A logit, or any score that is above 0 for yes: its sigmoid is a share."""
+
+    def point(self, output: Tensor) -> Tensor:
+        return output.sigmoid()
+
+
+@dataclass(frozen=True)
+class Softmax(Link):
+    """A logit, or any score, for each class, `[B, K, …]`: their softmax are shares."""
+
+    def point(self, output: Tensor) -> Tensor:
+        return output.softmax(dim=1)
+
+
+@dataclass(frozen=True)
+class Cumulative(Link):
+    """K - 1 logits of classes in order, each of the class being above one more level, `[B, K - 1]`: shares `[B, K]` of the classes.
+
+    Where the chance of being above a higher level comes out larger than that of a lower one, it is cut to that: a share is never
+    negative.
+    """
+
+    def outputs(self, size: Size) -> Size:
+        return compute((-1).__add__, size)
+
+    def point(self, output: Tensor) -> Tensor:
+        import torch
+
+        above = output.sigmoid().cummin(dim=1).values
+        edge = torch.ones_like(above[:, :1])
+        return torch.cat([edge, above], dim=1) - torch.cat([above, 0 * edge], dim=1)
+
+
+@dataclass(frozen=True)
+class Quantiles(Link):
+    """Some quantiles of each value, which are sorted when they are read, so that they never cross."""
+
+    levels: tuple[float, ...]
+    """Ascending, in (0, 1)."""
+
+    @property
+    def per_value(self) -> int:
+        """One number a quantile."""
+        return len(self.levels)
+
+    def point(self, output: Tensor) -> Tensor:
+        """The quantile nearest to the median."""
+        middle = min(range(len(self.levels)), key=lambda index: abs(self.levels[index] - 0.5))
+        return output.sort(dim=-1).values[..., middle]
+
+    def interval(self, output: Tensor) -> Interval | None:
+        """From the lowest to the highest quantile, where there are several."""
+        if len(self.levels) == 1:
+            return None
+        ordered = output.sort(dim=-1).values
+        return Interval(ordered[..., 0], ordered[..., -1])
+
+
+@dataclass(frozen=True)
+class Normal(Link):
+    """Mean and logarithm of the variance of each value."""
+
+    deviations: ClassVar[float] = 1.959963984540054
+    """Half of the interval that holds 95 % of a normal distribution, in standard deviations."""
+
+    @property
+    def per_value(self) -> int:
+        """Two."""
+        return 2
+
+    def point(self, output: Tensor) -> Tensor:
+        return output[..., 0]
+
+    def interval(self, output: Tensor) -> Interval | None:
+        """95 % of the values lie in it, if the network is right."""
+        mean, half = output[..., 0], self.deviations * (output[..., 1] / 2).exp()
+        return Interval(mean - half, mean + half)
