@@ -139,6 +139,22 @@ def predict(
     raise typer.Exit(command.run(arguments or [], output, runs=runs))
 
 
+@app.command()
+def compare(
+    arguments: Annotated[list[str] | None, typer.Argument(help="Runs; with --by, folders of runs (default: all).")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="config: one row for all finished runs of a config.")] = None,
+    form: Annotated[str | None, typer.Option("--format", help="text, markdown, latex, csv or json.")] = None,
+    tolerance: Annotated[list[str] | None, typer.Option("--tolerance", help="Fail (exit 6) where the first is worse by more.")] = None,
+    as_json: Json = False,
+    runs: Runs = None,
+) -> None:
+    """Compare finished runs: mean and spread, parameters, time."""
+    from nntrain.commands import compare as command
+
+    form = "json" if as_json else form
+    raise typer.Exit(command.run(arguments or [], runs=runs, by=by, form=form, tolerance=tolerance or []))
+
+
 @app.command("runs")
 def list_runs(as_json: Json = False, runs: Runs = None) -> None:
     """List the runs with their validation metrics."""
@@ -161,6 +177,16 @@ def list_components(kind: Annotated[str | None, typer.Argument(help="layers, los
     from nntrain.commands import list as command
 
     emit(command.run(kind))
+
+
+@app.command()
+def doctor(as_json: Json = False, runs: Runs = None) -> None:
+    """Look at this installation: what it has, what it can do, what is missing."""
+    from nntrain.commands import doctor as command
+
+    text, code = command.run(runs, as_json=as_json)
+    emit(text)
+    raise typer.Exit(code)
 
 
 @app.command("help")

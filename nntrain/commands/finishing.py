@@ -91,7 +91,9 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     summary = {
         **_facts(run, assembly, ending.reason),
         "inexact_since": ending.inexact_since,
+        "parameters": job.blueprint.program.num_parameters,
         "monitor": job.blueprint.best.monitor,
+        "directions": _directions(job),
         "best": {**position, **of_best},
         "last": {"epoch": last["epoch"], "step": last["step"], **last["metrics"]},
         "test": {name.removeprefix("test."): value for name, value in measured.metrics.items() if name.startswith("test.")},
@@ -105,6 +107,12 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     except (DataError, ResourceError) as error:  # a counter must not cost a result
         measured = replace(measured, notes=(*measured.notes, str(error)))
     return Outcome(run, summary, "\n".join([*measured.notes, _screen(run, job, summary, measured, test=options.test)]))
+
+
+def _directions(job: Job) -> dict[str, str]:
+    """Which way each metric is better, by its name without the split: `{"accuracy": "max"}`."""
+    named = ((name.partition("."), direction) for name, direction in job.blueprint.directions.items())
+    return {metric: direction for (split, _, metric), direction in named if split == "train" and metric != "running_loss"}
 
 
 def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bool) -> Measured | None:

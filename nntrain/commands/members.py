@@ -131,6 +131,8 @@ def _train(target: Run, word: str, job: Job, options: Options, watchers: Watcher
 
     def made() -> Run:
         target.path.mkdir(parents=True, exist_ok=True)
+        if target.checkpoints.exists():  # without the config that they belong to
+            raise CheckpointError(f"{target.name} has lost its resolved.yaml", f"remove {target.name}, then go on: it is trained anew")
         return target
 
     return fit_in(made, job, options, watchers, word)
@@ -148,7 +150,9 @@ def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> 
         "stop_reason": "finished",
         "kind": plan.kind,
         "seconds": round(sum(member["seconds"] for member in summaries), 3),
+        "parameters": summaries[0]["parameters"],
         "monitor": summaries[0]["monitor"],
+        "directions": summaries[0]["directions"],
         **parts,
         "sd": {part: {name: spread.sd for name, spread in spreads.items()} for part, spreads in found.items()},
         "members": [{key: member[key] for key in ("run", "stop_reason", "epochs", "steps", "best", "test")} for member in summaries],

@@ -23,8 +23,8 @@ def screen() -> str:
         "           nntrain eval                     measures the latest run again",
         "           nntrain predict new.csv -o out.csv",
         "",
-        "  before   check  show  list  schema        train    fit",
-        "  judge    eval  runs                       use      predict",
+        "  before   check  show  list  doctor        train    fit",
+        "  judge    eval  compare  runs              use      predict",
         "",
         "  nntrain list examples      nntrain help fit      nntrain help optimizer.lr",
     ]

@@ -1,0 +1,174 @@
+"""Several seeds and folds in one run, runs beside one another, configs over one another."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nntrain.cli import main
+
+ROWS = "\n".join(f"{x},{x % 7},{'a' if x % 7 > 3 else 'b'}" for x in range(60))
+CONFIG = """
+data: {source: table.csv, target: label, fields: {x: number, y: number}, split: {validation: 0.2, test: 0.2}, batch_size: 8}
+architecture: {type: mlp, hidden: [4]}
+training: {max_epochs: 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(f"x,y,label\n{ROWS}\n")
+    (tmp_path / "a.yaml").write_text(CONFIG)
+
+
+def summary(path: str) -> dict[str, Any]:
+    return json.loads((Path(path) / "summary.json").read_text())
+
+
+def test_seeds_are_members_of_one_run_on_one_split(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--seeds", "3"]) == 0
+    assert "mean ± sd (n = 3)" in capsys.readouterr().out
+    whole = summary("runs/a/0001")
+    members = [summary(f"runs/a/0001/members/0{index}") for index in (1, 2, 3)]
+    losses = [member["test"]["loss"] for member in members]
+    assert len(set(losses)) == 3
+    assert whole["test"]["loss"] == pytest.approx(sum(losses) / 3)
+    assert whole["sd"]["test"]["loss"] == pytest.approx((sum((loss - sum(losses) / 3) ** 2 for loss in losses) / 2) ** 0.5)
+    fingerprints = [json.loads(Path(f"runs/a/0001/members/0{index}/data.json").read_text())["fingerprints"] for index in (1, 2, 3)]
+    assert fingerprints[0] == fingerprints[1] == fingerprints[2]
+    looks = json.loads(Path("runs/test_looks.json").read_text())
+    assert list(looks.values()) == [["a/0001"]]
+
+
+def test_a_member_is_the_run_that_its_seed_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--seeds", "2"]) == 0
+    assert main(["fit", "a.yaml", "seed=1", "data.split.seed=0"]) == 0
+    alone, member = summary("runs/a/0002"), summary("runs/a/0001/members/02")
+    assert alone["best"] == member["best"]
+    assert alone["test"] == member["test"]
+
+
+def test_an_interrupted_run_of_members_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--seeds", "2"]) == 0
+    before = summary("runs/a/0001")
+    for file in Path("runs/a/0001/members/02").glob("*.json"):
+        file.unlink()
+    Path("runs/a/0001/members/02/resolved.yaml").unlink()
+    assert main(["fit", "--resume", "runs/a/0001"]) == 4  # what is left of the member is no run that can be trusted
+    for path in sorted(Path("runs/a/0001/members/02").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    Path("runs/a/0001/summary.json").unlink()
+    assert main(["fit", "--resume", "runs/a/0001"]) == 0
+    after = summary("runs/a/0001")
+    assert after["test"] == before["test"]
+    assert after["best"] == before["best"]
+
+
+def test_a_run_of_members_has_no_state_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--seeds", "2"]) == 0
+    capsys.readouterr()
+    assert main(["eval", "runs/a/0001"]) == 4
+    assert "name one: runs/a/0001/members/01" in capsys.readouterr().err
+    assert main(["eval", "runs/a/0001/members/01"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--seeds", "1"], "needs two or more"),
+        (["--seeds", "2", "--folds", "2"], "exclude each other"),
+        (["--resume", "runs/a/0001", "--seeds", "2"], "leave one of the two out"),
+        (["--each", "--resume", "runs/a/0001"], "mean a single one"),
+    ],
+)
+def test_options_that_do_not_go_together(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_each_config_is_trained_and_done_ones_are_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "b.yaml").write_text(CONFIG.replace("[4]", "[3]"))
+    assert main(["fit", "--each", "a.yaml", "b.yaml"]) == 0
+    capsys.readouterr()
+    assert main(["fit", "--each", "--skip-done", "a.yaml", "b.yaml", "seed=0"]) == 0
+    assert capsys.readouterr().out.count("skipped") == 2
+    assert main(["fit", "--each", "--skip-done", "a.yaml", "b.yaml", "seed=1"]) == 0
+    assert "skipped" not in capsys.readouterr().out
+    assert sorted(path.parent.as_posix() for path in Path("runs").glob("*/*/summary.json")) == [
+        "runs/a/0001",
+        "runs/a/0002",
+        "runs/b/0001",
+        "runs/b/0002",
+    ]
+
+
+def test_one_of_several_configs_fails_and_the_others_are_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "wrong.yaml").write_text(CONFIG.replace("hidden", "hiden"))
+    assert main(["fit", "--each", "wrong.yaml", "a.yaml"]) == 2
+    assert "hidden" in capsys.readouterr().err
+    assert summary("runs/a/0001")["stop_reason"] == "max_epochs"
+
+
+def test_a_config_is_laid_over_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "small.yaml").write_text("architecture: {type: mlp, hidden: [2]}\noptimizer: {lr: 0.5}\n")
+    assert main(["fit", "a.yaml", "--with", "small.yaml", "optimizer.lr=0.25"]) == 0
+    text = Path("runs/a/0001/resolved.yaml").read_text()
+    assert "hidden: [2]" in text
+    assert "lr: 0.25" in text
+    (tmp_path / "wrong.yaml").write_text("architecture:\n  hiden: [2]\n")
+    capsys.readouterr()
+    assert main(["check", "a.yaml", "--with", "wrong.yaml"]) == 2
+    assert "wrong.yaml:2:3" in capsys.readouterr().err
+
+
+def test_problems_as_annotations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "wrong.yaml").write_text("data: {source: table.csv, target: label}\ntraining: {epochs: 5}\n")
+    assert main(["check", "wrong.yaml", "a.yaml", "--format", "github"]) == 2
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("::error file=wrong.yaml,line=2,col=12::training.epochs")
+    assert "%0A" in first
+    assert second == "a.yaml   ok"
+
+
+def test_runs_beside_one_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--seeds", "2"]) == 0
+    assert main(["fit", "a.yaml", "seed=5"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "runs/a/0001", "runs/a/0002", "--json"]) == 0
+    several, single = json.loads(capsys.readouterr().out)["rows"]
+    assert several["mean"]["test.loss"] == pytest.approx(summary("runs/a/0001")["test"]["loss"])
+    assert several["varied"] == ["seed"]
+    assert single["sd"] == {}
+    assert main(["compare", "runs/a/0001", "runs/a/0002", "--format", "csv"]) == 0
+    lines = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [line["row"] for line in lines] == ["runs/a/0001", "runs/a/0001", "runs/a/0002"]
+    assert float(lines[2]["test.loss"]) == summary("runs/a/0002")["test"]["loss"]
+    for form, sign in (("markdown", "| --- |"), ("latex", r"$\pm$"), ("text", "differ in: seed")):
+        assert main(["compare", "runs/a/0001", "runs/a/0002", "--format", form]) == 0
+        assert sign in capsys.readouterr().out
+
+
+def test_runs_of_one_config_are_one_row(capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in (0, 1):
+        assert main(["fit", "a.yaml", f"seed={seed}"]) == 0
+    assert main(["fit", "a.yaml", "optimizer.lr=0.1"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "--by", "config", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [len(row["runs"]) for row in rows] == [2, 1]
+
+
+def test_a_run_that_is_worse_than_allowed_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "optimizer.lr=0.05", "training.max_epochs=20"]) == 0
+    assert main(["fit", "a.yaml", "optimizer.lr=1e-5"]) == 0
+    compare = ["compare", "runs/a/0002", "runs/a/0001", "--tolerance"]
+    assert main([*compare, "test.loss=100"]) == 0
+    assert main([*compare, "test.loss=0.001"]) == 6
+    assert main(["compare", "runs/a/0001", "runs/a/0002", "--tolerance", "test.loss=0"]) == 0
+    capsys.readouterr()
+    assert main([*compare, "test.los=0.1"]) == 2
+    assert "test.loss" in capsys.readouterr().err
