@@ -12,9 +12,10 @@ from nntrain.architectures.family import Family
 from nntrain.errors import SpecError
 from nntrain.layers.activation import ReLU
 from nntrain.layers.convolution import Conv1d, Conv2d
+from nntrain.layers.global_pooling import GlobalAvgPool
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
-from nntrain.layers.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, MaxPool1d, MaxPool2d
+from nntrain.layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from nntrain.layers.regularizing import dropouts, norms
 from nntrain.layers.settings import AnyActivation
 from nntrain.layers.shape import Flatten

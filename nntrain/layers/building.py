@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from nntrain.layers.sharing import freeze, tie
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -24,9 +26,12 @@ def build(program: Program) -> Network:
     length_keys = tuple(LENGTHS.format(known.field) for known in lengths)
     shortenings: list[Shortening] = []
     calls: list[Call] = []
+    modules: dict[str, nn.Module] = {}
     for step in program.steps:
-        module = step.layer.build(*(value.spec for value in step.inputs))
-        _initialize(step, module)
+        module = modules.get(step.shares or "")
+        if module is None:
+            modules[step.name] = module = step.layer.build(*(value.spec for value in step.inputs))
+            _initialize(step, module)
         calls.append(_call(step, module, places, lengths))
         for value in (step.output, *step.extras):
             places[value.key] = len(places)
@@ -36,7 +41,8 @@ def build(program: Program) -> Network:
                 shortenings.append(Shortening(step.layer.out_lengths, lengths[source]))
                 lengths[value.lengths] = len(lengths)
     outputs = tuple((name, places[value.key]) for name, value in program.outputs.items())
-    return Network(Wiring(keys, tuple(calls), outputs, length_keys, tuple(shortenings)))
+    tie(program, modules)
+    return Network(Wiring(keys, tuple(calls), outputs, length_keys, tuple(shortenings)), freeze(program, modules))
 
 
 def _inputs(program: Program) -> tuple[tuple[str, ...], dict[Lengths, int]]:
@@ -73,10 +79,16 @@ def _initialize(step: Step, module: nn.Module) -> None:
     import torch
     from torch import nn
 
-    for name, parameter in module.named_parameters() if step.rules else ():
+    from nntrain.modules.reparametrizing import fill_expressed
+
+    for name, parameter in list(module.named_parameters()) if step.rules else ():
         rule = next((rule for rule in step.rules if rule.matches(step.layer.type, step.name, name, parameter.ndim)), None)
-        if rule is not None:
-            with torch.no_grad():
-                rule.initializer.fill(parameter)
-                if isinstance(module, nn.Embedding) and module.padding_idx is not None:
-                    parameter[module.padding_idx] = 0.0  # padding and unseen values stay zero
+        if rule is None:
+            continue
+        with torch.no_grad():
+            if "parametrizations." in name:
+                fill_expressed(module, name, rule.initializer.fill)
+                continue
+            rule.initializer.fill(parameter)
+            if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+                parameter[module.padding_idx] = 0.0  # padding and unseen values stay zero

@@ -1,143 +1,129 @@
-"""Convolutions over sequences and images. Padding by name holds for any stride (see `windows`)."""
+"""Convolutions over sequences, images and volumes. Padding by name holds for any stride (see `windows`)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from nntrain.errors import SpecError
-from nntrain.layers.layer import L, Layer, Need
-from nntrain.layers.windows import Pair, PixelPair, Pixels, Window, need_image, need_sequence, pair, window
-from nntrain.specs import IMAGE, SEQUENCE, Size, Spec, known
+from nntrain.layers.requirements import channel_axis
+from nntrain.layers.sliding import AlongTime, Filters, OverImage, Sliding, ThroughVolume, convolution
+from nntrain.layers.windows import windows
+from nntrain.specs import Size, Spec, compute, known
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Conv1d(Layer):
-    """Convolution along time: [B, T, F] -> [B, T', out_channels]. The padding of shorter rows is read as zeros, like the border."""
-
-    main: ClassVar[str | None] = "out_channels"
-    sized: ClassVar[bool] = True
-    needs: ClassVar[frozenset[Need]] = frozenset({"lengths"})
-
-    type: Literal["conv1d"] = "conv1d"
-    out_channels: PositiveInt
-    """Number of filters: the features that come out."""
-    kernel_size: PositiveInt
-    """Steps that one filter sees."""
-    stride: PositiveInt = 1
-    """Steps from one window to the next."""
-    padding: Pixels | Literal["same", "causal"] = 0
-    """Zeros at both ends; `same` gives ceil(T / stride) steps, the odd zero at the end; `causal` pads the past only."""
-    dilation: PositiveInt = 1
-    """Steps between two points of a filter."""
-    groups: PositiveInt = 1
-    """Parts into which features and filters are split; each part of the filters sees its part of the features."""
-    bias: bool = True
-    """Whether to add a learned offset per filter."""
-
-    @property
-    def window(self) -> Window:
-        """How the filters slide along time."""
-        return window(self.kernel_size, self.stride, self.padding, self.dilation)
-
-    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        need_sequence(spec)
-        time, features = spec.sizes
-        _check_groups(features, self.out_channels, self.groups)
-        return Spec(SEQUENCE, (self.window.out_size(time, "time", spec), self.out_channels))
-
-    def out_lengths(self, lengths: L) -> L:
-        return self.window.count(lengths)
-
-    def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
-        return _shapes(spec.size("feature"), self.out_channels, self.groups, (self.kernel_size,), bias=self.bias)
-
-    def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.convolution import SequenceConv1d
-
-        return SequenceConv1d(
-            known(spec.size("feature")),
-            self.out_channels,
-            self.kernel_size,
-            stride=self.stride,
-            dilation=self.dilation,
-            groups=self.groups,
-            bias=self.bias,
-            pads=self.window.pads,
-        )
-
-
-class Conv2d(Layer):
-    """Convolution over an image: [B, C, H, W] -> [B, out_channels, H', W']."""
+class Convolution(Filters):
+    """Filters over all channels, or over a part of them."""
 
     main: ClassVar[str | None] = "out_channels"
     sized: ClassVar[bool] = True
 
-    type: Literal["conv2d"] = "conv2d"
     out_channels: PositiveInt
-    """Number of filters: the channels that come out."""
-    kernel_size: Pair
-    """Pixels that one filter sees; a number, or [height, width]."""
-    stride: Pair = 1
-    """Pixels from one window to the next; a number, or [height, width]."""
-    padding: PixelPair | Literal["same"] = 0
-    """Zeros on each side, a number or [height, width]; `same` gives ceil(H / stride), the odd zero at the end."""
-    dilation: Pair = 1
-    """Pixels between two points of a filter; a number, or [height, width]."""
+    """Number of filters: the channels (of a sequence, the features) that come out."""
     groups: PositiveInt = 1
     """Parts into which channels and filters are split; each part of the filters sees its part of the channels."""
+
+    def filters(self, channels: Size) -> Size:
+        return self.out_channels
+
+    def split(self, channels: Size) -> Size:
+        return self.groups
+
+
+class Conv1d(AlongTime, Convolution):
+    """Convolution along time: [B, T, F] -> [B, T', out_channels]. The padding of shorter rows is read as zeros, like the border."""
+
+    type: Literal["conv1d"] = "conv1d"
+
+
+class Conv2d(OverImage, Convolution):
+    """Convolution over an image: [B, C, H, W] -> [B, out_channels, H', W']."""
+
+    type: Literal["conv2d"] = "conv2d"
+
+
+class Conv3d(ThroughVolume, Convolution):
+    """Convolution through a volume or a film: [B, C, D, H, W] -> [B, out_channels, D', H', W']."""
+
+    type: Literal["conv3d"] = "conv3d"
+
+
+class Depthwise(Filters):
+    """Filters over one channel each."""
+
+    main: ClassVar[str | None] = "kernel_size"
+
+    depth_multiplier: PositiveInt = 1
+    """Filters over each channel: so many channels come out of every one."""
+
+    def filters(self, channels: Size) -> Size:
+        return compute(lambda count: count * self.depth_multiplier, channels)
+
+    def split(self, channels: Size) -> Size:
+        return channels
+
+
+class DepthwiseConv1d(AlongTime, Depthwise):
+    """Convolution of each feature by itself: [B, T, F] -> [B, T', F * depth_multiplier]."""
+
+    type: Literal["depthwise_conv1d"] = "depthwise_conv1d"
+
+
+class DepthwiseConv2d(OverImage, Depthwise):
+    """Convolution of each channel by itself: [B, C, H, W] -> [B, C * depth_multiplier, H', W']."""
+
+    type: Literal["depthwise_conv2d"] = "depthwise_conv2d"
+
+
+class Separable(Sliding):
+    """A depthwise convolution, then one of kernel 1 over all channels; the offset stands after the second only, as in Keras."""
+
+    main: ClassVar[str | None] = "out_channels"
+    sized: ClassVar[bool] = True
+
+    out_channels: PositiveInt
+    """Number of filters of the second convolution: the channels (of a sequence, the features) that come out."""
+    depth_multiplier: PositiveInt = 1
+    """Filters of the first convolution over each channel."""
     bias: bool = True
-    """Whether to add a learned offset per filter."""
-
-    @property
-    def windows(self) -> tuple[Window, Window]:
-        """How the filters slide along the height and the width."""
-        padding = ("same", "same") if self.padding == "same" else pair(self.padding)
-        height, width = zip(pair(self.kernel_size), pair(self.stride), padding, pair(self.dilation), strict=True)
-        return window(*height), window(*width)
-
-    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        need_image(spec)
-        channels, height, width = spec.sizes
-        _check_groups(channels, self.out_channels, self.groups)
-        down, across = self.windows
-        return Spec(IMAGE, (self.out_channels, down.out_size(height, "height", spec), across.out_size(width, "width", spec)))
+    """Whether to add a learned offset per channel that comes out."""
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
-        return _shapes(spec.size("channel"), self.out_channels, self.groups, pair(self.kernel_size), bias=self.bias)
+        channels = spec.size(channel_axis(spec))
+        middle = compute(lambda count: count * self.depth_multiplier, channels)
+        ones = [1] * len(self.kernel)
+        shapes = {"depthwise.weight": (middle, 1, *self.kernel), "pointwise.weight": (self.out_channels, middle, *ones)}
+        return {**shapes, "pointwise.bias": (self.out_channels,)} if self.bias else shapes
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        return self.slid(spec).with_sizes(**{channel_axis(spec): self.out_channels})
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from torch import nn
+        from nntrain.modules.convolution import SeparableConvolution
 
-        from nntrain.modules.convolution import PaddedConv2d
-
-        down, across = self.windows
-        channels, kernel = known(spec.size("channel")), pair(self.kernel_size)
-        options: dict[str, Any] = {"stride": pair(self.stride), "dilation": pair(self.dilation), "groups": self.groups, "bias": self.bias}
-        if down.is_symmetric and across.is_symmetric:
-            return nn.Conv2d(channels, self.out_channels, kernel, padding=(down.before, across.before), **options)
-        return PaddedConv2d(channels, self.out_channels, kernel, pads=(*across.pads, *down.pads), **options)
+        channels = known(spec.size(channel_axis(spec)))
+        middle = channels * self.depth_multiplier
+        depthwise = convolution(self.windows, channels, middle, axes=self.axes, groups=channels, bias=False, padding_mode=self.padding_mode)
+        points = windows(len(self.kernel), 1, 1, 0)
+        return SeparableConvolution(depthwise, convolution(points, middle, self.out_channels, axes=self.axes, bias=self.bias))
 
 
-def _check_groups(channels: Size, filters: int, groups: int) -> None:
-    if filters % groups:
-        raise SpecError(
-            f"splits its {filters} filters into {groups} groups of one size, which doesn't work out", hint=_groups_hint(filters)
-        )
-    if isinstance(channels, int) and channels % groups:
-        raise SpecError(
-            f"splits the {channels} channels it gets into {groups} groups of one size, which doesn't work out", hint=_groups_hint(channels)
-        )
+class SeparableConv1d(AlongTime, Separable):
+    """Convolution of each feature by itself, then one of kernel 1 over all: [B, T, F] -> [B, T', out_channels].
+
+    Far fewer weights than conv1d; the offset stands after the second only, as in Keras.
+    """
+
+    type: Literal["separable_conv1d"] = "separable_conv1d"
 
 
-def _groups_hint(channels: int) -> str:
-    divisors = [n for n in range(1, channels + 1) if channels % n == 0]
-    return "groups divides both: " + ", ".join(map(str, divisors[:12])) + (" …" if len(divisors) > 12 else "")
+class SeparableConv2d(OverImage, Separable):
+    """Convolution of each channel by itself, then one of kernel 1 over all: [B, C, H, W] -> [B, out_channels, H', W'].
 
+    Far fewer weights than conv2d (Chollet 2017); the offset stands after the second only, as in Keras.
+    """
 
-def _shapes(channels: Size, filters: int, groups: int, kernel: tuple[int, ...], *, bias: bool) -> dict[str, tuple[Size, ...]]:
-    weight = (filters, channels // groups if isinstance(channels, int) else channels, *kernel)
-    return {"weight": weight, "bias": (filters,)} if bias else {"weight": weight}
+    type: Literal["separable_conv2d"] = "separable_conv2d"

@@ -37,6 +37,8 @@ class Layer(Component):
     """Whether a list that ends in this layer is its own output (linear, convolution)."""
     mixes_rows: ClassVar[bool] = False
     """Whether rows see each other in training, so that a batch needs two of them (batch norm)."""
+    mixes_steps: ClassVar[bool] = False
+    """Whether it makes each step of a sequence from statistics of all steps (a norm over time): refused in a causal network."""
     extras: ClassVar[tuple[str, ...]] = ()
     """Names of further outputs, read as `node.hidden`."""
 
@@ -59,6 +61,11 @@ class Layer(Component):
     def out_lengths(self, lengths: L) -> L:
         """Lengths after this layer; one formula for ints and for tensors."""
         return lengths
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether its options promise that no step sees a later one."""
+        return False
 
     def is_output(self) -> bool:
         """Whether a list ending here is its own output: a layer whose size is written is, and no output layer is added."""

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from nntrain.errors import YamlPath
 from nntrain.layers.initializer import Initializer
+from nntrain.parameter_names import matches, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,22 @@ class InitializerRule:
             parameter: Name of the parameter below the step.
             rank: Number of its axes.
         """
-        parts = step.split(".")
-        names = (layer_type, *(".".join(parts[:end]) for end in range(1, len(parts) + 1)))
-        if any(fnmatchcase(name, self.pattern) for name in names):
+        written = written_name(parameter)
+        if written is None:
+            return False
+        parameter = written
+        if any(fnmatchcase(name, self.pattern) for name in (layer_type, *parts_of(step))):
             return rank >= 2
-        return fnmatchcase(f"{step}.{parameter}", self.pattern) or fnmatchcase(parameter, self.pattern)
+        return matches(self.pattern, f"{step}.{parameter}") or fnmatchcase(parameter, self.pattern)
+
+
+def written_name(parameter: str) -> str | None:
+    """The name under which a config knows a parameter: that of the weight that a `weight_norm` or `spectral_norm` expresses by it.
+
+    `None` for what follows from the weight alone (the lengths of a weight norm).
+    """
+    before, found, after = parameter.partition("parametrizations.")
+    if not found:
+        return parameter
+    tensor, _, original = after.partition(".")
+    return None if original == "original0" else before + tensor

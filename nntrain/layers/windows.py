@@ -10,14 +10,19 @@ from pydantic import Field, PositiveInt
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L
 from nntrain.layers.requirements import EMBED
-from nntrain.specs import IMAGE, SEQUENCE, Size, Spec
+from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec
 
 Pair = PositiveInt | tuple[PositiveInt, PositiveInt]
 """One number for both axes, or `[height, width]`."""
 
+Triple = PositiveInt | tuple[PositiveInt, PositiveInt, PositiveInt]
+"""One number for all axes, or `[depth, height, width]`."""
+
 Pixels = Annotated[int, Field(ge=0)]
 
 PixelPair = Pixels | tuple[Pixels, Pixels]
+
+PixelTriple = Pixels | tuple[Pixels, Pixels, Pixels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +91,78 @@ def window(kernel: int, stride: int, padding: int | Literal["same", "causal"], d
     return Window(kernel, stride, padding, padding, dilation)
 
 
-def pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    """`3` for both axes is `(3, 3)`."""
-    return (value, value) if isinstance(value, int) else value
+def windows(
+    rank: int,
+    kernel: int | tuple[int, ...],
+    stride: int | tuple[int, ...],
+    padding: int | tuple[int, ...] | Literal["same", "causal"],
+    dilation: int | tuple[int, ...] = 1,
+) -> tuple[Window, ...]:
+    """Resolve the options of several axes; one number holds for all of them."""
+    paddings = (padding,) * rank if isinstance(padding, str) else spread(padding, rank)
+    axes = zip(spread(kernel, rank), spread(stride, rank), paddings, spread(dilation, rank), strict=True)
+    return tuple(window(*options) for options in axes)
+
+
+def spread(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """`3` for all axes is `(3, 3)`."""
+    return (value,) * rank if isinstance(value, int) else value
+
+
+def pads(windows: tuple[Window, ...]) -> tuple[int, ...]:
+    """Padding of all axes in the order of torch's `pad`: the last axis first."""
+    return tuple(count for window in reversed(windows) for count in window.pads)
+
+
+def spatial_axes(spec: Spec) -> Axes:
+    """The axes along which windows slide: time, or depth, height and width."""
+    return tuple(axis for axis in spec.axes if axis not in {"channel", "feature"})
+
+
+def slid(spec: Spec, windows: tuple[Window, ...]) -> Spec:
+    """What windows make of the axes they slide along.
+
+    Raises:
+        SpecError: Not even one window fits.
+    """
+    sizes = {axis: window.out_size(spec.size(axis), axis, spec) for axis, window in zip(spatial_axes(spec), windows, strict=True)}
+    return Spec(spec.axes, spec.sizes).with_sizes(**sizes)
+
+
+def check_padding_mode(spec: Spec, mode: str, windows: tuple[Window, ...]) -> None:
+    """Refuse a way to pad that a tensor has not enough points for, or whose rows end at places of their own.
+
+    Raises:
+        SpecError: It does.
+    """
+    if mode == "zeros":
+        return
+    if spec.is_ragged:
+        raise SpecError(
+            f"pads by {mode} at the ends of each row and gets {spec.describe()}, where lengths differ by row", hint="padding_mode: zeros"
+        )
+    for axis, window in zip(spatial_axes(spec), windows, strict=True):
+        size, widest = spec.size(axis), max(window.pads)
+        most = {"reflect": -1, "circular": 0}.get(mode)
+        if isinstance(size, int) and most is not None and widest > size + most:
+            raise SpecError(
+                f"pads {widest} along the {axis} by {mode}, which takes at most {size + most} of {spec.describe()}",
+                hint="padding_mode: zeros or replicate, or a smaller kernel_size",
+            )
+
+
+def need_axes(spec: Spec, axes: Axes) -> None:
+    """Refuse what is not a sequence, an image or a volume of numbers, whichever is asked for.
+
+    Raises:
+        SpecError: It is not.
+    """
+    if axes == SEQUENCE:
+        need_sequence(spec)
+    elif axes == IMAGE:
+        need_image(spec)
+    else:
+        need_volume(spec)
 
 
 def need_image(spec: Spec) -> None:
@@ -101,6 +175,19 @@ def need_image(spec: Spec) -> None:
         raise SpecError(f"needs an image [C, H, W] and gets {spec.describe()}", hint=_hint_for_image(spec))
     if spec.is_ragged:
         raise SpecError(f"needs images of one size and gets {spec.describe()}, where sizes differ by row")
+
+
+def need_volume(spec: Spec) -> None:
+    """Refuse what is no volume `[C, D, H, W]` of numbers.
+
+    Raises:
+        SpecError: It is none, or one whose size differs by row.
+    """
+    if spec.axes != VOLUME:
+        hint = "an image takes the layer of two dimensions, such as conv2d" if spec.axes == IMAGE else None
+        raise SpecError(f"needs a volume [C, D, H, W] and gets {spec.describe()}", hint=hint)
+    if spec.is_ragged:
+        raise SpecError(f"needs volumes of one size and gets {spec.describe()}, where sizes differ by row")
 
 
 def need_sequence(spec: Spec) -> None:
@@ -117,4 +204,6 @@ def need_sequence(spec: Spec) -> None:
 def _hint_for_image(spec: Spec) -> str | None:
     if spec.axes == SEQUENCE:
         return "a sequence takes conv1d, max_pool1d, avg_pool1d"
+    if spec.axes == VOLUME:
+        return "a volume takes the layer of three dimensions, such as conv3d"
     return "put it before flatten" if spec.rank == 1 else None

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, pad
+from torch.nn.functional import conv1d, conv_transpose1d, pad
 
 from nntrain.modules.masking import fill_padding
 
+MODES: Final = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
+"""Ways to pad, and what torch's `pad` calls them."""
+
 
 class SequenceConv1d(nn.Conv1d):
-    """Convolution of sequences `[B, T, F] -> [B, T', F']` with `pads` zeros before and after."""
+    """Convolution of sequences `[B, T, F] -> [B, T', F']` with `pads` points before and after, filled as `padding_mode` says."""
 
-    def __init__(self, *args: Any, pads: tuple[int, int], **options: Any) -> None:
+    def __init__(self, *args: Any, pads: tuple[int, int], padding_mode: str = "zeros", **options: Any) -> None:
         super().__init__(*args, padding=0, **options)
         self.pads = pads
+        self.mode = MODES[padding_mode]
 
     def forward(self, input: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Convolve; what lies beyond a row's length counts as zeros, as beyond its end when it is alone."""
         x = fill_padding(input, lengths).transpose(1, 2)
-        span = self.dilation[0] * (self.kernel_size[0] - 1) + 1
         before, after = self.pads
+        if self.mode != "constant":
+            x, before, after = pad(x, self.pads, self.mode), 0, 0
+        span = self.dilation[0] * (self.kernel_size[0] - 1) + 1
         after = max(after, span - before - x.shape[2])  # ragged rows may all be short: to one window, as a short one among others
         if before == after:
             x = conv1d(x, self.weight, self.bias, self.stride, before, self.dilation, self.groups)
@@ -31,12 +38,84 @@ class SequenceConv1d(nn.Conv1d):
 
 
 class PaddedConv2d(nn.Conv2d):
-    """Convolution of images whose zeros differ by side: `pads` is (left, right, top, bottom)."""
+    """Convolution of images whose padding differs by side: `pads` is (left, right, top, bottom)."""
 
-    def __init__(self, *args: Any, pads: tuple[int, int, int, int], **options: Any) -> None:
+    def __init__(self, *args: Any, pads: tuple[int, ...], padding_mode: str = "zeros", **options: Any) -> None:
         super().__init__(*args, padding=0, **options)
         self.pads = pads
+        self.mode = MODES[padding_mode]
 
     def forward(self, input: Tensor) -> Tensor:
         """`[B, C, H, W] -> [B, C', H', W']`."""
-        return super().forward(pad(input, self.pads))
+        return super().forward(pad(input, self.pads, self.mode))
+
+
+class PaddedConv3d(nn.Conv3d):
+    """Convolution of volumes whose padding differs by side: `pads` is (left, right, top, bottom, front, back)."""
+
+    def __init__(self, *args: Any, pads: tuple[int, ...], padding_mode: str = "zeros", **options: Any) -> None:
+        super().__init__(*args, padding=0, **options)
+        self.pads = pads
+        self.mode = MODES[padding_mode]
+
+    def forward(self, input: Tensor) -> Tensor:
+        """`[B, C, D, H, W] -> [B, C', D', H', W']`."""
+        return super().forward(pad(input, self.pads, self.mode))
+
+
+class SeparableConvolution(nn.Module):
+    """A convolution of each channel by itself, then one of kernel 1 over all channels."""
+
+    def __init__(self, depthwise: nn.Module, pointwise: nn.Module) -> None:
+        super().__init__()
+        self.depthwise = depthwise
+        self.pointwise = pointwise
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Convolve twice; the second sees each point by itself, padding or not."""
+        middle = self.depthwise(x) if lengths is None else self.depthwise(x, lengths)
+        return self.pointwise(middle)
+
+
+class SequenceConvTranspose1d(nn.ConvTranspose1d):
+    """Transposed convolution of sequences `[B, T, F] -> [B, T', F']`, the last `crop` steps left out."""
+
+    def __init__(self, *args: Any, crop: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.crop = crop
+
+    def forward(self, input: Tensor, lengths: Tensor | None = None) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Convolve; what lies beyond a row's length counts as zeros, which add nothing."""
+        x = fill_padding(input, lengths).transpose(1, 2)
+        x = conv_transpose1d(x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation)  # pyright: ignore[reportArgumentType]
+        return x[:, :, : x.shape[2] - self.crop].transpose(1, 2)
+
+
+class CroppedConvTranspose2d(nn.ConvTranspose2d):
+    """Transposed convolution of images, `crop` rows and columns left out at the end."""
+
+    def __init__(self, *args: Any, crop: tuple[int, ...], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.crop = crop
+
+    def forward(self, input: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """`[B, C, H, W] -> [B, C', H', W']`."""
+        return _cropped(super().forward(input), self.crop)
+
+
+class CroppedConvTranspose3d(nn.ConvTranspose3d):
+    """Transposed convolution of volumes, `crop` planes left out at the end of each axis."""
+
+    def __init__(self, *args: Any, crop: tuple[int, ...], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.crop = crop
+
+    def forward(self, input: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """`[B, C, D, H, W] -> [B, C', D', H', W']`."""
+        return _cropped(super().forward(input), self.crop)
+
+
+def _cropped(x: Tensor, crop: Sequence[int]) -> Tensor:
+    for axis, count in enumerate(crop, start=2):
+        x = x.narrow(axis, 0, x.shape[axis] - count)
+    return x

@@ -52,6 +52,39 @@ class SequenceAvgPool(SequencePool):
         return avg_pool1d(self.padded(fill_padding(x, lengths), 0.0), self.kernel, self.stride).transpose(1, 2)
 
 
+class SequenceLPPool(SequencePool):
+    """Length of each window as a vector, by some power: `[B, T, F] -> [B, T', F]`."""
+
+    def __init__(self, kernel: int, stride: int, pads: tuple[int, int], power: float) -> None:
+        super().__init__(kernel, stride, pads)
+        self.power = power
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Pool; what is beyond a row's length counts as zeros, as beyond its end when it is alone."""
+        powers = self.padded(fill_padding(x, lengths).abs().pow(self.power), 0.0)
+        return root(avg_pool1d(powers, self.kernel, self.stride) * self.kernel, self.power).transpose(1, 2)
+
+
+class LPPool(nn.Module):
+    """Length of each window of `count` pixels as a vector, by some power; `mean` takes the mean of each window."""
+
+    def __init__(self, mean: nn.Module, count: int, power: float) -> None:
+        super().__init__()
+        self.mean = mean
+        self.count = count
+        self.power = power
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W] -> [B, C, H', W']`."""
+        return root(self.mean(x.abs().pow(self.power)) * self.count, self.power)
+
+
+def root(x: Tensor, power: float) -> Tensor:
+    """x^(1 / power) of numbers from 0 on; the gradient at 0, which is infinite, is taken as 0."""
+    is_above = x > 0
+    return torch.where(is_above, x, 1.0).pow(1 / power) * is_above
+
+
 class AxesPool(nn.Module):
     """Mean or largest value over some axes (the batch is axis 0)."""
 

@@ -5,59 +5,17 @@ A new layer is one class, one line in `nntrain/layers/settings.py`, and one row 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from cases_filters import CONVOLUTIONS
+from contract_case import CATEGORY, PHOTO, PROBES, ROW, SERIES, STEPS, TEXT, Case
 
-from nntrain.specs import IMAGE, RAGGED, SEQUENCE, TOKENS, VECTOR, Spec
+from nntrain.specs import RAGGED, SEQUENCE, Spec
 
-NUMBER = Spec((), ())
-CATEGORY = Spec((), (), kind="index", classes=5)
-ROW = Spec(VECTOR, (6,))
-SERIES = Spec(SEQUENCE, (RAGGED, 6))
-STEPS = Spec(SEQUENCE, (8, 6))
-PHOTO = Spec(IMAGE, (4, 9, 7))
-TEXT = Spec(TOKENS, (RAGGED,), kind="index", classes=11)
-
-PROBES = (NUMBER, CATEGORY, ROW, SERIES, STEPS, PHOTO, TEXT)
-"""What any layer may meet: it refuses it in words, or gives what its spec says."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A layer as a config has it, and a spec that it takes."""
-
-    written: str | dict[str, object]
-    spec: Spec
-    stands_for: str | None = None
-    """The tag that this row is about, where that can only be shown within another layer (a merge within a sequential)."""
-    takes_all: bool = False
-    """Whether it takes any tensor of numbers (an activation); every other layer refuses some of `PROBES`."""
-    is_random: bool = False
-    """Whether training draws numbers, so that two passes differ (dropout)."""
-    mixes_rows: bool = False
-    """Whether rows see each other in training (batch norm)."""
-
-    @property
-    def tag(self) -> str:
-        """The type of what is written."""
-        return self.written if isinstance(self.written, str) else str(next(iter(self.written)))
-
-    def __str__(self) -> str:
-        options = "" if isinstance(self.written, str) else f" {self.written[self.tag]}".replace("'", "")
-        return f"{self.tag}{options} on {self.spec}"
-
+__all__ = ["CASES", "PROBES", "SERIES", "Case"]
 
 CASES = (
     Case({"linear": 5}, ROW),
     Case({"linear": {"out_features": 5, "bias": False}}, SERIES),
-    Case({"conv1d": {"out_channels": 4, "kernel_size": 3}}, SERIES),
-    Case({"conv1d": {"out_channels": 4, "kernel_size": 4, "padding": "same", "bias": False}}, SERIES),
-    Case({"conv1d": {"out_channels": 4, "kernel_size": 3, "padding": "same", "stride": 2}}, SERIES),
-    Case({"conv1d": {"out_channels": 4, "kernel_size": 3, "padding": "causal", "dilation": 2}}, SERIES),
-    Case({"conv1d": {"out_channels": 6, "kernel_size": 3, "padding": 2, "stride": 3, "groups": 3}}, SERIES),
-    Case({"conv2d": {"out_channels": 4, "kernel_size": 3}}, PHOTO),
-    Case({"conv2d": {"out_channels": 4, "kernel_size": [3, 2], "padding": "same", "stride": 2}}, PHOTO),
-    Case({"conv2d": {"out_channels": 6, "kernel_size": 3, "padding": [1, 0], "stride": [1, 2], "groups": 2, "bias": False}}, PHOTO),
-    Case({"conv2d": {"out_channels": 4, "kernel_size": 2, "dilation": 2}}, PHOTO),
+    *CONVOLUTIONS,
     Case({"max_pool1d": 2}, SERIES),
     Case({"max_pool1d": {"kernel_size": 3, "stride": 2, "padding": 1}}, SERIES),
     Case({"max_pool1d": {"kernel_size": 4, "stride": 2, "padding": "same"}}, SERIES),

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from torch.testing import assert_close
 
 from nntrain.errors import SpecError
-from nntrain.layers.pooling import AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool1d, MaxPool2d, Pool
+from nntrain.layers.global_pooling import GlobalAvgPool, GlobalMaxPool, Pool
+from nntrain.layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VECTOR, Spec
 
 RAGGED_ONE = Spec(SEQUENCE, (RAGGED, 1))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch.testing import assert_close
 
 from nntrain.layers.embedding import Embedding
-from nntrain.layers.pooling import Pool
+from nntrain.layers.global_pooling import Pool
 from nntrain.layers.recurrent import LSTM
 from nntrain.modules.recurrent import reverse
 from nntrain.specs import RAGGED, SEQUENCE, Spec
