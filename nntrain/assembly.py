@@ -12,6 +12,7 @@ from nntrain.data.fitted import FittedFields
 from nntrain.data.noise import derive_seed
 from nntrain.data.preparing import Prepared
 from nntrain.errors import DataError
+from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.schedule import Horizon
@@ -66,6 +67,8 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
         weight_decay=regularization.weight_decay or 0.0,
         decay_all=bool(regularization.decay_all),
         rules=experiment.optimizer.groups,
+        scales=_rate_scales(blueprint),
+        matrices=hidden_matrices(blueprint.program) if experiment.optimizer.splits_matrices else (),
     )
     batch_size = len(prepared.train) if experiment.data.batch_size == "full" else experiment.data.batch_size
     session = Session(
@@ -91,6 +94,14 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     return Assembly(session, protocol, plan, new_progress(blueprint), threads)
 
 
+def _rate_scales(blueprint: Blueprint) -> dict[str, float] | None:
+    """Factors on the learning rate by parameter name, where it decays from layer to layer."""
+    optimizer = blueprint.experiment.optimizer
+    if optimizer is None or optimizer.layer_decay is None:
+        return None
+    return {name: optimizer.layer_decay**depth for name, depth in layer_depths(blueprint.program).items()}
+
+
 def build_objective(blueprint: Blueprint, fields: FittedFields) -> Objective:
     """How the outputs of the network are scored and judged."""
     return Objective({name: _target_objective(blueprint, plan, fields) for name, plan in blueprint.targets.items()})
@@ -99,7 +110,7 @@ def build_objective(blueprint: Blueprint, fields: FittedFields) -> Objective:
 def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields) -> TargetObjective:
     smoothing = blueprint.experiment.regularization.label_smoothing or 0.0
     loss = plan.loss.build(label_smoothing=smoothing if plan.loss.smooths_labels else 0.0)
-    metrics = {metric.type: metric for metric in plan.metrics}
+    metrics = {metric.label: metric for metric in plan.metrics}
     return TargetObjective(plan.target, plan.task, loss, metrics, fields.targets[plan.target.name].to_raw)
 
 

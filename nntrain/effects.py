@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from nntrain.config.experiment import Experiment
 from nntrain.data.layout import Layout
 from nntrain.errors import Problem
+from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
+from nntrain.metrics.metric import Metric
+from nntrain.optimizers.optimizer import Beside, Optimizer
 from nntrain.schedules.schedule import Horizon
 from nntrain.training.settings import DEFAULT_MAX_EPOCHS, DEFAULT_MAX_STEPS, EarlyStoppingSettings, TrainingSettings
+
+FOREIGN_TO_CLOSURES: Final = ("clip_norm",)
+"""Regularizers that change gradients or weights between two steps."""
 
 
 def problems(experiment: Experiment, training: TrainingSettings, losses: Sequence[Loss], program: Program | None) -> Iterator[Problem]:
@@ -27,14 +34,24 @@ def problems(experiment: Experiment, training: TrainingSettings, losses: Sequenc
     yield from _batch_problems(experiment, training, program)
     yield from _regularization_problems(experiment, losses)
     if experiment.optimizer is not None:
-        yield from experiment.optimizer.problems()
+        yield from experiment.optimizer.problems(Beside(experiment.regularization.weight_decay or 0.0))
+        yield from _optimizer_problems(experiment, training, experiment.optimizer, program)
     yield from _schedule_problems(experiment, training)
     if training.stop_at == {}:
         yield Problem(("training", "stop_at"), "has no effect: it names no metric", "fix:  stop_at: {train.loss: 0.01}, or leave it out")
-    tags = [metric.type for metric in experiment.metrics or ()]
-    for place, tag in enumerate(tags):
-        if tag in tags[:place]:
-            yield Problem(("metrics", place), f"{tag} is reported already", "remove one of the two")
+    yield from _name_problems(experiment.metrics or ())
+
+
+def _name_problems(metrics: Sequence[Metric]) -> Iterator[Problem]:
+    """Metrics of one name, of which reports could hold only one."""
+    for place, metric in enumerate(metrics):
+        same = [other for other in metrics[:place] if other.label == metric.label]
+        if same:
+            twice = same[0].model_copy(update={"name": metric.name}) == metric
+            hint = "remove one of the two" if twice else "fix:  name: NAME, another one"
+            yield Problem(("metrics", place), f"{metric.label} is reported already", hint)
+        elif metric.label in {"loss", "running_loss"}:
+            yield Problem(("metrics", place, "name"), f"{metric.label} is the name of what is minimised", "another name")
 
 
 def _batch_problems(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:
@@ -66,6 +83,26 @@ def _regularization_problems(experiment: Experiment, losses: Sequence[Loss]) -> 
             "fix:  weight_decay: 0.01, or leave decay_all out",
             on_key=True,
         )
+
+
+def _optimizer_problems(
+    experiment: Experiment, training: TrainingSettings, optimizer: Optimizer, program: Program | None
+) -> Iterator[Problem]:
+    """What an optimizer that moves the weights in its own way can't be combined with."""
+    if optimizer.splits_matrices and program is not None and not hidden_matrices(program):
+        message = f"{optimizer.type} acts on the 2-d weights of hidden layers, and this network has none: adamw would do all the work"
+        yield Problem(("optimizer",), message, "fix:  optimizer: adamw")
+    if optimizer.layer_decay is not None and program is not None and not any(layer_depths(program).values()):
+        yield Problem(("optimizer", "layer_decay"), "has no effect: the network has a single layer", "remove it", on_key=True)
+    if not optimizer.needs_closure:
+        return
+    for name in FOREIGN_TO_CLOSURES:
+        if getattr(experiment.regularization, name) is not None:
+            message = f"does not go with {optimizer.type}, which compares gradients and weights that nothing else may change"
+            yield Problem(("regularization", name), message, f"fix:  leave {name} out, or  optimizer: adamw", on_key=True)
+    if training.precision == "float16":
+        message = f"does not go with {optimizer.type}: its loss can't be scaled while it searches"
+        yield Problem(("training", "precision"), message, "fix:  precision: float32")
 
 
 def _schedule_problems(experiment: Experiment, training: TrainingSettings) -> Iterator[Problem]:
@@ -100,7 +137,8 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
         yield from _limit_warnings(course)
         yield from _rule_warnings(course)
     yield from experiment.scheduler.warnings(course.horizon, training.max_epochs)
-    yield from experiment.optimizer.warnings(experiment.regularization.weight_decay or 0.0)
+    whole_epoch = course.steps_per_epoch is None or course.steps_per_epoch == 1
+    yield from experiment.optimizer.warnings(Beside(experiment.regularization.weight_decay or 0.0, whole_epoch))
     yield from _unread(program)
 
 

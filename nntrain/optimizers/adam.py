@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import PositiveFloat
 
 from nntrain.optimizers.groups import ParameterGroup, is_fusible, with_rates
-from nntrain.optimizers.optimizer import Optimizer
+from nntrain.optimizers.optimizer import Beta, Optimizer
 
 if TYPE_CHECKING:
     import torch
-
-Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Adam(Optimizer):
@@ -27,10 +24,6 @@ class Adam(Optimizer):
     amsgrad: bool = False
     """Divide by the largest running size so far."""
 
-    def warnings(self, weight_decay: float) -> Iterator[str]:
-        if weight_decay:
-            yield "weight_decay with adam is L2 regularization, which its scaling weakens unevenly; adamw decays the weights themselves"
-
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         import torch
 
@@ -43,6 +36,7 @@ class AdamW(Optimizer):
     """Adam whose weight decay shrinks the weights directly, by the rate times the decay each step (torch's AdamW)."""
 
     type: Literal["adamw"] = "adamw"
+    decay: ClassVar[Literal["weights", "gradient", "none"]] = "weights"
     betas: tuple[Beta, Beta] = (0.9, 0.999)
     """Decay per step of the running means of the gradient and of its square."""
     eps: PositiveFloat = 1e-8

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic_core import PydanticCustomError
 
 from nntrain.errors import Problem
 from nntrain.schema import Component, StrictModel
@@ -15,33 +17,87 @@ if TYPE_CHECKING:
 
     from nntrain.optimizers.groups import ParameterGroup
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What other sections say that an optimizer must fit."""
+
+    weight_decay: float = 0.0
+    """`regularization.weight_decay`; 0 is off."""
+    whole_epoch: bool = True
+    """Whether each step sees all training rows."""
+
 
 class GroupRule(StrictModel):
-    """Another rate for some parameters."""
+    """Another rate, or another weight decay, for some parameters."""
 
     match: Annotated[str, Field(min_length=1)]
     """Pattern of parameter names, such as `head` or `*.bias`; a name stands for everything below it."""
-    lr: PositiveFloat
-    """Learning rate of these parameters; the schedule acts on it too."""
+    lr: PositiveFloat | None = None
+    """Learning rate of these parameters; the schedule acts on it too. Default: that of all others."""
+    weight_decay: NonNegativeFloat | None = None
+    """Weight decay of those of them that decay; 0 is off. Default: `regularization.weight_decay`."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> GroupRule:
+        if self.lr is None and self.weight_decay is None:
+            raise PydanticCustomError("group_without_effect", "changes nothing: give lr or weight_decay")
+        return self
 
 
 class Optimizer(Component):
     """How gradients move the weights. Weight decay is in `regularization`, for all optimizers alike."""
 
     main: ClassVar[str | None] = "lr"
+    decay: ClassVar[Literal["weights", "gradient", "none"]] = "gradient"
+    """What weight decay acts on: the weights themselves, or the gradient (L2); some optimizers have none."""
+    full_batch: ClassVar[bool] = False
+    """Whether it compares the gradients of one step with those of the step before, so that both should be of the same rows."""
+    needs_closure: ClassVar[bool] = False
+    """Whether a step evaluates the loss several times (torch's closure)."""
+    splits_matrices: ClassVar[bool] = False
+    """Whether it moves the weight matrices of hidden layers in another way than the rest, and wants them in groups of their own."""
 
     lr: PositiveFloat = 1e-3
     """Learning rate."""
     groups: tuple[GroupRule, ...] = ()
-    """Other rates by parameter name; the first match wins."""
+    """Other rates and weight decays by parameter name; the first match wins."""
+    layer_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """What the rate is multiplied by from each layer to the one below it: the head has `lr`, the layer below it `lr * layer_decay`, and so
+    on (ELECTRA, Clark et al. 2020; BEiT, Bao et al. 2021). For fine-tuning; a rate in `groups` is taken as it is. The steps of a residual
+    block, or of any other item that has steps inside, are one layer."""
 
-    def problems(self) -> Iterator[Problem]:
+    @property
+    def decouples(self) -> bool:
+        """Whether weight decay shrinks the weights themselves."""
+        return self.decay == "weights"
+
+    def problems(self, beside: Beside) -> Iterator[Problem]:
         """Options that have no effect beside the others."""
-        return iter(())
+        if beside.weight_decay and self.decay == "none":
+            message = f"has no effect: {self.type} has no weight decay"
+            yield Problem(("regularization", "weight_decay"), message, "fix:  optimizer: adamw, or leave weight_decay out", on_key=True)
+        if self.decay == "none":
+            for index, rule in enumerate(self.groups):
+                if rule.weight_decay is not None:
+                    path = ("optimizer", "groups", index, "weight_decay")
+                    yield Problem(path, f"has no effect: {self.type} has no weight decay", "remove it", on_key=True)
 
-    def warnings(self, weight_decay: float) -> Iterator[str]:
-        """What is allowed and probably not meant, given `regularization.weight_decay` (0 is off)."""
-        return iter(())
+    def warnings(self, beside: Beside) -> Iterator[str]:
+        """What is allowed and probably not meant."""
+        if beside.weight_decay and not self.decouples and self.decay == "gradient" and self.scales_gradients:
+            what = f"weight_decay with {self.type} is L2 regularization, which its scaling weakens unevenly"
+            yield f"{what}; adamw decays the weights themselves"
+        if self.full_batch and not beside.whole_epoch:
+            what = f"{self.type} compares the gradients of one step with those of the step before, and mini-batches have other rows in each"
+            yield f"{what}: data.batch_size: full, or training.accumulate up to all rows"
+
+    @property
+    def scales_gradients(self) -> bool:
+        """Whether each gradient is divided by its running size."""
+        return True
 
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         """Make the torch optimizer, fused where the parameters allow it. Every group keeps its rate as `initial_lr`."""

@@ -1,16 +1,16 @@
-"""Stochastic gradient descent."""
+"""Stochastic gradient descent, and its average."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
 
 from nntrain.errors import Problem
 from nntrain.optimizers.groups import ParameterGroup, is_fusible, with_rates
-from nntrain.optimizers.optimizer import Optimizer
+from nntrain.optimizers.optimizer import Beside, Optimizer
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,12 @@ class SGD(Optimizer):
             raise PydanticCustomError("nesterov_without_momentum", "nesterov needs a momentum above 0 and no dampening")
         return self
 
-    def problems(self) -> Iterator[Problem]:
+    @property
+    def scales_gradients(self) -> bool:
+        return False
+
+    def problems(self, beside: Beside) -> Iterator[Problem]:
+        yield from super().problems(beside)
         if self.dampening and not self.momentum:
             yield Problem(
                 ("optimizer", "dampening"), "has no effect without momentum", "fix:  momentum: 0.9, or leave dampening out", on_key=True
@@ -50,3 +55,29 @@ class SGD(Optimizer):
             nesterov=self.nesterov,
             fused=is_fusible(groups),
         )
+
+
+class ASGD(Optimizer):
+    """Gradient descent whose rate fades (torch's ASGD; Polyak and Juditsky, 1992).
+
+    The weights that are used are those of the last step; averages of weights are `regularization.ema` and `swa`.
+    """
+
+    type: Literal["asgd"] = "asgd"
+    lr: PositiveFloat = 1e-2
+    """Learning rate."""
+    lambd: NonNegativeFloat = 1e-4
+    """How fast the rate fades, and a decay of all weights."""
+    alpha: PositiveFloat = 0.75
+    """Power with which the rate fades."""
+    t0: NonNegativeFloat = 1e6
+    """Step from which on torch averages."""
+
+    @property
+    def scales_gradients(self) -> bool:
+        return False
+
+    def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
+        import torch
+
+        return torch.optim.ASGD(with_rates(groups, self.lr), lr=self.lr, lambd=self.lambd, alpha=self.alpha, t0=self.t0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch, epoch_batches, num_batches
@@ -33,15 +34,36 @@ class SupervisedProtocol:
         forward pass: the gradients are those of one big batch.
         """
         counted = _counted(batches)
+        if isinstance(session.optimizer, torch.optim.LBFGS):
+            return StepLoss(self._search(session, session.optimizer, batches), counted, "applied")
         if len(batches) == 1:
             return StepLoss(self._loss(session, batches[0], None), counted)
+        return StepLoss(self._fill_gradients(session, batches), counted, "filled")
+
+    def _fill_gradients(self, session: Session, batches: tuple[Batch, ...]) -> Tensor:
+        """Backward pass over all micro-batches; the mean loss of the step."""
         weights = session.objective.weights(batches)
         losses: list[Tensor] = []
         for batch in batches:
             loss = self._loss(session, batch, weights)
             session.precision.backward(loss)
             losses.append(loss.detach())
-        return StepLoss(sum_tensors(losses), counted, "filled")
+        return sum_tensors(losses)
+
+    def _search(self, session: Session, optimizer: torch.optim.LBFGS, batches: tuple[Batch, ...]) -> Tensor:
+        """Let the optimizer evaluate the loss as often as it wants, and move the weights; the loss before it did."""
+
+        def evaluate() -> float:
+            optimizer.zero_grad()
+            loss = float(self._fill_gradients(session, batches))
+            for parameter in session.network.parameters():  # it reads them as one row, whatever their memory layout
+                if parameter.grad is not None:
+                    parameter.grad = parameter.grad.contiguous()
+            return loss
+
+        value = cast("float", optimizer.step(evaluate))
+        optimizer.zero_grad()
+        return torch.tensor(value, device=session.device)
 
     def _loss(self, session: Session, batch: Batch, weights: Mapping[str, Tensor] | None) -> Tensor:
         with session.precision.autocast():

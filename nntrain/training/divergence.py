@@ -27,6 +27,16 @@ def check_step(session: Session, progress: Progress, batches: Sequence[Batch], l
     raise diverged(progress.epoch, progress.step, f"the loss is {loss.item():g}, the gradient norm {norm.item():g}", where)
 
 
+def check_applied(session: Session, progress: Progress, batches: Sequence[Batch], loss: Tensor) -> None:
+    """The same for a step that has moved the weights already: by its loss alone, on a CPU. `check_weights` looks at the weights later.
+
+    Raises:
+        DivergedError: As `check_step`.
+    """
+    if session.device.type == "cpu" and not math.isfinite(loss.item()):
+        raise diverged(progress.epoch, progress.step, f"the loss is {loss.item():g}", first_bad_layer(session, batches))
+
+
 def watch_step(session: Session, progress: Progress, loss: Tensor, norm: Tensor) -> None:
     """Note on an accelerator whether a step is finite; `check_weights` reads it later, since reading it here would wait for the step.
 

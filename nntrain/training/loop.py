@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
-from nntrain.training.divergence import check_scaling, check_step, check_weights, watch_step
+from nntrain.training.divergence import check_applied, check_scaling, check_step, check_weights, watch_step
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, TrainingProtocol
@@ -90,8 +90,9 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     loss = protocol.step(session, batches)
     if loss.stage == "loss":
         session.precision.backward(loss.value)
-    moved = loss.stage == "applied" or update_weights(session, progress, batches, loss.value)
-    if not moved:
+    if loss.stage == "applied":
+        check_applied(session, progress, batches, loss.value)
+    elif not update_weights(session, progress, batches, loss.value):
         return
     progress.running.add(loss.value.detach(), loss.weight)
     if session.ema is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ Tree = Any
 """`None`, bool, int, float, str, Tensor, and dicts, lists and tuples of them."""
 
 Json = Any
+
+_COUNTERS: Final = {"step", "mu_product"}
+"""Scalars that torch keeps on the CPU unless a fused kernel reads them."""
 
 
 def flatten(tree: Tree) -> tuple[dict[str, Tensor], Json]:
@@ -106,15 +109,17 @@ def restore_into(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> 
     """
     live = {name: (parameter, group) for name, parameter, group in _named(optimizer)}
     lines = [f"{name}: is saved, and the optimizer has no such parameter" for name in saved if name not in live]
+    total = sum(parameter.numel() for parameter, _ in live.values())
     for name, (parameter, _) in live.items():
         for key, value in saved.get(name, {}).items():
-            if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape:
+            if isinstance(value, Tensor) and value.ndim and not _fits(value.shape, parameter.shape, total):
                 lines.append(f"{name}: {key} is saved as {list(value.shape)}, and the parameter is {list(parameter.shape)}")
     _refuse("optimizer", lines)
     optimizer.state.clear()
     for name, (parameter, group) in live.items():
         if name in saved:
-            counter_device = parameter.device if group.get("fused") else torch.device("cpu")
+            on_device = group.get("fused") or isinstance(optimizer, torch.optim.ASGD)
+            counter_device = parameter.device if on_device else torch.device("cpu")
             optimizer.state[parameter] = {key: _restored(key, value, parameter, counter_device) for key, value in saved[name].items()}
 
 
@@ -142,10 +147,19 @@ def _named(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor, dict
             yield name, parameter, group
 
 
+def _fits(shape: torch.Size, parameter: torch.Size, total: int) -> bool:
+    """Whether state of this shape may belong to a parameter: of its shape, of its rows or columns alone, or of all parameters in a row."""
+    if shape == (total,):
+        return True
+    return len(shape) == len(parameter) and all(size in (1, full) for size, full in zip(shape, parameter, strict=True))
+
+
 def _restored(key: str, value: Any, parameter: Tensor, counter_device: torch.device) -> Any:
+    if isinstance(value, list):
+        return [_restored(key, item, parameter, counter_device) for item in cast("list[Any]", value)]
     if not isinstance(value, Tensor):
         return value
-    if key == "step":  # torch keeps its counters on the CPU unless a fused kernel reads them
+    if key in _COUNTERS:
         return value.to(counter_device, copy=True)
     if value.shape == parameter.shape:
         return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)

@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from nntrain.errors import ConfigError
-from nntrain.optimizers.groups import matches, parameter_groups
+from nntrain.optimizers.groups import parameter_groups
 from nntrain.optimizers.optimizer import GroupRule
+from nntrain.parameter_names import matches
 
 
 def network() -> nn.Module:
@@ -94,3 +95,28 @@ def test_every_group_keeps_its_rate_as_initial_lr() -> None:
     optimizer = SGD(lr=0.5).build(parameter_groups(network(), rules=[GroupRule(match="head", lr=2.0)]))
     assert [(group["lr"], group["initial_lr"]) for group in optimizer.param_groups] == [(0.5, 0.5), (2.0, 2.0)]
     assert isinstance(optimizer, torch.optim.SGD)
+
+
+def test_a_rule_may_give_a_decay_of_its_own_to_what_decays() -> None:
+    found = named(parameter_groups(network(), weight_decay=0.1, rules=[GroupRule(match="head", weight_decay=0.5)]))
+    assert found["head.weight"] == (0.5, None)
+    assert found["head.bias"] == (0.0, None)
+    assert found["rnn.weight_ih_l0"] == (0.1, None)
+    off = named(parameter_groups(network(), weight_decay=0.1, rules=[GroupRule(match="head", weight_decay=0.0)]))
+    assert off["head.weight"] == (0.0, None)
+
+
+def test_a_decay_for_biases_alone_is_refused() -> None:
+    rules = [GroupRule(match="*.bias", weight_decay=0.5)]
+    with pytest.raises(ConfigError, match="do not decay"):
+        parameter_groups(network(), rules=rules)
+    assert named(parameter_groups(network(), rules=rules, decay_all=True))["head.bias"] == (0.5, None)
+
+
+def test_scales_act_on_the_optimizers_rate_and_not_on_that_of_a_rule() -> None:
+    from nntrain.optimizers.sgd import SGD
+
+    scales = {"head.weight": 1.0, "head.bias": 1.0, "embedding.weight": 0.25}
+    groups = parameter_groups(network(), rules=[GroupRule(match="head.bias", lr=2.0)], scales=scales)
+    rates = {name: group["lr"] for group in SGD(lr=0.5).build(groups).param_groups for name in group["param_names"]}
+    assert (rates["head.weight"], rates["head.bias"], rates["embedding.weight"]) == (0.5, 2.0, 0.125)

@@ -10,6 +10,8 @@ import pytest
 import torch
 from tiny_run import TinyRun, make_run
 
+from nntrain.optimizers.full_batch import LBFGS
+from nntrain.optimizers.muon import Muon
 from nntrain.optimizers.sgd import SGD
 from nntrain.schedules.cosine import Cosine
 from nntrain.training import checkpoint
@@ -36,6 +38,8 @@ CASES: dict[str, dict[str, Any]] = {
     "float16": {"training": TrainingSettings(max_epochs=3, precision="float16"), "dropout": 0.3, "ema": 0.5, "schedule": Cosine()},
     "bfloat16": {"training": TrainingSettings(max_epochs=2, precision="bfloat16"), "dropout": 0.3},
     "full batch": {"training": TrainingSettings(max_epochs=6), "batch_size": 50, "dropout": 0.3},
+    "lbfgs": {"training": TrainingSettings(max_epochs=7), "batch_size": 50, "optimizer": LBFGS(lr=0.3, max_iter=3), "decay": 0.0},
+    "muon": {"optimizer": Muon(lr=0.02), "ema": 0.9},
     "last row merged": {"rows": 49, "dropout": 0.3},
 }
 

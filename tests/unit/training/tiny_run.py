@@ -115,6 +115,7 @@ def make_run(
     clip_norm: float | None = None,
     ema: float | None = None,
     weights: bool = False,
+    decay: float = 0.01,
 ) -> TinyRun:
     training = training or TrainingSettings(max_epochs=2)
     seed_everything(seed)
@@ -123,7 +124,7 @@ def make_run(
     session = Session(
         network=network,
         objective=make_objective(*targets),
-        optimizer=(optimizer or AdamW(lr=0.01)).build(parameter_groups(network, weight_decay=0.01)),
+        optimizer=(optimizer or AdamW(lr=0.01)).build(parameter_groups(network, weight_decay=decay)),
         schedule=schedule or Constant(),
         horizon=Horizon(0, 1),
         splits=Splits(train, validation, train),
