@@ -1,94 +1,180 @@
-"""Metrics of classes. Each is `None` where it is undefined: no rows, or none of the classes that it is about."""
+"""Metrics of classes, row by row. Each is `None` where it is undefined: no rows, or none of the classes that it is about."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
+from pydantic import Field, PositiveInt
+
+from nntrain.errors import SpecError
 from nntrain.losses.loss import TargetKind
-from nntrain.metrics.metric import Direction, Metric, MetricInfo, MetricState
+from nntrain.metrics.metric import CLASSES, LABELS, Direction, Metric, MetricInfo, MetricState
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from nntrain.modules.metrics import ConfusionCounts, LabelCounts, Mean, Scores
+    from nntrain.modules.metrics import Confusion
 
 MAX_COMPARED: Final = 100
 """Classes above which nothing is measured that compares each with all rows or all others: 4,000 would take gigabytes and a minute."""
 
-_LABELS: frozenset[TargetKind] = frozenset({"classes", "binary"})
-
 
 class Accuracy(Metric):
-    """Share of the rows whose likeliest class is the right one."""
+    """Share of the rows whose likeliest class is the right one; of several labels, of the rows with all labels right."""
 
-    fits: ClassVar[frozenset[TargetKind]] = _LABELS
+    fits: ClassVar[frozenset[TargetKind]] = LABELS
+    decides: ClassVar[bool] = True
 
     type: Literal["accuracy"] = "accuracy"
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import Mean
+        from nntrain.modules.metrics import mean_of
 
-        return _Accuracy(Mean(device))
-
-
-class BalancedAccuracy(Metric):
-    """Mean over the classes of the share of their rows that is recognised (recall), so that rare classes count as much as common ones."""
-
-    fits: ClassVar[frozenset[TargetKind]] = _LABELS
-
-    type: Literal["balanced_accuracy"] = "balanced_accuracy"
-
-    def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import LabelCounts
-
-        return _BalancedAccuracy(LabelCounts(info.num_classes, device))
+        return mean_of(lambda prediction, target: ~_wrong(prediction, target, info.threshold))
 
 
-class F1(Metric):
-    """Harmonic mean of precision and recall: of the second class where there are two, else the mean over the classes (macro)."""
+class TopKAccuracy(Metric):
+    """Share of the rows whose right class is among the k likeliest. Of equally likely classes the first ones count as the likelier."""
 
-    fits: ClassVar[frozenset[TargetKind]] = _LABELS
+    main: ClassVar[str | None] = "k"
+    fits: ClassVar[frozenset[TargetKind]] = frozenset({"classes", "ordinal"})
 
-    type: Literal["f1"] = "f1"
+    type: Literal["top_k_accuracy"] = "top_k_accuracy"
+    k: PositiveInt = 5
+    """How many classes may be guessed."""
+
+    def check(self, info: MetricInfo) -> None:
+        if info.num_classes and self.k >= info.num_classes:
+            raise SpecError(f"is always 1: there are {info.num_classes} classes, and k is {self.k}", "fix:  a smaller k, or accuracy")
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import LabelCounts
+        from nntrain.modules.metrics import mean_of
 
-        return _F1(LabelCounts(info.num_classes, device), info.num_classes)
+        return mean_of(self._hits)
+
+    def _hits(self, prediction: Tensor, target: Tensor) -> Tensor:
+        likeliest = prediction.argsort(dim=1, descending=True, stable=True)[:, : self.k]
+        return (likeliest == target.unsqueeze(1)).any(dim=1)
+
+
+class Errors(Metric):
+    """Number of the rows that are taken for a wrong class (of several labels: that have one wrong), each counted by its weight."""
+
+    direction: ClassVar[Direction] = "min"
+    fits: ClassVar[frozenset[TargetKind]] = LABELS
+    decides: ClassVar[bool] = True
+
+    type: Literal["errors"] = "errors"
+
+    def build(self, info: MetricInfo, device: torch.device) -> MetricState:
+        import torch
+
+        from nntrain.modules.metrics import OfSums
+
+        def rows(prediction: Tensor, target: Tensor) -> Tensor:
+            wrong = _wrong(prediction, target, info.threshold)
+            return torch.stack([wrong, torch.ones_like(wrong)], dim=1)
+
+        return OfSums(rows, lambda sums: torch.where(sums[:, 1] > 0, sums[:, 0], torch.nan))
+
+
+class HammingLoss(Metric):
+    """Share of the labels that are wrong, over all rows and labels; of one class a row, the share of the rows that are wrong."""
+
+    direction: ClassVar[Direction] = "min"
+    fits: ClassVar[frozenset[TargetKind]] = LABELS
+    decides: ClassVar[bool] = True
+
+    type: Literal["hamming_loss"] = "hamming_loss"
+
+    def build(self, info: MetricInfo, device: torch.device) -> MetricState:
+        from nntrain.modules.metrics import decided, mean_of
+
+        def rows(prediction: Tensor, target: Tensor) -> Tensor:
+            labels, truth = decided(prediction, target, info.threshold)
+            return labels != truth
+
+        return mean_of(rows)
 
 
 class LogLoss(Metric):
-    """Mean negative logarithm of the probability given to the right class, in nats; probabilities are kept 1.2e-7 away from 0."""
+    """Mean negative logarithm of the probability given to the right class, in nats; probabilities are kept 1.2e-7 away from 0.
+
+    Of several labels it is the mean over them.
+    """
 
     direction: ClassVar[Direction] = "min"
-    fits: ClassVar[frozenset[TargetKind]] = _LABELS
+    fits: ClassVar[frozenset[TargetKind]] = LABELS
 
     type: Literal["log_loss"] = "log_loss"
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import Mean
+        from nntrain.modules.metrics import mean_of
 
-        return _LogLoss(Mean(device))
+        return mean_of(_surprise)
 
 
-class AUROC(Metric):
-    """Area under the ROC curve: how well the probability ranks the rows of a class above the others; the mean over the classes.
+class Brier(Metric):
+    """Mean squared difference of the probabilities and what came true (Brier 1950): 0 is best.
 
-    Undefined for more than 100 classes: it keeps all probabilities and sorts them once for each class.
+    Of two classes the second one's probability counts (0 to 1); of more, the differences of all add up (0 to 2); of several labels it
+    is the mean over them.
     """
 
-    fits: ClassVar[frozenset[TargetKind]] = _LABELS
+    direction: ClassVar[Direction] = "min"
+    fits: ClassVar[frozenset[TargetKind]] = LABELS
 
-    type: Literal["auroc"] = "auroc"
+    type: Literal["brier"] = "brier"
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import Scores
+        from nntrain.modules.metrics import by_class, mean_of
 
-        if info.num_classes > MAX_COMPARED:
-            return _Undefined()
-        return _AUROC(Scores())
+        def rows(prediction: Tensor, target: Tensor) -> Tensor:
+            given, true = by_class(prediction, target)
+            squares = (given.double() if given.device.type != "mps" else given).sub(true.to(given.dtype)).square()
+            return squares.mean(dim=1) if info.kind == "labels" else squares.sum(dim=1)
+
+        return mean_of(rows)
+
+
+class ECE(Metric):
+    """Expected calibration error (Guo et al. 2017, eq. 3): how far the probability of the likeliest class is from how often it is right.
+
+    Rows are put into bins of equal width by that probability; the differences of mean probability and accuracy are averaged by the
+    bins' weights. 0 is best.
+    """
+
+    direction: ClassVar[Direction] = "min"
+    fits: ClassVar[frozenset[TargetKind]] = CLASSES
+
+    type: Literal["ece"] = "ece"
+    bins: Annotated[int, Field(ge=2, le=1000)] = 15
+    """Number of bins."""
+
+    def build(self, info: MetricInfo, device: torch.device) -> MetricState:
+        from nntrain.modules.metrics import OfSums
+
+        return OfSums(self._rows, self._value)
+
+    def _rows(self, prediction: Tensor, target: Tensor) -> Tensor:
+        import torch
+        from torch.nn import functional
+
+        from nntrain.modules.metrics import accumulator, decided
+
+        labels, truth = decided(prediction, target)
+        kind = accumulator(prediction.device)
+        prediction = prediction.to(kind)
+        sure = torch.maximum(prediction, 1 - prediction) if prediction.ndim == 1 else prediction.amax(dim=1)
+        index = (sure * self.bins).ceil().long().sub(1).clamp(0, self.bins - 1)
+        place = functional.one_hot(index, self.bins).to(kind)
+        return torch.cat([place, place * sure.unsqueeze(1), place * (labels == truth).unsqueeze(1)], dim=1)
+
+    def _value(self, sums: Tensor) -> Tensor:
+        weight, sure, right = sums.unflatten(1, (3, self.bins)).unbind(dim=1)
+        return (sure - right).abs().sum(1) / weight.sum(1)
 
 
 class ConfusionMatrix(Metric):
@@ -97,120 +183,65 @@ class ConfusionMatrix(Metric):
     There is none for more than 100 classes: it has a number for each pair of classes.
     """
 
-    fits: ClassVar[frozenset[TargetKind]] = _LABELS
+    fits: ClassVar[frozenset[TargetKind]] = CLASSES
+    is_table: ClassVar[bool] = True
     monitored: ClassVar[bool] = False
+    decides: ClassVar[bool] = True
 
     type: Literal["confusion_matrix"] = "confusion_matrix"
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import ConfusionCounts
+        from nntrain.modules.metrics import Confusion
 
         if info.num_classes > MAX_COMPARED:
-            return _Undefined()
-        return _ConfusionMatrix(ConfusionCounts(info.num_classes, device))
+            return Undefined()
+        return _Matrix(Confusion(info.num_classes), info.threshold)
 
 
 @dataclass(frozen=True, slots=True)
-class _Undefined:
+class Undefined:
     """In place of what too many classes make too large."""
 
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Nothing is kept."""
 
     def compute(self) -> None:
-        return None
+        """There is no value."""
+        return
 
 
 @dataclass(frozen=True, slots=True)
-class _Accuracy:
-    mean: Mean
+class _Matrix:
+    confusion: Confusion
+    threshold: float | None
 
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
-        from nntrain.modules.metrics import predicted_labels
+        from nntrain.modules.metrics import decided
 
-        self.mean.add(predicted_labels(prediction) == target, weights)
-
-    def compute(self) -> float | None:
-        return self.mean.read()
-
-
-@dataclass(frozen=True, slots=True)
-class _BalancedAccuracy:
-    counts: LabelCounts
-
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
-        self.counts.update(prediction, target, weights)
-
-    def compute(self) -> float | None:
-        actual, _, both = self.counts.read()
-        present = actual > 0
-        return float((both[present] / actual[present]).mean()) if bool(present.any()) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _F1:
-    counts: LabelCounts
-    num_classes: int
-
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
-        self.counts.update(prediction, target, weights)
-
-    def compute(self) -> float | None:
-        actual, predicted, both = self.counts.read()
-        if self.num_classes == 2:
-            actual, predicted, both = actual[1:], predicted[1:], both[1:]
-        seen = actual + predicted > 0  # a class that neither occurs nor is predicted has no F1
-        return float((2 * both[seen] / (actual + predicted)[seen]).mean()) if bool(seen.any()) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _LogLoss:
-    mean: Mean
-
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
-        import torch
-
-        smallest = torch.finfo(torch.float32).eps
-        given = (
-            torch.where(target > 0.5, prediction, 1 - prediction)
-            if prediction.ndim == 1
-            else prediction.gather(1, target.unsqueeze(1)).squeeze(1)
-        )
-        self.mean.add(-given.clamp(min=smallest).log(), weights)
-
-    def compute(self) -> float | None:
-        return self.mean.read()
-
-
-@dataclass(frozen=True, slots=True)
-class _AUROC:
-    scores: Scores
-
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
-        self.scores.update(prediction, target, weights)
-
-    def compute(self) -> float | None:
-        from nntrain.modules.metrics import area_under_curve
-
-        found = self.scores.read()
-        if found is None:
-            return None
-        prediction, target, weights = found
-        if prediction.ndim == 1:
-            return area_under_curve(prediction, target > 0.5, weights)
-        if prediction.shape[1] == 2:
-            return area_under_curve(prediction[:, 1], target == 1, weights)
-        areas = [area_under_curve(prediction[:, label], target == label, weights) for label in range(prediction.shape[1])]
-        defined = [area for area in areas if area is not None]
-        return sum(defined) / len(defined) if defined else None
-
-
-@dataclass(frozen=True, slots=True)
-class _ConfusionMatrix:
-    counts: ConfusionCounts
-
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
-        self.counts.update(prediction, target)
+        self.confusion.add(*decided(prediction, target, self.threshold), None)
 
     def compute(self) -> list[list[int]]:
-        return self.counts.read()
+        from nntrain.modules.metrics import counted
+
+        return counted(self.confusion.read()[0])
+
+
+def _wrong(prediction: Tensor, target: Tensor, threshold: float | None) -> Tensor:
+    """Whether a row is taken for something else, or has a wrong label: bool `[B]`."""
+    from nntrain.modules.metrics import decided
+
+    labels, truth = decided(prediction, target, threshold)
+    wrong = labels != truth
+    return wrong.any(dim=1) if wrong.ndim > 1 else wrong
+
+
+def _surprise(prediction: Tensor, target: Tensor) -> Tensor:
+    """Negative logarithm of the probability given to what came true: `[B]`, or `[B, K]` of labels."""
+    import torch
+
+    smallest = torch.finfo(torch.float32).eps
+    if prediction.ndim == target.ndim:
+        given = torch.where(target > 0.5, prediction, 1 - prediction)
+    else:
+        given = prediction.gather(1, target.long().unsqueeze(1)).squeeze(1)
+    return -given.clamp(min=smallest).log()

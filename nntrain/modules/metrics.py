@@ -1,9 +1,14 @@
-"""What metrics add up over the batches of a split. All on the device of the predictions; reading a value synchronises."""
+"""What metrics add up over the batches of a split. All on the device of the predictions; reading a value synchronises.
+
+Everything takes R weightings of the rows at once, `[R, B]`: one for a report, many for a bootstrap interval.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Final, cast
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -11,111 +16,249 @@ from torch import Tensor
 _ROUNDING: Final = 1e3
 """Rounding of a sum over many rows, in units of the last place."""
 
+Rows = Callable[[Tensor, Tensor], Tensor]
+"""Predictions and targets of B rows to the numbers `[B, S]` that are added up."""
 
-class LabelCounts:
-    """Weight by class: of the rows that are of it, of those predicted as it, and of those that are both."""
-
-    def __init__(self, num_classes: int, device: torch.device) -> None:
-        self._counts = torch.zeros(3, num_classes, dtype=accumulator(device), device=device)
-
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> None:
-        """Add rows: probabilities `[B, K]` or `[B]`, class indices `[B]`, weights `[B]` (`None`: each counts once)."""
-        labels, target = predicted_labels(prediction), target.long()
-        counts = torch.ones(labels.shape, device=labels.device) if weights is None else weights
-        counts = counts.to(self._counts.dtype)
-        for row, (index, count) in enumerate([(target, counts), (labels, counts), (target, counts * (labels == target))]):
-            self._counts[row].index_add_(0, index, count)
-
-    def read(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Three times float64 `[K]` on the CPU: of the class, predicted, both."""
-        actual, predicted, both = self._counts.cpu().double()
-        return actual, predicted, both
+Decide = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Predictions and targets to predicted and true classes; see `decided`."""
 
 
-class ConfusionCounts:
-    """Rows by class (down) and predicted class (across), each counted once."""
+class Scalar(ABC):
+    """The state of a metric that is a number."""
 
-    def __init__(self, num_classes: int, device: torch.device) -> None:
-        self._num_classes = num_classes
-        self._counts = torch.zeros(num_classes * num_classes, dtype=torch.int64, device=device)
+    @abstractmethod
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Add rows, with weights `[B]` or `[R, B]`; `None`: each counts once."""
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        """Add rows: probabilities `[B, K]` or `[B]`, class indices `[B]`."""
-        index = target.long() * self._num_classes + predicted_labels(prediction)
-        self._counts.index_add_(0, index, torch.ones_like(index))
+    @abstractmethod
+    def values(self) -> Tensor:
+        """Float64 `[R]` on the CPU, NaN where the metric is undefined."""
 
-    def read(self) -> list[list[int]]:
-        """The matrix `[K, K]`."""
-        return cast("list[list[int]]", self._counts.reshape(self._num_classes, self._num_classes).tolist())
+    def compute(self) -> float | None:
+        """The value of the first weighting; `None` where it is undefined."""
+        return finite(float(self.values()[0]))
 
 
-class Mean:
-    """Weighted mean over rows, and over the values of a row alike."""
+class Sums:
+    """Weighted sums over rows."""
 
-    def __init__(self, device: torch.device) -> None:
-        self._sums = torch.zeros(2, dtype=accumulator(device), device=device)
+    def __init__(self) -> None:
+        self._sums: Tensor | None = None
 
     def add(self, values: Tensor, weights: Tensor | None) -> None:
-        """Add values `[B]` or `[B, F]` of rows with weights `[B]` (`None`: each counts once)."""
-        values = as_rows(values).to(self._sums.dtype)
-        factors = torch.ones_like(values) if weights is None else weights.to(values.dtype).unsqueeze(1).expand_as(values)
-        self._sums += torch.stack([(values * factors).sum(), factors.sum()])
+        """Add rows `[B, S]` by their weights."""
+        kind = accumulator(values.device)
+        added = row_weights(weights, len(values), values.device) @ values.to(kind)
+        self._sums = added if self._sums is None else self._sums + added
 
-    def read(self) -> float | None:
-        """The mean; `None` where there is nothing, or it is not finite."""
-        total, weight = cast("list[float]", self._sums.tolist())
-        return finite(total / weight) if weight else None
+    def read(self) -> Tensor | None:
+        """Float64 `[R, S]` on the CPU; `None` where nothing was added."""
+        return None if self._sums is None else self._sums.cpu().double()
 
 
-class Scores:
-    """All predictions, targets and weights of a split, for metrics that rank rows."""
+class OfSums(Scalar):
+    """A number that is a function of weighted sums."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Rows, value: Callable[[Tensor], Tensor]) -> None:
+        """Take what is added up, `[B, S]` of B rows, and what the sums `[R, S]` mean, `[R]`."""
+        self._rows, self._value, self._sums = rows, value, Sums()
+
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Add rows."""
+        self._sums.add(self._rows(prediction, target), weights)
+
+    def values(self) -> Tensor:
+        """The number of each weighting."""
+        sums = self._sums.read()
+        return undefined() if sums is None else self._value(sums)
+
+
+def mean_of(rows: Rows, finish: Callable[[Tensor], Tensor] | None = None) -> OfSums:
+    """The weighted mean over rows of `rows`, `[B]` or `[B, F]`, whose values count alike; `finish` maps the means `[R]`."""
+
+    def stacked(prediction: Tensor, target: Tensor) -> Tensor:
+        kind = accumulator(target.device)
+        values = as_rows(rows(prediction, target)).to(kind).mean(dim=1)
+        return torch.stack([values, torch.ones_like(values)], dim=1)
+
+    def value(sums: Tensor) -> Tensor:
+        means = sums[:, 0] / sums[:, 1]
+        return means if finish is None else finish(means)
+
+    return OfSums(stacked, value)
+
+
+class Tally(NamedTuple):
+    """Weights by class: float64 `[R, K]`."""
+
+    actual: Tensor
+    """Of the rows that are of the class."""
+    predicted: Tensor
+    """Of the rows that are taken for it."""
+    both: Tensor
+    total: Tensor
+    """Of all rows, `[R, 1]`."""
+
+
+class Counts:
+    """Adds up a `Tally`. Memory in proportion to the number of classes."""
+
+    def __init__(self, num_classes: int) -> None:
+        self._num_classes = num_classes
+        self._counts: Tensor | None = None
+        self._total: Tensor | None = None
+
+    def add(self, labels: Tensor, target: Tensor, weights: Tensor | None) -> None:
+        """Add rows: predicted and true class indices, int64 `[B]`; or predicted and true labels, bool `[B, K]`."""
+        factors = row_weights(weights, len(target), target.device)
+        if target.ndim == 1:
+            added = factors.new_zeros(3, len(factors), self._num_classes)
+            hits = factors * (labels == target)
+            for row, (index, count) in enumerate([(target, factors), (labels, factors), (target, hits)]):
+                added[row].index_add_(1, index, count)
+        else:
+            added = torch.stack([factors @ part.to(factors.dtype) for part in (target, labels, target & labels)])
+            total = factors.sum(dim=1, keepdim=True)
+            self._total = total if self._total is None else self._total + total
+        self._counts = added if self._counts is None else self._counts + added
+
+    def read(self) -> Tally | None:
+        """The counts; `None` where nothing was added."""
+        if self._counts is None:
+            return None
+        actual, predicted, both = self._counts.cpu().double()
+        return Tally(actual, predicted, both, actual.sum(1, keepdim=True) if self._total is None else self._total.cpu().double())
+
+
+class OfCounts(Scalar):
+    """A number that is a function of a tally."""
+
+    def __init__(self, num_classes: int, decide: Decide, value: Callable[[Tally], Tensor]) -> None:
+        """Take what makes predicted and true classes (see `Counts`) of predictions and targets, and what the counts mean, `[R]`."""
+        self._decide, self._value, self._counts = decide, value, Counts(num_classes)
+
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Add rows."""
+        self._counts.add(*self._decide(prediction, target), weights)
+
+    def values(self) -> Tensor:
+        """The number of each weighting."""
+        tally = self._counts.read()
+        return undefined() if tally is None else self._value(tally)
+
+
+class Confusion:
+    """Weight by class (down) and predicted class (across)."""
+
+    def __init__(self, num_classes: int) -> None:
+        self._num_classes = num_classes
+        self._counts: Tensor | None = None
+
+    def add(self, labels: Tensor, target: Tensor, weights: Tensor | None) -> None:
+        """Add rows: predicted and true class indices, int64 `[B]`."""
+        factors = row_weights(weights, len(target), target.device)
+        added = factors.new_zeros(len(factors), self._num_classes**2).index_add_(1, target * self._num_classes + labels, factors)
+        self._counts = added if self._counts is None else self._counts + added
+
+    def read(self) -> Tensor:
+        """Float64 `[R, K, K]` on the CPU."""
+        size = self._num_classes
+        counts = torch.zeros(1, size * size) if self._counts is None else self._counts
+        return counts.cpu().double().reshape(-1, size, size)
+
+
+class OfConfusion(Scalar):
+    """A number that is a function of a confusion matrix."""
+
+    def __init__(self, num_classes: int, decide: Decide, value: Callable[[Tensor], Tensor]) -> None:
+        """Take what makes predicted and true classes, and what the matrices `[R, K, K]` mean, `[R]`."""
+        self._decide, self._value, self._confusion = decide, value, Confusion(num_classes)
+
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Add rows."""
+        self._confusion.add(*self._decide(prediction, target), weights)
+
+    def values(self) -> Tensor:
+        """The number of each weighting."""
+        return self._value(self._confusion.read())
+
+
+class OfRows(Scalar):
+    """A number that needs all rows at once: they are kept."""
+
+    def __init__(self, value: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+        """Take the number `[R]` of predictions `[N, …]`, targets `[N, …]` and weights float64 `[R, N]`, all on the CPU."""
+        self._value = value
         self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> None:
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Add rows."""
-        self._rows.append((prediction, target, torch.ones(len(target), device=target.device) if weights is None else weights))
+        self._rows.append((prediction, target, row_weights(weights, len(target), target.device)))
 
-    def read(self) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Predictions `[N, …]`, targets `[N]` and weights `[N]` on the CPU; `None` where there are none."""
+    def values(self) -> Tensor:
+        """The number of each weighting."""
         if not self._rows:
-            return None
-        prediction, target, weights = (torch.cat(part).cpu() for part in zip(*self._rows, strict=True))
-        return prediction, target, weights
+            return undefined()
+        predictions, targets, weights = zip(*self._rows, strict=True)
+        return self._value(torch.cat(predictions).cpu(), torch.cat(targets).cpu(), torch.cat(weights, dim=1).cpu().double())
 
 
-class Variation:
-    """By value of a row: weighted squared differences of target and prediction, and of the target and its mean."""
+class Moments(NamedTuple):
+    """Weighted sums by value of a row, float64 `[R, F]`. What is no more than the rounding of the sums is 0."""
 
-    def __init__(self) -> None:
-        self._origin: Tensor | None = None
-        self._sums = torch.zeros(())
-        self._rows = 0
+    errors: Tensor
+    """Squared differences of prediction and target."""
+    error_spread: Tensor
+    """Squared differences of prediction minus target from its mean."""
+    target_spread: Tensor
+    """Squared differences of the target from its mean."""
+    prediction_spread: Tensor
+    shared_spread: Tensor
+    """Products of the differences of prediction and target from their means."""
 
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> None:
-        """Add rows, `[B]` or `[B, F]`. Targets are counted from the first row: a large mean would cancel the digits of the spread."""
+
+class OfMoments(Scalar):
+    """A number that is a function of moments. Values are counted from the first row: a large mean would cancel the digits of a spread."""
+
+    def __init__(self, value: Callable[[Moments], Tensor]) -> None:
+        """Take what the moments mean by value of a row, `[R, F]`; the number is the mean over those that are defined."""
+        self._value, self._sums = value, Sums()
+        self._origins: tuple[Tensor, Tensor] | None = None
+
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Add rows, `[B]` or `[B, F]`."""
         errors = as_rows(differences(prediction, target))
         target = as_rows(target).to(errors.dtype)
-        if self._origin is None:
-            self._origin = target[0].clone()
-            self._sums = torch.zeros(4, len(self._origin), dtype=errors.dtype, device=target.device)
-        shifted = target - self._origin
-        factors = torch.ones_like(errors) if weights is None else weights.to(errors.dtype).unsqueeze(1).expand_as(errors)
-        self._sums += (torch.stack([errors.square(), shifted, shifted.square(), torch.ones_like(errors)]) * factors).sum(1)
-        self._rows += len(target)
+        prediction = as_rows(prediction.reshape(target.shape)).to(errors.dtype)
+        if self._origins is None:
+            self._origins = prediction[0].clone(), target[0].clone()
+        guess, truth = prediction - self._origins[0], target - self._origins[1]
+        found = (errors.square(), errors, truth, truth.square(), guess, guess.square(), guess * truth, torch.ones_like(errors))
+        self._sums.add(torch.cat(found, dim=1), weights)
 
-    def read(self) -> tuple[Tensor, Tensor] | None:
-        """Float64 `[F]` on the CPU: sum of squared errors, and of squared differences from the mean; `None` below two rows.
+    def values(self) -> Tensor:
+        """The number of each weighting."""
+        sums = self._sums.read()
+        if sums is None:
+            return undefined()
+        squares, error, truth, truths, guess, guesses, both, weight = sums.unflatten(1, (8, -1)).unbind(dim=1)
+        kind = torch.float64 if self._origins is None else self._origins[0].dtype
+        noise = _ROUNDING * torch.finfo(kind).eps
 
-        A spread that is no more than the rounding of the sums is 0.
-        """
-        if self._rows < 2:
-            return None
-        noise = _ROUNDING * torch.finfo(self._sums.dtype).eps
-        errors, total, squares, weight = self._sums.cpu().double()
-        spread = squares - total.square() / weight
-        return errors, torch.where(spread > noise * squares, spread, 0.0)
+        def spread(square: Tensor, total: Tensor) -> Tensor:
+            found = square - total.square() / weight
+            return torch.where(found > noise * square, found, 0.0)
+
+        shared = both - guess * truth / weight
+        return self._value(Moments(squares, spread(squares, error), spread(truths, truth), spread(guesses, guess), shared)).nanmean(dim=1)
+
+
+def row_weights(weights: Tensor | None, rows: int, device: torch.device) -> Tensor:
+    """Weights `[B]`, `[R, B]` or `None` (each row counts once) as `[R, B]`, in the number format of sums."""
+    kind = accumulator(device)
+    if weights is None:
+        return torch.ones(1, rows, dtype=kind, device=device)
+    return weights.to(kind).reshape(-1, rows)
 
 
 def as_rows(values: Tensor) -> Tensor:
@@ -129,30 +272,51 @@ def differences(prediction: Tensor, target: Tensor) -> Tensor:
     return prediction.reshape(target.shape).to(kind) - target.to(kind)
 
 
-def predicted_labels(prediction: Tensor) -> Tensor:
-    """The likeliest class, int64 `[B]`; of two equal ones the first. `[B]` is the probability of the second of two."""
-    return (prediction > 0.5).long() if prediction.ndim == 1 else prediction.argmax(dim=1)
-
-
-def area_under_curve(score: Tensor, positive: Tensor, weights: Tensor) -> float | None:
-    """Chance that a positive row scores higher than a negative one, ties counted half: the area under the ROC curve.
-
-    By ranks (Mann and Whitney 1947): no curve is drawn. A pair counts with the product of its rows' weights.
+def decided(prediction: Tensor, target: Tensor, threshold: float | None = None) -> tuple[Tensor, Tensor]:
+    """Predicted and true classes.
 
     Args:
-        score: `[N]`.
-        positive: Bool `[N]`.
-        weights: `[N]`.
+        prediction: Probabilities `[B, K]`, or `[B]` of the second of two classes.
+        target: Class indices or 0 and 1, `[B]`; 0 or 1 for each label, `[B, K]`.
+        threshold: Probability above which the second of two classes, or a label, is taken; `None` stands for 0.5.
 
     Returns:
-        `None` where one of the two kinds of rows is missing.
+        Int64 `[B]` twice (of two equally likely classes the first); bool `[B, K]` twice of labels.
     """
-    _, group = cast("tuple[Tensor, Tensor]", score.unique(return_inverse=True))
-    weights = weights.double()
-    won = group.bincount(weights * positive)
-    lost = group.bincount(weights * ~positive)
-    pairs = float(won.sum() * lost.sum())
-    return float((won * (lost.cumsum(0) - lost / 2)).sum()) / pairs if pairs else None
+    if target.ndim > 1:
+        return prediction > (0.5 if threshold is None else threshold), target > 0.5
+    if prediction.ndim == 1:
+        return (prediction > (0.5 if threshold is None else threshold)).long(), target.long()
+    if threshold is not None and prediction.shape[1] == 2:
+        return (prediction[:, 1] > threshold).long(), target.long()
+    return prediction.argmax(dim=1), target.long()
+
+
+def taken(prediction: Tensor, target: Tensor, index: int, threshold: float) -> tuple[Tensor, Tensor]:
+    """Whether rows are taken for one class, as its probability is above a threshold, and whether they are of it: bool `[B, 1]` twice."""
+    score = prediction[:, index] if prediction.ndim > 1 else prediction if index == 1 else 1 - prediction
+    return (score > threshold).unsqueeze(1), (target == index).unsqueeze(1)
+
+
+def by_class(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Probabilities `[B, K]` and whether the row is of the class, bool `[B, K]`; a column for the second class only where there are two."""
+    if target.ndim > 1:
+        return prediction, target > 0.5
+    if prediction.ndim == 1:
+        return prediction.unsqueeze(1), (target > 0.5).unsqueeze(1)
+    if prediction.shape[1] == 2:
+        return prediction[:, 1:], (target == 1).unsqueeze(1)
+    return prediction, target.unsqueeze(1) == torch.arange(prediction.shape[1], device=target.device)
+
+
+def undefined() -> Tensor:
+    """The value of a metric without rows."""
+    return torch.full((1,), math.nan, dtype=torch.float64)
+
+
+def counted(matrix: Tensor) -> list[list[int]]:
+    """A matrix `[K, K]` of whole numbers."""
+    return cast("list[list[int]]", matrix.long().tolist())
 
 
 def accumulator(device: torch.device) -> torch.dtype:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -12,26 +14,40 @@ from torch import Tensor
 
 from nntrain.metrics.metric import Metric, MetricInfo, MetricValue
 from nntrain.metrics.settings import METRICS
+from nntrain.modules.metrics import Scalar
 from nntrain.schema import Slot, load_class
 
 ROWS = 60
 CPU = torch.device("cpu")
+COUNTING = {"errors", "per_class"}
+"""Metrics that add up the weights of rows, which twice as large weights double."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A metric, a kind of target, and what perfect predictions give."""
 
-    tag: str
+    written: Any
     kind: str
     perfect: float | None
     num_classes: int = 0
     values: tuple[int, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.metric().label}-{self.kind}-{self.num_classes}{list(self.values)}"
+
     def metric(self) -> Metric:
-        metric = Slot("metric", (METRICS,)).validate(self.tag)
+        metric = Slot("metric", (METRICS,)).validate(self.written)
         assert isinstance(metric, Metric)
         return metric
+
+    @property
+    def tag(self) -> str:
+        return self.metric().type
+
+    @property
+    def info(self) -> MetricInfo:
+        return MetricInfo(self.kind, self.num_classes, NAMES[: self.num_classes])  # type: ignore[arg-type]
 
     def tensors(self, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Predictions, targets, and perfect predictions."""
@@ -39,6 +55,9 @@ class Case:
         if self.kind == "values":
             target = torch.randn(ROWS, *self.values) * 5 + 20
             return target + torch.randn_like(target), target, target.clone()
+        if self.kind == "labels":
+            target = torch.randint(0, 2, (ROWS, self.num_classes)).float()
+            return torch.rand(ROWS, self.num_classes), target, target.clone()
         target = torch.randint(0, self.num_classes, (ROWS,))
         target[: self.num_classes] = torch.arange(self.num_classes)
         if self.kind == "binary":
@@ -46,23 +65,71 @@ class Case:
         return torch.randn(ROWS, self.num_classes).softmax(dim=1), target, torch.eye(self.num_classes)[target]
 
     def measure(self, prediction: Tensor, target: Tensor, cuts: tuple[int, ...] = (), weights: Tensor | None = None) -> MetricValue:
-        state = self.metric().build(MetricInfo(self.kind, self.num_classes), CPU)  # type: ignore[arg-type]
+        state = self.metric().build(self.info, CPU)
         edges = [0, *cuts, len(target)]
         for start, stop in pairwise(edges):
             state.update(prediction[start:stop], target[start:stop], None if weights is None else weights[start:stop])
         return state.compute()
 
 
-LABELS = {"accuracy": 1.0, "balanced_accuracy": 1.0, "f1": 1.0, "log_loss": 0.0, "auroc": 1.0, "confusion_matrix": None}
-VALUES = {"mae": 0.0, "rmse": 0.0, "r2": 1.0}
+NAMES = ("ant", "bee", "cat", "dog", "eel")
 
-CASES = [
-    *(Case(tag, "classes", perfect, num_classes) for tag, perfect in LABELS.items() for num_classes in (2, 5)),
-    *(Case(tag, "binary", perfect, 2) for tag, perfect in LABELS.items()),
-    *(Case(tag, "values", perfect, values=values) for tag, perfect in VALUES.items() for values in ((), (3,))),
+ONE_CLASS: list[tuple[Any, float | None]] = [
+    ("balanced_accuracy", 1.0),
+    ("mcc", 1.0),
+    ("cohen_kappa", 1.0),
+    ("ece", 0.0),
+    ("confusion_matrix", None),
+]
+ANY_LABELS: list[tuple[Any, float | None]] = [
+    ("accuracy", 1.0),
+    ("errors", 0.0),
+    ("hamming_loss", 0.0),
+    ("log_loss", 0.0),
+    ("brier", 0.0),
+    ("per_class", None),
+    *((tag, 1.0) for tag in ("precision", "recall", "specificity", "f1", "jaccard", "auroc", "average_precision")),
+    ({"f_beta": 2}, 1.0),
+    *(({"type": "recall", "average": average}, 1.0) for average in ("macro", "micro", "weighted")),
+    ({"type": "specificity", "average": "micro"}, 1.0),
+    ({"type": "precision", "class": "bee", "threshold": 0.4}, 1.0),
+    ({"type": "f1", "class": "ant"}, 1.0),
+    ({"type": "auroc", "class": "ant"}, 1.0),
+    ({"type": "average_precision", "average": "weighted"}, 1.0),
+]
+MANY_CLASSES: list[tuple[Any, float | None]] = [
+    ({"top_k_accuracy": 2}, 1.0),
+    ({"cohen_kappa": "linear"}, 1.0),
+    ({"cohen_kappa": "quadratic"}, 1.0),
+]
+VALUES: list[tuple[Any, float | None]] = [
+    *((tag, 0.0) for tag in ("mae", "rmse", "mse", "bias", "mape", "smape", "rmsle", "medae", "max_error")),
+    ({"pinball": 0.9}, 0.0),
+    *((tag, 1.0) for tag in ("r2", "explained_variance", "pearson", "spearman")),
 ]
 
-every = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.tag}-{case.kind}-{case.num_classes}{list(case.values)}")
+CASES = [
+    *(Case(written, "classes", perfect, num_classes) for written, perfect in [*ONE_CLASS, *ANY_LABELS] for num_classes in (2, 5)),
+    *(Case(written, "binary", perfect, 2) for written, perfect in [*ONE_CLASS, *ANY_LABELS]),
+    *(Case(written, "ordinal", perfect, 5) for written, perfect in [*ONE_CLASS, *ANY_LABELS, *MANY_CLASSES]),
+    *(Case(written, "ordinal", 0.0, 5) for written in ("mae", "rmse")),
+    *(Case(written, "classes", perfect, 5) for written, perfect in MANY_CLASSES),
+    *(Case(written, "labels", perfect, 3) for written, perfect in ANY_LABELS),
+    *(Case(written, "values", perfect, values=values) for written, perfect in VALUES for values in ((), (3,))),
+]
+
+NEEDED = {"f_beta": {"beta": 2}, "pinball": {"quantile": 0.9}}
+"""Options without a default."""
+
+every = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def same(found: MetricValue, wanted: MetricValue) -> bool:
+    """Equal but for rounding."""
+    if isinstance(wanted, dict):
+        assert isinstance(found, dict)
+        return list(found) == list(wanted) and all(same(found[name][key], row[key]) for name, row in wanted.items() for key in row)
+    return found == wanted if isinstance(wanted, list | None) else found == pytest.approx(wanted, rel=1e-6, abs=1e-12)
 
 
 @pytest.mark.parametrize("tag", METRICS)
@@ -74,10 +141,18 @@ def test_every_metric_has_a_row_for_each_kind_it_fits(tag: str) -> None:
     assert component.__doc__
 
 
+@pytest.mark.parametrize("tag", METRICS)
+def test_names_are_unique(tag: str) -> None:
+    """Whatever is chosen."""
+    labels = [case.metric().label for case in CASES if case.tag == tag]
+    assert len(set(labels)) == len({json.dumps(case.written) for case in CASES if case.tag == tag})
+    assert load_class(METRICS[tag]).parse({"name": "mine", **NEEDED.get(tag, {})}).label == "mine"
+
+
 @every
 def test_settings_survive_json(case: Case) -> None:
     metric = case.metric()
-    assert type(metric).parse(metric.model_dump(mode="json")) == metric
+    assert type(metric).parse(metric.model_dump(mode="json", by_alias=True)) == metric
 
 
 @every
@@ -85,17 +160,15 @@ def test_the_cut_into_batches_does_not_matter(case: Case) -> None:
     prediction, target, _ = case.tensors()
     whole = case.measure(prediction, target)
     assert whole is not None
-    for cuts in [(1,), (7, 8, 50), tuple(range(1, ROWS))]:
-        found = case.measure(prediction, target, cuts)
-        assert found == whole if isinstance(whole, list) else found == pytest.approx(whole, rel=1e-6)
+    for cuts in [(1,), (7, 8, 50), (1, 2, 3, 59)]:
+        assert same(case.measure(prediction, target, cuts), whole)
 
 
 @every
 def test_the_order_of_the_rows_does_not_matter(case: Case) -> None:
     prediction, target, _ = case.tensors()
     order = torch.randperm(ROWS)
-    whole, found = case.measure(prediction, target), case.measure(prediction[order], target[order])
-    assert found == whole if isinstance(whole, list) else found == pytest.approx(whole, rel=1e-6)
+    assert same(case.measure(prediction[order], target[order]), case.measure(prediction, target))
 
 
 @every
@@ -108,14 +181,43 @@ def test_a_row_of_weight_two_is_the_row_twice(case: Case) -> None:
         assert weighted == case.measure(prediction, target)  # counts rows
         return
     assert repeated is not None
-    assert weighted == pytest.approx(repeated, rel=1e-6)
-    assert case.measure(prediction, target, (20,), times * 0.1) == pytest.approx(repeated, rel=1e-6)
+    assert same(weighted, repeated)
+    if case.tag not in COUNTING:
+        assert same(case.measure(prediction, target, (20,), times * 0.1), repeated)
+
+
+@every
+def test_many_weightings_at_once_give_what_each_gives_alone(case: Case) -> None:
+    metric = case.metric()
+    if metric.is_table:
+        return
+    prediction, target, _ = case.tensors()
+    weights = torch.rand(4, ROWS).mul(3).floor()
+    weights[3] = 0
+    state = metric.build(case.info, CPU)
+    assert isinstance(state, Scalar)
+    for start, stop in [(0, 20), (20, ROWS)]:
+        state.update(prediction[start:stop], target[start:stop], weights[:, start:stop])
+    wanted = [case.measure(prediction, target, (), row) for row in weights]
+    assert [None if math.isnan(value) else value for value in state.values().tolist()] == [
+        None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12) for value in wanted
+    ]
+
+
+@every
+def test_a_float64_prediction_of_a_baseline_is_taken(case: Case) -> None:
+    prediction, target, _ = case.tensors()
+    constant = prediction[:1].expand_as(prediction)
+    assert same(case.measure(constant.double(), target), case.measure(constant, target))
 
 
 @every
 def test_rows_that_do_not_count_have_no_value(case: Case) -> None:
     prediction, target, _ = case.tensors()
     value = case.measure(prediction, target, (), torch.zeros(ROWS))
+    if isinstance(value, dict):
+        assert {number for row in value.values() for number in row.values()} <= {None, 0}
+        return
     assert value is None or isinstance(value, list)
 
 
@@ -127,9 +229,15 @@ def test_perfect_predictions_are_best(case: Case) -> None:
         assert not case.metric().monitored
         assert sum(best[row][row] for row in range(case.num_classes)) == ROWS
         return
+    if isinstance(best, dict):
+        assert not case.metric().monitored
+        assert all(row[key] == 1 for row in best.values() for key in ("precision", "recall", "f1"))
+        return
     assert best == pytest.approx(case.perfect, abs=1e-6)
-    assert best is not None
-    assert found is not None
+    if not case.metric().monitored:
+        return
+    assert isinstance(best, float)
+    assert isinstance(found, float)
     assert best > found if case.metric().direction == "max" else best < found
 
 
@@ -138,8 +246,8 @@ def test_perfect_predictions_are_best(case: Case) -> None:
 def test_few_or_equal_rows_give_a_number_or_none(case: Case, rows: int) -> None:
     prediction, target, _ = case.tensors()
     prediction, target = prediction[:1].expand(rows, *prediction.shape[1:]), target[:1].expand(rows, *target.shape[1:])
-    value = case.measure(prediction, target) if rows else case.metric().build(MetricInfo(case.kind, case.num_classes), CPU).compute()
-    assert value is None or isinstance(value, list) or math.isfinite(value)
+    value = case.measure(prediction, target) if rows else case.metric().build(case.info, CPU).compute()
+    assert value is None or isinstance(value, list | dict) or math.isfinite(value)
 
 
 @every

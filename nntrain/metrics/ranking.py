@@ -1,0 +1,95 @@
+"""Metrics of how probabilities rank the rows. They keep all rows of a split."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from nntrain.losses.loss import TargetKind
+from nntrain.metrics.by_class import ClassName, index_of
+from nntrain.metrics.classification import MAX_COMPARED, Undefined
+from nntrain.metrics.metric import LABELS, Metric, MetricInfo, MetricState
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Ranking(Metric):
+    """How well the probability of a class ranks its rows above the others: the second class of two, else the mean over the classes."""
+
+    fits: ClassVar[frozenset[TargetKind]] = LABELS
+
+    average: Literal["macro", "weighted"] = "macro"
+    """Of more than two classes, or of labels: `macro`, the mean over them, or `weighted`, the mean by their rows."""
+    class_: ClassName = None
+    """The class that it is of, by name."""
+
+    @model_validator(mode="after")
+    def _is_of_one_or_all(self) -> Ranking:
+        if self.class_ is not None and "average" in self.model_fields_set and self.average != "macro":
+            raise PydanticCustomError("class_and_average", "takes either class (one of them) or average (all of them)")
+        return self
+
+    def area(self, score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+        """The number `[R]` of scores `[N]` and positive rows `[N]`; NaN where it is undefined."""
+        raise NotImplementedError
+
+    def check(self, info: MetricInfo) -> None:
+        if self.class_ is not None and info.classes:
+            index_of(self.class_, info.classes)
+
+    def build(self, info: MetricInfo, device: torch.device) -> MetricState:
+        from nntrain.modules.metrics import OfRows
+
+        if info.num_classes > MAX_COMPARED and self.class_ is None:
+            return Undefined()
+        wanted = None if self.class_ is None else index_of(self.class_, info.classes)
+        return OfRows(lambda prediction, target, weights: self._value(prediction, target, weights, wanted))
+
+    def _value(self, prediction: Tensor, target: Tensor, weights: Tensor, wanted: int | None) -> Tensor:
+        import torch
+
+        from nntrain.modules.metrics import by_class
+
+        if wanted is not None and target.ndim == 1:
+            score = prediction[:, wanted] if prediction.ndim > 1 else prediction if wanted == 1 else 1 - prediction
+            return self.area(score, target == wanted, weights)
+        scores, positive = by_class(prediction, target)
+        if wanted is not None:
+            return self.area(scores[:, wanted], positive[:, wanted], weights)
+        areas = torch.stack([self.area(scores[:, index], positive[:, index], weights) for index in range(scores.shape[1])], dim=1)
+        if self.average == "macro":
+            return areas.nanmean(dim=1)
+        support = torch.where(areas.isnan(), 0.0, weights @ positive.to(weights.dtype))
+        return (areas.nan_to_num(nan=0.0) * support).sum(dim=1) / support.sum(dim=1)
+
+
+class AUROC(Ranking):
+    """Area under the ROC curve: how well the probability ranks the rows of a class above the others; the mean over the classes.
+
+    Undefined for more than 100 classes: it keeps all probabilities and sorts them once for each class.
+    """
+
+    type: Literal["auroc"] = "auroc"
+
+    def area(self, score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+        from nntrain.modules.ranking import area_under_curve
+
+        return area_under_curve(score, positive, weights)
+
+
+class AveragePrecision(Ranking):
+    """Area under the precision-recall curve, in steps: how pure the rows with the highest probability of a class are.
+
+    Fitter than auroc where a class is rare. Undefined for more than 100 classes.
+    """
+
+    type: Literal["average_precision"] = "average_precision"
+
+    def area(self, score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+        from nntrain.modules.ranking import average_precision
+
+        return average_precision(score, positive, weights)

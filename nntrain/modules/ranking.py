@@ -1,0 +1,83 @@
+"""Metrics that compare rows with each other, by R weightings of the rows at once. Each sorts the rows once, not once a weighting.
+
+A row of weight 2 counts as the row twice, a row of weight 0 as if it were not there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor
+
+
+def area_under_curve(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+    """Chance that a positive row scores higher than a negative one, ties counted half: the area under the ROC curve.
+
+    By ranks (Mann and Whitney 1947): no curve is drawn. A pair counts with the product of its rows' weights.
+
+    Args:
+        score: `[N]`.
+        positive: Bool `[N]`.
+        weights: Float64 `[R, N]`.
+
+    Returns:
+        `[R]`; NaN where one of the two kinds of rows is missing.
+    """
+    won, lost = _by_value(score, positive, weights)
+    return (won * (lost.cumsum(1) - lost / 2)).sum(1) / (won.sum(1) * lost.sum(1))
+
+
+def average_precision(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+    """Mean of the precision at each threshold, weighted by the recall that it adds: the area under the precision-recall curve in steps.
+
+    Arguments and result as of `area_under_curve`; NaN where no row is positive.
+    """
+    won, lost = _by_value(score, positive, weights)
+    won, lost = won.flip(1), lost.flip(1)  # from the highest score down
+    found, taken = won.cumsum(1), (won + lost).cumsum(1)
+    precision = torch.where(taken > 0, found / taken, 0.0)
+    return (precision * won).sum(1) / found[:, -1]
+
+
+def rank_correlation(first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
+    """Spearman's: the correlation of the ranks of two values `[N]`, equal values sharing the middle of their ranks; `[R]`."""
+    ranks = [_ranks(values, weights) for values in (first, second)]
+    share = weights / weights.sum(1, keepdim=True)
+    one, two = (rank - (share * rank).sum(1, keepdim=True) for rank in ranks)
+    spread = (share * one.square()).sum(1) * (share * two.square()).sum(1)
+    return torch.where(spread > 1e-20, (share * one * two).sum(1) / spread.sqrt(), math.nan)
+
+
+def median(values: Tensor, weights: Tensor) -> Tensor:
+    """Value with half of the weight on each side, `[R]`; the middle of two where the halves meet between them."""
+    order = values.argsort()
+    values, weights = values[order].double(), weights[:, order]
+    reached = weights.cumsum(1)
+    half = reached[:, -1:] / 2
+    rounding = 1e-12 * half
+    lower = (reached < half - rounding).sum(1).clamp(max=len(values) - 1)
+    upper = (reached <= half + rounding).sum(1).clamp(max=len(values) - 1)
+    return torch.where(half[:, 0] > 0, (values[lower] + values[upper]) / 2, math.nan)
+
+
+def largest(values: Tensor, weights: Tensor) -> Tensor:
+    """The largest value of a row that counts, `[R]`; NaN where none does."""
+    order = values.argsort(descending=True)
+    counts = weights[:, order] > 0
+    return torch.where(counts.any(1), values[order].double()[counts.int().argmax(1)], math.nan)
+
+
+def _by_value(score: Tensor, positive: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights of the positive and of the negative rows by distinct score, in rising order, `[R, V]` each."""
+    values, group = cast("tuple[Tensor, Tensor]", score.unique(return_inverse=True))
+    empty = weights.new_zeros(len(weights), len(values))
+    return empty.index_add(1, group, weights * positive), empty.index_add(1, group, weights * ~positive)
+
+
+def _ranks(values: Tensor, weights: Tensor) -> Tensor:
+    """Rank of each row, as a share of all weight, `[R, N]`."""
+    found, group = cast("tuple[Tensor, Tensor]", values.unique(return_inverse=True))
+    mass = weights.new_zeros(len(weights), len(found)).index_add(1, group, weights)
+    return ((mass.cumsum(1) - mass / 2) / mass.sum(1, keepdim=True))[:, group]
