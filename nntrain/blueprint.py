@@ -21,7 +21,7 @@ from nntrain.data.fields.field import Field, Role
 from nntrain.data.inference import ROW_NUMBERS
 from nntrain.data.layout import FieldPlan, Layout
 from nntrain.data.table import listed
-from nntrain.errors import ConfigError, Problem
+from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
 from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
 from nntrain.losses.settings import LOSSES
@@ -32,6 +32,7 @@ from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.groups import unused_rules
 from nntrain.schedules.constant import Constant
 from nntrain.schema import load_class
+from nntrain.tasks.judging import metric_info
 from nntrain.tasks.settings import TASK_OF_FIELD, TASKS
 from nntrain.tasks.task import Target, Task
 from nntrain.training.plan import Watch
@@ -188,16 +189,21 @@ def _loss(experiment: Experiment, task: Task, target: Target, problems: list[Pro
 def _metrics(experiment: Experiment, task: Task, target: Target, problems: list[Problem]) -> tuple[Metric, ...] | None:
     if experiment.metrics is None:
         return tuple(_make(METRICS[tag], Metric) for tag in task.metrics(target))
-    kind = task.kind(target)
-    wrong = [(place, metric) for place, metric in enumerate(experiment.metrics) if kind not in metric.fits]
-    for place, metric in wrong:
-        fitting = ", ".join(task.metrics(target))
-        problems.append(
-            Problem(
-                ("metrics", place), f"{metric.type} does not fit the target {target.name} ({_kind(task, target)})", f"fitting: {fitting}"
-            )
-        )
+    wrong = [problem for place, metric in enumerate(experiment.metrics) for problem in _misfits(("metrics", place), metric, task, target)]
+    problems += wrong
     return None if wrong else experiment.metrics
+
+
+def _misfits(path: YamlPath, metric: Metric, task: Task, target: Target) -> Iterator[Problem]:
+    """Why a metric can't judge a target."""
+    if task.kind(target) not in metric.fits:
+        what = f"{metric.type} does not fit the target {target.name} ({_kind(task, target)})"
+        yield Problem(path, what, f"fitting: {', '.join(task.metrics(target))}")
+        return
+    try:
+        metric.check(metric_info(task, target))
+    except SpecError as error:
+        yield Problem(path, f"{metric.type}: {error.message}", error.hint)
 
 
 def _kind(task: Task, target: Target) -> str:
@@ -210,7 +216,7 @@ def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, Targ
     single = next(iter(targets.values())) if len(targets) == 1 else None
     return {
         "data": experiment.data.model_copy(
-            update={"source": experiment.data.source.settled(layout.decimal), "fields": _named_fields(experiment, layout), "target": None}
+            update={"source": experiment.data.source.settled(layout.numerals), "fields": _named_fields(experiment, layout), "target": None}
         ),
         "architecture": experiment.architecture or default_architecture(layout.inputs),
         "task": experiment.task or (single and single.task),
@@ -279,7 +285,7 @@ def metric_directions(targets: Mapping[str, TargetPlan], *, has_validation: bool
     for name, plan in targets.items():
         prefix = f"{name}." if len(targets) > 1 else ""
         local[f"{prefix}loss"] = "min"
-        local |= {f"{prefix}{metric.type}": metric.direction for metric in plan.metrics if metric.monitored}
+        local |= {f"{prefix}{metric.label}": metric.direction for metric in plan.metrics if metric.monitored}
     splits = ("train", "validation") if has_validation else ("train",)
     return {**{f"{split}.{name}": direction for split in splits for name, direction in local.items()}, RUNNING_LOSS: "min"}
 
@@ -298,7 +304,7 @@ def _best(training: TrainingSettings, targets: Mapping[str, TargetPlan], names: 
     name, plan = next(iter(targets.items()))
     metric = next((metric for metric in plan.metrics if metric.monitored), None)
     prefix = f"{name}." if len(targets) > 1 else ""
-    monitor = f"{split}.loss" if metric is None else f"{split}.{prefix}{metric.type}"
+    monitor = f"{split}.loss" if metric is None else f"{split}.{prefix}{metric.label}"
     return Watch(monitor, names[monitor])
 
 
