@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.architectures.architecture import Architecture
+from nntrain.architectures.block import Block
 from nntrain.errors import YamlPath
 from nntrain.layers.layer import Layer
 from nntrain.layers.regularizing import regularize
@@ -24,6 +25,9 @@ class LayerList(Architecture):
     type: Literal["layers"] = "layers"
     layers: tuple[AnyLayer, ...]
     """The layers, from the input to the output."""
+    blocks: dict[str, Block] | None = None
+    """Layers by a name that is used like that of a layer: `{conv: {with: {c: null}, layers: […]}}`, then `- conv: 64`. A saved config
+    has them written out."""
 
     def parts(self) -> Mapping[str, tuple[Layer, ...]]:
         return {"layers": self.layers}

@@ -80,7 +80,9 @@ class Document:
     unexpanded: Mapping[YamlPath, str] = field(default_factory=dict[YamlPath, str])
     """Values that came from the environment, as they were written: `${env:DATA}/train.csv`."""
     moved: Mapping[YamlPath, YamlPath] = field(default_factory=dict[YamlPath, YamlPath])
-    """Settings that stand in another section of the file than in the tree: home to place in the file."""
+    """Settings that stand elsewhere in the file than in the tree: place in the tree to place in the file."""
+    notes: Mapping[YamlPath, str] = field(default_factory=dict[YamlPath, str])
+    """Which use of a block or round of a repeat has put a setting into the tree."""
     root: Model = Experiment
     """What the document is read as: tells short forms of components from sections with one key."""
 
@@ -142,8 +144,14 @@ class Document:
 
     def shown(self, path: YamlPath) -> YamlPath:
         """The path as the file has it, for messages: tags of short forms included, moved settings at their place."""
-        for home, origin in self.moved.items():
-            if path[: len(home)] == home:
-                return (*origin, *path[len(home) :])
         found, rest = self._follow(path)
-        return (*found, *rest)
+        whole = (*found, *rest)
+        for length in range(len(whole), 0, -1) if self.moved else ():
+            if whole[:length] in self.moved:
+                return (*self.moved[whole[:length]], *whole[length:])
+        return whole
+
+    def note(self, path: YamlPath) -> str | None:
+        """Which use of a block or round of a repeat a setting comes from."""
+        found = self.find(path) if self.notes else ()
+        return next((self.notes[found[:length]] for length in range(len(found), 0, -1) if found[:length] in self.notes), None)

@@ -22,7 +22,9 @@ class Node:
     written: str | None = None
     """How a value from the environment was written."""
     origin: YamlPath | None = None
-    """Where a setting that was moved to its home stands in the file."""
+    """Where a setting stands in the file that is elsewhere in the tree: moved to its home, or put in by a block or a repeat."""
+    note: str | None = None
+    """Which use of a block or round of a repeat has put this in, for messages."""
 
     @property
     def mapping(self) -> dict[str, Node] | None:
@@ -59,7 +61,7 @@ def _of(value: Any, path: YamlPath, document: Document) -> Node:
         content = [_of(item, (*path, index), document) for index, item in enumerate(cast("list[Any]", value))]
     else:
         content = value
-    return Node(content, document.marks[path], document.unexpanded.get(path), document.moved.get(path))
+    return Node(content, document.marks[path], document.unexpanded.get(path), document.moved.get(path), document.notes.get(path))
 
 
 def at(value: Any, mark: Mark) -> Node:
@@ -82,6 +84,7 @@ def document(root: Node, like: Document) -> Document:
         marks={path: node.place for path, node in found},
         unexpanded={path: node.written for path, node in found if node.written is not None},
         moved={path: node.origin for path, node in found if node.origin is not None},
+        notes={path: node.note for path, node in found if node.note is not None},
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nntrain.config import loading, merging, nodes, normalising, overrides, rendering, validating
+from nntrain.config import expanding, loading, merging, nodes, normalising, overrides, rendering, validating
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.rendering import LocatedError
@@ -74,7 +74,8 @@ def read_document(document: Document, changes: Sequence[str], folder: Path) -> C
 def _validate(document: Document, changes: Sequence[str], folder: Path, name: str) -> Config:
     document, findings = normalising.with_homes(document)
     document, more = normalising.with_homes(overrides.apply(document, changes))
-    findings = [*findings, *more]
+    document, macros = expanding.expand(document)
+    findings = [*findings, *more, *macros]
     try:
         experiment = Experiment.parse(document.tree)
     except ValidationError as error:

@@ -50,7 +50,7 @@ class LocatedError(ConfigError):
 
 def error(problems: Sequence[Problem], document: Document) -> LocatedError:
     """Problems found in a document as one error."""
-    return LocatedError([_finding(problem, document) for problem in problems], document.name, problems)
+    return LocatedError(_findings(problems, document), document.name, problems)
 
 
 def error_as_json(found: ConfigError) -> list[dict[str, Any]]:
@@ -61,9 +61,22 @@ def error_as_json(found: ConfigError) -> list[dict[str, Any]]:
     return [{**nowhere, "path": render_path(each.path), "message": each.message, "hint": each.hint} for each in found.problems]
 
 
-def _finding(problem: Problem, document: Document) -> Finding:
-    mark = document.locate(problem.path, on_key=problem.on_key)
-    return Finding(mark, render_path(document.shown(problem.path)), problem.message, problem.hint)
+def _findings(problems: Sequence[Problem], document: Document) -> list[Finding]:
+    """Each problem at its place; what a line is told for every use of its block, and every round of its repeat, is told once."""
+    same: dict[tuple[Mark, str, str | None], list[Problem]] = {}
+    for problem in problems:
+        mark = document.locate(problem.path, on_key=problem.on_key)
+        once = problem.message if document.note(problem.path) else f"{problem.message}\n{render_path(problem.path)}"
+        same.setdefault((mark, once, problem.hint), []).append(problem)
+    return [_finding(found, mark, document) for (mark, _, _), found in same.items()]
+
+
+def _finding(same: Sequence[Problem], mark: Mark, document: Document) -> Finding:
+    first = same[0]
+    note = document.note(first.path)
+    more = f"; and {len(same) - 1} more" if len(same) > 1 else ""
+    message = first.message if note is None else f"{first.message} ({note}{more})"
+    return Finding(mark, render_path(document.shown(first.path)), message, first.hint)
 
 
 def _json(finding: Finding) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from nntrain.errors import YamlPath
 from nntrain.layers.initializer import AnyInitializer
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nntrain.layers.program import Value
     from nntrain.layers.scope import Scope
+    from nntrain.layers.sizing import Deferred
     from nntrain.specs import Size, Spec
 
 Need = Literal["lengths", "state"]
@@ -46,6 +47,26 @@ class Layer(Component):
     """Name of this point, for merges, parameter patterns and messages."""
     initializer: AnyInitializer | dict[str, AnyInitializer] | None = None
     """How the weights start: one for all weights, or by parameter name: `{"bias*": zeros}`. Default: torch's."""
+
+    _deferred: Deferred | None = PrivateAttr(default=None)
+
+    @property
+    def deferred(self) -> Deferred | None:
+        """The options as the config has them, where some are sizes that are known only when the layer is placed (`=in//16`)."""
+        return self._deferred
+
+    def as_deferred(self, deferred: Deferred | None) -> Self:
+        """The same layer with sizes that are known later; `None` where all are known."""
+        layer = self.model_copy()
+        layer._deferred = deferred
+        return layer
+
+    def dump(self) -> dict[str, Any]:
+        tree = super().dump()
+        if self._deferred is None:
+            return tree
+        return {**tree, **{str(place[0]): self._deferred.options[str(place[0])] for place in self._deferred.texts}}
+
     freeze: bool | tuple[str, ...] = False
     """`true`: its weights stay as they are, and batch norms in it keep their averages. Under `architecture` also a list of
     patterns of parameter names, such as `backbone` or `*.bias`; a name stands for everything below it."""
@@ -73,7 +94,9 @@ class Layer(Component):
 
     def describe(self) -> str:
         """The layer and the options that differ from their defaults, as a config says it: `conv2d 32, kernel_size 3`."""
-        options = cast("dict[str, object]", self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+        unknown = {name for name in type(self).model_fields if _is_unknown(getattr(self, name))}
+        dumped = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=unknown)
+        options = cast("dict[str, object]", dumped) | {name: getattr(self, name) for name in unknown}
         for key in ("type", "name", "initializer", "freeze", *(str(place[0]) for place in self.lists())):
             options.pop(key, None)
         main = options.pop(self.main, None) if self.main is not None else None
@@ -109,9 +132,16 @@ class Layer(Component):
         raise NotImplementedError
 
 
+def _is_unknown(value: object) -> bool:
+    """Whether an option is a size that only fitting tells, or holds one."""
+    from nntrain.specs import Unknown
+
+    return isinstance(value, Unknown) or (isinstance(value, tuple) and any(_is_unknown(item) for item in cast("tuple[object, ...]", value)))
+
+
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
-        return "[" + ", ".join(_text(item) for item in cast("list[object]", value)) + "]"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_text(item) for item in cast("Sequence[object]", value)) + "]"
     return f"{value:g}" if isinstance(value, float) else str(value)
