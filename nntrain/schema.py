@@ -44,6 +44,10 @@ class Component(StrictModel):
 
     type: str
 
+    def dump(self) -> dict[str, Any]:
+        """The saved form: all options, as a config has them."""
+        return self.model_dump(mode="json", by_alias=True)
+
 
 @cache
 def load_class(target: str) -> type[Component]:
@@ -149,4 +153,4 @@ def _join(tables: tuple[str | Mapping[str, str], ...]) -> Mapping[str, str]:
 
 
 def _dump(component: Component) -> dict[str, Any]:
-    return component.model_dump(mode="json", by_alias=True)
+    return component.dump()

@@ -43,7 +43,7 @@ def compile_program(
     draft = Draft(path, inputs)
     scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture)
     encodings = architecture.inputs or {}
-    scope = replace(scope, encode_field=field_encoder(encodings))
+    scope = replace(scope, encode_field=field_encoder(encodings), needs=needs)
     check_encodings(scope.at("inputs"), encodings)
     written = list(architecture.written(path))
     draft.problems += check_written(written, scope.context)

@@ -13,6 +13,7 @@ from nntrain.layers.context import Context
 from nntrain.layers.initializer import Initializer
 from nntrain.layers.layer import Layer
 from nntrain.layers.program import Lengths, Stage, Step, Value
+from nntrain.layers.sizing import settled
 from nntrain.layers.weights import InitializerRule
 from nntrain.nearest import nearest
 from nntrain.specs import Spec
@@ -60,6 +61,8 @@ class Scope:
     """Where steps come from, if not from the line at `path`."""
     rules: tuple[InitializerRule, ...] = ()
     """Initializers in force, first match first."""
+    needs: Mapping[str, Spec] = field(default_factory=dict[str, Spec])
+    """What the task needs for the targets that may hang here: the `out` of `linear: =out`."""
     encode_field: EncodeField | None = None
     """Gives an input field as the network sees it."""
 
@@ -88,6 +91,7 @@ class Scope:
             UnplacedError: It does not fit; the problem is noted.
         """
         try:
+            layer = settled(layer, self, value)
             result = layer.place(self.under(layer), value)
         except SpecError as error:
             raise self.fail(self._told(layer, error, (value,)), error.hint) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from nntrain.layers.layer import Layer
+from nntrain.layers.sizing import LayerSlot
 from nntrain.schema import Slot
 
 ACTIVATIONS: Final = {
@@ -68,5 +69,5 @@ LAYERS: Final = {
     **ACTIVATIONS,
 }
 
-AnyLayer = Annotated[Layer, Slot("layer", (LAYERS, "nntrain.architectures.settings:FAMILIES"))]
+AnyLayer = Annotated[Layer, LayerSlot("layer", (LAYERS, "nntrain.architectures.settings:FAMILIES"))]
 AnyActivation = Annotated[Layer, Slot("activation", (ACTIVATIONS,))]
