@@ -60,10 +60,17 @@ class Depthwise(Filters):
     """Filters over each channel: so many channels come out of every one."""
 
     def filters(self, channels: Size) -> Size:
-        return compute(lambda count: count * self.depth_multiplier, channels)
+        return _times(channels, self.depth_multiplier)
 
     def split(self, channels: Size) -> Size:
         return channels
+
+
+def _times(channels: Size, multiplier: int) -> Size:
+    def product(count: int) -> int:
+        return count * multiplier
+
+    return compute(product, channels)
 
 
 class DepthwiseConv1d(AlongTime, Depthwise):
@@ -93,7 +100,7 @@ class Separable(Sliding):
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
         channels = spec.size(channel_axis(spec))
-        middle = compute(lambda count: count * self.depth_multiplier, channels)
+        middle = _times(channels, self.depth_multiplier)
         ones = [1] * len(self.kernel)
         shapes = {"depthwise.weight": (middle, 1, *self.kernel), "pointwise.weight": (self.out_channels, middle, *ones)}
         return {**shapes, "pointwise.bias": (self.out_channels,)} if self.bias else shapes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import PositiveInt, model_validator
@@ -237,9 +236,13 @@ def convolution(windows: tuple[Window, ...], channels: Size, filters: Size, *, a
 
 def per_group(count: Size, groups: Size) -> Size:
     """Size of one of several groups of equal size."""
+
+    def quotient(whole: int, parts: int) -> int:
+        return whole // parts
+
     if count == groups:
         return 1
-    return count if groups == 1 else compute(operator.floordiv, count, groups)
+    return count if groups == 1 else compute(quotient, count, groups)
 
 
 def check_groups(channels: Size, filters: Size, groups: Size) -> None:

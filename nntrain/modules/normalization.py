@@ -1,9 +1,10 @@
-"""Batch norm that knows our axis order and row lengths; parameters and buffers are named as torch's."""
+"""Norms that know our axis order and row lengths; parameters and buffers are named as torch's."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm
+from torch.nn.functional import layer_norm, local_response_norm, rms_norm
 
 from nntrain.modules.masking import true_steps
 
@@ -13,6 +14,14 @@ class ImageBatchNorm(nn.BatchNorm2d):
 
     def forward(self, input: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Normalise `[B, C, H, W]` over batch and pixels; images are never ragged, so `lengths` is not read."""
+        return super().forward(input)
+
+
+class VolumeBatchNorm(nn.BatchNorm3d):
+    """torch's, with the call of a layer that may be ragged."""
+
+    def forward(self, input: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Normalise `[B, C, D, H, W]` over batch and voxels; volumes are never ragged, so `lengths` is not read."""
         return super().forward(input)
 
 
@@ -54,3 +63,52 @@ class ChannelLayerNorm(nn.LayerNorm):
     def forward(self, input: Tensor) -> Tensor:
         """Normalise with channels moved last, where the kernel is."""
         return layer_norm(input.movedim(1, -1), self.normalized_shape, self.weight, self.bias, self.eps).movedim(-1, 1)
+
+
+class ChannelRMSNorm(nn.RMSNorm):
+    """RMS norm over the channels of each pixel of `[B, C, H, W]`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise with channels moved last, where the kernel is."""
+        return rms_norm(x.movedim(1, -1), self.normalized_shape, self.weight, self.eps).movedim(-1, 1)
+
+
+class FeatureResponseNorm(nn.LocalResponseNorm):
+    """Local response norm over the features of each step of `[B, T, F]`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise."""
+        x = local_response_norm(input.transpose(1, 2), self.size, self.alpha, self.beta, self.k)
+        return x.transpose(1, 2)
+
+
+class MaskedGroupNorm(nn.GroupNorm):
+    """Group norm of each row: vectors `[B, F]`, sequences `[B, T, F]` over their true steps, images `[B, C, H, W]`, volumes."""
+
+    def __init__(self, num_groups: int, channels: int, eps: float, *, is_sequence: bool, affine: bool = True) -> None:
+        super().__init__(num_groups, channels, eps, affine)
+        self.is_sequence = is_sequence
+
+    def forward(self, input: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Normalise; padding enters no statistic."""
+        if lengths is not None:
+            return self._normalize_true_steps(input, lengths)
+        x = input.transpose(1, 2) if self.is_sequence else input
+        # torch's module refuses a single value per group, which a row of one step has: it comes out as 0 and the offset
+        x = torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        return x.transpose(1, 2) if self.is_sequence else x
+
+    def _normalize_true_steps(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """By masked sums over `[B, T, groups, F / groups]`."""
+        dtype = x.dtype
+        x = x if x.itemsize >= 4 else x.float()  # statistics in float32, as torch's kernels do
+        x = x.unflatten(2, (self.num_groups, -1))
+        padding = ~true_steps(lengths, x.shape[1])[:, :, None, None]
+        count = (lengths.clamp(min=1) * x.shape[3]).view(-1, 1, 1, 1).to(x.dtype)
+        mean = x.masked_fill(padding, 0.0).sum((1, 3), keepdim=True) / count
+        centered = (x - mean).masked_fill(padding, 0.0)
+        variance = centered.square().sum((1, 3), keepdim=True) / count
+        x = (centered * (variance + self.eps).rsqrt()).flatten(2)
+        if self.affine:
+            x = x * self.weight + self.bias
+        return x.to(dtype)

@@ -6,39 +6,18 @@ A new layer is one class, one line in `nntrain/layers/settings.py`, and one row 
 from __future__ import annotations
 
 from cases_filters import CONVOLUTIONS
-from contract_case import CATEGORY, PHOTO, PROBES, ROW, SERIES, STEPS, TEXT, Case
+from cases_pointwise import ACTIVATIONS, NORMS
+from cases_pools import POOLS
+from contract_case import CATEGORY, NUMBER, PHOTO, PROBES, ROW, SCAN, SERIES, STEPS, TEXT, Case
 
-from nntrain.specs import RAGGED, SEQUENCE, Spec
-
-__all__ = ["CASES", "PROBES", "SERIES", "Case"]
+__all__ = ["CASES", "CATEGORY", "NUMBER", "PHOTO", "PROBES", "ROW", "SCAN", "SERIES", "STEPS", "TEXT", "Case"]
 
 CASES = (
     Case({"linear": 5}, ROW),
     Case({"linear": {"out_features": 5, "bias": False}}, SERIES),
     *CONVOLUTIONS,
-    Case({"max_pool1d": 2}, SERIES),
-    Case({"max_pool1d": {"kernel_size": 3, "stride": 2, "padding": 1}}, SERIES),
-    Case({"max_pool1d": {"kernel_size": 4, "stride": 2, "padding": "same"}}, SERIES),
-    Case({"avg_pool1d": 2}, SERIES),
-    Case({"avg_pool1d": {"kernel_size": 4, "stride": 3, "padding": "same"}}, SERIES),
-    Case({"max_pool2d": 2}, PHOTO),
-    Case({"max_pool2d": {"kernel_size": [3, 2], "stride": 2, "padding": "same"}}, PHOTO),
-    Case({"max_pool2d": {"kernel_size": 3, "stride": 2, "padding": 1}}, PHOTO),
-    Case({"avg_pool2d": {"kernel_size": [2, 3]}}, PHOTO),
-    Case({"avg_pool2d": {"kernel_size": 2, "stride": 2, "padding": "same"}}, PHOTO),
-    Case("global_avg_pool", PHOTO),
-    Case("global_avg_pool", SERIES),
-    Case("global_max_pool", PHOTO),
-    Case("global_max_pool", SERIES),
-    *(Case({"pool": how}, SERIES) for how in ("last", "first", "mean", "max", "sum", "attention")),
-    Case({"pool": "last"}, Spec(SEQUENCE, (RAGGED, 6), directions=2)),
-    Case("batch_norm", ROW),
-    Case("batch_norm", PHOTO),
-    Case("batch_norm", STEPS),
-    Case({"batch_norm": {"eps": 1e-3, "momentum": 0.3}}, SERIES, mixes_rows=True),
-    Case("layer_norm", ROW),
-    Case("layer_norm", SERIES),
-    Case("layer_norm", PHOTO),
+    *POOLS,
+    *NORMS,
     Case({"lstm": 5}, SERIES),
     Case({"lstm": {"hidden_size": 5, "num_layers": 2}}, SERIES),
     Case({"lstm": {"hidden_size": 5, "num_layers": 2, "dropout": 0.2}}, SERIES, is_random=True),
@@ -49,16 +28,7 @@ CASES = (
     Case({"dropout": 0.3}, SERIES, takes_all=True, is_random=True),
     Case("flatten", PHOTO),
     Case({"unflatten": [3, 1, 2]}, ROW),
-    Case("relu", SERIES, takes_all=True),
-    Case({"leaky_relu": 0.1}, SERIES, takes_all=True),
-    Case("gelu", SERIES, takes_all=True),
-    Case("silu", SERIES, takes_all=True),
-    Case("elu", SERIES, takes_all=True),
-    Case("tanh", SERIES, takes_all=True),
-    Case("sigmoid", SERIES, takes_all=True),
-    Case("softplus", SERIES, takes_all=True),
-    Case("softmax", SERIES),
-    Case("log_softmax", SERIES),
+    *ACTIVATIONS,
     Case({"sequential": [{"linear": 4}, "relu", {"linear": 3}]}, SERIES),
     Case({"sequential": [{"conv1d": {"out_channels": 4, "kernel_size": 3}}, {"max_pool1d": 2}, {"lstm": 3}, {"pool": "last"}]}, SERIES),
     Case({"residual": [{"linear": 6}, "relu"]}, SERIES),

@@ -1,0 +1,71 @@
+"""Rows for norms and activations."""
+
+from __future__ import annotations
+
+from contract_case import PHOTO, ROW, SCAN, SERIES, STEPS, Case
+
+NORMS = (
+    Case("batch_norm", ROW),
+    Case("batch_norm", PHOTO),
+    Case("batch_norm", STEPS),
+    Case({"batch_norm": {"eps": 1e-3, "momentum": 0.3}}, SERIES, mixes_rows=True),
+    Case("layer_norm", ROW),
+    Case("layer_norm", SERIES),
+    Case("layer_norm", PHOTO),
+    Case("batch_norm", SCAN),
+    Case("layer_norm", SCAN),
+    *(Case("rms_norm", spec) for spec in (ROW, SERIES, PHOTO)),
+    Case({"group_norm": 3}, SERIES),
+    Case("group_norm", PHOTO),
+    Case({"group_norm": 2}, ROW),
+    Case({"group_norm": {"num_groups": 2, "eps": 1e-3}}, SCAN),
+    Case("instance_norm", SERIES),
+    Case({"instance_norm": {"affine": True}}, SERIES),
+    Case({"instance_norm": {"affine": True}}, PHOTO),
+    Case("instance_norm", SCAN),
+    Case("local_response_norm", PHOTO),
+    Case({"local_response_norm": {"size": 3, "alpha": 0.1, "beta": 0.5, "k": 2.0}}, SERIES),
+    Case("normalize", ROW),
+    Case({"normalize": 1.0}, SERIES),
+    Case("normalize", PHOTO),
+    Case({"scale": 0.5}, SERIES, takes_all=True),
+    Case({"squeeze_excite": 2}, PHOTO),
+    Case({"squeeze_excite": {"reduction": 1, "gate": "hardsigmoid"}}, SERIES),
+    Case({"squeeze_excite": 2}, SCAN),
+)
+
+POINTWISE = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "prelu",
+    "elu",
+    "celu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "hardswish",
+    "tanh",
+    "hardtanh",
+    "tanhshrink",
+    "softshrink",
+    "sigmoid",
+    "hardsigmoid",
+    "logsigmoid",
+    "softplus",
+    "softsign",
+)
+
+ACTIVATIONS = (
+    *(Case(name, SERIES, takes_all=True) for name in POINTWISE),
+    Case({"leaky_relu": 0.1}, SERIES, takes_all=True),
+    Case({"threshold": {"threshold": 0.1, "value": -1.0}}, SERIES, takes_all=True),
+    *(Case({"prelu": {"per_channel": True}}, spec) for spec in (ROW, SERIES, PHOTO)),
+    Case("softmax", SERIES),
+    Case("log_softmax", SERIES),
+    *(Case(name, SERIES) for name in ("glu", "reglu", "geglu", "swiglu")),
+    Case("glu", PHOTO),
+    Case({"maxout": 3}, SERIES),
+    Case("maxout", PHOTO),
+)
