@@ -173,7 +173,7 @@ class ECE(Metric):
         return torch.cat([place, place * sure.unsqueeze(1), place * (labels == truth).unsqueeze(1)], dim=1)
 
     def _value(self, sums: Tensor) -> Tensor:
-        weight, sure, right = sums.unflatten(1, (3, self.bins)).unbind(dim=1)
+        weight, sure, right = sums.chunk(3, dim=1)
         return (sure - right).abs().sum(1) / weight.sum(1)
 
 

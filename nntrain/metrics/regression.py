@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_MEASURED: frozenset[TargetKind] = VALUES | {"ordinal"}
+_MEASURED: frozenset[TargetKind] = frozenset({"values", "ordinal"})
 
 
 class MAE(Metric):

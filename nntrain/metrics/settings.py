@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from nntrain.metrics.metric import Metric
-from nntrain.schema import Slot
+from nntrain.schema import Forms, Slot
 
 METRICS: Final = {
     "accuracy": "nntrain.metrics.classification:Accuracy",
@@ -45,3 +45,6 @@ METRICS: Final = {
 }
 
 AnyMetric = Annotated[Metric, Slot("metric", (METRICS,))]
+
+Metrics = Annotated[tuple[AnyMetric, ...] | dict[str, tuple[AnyMetric, ...]] | None, Forms({})]
+"""A list for all targets, or one by target."""

@@ -241,7 +241,7 @@ class OfMoments(Scalar):
         sums = self._sums.read()
         if sums is None:
             return undefined()
-        squares, error, truth, truths, guess, guesses, both, weight = sums.unflatten(1, (8, -1)).unbind(dim=1)
+        squares, error, truth, truths, guess, guesses, both, weight = sums.chunk(8, dim=1)
         kind = torch.float64 if self._origins is None else self._origins[0].dtype
         noise = _ROUNDING * torch.finfo(kind).eps
 

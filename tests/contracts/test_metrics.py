@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -146,7 +146,9 @@ def test_names_are_unique(tag: str) -> None:
     """Whatever is chosen."""
     labels = [case.metric().label for case in CASES if case.tag == tag]
     assert len(set(labels)) == len({json.dumps(case.written) for case in CASES if case.tag == tag})
-    assert load_class(METRICS[tag]).parse({"name": "mine", **NEEDED.get(tag, {})}).label == "mine"
+    named = load_class(METRICS[tag]).parse({"name": "mine", **NEEDED.get(tag, {})})
+    assert isinstance(named, Metric)
+    assert named.label == "mine"
 
 
 @every
@@ -199,7 +201,7 @@ def test_many_weightings_at_once_give_what_each_gives_alone(case: Case) -> None:
     for start, stop in [(0, 20), (20, ROWS)]:
         state.update(prediction[start:stop], target[start:stop], weights[:, start:stop])
     wanted = [case.measure(prediction, target, (), row) for row in weights]
-    assert [None if math.isnan(value) else value for value in state.values().tolist()] == [
+    assert [None if math.isnan(value) else value for value in cast("list[float]", state.values().tolist())] == [
         None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12) for value in wanted
     ]
 
