@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nntrain.schedules.schedule import Horizon, Schedule
+from nntrain.schedules.schedule import Horizon, WarmedSchedule
 
 
-class Constant(Schedule):
+class Constant(WarmedSchedule):
     """Keeps the rate at `optimizer.lr`."""
 
     type: Literal["constant"] = "constant"

@@ -9,8 +9,18 @@ from nntrain.schema import Slot
 
 SCHEDULES: Final = {
     "constant": "nntrain.schedules.constant:Constant",
+    "linear": "nntrain.schedules.decay:Linear",
     "cosine": "nntrain.schedules.cosine:Cosine",
+    "polynomial": "nntrain.schedules.decay:Polynomial",
     "step": "nntrain.schedules.step:Step",
+    "multi_step": "nntrain.schedules.step:MultiStep",
+    "exponential": "nntrain.schedules.step:Exponential",
+    "inverse_sqrt": "nntrain.schedules.decay:InverseSqrt",
+    "one_cycle": "nntrain.schedules.cycles:OneCycle",
+    "cyclic": "nntrain.schedules.cycles:Cyclic",
+    "warm_restarts": "nntrain.schedules.cosine:WarmRestarts",
+    "wsd": "nntrain.schedules.decay:WSD",
+    "plateau": "nntrain.schedules.plateau:Plateau",
 }
 
 AnySchedule = Annotated[Schedule, Slot("scheduler", (SCHEDULES,))]

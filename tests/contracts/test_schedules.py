@@ -16,10 +16,31 @@ from nntrain.schema import Slot, load_class
 CASES: list[dict[str, Any]] = [
     {"type": "constant"},
     {"type": "constant", "warmup_steps": 10},
+    {"type": "linear"},
+    {"type": "linear", "warmup_steps": 10},
     {"type": "cosine"},
     {"type": "cosine", "warmup_fraction": 0.1},
+    {"type": "polynomial", "power": 2.0},
+    {"type": "polynomial", "power": 0.5, "warmup_steps": 10},
     {"type": "step", "every_steps": 30},
     {"type": "step", "every_epochs": 3, "gamma": 0.5, "warmup_steps": 10},
+    {"type": "multi_step", "at_steps": [30, 70]},
+    {"type": "multi_step", "at_epochs": [2, 4, 5], "gamma": 0.5, "warmup_steps": 10},
+    {"type": "exponential", "every_steps": 1, "gamma": 0.97},
+    {"type": "exponential", "every_epochs": 2, "gamma": 0.5, "warmup_fraction": 0.1},
+    {"type": "inverse_sqrt"},
+    {"type": "inverse_sqrt", "warmup_steps": 10},
+    {"type": "one_cycle", "pct_start": 0.25},
+    {"type": "one_cycle", "anneal_strategy": "linear", "three_phase": True, "cycle_momentum": False, "pct_start": 0.25},
+    {"type": "cyclic", "min_lr": 0.0, "up_steps": 10},
+    {"type": "cyclic", "min_lr": 0.0, "up_epochs": 1, "down_steps": 5, "mode": "triangular2"},
+    {"type": "warm_restarts", "first_steps": 10, "multiply": 2},
+    {"type": "warm_restarts", "first_epochs": 2, "warmup_steps": 10},
+    {"type": "wsd"},
+    {"type": "wsd", "decay_steps": 30, "shape": "sqrt", "warmup_steps": 10},
+    {"type": "wsd", "decay_fraction": 0.3, "shape": "cosine"},
+    {"type": "plateau"},
+    {"type": "plateau", "monitor": "train.loss", "patience": 3, "warmup_steps": 10},
 ]
 
 every = pytest.mark.parametrize("case", CASES, ids=lambda case: json.dumps(case))
@@ -51,7 +72,8 @@ def test_settings_survive_json(case: dict[str, Any]) -> None:
 @every
 def test_rates_are_positive_and_never_above_the_rate_itself(case: dict[str, Any]) -> None:
     rates = [read(case).lr(step, 0.1, HORIZON) for step in range(100)]
-    assert all(0 < rate <= 0.1 + 1e-12 for rate in rates)
+    lowest = rates[0] if case["type"] == "cyclic" else 1e-30
+    assert all(lowest <= rate <= 0.1 + 1e-12 for rate in rates)
     assert max(rates) == pytest.approx(0.1)
 
 
@@ -60,6 +82,9 @@ def test_it_is_a_function_of_the_step_alone(case: dict[str, Any]) -> None:
     schedule = read(case)
     forward = [schedule.lr(step, 0.1, HORIZON) for step in range(100)]
     assert [schedule.lr(step, 0.1, HORIZON) for step in reversed(range(100))] == forward[::-1]
+    momenta = [schedule.momentum(step, HORIZON) for step in range(100)]
+    assert [schedule.momentum(step, HORIZON) for step in reversed(range(100))] == momenta[::-1]
+    assert set(momenta) == {None} or all(value is not None and 0 <= value < 1 for value in momenta)
 
 
 @every

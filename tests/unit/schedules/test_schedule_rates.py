@@ -3,9 +3,12 @@ import torch
 from pydantic import ValidationError
 
 from nntrain.schedules.constant import Constant
-from nntrain.schedules.cosine import Cosine
+from nntrain.schedules.cosine import Cosine, WarmRestarts
+from nntrain.schedules.cycles import Cyclic, OneCycle
+from nntrain.schedules.decay import WSD, Polynomial
+from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon, Schedule
-from nntrain.schedules.step import Step
+from nntrain.schedules.step import MultiStep, Step
 
 HORIZON = Horizon(total_steps=100, steps_per_epoch=10)
 
@@ -77,6 +80,21 @@ def test_only_what_is_relative_to_the_end_needs_it() -> None:
         (Step, {"step_size": 7}, "every_epochs: 7 or every_steps: 7"),
         (Step, {"every_steps": 1, "every_epochs": 1}, "either every_epochs or every_steps"),
         (Step, {}, "either every_epochs or every_steps"),
+        (MultiStep, {"milestones": [3, 4]}, r"at_epochs: \[3, 4\] or at_steps"),
+        (MultiStep, {"at_steps": (4, 3)}, "the earliest first"),
+        (Cosine, {"T_max": 50}, "the schedule ends where the run does"),
+        (WarmRestarts, {"T_0": 5}, "first_epochs: 5 or first_steps: 5"),
+        (WarmRestarts, {"first_steps": 5, "T_mult": 2}, "multiply: 2"),
+        (Polynomial, {"total_iters": 5}, "the schedule ends where the run does"),
+        (OneCycle, {"max_lr": 0.1}, "optimizer.lr: 0.1"),
+        (OneCycle, {"warmup_steps": 10}, "pct_start"),
+        (OneCycle, {"cycle_momentum": False, "max_momentum": 0.96}, "have no effect"),
+        (OneCycle, {"three_phase": True, "pct_start": 0.5}, "below 0.5"),
+        (Cyclic, {"min_lr": 0.1, "step_size_up": 10}, "up_epochs: 10 or up_steps: 10"),
+        (Cyclic, {"min_lr": 0.1, "up_steps": 1, "gamma": 0.5}, "goes with mode"),
+        (Cyclic, {"min_lr": 0.1}, "either up_epochs or up_steps"),
+        (WSD, {"decay_steps": 1, "decay_fraction": 0.5}, "either decay_steps or decay_fraction"),
+        (Plateau, {"mode": "min"}, "the metric knows"),
     ],
 )
 def test_ambiguous_options_are_refused(schedule: type[Schedule], options: dict[str, float], message: str) -> None:
