@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ class Ending:
     """Whether this is the output itself, as what ends in a layer of a written size is; otherwise the task adds its layer."""
     path: YamlPath
     """Place of the last layer."""
+    weight: float = 1.0
+    """Weight of its loss, where it is an auxiliary head."""
 
 
 class Architecture(Layer):
@@ -31,9 +33,11 @@ class Architecture(Layer):
 
     inputs: dict[str, AnyEncoding] | None = None
     """How fields reach the first layer: `{color: embedding, "*": one_hot}`; exact names first. Default: by type."""
+    tie: dict[str, str] | None = None
+    """Parameters that are one, by their full names: `{head.weight: embedding_1.weight}`. They are counted and saved once."""
 
-    def endings(self, scope: Scope, targets: Collection[str]) -> Mapping[str, Ending]:
-        """Add everything up to the output layers and say where each target hangs.
+    def endings(self, scope: Scope, targets: Collection[str]) -> Mapping[str, Sequence[Ending]]:
+        """Add everything up to the output layers and say where each target hangs: the output, then auxiliary heads.
 
         A target that is missing in the answer has a problem that was noted.
 
@@ -43,7 +47,7 @@ class Architecture(Layer):
         from nntrain.layers.inputs import encode
 
         value = scope.place(self, encode(scope, list(scope.draft.fields), self.inputs or {}))
-        return dict.fromkeys(targets, Ending(value, self.is_output(), self.last_path(scope.path)))
+        return dict.fromkeys(targets, (Ending(value, self.is_output(), self.last_path(scope.path)),))
 
     def last_path(self, path: YamlPath) -> YamlPath:
         """Place of the last layer, given the place of the architecture."""
@@ -52,6 +56,11 @@ class Architecture(Layer):
     def written(self, path: YamlPath) -> Iterator[tuple[YamlPath, Layer]]:
         """Every layer that the config spells out, however deep, with its place."""
         return written_below(self, path)
+
+    def frozen_places(self, path: YamlPath) -> list[YamlPath]:
+        """Places that say `freeze: true`."""
+        own = [path] if self.freeze is True else []
+        return own + [place for place, layer in self.written(path) if layer.freeze is True]
 
 
 def written_below(layer: Layer, path: YamlPath) -> Iterator[tuple[YamlPath, Layer]]:

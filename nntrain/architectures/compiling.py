@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nntrain.architectures.architecture import Architecture, Ending
-from nntrain.architectures.family import Family
-from nntrain.errors import ConfigError, Problem, YamlPath
-from nntrain.layers.initialization import FanInitializer
+from nntrain.architectures.parameters import freeze, initializer_problems, tie
+from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
+from nntrain.layers.causality import check_causal
 from nntrain.layers.inputs import check_encodings, field_encoder
-from nntrain.layers.linear import Head
-from nntrain.layers.program import Program, Step, Value
-from nntrain.layers.regularizing import check_placed, check_written
-from nntrain.layers.requirements import one_row_hint
-from nntrain.layers.scope import Draft, Scope, UnplacedError, near_names
-from nntrain.layers.weights import InitializerRule
+from nntrain.layers.layer import Layer
+from nntrain.layers.linear import Head, fitted_sizes, needed, rank_hint
+from nntrain.layers.program import Auxiliary, Program, Value
+from nntrain.layers.regularizing import check_placed, check_written, grade_depths
+from nntrain.layers.requirements import channel_axis, one_row_hint
+from nntrain.layers.scope import Draft, Scope, UnplacedError
 from nntrain.regularization import Regularization
 from nntrain.specs import VECTOR, Spec
 
@@ -47,35 +47,42 @@ def compile_program(
     check_encodings(scope.at("inputs"), encodings)
     written = list(architecture.written(path))
     draft.problems += check_written(written, scope.context)
-    draft.problems += _misplaced_inputs(written)
+    draft.problems += _misplaced(written)
     try:
         endings = architecture.endings(scope, needs.keys())
     except UnplacedError:
-        endings = dict[str, Ending]()
+        endings = dict[str, Sequence[Ending]]()
     _check_shared(scope, endings)
-    outputs = {name: value for name, ending in endings.items() if (value := _output(scope, name, ending, needs)) is not None}
-    program = Program(inputs, tuple(draft.steps.values()), outputs)
+    outputs, auxiliary = _outputs(scope, endings, needs)
+    program = Program(inputs, tuple(grade_depths(draft.steps).values()), outputs, auxiliary)
     if not draft.problems:
         draft.problems += check_placed([step.layer for step in program.steps], scope.context)
-        draft.problems += _initializer_problems(program)
+        draft.problems += check_causal(program.steps)
+        draft.problems += initializer_problems(program)
+        program = tie(program, architecture.tie or {}, (*path, "tie"), draft.problems)
+        patterns = () if isinstance(architecture.freeze, bool) else architecture.freeze
+        program = freeze(program, patterns, architecture.frozen_places(path), path, draft.problems)
     if draft.problems:
         raise ConfigError(draft.problems)
     return program
 
 
-def _misplaced_inputs(written: Sequence[tuple[YamlPath, object]]) -> list[Problem]:
-    """`inputs` of a family that stands among layers: it gets no fields."""
-    misplaced = [path for path, layer in written if isinstance(layer, Family) and layer.inputs is not None]
-    return [
-        Problem((*path, "inputs"), "belongs to the architecture or, as encode, to a node", "fix:  architecture.inputs")
-        for path in misplaced
-    ]
+def _misplaced(written: Sequence[tuple[YamlPath, Layer]]) -> Iterator[Problem]:
+    """Options of a whole architecture that stand at a layer or at a family among layers, which gets no fields."""
+    for path, layer in written:
+        if isinstance(layer, Architecture) and layer.inputs is not None:
+            yield Problem((*path, "inputs"), "belongs to the architecture or, as encode, to a node", "fix:  architecture.inputs")
+        if isinstance(layer, Architecture) and layer.tie is not None:
+            yield Problem((*path, "tie"), "belongs to the architecture", "fix:  architecture.tie")
+        if not isinstance(layer.freeze, bool):
+            yield Problem((*path, "freeze"), "names parameters, which the architecture does", "fix:  freeze: true, or architecture.freeze")
 
 
-def _check_shared(scope: Scope, endings: Mapping[str, Ending]) -> None:
+def _check_shared(scope: Scope, endings: Mapping[str, Sequence[Ending]]) -> None:
     """A layer that is its own output can serve one target only."""
-    for name, ending in endings.items():
-        others = [other for other in endings if other != name and endings[other].value.key == ending.value.key]
+    flat = {_head_name(name, index): ending for name, heads in endings.items() for index, ending in enumerate(heads)}
+    for name, ending in flat.items():
+        others = [other for other in flat if other != name and flat[other].value.key == ending.value.key]
         if ending.is_output and others and name == min(name, *others):
             replace(scope, path=ending.path).fail(
                 f"is the output itself, and {' and '.join([name, *others])} both hang on it",
@@ -83,13 +90,37 @@ def _check_shared(scope: Scope, endings: Mapping[str, Ending]) -> None:
             )
 
 
-def _output(scope: Scope, target: str, ending: Ending, needs: Mapping[str, Spec]) -> Value | None:
-    """The value that is read off for a target; `None` where it does not fit."""
+def _outputs(
+    scope: Scope, endings: Mapping[str, Sequence[Ending]], needs: Mapping[str, Spec]
+) -> tuple[dict[str, Value], dict[str, Auxiliary]]:
+    """The values that are read off, by target and auxiliary head; those that do not fit are left out."""
+    outputs: dict[str, Value] = {}
+    auxiliary: dict[str, Auxiliary] = {}
+    for target, heads in endings.items():
+        for index, ending in enumerate(heads):
+            name = _head_name(target, index)
+            value = _output(scope, target, name, ending, needs)
+            if value is None:
+                continue
+            outputs[name] = value
+            if index:
+                auxiliary[name] = Auxiliary(target, ending.weight)
+    return outputs, auxiliary
+
+
+def _head_name(target: str, index: int) -> str:
+    """Name of an output: the target, then its auxiliary heads."""
+    return target if index == 0 else f"{target}.aux_{index}"
+
+
+def _output(scope: Scope, target: str, name: str, ending: Ending, needs: Mapping[str, Spec]) -> Value | None:
+    """The value that is read off for a head of a target; `None` where it does not fit."""
     need = needs[target]
     scope = replace(scope, path=ending.path, stage="head", note="added for the task", prefix="" if len(needs) == 1 else "head.")
     try:
         if not ending.is_output:
-            return scope.add(Head(output=need), ending.value, name="head" if len(needs) == 1 else re.sub(r"\W", "_", target))
+            own = "head" + name[len(target) :] if len(needs) == 1 else name
+            return scope.add(Head.of(need), ending.value, name=re.sub(r"\W", "_", own))
         return _own_output(scope, target, ending.value, need)
     except UnplacedError:
         return None
@@ -100,10 +131,14 @@ def _own_output(scope: Scope, target: str, value: Value, need: Spec) -> Value:
     spec, origin = value.spec, scope.origin(value)
     if spec.axes != need.axes:
         raise scope.fail(
-            f"{target} needs one row of numbers per example and gets {spec.describe()} from {origin}, the output of this network",
-            one_row_hint(spec) if need.axes == VECTOR else None,
+            f"{target} needs {needed(need)} and gets {spec.describe()} from {origin}, the output of this network",
+            one_row_hint(spec) if need.axes == VECTOR else rank_hint(need),
         )
-    wanted, found = need.sizes[-1], spec.sizes[-1]
+    try:
+        fitted_sizes(spec, need)
+    except SpecError as error:
+        raise scope.fail(f"{target} {error.message}", error.hint) from None
+    wanted, found = need.size(channel_axis(need)), spec.size(channel_axis(spec))
     if isinstance(wanted, int) and isinstance(found, int) and wanted != found:
         numbers = f"{wanted} numbers" if wanted != 1 else "1 number"
         if spec.kind in {"probability", "log_prob"}:  # of the wrong number: the loss has a softmax or sigmoid of its own
@@ -122,32 +157,3 @@ def _without_last(scope: Scope, value: Value, wanted: int) -> str:
     before = steps.get(last.inputs[0].step or "")
     size = f"  {before.layer.type}: {wanted}" if before is not None and before.layer.is_output() else f" {wanted}"
     return f"leave {last.layer.type} out, which is a part of the loss, and end in{size}"
-
-
-def _initializer_problems(program: Program) -> list[Problem]:
-    """Initializers that act on nothing, or on something they have no meaning for."""
-    used: dict[YamlPath, tuple[InitializerRule, bool]] = {}
-    problems: list[Problem] = []
-    for step in program.steps:
-        for rule in step.rules:
-            matched = _matched(rule, step)
-            used[rule.path] = (rule, used.get(rule.path, (rule, False))[1] or bool(matched))
-            flat = [name for name, rank in matched if rank < 2 and isinstance(rule.initializer, FanInitializer)]
-            if flat and rule.path not in {problem.path for problem in problems}:
-                problems.append(
-                    Problem(
-                        rule.path,
-                        f"{rule.initializer.type} counts inputs and outputs, which {step.name}.{flat[0]} has not",
-                        "zeros or normal",
-                    )
-                )
-    for rule, has_matched in used.values():
-        if not has_matched:
-            near = near_names(rule.pattern, [*(step.name for step in program.steps if step.parameter_shapes), *program.parameter_shapes])
-            problems.append(Problem(rule.path, f"{rule.pattern!r} matches no parameter", f"there are: {near}" if near else None))
-    return problems
-
-
-def _matched(rule: InitializerRule, step: Step) -> list[tuple[str, int]]:
-    shapes = step.parameter_shapes
-    return [(name, len(shape)) for name, shape in shapes.items() if rule.matches(step.layer.type, step.name, name, len(shape))]

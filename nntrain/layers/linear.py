@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveInt
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
-from nntrain.layers.requirements import need_features, one_row_hint
-from nntrain.specs import VECTOR, Size, Spec, known
+from nntrain.layers.requirements import channel_axis, need_features, one_row_hint
+from nntrain.specs import IMAGE, SEQUENCE, VECTOR, VOLUME, Axes, Size, Spec, known
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,27 +43,74 @@ class Linear(Layer):
 
 
 class Head(Layer):
-    """The output layer that a task adds: one row of numbers [B, F] to what the task needs, [B, K]."""
+    """The output layer that a task adds: to a row of numbers [B, F] one layer, the same to every step, or to every pixel.
 
-    type: Literal["linear"] = "linear"
+    [B, F] -> [B, K], [B, T, F] -> [B, T, K] by a linear layer; [B, C, H, W] -> [B, K, H, W] (and a volume) by a 1x1 convolution.
+    """
+
+    type: Literal["linear", "conv2d", "conv3d"] = "linear"
     output: Spec
     """What the task needs; its size may still be unknown."""
 
+    @classmethod
+    def of(cls, output: Spec) -> Head:
+        """The layer that a need takes."""
+        kinds: dict[Axes, Literal["conv2d", "conv3d"]] = {IMAGE: "conv2d", VOLUME: "conv3d"}
+        return cls(type=kinds.get(output.axes, "linear"), output=output)
+
+    @property
+    def width(self) -> Size:
+        """Numbers that the task needs per row, step or pixel."""
+        return self.output.size(channel_axis(self.output))
+
     def describe(self) -> str:
-        return f"linear {self.output.sizes[-1]}"
+        return f"linear {self.width}" if self.type == "linear" else f"{self.type} {self.width}, kernel_size 1"
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        if spec.axes != VECTOR or spec.kind == "index":
-            raise SpecError(f"(the output layer) needs one row of numbers per example and gets {spec.describe()}", hint=one_row_hint(spec))
-        return self.output
+        need = self.output
+        if spec.axes != need.axes or spec.kind == "index":
+            raise SpecError(
+                f"(the output layer) needs {needed(need)} and gets {spec.describe()}",
+                hint=one_row_hint(spec) if need.axes == VECTOR else rank_hint(need),
+            )
+        return replace(need, sizes=fitted_sizes(spec, need))
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
-        return linear_shapes(spec.sizes[-1], self.output.sizes[-1], bias=True)
+        shapes = linear_shapes(spec.size(channel_axis(spec)), self.width, bias=True)
+        return shapes if self.type == "linear" else {**shapes, "weight": (*shapes["weight"], *[1] * (spec.rank - 1))}
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
 
-        return nn.Linear(known(spec.sizes[-1]), known(self.output.sizes[-1]))
+        layers = {"linear": nn.Linear, "conv2d": partial(nn.Conv2d, kernel_size=1), "conv3d": partial(nn.Conv3d, kernel_size=1)}
+        return layers[self.type](known(spec.size(channel_axis(spec))), known(self.width))
+
+
+def needed(need: Spec) -> str:
+    """What a task needs, in words."""
+    if need.axes == VECTOR:
+        return "one row of numbers per example"
+    return "a row of numbers for each step" if need.axes == SEQUENCE else "numbers for each pixel"
+
+
+def rank_hint(need: Spec) -> str:
+    """How a network keeps the axes that a task needs."""
+    if need.axes == SEQUENCE:
+        return "this target has a value for each step: end in a sequence [T, F], without pool or flatten"
+    return "this target has a value for each pixel: end in maps [C, H, W], without flatten or global pooling"
+
+
+def fitted_sizes(spec: Spec, need: Spec) -> tuple[Size, ...]:
+    """Sizes of the output: steps and pixels are those of the network, which must be the target's where both are known.
+
+    Raises:
+        SpecError: They are not.
+    """
+    own = channel_axis(need)
+    for axis, size, wanted in zip(need.axes, spec.sizes, need.sizes, strict=True):
+        if axis != own and isinstance(size, int) and isinstance(wanted, int) and size != wanted:
+            raise SpecError(f"(the output layer) gets {spec.describe()}, and the target has {axis} {wanted}")
+    return tuple(wanted if axis == own else size for axis, size, wanted in zip(need.axes, spec.sizes, need.sizes, strict=True))
 
 
 def linear_shapes(in_features: Size, out_features: Size, *, bias: bool) -> dict[str, tuple[Size, ...]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from nntrain.errors import YamlPath
@@ -65,6 +65,8 @@ class Step:
     """Where it comes from, if not from the line at `path`."""
     rules: tuple[InitializerRule, ...]
     """Initializers that may act on its parameters, first match first."""
+    shares: str | None = None
+    """Name of the step whose module it applies again; it has no parameters of its own then."""
 
     @property
     def spec(self) -> Spec:
@@ -73,16 +75,21 @@ class Step:
 
     @property
     def parameter_shapes(self) -> dict[str, tuple[Size, ...]]:
-        """Shapes of its parameters by their own name."""
-        return self.layer.parameter_shapes(*(value.spec for value in self.inputs))
+        """Shapes of its parameters by their own name; none where it applies another step's module."""
+        return {} if self.shares is not None else self.layer.parameter_shapes(*(value.spec for value in self.inputs))
 
     @property
     def num_parameters(self) -> int | None:
         """Number of parameters; `None` while a size is unknown."""
-        sizes = [size for shape in self.parameter_shapes.values() for size in shape]
-        if not all(isinstance(size, int) for size in sizes):
-            return None
-        return sum(math.prod(cast("tuple[int, ...]", shape)) for shape in self.parameter_shapes.values())
+        return count(self.parameter_shapes.values())
+
+
+def count(shapes: Iterable[tuple[Size, ...]]) -> int | None:
+    """Numbers in tensors of some shapes; `None` while a size is unknown."""
+    shapes = list(shapes)
+    if not all(isinstance(size, int) for shape in shapes for size in shape):
+        return None
+    return sum(math.prod(cast("tuple[int, ...]", shape)) for shape in shapes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,17 @@ class Row:
     """Number of parameters; `None` while a size is unknown."""
     stage: Stage
     note: str | None
+    frozen: tuple[str, ...] = ()
+    """Its parameters that stay as they are, by their own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """A second output for a target, whose loss counts in training and which nothing else reads."""
+
+    target: str
+    weight: float
+    """What its loss is multiplied by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +127,40 @@ class Program:
     steps: tuple[Step, ...]
     outputs: Mapping[str, Value]
     """What is read off, by target; the spec's kind says what the numbers mean."""
+    auxiliary: Mapping[str, Auxiliary] = field(default_factory=dict[str, Auxiliary])
+    """The outputs that are auxiliary heads, by name: `label.aux_1`."""
+
+    ties: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Parameters that are another one under a second name: their name to the name of that one, which comes first."""
+    frozen: frozenset[str] = frozenset()
+    """Full names of the parameters that stay as they are."""
+    resting: frozenset[str] = frozenset()
+    """Steps that are frozen whole: batch norms in them stay in evaluation."""
 
     @property
     def num_parameters(self) -> int | None:
         """Number of parameters of the network; `None` while a size is unknown."""
-        counts = [step.num_parameters for step in self.steps]
-        return None if None in counts else sum(count for count in counts if count is not None)
+        return count(self.parameter_shapes.values())
+
+    @property
+    def num_trainable(self) -> int | None:
+        """Number of parameters that are trained."""
+        return count(self.trainable_shapes.values())
 
     @property
     def parameter_shapes(self) -> dict[str, tuple[Size, ...]]:
-        """Shapes of all parameters by full name, in the network's order."""
+        """Shapes of all parameters by full name, in the network's order; each once, under its first name."""
+        return {name: shape for name, shape in self.named_shapes.items() if name not in self.ties}
+
+    @property
+    def named_shapes(self) -> dict[str, tuple[Size, ...]]:
+        """The same with the second names of tied parameters."""
         return {f"{step.name}.{name}": shape for step in self.steps for name, shape in step.parameter_shapes.items()}
+
+    @property
+    def trainable_shapes(self) -> dict[str, tuple[Size, ...]]:
+        """Shapes of the parameters that are trained, by full name."""
+        return {name: shape for name, shape in self.parameter_shapes.items() if name not in self.frozen}
 
     @property
     def state_steps(self) -> tuple[str, ...]:
@@ -128,7 +169,19 @@ class Program:
 
     def rows(self) -> list[Row]:
         """The network line by line."""
-        return [Row(step.name, step.layer.describe(), str(step.spec), step.num_parameters, step.stage, step.note) for step in self.steps]
+        return [self._row(step) for step in self.steps]
+
+    def _row(self, step: Step) -> Row:
+        names = {name: f"{step.name}.{name}" for name in step.parameter_shapes}
+        own = [shape for name, shape in step.parameter_shapes.items() if names[name] not in self.ties]
+        tied = [f"{name} of {self.ties[full]}" for name, full in names.items() if full in self.ties]
+        shared = [f"weights of {step.shares}"] if step.shares is not None and self._has_weights(step.shares) else []
+        note = "; ".join([*([step.note] if step.note is not None else []), *shared, *tied])
+        frozen = tuple(name for name, full in names.items() if full in self.frozen)
+        return Row(step.name, step.layer.describe(), str(step.spec), count(own), step.stage, note or None, frozen)
+
+    def _has_weights(self, name: str) -> bool:
+        return any(step.name == name and step.parameter_shapes for step in self.steps)
 
     def build(self) -> Network:
         """Make the network; every size is known by now. Weights are drawn from torch's global random numbers."""

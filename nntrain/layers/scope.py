@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
@@ -16,7 +16,7 @@ from nntrain.layers.program import Lengths, Stage, Step, Value
 from nntrain.layers.sizing import settled
 from nntrain.layers.weights import InitializerRule
 from nntrain.nearest import nearest
-from nntrain.specs import Spec
+from nntrain.specs import Spec, Unknown
 
 PROBE: Final = (*range(1, 65), *(pow(3, power, 1_000_003) for power in range(13, 45)))
 """Row lengths on which the lengths of ragged axes are compared: all short ones, and some up to a million, which tell long windows apart."""
@@ -65,6 +65,10 @@ class Scope:
     """What the task needs for the targets that may hang here: the `out` of `linear: =out`."""
     encode_field: EncodeField | None = None
     """Gives an input field as the network sees it."""
+    lent: Iterator[Step] | None = None
+    """The steps whose modules are applied again here, in order; `None` where layers have their own."""
+    own_points: dict[str, Value] | None = None
+    """Points that can be read here only: where layers are applied again, each name stands for what is made this time."""
 
     def at(self, *parts: str | int) -> Scope:
         """The scope of an option or item."""
@@ -136,7 +140,8 @@ class Scope:
         lengths = self._lengths(layer, inputs)
         output = Value(spec, name, lengths=lengths if spec.is_ragged else None)
         further = tuple(Value(extras[extra], name, extra, lengths if extras[extra].is_ragged else None) for extra in type(layer).extras)
-        self.draft.steps[name] = Step(name, layer, inputs, output, further, self.path, self.stage, self.note, self.rules)
+        shares = None if self.lent is None else self._lender(next(self.lent, None), layer, inputs)
+        self.draft.steps[name] = Step(name, layer, inputs, output, further, self.path, self.stage, self.note, self.rules, shares)
         return output
 
     def input(self, key: str, spec: Spec) -> Value:
@@ -159,6 +164,9 @@ class Scope:
         """
         if name is None or self.draft.points.get(name) is value:
             return
+        if self.own_points is not None:
+            self.own_points[name] = value
+            return
         if name in RESERVED:
             raise self.fail(f"the name {name!r} is reserved", "call it otherwise")
         if name in self.draft.points or name in self.draft.fields:
@@ -172,7 +180,7 @@ class Scope:
         return UnplacedError(message)
 
     def _points(self, name: str) -> list[Value]:
-        points = self.draft.points
+        points = {**self.draft.points, **(self.own_points or {})}
         if name in points:
             return [points[name]]
         if name in self.draft.fields and self.encode_field is not None:
@@ -189,6 +197,15 @@ class Scope:
         if value is None or value.step is None:
             return []
         return [extra for extra in self.draft.steps[value.step].extras if extra.output == output]
+
+    def _lender(self, step: Step | None, layer: Layer, inputs: Sequence[Value]) -> str:
+        """Name of the step whose module is applied again: it must be the same layer, on tensors of the same sizes."""
+        pairs = [] if step is None else list(zip(step.inputs, inputs, strict=False))
+        if step is None or step.layer != layer or not all(is_alike(there.spec, here.spec) for there, here in pairs):
+            found = " and ".join(value.spec.describe() for value in inputs)
+            other = " and ".join(value.spec.describe() for value in step.inputs) if step is not None else "nothing"
+            raise self.fail(f"{layer.type} gets {found}, and {other} where its weights are from", "shared weights need equal sizes")
+        return step.shares or step.name
 
     def _step_name(self, layer: Layer) -> str:
         if layer.name is not None:
@@ -237,6 +254,12 @@ class Scope:
             return f"the field {value.output!r}" if step is None and value.output in self.draft.fields else "the input fields"
         place = render_path(step.path[len(self.draft.root) :]).removesuffix(".layer")
         return f"{step.layer.type} ({place})" if place else step.layer.type
+
+
+def is_alike(first: Spec, second: Spec) -> bool:
+    """Whether one module fits both: equal axes and sizes, as far as they are known."""
+    sizes = zip((*first.sizes, first.classes), (*second.sizes, second.classes), strict=True) if first.axes == second.axes else ((1, 2),)
+    return first.kind == second.kind and all(a == b or isinstance(a, Unknown) or isinstance(b, Unknown) for a, b in sizes)
 
 
 def near_names(name: str, names: Iterable[str]) -> str:

@@ -78,12 +78,29 @@ class Namespace(nn.Module):
 class Network(Namespace):
     """Runs a program. Parameters are named `<step>.<parameter>`."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, resting: Sequence[nn.Module] = ()) -> None:
+        """Put modules under their names.
+
+        Args:
+            wiring: The calls; a module that is called several times has the name of its first call.
+            resting: Batch norms that are frozen: they stay in evaluation.
+        """
         super().__init__()
+        placed: set[int] = set()
         for call in wiring.calls:
-            self.put(call.name.split("."), call.module)
+            if id(call.module) not in placed:
+                self.put(call.name.split("."), call.module)
+                placed.add(id(call.module))
+        self._resting = tuple(resting)
         self._wiring = wiring
         self._calls = tuple((call, call.is_plain) for call in wiring.calls)
+
+    def train(self, mode: bool = True) -> Network:
+        """Switch between training and evaluation, in which frozen batch norms stay."""
+        super().train(mode)
+        for module in self._resting:
+            module.eval()
+        return self
 
     def forward(self, inputs: Mapping[str, Tensor], state: Mapping[str, Any] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Run all steps.

@@ -103,7 +103,7 @@ def test_residual_keeps_its_input_where_the_shape_fits():
         (
             CONV,
             [{"conv2d": {"out_channels": 6, "kernel_size": 3, "padding": "same"}}, "batch_norm"],
-            ["conv2d 6, kernel_size 1, stride [1, 1], bias false", "batch_norm"],
+            ["conv2d 6, bias false, kernel_size 1, stride [1, 1]", "batch_norm"],
         ),
         ("flatten", [{"linear": 5}], ["linear 5"]),
     ],

@@ -1,0 +1,132 @@
+"""What a config says of parameters by their names: which start how, which are one, which stay as they are. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from nntrain.errors import Problem, YamlPath
+from nntrain.layers.initialization import FanInitializer
+from nntrain.layers.program import Program, Step
+from nntrain.layers.weights import InitializerRule
+from nntrain.parameter_names import matches, near_names, parts_of
+from nntrain.specs import Size
+
+
+def tie(program: Program, pairs: Mapping[str, str], path: YamlPath, problems: list[Problem]) -> Program:
+    """Make parameters one.
+
+    Args:
+        program: The program.
+        pairs: Names of two parameters that are one.
+        path: Place of the pairs in the config.
+        problems: Takes what is wrong.
+    """
+    shapes = program.named_shapes
+    order = list(shapes)
+    first: dict[str, str] = {}
+    for name, other in pairs.items():
+        unknown = [wanted for wanted in (name, other) if wanted not in shapes]
+        for wanted in unknown:
+            near = ", ".join(near_names(wanted, shapes))
+            problems.append(Problem((*path, name), f"no parameter {wanted!r}", f"near names: {near}", on_key=wanted == name))
+        if unknown:
+            continue
+        if not _agree(shapes[name], shapes[other]):
+            told = f"{name} is {_text(shapes[name])}, and {other} is {_text(shapes[other])}"
+            problems.append(Problem((*path, name), f"{told}: tied parameters have one shape"))
+            continue
+        ends = sorted({_root(name, first), _root(other, first)}, key=order.index)
+        if len(ends) == 1:
+            problems.append(Problem((*path, name), f"{name} and {other} are one already", "remove this line"))
+            continue
+        first[ends[1]] = ends[0]
+    return replace(program, ties={name: _root(name, first) for name in order if name in first})
+
+
+def freeze(program: Program, patterns: Sequence[str], places: Iterable[YamlPath], path: YamlPath, problems: list[Problem]) -> Program:
+    """Mark the parameters that stay as they are.
+
+    Args:
+        program: The program.
+        patterns: Patterns of parameter names.
+        places: Items, nodes, or the whole architecture that say `freeze: true`.
+        path: Place of the architecture in the config.
+        problems: Takes what is wrong.
+    """
+    shapes = program.named_shapes
+    frozen: set[str] = set()
+    steps: set[str] = set()
+    for place in places:
+        below = [step for step in program.steps if step.path[: len(place)] == place and step.stage != "head"]
+        steps |= {step.name for step in below}
+        names = [f"{step.name}.{name}" for step in below for name in step.parameter_shapes]
+        if not names:
+            problems.append(Problem((*place, "freeze"), "has no effect: there are no weights in it", "remove it", on_key=True))
+        frozen.update(names)
+    for index, pattern in enumerate(patterns):
+        names = [name for name in shapes if matches(pattern, name)]
+        steps |= {step.name for step in program.steps if any(matches(pattern, part) for part in parts_of(step.name))}
+        if not names:
+            near = ", ".join(near_names(pattern, shapes))
+            problems.append(Problem((*path, "freeze", index), f"{pattern!r} matches no parameter", f"near names: {near}"))
+        frozen.update(names)
+    frozen |= {program.ties[name] for name in frozen & program.ties.keys()}
+    frozen |= {name for name, other in program.ties.items() if other in frozen}
+    steps |= {
+        step.name for step in program.steps if step.parameter_shapes and all(_full(step, name) in frozen for name in step.parameter_shapes)
+    }
+    found = replace(program, frozen=frozenset(frozen), resting=frozenset(steps))
+    if frozen and not found.trainable_shapes:
+        problems.append(Problem((*path, "freeze"), "leaves no parameter that can be trained", "freeze a part of the network"))
+    return found
+
+
+def initializer_problems(program: Program) -> list[Problem]:
+    """Initializers that act on nothing, or on something they have no meaning for."""
+    used: dict[YamlPath, tuple[InitializerRule, bool]] = {}
+    problems: list[Problem] = []
+    for step in program.steps:
+        for rule in step.rules:
+            matched = _matched(rule, step)
+            used[rule.path] = (rule, used.get(rule.path, (rule, False))[1] or bool(matched))
+            flat = [name for name, rank in matched if rank < 2 and isinstance(rule.initializer, FanInitializer)]
+            if flat and rule.path not in {problem.path for problem in problems}:
+                problems.append(
+                    Problem(
+                        rule.path,
+                        f"{rule.initializer.type} counts inputs and outputs, which {step.name}.{flat[0]} has not",
+                        "zeros or normal",
+                    )
+                )
+    for rule, has_matched in used.values():
+        if not has_matched:
+            near = ", ".join(near_names(rule.pattern, program.parameter_shapes))
+            problems.append(Problem(rule.path, f"{rule.pattern!r} matches no parameter", f"there are: {near}" if near else None))
+    return problems
+
+
+def _matched(rule: InitializerRule, step: Step) -> list[tuple[str, int]]:
+    shapes = step.parameter_shapes
+    return [(name, len(shape)) for name, shape in shapes.items() if rule.matches(step.layer.type, step.name, name, len(shape))]
+
+
+def _full(step: Step, name: str) -> str:
+    return f"{step.name}.{name}"
+
+
+def _root(name: str, first: Mapping[str, str]) -> str:
+    while name in first:
+        name = first[name]
+    return name
+
+
+def _agree(one: Sequence[Size], other: Sequence[Size]) -> bool:
+    """Whether two shapes are one, as far as their sizes are known."""
+    return len(one) == len(other) and all(
+        a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in zip(one, other, strict=True)
+    )
+
+
+def _text(shape: Sequence[Size]) -> str:
+    return "[" + ", ".join(str(size) for size in shape) + "]"
