@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import polars as pl
 
+SPACES: Final = " \u00a0\u2009\u202f"
+"""Blanks that stand between thousands: plain, of no break, thin."""
+
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -22,6 +25,8 @@ class Numerals:
 
     def read(self, cell: str) -> float | None:
         """The number that a cell holds; `None` for anything else, infinities included."""
+        if self.thousands is not None:
+            cell = re.sub(self._variants, self.thousands, cell)
         if self.thousands is not None and self.thousands in cell:
             if not re.fullmatch(self._grouped, cell):
                 return None
@@ -42,6 +47,7 @@ class Numerals:
         frame = cells.to_frame("cell").lazy()
         cell = pl.col("cell")
         if self.thousands is not None:
+            cell = cell.str.replace_all(self._variants, self.thousands)
             plain = cell.str.replace_all(self.thousands, "", literal=True)
             is_marked = cell.str.contains(self.thousands, literal=True)
             cell = pl.when(~is_marked).then(cell).when(cell.str.contains(f"^(?:{self._grouped})$")).then(plain)
@@ -49,6 +55,11 @@ class Numerals:
             cell = pl.when(~cell.str.contains(".", literal=True)).then(cell.str.replace_all(self.decimal, ".", literal=True))
         number = cell.cast(pl.Float64, strict=False)
         return frame.select(pl.when(number.is_finite()).then(number).alias(cells.name)).collect().to_series()
+
+    @property
+    def _variants(self) -> str:
+        """All characters that are written for the mark between thousands."""
+        return f"[{SPACES}]" if self.thousands == " " else "['’]" if self.thousands == "'" else re.escape(self.thousands or "")
 
     @property
     def _grouped(self) -> str:

@@ -33,7 +33,7 @@ class Date(Field):
     """
 
     main: ClassVar[str | None] = "format"
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "time", "ignore"})
 
     type: Literal["date"] = "date"
     format: str | None = None

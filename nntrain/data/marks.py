@@ -1,0 +1,145 @@
+"""Which marks stand in the numbers of a text table: found from all number-like cells together, or told as a doubt; never guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nntrain.data.facts import NEAR_NUMBER
+from nntrain.data.numerals import SPACES, Numerals
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+HEAD_ROWS: Final = 1_000
+_NEAR: Final = re.compile(NEAR_NUMBER)
+_GROUPS: Final = r"[1-9][0-9]{0,2}"
+_PATTERNS: Final = {
+    "space": rf"{_GROUPS}([{SPACES}][0-9]{{3}})+([.,][0-9]+)?",
+    "apostrophe": rf"{_GROUPS}(['’][0-9]{{3}})+([.,][0-9]+)?",
+    "comma thousands": rf"{_GROUPS}((,[0-9]{{3}})+\.[0-9]+|(,[0-9]{{3}}){{2,}})",
+    "point thousands": rf"{_GROUPS}((\.[0-9]{{3}})+,[0-9]+|(\.[0-9]{{3}}){{2,}})",
+    "comma": rf"{_GROUPS},[0-9]{{3}}",
+    "point": rf"{_GROUPS}\.[0-9]{{3}}",
+    "decimal comma": rf"([0-9]+|{_GROUPS}([{SPACES}'’][0-9]{{3}})+),[0-9]+",
+    "decimal point": rf"([0-9]*|{_GROUPS}([{SPACES}'’][0-9]{{3}})+)\.[0-9]+",
+}
+"""What a number with marks shows, the first that fits; `comma` and `point` alone may stand between thousands or before decimals."""
+
+_COMPILED: Final = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
+_MARKED: Final = f"[0-9][.,'’{SPACES}][0-9]|^[+-]?[.,][0-9]"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the cells of some columns show, each with the first few such cells."""
+
+    kinds: dict[str, tuple[str, ...]]
+
+    def has(self, *kinds: str) -> bool:
+        """Whether one of some kinds was seen."""
+        return any(kind in self.kinds for kind in kinds)
+
+
+def shown_by(columns: Iterable[Sequence[str | None]]) -> Shown:
+    """Look at the cells of columns; `None` is a missing one. Columns of which less than half are number-like show nothing."""
+    found: dict[str, tuple[str, ...]] = {}
+    for cells in columns:
+        present = [cell for cell in cells if cell is not None]
+        _add(found, _kinds(present) if 2 * sum(_NEAR.fullmatch(cell) is not None for cell in present) >= len(present) else {})
+    return Shown(found)
+
+
+def shown_by_series(columns: Iterable[pl.Series]) -> Shown:
+    """The same for whole columns of text without blanks around the cells, null where missing."""
+    import polars as pl
+
+    found: dict[str, tuple[str, ...]] = {}
+    for cells in columns:
+        present = cells.drop_nulls()
+        is_plain = present.cast(pl.Float64, strict=False).null_count() == 0
+        head = _kinds(present.head(HEAD_ROWS).to_list())
+        if is_plain and "decimal point" in head:
+            _add(found, head)  # every cell is a number with a point or none at all
+        elif is_plain or 2 * present.str.contains(f"^(?:{NEAR_NUMBER})$").sum() >= len(present):
+            _add(found, _kinds(present.filter(present.str.contains(_MARKED)).unique(maintain_order=True).to_list()))
+    return Shown(found)
+
+
+def decide(shown: Shown, *, decimal: str | None, thousands: str | None, like: Numerals | None, delimiter: str, name: str) -> Numerals:
+    """The marks of a file.
+
+    Args:
+        shown: What its cells show.
+        decimal: The mark that the settings say, if they do.
+        thousands: The same between thousands.
+        like: Marks of the training file, which hold where this file shows nothing else.
+        delimiter: What separates columns; where it is a comma, a point is no doubt.
+        name: The file, for messages.
+
+    Raises:
+        DataError: All numbers with a mark have three digits after it: `2,052` may be 2052 as well as 2.052.
+    """
+    if decimal is None:
+        decimal = _decimal(shown, thousands, like, delimiter, name)
+        if thousands is None:
+            thousands = _thousands(shown, decimal, like)
+    return Numerals(decimal, thousands)
+
+
+def _decimal(shown: Shown, thousands: str | None, like: Numerals | None, delimiter: str, name: str) -> str:
+    if thousands in (".", ","):
+        return "," if thousands == "." else "."
+    if shown.has("decimal point", "comma thousands"):
+        return "."
+    if shown.has("decimal comma", "point thousands"):
+        return ","
+    if like is not None:
+        return like.decimal
+    if shown.has("comma"):
+        raise _two_readings(name, ",", shown.kinds["comma"])
+    if shown.has("point") and delimiter != ",":
+        raise _two_readings(name, ".", shown.kinds["point"])
+    return "."
+
+
+def _thousands(shown: Shown, decimal: str, like: Numerals | None) -> str | None:
+    for kind, mark in (("space", " "), ("apostrophe", "'")):
+        if shown.has(kind):
+            return mark
+    if decimal == "," and shown.has("point thousands", "point") and not shown.has("decimal point"):
+        return "."
+    if decimal == "." and shown.has("comma thousands", "comma") and not shown.has("decimal comma"):
+        return ","
+    return like.thousands if like is not None and like.decimal == decimal else None
+
+
+def _kinds(cells: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for cell in cells:
+        match = _NEAR.fullmatch(cell) or re.fullmatch(r"()([.][0-9]+)", cell)
+        digits = "" if match is None else match[2]
+        kind = next((kind for kind, pattern in _COMPILED.items() if pattern.fullmatch(digits)), None)
+        if kind is not None and len(found.get(kind, ())) < 3 and digits not in found.get(kind, ()):
+            found[kind] = (*found.get(kind, ()), digits)
+    return found
+
+
+def _add(found: dict[str, tuple[str, ...]], more: dict[str, tuple[str, ...]]) -> None:
+    for kind, cells in more.items():
+        found[kind] = (*found.get(kind, ()), *cells)[:3]
+
+
+def _two_readings(name: str, mark: str, cells: tuple[str, ...]) -> DataError:
+    """What to say of marks that may stand between thousands or before decimals."""
+    shown = ", ".join(repr(cell) for cell in dict.fromkeys(cells))
+    whole, decimals = cells[0].replace(mark, ""), cells[0].replace(mark, ".")
+    word = "commas" if mark == "," else "points"
+    keeps = "\n   data.source.decimal: '.'   keeps such cells as text" if mark == "," else ""
+    return DataError(
+        f"{name}: {word} in numbers can be read in two ways: {shown}; is {cells[0]!r} {whole} or {decimals}?",
+        f"data.source.thousands: {mark!r}   reads {whole}\n   data.source.decimal: {mark!r}   reads {decimals}{keeps}",
+    )

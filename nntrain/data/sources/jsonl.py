@@ -1,0 +1,127 @@
+"""Records as JSON, one a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from nntrain.data.dialect import PEEK_ROWS
+from nntrain.data.facts import facts_of_cells
+from nntrain.data.header import ArrayKind, Header, HeaderColumn
+from nntrain.data.sources.source import Part, Source, given_paths
+from nntrain.data.text_file import decode, head_of, opened_text
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.table import Table
+
+
+class JsonLines(Source):
+    """Records as JSON, one a line: `{"age": 41, "word": "yes"}`; also packed, `.jsonl.gz`. A list of numbers is an array."""
+
+    main: ClassVar[str | None] = "path"
+
+    type: Literal["jsonl"] = "jsonl"
+    path: str
+    """The file, counted from the config's folder. Its rows are the training rows, and what is split off them."""
+    validation: str | None = None
+    """File with the validation rows, where they are given."""
+    test: str | None = None
+    """File with the test rows, where they are given."""
+    missing: tuple[str, ...] = ("",)
+    """Texts that stand for no value, beside null and keys that are not there."""
+
+    @property
+    def missing_words(self) -> frozenset[str]:
+        """The words of `missing`."""
+        return frozenset(self.missing)
+
+    def written_paths(self) -> Mapping[Part, str]:
+        """The files as they are written."""
+        return given_paths(self.path, self.validation, self.test)
+
+    def peek(self, path: Path, name: str) -> Header:
+        """Names and first values. Raises `DataError` that names the line of a fault."""
+        content, is_cut = head_of(path, name)
+        lines = decode(content, "utf-8-sig", name, is_cut=is_cut).splitlines()
+        records = list(_records(lines[:-1] if is_cut and len(lines) > 1 else lines, name))
+        if not records:
+            raise DataError(f"{name} is empty")
+        is_whole = not is_cut and len(records) <= PEEK_ROWS
+        columns = _columns([record for _, record in records[:PEEK_ROWS]])
+        return Header(
+            name,
+            tuple(self._peeked(column, cells, is_whole=is_whole) for column, cells in columns.items()),
+            len(records) if is_whole else None,
+        )
+
+    def read(self, path: Path, name: str) -> Table:
+        """All records. Raises `DataError` that names the line of a fault."""
+        import numpy as np
+
+        from nntrain.data.numerals import POINT
+        from nntrain.data.table import Table
+
+        with opened_text(path, "utf-8-sig", name) as file:
+            records = list(_records(file, name))
+        if not records:
+            raise DataError(f"{name} is empty")
+        lines = np.array([line for line, _ in records], dtype=np.int64)
+        table = Table.of_cells(_columns([record for _, record in records]), self.missing_words, POINT, name)
+        return Table(name, table.columns, table.rows, lines, self.missing_words)
+
+    def _peeked(self, name: str, cells: list[Any], *, is_whole: bool) -> HeaderColumn:
+        shape, kind = _shape(next((cell for cell in cells if isinstance(cell, list)), None))
+        if shape:
+            return HeaderColumn(name, shape, kind)
+        texts = [_text(cell) for cell in cells]
+        present = [None if text is None or text in self.missing_words else text for text in texts]
+        return HeaderColumn(name, (), "text", facts_of_cells(present, is_complete=is_whole))
+
+
+def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        try:
+            record: Any = json.loads(text)
+        except ValueError as error:
+            hint = "each line is one JSON object; a file that is one list is written anew with a record a line" if line == 1 else None
+            raise DataError(f"{name}: line {line} is no JSON: {error}", hint) from None
+        if not isinstance(record, dict):
+            raise DataError(f"{name}: line {line} is no JSON object: {text.strip()[:40]}", 'a record is {"name": value, …}')
+        found = cast("dict[str, Any]", record)
+        nested = next((key for key, value in found.items() if isinstance(value, dict)), None)
+        if nested is not None:
+            raise DataError(
+                f"{name}: line {line}: {nested} is an object; values are numbers, text, true, false, null or lists", "flatten it"
+            )
+        yield line, found
+
+
+def _columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    names = dict.fromkeys(key for record in records for key in record)
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def _shape(value: object) -> tuple[tuple[int, ...], ArrayKind]:
+    """Axes of nested lists, and what they hold."""
+    shape: list[int] = []
+    while isinstance(value, list) and value:
+        shape.append(len(cast("list[object]", value)))
+        value = cast("list[object]", value)[0]
+    kind: ArrayKind = (
+        "text" if isinstance(value, str) else "bool" if isinstance(value, bool) else "int" if isinstance(value, int) else "float"
+    )
+    return tuple(shape), kind
+
+
+def _text(cell: object) -> str | None:
+    """A value as `Table.of_cells` has it."""
+    if cell is None or cell != cell:
+        return None
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()

@@ -1,0 +1,127 @@
+"""Tables in Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from nntrain.data.dialect import PEEK_ROWS
+from nntrain.data.header import ArrayKind, Header, HeaderColumn
+from nntrain.data.sources.source import Part, Source, given_paths
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from nntrain.data.table import Column, Table
+
+
+class Parquet(Source):
+    """A table in a Parquet file. Lists of one length are arrays; dates become text."""
+
+    main: ClassVar[str | None] = "path"
+
+    type: Literal["parquet"] = "parquet"
+    path: str
+    """The file, counted from the config's folder. Its rows are the training rows, and what is split off them."""
+    validation: str | None = None
+    """File with the validation rows, where they are given."""
+    test: str | None = None
+    """File with the test rows, where they are given."""
+    missing: tuple[str, ...] = ("",)
+    """Texts that stand for no value, beside null and NaN."""
+
+    @property
+    def missing_words(self) -> frozenset[str]:
+        """The words of `missing`."""
+        return frozenset(self.missing)
+
+    def written_paths(self) -> Mapping[Part, str]:
+        """The files as they are written."""
+        return given_paths(self.path, self.validation, self.test)
+
+    def peek(self, path: Path, name: str) -> Header:
+        """Names and types from the footer, and the first 1,000 rows. Raises `DataError` for what is no such file."""
+        import numpy as np
+
+        from nntrain.data.facts import facts_of_series
+        from nntrain.data.table import Table
+
+        rows, frame = _read(path, name, PEEK_ROWS)
+        table = Table(name, _table_columns(frame, name), len(frame), missing=self.missing_words)
+        columns: list[HeaderColumn] = []
+        for column, values in table.columns.items():
+            shape, kind = _kind(values)
+            is_complete = len(frame) == rows
+            facts = None if shape else facts_of_series(table.texts(column), np.arange(len(frame)), is_complete=is_complete)
+            columns.append(HeaderColumn(column, shape, kind, facts))
+        return Header(name, tuple(columns), rows)
+
+    def read(self, path: Path, name: str) -> Table:
+        """All rows. Raises `DataError` for what is no such file."""
+        from nntrain.data.table import Table
+
+        rows, frame = _read(path, name, None)
+        return Table(name, _table_columns(frame, name), rows, missing=self.missing_words)
+
+
+def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
+    """The number of rows of a file, and its rows, or the first of them. Raises `DataError`."""
+    import polars as pl
+
+    try:
+        scan = pl.scan_parquet(path, glob=False)
+        rows = int(scan.select(pl.len()).collect().item())
+        frame = (scan if most is None else scan.head(most)).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        why = str(error).splitlines()[0]
+        raise DataError(f"{name} is no Parquet file, or is damaged: {why}", "polars: frame.write_parquet(FILE) writes such files") from None
+    if not rows:
+        raise DataError(f"{name} has no rows")
+    return rows, frame
+
+
+def _table_columns(frame: pl.DataFrame, file: str) -> dict[str, Column]:
+    return {column.name: _column(column, file) for column in frame.get_columns()}
+
+
+def _column(values: pl.Series, file: str) -> Column:
+    """Single values as text, numbers and truth values without a missing one as an array, lists of one length as an array."""
+    import polars as pl
+
+    kind = values.dtype
+    if isinstance(kind, (pl.List, pl.Array)):
+        return _array(values, file)
+    if isinstance(kind, (pl.Struct, pl.Binary, pl.Object)):
+        return values.is_not_null().cast(pl.String)
+    if kind.is_numeric() and not kind.is_decimal() and values.null_count() == 0:
+        return values.to_numpy()
+    if kind.is_decimal() or (kind.is_float() and values.null_count()):
+        return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    if kind == pl.Boolean or kind.is_numeric() or isinstance(kind, (pl.Categorical, pl.Enum)):
+        return values.cast(pl.String)
+    if isinstance(kind, pl.Datetime):
+        return values.dt.to_string("%Y-%m-%d %H:%M:%S%.f" if kind.time_zone is None else "%Y-%m-%d %H:%M:%S%.f%:z")
+    return values.cast(pl.String)
+
+
+def _array(values: pl.Series, file: str) -> Any:
+    import polars as pl
+
+    width = values.list.len().unique() if isinstance(values.dtype, pl.List) else None
+    if values.null_count() or (width is not None and len(width) > 1):
+        raise DataError(
+            f"{file}: {values.name} holds lists of different lengths, or none in some rows", "pad them, or save steps and lengths as .npz"
+        )
+    return values.to_numpy() if width is None else values.list.to_array(int(width[0])).to_numpy()
+
+
+def _kind(values: Any) -> tuple[tuple[int, ...], ArrayKind]:
+    import polars as pl
+
+    if isinstance(values, pl.Series):
+        return (), "text"
+    kinds: dict[str, ArrayKind] = {"b": "bool", "i": "int", "u": "int", "f": "float"}
+    kind: ArrayKind = "uint8" if values.dtype == "uint8" else kinds.get(values.dtype.kind, "text")
+    return tuple(values.shape[1:]), kind
