@@ -15,7 +15,7 @@ from nntrain.config.composing import MAX_DEPTH
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.formulas import Faults, Scope, WrongError, names_in, substituted
-from nntrain.config.macros import Block, Repeat
+from nntrain.config.macros import MAX_LAYERS, Block, Repeat
 from nntrain.config.nodes import Node
 from nntrain.config.rendering import Finding
 from nntrain.config.structure import Kind
@@ -23,8 +23,6 @@ from nntrain.layers.arithmetic import is_expression
 from nntrain.layers.settings import AnyLayer
 from nntrain.schema import Slot, load_class
 
-MAX_LAYERS: Final = 10_000
-"""Layers and rounds that a config may be written out to."""
 MAX_NODES: Final = 500_000
 _MAX_USES: Final = 20
 """Blocks in one another."""
@@ -243,6 +241,8 @@ class _Expander:
     def _used(self, item: Node, name: str, options: Node | None, scope: Scope) -> list[Node]:
         block = self.blocks[name]
         block.is_used = True
+        if block.is_broken:
+            return [Node(_STAND_IN, item.place, origin=item.origin)]
         if name in scope.uses:
             circle = " <- ".join([*scope.uses[scope.uses.index(name) :], name])
             raise WrongError(item, f"the block {name} uses itself: {circle}", "a block may use other blocks, never itself", scope)

@@ -146,7 +146,9 @@ def _known(name: str, scope: Scope) -> str:
 
 
 def _told(text: str, values: Mapping[str, Node], scope: Scope) -> str | None:
-    own = f"{text} with {_listed(values)}" if values else text
+    if not values:
+        return scope.note
+    own = f"{text} with {_listed(values)}"
     return f"{own}; {scope.note}" if scope.note else own
 
 

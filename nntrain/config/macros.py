@@ -14,6 +14,8 @@ from nntrain.layers.layer import Layer
 from nntrain.nearest import nearest
 from nntrain.schema import Slot
 
+MAX_LAYERS: Final = 10_000
+"""Layers and rounds that a config may be written out to."""
 _RESERVED: Final = (*SIZES, "i")
 _BESIDE: Final = tuple(sorted(Layer.shared))
 _EXAMPLE: Final = "repeat: {times: 4, layers: […]}  or  repeat: {for: {c: [64, 128]}, layers: […]}"
@@ -32,6 +34,8 @@ class Block:
     """Defaults by name; `null` for an option that must be given."""
     layers: list[Node]
     is_used: bool = False
+    is_broken: bool = False
+    """Whether something is wrong with it, so that its uses are left out."""
 
     def described(self) -> str:
         """Its options, for messages: `c (required), k = 3`."""
@@ -67,6 +71,7 @@ def variables(node: Node | None, root: Node, faults: Faults) -> dict[str, Node]:
         return {}
     used = names_in(root)
     found: dict[str, Node] = {}
+    wrong_ones: set[str] = set()
     for name, value in node.mapping.items():
         try:
             _check_name(value, name, "a variable")
@@ -76,9 +81,10 @@ def variables(node: Node | None, root: Node, faults: Faults) -> dict[str, Node]:
         except WrongError as wrong:
             faults.note(wrong)
             found[name] = Node(1, value.place, origin=value.origin)
+            wrong_ones.add(name)
     for name, value in node.mapping.items():
         later = {other for other in node.mapping if other != name and name in names_in(node.mapping[other])}
-        if name not in used and not later:
+        if name not in used and not later and name not in wrong_ones:
             fix = f"write ={name} where it is meant, or remove it"
             faults.note(WrongError(value, f"the variable {name} is used by nothing", fix, on_key=True))
     return found
@@ -97,6 +103,8 @@ def blocks(node: Node | None, slot: Slot, faults: Faults) -> dict[str, Block]:
             found[name] = _block(name, inner, slot, faults)
         except WrongError as wrong:
             faults.note(wrong)
+            if name not in slot.table:
+                found[name] = Block(name, inner, {}, [], is_broken=True)
     return found
 
 
@@ -209,13 +217,15 @@ def _times(node: Node, scope: Scope) -> int:
     value = substituted(node, scope)
     count, is_computed = value.content, is_expression(node.content)
     if is_expression(count):
-        told = f"{node.content} is {count}, and sizes are known only once the layers are written out"
+        told = f"times is {count}, and in and out are known only once the layers are written out"
         raise WrongError(node, told, "a number, an option or a variable", scope)
     if not isinstance(count, int) or isinstance(count, bool):
         raise WrongError(node, f"times needs a whole number, got {value_in_words(value.plain())}", None, Scope({}, value.note))
     if count < 0 or (count == 0 and not is_computed):
         needed = "times needs a whole number from 0 on" if is_computed else "times needs a whole number above 0"
         raise WrongError(node, f"{needed}, got {count}", None, Scope({}, value.note))
+    if count > MAX_LAYERS:
+        raise WrongError(node, f"times is {count:,}, and a config may have {MAX_LAYERS:,} layers", "fewer rounds", Scope({}, value.note))
     return count
 
 

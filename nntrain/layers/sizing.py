@@ -60,12 +60,16 @@ def settled(layer: L, scope: Scope, value: Value) -> L:
     """The layer with the sizes that it has at a place of the network; one that is unknown until the data is fitted stays so.
 
     Raises:
-        SpecError: A size isn't there.
-        UnplacedError: A size is none that the layer can have; the problem is noted.
+        UnplacedError: A size isn't there, or is none that the layer can have; the problem is noted.
     """
     if layer.deferred is None:
         return layer
-    sizes = {place: _size(text, scope, value) for place, text in layer.deferred.texts.items()}
+    sizes: dict[YamlPath, Size] = {}
+    for place, text in layer.deferred.texts.items():
+        try:
+            sizes[place] = _size(text, scope, value)
+        except SpecError as error:
+            raise scope.at(*place).fail(error.message, error.hint) from None
     numbers = {place: size if isinstance(size, int) else STAND_INS[0] for place, size in sizes.items()}
     tree = _put(dict(layer.deferred.options), numbers)
     found: Layer | None = None
@@ -106,20 +110,22 @@ def _size(text: str, scope: Scope, value: Value) -> Size:
 def _incoming(text: str, spec: Spec) -> Size:
     axis = channel_axis(spec)
     if axis not in spec.axes or spec.kind == "index":
-        raise SpecError(f"has {text}, and in is the size of the channels or features, which {spec.describe()} has not")
+        raise SpecError(f"{text} is of the channels or features that come in, and {spec.describe()} has none")
     size = spec.size(axis)
     return Unknown("features") if isinstance(size, Ragged) else size
 
 
 def _needed(text: str, scope: Scope) -> Size:
     if not scope.needs:
-        raise SpecError(f"has {text}, and no target hangs here whose size out could be", hint="write the number")
+        raise SpecError(f"{text} is what a target needs, and none hangs here", hint="write the number")
     found = {target: need.size(channel_axis(need)) for target, need in scope.needs.items() if channel_axis(need) in need.axes}
     if len(found) < len(scope.needs):
-        raise SpecError(f"has {text}, and what {next(iter(scope.needs))} needs has no size", hint="write the number")
+        raise SpecError(
+            f"{text} is what a target needs, and {next(iter(scope.needs))} needs no channels or features", hint="write the number"
+        )
     if len(set(found.values())) > 1:
         told = ", ".join(f"{size} for {target}" for target, size in found.items())
-        raise SpecError(f"has {text}, and out is {told}", hint="write the number, or give each target a head of its own: heads")
+        raise SpecError(f"{text} is what a target needs: {told}", hint="write the number, or give each target a head of its own: heads")
     return next(iter(found.values()))
 
 
