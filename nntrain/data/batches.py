@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Final, cast
 
 import torch
 from torch import Tensor
 
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import LENGTHS, PackedSteps, cut
+from nntrain.data.pixels import PixelScaling
 
 CHUNK_BYTES: Final = 64 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
@@ -57,6 +58,8 @@ class TensorData:
     rows: Tensor
     packed: Mapping[str, PackedSteps] = field(default_factory=dict[str, PackedSteps])
     """Inputs whose rows differ in length, by field."""
+    pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
+    """How image inputs, uint8 or in [0, 1], become what the network reads, by field."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -70,6 +73,7 @@ class TensorData:
             None if self.weights is None else self.weights.index_select(0, index),
             self.rows.index_select(0, index),
             {name: steps.take(index) for name, steps in self.packed.items()},
+            self.pixels,
         )
 
     def to(self, device: torch.device | str) -> TensorData:
@@ -80,6 +84,7 @@ class TensorData:
             None if self.weights is None else self.weights.to(device),
             self.rows.to(device),
             {name: steps.to(device) for name, steps in self.packed.items()},
+            {name: scaling.to(device) for name, scaling in self.pixels.items()},
         )
 
     def head(self, rows: int) -> TensorData:
@@ -94,12 +99,16 @@ class TensorData:
             None if self.weights is None else self.weights[start:end],
             self.rows[start:end],
             {name: steps.narrow(start, end) for name, steps in self.packed.items()},
+            self.pixels,
         )
 
-    def batch(self, start: int, end: int) -> Batch:
-        """The rows from `start` to before `end` as a batch."""
+    def batch(self, start: int, end: int, augment: Augment | None = None) -> Batch:
+        """The rows from `start` to before `end` as a batch; `augment` changes its images before they are normalised."""
         part = self.narrow(start, end)
         inputs = dict(part.inputs)
+        for name, scaling in part.pixels.items():
+            images = scaling.unit(inputs[name])
+            inputs[name] = scaling.normalize(images if augment is None else augment(name, images, part.rows))
         for name, steps in part.packed.items():
             inputs[name], inputs[LENGTHS.format(name)] = steps.pad()
         return Batch(inputs, part.targets, part.weights, part.rows)
@@ -111,24 +120,55 @@ class TensorData:
         return single + sum(steps.longest * steps.values[:1].numel() for steps in self.packed.values())
 
 
+Augment = Callable[[str, Tensor, Tensor], Tensor]
+"""`(field, images [B, C, H, W] in [0, 1], rows [B])` to changed images."""
+
+
 def num_batches(total: int, rows: int) -> int:
     """Batches of an epoch of `total` rows; a last batch of one row is merged into the one before, unless all have one."""
     return len(_edges(total, rows)) - 1
 
 
-def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
-    """The batches of an epoch in its own random order.
+def epoch_order(rows: int, *, seed: int, epoch: int) -> Tensor:
+    """All positions in the random order of an epoch, int64 `[N]`."""
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))
+
+
+def balanced_order(classes: Tensor, *, seed: int, epoch: int) -> Tensor:
+    """Positions in which every class occurs equally often, to a row: as many as there are rows, in random order, int64 `[N]`.
+
+    A class with fewer rows than its share has each of them in turn before one of them again; of a class with more, other rows are left
+    out each epoch.
+
+    Args:
+        classes: Class of each row, int64 `[N]` on the CPU.
+        seed: Seed of the experiment.
+        epoch: Number of the epoch.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(seed, "balanced order", epoch))
+    values = cast("list[int]", classes.unique().tolist())
+    members = [torch.nonzero(classes == value).flatten() for value in values]
+    shares = [len(classes) // len(members) + (place < len(classes) % len(members)) for place in range(len(members))]
+    chosen: list[Tensor] = []
+    for rows, share in zip(members, shares, strict=True):
+        rounds = -(-share // len(rows))
+        repeated = torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])
+        chosen.append(repeated[:share])
+    positions = torch.cat(chosen)
+    return positions[torch.randperm(len(positions), generator=generator)]
+
+
+def ordered_batches(data: TensorData, rows: int, order: Tensor, *, start: int = 0, augment: Augment | None = None) -> Iterator[Batch]:
+    """Batches in some order.
 
     Args:
         data: The training rows.
         rows: Rows of a batch.
-        seed: Seed of the experiment.
-        epoch: Number of the epoch.
+        order: Positions in `data`, int64 `[N]` on the CPU.
         start: Batches to be left out at the beginning; costs no more for many than for few.
+        augment: Changes images, each as its row says.
     """
-    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-    order = torch.randperm(len(data), generator=generator)
-    edges = _edges(len(data), rows)
+    edges = _edges(len(order), rows)
     # Chunks begin at fixed batches, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
     # depend, is then the same for a resumed run.
     per_chunk = max(1, CHUNK_BYTES // max(1, _row_bytes(data) * rows))
@@ -136,7 +176,12 @@ def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: 
         last = min(first + per_chunk, len(edges) - 1)
         chunk = data.take(order[edges[first] : edges[last]])
         for batch in range(max(first, start), last):
-            yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first])
+            yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment)
+
+
+def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+    """The batches of an epoch in its own random order, from batch `start` on."""
+    return ordered_batches(data, rows, epoch_order(len(data), seed=seed, epoch=epoch), start=start)
 
 
 def plain_batches(data: TensorData, rows: int) -> Iterator[Batch]:

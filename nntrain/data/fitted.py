@@ -17,6 +17,7 @@ from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
 from nntrain.data.layout import FieldPlan
 from nntrain.data.naming import no_column
 from nntrain.data.packed import PackedSteps
+from nntrain.data.pixels import PixelScaling
 from nntrain.data.reading import header_of, read_file
 from nntrain.data.scaling import take
 from nntrain.data.settings import FIELDS, DataSettings
@@ -268,6 +269,7 @@ def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encod
             packed[name] = PackedSteps.of(torch.from_numpy(kept.values), torch.from_numpy(kept.lengths))
         elif not any(name in names for names in grouped.values()):
             found[name] = field.values
+    pixels = {name: PixelScaling.of(*field.pixels) for (role, name), field in encoded.items() if role == "input" and field.pixels}
     targets = {name: encoded[role, name].values for role, name in encoded if role == "target"}
     weights = next((encoded[role, name].values for role, name in encoded if role == "weight"), None)
     return TensorData(
@@ -276,6 +278,7 @@ def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encod
         None if weights is None else torch.from_numpy(np.ascontiguousarray(weights[index])),
         torch.from_numpy(np.ascontiguousarray(rows[index].astype(np.int64))),
         packed,
+        pixels,
     )
 
 

@@ -7,8 +7,26 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nntrain.data.facts import Facts
+from nntrain.data.numerals import Numerals
+from nntrain.data.image_header import IMAGE_SUFFIXES
 
-ArrayKind = Literal["text", "bool", "uint8", "int", "float"]
+ArrayKind = Literal["text", "bool", "uint8", "int", "float", "class", "file"]
+"""`class`: a word that always names a class, such as the folder of a file. `file`: the name of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the files of a column are, by the heads of a few of them."""
+
+    suffixes: tuple[str, ...] = ()
+    """The endings of their names, the commonest first: `.png`."""
+    sizes: Mapping[tuple[int, int, int], str] = field(default_factory=dict[tuple[int, int, int], str])
+    """Channels, height and width of the images that were looked at, each with the first such file."""
+
+    @property
+    def are_images(self) -> bool:
+        """Whether their names end as those of images do."""
+        return bool(self.suffixes) and IMAGE_SUFFIXES.issuperset(self.suffixes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +41,8 @@ class HeaderColumn:
     """Counts over the first values, for single values."""
     rows: int | None = None
     """Length of the first axis of an array; a column has as many rows as its table."""
+    files: FileFacts | None = None
+    """What is known of the files that the cells name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +57,8 @@ class Header:
     """How a text file is written, in words."""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Classes of columns, where they are known for sure."""
-    decimal: str | None = None
-    """Decimal mark of a text file."""
+    numerals: Numerals | None = None
+    """Marks in the numbers of a text file."""
     by_name: Mapping[str, HeaderColumn] = field(init=False, repr=False, compare=False)
     """The columns by their names, in the order of the file."""
 

@@ -9,11 +9,13 @@ from typing import Final
 from nntrain.data.facts import MAX_VALUES, NEAR_NUMBER, Facts, quoted
 from nntrain.data.fields.boolean import FALSE_WORDS, TRUE_WORDS, Boolean
 from nntrain.data.fields.category import Category
+from nntrain.data.fields.date import Date
 from nntrain.data.fields.field import Field
 from nntrain.data.fields.image import Image
 from nntrain.data.fields.number import Number
 from nntrain.data.fields.series import Series
 from nntrain.data.fields.vector import Vector
+from nntrain.data.header import FileFacts
 
 ROW_NUMBERS: Final = "row numbers"
 """Why a column that counts the rows is left out."""
@@ -43,15 +45,21 @@ def guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
         is_named: Whether the config names it: then it is never left out.
     """
     guess = _guess_values(facts, is_target=is_target, is_named=is_named)
-    return guess if isinstance(guess.field, Number) else replace(guess, doubt=_doubt(facts))
+    if isinstance(guess.field, Date):
+        return guess
+    return replace(guess, doubt=_doubt_of_stand_in(facts) if isinstance(guess.field, Number) else _doubt(facts))
 
 
 def _guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
     if is_target:
         return _guess_target(facts)
-    reason = None if is_named else _reason_to_leave_out(facts)
+    is_date = facts.date_format is not None
+    reason = None if is_named or (is_date and facts.distinct > 1) else _reason_to_leave_out(facts)
     if reason is not None:
         return Guess(None, reason)
+    if is_date:
+        written = facts.date_format if isinstance(facts.date_format, str) else None
+        return Guess(Date(format=written), f"date{f' ({written})' if written else ''}   change: type: category")
     if facts.is_numeric:
         return Guess(Number(), "number")
     if _are_words(facts.values):
@@ -70,6 +78,13 @@ def guess_array(shape: tuple[int, ...], kind: str) -> Guess | None:
     return Guess(Series(), "series   change: type: image") if len(shape) == 2 else None
 
 
+def guess_files(files: FileFacts) -> Guess:
+    """Type of a column of files, by the endings of their names."""
+    if files.are_images:
+        return Guess(Image(), "image")
+    return Guess(None, f"{', '.join(files.suffixes[:3])} files, which no field type reads")
+
+
 def _guess_target(facts: Facts) -> Guess:
     if _are_words(facts.values) or facts.values == ("0", "1"):
         true = tuple(value for value in facts.values if value.lower() in TRUE_WORDS)
@@ -81,7 +96,7 @@ def _guess_target(facts: Facts) -> Guess:
     if not facts.is_numeric:
         return Guess(Category(), _category_note(facts))
     if facts.is_whole and facts.distinct <= MAX_VALUES:
-        return Guess(Category(), f"{_category_note(facts)}   change: type: number")
+        return Guess(Category(), f"{_category_note(facts)}   change: type: ordinal | number")
     return Guess(Number(), f"number ({facts.distinct:,} values{_part(facts)})   change: type: category")
 
 
@@ -125,10 +140,17 @@ def _doubt(facts: Facts) -> str | None:
             return None
         fixes = [f"type: number{f', strip: {units.pop()!r}' if units else ''}", *_marks([digits for _, digits, _ in parts])]
         return f"{shown} may be numbers   fix: {', '.join(fixes)}"
-    if facts.numbers >= 0.5 * facts.present:
+    if facts.numbers >= 0.5 * facts.present and not any(char.isdigit() for cell in facts.others for char in cell):
         found = f"{facts.numbers:,} of {facts.present:,} values are numbers, and {shown} are not"
         return f"{found}   numbers? type: number, and all words for no value in data.source.missing   text? type: category"
     return None
+
+
+def _doubt_of_stand_in(facts: Facts) -> str | None:
+    """What to say of a number that may be written for no value."""
+    if facts.stand_in is None:
+        return None
+    return f"{facts.stand_in} is far from all other numbers   no value? name it in data.source.missing   a value? type: number"
 
 
 def _marks(digits: list[str]) -> list[str]:

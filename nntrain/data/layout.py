@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from nntrain.data.dates import TwoReadings
 from nntrain.data.fields.category import Category
+from nntrain.data.fields.date import Date
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.fields.number import Number
 from nntrain.data.header import Header, HeaderColumn
-from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_values
+from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values
 from nntrain.data.naming import NamedField, name_fields, no_column
+from nntrain.data.numerals import Numerals
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
-from nntrain.errors import Problem, SpecError
+from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
+
+
+SPLITTING: Final[frozenset[Role]] = frozenset({"split", "group", "time"})
+"""Roles that only say which rows are used for what; new rows need no such columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,8 @@ class Layout:
     """Fields whose type only a look at the data can tell (`--no-data`)."""
     dialect: str | None = None
     """How the file is written, in words."""
-    decimal: str | None = None
-    """Decimal mark of a text file."""
+    numerals: Numerals | None = None
+    """Marks in the numbers of a text file."""
 
     @property
     def inputs(self) -> dict[str, Spec]:
@@ -89,7 +96,7 @@ def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> tuple[La
         DataError: A file is missing, empty, or not what its source reads.
     """
     headers = peek(settings, folder) if look or settings.source.has_types else {}
-    header = headers.get("train")
+    header = headers.get("train") or settings.source.outline()
     named, problems = name_fields(settings, header)
     for part, other in headers.items():
         if part != "train":
@@ -104,8 +111,12 @@ def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> tuple[La
 
 def peek(settings: DataSettings, folder: Path) -> dict[Part, Header]:
     """Heads of all files. Raises `DataError`."""
-    files = settings.source.files(folder)
-    return {part: settings.source.peek(path, path.name) for part, path in files.items()}
+    headers: dict[Part, Header] = {}
+    source = settings.source
+    for part, path in source.files(folder).items():
+        headers[part] = source.peek(path, path.name)
+        source = source.leaning_on(headers["train"].numerals)
+    return headers
 
 
 def assemble_layout(
@@ -146,7 +157,7 @@ def assemble_layout(
         doubts=tuple(f"{field.name}: {guess.doubt}" for field in named if (guess := guesses[field.name]) is not None and guess.doubt),
         untyped=tuple(untyped),
         dialect=header.dialect if header else None,
-        decimal=header.decimal if header else None,
+        numerals=header.numerals if header else None,
     )
     return layout, problems
 
@@ -156,9 +167,16 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     split = settings.split
     column = next((plan.name for plan in layout.fields if plan.role == "split"), None)
     problems = _split_without_effect(settings, column)
-    if column is not None and split.by not in (None, "column"):
-        message = f"{split.by} does not read the column {column}, whose role is split"
-        problems.append(Problem(("data", "split", "by"), message, "fix:  by: column"))
+    roles: set[Role] = {plan.role for plan in layout.fields}
+    for role in ("group", "time"):
+        name = next((plan.name for plan in layout.fields if plan.role == role), None)
+        if name is not None and split.by not in (None, role):
+            message = f"{split.by} does not read the column {name}, whose role is {role}"
+            problems.append(Problem(("data", "split", "by"), message, f"fix:  by: {role}"))
+    if roles >= {"group", "time"} and split.by is None:
+        problems.append(Problem(("data", "split"), "a column is group and another time: which one splits?", "fix:  by: group, or by: time"))
+    if split.by == "group" and "group" not in roles:
+        problems.append(Problem(("data", "split", "by"), "group needs the column that says which rows belong together", "fix:  column: NAME"))
     if split.by == "column" and column is None:
         problems.append(
             Problem(("data", "split", "by"), "column needs the column that says train, validation or test", "fix:  column: NAME")
@@ -179,13 +197,13 @@ def _split_without_effect(settings: DataSettings, column: str | None) -> list[Pr
         if value == SplitSettings.model_fields[part].default:
             continue
         why = f"data.source.{part} gives the {part} rows" if part in given else None
-        if why is None and column is not None:
+        if why is None and column is not None and split.by == "column":
             why = f"the column {column} says which rows are for {part}"
         if why is None and split.by == "given" and value is not None:
             why = "by: given takes only the rows that data.source gives"
         if why is not None:
             problems.append(Problem(("data", "split", part), f"has no effect: {why}", "remove one of the two"))
-    if split.seed is not None and not splits_at_random(settings, has_column=column is not None):
+    if split.seed is not None and not splits_at_random(settings, has_column=False):
         problems.append(Problem(("data", "split", "seed"), "has no effect: no rows are split off at random", "remove it"))
     return problems
 
@@ -194,7 +212,13 @@ def splits_at_random(settings: DataSettings, *, has_column: bool) -> bool:
     """Whether a seed decides which rows validate or test; not where files or a column (`has_column`) say so."""
     given = settings.source.written_paths()
     parts: tuple[Part, ...] = ("validation", "test")
-    return not has_column and any(_splits_off(settings.split, part) and part not in given for part in parts)
+    is_random = not has_column and settings.split.by != "time"
+    return is_random and any(_splits_off(settings.split, part) and part not in given for part in parts)
+
+
+def split_rule(split: SplitSettings, roles: Collection[Role]) -> str | None:
+    """By what rows are split off: as it is written, else by a column whose role is group or time; `None` leaves it to the target."""
+    return split.by or next((role for role in ("group", "time") if role in roles), None)
 
 
 def _splits_off(split: SplitSettings, part: Part) -> bool:
@@ -205,15 +229,24 @@ def _guess(field: NamedField, column: HeaderColumn | None) -> Guess | None:
     """The type of a field that has none, from the head of the data."""
     if field.field.type != "auto" or column is None:
         return None
+    facts = column.facts
+    if facts is not None and isinstance(facts.date_format, TwoReadings) and facts.is_complete and "target" not in field.roles:
+        raise DataError(facts.date_format.message(column.name), facts.date_format.hint(column.name))
     return guess_column(field, column)
 
 
 def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
     """The type of a field that has none, from what is known of its column."""
+    if column.files is not None:
+        return guess_files(column.files)
+    if column.kind == "class":
+        return Guess(Category(), "category" if column.facts is None else f"category ({column.facts.distinct:,} values)")
     if "weight" in field.roles:
         return Guess(Number(), "number")
-    if "split" in field.roles:
+    if field.roles & {"split", "group"} and "input" not in field.roles:
         return Guess(Category(), "category")
+    if field.roles == frozenset[Role]({"time"}) and column.facts is not None:
+        return Guess(Number(), "number") if column.facts.is_numeric else Guess(Date(), "date")
     if column.facts is not None:
         return guess_values(column.facts, is_target="target" in field.roles, is_named=field.is_named)
     shape = ", ".join(map(str, ("N", *column.shape)))
@@ -233,7 +266,7 @@ def _plan(field: NamedField, guess: Guess | None, header: Header | None) -> tupl
     columns = None if header is None else [header.column(name) for name in field.columns]
     plans: list[FieldPlan] = []
     problems: list[Problem] = []
-    for role in sorted(field.roles, key=["input", "target", "weight", "split"].index):
+    for role in sorted(field.roles, key=["input", "target", "weight", "split", "group", "time"].index):
         if role not in typed.roles:
             problems.append(Problem((*path, "role") if field.field.role else ("data", "target"), _misfit(typed.type, role)))
             continue
@@ -267,7 +300,7 @@ def _misfit(field_type: str, role: Role) -> str:
 def _missing_columns(named: list[NamedField], header: Header, part: Part) -> list[Problem]:
     """Columns that a given file lacks."""
     path = ("data", "source", part)
-    wanted = dict.fromkeys(column for field in named if "split" not in field.roles for column in field.columns)
+    wanted = dict.fromkeys(column for field in named if not field.roles <= SPLITTING for column in field.columns)
     return [no_column(column, header, path) for column in wanted if column not in header.by_name]
 
 

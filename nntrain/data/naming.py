@@ -55,6 +55,11 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
         names |= targets.keys()
     problems += [no_column(name, header, path) for name, path in targets.items() if header is not None and name not in names]
     column = settings.split.column
+    splits: Role = "split" if settings.split.by not in ("group", "time") else settings.split.by
+    own = settings.source.split_column
+    divided: dict[str, Role] = {own: "split"} if own is not None and own in names and not any(field.name == own and field.field.role_set for field in found) else {}
+    if column is not None:
+        divided[column] = splits
     if header is not None and column is not None and column not in names:
         problems.append(no_column(column, header, ("data", "split", "column")))
     if not targets and settings.source.target in names and not any("target" in field.field.role_set for field in found):
@@ -62,12 +67,12 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
     named: list[NamedField] = []
     for field in found:
         roles = field.field.role_set
-        clash = _clash(field, is_target=field.name in settings.targets, is_split=field.name == column)
+        clash = _clash(field, is_target=field.name in settings.targets, splits=divided.get(field.name))
         problems += clash
         if field.name in targets and "target" not in roles and "ignore" not in roles:
             roles = frozenset[Role]({"target"})
-        if field.name == column:
-            roles = frozenset[Role]({"split"})
+        if field.name in divided:
+            roles = frozenset[Role]({divided[field.name], *(roles & {"input"})})
         if "ignore" not in roles:
             is_named = field.key == field.name or field.name in targets
             named.append(NamedField(field.name, field.field, field.columns, roles or frozenset[Role]({"input"}), field.key, is_named))
@@ -144,24 +149,24 @@ def _columns(name: str, field: Field, header: Header, claimed: set[str]) -> tupl
     return columns, [no_column(pattern, header, ("data", "fields", name, option)) for pattern in lost]
 
 
-def _clash(field: _Found, *, is_target: bool, is_split: bool) -> list[Problem]:
+def _clash(field: _Found, *, is_target: bool, splits: Role | None) -> list[Problem]:
     """Roles that contradict one another."""
     roles = field.field.role_set
     path = ("data", "fields", field.key or field.name, "role")
     told = ", ".join(sorted(roles))
     if is_target and roles and "target" not in roles:
         return [Problem(path, f"is {told}, and data.target names {field.name} as target", "remove one of the two")]
-    if is_split and roles and "split" not in roles:
+    if splits is not None and roles and splits not in roles and (splits == "split" or roles != frozenset[Role]({"input"})):
         return [Problem(path, f"is {told}, and data.split.column names {field.name}", "remove one of the two")]
-    if len(roles) > 1 and roles != frozenset[Role]({"input", "target"}):
-        return [Problem(path, f"{told} do not go together", "only input and target do")]
+    if len(roles) > 1 and not (len(roles) == 2 and "input" in roles and roles & {"target", "group", "time"}):
+        return [Problem(path, f"{told} do not go together", "only input and target do, and input and group or time")]
     return []
 
 
 def _once(named: list[NamedField]) -> list[Problem]:
     """Roles that one field at most can have."""
     problems: list[Problem] = []
-    roles: tuple[Role, ...] = ("weight", "split")
+    roles: tuple[Role, ...] = ("weight", "split", "group", "time")
     for role in roles:
         holders = [field.name for field in named if role in field.roles]
         if len(holders) > 1:

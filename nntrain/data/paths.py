@@ -14,8 +14,8 @@ MAX_ENTRIES: Final = 2_000
 """Most folder entries that are looked at for a file that is missing."""
 
 
-def locate(written: str, folder: Path, key: str) -> Path:
-    """The file that `written` names, counted from `folder`; `key` is the setting, for messages.
+def locate(written: str, folder: Path, key: str, *, folders: bool = False) -> Path:
+    """The file that `written` names, counted from `folder`; `key` is the setting, for messages. It may be a folder with `folders`.
 
     Raises:
         DataError: There is no such file, or it cannot be opened.
@@ -28,12 +28,15 @@ def locate(written: str, folder: Path, key: str) -> Path:
     path = folder / written
     if not path.exists() and "\\" in written and (folder / written.replace("\\", "/")).exists():
         path = folder / written.replace("\\", "/")
+    if path.is_dir() and folders:
+        return path
     if path.is_dir():
         raise DataError(f"{key}: {path.as_posix()} is a folder, not a file")
     if not path.is_file():
         near = _near(path, folder)
         counted = f" ({written!r}, counted from the config's folder)" if not Path(written).is_absolute() else ""
-        raise DataError(f"{key}: no file {absolute(path)}{counted}", None if near is None else f"there is one at {absolute(near)}")
+        what = "file or folder" if folders else "file"
+        raise DataError(f"{key}: no {what} {absolute(path)}{counted}", None if near is None else f"there is one at {absolute(near)}")
     if not os.access(path, os.R_OK):
         raise DataError(f"{key}: {absolute(path)} may not be read: its permissions forbid it")
     return path

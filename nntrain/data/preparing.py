@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from nntrain.data.batches import TensorData
 from nntrain.data.dialect import PLAIN
-from nntrain.data.facts import Facts, facts_of_series, quoted
-from nntrain.data.fingerprint import fingerprint_file, fingerprint_rows
+from nntrain.data.facts import Facts, facts_of_series
+from nntrain.data.fingerprint import fingerprint_rows
 from nntrain.data.fitted import FittedFields, read_values, usable_rows
 from nntrain.data.inference import Guess
-from nntrain.data.layout import FieldPlan, Layout, assemble_layout, check_split, guess_column, plan_layout
+from nntrain.data.layout import SPLITTING, FieldPlan, Layout, assemble_layout, check_split, guess_column, plan_layout
 from nntrain.data.naming import NamedField, name_fields, no_column
-from nntrain.data.noise import derive_seed
 from nntrain.data.reading import header_of, read_tables
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.source import Part
-from nntrain.data.split import Parts, split_by_words, split_rows
+from nntrain.data.split import Parts
+from nntrain.data.splitting import PARTS, Splitting
 from nntrain.data.table import Table, counted, listed
 from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
+
+
+DECIDING: Final = frozenset({"target", "weight", *SPLITTING})
+"""Roles whose columns are read before the rows are split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     layout = sorting.layout(parts.train)
     settled = tuple(replace(plan, field=plan.field.settled(tables["train"], plan.columns)) for plan in layout.fields)
     layout = replace(layout, fields=settled)
-    plans = tuple(plan for plan in layout.fields if plan.role != "split")
+    plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING)
     values: dict[Part, dict[str, Values]] = {part: read_values(plans, table) for part, table in tables.items()}
     fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name)
     _check_targets(fields, tables["train"], values["train"], parts.train)
@@ -98,27 +102,27 @@ class _Sorting:
     def __init__(self, settings: DataSettings, tables: Mapping[Part, Table], named: list[NamedField]) -> None:
         self.settings = settings
         self.table = tables["train"]
-        self.given = [part for part in ("validation", "test") if part in tables]
+        self.given: list[Part] = [part for part in PARTS if part in tables]
         self.named = named
         self.header = settings.source.peek(Path(), self.table.name) if settings.source.has_types else header_of(self.table)
-        self.notes: list[str] = []
+        self.notes: list[str] = [note for table in tables.values() for note in table.notes]
         self.how = ""
         """How rows were split off, for the screen."""
         every_row = np.arange(self.table.rows)
-        self.guesses = {field.name: self.guess(field, every_row) for field in named if field.roles & {"target", "weight", "split"}}
+        self.guesses = {field.name: self.guess(field, every_row) for field in named if field.roles & DECIDING}
 
     def guess(self, field: NamedField, rows: Array) -> Guess | None:
         """The type of a field that has none, from some rows."""
         if field.field.type != "auto":
             return None
         column = self.header.column(field.columns[0])
-        if not column.shape:
+        if not column.shape and column.files is None:
             column = replace(column, facts=self.facts(field.columns[0], rows))
         return guess_column(field, column)
 
     def facts(self, column: str, rows: Array) -> Facts:
         texts = self.table.texts(column)
-        return facts_of_series(texts if len(rows) == len(texts) else texts[rows], rows, self.table.numerals)
+        return facts_of_series(texts if len(rows) == len(texts) else texts[rows], rows, self.table.numerals, date_format=self.table.date_format)
 
     def split(self, seed: int) -> Parts:
         """Drop the rows that cannot be used, then split the others. Raises `DataError` where too few are left."""
@@ -132,47 +136,9 @@ class _Sorting:
                 f"{self.table.name}: {len(rows)} of {self.table.rows:,} rows can be used; training needs at least 2",
                 "; ".join(dropped) or None,
             )
-        column = next((plan for plan in plans if plan.role == "split"), None)
-        if column is not None:
-            self.how = f"by column {column.name}"
-            return self.split_by_column(rows, column)
-        return self.split_off(rows, plans, values, seed)
-
-    def split_by_column(self, rows: Array, plan: FieldPlan) -> Parts:
-        """Split as a column says. Raises `DataError` for other words, and for parts that a file gives already."""
-        words = self.table.texts(plan.columns[0])[rows].to_list()
-        parts, unknown = split_by_words(rows, words, plan.name)
-        if len(unknown):
-            raise self.table.unreadable(
-                plan.columns[0], "train, validation or test", [int(row) for row in unknown], "another column? data.split.column"
-            )
-        for part, found in (("validation", parts.validation), ("test", parts.test)):
-            if part in self.given and len(found):
-                raise DataError(
-                    f"{self.table.name}: {plan.name} says {part} in {counted(len(found))}, and data.source.{part} gives the {part} rows",
-                    f"remove data.source.{part}, or these rows",
-                )
+        splitting = Splitting(self.settings.split, self.table, self.given, plans, values, self.guesses)
+        parts, self.how = splitting.split(rows, seed)
         return parts
-
-    def split_off(self, rows: Array, plans: tuple[FieldPlan, ...], values: Mapping[str, Values], seed: int) -> Parts:
-        """Split at random. Raises `DataError` where there are too few rows."""
-        split = self.settings.split
-        sizes = {part: None if part in self.given or split.by == "given" else getattr(split, part) for part in ("validation", "test")}
-        target = next((plan for plan in plans if plan.role == "target" and plan.field.stratifies), None)
-        is_stratified = target is not None and split.by in (None, "stratified")
-        self.how = "" if not any(sizes.values()) else f"{'stratified' if is_stratified else 'random'}, seed {seed}"
-        classes = self.table.texts(target.columns[0]).to_numpy()[rows].astype(str) if target is not None and is_stratified else None
-        told = "" if target is None or classes is None else self.target_in_words(target, classes)
-        return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes, told=told)
-
-    def target_in_words(self, target: FieldPlan, classes: Array) -> str:
-        """What a target was taken for, for messages."""
-        values = np.unique(classes)
-        shown = ", ".join(quoted(str(value)) for value in values[:3])
-        guess = self.guesses.get(target.name)
-        doubt = f"\n   {target.name}: {guess.doubt}" if guess is not None and guess.doubt else ""
-        verb = "is" if guess is None else "was taken for"
-        return f". {target.name} {verb} a {target.field.type} of {len(values):,} classes: {shown}{', …' if len(values) > 3 else ''}{doubt}"
 
     def layout(self, train: Array) -> Layout:
         """All fields with their types, those of inputs from the training rows. Raises `ConfigError` and `DataError`."""
@@ -213,7 +179,7 @@ def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]
     problems: list[Problem] = []
     for column in field.columns:
         if column not in table.columns:
-            if "split" not in field.roles:
+            if not field.roles <= SPLITTING:
                 problems.append(no_column(column, header_of(table), ("data", "source", part)))
         elif column != field.field.step_column and len(table.columns[column]) != table.rows:
             found = f"{table.name}: {column} has {len(table.columns[column]):,} rows, and most arrays have {table.rows:,}"
@@ -270,7 +236,7 @@ def _filled(plans: tuple[FieldPlan, ...], values: Mapping[str, Values], rows: Ar
 
 def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None) -> dict[str, str]:
     files = settings.source.files(folder)
-    found = {"source" if part == "train" else f"source.{part}": fingerprint_file(path) for part, path in files.items()}
+    found = {"source" if part == "train" else f"source.{part}": settings.source.fingerprint(path) for part, path in files.items()}
     if test is None:
         return found
     return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.rows)}
@@ -296,6 +262,6 @@ def _inferred(layout: Layout, planned: Layout) -> list[str]:
     after = {plan.name: plan.field.type for plan in layout.fields}
     for name in dict.fromkeys((*before, *after)):
         then, now = before.get(name, "left out"), after.get(name, "left out")
-        if then != now and "split" not in {plan.role for plan in planned.fields if plan.name == name}:
+        if then != now and not SPLITTING & {plan.role for plan in planned.fields if plan.name == name}:
             notes.append(f"{name}: {then} by the first rows, {now} by all training rows")
     return notes

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from nntrain.data.file_store import FileStore
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
 from nntrain.data.paths import absolute
-from nntrain.data.settings import SOURCE_OF_SUFFIX, SOURCES, DataSettings
+from nntrain.data.settings import SOURCE_OF_SUFFIX, SOURCES, DataSettings, source_of
 from nntrain.data.sources.source import Part, Source
 from nntrain.data.table import Table
 from nntrain.errors import DataError
@@ -18,15 +20,22 @@ from nntrain.schema import load_class
 
 def read_tables(settings: DataSettings, folder: Path) -> dict[Part, Table]:
     """All files of the source. Raises `DataError`."""
-    return {part: settings.source.read(path, path.name) for part, path in settings.source.files(folder).items()}
+    tables: dict[Part, Table] = {}
+    source = settings.source
+    for part, path in source.files(folder).items():
+        tables[part] = _placed(source.read(path, path.name), path)
+        source = source.leaning_on(tables["train"].numerals)
+    return tables
 
 
 def read_file(settings: DataSettings, path: Path) -> Table:
     """One file of new rows: with the options of the settings where they are for such files. Raises `DataError`."""
+    if path.exists() and settings.source.reads(path):
+        return settings.source.read(path, path.name)
     if not path.is_file():
         raise DataError(f"no file {absolute(path)}")
-    tag = SOURCE_OF_SUFFIX.get(path.suffix.lower())
-    source = settings.source
+    tag = source_of(path.name)
+    source = settings.source.for_new_rows()
     if source.type != tag:
         if tag is None:
             raise DataError(
@@ -35,13 +44,19 @@ def read_file(settings: DataSettings, path: Path) -> Table:
         made = load_class(SOURCES[tag]).parse({"type": tag, "path": path.name})
         assert isinstance(made, Source)
         source = made
-    return source.read(path, path.name)
+    return _placed(source.read(path, path.name), path)
+
+
+def _placed(table: Table, path: Path) -> Table:
+    """A table whose cells may name files that count from its own folder."""
+    return table if table.store is not None else replace(table, store=FileStore(path.parent))
 
 
 def header_of(table: Table) -> Header:
     """Names, shapes and kinds of what was read; no facts."""
-    columns = tuple(_column(name, column) for name, column in table.columns.items())
-    return Header(table.name, columns, table.rows, table.dialect, decimal=None if table.dialect is None else table.numerals.decimal)
+    columns = tuple(table.known.get(name) or _column(name, column) for name, column in table.columns.items())
+    numerals = None if table.dialect is None else table.numerals
+    return Header(table.name, columns, table.rows, table.dialect, classes=table.classes, numerals=numerals)
 
 
 def _column(name: str, column: Any) -> HeaderColumn:

@@ -17,6 +17,11 @@ SOURCES: Final = {
     "arrays": "nntrain.data.sources.arrays:Arrays",
     "builtin": "nntrain.data.sources.builtin:Builtin",
     "csv": "nntrain.data.sources.csv:Csv",
+    "excel": "nntrain.data.sources.excel:Excel",
+    "files": "nntrain.data.sources.files:Files",
+    "image_folder": "nntrain.data.sources.image_folder:ImageFolder",
+    "jsonl": "nntrain.data.sources.jsonl:JsonLines",
+    "parquet": "nntrain.data.sources.parquet:Parquet",
 }
 
 FIELDS: Final = {
@@ -32,8 +37,14 @@ FIELDS: Final = {
     "vector": "nntrain.data.fields.vector:Vector",
 }
 
-SOURCE_OF_SUFFIX: Final = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".data": "csv", ".npz": "arrays"}
-"""What a path alone stands for."""
+SOURCE_OF_SUFFIX: Final = {
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".data", ".zip"), "csv"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".xlsx", ".xlsm"), "excel"),
+    ".npz": "arrays",
+}
+"""What a path alone stands for; text may be packed, `.csv.gz`."""
 
 _TYPE_OF_OPTION: Final = {
     "columns": "vector",
@@ -51,23 +62,32 @@ _TYPE_OF_OPTION: Final = {
     "clip": "number",
     "strip": "number",
     "normalize": "number",
-    "order": "ordinal",
-    "format": "date",
-    "time_zone": "date",
-    "separator": "multi_label",
 }
 """The type that an option stands for where a field has no `type`; the first that is written counts."""
+
+_TYPE_OF_OWN_OPTION: Final = {"order": "ordinal", "format": "date", "time_zone": "date", "separator": "multi_label"}
+"""Options of one type alone: they count before all others."""
 
 
 def source_type(options: Mapping[str, Any]) -> str | None:
     """The type of a source that is written as its path, from the suffix."""
     path = options.get("path")
-    return SOURCE_OF_SUFFIX.get(PurePosixPath(path).suffix.lower()) if isinstance(path, str) else None
+    return source_of(path) if isinstance(path, str) else None
+
+
+def source_of(path: str) -> str | None:
+    """The type of the source that reads a file, from the ending of its name."""
+    name = PurePosixPath(path.lower())
+    if name.suffix != ".gz":
+        return SOURCE_OF_SUFFIX.get(name.suffix)
+    tag = SOURCE_OF_SUFFIX.get(PurePosixPath(name.stem).suffix)
+    return tag if tag in ("csv", "jsonl") else None
 
 
 def field_type(options: Mapping[str, Any]) -> str:
     """The type of a field that is written without one: `{role: target}` leaves it to the data."""
-    return next((_TYPE_OF_OPTION[key] for key in options if key in _TYPE_OF_OPTION), None) or _type_of_missing(options.get("missing"))
+    named = (table[key] for table in (_TYPE_OF_OWN_OPTION, _TYPE_OF_OPTION) for key in options if key in table)
+    return next(named, None) or _type_of_missing(options.get("missing"))
 
 
 def _type_of_missing(value: object) -> str:
@@ -121,9 +141,11 @@ Share = Annotated[float, Option(gt=0, lt=1)] | Annotated[int, Option(ge=2)]
 class SplitSettings(StrictModel):
     """Which rows train, which are watched while training, and which are kept for the end."""
 
-    by: Literal["random", "stratified", "column", "given"] | None = None
-    """How rows are split off the training rows: `stratified` keeps the shares of the classes, `column` reads a column,
-    `given` takes only what the source gives. Default: stratified for category and boolean targets, else random."""
+    by: Literal["random", "stratified", "group", "time", "column", "given"] | None = None
+    """How rows are split off the training rows. `stratified` keeps the shares of the classes, each of which keeps a training row.
+    `group` has no value of a column in two splits. `time` takes the latest rows, by a column or in the order of the file, for test and
+    those before them for validation. `column` and `given` take only what a column or the source says. Default: by a column whose role is
+    group or time; else stratified for category and boolean targets, and random for others."""
     validation: Share | None = 0.1
     """Validation rows, as a fraction below 1 or a number of rows; null trains without."""
     test: Share | None = 0.1
@@ -131,11 +153,12 @@ class SplitSettings(StrictModel):
     seed: Annotated[int, Option(ge=0, lt=2**32)] | None = None
     """Decides which rows. Default: the seed of the experiment."""
     column: str | None = None
-    """Column that says train, validation or test for each row; short for `role: split`."""
+    """Column that says train, validation or test for each row, and what it leaves open is split off; short for `role: split`. With `by:
+    group` or `by: time` the column of the groups or times."""
 
     @model_validator(mode="after")
     def _column_goes_with_by(self) -> SplitSettings:
-        if self.column is not None and self.by not in (None, "column"):
+        if self.column is not None and self.by not in (None, "column", "group", "time"):
             raise ValueError(f"by: {self.by} does not read column; remove one of the two")
         return self
 

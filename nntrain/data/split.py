@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Literal
 
 import numpy as np
 
 from nntrain.data.noise import row_keys
+from nntrain.data.sources.source import PART_OF_WORD
 from nntrain.errors import DataError
 
 Array = np.ndarray[Any, Any]
-
-PART_OF_WORD: Final = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""Words of a split column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +40,7 @@ def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: in
     """
     counts = {part: _count(size, len(rows)) for part, size in sizes.items()}
     validation, test = counts.get("validation", 0), counts.get("test", 0)
-    if validation + test >= len(rows):
-        message = f"{len(rows):,} rows cannot give {validation:,} for validation and {test:,} for test, and keep some for training"
-        raise DataError(message, "lower data.split.validation and data.split.test, or set one to null")
+    _check_counts(rows, validation, test)
     order = np.argsort(row_keys(seed, rows), kind="stable")
     chosen = np.split(order, [validation, validation + test]) if classes is None else _stratified(order, classes, validation, test, told)
     found = [np.sort(rows[part]) for part in chosen]
@@ -113,3 +100,141 @@ def _shares(totals: Array, wanted: int, most: Array) -> Array | None:
         open_places = np.argsort(-remainder, kind="stable")[: wanted - int(found.sum())]
         found[open_places[np.isfinite(remainder[open_places])]] += 1
     return found
+
+
+def split_groups(rows: Array, groups: Array, sizes: Mapping[str, float | int | None], *, seed: int) -> Parts:
+    """Split whole groups off at random: no group is in two parts.
+
+    The parts have about the wanted number of rows: groups are taken in random order as long as they fit in; where none does, the
+    smallest is taken.
+
+    Args:
+        rows: Row numbers `[N]`.
+        groups: Group of each row `[N]`.
+        sizes: As in `split_rows`.
+        seed: Decides which groups.
+
+    Raises:
+        DataError: There are fewer groups than parts.
+    """
+    counts = {part: _count(size, len(rows)) for part, size in sizes.items() if size is not None}
+    names, codes = np.unique(groups, return_inverse=True)
+    if len(names) <= len(counts):
+        raise DataError(
+            f"{len(names):,} groups cannot give {len(counts) + 1} splits: no group is in two of them",
+            "data.split.by: random, another column, or set data.split.validation or data.split.test to null",
+        )
+    lengths = np.bincount(codes, minlength=len(names))
+    free = [int(group) for group in np.argsort(row_keys(seed, np.arange(len(names))), kind="stable")]
+    chosen: dict[str, list[int]] = {}
+    for place, (part, wanted) in enumerate(counts.items()):
+        spare = len(counts) - place  # groups that the other parts need, one each
+        taken: list[int] = []
+        have = 0
+        for group in free:
+            if len(free) - len(taken) > spare and have + lengths[group] <= wanted:
+                taken.append(group)
+                have += int(lengths[group])
+        chosen[part] = taken or [min(free, key=lambda group: int(lengths[group]))]
+        free = [group for group in free if group not in set(chosen[part])]
+    found = {part: rows[np.isin(codes, members)] for part, members in chosen.items()}
+    empty = rows[:0]
+    return Parts(rows[np.isin(codes, free)], found.get("validation", empty), found.get("test", empty))
+
+
+def split_by_time(rows: Array, times: Array | None, sizes: Mapping[str, float | int | None]) -> Parts:
+    """Split the latest rows off: the last ones test, those before them validate.
+
+    Args:
+        rows: Row numbers `[N]`.
+        times: What the rows are sorted by `[N]`; rows of one time keep their order. `None` for the order of the file.
+        sizes: As in `split_rows`.
+
+    Raises:
+        DataError: The parts leave no training row.
+    """
+    counts = {part: _count(size, len(rows)) for part, size in sizes.items()}
+    validation, test = counts.get("validation", 0), counts.get("test", 0)
+    _check_counts(rows, validation, test)
+    order = np.arange(len(rows)) if times is None else np.argsort(times, kind="stable")
+    edges = [len(rows) - validation - test, len(rows) - test]
+    train, second, third = (np.sort(rows[part]) for part in np.split(order, edges))
+    return Parts(train, second, third)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One of several cuts of the same rows: row numbers in rising order."""
+
+    train: Array
+    validation: Array
+
+
+FoldBy = Literal["random", "stratified", "group", "time"]
+
+
+def folds(rows: Array, count: int, *, by: FoldBy, seed: int, values: Array | None = None) -> list[Fold]:
+    """Cut rows into training and validation rows `count` times.
+
+    Under `random`, `stratified` and `group` each row validates once. Under `time` a fold validates on the rows that come right after its
+    training rows: the rows are cut into `count + 1` blocks, and fold k trains on the first k of them.
+
+    Args:
+        rows: Row numbers `[N]`.
+        count: How many folds, from 2.
+        by: What is kept: nothing, the shares of classes, groups whole, the order in time.
+        seed: Decides which rows; without effect under `time`.
+        values: Class, group or time of each row `[N]`; `None` under `time` for the order of the file, not used under `random`.
+
+    Raises:
+        DataError: There are fewer rows, groups or rows of a class than folds.
+    """
+    if by == "time":
+        return _time_folds(rows, count, values)
+    fold_of = _random_folds(rows, count, seed) if by == "random" or values is None else _folds_of(values, rows, count, by, seed)
+    found = [Fold(rows[fold_of != fold], rows[fold_of == fold]) for fold in range(count)]
+    if any(len(fold.validation) == 0 or len(fold.train) == 0 for fold in found):
+        raise DataError(f"{len(rows):,} rows cannot give {count} folds", "fewer folds")
+    return found
+
+
+def _random_folds(rows: Array, count: int, seed: int) -> Array:
+    """Fold of each row; sizes differ by one at most."""
+    fold_of = np.empty(len(rows), dtype=np.int64)
+    fold_of[np.argsort(row_keys(seed, rows), kind="stable")] = np.arange(len(rows)) % count
+    return fold_of
+
+
+def _folds_of(values: Array, rows: Array, count: int, by: FoldBy, seed: int) -> Array:
+    """Fold of each row: classes dealt out one after another, or whole groups, the largest first, to the fold with the fewest rows."""
+    names, codes = np.unique(values, return_inverse=True)
+    lengths = np.bincount(codes, minlength=len(names))
+    if by == "stratified":
+        order = np.lexsort((row_keys(seed, rows), codes))
+        fold_of = np.empty(len(rows), dtype=np.int64)
+        fold_of[order] = np.arange(len(rows)) % count
+        if lengths.max() < count:
+            raise DataError(f"no class has {count} rows, one for each fold", "fewer folds, or data.split.by: random")
+        return fold_of
+    if len(names) < count:
+        raise DataError(f"{len(names):,} groups cannot give {count} folds: no group is in two of them", "fewer folds")
+    fold_of_group = np.empty(len(names), dtype=np.int64)
+    sizes = np.zeros(count, dtype=np.int64)
+    for group in np.lexsort((row_keys(seed, np.arange(len(names))), -lengths)):
+        fold_of_group[group] = sizes.argmin()
+        sizes[sizes.argmin()] += lengths[group]
+    return fold_of_group[codes]
+
+
+def _time_folds(rows: Array, count: int, times: Array | None) -> list[Fold]:
+    order = np.arange(len(rows)) if times is None else np.argsort(times, kind="stable")
+    blocks = np.array_split(order, count + 1)
+    if not len(blocks[-1]):
+        raise DataError(f"{len(rows):,} rows cannot give {count} folds in time and training rows before them", "fewer folds")
+    return [Fold(np.sort(rows[np.concatenate(blocks[:fold])]), np.sort(rows[blocks[fold]])) for fold in range(1, count + 1)]
+
+
+def _check_counts(rows: Array, validation: int, test: int) -> None:
+    if validation + test >= len(rows):
+        message = f"{len(rows):,} rows cannot give {validation:,} for validation and {test:,} for test, and keep some for training"
+        raise DataError(message, "lower data.split.validation and data.split.test, or set one to null")

@@ -55,7 +55,7 @@ class Table:
     """What was left out in reading, in words."""
 
     @classmethod
-    def of_cells(cls, columns: Mapping[str, Sequence[object]], missing: frozenset[str], numerals: Numerals) -> Table:
+    def of_cells(cls, columns: Mapping[str, Sequence[object]], missing: frozenset[str], numerals: Numerals, file: str = ROWS) -> Table:
         """Rows that a program has, read as a file with the same words for missing values and the same marks in numbers would be.
 
         Args:
@@ -63,6 +63,7 @@ class Table:
                 values and text stand for themselves; a column of lists or arrays is one array.
             missing: Text that stands for no value.
             numerals: Marks of numbers that are given as text.
+            file: Where they come from, for messages.
 
         Raises:
             DataError: There is no row, or the arrays of a column have different shapes.
@@ -70,7 +71,7 @@ class Table:
         rows = len(next(iter(columns.values()), ()))
         if not rows:
             raise DataError("there are no rows")
-        return cls(ROWS, {name: _column_of(name, cells, numerals) for name, cells in columns.items()}, rows, None, missing, numerals)
+        return cls(file, {name: _column_of(file, name, cells, numerals) for name, cells in columns.items()}, rows, None, missing, numerals)
 
     def __len__(self) -> int:
         return self.rows
@@ -192,7 +193,7 @@ def as_numbers(file: str, name: str, array: Array) -> Array:
     return numbers
 
 
-def _column_of(name: str, cells: Sequence[object], numerals: Numerals) -> Column:
+def _column_of(file: str, name: str, cells: Sequence[object], numerals: Numerals) -> Column:
     """Values of a program as a column of text, lists of numbers as an array."""
     import numpy as np
     import polars as pl
@@ -202,7 +203,7 @@ def _column_of(name: str, cells: Sequence[object], numerals: Numerals) -> Column
     try:
         return np.stack([np.asarray(cell) for cell in cells])
     except ValueError:
-        raise DataError(f"{ROWS}: {name} should have an array of one shape in each row") from None
+        raise DataError(f"{file}: {name} should have an array of one shape in each row") from None
 
 
 def _text_of(cell: object, numerals: Numerals) -> str | None:

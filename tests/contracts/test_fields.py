@@ -274,7 +274,12 @@ def test_targets_come_back_in_their_own_unit_and_rows_without_are_left_out(case:
 
 WRITTEN_SOURCES: dict[str, dict[str, Any]] = {
     "arrays": {"path": "a.npz", "test": "b.npz"},
+    "files": {"path": {"image": "images/{id}.jpg", "mask": "masks/{id}.png"}},
+    "image_folder": {"path": "photos.zip"},
     "builtin": {"name": "digits"},
+    "excel": {"path": "a.xlsx", "sheet": "data", "header": 3},
+    "jsonl": {"path": "a.jsonl.gz", "test": "b.jsonl"},
+    "parquet": {"path": "a.parquet", "missing": ["-"]},
     "csv": {"path": "a.csv", "validation": "b.csv", "missing": ["-"], "decimal": ","},
 }
 

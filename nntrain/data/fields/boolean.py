@@ -25,7 +25,7 @@ FALSE_WORDS: Final = frozenset({"false", "no", "n", "f", "0", "off", "nein", "fa
 class Boolean(Field):
     """One of two values: 0 or 1 for the network."""
 
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "group", "ignore"})
     stratifies: ClassVar[bool] = True
 
     type: Literal["boolean"] = "boolean"

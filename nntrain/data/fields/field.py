@@ -11,14 +11,16 @@ from nntrain.schema import Component
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+    from torch import Tensor
 
+    from nntrain.data.augmentation.augmentation import Augmentation
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
     from nntrain.specs import Spec
 
     Array = np.ndarray[Any, Any]
 
-Role = Literal["input", "target", "weight", "split", "ignore"]
+Role = Literal["input", "target", "weight", "split", "group", "time", "ignore"]
 """What a column is there for."""
 
 Words = str | int | tuple[str | int, ...]
@@ -54,6 +56,8 @@ class Encoded:
     """`[N, …]`, float32 or int64; `[sum of lengths, F]` where rows differ in length."""
     lengths: Array | None = None
     """Int64 `[N]`, where rows differ in length."""
+    pixels: tuple[Tensor, Tensor] | None = None
+    """Of images: offset and scale of each channel, float64 `[C]`, by which a batch is normalised: (value - offset) / scale."""
     unknown: Array | None = None
     """Rows whose class training never showed, bool `[N]`; their numbers mean nothing in a target."""
 
@@ -70,7 +74,7 @@ def words(value: Words) -> tuple[str, ...]:
 class Field(Component):
     """What one column, or several that belong together, mean to the network."""
 
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "split", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "split", "group", "time", "ignore"})
     """Roles that a field of this type can have."""
     stratifies: ClassVar[bool] = False
     """Whether a split keeps the shares of its values where it is the target."""
@@ -111,6 +115,11 @@ class Field(Component):
     def step_column(self) -> str | None:
         """The array that has an entry for each step instead of each row."""
         return None
+
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """Random changes of the training rows, in their order."""
+        return ()
 
     def with_classes(self, names: tuple[str, ...]) -> Field:
         """The field with classes that the source knows, where it takes classes and has none."""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 from pydantic import Field as Option
 from pydantic import PositiveInt, model_validator
 
+from nntrain.data.augmentation.settings import AnyAugmentation
 from nntrain.data.fields.field import Encoded, Field, Role
 from nntrain.errors import SpecError
 from nntrain.schema import StrictModel
-from nntrain.specs import IMAGE, Spec, Unknown
+from nntrain.specs import IMAGE, Size, Spec, Unknown
 
 if TYPE_CHECKING:
+    from nntrain.data.augmentation.augmentation import Augmentation
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -40,7 +42,11 @@ class Image(Field):
     channels: Literal[1, 3, "gray", "rgb"] | None = None
     """Channels: 1 or gray, 3 or rgb. Default: those of the data."""
     normalize: Literal["unit", "standard", "imagenet"] | tuple[float, float] | Moments = "unit"
-    """`unit`: [0, 1]. `standard`: each channel to mean 0 and standard deviation 1 of the training rows. Or a range: [-1, 1]."""
+    """`unit`: [0, 1]. `standard`: each channel to mean 0 and standard deviation 1 of the training rows. `imagenet`: mean and standard
+    deviation of ImageNet. Or a range, [-1, 1]; or {mean, std} of each channel."""
+    augment: tuple[AnyAugmentation, ...] = ()
+    """Random changes of the training images, in this order, anew each epoch: [flip, crop: 4]. They act on images in [0, 1], before
+    `normalize`, and never on the rows that are measured."""
 
     @model_validator(mode="after")
     def _range_is_one(self) -> Image:
@@ -58,20 +64,37 @@ class Image(Field):
         """Number of channels, where it is set."""
         return {"gray": 1, "rgb": 3}[self.channels] if isinstance(self.channels, str) else self.channels
 
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """What `augment` lists."""
+        return self.augment
+
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
-        """[C, H, W]. Raises `SpecError` for an array that is no images."""
-        found = channels_first(name, columns[0].shape) if columns is not None else None
+        """[C, H, W]. Raises `SpecError` for what is no images, for files of several sizes without `size`, and for a misfit in `augment`."""
+        sizes = self._sizes(name, columns[0] if columns is not None else None)
+        for place, augmentation in enumerate(self.augment):
+            problem = augmentation.misfit(sizes)
+            if problem is not None:
+                raise SpecError(f"augment[{place}] {augmentation.type}: {problem}")
+        return Spec(IMAGE, sizes)
+
+    def _sizes(self, name: str, column: HeaderColumn | None) -> tuple[Size, Size, Size]:
+        """Channels, height and width, as far as the options and the head of the data tell."""
         unknown = (Unknown(f"channels of {name}"), Unknown(f"height of {name}"), Unknown(f"width of {name}"))
+        if column is not None and _names_files(column):
+            found = _sizes_of_files(name, column, needs_size=self.size is None)
+        else:
+            found = channels_first(name, column.shape) if column is not None else None
         channels, height, width = found or unknown
         height, width = self.size_pair or (height, width)
-        return Spec(IMAGE, (self.num_channels or channels, height, width))
+        return self.num_channels or channels, height, width
 
     def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
         """[C, H, W]."""
         return Spec(IMAGE, tuple(state["sizes"]))
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array:
-        """Float32 `[N, C, H, W]` in [0, 1], in the size and channels of the field. Raises `DataError` for what is no image."""
+        """Uint8, or float32 in [0, 1], `[N, C, H, W]`, in the size and channels of the field. Raises `DataError` for what is no image."""
         from nntrain.data.images import read_images
 
         return read_images(self, table, columns[0])
@@ -83,16 +106,33 @@ class Image(Field):
         return fit_images(self, cast("Array", values))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N, C, H, W]`. Raises `DataError` for other sizes than in training."""
-        from nntrain.data.images import normalize_images
+        """The images as they are, `[N, C, H, W]`, to be normalised batch by batch. Raises `DataError` for other sizes than in training."""
+        from nntrain.data.images import fitting_images
 
-        return Encoded(normalize_images(cast("Array", values), state))
+        return Encoded(fitting_images(cast("Array", values), state), pixels=(state["offset"], state["scale"]))
 
     def is_missing(self, values: Values) -> Array:
         """None is: an array has a value in every place."""
         import numpy as np
 
         return np.zeros(len(values), dtype=bool)
+
+
+def _names_files(column: HeaderColumn) -> bool:
+    """Whether its cells are names of files: text that is no number."""
+    return column.kind == "file" or (column.kind == "text" and not (column.facts is not None and column.facts.is_numeric))
+
+
+def _sizes_of_files(name: str, column: HeaderColumn, *, needs_size: bool) -> tuple[int, int, int] | None:
+    """Channels, height and width of image files, by those that were looked at; `None` where that tells nothing."""
+    if column.files is None or not column.files.sizes:
+        return None
+    sizes = {size[1:]: file for size, file in column.files.sizes.items()}
+    if len(sizes) > 1 and needs_size:
+        shown = ", ".join(f"{height} x {width} ({file})" for (height, width), file in list(sizes.items())[:3])
+        raise SpecError(f"the images of {name} have several sizes (height x width): {shown}", "fix:  size: 64")
+    height, width = next(iter(sizes))
+    return max(channels for channels, _, _ in column.files.sizes), height, width
 
 
 def channels_first(name: str, shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -25,7 +25,7 @@ class Number(Field):
     """A number: one value for the network, standardised. As a target it is trained standardised and reported in its own unit."""
 
     main: ClassVar[str | None] = "normalize"
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "group", "time", "ignore"})
 
     type: Literal["number"] = "number"
     normalize: Normalize = "standard"

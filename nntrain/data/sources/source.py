@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from nntrain.data.numerals import POINT, Numerals
 from nntrain.data.paths import locate
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from nntrain.data.table import Table
 
 Part = Literal["train", "validation", "test"]
+
+PART_OF_WORD: Final[dict[str, Part]] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Words of a split column, and of a folder that is a split."""
 
 
 class Source(Component):
@@ -40,8 +52,21 @@ class Source(Component):
         """The column that is the target where the config names none."""
         return None
 
-    def settled(self, decimal: str | None) -> Source:
-        """The source with the decimal mark that the training rows show, so that later files are read as they are."""
+    @property
+    def split_column(self) -> str | None:
+        """The column that says train, validation or test where the config names none and there is one of that name."""
+        return None
+
+    def settled(self, numerals: Numerals | None) -> Source:
+        """The source with the marks in numbers that the training file shows, so that later files are read as it is."""
+        return self
+
+    def leaning_on(self, numerals: Numerals | None) -> Source:
+        """The source for other files of a run: where they show no marks in numbers, those of the training file hold."""
+        return self
+
+    def for_new_rows(self) -> Source:
+        """The source for files of later days: they are read as the settings say where they agree, and as they show where not."""
         return self
 
     def written_paths(self) -> Mapping[Part, str]:
@@ -56,6 +81,20 @@ class Source(Component):
         """
         keys = {part: f"data.source.{'path' if part == 'train' else part}" for part in self.written_paths()}
         return {part: locate(written, folder, keys[part]) for part, written in self.written_paths().items()}
+
+    def outline(self) -> Header | None:
+        """The columns that there are whatever the files hold; `None` where only the files tell."""
+        return None
+
+    def reads(self, path: Path) -> bool:
+        """Whether a path of new rows is for this source, whatever its name ends in."""
+        return False
+
+    def fingerprint(self, path: Path) -> str:
+        """What is in a file, hashed. Raises `DataError`."""
+        from nntrain.data.fingerprint import fingerprint_file
+
+        return fingerprint_file(path)
 
     def peek(self, path: Path, name: str) -> Header:
         """What the head of a file tells, with the standard library alone. Raises `DataError`."""

@@ -115,7 +115,7 @@ def test_two_fields_of_one_column(folder):
             {"fields": {"Miete": {"role": ["target", "weight"]}}},
             ("data", "fields", "Miete", "role"),
             "target, weight do not go together",
-            "only input and target do",
+            "only input and target do, and input and group or time",
         ),
         (
             {"target": "Miete", "fields": {"Heizung": {"type": "category", "role": "weight"}}},
@@ -199,10 +199,15 @@ COLUMN_SAYS = "has no effect: the column Land says which rows are for "
         ),
         ({"split": {"by": "given", "seed": 1}}, "seed", "has no effect: no rows are split off at random"),
         ({"split": {"validation": None, "test": None, "seed": 1}}, "seed", "has no effect: no rows are split off at random"),
-        ({"split": {"column": "Land", "test": 0.2}}, "test", f"{COLUMN_SAYS}test"),
         ({**BY_COLUMN, "split": {"by": "column", "validation": None}}, "validation", f"{COLUMN_SAYS}validation"),
-        ({**BY_COLUMN, "split": {"seed": 1}}, "seed", "has no effect: no rows are split off at random"),
-        ({**BY_COLUMN, "split": {"by": "random"}}, "by", "random does not read the column Land, whose role is split"),
+        ({**BY_COLUMN, "split": {"by": "column", "seed": 1}}, "seed", "has no effect: no rows are split off at random"),
+        ({"split": {"by": "time", "seed": 1}}, "seed", "has no effect: no rows are split off at random"),
+        (
+            {"fields": {"Land": {"role": "group"}}, "split": {"by": "random"}},
+            "by",
+            "random does not read the column Land, whose role is group",
+        ),
+        ({"split": {"by": "group"}}, "by", "group needs the column that says which rows belong together"),
     ],
 )
 def test_options_of_the_split_that_nothing_reads(folder, data, option, message):

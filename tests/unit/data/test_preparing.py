@@ -182,10 +182,14 @@ def test_weights_are_raw_and_not_negative(tmp_path):
 
 def test_a_column_can_split(tmp_path):
     columns = {**table(), "fold": ["test" if row > 50 else "train" for row in range(60)]}
-    found = run(tmp_path, columns, target="good", split={"column": "fold"})
+    found = run(tmp_path, columns, target="good", split={"by": "column", "column": "fold"})
     assert (len(found.train), found.validation, found.test.rows.tolist()) == (51, None, list(range(51, 60)))
     assert "fold" not in found.layout.inputs
     assert not found.layout.has_validation
+    rest = run(tmp_path, columns, target="good", split={"column": "fold", "validation": 5})
+    assert (len(rest.train), len(rest.validation), rest.test.rows.tolist()) == (46, 5, list(range(51, 60)))
+    with pytest.raises(ConfigError, match="split.test: has no effect: fold says test in 9 rows"):
+        run(tmp_path, columns, target="good", split={"column": "fold", "test": 5})
     write(tmp_path / "other.csv", table())
     with pytest.raises(DataError, match=r"t.csv: fold says test in 9 rows, and data.source.test gives the test rows"):
         run(tmp_path, columns, target="good", source={"path": "t.csv", "test": "other.csv"}, split={"column": "fold"})

@@ -38,6 +38,10 @@ def test_arrays_of_another_length_are_named(tmp_path):
         prepare(DataSettings.parse({"source": "a.npz", "target": "y"}), tmp_path, seed=0)
 
 
+def read_as_batch(data):
+    return data.batch(0, len(data)).inputs["photo"]
+
+
 @pytest.mark.parametrize(
     ("options", "shape", "low", "high"),
     [
@@ -54,7 +58,8 @@ def test_images(tmp_path, options, shape, low, high):
     np.savez(tmp_path / "a.npz", photo=pixels, y=np.arange(30) % 3)
     settings = DataSettings.parse({"source": "a.npz", "target": "y", "fields": {"photo": {"type": "image", **options}}})
     found = prepare(settings, tmp_path, seed=0)
-    images = found.train.inputs["photo"]
+    assert found.train.inputs["photo"].dtype == torch.uint8
+    images = read_as_batch(found.train)
     assert tuple(images.shape[1:]) == shape == found.layout.inputs["photo"].sizes
     assert low <= images.min() < images.max() <= high
     if not options:
@@ -63,14 +68,14 @@ def test_images(tmp_path, options, shape, low, high):
     again = FittedFields.restore(settings, found.fields.state()).encode(
         read_rows(settings, tmp_path / "a.npz", found.fields), with_targets=False
     )
-    assert torch.equal(again.inputs["photo"][found.train.rows], images)
+    assert torch.equal(read_as_batch(again)[found.train.rows], images)
 
 
 def test_images_scaled_by_channel_and_float_images_out_of_range(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 6, 5), dtype=np.uint8)
     np.savez(tmp_path / "a.npz", photo=pixels, y=np.arange(30) % 3)
     settings = {"target": "y", "fields": {"photo": {"type": "image", "normalize": "standard", "channels": 3}}}
-    images = prepare(DataSettings.parse({"source": "a.npz", **settings}), tmp_path, seed=0).train.inputs["photo"]
+    images = read_as_batch(prepare(DataSettings.parse({"source": "a.npz", **settings}), tmp_path, seed=0).train)
     assert images.shape[1] == 3
     assert torch.allclose(images.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5)
     np.savez(tmp_path / "b.npz", photo=pixels.astype("f4"), y=np.arange(30) % 3)

@@ -1,0 +1,1 @@
+"""Random changes of training inputs, each a function of (seed, epoch, row)."""

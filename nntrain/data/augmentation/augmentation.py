@@ -1,0 +1,32 @@
+"""The base of all augmentations. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field as Option
+
+from nntrain.schema import Component
+from nntrain.specs import Size
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nntrain.data.augmentation.draws import Draws
+
+    Transform = Callable[[Tensor, Draws], Tensor]
+
+Probability = Annotated[float, Option(gt=0, le=1)]
+
+
+class Augmentation(Component):
+    """A random change of training images `[B, C, H, W]` in [0, 1]; their size stays."""
+
+    def misfit(self, sizes: tuple[Size, Size, Size]) -> str | None:
+        """Why it cannot change images of these channels, height and width, as far as they are known; `None` if it can."""
+        return None
+
+    def build(self) -> Transform:
+        """The function: `(images [B, C, H, W], draws)` to images of the same shape, all rows at once, on their device."""
+        raise NotImplementedError

@@ -1,0 +1,110 @@
+"""Augmentations of a batch of images `[B, C, H, W]` in [0, 1], all rows at once, on their device."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nntrain.data.augmentation.draws import Draws
+from nntrain.data.images import GRAY
+
+
+def flip(images: Tensor, draws: Draws, *, p: float, axis: int) -> Tensor:
+    """Mirror a share `p` of the images along an axis."""
+    return torch.where(_by_row(draws.chance("flip", p)), images.flip(axis), images)
+
+
+def crop(images: Tensor, draws: Draws, *, padding: int, mode: str) -> Tensor:
+    """Cut the images' own size out of padded ones, at a random place."""
+    rows, channels, height, width = images.shape
+    padded = functional.pad(images, (padding,) * 4, mode=mode)
+    top, left = ((draws.uniform(side) * (2 * padding + 1)).long() for side in ("top", "left"))
+    vertical = top[:, None] + torch.arange(height, device=images.device)
+    horizontal = left[:, None] + torch.arange(width, device=images.device)
+    padded = padded.gather(2, vertical[:, None, :, None].expand(rows, channels, height, padded.shape[3]))
+    return padded.gather(3, horizontal[:, None, None, :].expand(rows, channels, height, width))
+
+
+def rotate(images: Tensor, draws: Draws, *, degrees: float) -> Tensor:
+    """Turn images around their middle, bilinear."""
+    angle = draws.uniform("angle", -degrees, degrees) * (math.pi / 180)
+    height, width = images.shape[2:]
+    # affine_grid counts in halves of each axis, so that an angle in pixels needs the ratio of the sides
+    sine, cosine, zero = angle.sin(), angle.cos(), torch.zeros_like(angle)
+    rows = ((cosine, -sine * height / width, zero), (sine * width / height, cosine, zero))
+    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+
+
+def translate(images: Tensor, draws: Draws, *, fraction: float) -> Tensor:
+    """Shift images by a fraction of their sides, bilinear."""
+    down, right = (2 * draws.uniform(side, -fraction, fraction) for side in ("down", "right"))
+    one, zero = torch.ones_like(down), torch.zeros_like(down)
+    rows = ((one, zero, -right), (zero, one, -down))
+    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+
+
+def scale(images: Tensor, draws: Draws, *, low: float, high: float) -> Tensor:
+    """Make what images show larger or smaller by a factor from `low` to `high`, each direction of it as likely, bilinear."""
+    factor = draws.uniform("factor", math.log(low), math.log(high)).exp()
+    inverse, zero = 1 / factor, torch.zeros_like(factor)
+    rows = ((inverse, zero, zero), (zero, inverse, zero))
+    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+
+
+def jitter(images: Tensor, draws: Draws, *, brightness: float | None, contrast: float | None, saturation: float | None) -> Tensor:
+    """Brightness, contrast and saturation as torchvision.transforms.functional has them, one after another."""
+    if brightness is not None:
+        images = (images * _factor(draws, "brightness", brightness)).clamp(0, 1)
+    if contrast is not None:
+        mean = _gray(images).mean(dim=(1, 2, 3), keepdim=True)
+        images = (mean + (images - mean) * _factor(draws, "contrast", contrast)).clamp(0, 1)
+    if saturation is not None:
+        gray = _gray(images)
+        images = (gray + (images - gray) * _factor(draws, "saturation", saturation)).clamp(0, 1)
+    return images
+
+
+def erase(images: Tensor, draws: Draws, *, p: float, scale: tuple[float, float], ratio: tuple[float, float]) -> Tensor:
+    """Blacken a rectangle of a share `p` of the images."""
+    height, width = images.shape[2:]
+    area = draws.uniform("area", *scale) * (height * width)
+    shape = draws.uniform("ratio", math.log(ratio[0]), math.log(ratio[1])).exp()
+    tall = (area * shape).sqrt().round().clamp(1, height)
+    wide = (area / shape).sqrt().round().clamp(1, width)
+    top = (draws.uniform("top") * (height - tall + 1)).floor()
+    left = (draws.uniform("left") * (width - wide + 1)).floor()
+    vertical, horizontal = (torch.arange(size, device=images.device)[None] for size in (height, width))
+    is_row = (vertical >= top[:, None]) & (vertical < (top + tall)[:, None])
+    is_column = (horizontal >= left[:, None]) & (horizontal < (left + wide)[:, None])
+    is_erased = (is_row[:, :, None] & is_column[:, None, :] & draws.chance("erasing", p)[:, None, None])[:, None]
+    return images.masked_fill(is_erased, 0.0)
+
+
+def add_noise(images: Tensor, draws: Draws, *, std: float) -> Tensor:
+    """Add normal numbers."""
+    return images + std * draws.normal("noise", images[0].numel()).reshape(images.shape)
+
+
+def _by_row(values: Tensor) -> Tensor:
+    return values[:, None, None, None]
+
+
+def _factor(draws: Draws, purpose: str, strength: float) -> Tensor:
+    return _by_row(draws.uniform(purpose, 1 - strength, 1 + strength))
+
+
+def _gray(images: Tensor) -> Tensor:
+    """Luma `[B, 1, H, W]`."""
+    if images.shape[1] == 1:
+        return images
+    red, green, blue = (weight * images[:, place : place + 1] for place, weight in enumerate(GRAY))
+    return red + green + blue
+
+
+def _sample(images: Tensor, theta: Tensor) -> Tensor:
+    """Images at the points of affine maps `[B, 2, 3]` from places of the result to places of the image, in halves of its sides."""
+    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,0 +1,241 @@
+"""Files as the rows of a table: which there are, what their paths say of them, and a look at a few. Plain Python but for `table`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from nntrain.data.facts import facts_of_cells, in_order
+from nntrain.data.file_store import FileStore
+from nntrain.data.header import FileFacts, Header, HeaderColumn
+from nntrain.data.image_header import HEADER_BYTES, IMAGE_SUFFIXES, image_size
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.table import Table
+
+MAX_PEEKED: Final = 100
+"""Most files whose head is read before training."""
+MAX_LISTED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """Rows that are files, or several files each."""
+
+    store: FileStore
+    files: Mapping[str, list[str]]
+    """Names in the store by column, one a row."""
+    words: Mapping[str, list[str]]
+    """What the paths say, by column."""
+    classes: frozenset[str] = frozenset()
+    """Columns of words that always name classes."""
+    notes: tuple[str, ...] = field(default=())
+    """What was left out, in words."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.files.values())))
+
+    def header(self, name: str) -> Header:
+        """Names of the columns, facts of the words, and the heads of the first file of each class. Raises `DataError`."""
+        rows = self._first_rows()
+        columns = [HeaderColumn(column, (), "file", files=self._look(names, rows)) for column, names in self.files.items()]
+        for column, words in self.words.items():
+            kind = "class" if column in self.classes else "text"
+            columns.append(HeaderColumn(column, (), kind, facts_of_cells(words), len(self)))
+        return Header(name, tuple(columns), len(self), classes=self.class_names)
+
+    @property
+    def class_names(self) -> dict[str, tuple[str, ...]]:
+        """Classes of the training rows, by column: numbers by size, else by alphabet."""
+        split = self.words.get("split")
+        is_train = [True] * len(self) if split is None else [word.lower().startswith("train") for word in split]
+        found: dict[str, tuple[str, ...]] = {}
+        for column in self.classes & self.words.keys():
+            found[column] = in_order({word for word, train in zip(self.words[column], is_train, strict=True) if train})
+        return {column: names for column, names in found.items() if len(names) > 1}
+
+    def table(self, name: str) -> Table:
+        """All rows; the files themselves are read when a field needs them."""
+        import polars as pl
+
+        from nntrain.data.table import Table
+
+        known = {column: HeaderColumn(column, (), "file", files=FileFacts(_suffixes(names))) for column, names in self.files.items()}
+        known |= {column: HeaderColumn(column, (), "class") for column in self.classes & self.words.keys()}
+        columns = {column: pl.Series(column, words, dtype=pl.String) for column, words in {**self.files, **self.words}.items()}
+        return Table(name, columns, len(self), store=self.store, known=known, classes=self.class_names, notes=self.notes)
+
+    def _first_rows(self) -> list[int]:
+        """The first row of each class, or of all rows."""
+        words = next((self.words[column] for column in self.classes if column in self.words), None)
+        first: dict[str, int] = {}
+        for row in range(len(self)):
+            first.setdefault("" if words is None else words[row], row)
+        return list(first.values())[:MAX_PEEKED]
+
+    def _look(self, names: list[str], rows: list[int]) -> FileFacts:
+        suffixes = _suffixes(names)
+        sizes: dict[tuple[int, int, int], str] = {}
+        if IMAGE_SUFFIXES.issuperset(suffixes):
+            for row in rows:
+                size = image_size(self.store.read(names[row], HEADER_BYTES))
+                if size is not None:
+                    sizes.setdefault((size.channels, size.height, size.width), names[row])
+        return FileFacts(suffixes, sizes)
+
+
+def image_rows(store: FileStore, shown: str, parts: Mapping[str, str]) -> FileRows:
+    """Images in folders of classes, `{split}/{label}/*` or `{label}/*`, or none: then there is no `label`.
+
+    A class is the folder that stands first below the split or the root; what is deeper belongs to it. A folder that has nothing
+    but one other folder is passed through.
+
+    Args:
+        store: The folder or .zip file.
+        shown: Its name, for messages.
+        parts: Words that name a split, such as `val`, and the split: the first folders are splits where one means `train`.
+
+    Raises:
+        DataError: There is no image in it.
+    """
+    names, hidden = store.names()
+    images = [name for name in names if _suffix(name) in IMAGE_SUFFIXES]
+    others = Counter(_suffix(name) or name for name in names if _suffix(name) not in IMAGE_SUFFIXES)
+    if not images:
+        found = f"; it has {_counted(others)}" if others else ""
+        raise DataError(f"{shown} has no images{found}", f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    rows = [name.split("/")[:-1] for name in images]
+    top = len(_common(rows))
+    if all(len(row) == top for row in rows) and top:  # one folder of images is a class, not a way to classes
+        top -= 1 if _is_split(rows, top - 1, parts) else 0
+    notes = [f"{sum(others.values()):,} other files ({_counted(others)})"] if others else []
+    notes += [f"{hidden:,} hidden files"] if hidden else []
+    words: dict[str, list[str]] = {}
+    if _is_split(rows, top, parts):
+        strays = [name for name, row in zip(images, rows, strict=True) if len(row) <= top or row[top].lower() not in parts]
+        notes += [f"{len(strays):,} images outside of the splits ({', '.join(strays[:MAX_LISTED])})"] if strays else []
+        lost = set(strays)
+        images = [name for name in images if name not in lost]
+        rows = [name.split("/")[:-1] for name in images]
+        words["split"] = [row[top] for row in rows]
+        top += 1
+    labels = [row[top] if len(row) > top else "" for row in rows]
+    if any(labels):
+        strays = [name for name, label in zip(images, labels, strict=True) if not label]
+        notes += [f"{len(strays):,} images outside of the classes ({', '.join(strays[:MAX_LISTED])})"] if strays else []
+        keep = [bool(label) for label in labels]
+        images = [name for name, kept in zip(images, keep, strict=True) if kept]
+        words = {"label": labels, **words}
+        words = {column: [word for word, kept in zip(found, keep, strict=True) if kept] for column, found in words.items()}
+    told = (f"{shown}: left out {', '.join(notes)}",) if notes else ()
+    return FileRows(store, {"image": images}, words, frozenset({"label"}), told)
+
+
+def matching_rows(store: FileStore, patterns: Mapping[str, str], shown: str) -> FileRows:
+    """Files whose names fit patterns: what stands for a brace becomes a column, and files of several patterns are paired by it.
+
+    Args:
+        store: Where the names count from.
+        patterns: By column: `{split}/{label}/*.png`. `*` is any text but `/`, `**` any text.
+        shown: The source, for messages.
+
+    Raises:
+        DataError: A pattern fits no file, two files of one fit the same, or no files are pairs.
+    """
+    found = {column: _match(store, pattern, shown) for column, pattern in patterns.items()}
+    braces = re.findall(r"\{(\w+)\}", next(iter(patterns.values())))
+    if len(patterns) == 1:
+        column, matches = next(iter(found.items()))
+        names = [name for name, _ in matches]
+        words = {brace: [key[place] for _, key in matches] for place, brace in enumerate(dict.fromkeys(braces))}
+        return FileRows(store, {column: names}, words, frozenset({"label"}))
+    order = list(dict.fromkeys(braces))
+    by_key: dict[str, dict[tuple[str, ...], str]] = {}
+    for column, matches in found.items():
+        own = list(dict.fromkeys(re.findall(r"\{(\w+)\}", patterns[column])))
+        keyed: dict[tuple[str, ...], str] = {}
+        for name, key in matches:
+            sorted_key = tuple(key[own.index(brace)] for brace in order)
+            if sorted_key in keyed:
+                raise DataError(f"{shown}: {keyed[sorted_key]} and {name} are both {column} of {', '.join(sorted_key)}")
+            keyed[sorted_key] = name
+        by_key[column] = keyed
+    first = next(iter(by_key.values()))
+    keys = [key for key in first if all(key in keyed for keyed in by_key.values())]
+    alone = [name for keyed in by_key.values() for key, name in keyed.items() if not all(key in other for other in by_key.values())]
+    if not keys:
+        raise DataError(f"{shown}: no files are pairs: {', '.join(alone[:MAX_LISTED])}", "what stands in braces must be the same")
+    more = f" and {len(alone) - MAX_LISTED:,} more" if len(alone) > MAX_LISTED else ""
+    told = (f"{shown}: left out {len(alone):,} files without a partner ({', '.join(alone[:MAX_LISTED])}{more})",) if alone else ()
+    words = {brace: [key[place] for key in keys] for place, brace in enumerate(order)}
+    return FileRows(store, {column: [keyed[key] for key in keys] for column, keyed in by_key.items()}, words, frozenset({"label"}), told)
+
+
+def fixed_part(pattern: str) -> str:
+    """The folders that a pattern starts with: `a/b` of `a/b/{label}/*.png`."""
+    fixed: list[str] = []
+    for part in pattern.split("/")[:-1]:
+        if re.search(r"[{*?]", part):
+            break
+        fixed.append(part)
+    return "/".join(fixed)
+
+
+def _match(store: FileStore, pattern: str, shown: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Names that fit, with what stands for each brace."""
+    prefix = fixed_part(pattern)
+    rest = pattern.removeprefix(f"{prefix}/") if prefix else pattern
+    names, _ = store.names(prefix, None if "**" in rest else rest.count("/") + 1)
+    expression = re.compile(_expression(pattern))
+    found = [(name, match.groups()) for name in names if (match := expression.fullmatch(name)) is not None]
+    if not found:
+        like = f"; the first of {len(names):,} files there: {names[0]}" if names else ""
+        raise DataError(f"{shown}: no file fits {pattern!r}{like}", "{name} and * stand for any text but /, ** for any text")
+    return found
+
+
+def _expression(pattern: str) -> str:
+    expression = ""
+    seen: set[str] = set()
+    for part in re.split(r"(\{\w+\}|\*\*/|\*\*|\*|\?)", pattern):
+        if part.startswith("{") and part.endswith("}"):
+            name = part[1:-1]
+            expression += f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+)"
+            seen.add(name)
+        else:
+            expression += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part))
+    return expression
+
+
+def _common(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The folders that all names start with."""
+    first, last = list(min(rows, key=list)), list(max(rows, key=list))
+    common: list[str] = []
+    for one, two in zip(first, last, strict=False):
+        if one != two:
+            break
+        common.append(one)
+    return common
+
+
+def _is_split(rows: Sequence[Sequence[str]], place: int, parts: Mapping[str, str]) -> bool:
+    """Whether the folders at a place are splits: one of them is the training rows."""
+    return any(len(row) > place >= 0 and parts.get(row[place].lower()) == "train" for row in rows)
+
+
+def _suffix(name: str) -> str:
+    base = name.rpartition("/")[2]
+    return f".{base.rpartition('.')[2].lower()}" if "." in base[1:] else ""
+
+
+def _suffixes(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(suffix for suffix, _ in Counter(map(_suffix, names)).most_common())
+
+
+def _counted(others: Mapping[str, int]) -> str:
+    shown = [f"{count} {suffix}" for suffix, count in list(others.items())[:MAX_LISTED]]
+    return ", ".join(shown) + (", …" if len(others) > MAX_LISTED else "")

@@ -1,0 +1,126 @@
+"""Which rows of a table train, validate and test: what files and columns say, and what is split off the training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nntrain.data.facts import quoted
+from nntrain.data.inference import Guess
+from nntrain.data.layout import FieldPlan, split_rule
+from nntrain.data.noise import derive_seed
+from nntrain.data.settings import SplitSettings
+from nntrain.data.sources.source import Part
+from nntrain.data.split import Parts, split_by_time, split_by_words, split_groups, split_rows
+from nntrain.data.table import Table, counted
+from nntrain.errors import ConfigError, DataError, Problem
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, Values
+
+PARTS: tuple[Part, Part] = ("validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """The rows of the training file and what decides about them."""
+
+    settings: SplitSettings
+    table: Table
+    given: Sequence[Part]
+    """Parts that have files of their own."""
+    plans: tuple[FieldPlan, ...]
+    """Targets, and the columns that split."""
+    values: Mapping[str, Values]
+    """Values of the plans, of all rows."""
+    guesses: Mapping[str, Guess | None]
+
+    def split(self, rows: Array, seed: int) -> tuple[Parts, str]:
+        """Split the rows that can be used; how, in words.
+
+        Raises:
+            DataError: There are too few rows, groups or rows of a class, or the split column has other words.
+            ConfigError: A part is set that the split column gives.
+        """
+        column = self._plan("split")
+        fixed = Parts(rows, rows[:0], rows[:0]) if column is None else self._by_column(rows, column)
+        how = "" if column is None else f"by column {column.name}"
+        sizes = {part: self._size(part, fixed) for part in PARTS}
+        if not any(sizes.values()):
+            return fixed, how
+        parts, rule = self._split_off(fixed.train, sizes, seed)
+        off = "" if column is None else f"{how}; {' and '.join(part for part in PARTS if sizes[part])} split off the training rows: "
+        found = {part: getattr(parts, part) if sizes[part] else getattr(fixed, part) for part in PARTS}
+        return Parts(parts.train, found["validation"], found["test"]), f"{off}{rule}"
+
+    def _plan(self, role: str) -> FieldPlan | None:
+        return next((plan for plan in self.plans if plan.role == role), None)
+
+    def _size(self, part: Part, fixed: Parts) -> float | int | None:
+        """What is to be split off for a part; `None` where it is given, or not wanted."""
+        size = getattr(self.settings, part)
+        rows = len(getattr(fixed, part))
+        if rows and size != SplitSettings.model_fields[part].default:
+            column = self._plan("split")
+            assert column is not None
+            message = f"has no effect: {column.name} says {part} in {counted(rows)}"
+            raise ConfigError([Problem(("data", "split", part), message, "remove one of the two")])
+        return None if part in self.given or rows or self.settings.by in ("given", "column") else size
+
+    def _by_column(self, rows: Array, plan: FieldPlan) -> Parts:
+        """Split as a column says. Raises `DataError` for other words, and for parts that a file gives already."""
+        words = self.table.texts(plan.columns[0])[rows].to_list()
+        parts, unknown = split_by_words(rows, words, plan.name)
+        if len(unknown):
+            raise self.table.unreadable(
+                plan.columns[0], "train, validation or test", [int(row) for row in unknown], "another column? data.split.column"
+            )
+        for part, found in (("validation", parts.validation), ("test", parts.test)):
+            if part in self.given and len(found):
+                raise DataError(
+                    f"{self.table.name}: {plan.name} says {part} in {counted(len(found))}, and data.source.{part} gives the {part} rows",
+                    f"remove data.source.{part}, or these rows",
+                )
+        return parts
+
+    def _split_off(self, rows: Array, sizes: Mapping[str, float | int | None], seed: int) -> tuple[Parts, str]:
+        """Split rows by the rule of the settings. Raises `DataError` where there are too few."""
+        rule = split_rule(self.settings, {plan.role for plan in self.plans})
+        if rule == "group":
+            plan = self._plan("group")
+            assert plan is not None
+            groups = self.table.texts(plan.columns[0]).fill_null("").to_numpy().astype(str)[rows]
+            parts = split_groups(rows, groups, sizes, seed=derive_seed(seed, "split"))
+            return parts, f"by group {plan.name} ({len(np.unique(groups)):,} groups), seed {seed}"
+        if rule == "time":
+            plan = self._plan("time")
+            times = None if plan is None else self.times(plan)[rows]
+            return split_by_time(rows, times, sizes), f"the latest by {plan.name}" if plan is not None else "the last rows of the file"
+        target = next((plan for plan in self.plans if plan.role == "target" and plan.field.stratifies), None)
+        if target is None or rule == "random":
+            return split_rows(rows, sizes, seed=derive_seed(seed, "split")), f"random, seed {seed}"
+        classes = self.table.texts(target.columns[0]).to_numpy()[rows].astype(str)
+        told = self._target_in_words(target, classes)
+        return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes, told=told), f"stratified, seed {seed}"
+
+    def times(self, plan: FieldPlan) -> Array:
+        """What rows are sorted by, float64 `[N]`. Raises `DataError` where a row has none."""
+        found = np.asarray(self.values[plan.name], dtype=np.float64)
+        lost = [int(row) for row in np.flatnonzero(np.isnan(found))]
+        if lost:
+            raise DataError(
+                f"{self.table.name}: {plan.name} has no time in {self.table.places(lost)}", "remove these rows, or data.split.by: random"
+            )
+        return found
+
+    def _target_in_words(self, target: FieldPlan, classes: Array) -> str:
+        """What a target was taken for, for messages."""
+        values = np.unique(classes)
+        shown = ", ".join(quoted(str(value)) for value in values[:3])
+        guess = self.guesses.get(target.name)
+        doubt = f"\n   {target.name}: {guess.doubt}" if guess is not None and guess.doubt else ""
+        verb = "is" if guess is None else "was taken for"
+        return f". {target.name} {verb} a {target.field.type} of {len(values):,} classes: {shown}{', …' if len(values) > 3 else ''}{doubt}"
