@@ -44,6 +44,20 @@ def start(context: typer.Context, version: Annotated[bool, typer.Option("--versi
 
 
 @app.command()
+def init(
+    data: Annotated[Path | None, typer.Argument(help="A table, or a folder of images.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column that is to be predicted.")] = None,
+    example: Annotated[str | None, typer.Option("--example", help="Copy an example instead; nntrain list examples.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The config; default: named like the data.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a config that is there.")] = False,
+) -> None:
+    """Look at data and write a config for it."""
+    from nntrain.commands import init as command
+
+    emit(command.run(data, command.Options(target, example, output, force)))
+
+
+@app.command()
 def check(
     configs: Arguments = None,
     data: Annotated[bool, typer.Option("--data", help="Read and fit the data, and check every size.")] = False,
@@ -62,11 +76,17 @@ def check(
 
 
 @app.command()
-def show(arguments: Arguments = None, as_json: Json = False, runs: Runs = None) -> None:
+def show(
+    arguments: Arguments = None,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Don't look at the data at all.")] = False,
+    as_json: Json = False,
+    runs: Runs = None,
+) -> None:
     """Print the network with shapes and parameters, and all settings."""
     from nntrain.commands import show as command
+    from nntrain.commands.check import Look
 
-    emit(command.run(arguments or [], runs=runs, as_json=as_json))
+    emit(command.run(arguments or [], Look.of(data=False, no_data=no_data), runs=runs, as_json=as_json))
 
 
 @app.command()

@@ -22,11 +22,12 @@ from nntrain.runs import find_run, runs_root
 MAX_LAYER_WIDTH = 44
 
 
-def run(arguments: Sequence[str], *, runs: Path | None, as_json: bool) -> str:
+def run(arguments: Sequence[str], look: Look, *, runs: Path | None, as_json: bool) -> str:
     """Show a config (with overrides) or a run.
 
     Args:
         arguments: A config and overrides, or a run, named as for `eval`.
+        look: How much of the config's data is read.
         runs: The runs folder.
         as_json: One JSON object instead of text.
 
@@ -42,8 +43,12 @@ def run(arguments: Sequence[str], *, runs: Path | None, as_json: bool) -> str:
         return _json(stored_blueprint(found)) if as_json else _text(found.name, stored_blueprint(found))
     paths, changes = split_arguments(arguments)
     path = find_config(only_config(paths))
-    blueprint = check(read_config(path, changes), Look.HEADER)
-    assert blueprint is not None
+    blueprint = check(read_config(path, changes), look)
+    if blueprint is None:
+        raise UsageError(
+            f"{path.as_posix()} does not say which columns there are, and without a look at the data nothing else does",
+            "name and type them in data.fields, or leave --no-data out",
+        )
     return _json(blueprint) if as_json else _text(path.as_posix(), blueprint)
 
 

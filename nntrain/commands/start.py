@@ -19,12 +19,12 @@ def screen() -> str:
     lines = [
         f"{version()}    train a neural network from one YAML file",
         "",
-        "  start    nntrain fit CONFIG               trains, tests, leaves a run folder",
-        "           nntrain eval                     measures the latest run again",
-        "           nntrain predict new.csv -o out.csv",
+        "  start    nntrain init data.csv --target COLUMN    looks at your data, writes data.yaml",
+        "           nntrain fit                              trains, tests, reports",
+        "           nntrain predict new.csv -o out.csv       uses the latest run",
         "",
-        "  before   check  show  list  doctor        train    fit",
-        "  judge    eval  compare  runs              use      predict",
+        "  before   init  check  show  list  doctor          train    fit",
+        "  judge    eval  compare  runs                      use      predict",
         "",
         "  nntrain list examples      nntrain help fit      nntrain help optimizer.lr",
     ]

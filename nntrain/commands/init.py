@@ -1,0 +1,186 @@
+"""`nntrain init`: looks at data and writes a config for it, or copies one of the examples. Never over an existing file."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nntrain.commands.drafting import MOST_TOLD, Series, config_lines, dialect_in_words, find_series
+from nntrain.commands.list import example_configs
+from nntrain.commands.results import labelled
+from nntrain.config.reading import Config, read_mapping, run_name
+from nntrain.data.layout import peek
+from nntrain.data.sources.source import PART_OF_WORD
+from nntrain.errors import ConfigError, NNTrainError, UsageError
+from nntrain.nearest import nearest
+
+if TYPE_CHECKING:
+    from nntrain.commands.fit import Job
+
+TARGET_NAMES: Final = ("target", "label", "class", "y", "outcome", "species", "income", "survived", "price", "churn", "quality")
+"""Names that a column to be predicted often has."""
+MOST_COLUMNS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    target: str | None = None
+    example: str | None = None
+    output: Path | None = None
+    force: bool = False
+
+
+def run(data: Path | None, options: Options) -> str:
+    """Write a config, and return what is to be told.
+
+    Raises:
+        UsageError: Neither or both of data and example are given, a file of that name is there, or the target is no column.
+        DataError: The data can't be read, or can't be learned from.
+    """
+    if (data is None) == (options.example is None):
+        raise UsageError("init takes the data, or --example NAME", "nntrain init data.csv --target COLUMN")
+    if options.example is not None:
+        return _copy_example(options.example, options)
+    assert data is not None
+    path = options.output or Path(f"{run_name(data.resolve().stem.removesuffix('.csv'))}.yaml")
+    _check_free(path, options)
+    return _write(data, path, options)
+
+
+def _check_free(path: Path, options: Options) -> None:
+    if path.exists() and not options.force:
+        raise UsageError(f"{path.as_posix()} is there already", f"another name: -o NAME.yaml, or --force to replace {path.as_posix()}")
+
+
+def _copy_example(name: str, options: Options) -> str:
+    found = {path.stem: path for path in example_configs()}
+    if name not in found:
+        near = nearest(name, found)
+        raise UsageError(f"no example {name!r}", f"nearest: {near[0]}" if near else f"there are: {', '.join(found)}")
+    path = options.output or Path(f"{name}.yaml")
+    _check_free(path, options)
+    shutil.copyfile(found[name], path)
+    return labelled(
+        [("wrote", path.as_posix()), ("next", f"nntrain check {shlex.quote(path.as_posix())}\nnntrain fit {shlex.quote(path.as_posix())}")]
+    )
+
+
+def _write(data: Path, path: Path, options: Options) -> str:
+    job, series = _look(data, path.parent, options.target)
+    text = "\n".join(config_lines(job, series)) + "\n"
+    path.write_text(text, encoding="utf-8")
+    told = [(data.name, dialect_in_words(job)), *_told(job, series)]
+    count = text.count("\n")
+    return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit"])
+
+
+def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | None]:
+    """Read all of the data as a config with nothing else in it would."""
+    from nntrain.commands.fit import prepare_job
+
+    if not data.exists():
+        raise UsageError(f"no file or folder {data.as_posix()}", _near(data))
+    parts = _given_parts(data)
+    source: Any = _relative(data, folder)
+    if parts:
+        source = {"path": source, **{part: _relative(path, folder) for part, path in parts.items()}}
+    tree: dict[str, Any] = {"source": source, **({} if target is None else {"target": target})}
+
+    def config() -> Config:
+        return read_mapping({"name": run_name(data.stem), "data": tree}, folder=folder.resolve())
+
+    try:
+        job = prepare_job(config())
+    except ConfigError as error:
+        raise _reworded(error, data, target, config) from None
+    series = find_series(job.blueprint)
+    if series is None:
+        return job, None
+    tree["fields"] = {series.name: {"type": "series", "columns": [series.pattern]}}
+    return prepare_job(config()), series
+
+
+def _given_parts(data: Path) -> dict[str, Path]:
+    """Files beside `train.csv` that are called `validation.csv` and `test.csv`: the split is given."""
+    stem, _, rest = data.name.partition(".")
+    if PART_OF_WORD.get(stem.lower()) != "train" or not data.is_file():
+        return {}
+    beside = {PART_OF_WORD[word]: path for word in PART_OF_WORD if (path := data.with_name(f"{word}.{rest}")).is_file()}
+    return {part: path for part, path in beside.items() if part != "train"}
+
+
+def _relative(data: Path, folder: Path) -> str:
+    """The path as the config has it: counted from its folder where the data lies there or below."""
+    whole, base = data.resolve(), folder.resolve()
+    if whole.is_relative_to(base):
+        return whole.relative_to(base).as_posix()
+    return data.as_posix() if data.is_absolute() or folder == Path() else whole.as_posix()
+
+
+def _near(path: Path) -> str | None:
+    names = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = nearest(path.name, names)
+    return f"nearest: {(path.parent / near[0]).as_posix()}" if near else None
+
+
+def _reworded(error: ConfigError, data: Path, target: str | None, config: Callable[[], Config]) -> NNTrainError:
+    """What is wrong, without the config that nobody wrote."""
+    columns = _columns(config)
+    if target is None and columns and any("target" in problem.message for problem in error.problems):
+        likely = next((name for name in columns if name.lower() in TARGET_NAMES), columns[-1])
+        shown = ", ".join(columns[:MOST_COLUMNS]) + (f", … ({len(columns)})" if len(columns) > MOST_COLUMNS else "")
+        command = f"nntrain init {shlex.quote(data.as_posix())} --target {shlex.quote(likely)}"
+        return UsageError(f"which column of {data.name} is to be predicted?", f"columns: {shown}\n   for example: {command}")
+    messages = "; ".join(f"{problem.message}{f' ({problem.hint})' if problem.hint else ''}" for problem in error.problems)
+    return UsageError(f"{data.name}: {messages}")
+
+
+def _columns(config: Callable[[], Config]) -> tuple[str, ...]:
+    try:
+        read = config()
+        return tuple(column.name for column in peek(read.experiment.data, read.folder)["train"].columns)
+    except NNTrainError:
+        return ()
+
+
+def _told(job: Job, series: Series | None) -> list[tuple[str, str]]:
+    """Fields, what was left out, and what to look at."""
+    layout = job.blueprint.layout
+    told: list[tuple[str, str]] = []
+    for target in layout.targets:
+        plan = job.blueprint.targets[target.name]
+        note, _, change = (target.note or target.field.type).partition("   ")
+        told.append((f"  {target.name}", f"{note}   target -> {plan.task.type}   {change}".rstrip()))
+    inputs = [plan for plan in layout.fields if plan.role == "input"]
+    if series is not None:
+        told.append(
+            (
+                "  inputs",
+                f"one series of {len(series.columns)} steps: {series.columns[0]} … {series.columns[-1]}   single numbers: leave fields out",
+            )
+        )
+    else:
+        by_type: dict[str, list[str]] = {}
+        for plan in inputs:
+            by_type.setdefault(plan.field.type, []).append(plan.name)
+        told += [(f"  {kind}", _some(names)) for kind, names in by_type.items()]
+    if layout.left_out:
+        told.append(("left out", _some([f"{name} ({why})" for name, why in layout.left_out])))
+    told += [("look at", warning) for warning in job.blueprint.warnings]
+    return told
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f", … ({len(names)})" if len(names) > MOST_TOLD else ""
+    return ", ".join(names[:MOST_TOLD]) + rest
+
+
+def _as_screen(rows: Sequence[tuple[str, str]]) -> str:
+    width = min(max(len(label) for label, _ in rows), 24)
+    return "\n".join(f"{label:<{width}}   {text}".rstrip() for label, text in rows)

@@ -1,0 +1,97 @@
+"""`nntrain init`: a config for a table that nobody has written one for, and copies of the examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars
+import pytest
+from sklearn import datasets
+
+from nntrain.cli import main
+
+RENTS = """ObjektNr;PLZ;Flaeche;Heizung;Land;Miete
+""" + "\n".join(f"{n};0{1000 + n % 7};{40 + n % 50},5;{'Gas' if n % 3 else 'Strom'};DE;{500 + 7 * (n % 50)}" for n in range(1, 121))
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text + "\n", encoding="utf-8")
+
+
+def test_a_table_gets_a_config_that_trains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "rents.csv", RENTS)
+    assert main(["init", "rents.csv", "--target", "Miete"]) == 0
+    told = capsys.readouterr().out
+    assert "target -> regression" in told
+    assert "ObjektNr (row numbers), Land (always 'DE')" in told
+    text = (tmp_path / "rents.yaml").read_text()
+    assert len(text.splitlines()) <= 40
+    assert "PLZ: category   # category (7 values, leading zeros)" in text
+    assert "decimal: ','" in text
+    assert "# left out: ObjektNr (row numbers)" in text
+    assert main(["check"]) == 0
+    assert main(["fit", "training.max_epochs=1"]) == 0
+
+
+def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "rents.csv", RENTS)
+    write(tmp_path, "rents.yaml", "mine: true")
+    assert main(["init", "rents.csv", "--target", "Miete"]) == 2
+    assert "rents.yaml is there already" in capsys.readouterr().err
+    assert (tmp_path / "rents.yaml").read_text() == "mine: true\n"
+    assert main(["init", "rents.csv", "--target", "Miete", "-o", "other.yaml"]) == 0
+    assert main(["init", "rents.csv", "--target", "Miete", "--force"]) == 0
+    assert "data:" in (tmp_path / "rents.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["rents.csv"], "which column of rents.csv is to be predicted?"),
+        (["rents.csv"], "columns: ObjektNr, PLZ, Flaeche, Heizung, Land, Miete"),
+        (["rents.csv", "--target", "Mitte"], "Miete"),
+        (["rent.csv", "--target", "Miete"], "nearest: rents.csv"),
+        ([], "nntrain init data.csv --target COLUMN"),
+        (["rents.csv", "--example", "digits"], "init takes the data, or --example NAME"),
+        (["--example", "digit"], "nearest: digits"),
+    ],
+)
+def test_what_is_missing_is_told(arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "rents.csv", RENTS)
+    assert main(["init", *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_numbered_columns_are_one_series(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = ",".join(["label", *(f"t{step}" for step in range(20))])
+    lines = [",".join(["ab"[row % 2], *(str((row * step) % 5 + row % 2) for step in range(20))]) for row in range(60)]
+    write(tmp_path, "waves.csv", "\n".join([head, *lines]))
+    assert main(["init", "waves.csv", "--target", "label"]) == 0
+    assert "one series of 20 steps: t0 … t19" in capsys.readouterr().out
+    assert "t: {type: series, columns: [t*]}" in (tmp_path / "waves.yaml").read_text()
+    assert main(["fit", "training.max_epochs=1"]) == 0
+
+
+def test_files_beside_the_training_rows_are_the_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "train.csv", RENTS)
+    write(tmp_path, "test.csv", RENTS)
+    assert main(["init", "train.csv", "--target", "Miete"]) == 0
+    text = (tmp_path / "train.yaml").read_text()
+    assert "test: test.csv" in text
+    assert "split: {by: random, validation: 0.1}" in text
+    assert main(["check"]) == 0
+
+
+def test_an_example_is_copied(tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--example", "digits"]) == 0
+    assert (tmp_path / "digits.yaml").read_bytes() == (repository / "configs" / "digits.yaml").read_bytes()
+    assert main(["init", "--example", "digits"]) == 2
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes"])
+def test_shipped_sets_train_untouched(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = getattr(datasets, f"load_{name}")()
+    columns = [*zip(data.feature_names, data.data.T.tolist(), strict=True), ("target", data.target.tolist())]
+    polars.DataFrame({column: values for column, values in columns}).write_csv(tmp_path / f"{name}.csv")
+    assert main(["init", f"{name}.csv", "--target", "target"]) == 0
+    assert main(["fit", "training.max_epochs=2"]) == 0
