@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from nntrain.layers.context import Context
+from nntrain.layers.context import Context, NormKind
 from nntrain.schema import StrictModel
 
 
@@ -29,8 +29,11 @@ class Regularization(StrictModel):
 
     dropout: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Probability of an activation to be zeroed while training: after each activation of the network."""
-    norm: Literal["batch", "layer"] | None = None
-    """Normalisation before each activation: over the batch, or over the features of each row."""
+    norm: NormKind | None = None
+    """Normalisation before each activation: `batch` over the batch; within each row `layer` over its features, `group` over groups of
+    channels, `instance` over each channel; `rms` divides by the root mean square of the features."""
+    stochastic_depth: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Probability of a row to leave out what the last `residual` adds, while training; it grows evenly from the first residual on."""
     weight_decay: NonNegativeFloat | None = None
     """Pull of the weights towards zero, as the optimizer defines it; biases, norms and embeddings are left out."""
     decay_all: bool | None = None
@@ -45,4 +48,4 @@ class Regularization(StrictModel):
     @property
     def context(self) -> Context:
         """The part that architectures place."""
-        return Context(self.dropout, self.norm)
+        return Context(self.dropout, self.norm, self.stochastic_depth)

@@ -12,6 +12,7 @@ from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
 from nntrain.layers.merging import Add, Concat, Max, Mean, Merge, Multiply
 from nntrain.layers.normalization import BatchNorm
+from nntrain.layers.regularizing import drop_branch
 from nntrain.layers.requirements import channel_axis
 from nntrain.layers.settings import LAYERS, AnyLayer
 from nntrain.schema import load_class
@@ -86,9 +87,10 @@ class Residual(Layer):
         return {"layers": self.layers} if self.shortcut == "auto" else {"layers": self.layers, "shortcut": self.shortcut}
 
     def place(self, scope: Scope, value: Value) -> Value:
-        inner = scope.sequence(self.layers, value, key="layers")
+        end = scope.sequence(self.layers, value, key="layers")
+        inner = drop_branch(scope, end)
         if self.shortcut == "auto":
-            skip = scope.noted("shortcut").sequence(_fitting(value, inner, normed=scope.ends_in(inner, "batch_norm")), value)
+            skip = scope.noted("shortcut").sequence(_fitting(value, inner, normed=scope.ends_in(end, "batch_norm")), value)
         else:
             skip = scope.sequence(self.shortcut, value, key="shortcut")
         if inner.lengths != skip.lengths or inner.spec.axes != skip.spec.axes:

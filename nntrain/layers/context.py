@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+NormKind = Literal["batch", "layer", "group", "instance", "rms"]
+"""Which numbers share a mean and a variance: those of the batch, of a row's features, of a group of channels, of a channel; or the
+root mean square of a row's features alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What `regularization` asks of the architecture; families place it as their paper does."""
 
     dropout: float | None = None
-    norm: Literal["batch", "layer"] | None = None
+    norm: NormKind | None = None
+    stochastic_depth: float | None = None

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from nntrain.layers.layer import Layer
-from nntrain.layers.requirements import need_numbers
-from nntrain.specs import Spec
+from nntrain.layers.requirements import channel_axis, need_numbers
+from nntrain.layers.windows import need_axes
+from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Spec
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Dropout(Layer):
-    """Zeroes each number with probability p while training and scales the others by 1 / (1 - p); every shape passes."""
+class AnyDropout(Layer):
+    """Draws numbers that are zeroed while training; every shape passes."""
 
     main: ClassVar[str | None] = "p"
 
-    type: Literal["dropout"] = "dropout"
     p: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Probability to be zeroed."""
 
@@ -27,7 +27,105 @@ class Dropout(Layer):
         need_numbers(spec)
         return spec
 
+
+class Dropout(AnyDropout):
+    """Zeroes each number with probability p while training and scales the others by 1 / (1 - p); every shape passes."""
+
+    type: Literal["dropout"] = "dropout"
+
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
 
         return nn.Dropout(self.p)
+
+
+class AlphaDropout(AnyDropout):
+    """Dropout that keeps mean and variance behind selu (Klambauer et al. 2017): dropped numbers take selu's lower limit."""
+
+    type: Literal["alpha_dropout"] = "alpha_dropout"
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from torch import nn
+
+        return nn.AlphaDropout(self.p)
+
+
+class ChannelDropout(AnyDropout):
+    """Zeroes whole channels with probability p while training and scales the others by 1 / (1 - p) (Tompson et al. 2015)."""
+
+    axes: ClassVar[Axes]
+    """What it takes."""
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        need_axes(spec, self.axes)
+        return spec
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.dropping import SharedDropout
+
+        return SharedDropout(self.p, kept=1 + spec.axes.index(channel_axis(spec)))
+
+
+class Dropout1d(ChannelDropout):
+    """Zeroes whole features of a sequence [B, T, F], at all steps, with probability p while training; scales the others by 1 / (1 - p)."""
+
+    axes: ClassVar[Axes] = SEQUENCE
+
+    type: Literal["dropout1d"] = "dropout1d"
+
+
+class Dropout2d(ChannelDropout):
+    """Zeroes whole channels of an image [B, C, H, W] with probability p while training; scales the others by 1 / (1 - p)."""
+
+    axes: ClassVar[Axes] = IMAGE
+
+    type: Literal["dropout2d"] = "dropout2d"
+
+
+class Dropout3d(ChannelDropout):
+    """Zeroes whole channels of a volume [B, C, D, H, W] with probability p while training; scales the others by 1 / (1 - p)."""
+
+    axes: ClassVar[Axes] = VOLUME
+
+    type: Literal["dropout3d"] = "dropout3d"
+
+
+class StochasticDepth(Layer):
+    """Zeroes whole rows with probability p while training and scales the others by 1 / (1 - p) (Huang et al. 2016).
+
+    It stands last in a `residual`, of which then the shortcut alone is left for the row; every shape passes.
+    """
+
+    main: ClassVar[str | None] = "p"
+
+    type: Literal["stochastic_depth"] = "stochastic_depth"
+    p: Annotated[float, Field(ge=0, lt=1)]
+    """Probability of a row to be zeroed."""
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        need_numbers(spec)
+        return spec
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.dropping import SharedDropout
+
+        return SharedDropout(self.p, kept=None)
+
+
+class GaussianNoise(Layer):
+    """Adds normally distributed numbers while training; every shape passes."""
+
+    main: ClassVar[str | None] = "std"
+
+    type: Literal["gaussian_noise"] = "gaussian_noise"
+    std: PositiveFloat
+    """Standard deviation of what is added."""
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        need_numbers(spec)
+        return spec.with_kind("float")
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.dropping import AddedNoise
+
+        return AddedNoise(self.std)

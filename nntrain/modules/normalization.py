@@ -98,12 +98,12 @@ class MaskedGroupNorm(nn.GroupNorm):
         x = torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
         return x.transpose(1, 2) if self.is_sequence else x
 
-    def _normalize_true_steps(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def _normalize_true_steps(self, input: Tensor, lengths: Tensor) -> Tensor:
         """By masked sums over `[B, T, groups, F / groups]`."""
-        dtype = x.dtype
-        x = x if x.itemsize >= 4 else x.float()  # statistics in float32, as torch's kernels do
-        x = x.unflatten(2, (self.num_groups, -1))
-        padding = ~true_steps(lengths, x.shape[1])[:, :, None, None]
+        rows, steps, features = input.shape
+        x = input if input.itemsize >= 4 else input.float()  # statistics in float32, as torch's kernels do
+        x = x.reshape(rows, steps, self.num_groups, features // self.num_groups)
+        padding = ~true_steps(lengths, steps)[:, :, None, None]
         count = (lengths.clamp(min=1) * x.shape[3]).view(-1, 1, 1, 1).to(x.dtype)
         mean = x.masked_fill(padding, 0.0).sum((1, 3), keepdim=True) / count
         centered = (x - mean).masked_fill(padding, 0.0)
@@ -111,4 +111,4 @@ class MaskedGroupNorm(nn.GroupNorm):
         x = (centered * (variance + self.eps).rsqrt()).flatten(2)
         if self.affine:
             x = x * self.weight + self.bias
-        return x.to(dtype)
+        return x.to(input.dtype)

@@ -34,6 +34,16 @@ NORMS = (
     Case({"squeeze_excite": 2}, SCAN),
 )
 
+RANDOM = (
+    Case({"dropout": 0.3}, SERIES, takes_all=True, is_random=True),
+    Case({"alpha_dropout": 0.3}, SERIES, takes_all=True, is_random=True),
+    Case({"dropout1d": 0.3}, SERIES, is_random=True),
+    Case({"dropout2d": 0.3}, PHOTO, is_random=True),
+    Case({"dropout3d": 0.3}, SCAN, is_random=True),
+    Case({"stochastic_depth": 0.3}, SERIES, takes_all=True, is_random=True),
+    Case({"gaussian_noise": 0.3}, SERIES, takes_all=True, is_random=True),
+)
+
 POINTWISE = (
     "relu",
     "relu6",

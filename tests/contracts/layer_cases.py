@@ -6,7 +6,7 @@ A new layer is one class, one line in `nntrain/layers/settings.py`, and one row 
 from __future__ import annotations
 
 from cases_filters import CONVOLUTIONS
-from cases_pointwise import ACTIVATIONS, NORMS
+from cases_pointwise import ACTIVATIONS, NORMS, RANDOM
 from cases_pools import POOLS
 from contract_case import CATEGORY, NUMBER, PHOTO, PROBES, ROW, SCAN, SERIES, STEPS, TEXT, Case
 
@@ -25,7 +25,7 @@ CASES = (
     Case({"lstm": {"hidden_size": 5, "bidirectional": True, "num_layers": 2}}, SERIES),
     Case({"embedding": 3}, CATEGORY),
     Case({"embedding": 3}, TEXT),
-    Case({"dropout": 0.3}, SERIES, takes_all=True, is_random=True),
+    *RANDOM,
     Case("flatten", PHOTO),
     Case({"unflatten": [3, 1, 2]}, ROW),
     *ACTIVATIONS,

@@ -45,7 +45,16 @@ def test_averaging_takes_a_number():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"dropout": 1.0}, {"dropout": 0.0}, {"norm": "group"}, {"clip_norm": 0.0}, {"ema": 1.0}, {"label_smoothing": 1}]
+    "wrong",
+    [
+        {"dropout": 1.0},
+        {"dropout": 0.0},
+        {"norm": "spectral"},
+        {"stochastic_depth": 1.0},
+        {"clip_norm": 0.0},
+        {"ema": 1.0},
+        {"label_smoothing": 1},
+    ],
 )
 def test_values_out_of_range_are_refused(wrong: dict[str, object]):
     with pytest.raises(ValidationError):
