@@ -63,6 +63,7 @@ def _json(blueprint: Blueprint) -> str:
     shown = {
         "layers": [asdict(row) for row in program.rows()],
         "parameters": program.num_parameters,
+        "trainable": program.num_trainable,
         "config": resolved_tree(blueprint.experiment),
     }
     return json.dumps(shown, indent=1)
@@ -94,11 +95,13 @@ def program_lines(blueprint: Blueprint) -> list[str]:
 def _cells(row: Row) -> tuple[str, str, str, str]:
     layer = row.layer if len(row.layer) <= MAX_LAYER_WIDTH else row.layer[: MAX_LAYER_WIDTH - 1] + "…"
     count = "" if row.parameters == 0 else "?" if row.parameters is None else f"{row.parameters:,}"
-    return row.name, layer, row.output, f"{count:>10}{'   ' + row.note if row.note else ''}"
+    note = "; ".join(text for text in (row.frozen_text, row.note) if text)
+    return row.name, layer, row.output, f"{count:>10}{'   ' + note if note else ''}"
 
 
 def _total(blueprint: Blueprint) -> str:
-    count = blueprint.program.num_parameters
-    if count is None:
+    count, trainable = blueprint.program.num_parameters, blueprint.program.num_trainable
+    if count is None or trainable is None:
         return "sizes in <> are known once the data is read: nntrain check --data"
-    return f"{count:,} parameters, {format_bytes(4 * count)} as float32"
+    told = f"{count:,} parameters, {format_bytes(4 * count)} as float32"
+    return told if trainable == count else f"{told}; {trainable:,} are trained, {count - trainable:,} are frozen"

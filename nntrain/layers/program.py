@@ -107,6 +107,13 @@ class Row:
     note: str | None
     frozen: tuple[str, ...] = ()
     """Its parameters that stay as they are, by their own name."""
+    is_frozen: bool = False
+    """Whether all of them do."""
+
+    @property
+    def frozen_text(self) -> str | None:
+        """Which parameters stay as they are, in words."""
+        return "frozen" if self.is_frozen else f"frozen: {', '.join(self.frozen)}" if self.frozen else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +185,7 @@ class Program:
         shared = [f"weights of {step.shares}"] if step.shares is not None and self._has_weights(step.shares) else []
         note = "; ".join([*([step.note] if step.note is not None else []), *shared, *tied])
         frozen = tuple(name for name, full in names.items() if full in self.frozen)
-        return Row(step.name, step.layer.describe(), str(step.spec), count(own), step.stage, note or None, frozen)
+        return Row(step.name, step.layer.describe(), str(step.spec), count(own), step.stage, note or None, frozen, bool(names) and len(frozen) == len(names))
 
     def _has_weights(self, name: str) -> bool:
         return any(step.name == name and step.parameter_shapes for step in self.steps)
