@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
-from nntrain.blueprint import Blueprint, TargetPlan
+from nntrain.blueprint import Blueprint
 from nntrain.data.batches import TensorData
 from nntrain.data.fitted import FittedFields
 from nntrain.data.noise import derive_seed
 from nntrain.data.preparing import Prepared
 from nntrain.errors import DataError
 from nntrain.layers.depth import hidden_matrices, layer_depths
+from nntrain.losses.loss import ClassLoss, Loss
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.protocols.protocol import Protocol, Supervised
+from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon
+from nntrain.targets import TargetPlan
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
-from nntrain.training.early_stopping import Converge, EarlyStopping
+from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
-from nntrain.training.objective import Objective, TargetObjective
+from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import seed_everything, use_determinism
@@ -27,6 +31,10 @@ from nntrain.training.session import Session, Splits, TrainingProtocol
 
 MAX_SAMPLE = 10_000
 """Most training rows on which train metrics are measured."""
+
+
+ClassWeights = dict[str, dict[str, Tensor]]
+"""How much a row of each class counts, `[K]`, by target and loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class Assembly:
     plan: Plan
     progress: Progress
     threads: int
+    class_weights: ClassWeights
+    """What was fitted on the training rows."""
 
     @property
     def device_name(self) -> str:
@@ -51,7 +61,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
 
     Raises:
         ConfigError: The device or number format is not there, or a pattern of parameter names matches nothing.
-        DataError: All rows of a split have the weight 0.
+        DataError: All rows of a split have the weight 0, or a loss can't score a target.
     """
     experiment, training = blueprint.experiment, blueprint.training
     assert experiment.optimizer is not None
@@ -59,6 +69,8 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     device = resolve_device(training.device)
     threads = use_threads(training.threads)
     use_determinism(training.deterministic)
+    class_weights = fit_class_weights(blueprint, prepared.train)
+    _check_targets(blueprint, prepared)
     seed_everything(experiment.seed)
     network = blueprint.program.build().to(device)
     regularization = experiment.regularization
@@ -73,7 +85,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     batch_size = len(prepared.train) if experiment.data.batch_size == "full" else experiment.data.batch_size
     session = Session(
         network=network,
-        objective=build_objective(blueprint, prepared.fields),
+        objective=build_objective(blueprint, prepared.fields, class_weights),
         optimizer=experiment.optimizer.build(groups),
         schedule=experiment.scheduler,
         horizon=Horizon(total_steps=0, steps_per_epoch=1),
@@ -91,7 +103,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     protocol = settings.build()
     plan = Plan(training, protocol.steps_per_epoch(session), blueprint.best, blueprint.directions)
     session = replace(session, horizon=Horizon(plan.total_steps, plan.steps_per_epoch))
-    return Assembly(session, protocol, plan, new_progress(blueprint), threads)
+    return Assembly(session, protocol, plan, new_progress(blueprint), threads, class_weights)
 
 
 def _rate_scales(blueprint: Blueprint) -> dict[str, float] | None:
@@ -102,16 +114,59 @@ def _rate_scales(blueprint: Blueprint) -> dict[str, float] | None:
     return {name: optimizer.layer_decay**depth for name, depth in layer_depths(blueprint.program).items()}
 
 
-def build_objective(blueprint: Blueprint, fields: FittedFields) -> Objective:
+def build_objective(blueprint: Blueprint, fields: FittedFields, class_weights: ClassWeights) -> Objective:
     """How the outputs of the network are scored and judged."""
-    return Objective({name: _target_objective(blueprint, plan, fields) for name, plan in blueprint.targets.items()})
+    return Objective({name: _target_objective(blueprint, plan, fields, class_weights[name]) for name, plan in blueprint.targets.items()})
 
 
-def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields) -> TargetObjective:
+def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields, class_weights: dict[str, Tensor]) -> TargetObjective:
     smoothing = blueprint.experiment.regularization.label_smoothing or 0.0
-    loss = plan.loss.build(label_smoothing=smoothing if plan.loss.smooths_labels else 0.0)
+    losses: dict[str, WeightedLoss] = {}
+    for loss in plan.losses:
+        function = loss.build(label_smoothing=smoothing if loss.smooths_labels else 0.0, class_weights=class_weights.get(loss.type))
+        losses[loss.type] = WeightedLoss(function, loss.weight)
     metrics = {metric.label: metric for metric in plan.metrics}
-    return TargetObjective(plan.target, plan.task, loss, metrics, fields.targets[plan.target.name].to_raw)
+    return TargetObjective(plan.target, plan.task, losses, metrics, fields.targets[plan.target.name].to_raw, plan.link)
+
+
+def fit_class_weights(blueprint: Blueprint, train: TensorData) -> ClassWeights:
+    """How much a row of each class counts, by target and loss, for the losses that say so; fitted on the training rows."""
+    return {
+        name: {
+            loss.type: _class_weights(loss, plan, train.targets[name].cpu(), None if train.weights is None else train.weights.cpu())
+            for loss in plan.losses
+            if isinstance(loss, ClassLoss) and loss.class_weights is not None
+        }
+        for name, plan in blueprint.targets.items()
+    }
+
+
+def _class_weights(loss: ClassLoss, plan: TargetPlan, encoded: Tensor, weights: Tensor | None) -> Tensor:
+    """Float32 `[K]`. A class without training rows counts once."""
+    classes = plan.target.classes
+    if isinstance(loss.class_weights, dict):
+        return torch.tensor([loss.class_weights.get(name, 1.0) for name in classes])
+    rows = encoded.new_ones(encoded.shape, dtype=torch.float64) if weights is None else weights.double()
+    rows = rows.reshape(-1, *[1] * (encoded.ndim - 1)).expand(encoded.shape) if rows.ndim < encoded.ndim else rows
+    counts = encoded.long().flatten().bincount(weights=rows.flatten(), minlength=len(classes))
+    shown = counts > 0
+    balanced = counts.sum() / (len(classes) * counts.clamp(min=torch.finfo(torch.float64).tiny))
+    return torch.where(shown, balanced, 1.0).float()
+
+
+def _check_targets(blueprint: Blueprint, prepared: Prepared) -> None:
+    """Make sure that every loss can score the targets of the rows that are trained on and watched. Raises `DataError`."""
+    for part, data in (("training", prepared.train), ("validation", prepared.validation)):
+        for name, plan in blueprint.targets.items() if data is not None else ():
+            for loss in plan.losses:
+                assert data is not None
+                _check_target(loss, plan, data.targets[name], part)
+
+
+def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:
+    needed = loss.fault(encoded, plan.kind)
+    if needed is not None:
+        raise DataError(f"{loss.type} needs {needed}, and {plan.target.name} has others in the {part} rows", "another loss: mse")
 
 
 def new_progress(blueprint: Blueprint) -> Progress:
@@ -122,7 +177,17 @@ def new_progress(blueprint: Blueprint) -> Progress:
     rule = EarlyStopping(best.direction)
     if stopping is not None:
         rule = EarlyStopping(best.direction, stopping.patience, stopping.min_delta, stopping.warmup_epochs)
-    return Progress(rule, None if converge is None else Converge(converge.tolerance, converge.patience))
+    return Progress(rule, None if converge is None else Converge(converge.tolerance, converge.patience), _plateau(blueprint))
+
+
+def _plateau(blueprint: Blueprint) -> PlateauRule | None:
+    """The rule of a schedule that watches a metric."""
+    schedule = blueprint.experiment.scheduler
+    if not isinstance(schedule, Plateau):
+        return None
+    monitor = schedule.monitor or blueprint.best.monitor
+    direction = blueprint.directions[monitor]
+    return PlateauRule(monitor, direction, schedule.patience, schedule.threshold, schedule.threshold_mode == "rel", schedule.cooldown)
 
 
 def _splits(prepared: Prepared, seed: int, device: torch.device) -> Splits:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from nntrain import effects
 from nntrain.architectures.compiling import compile_program
@@ -19,38 +18,20 @@ from nntrain.config.reading import Config
 from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.inference import ROW_NUMBERS
-from nntrain.data.layout import FieldPlan, Layout
+from nntrain.data.layout import SPLITTING, Layout
 from nntrain.data.table import listed
-from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
+from nntrain.errors import ConfigError, Problem
 from nntrain.layers.program import Program
-from nntrain.losses.loss import Loss
-from nntrain.losses.settings import LOSSES
-from nntrain.metrics.metric import Direction, Metric
-from nntrain.metrics.settings import METRICS
+from nntrain.metrics.metric import Direction
 from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.groups import unused_rules
 from nntrain.schedules.constant import Constant
-from nntrain.schema import load_class
-from nntrain.tasks.judging import metric_info
-from nntrain.tasks.settings import TASK_OF_FIELD, TASKS
-from nntrain.tasks.task import Target, Task
+from nntrain.schedules.plateau import Plateau
+from nntrain.schedules.schedule import Schedule
+from nntrain.targets import TargetPlan, metric_directions, plan_targets, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
-
-T = TypeVar("T")
-
-RUNNING_LOSS = "train.running_loss"
-
-
-@dataclass(frozen=True, slots=True)
-class TargetPlan:
-    """What is done for one target."""
-
-    target: Target
-    task: Task
-    loss: Loss
-    metrics: tuple[Metric, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +81,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     """
     problems = list(found)
     experiment = config.experiment
-    targets = {plan.name: target for plan in layout.targets if (target := _plan_target(experiment, plan, problems)) is not None}
+    targets = plan_targets(experiment, layout.targets, problems)
     program = None
     if not layout.inputs:
         problems.append(_no_input(layout))
@@ -111,13 +92,15 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     training = _training(experiment, layout)
     if targets:
         problems += _check_names(training, names, layout)
-        problems += effects.problems(experiment, training, [plan.loss for plan in targets.values()], program)
+        if isinstance(experiment.scheduler, Plateau) and experiment.scheduler.monitor is not None:
+            problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
+        problems += effects.problems(experiment, training, [loss for plan in targets.values() for loss in plan.losses], program)
     if problems:
         raise config.error(problems)
     assert program is not None
     best = _best(training, targets, names, has_validation=layout.has_validation)
     training = _with_monitor(training, best)
-    experiment = experiment.model_copy(update={"training": training})
+    experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
     rows = effects.rows_to_train(experiment, layout) if train_rows is None else train_rows
     warnings = (*layout.doubts, *effects.warnings(experiment, program, rows))
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
@@ -137,91 +120,14 @@ def _no_input(layout: Layout) -> Problem:
     )
 
 
-def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem]) -> TargetPlan | None:
-    """Task, loss and metrics of a target; `None` where one of them doesn't fit."""
-    target = Target(plan.name, plan.field.type, plan.spec, plan.classes)
-    task = experiment.task
-    if task is None:
-        tag = TASK_OF_FIELD.get(target.field_type)
-        if tag is None:
-            known = ", ".join(sorted(TASK_OF_FIELD))
-            problems.append(Problem(("data", "fields", plan.name), f"no task has a target of type {target.field_type}", f"one of: {known}"))
-            return None
-        task = _make(TASKS[tag], Task)
-    elif target.field_type not in task.field_types:
-        accepted = " or ".join(sorted(task.field_types))
-        problems.append(
-            Problem(("task",), f"{task.type} needs a target of type {accepted}; {plan.name} is a {target.field_type}", _retype(plan, task))
-        )
-        return None
-    loss = _loss(experiment, task, target, problems)
-    metrics = _metrics(experiment, task, target, problems)
-    return None if loss is None or metrics is None else TargetPlan(target, task, loss, metrics)
-
-
-def _make(location: str, base: type[T]) -> T:
-    made = load_class(location).parse({})
-    assert isinstance(made, base)
-    return made
-
-
-def _retype(plan: FieldPlan, task: Task) -> str:
-    wanted = next(field_type for field_type, tag in TASK_OF_FIELD.items() if tag == task.type)
-    return f"fix:  leave task out, or  data.fields.{plan.name}: {{type: {wanted}, role: target}}"
-
-
-def _loss(experiment: Experiment, task: Task, target: Target, problems: list[Problem]) -> Loss | None:
-    fitting = task.losses(target)
-    if experiment.loss is None:
-        return _make(LOSSES[fitting[0]], Loss)
-    if task.kind(target) in experiment.loss.targets:
-        return experiment.loss
-    problems.append(
-        Problem(
-            ("loss",),
-            f"{experiment.loss.type} does not fit the target {target.name} ({_kind(task, target)})",
-            f"fix:  loss: {' or '.join(fitting)}",
-        )
-    )
-    return None
-
-
-def _metrics(experiment: Experiment, task: Task, target: Target, problems: list[Problem]) -> tuple[Metric, ...] | None:
-    if experiment.metrics is None:
-        return tuple(_make(METRICS[tag], Metric) for tag in task.metrics(target))
-    wrong = [problem for place, metric in enumerate(experiment.metrics) for problem in _misfits(("metrics", place), metric, task, target)]
-    problems += wrong
-    return None if wrong else experiment.metrics
-
-
-def _misfits(path: YamlPath, metric: Metric, task: Task, target: Target) -> Iterator[Problem]:
-    """Why a metric can't judge a target."""
-    if task.kind(target) not in metric.fits:
-        what = f"{metric.type} does not fit the target {target.name} ({_kind(task, target)})"
-        yield Problem(path, what, f"fitting: {', '.join(task.metrics(target))}")
-        return
-    try:
-        metric.check(metric_info(task, target))
-    except SpecError as error:
-        yield Problem(path, f"{metric.type}: {error.message}", error.hint)
-
-
-def _kind(task: Task, target: Target) -> str:
-    words = {"classes": "one of several classes", "binary": "yes or no", "values": "a number" if target.spec.rank == 0 else "numbers"}
-    return words[task.kind(target)]
-
-
 def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, TargetPlan]) -> dict[str, object]:
-    """What applies where the config says nothing; several targets share no single task, loss or list of metrics."""
-    single = next(iter(targets.values())) if len(targets) == 1 else None
+    """What applies where the config says nothing."""
     return {
         "data": experiment.data.model_copy(
             update={"source": experiment.data.source.settled(layout.numerals), "fields": _named_fields(experiment, layout), "target": None}
         ),
         "architecture": experiment.architecture or default_architecture(layout.inputs),
-        "task": experiment.task or (single and single.task),
-        "loss": experiment.loss or (single and single.loss),
-        "metrics": experiment.metrics or (single and single.metrics),
+        **resolved(targets),
         "optimizer": experiment.optimizer or AdamW(),
         "scheduler": experiment.scheduler or Constant(),
     }
@@ -232,9 +138,16 @@ def _named_fields(experiment: Experiment, layout: Layout) -> dict[str, Field]:
     roles: dict[str, tuple[Role, ...]] = {}
     for plan in layout.fields:
         roles[plan.name] = (*roles.get(plan.name, ()), plan.role)
+    for name, field in experiment.data.fields.items():
+        if name in roles:  # a column may be an input and split the rows
+            roles[name] += tuple(role for role in sorted(field.role_set & SPLITTING) if role not in roles[name])
     fields = {plan.name: plan.field for plan in layout.fields}
     named = {name: field.model_copy(update={"role": only_or_all(roles[name])}) for name, field in fields.items()}
-    kept = {name: field for name, field in experiment.data.fields.items() if field.role_set & {"ignore", "split"}}
+    kept = {
+        name: field
+        for name, field in experiment.data.fields.items()
+        if field.role_set & {"ignore", *SPLITTING} and "input" not in field.role_set
+    }
     return {**named, **{name: Auto(role="ignore") for name, _ in layout.left_out}, **kept}
 
 
@@ -245,14 +158,14 @@ def only_or_all(roles: tuple[Role, ...]) -> Role | tuple[Role, ...]:
 
 def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, TargetPlan], problems: list[Problem]) -> Program | None:
     assert experiment.architecture is not None
-    needs = {name: plan.task.needs(plan.target) for name, plan in targets.items()}
+    needs = {name: plan.task.needs(plan.target, plan.link) for name, plan in targets.items()}
     try:
         program = compile_program(experiment.architecture, layout.inputs, needs, experiment.regularization)
     except ConfigError as error:
         problems += error.problems
         return None
     problems += _check_outputs(program, targets)
-    names = list(program.parameter_shapes)
+    names = list(program.trainable_shapes)
     if not names:
         problems.append(Problem(("architecture",), "has no parameter that can be trained"))
     elif experiment.optimizer is not None:
@@ -269,25 +182,17 @@ def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Itera
             last = steps.get(last.inputs[0].step or "")
         if last is None:
             continue
-        squashed = last.spec.kind in {"probability", "log_prob"}
-        if squashed and last.spec.kind not in plan.loss.input_kinds:
+        if last.spec.kind not in {"probability", "log_prob"}:
+            continue
+        misread = next((loss for loss in plan.losses if last.spec.kind not in loss.input_kinds), None)
+        if misread is not None:
             what = "the logarithm of probabilities" if last.spec.kind == "log_prob" else "probabilities"
+            why = f"takes logits: {last.layer.type} is a part of it" if "logits" in misread.input_kinds else "takes numbers without limits"
             yield Problem(
                 last.path,
-                f"{last.layer.type} turns the output into {what}, and {plan.loss.type} takes logits: {last.layer.type} is a part of it",
+                f"{last.layer.type} turns the output into {what}, and {misread.type} {why}",
                 f"fix:  leave {last.layer.type} out",
             )
-
-
-def metric_directions(targets: Mapping[str, TargetPlan], *, has_validation: bool) -> dict[str, Direction]:
-    """Full names of all scalar metrics of a report, with the direction that is better; the loss comes first."""
-    local: dict[str, Direction] = {"loss": "min"}
-    for name, plan in targets.items():
-        prefix = f"{name}." if len(targets) > 1 else ""
-        local[f"{prefix}loss"] = "min"
-        local |= {f"{prefix}{metric.label}": metric.direction for metric in plan.metrics if metric.monitored}
-    splits = ("train", "validation") if has_validation else ("train",)
-    return {**{f"{split}.{name}": direction for split in splits for name, direction in local.items()}, RUNNING_LOSS: "min"}
 
 
 def _training(experiment: Experiment, layout: Layout) -> TrainingSettings:
@@ -313,6 +218,13 @@ def _with_monitor(training: TrainingSettings, best: Watch) -> TrainingSettings:
     if stopping is None:
         return training
     return training.model_copy(update={"early_stopping": stopping.model_copy(update={"monitor": best.monitor})})
+
+
+def _watching(schedule: Schedule | None, best: Watch) -> Schedule | None:
+    """A schedule that watches a metric, with the metric named."""
+    if not isinstance(schedule, Plateau) or schedule.monitor is not None:
+        return schedule
+    return schedule.model_copy(update={"monitor": best.monitor})
 
 
 def _check_names(training: TrainingSettings, names: Mapping[str, Direction], layout: Layout) -> Iterator[Problem]:

@@ -8,14 +8,15 @@ from typing import Final
 
 from nntrain.config.experiment import Experiment
 from nntrain.data.layout import Layout
-from nntrain.errors import Problem
+from nntrain.errors import Problem, YamlPath
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
 from nntrain.metrics.metric import Metric
 from nntrain.optimizers.optimizer import Beside, Optimizer
-from nntrain.schedules.schedule import Horizon
+from nntrain.schedules.cycles import CyclingSchedule
+from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.training.settings import DEFAULT_MAX_EPOCHS, DEFAULT_MAX_STEPS, EarlyStoppingSettings, TrainingSettings
 
 FOREIGN_TO_CLOSURES: Final = ("clip_norm",)
@@ -39,23 +40,27 @@ def problems(experiment: Experiment, training: TrainingSettings, losses: Sequenc
     yield from _schedule_problems(experiment, training)
     if training.stop_at == {}:
         yield Problem(("training", "stop_at"), "has no effect: it names no metric", "fix:  stop_at: {train.loss: 0.01}, or leave it out")
-    yield from _name_problems(experiment.metrics or ())
+    by_target = experiment.metrics if isinstance(experiment.metrics, dict) else {}
+    alone = experiment.metrics if isinstance(experiment.metrics, tuple) else ()
+    for path, metrics in ((("metrics",), alone), *((("metrics", name), metrics) for name, metrics in by_target.items())):
+        yield from _name_problems(path, metrics)
 
 
-def _name_problems(metrics: Sequence[Metric]) -> Iterator[Problem]:
+def _name_problems(path: YamlPath, metrics: Sequence[Metric]) -> Iterator[Problem]:
     """Metrics of one name, of which reports could hold only one."""
     for place, metric in enumerate(metrics):
         same = [other for other in metrics[:place] if other.label == metric.label]
         if same:
             twice = same[0].model_copy(update={"name": metric.name}) == metric
             hint = "remove one of the two" if twice else "fix:  name: NAME, another one"
-            yield Problem(("metrics", place), f"{metric.label} is reported already", hint)
+            yield Problem((*path, place), f"{metric.label} is reported already", hint)
         elif metric.label in {"loss", "running_loss"}:
-            yield Problem(("metrics", place, "name"), f"{metric.label} is the name of what is minimised", "another name")
+            yield Problem((*path, place, "name"), f"{metric.label} is the name of what is minimised", "another name")
 
 
 def _batch_problems(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:
-    norms = [step.name for step in program.steps if step.layer.mixes_rows] if program is not None else []
+    steps = program.steps if program is not None else ()
+    norms = [step.name for step in steps if program is not None and step.layer.mixes_rows and step.name not in program.resting]
     if experiment.data.batch_size == 1 and norms:
         yield Problem(
             ("data", "batch_size"),
@@ -69,7 +74,7 @@ def _batch_problems(experiment: Experiment, training: TrainingSettings, program:
 def _regularization_problems(experiment: Experiment, losses: Sequence[Loss]) -> Iterator[Problem]:
     regularization = experiment.regularization
     deaf = [loss.type for loss in losses if not loss.smooths_labels]
-    if regularization.label_smoothing and deaf:
+    if regularization.label_smoothing and deaf and len(deaf) == len(losses):
         yield Problem(
             ("regularization", "label_smoothing"),
             f"has no effect: {deaf[0]} has no labels to smooth",
@@ -117,6 +122,15 @@ def _schedule_problems(experiment: Experiment, training: TrainingSettings) -> It
         )
     if experiment.optimizer is not None:
         yield from scheduler.problems(experiment.optimizer.lr)
+        yield from _momentum_problems(scheduler, experiment.optimizer)
+
+
+def _momentum_problems(scheduler: Schedule, optimizer: Optimizer) -> Iterator[Problem]:
+    """A momentum that is to move with the rate, and an optimizer that has none."""
+    options = type(optimizer).model_fields
+    if isinstance(scheduler, CyclingSchedule) and scheduler.cycle_momentum and not {"momentum", "betas"} & options.keys():
+        message = f"can't move the momentum, which {optimizer.type} doesn't have"
+        yield Problem(("scheduler",), message, "fix:  cycle_momentum: false")
 
 
 def warnings(experiment: Experiment, program: Program, train_rows: int | None) -> Iterator[str]:

@@ -110,3 +110,56 @@ class Converge:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
         self.window = [float(value) for value in state["window"]]
+
+
+@dataclass(slots=True)
+class PlateauRule:
+    """Counts how often the rate falls because a metric gets no better (torch's ReduceLROnPlateau).
+
+    A value that is undefined, NaN or infinite is no improvement.
+    """
+
+    monitor: str
+    mode: Literal["min", "max"]
+    patience: int
+    """Evaluations without an improvement that are let pass."""
+    threshold: float
+    relative: bool
+    """Whether the threshold is a share of the best value."""
+    cooldown: int
+    """Evaluations after a fall that don't count."""
+    best: float | None = None
+    misses: int = 0
+    """Evaluations without an improvement, since the last one or the last fall."""
+    rest: int = 0
+    """What is left of the cooldown."""
+    falls: int = 0
+    """How often the rate has fallen."""
+
+    def update(self, value: float | None) -> None:
+        """Take an evaluation into account."""
+        if value is not None and math.isfinite(value) and self._improves(value):
+            self.best, self.misses = value, 0
+        else:
+            self.misses += 1
+        if self.rest > 0:
+            self.rest, self.misses = self.rest - 1, 0
+        if self.misses > self.patience:
+            self.falls, self.rest, self.misses = self.falls + 1, self.cooldown, 0
+
+    def _improves(self, value: float) -> bool:
+        if self.best is None:
+            return True
+        sign = 1 if self.mode == "max" else -1
+        bar = self.best * (1 + sign * self.threshold) if self.relative else self.best + sign * self.threshold
+        return sign * value > sign * bar
+
+    def state(self) -> dict[str, Any]:
+        """Everything that was learned, as a plain tree."""
+        return {"best": self.best, "misses": self.misses, "rest": self.rest, "falls": self.falls}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
+        best = state["best"]
+        self.best = None if best is None else float(best)
+        self.misses, self.rest, self.falls = (int(state[name]) for name in ("misses", "rest", "falls"))

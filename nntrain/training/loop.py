@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
+from nntrain.schedules.plateau import Plateau
 from nntrain.training.divergence import check_applied, check_scaling, check_step, check_weights, watch_step
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
@@ -86,7 +87,8 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     Raises:
         DivergedError: On a CPU, where loss or gradients are not finite; elsewhere `check_weights` tells it later.
     """
-    set_learning_rates(session, progress.step - progress.skipped)
+    falls = 0 if progress.plateau is None else progress.plateau.falls
+    set_learning_rates(session, progress.step - progress.skipped, falls)
     loss = protocol.step(session, batches)
     if loss.stage == "loss":
         session.precision.backward(loss.value)
@@ -120,10 +122,24 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     return moved
 
 
-def set_learning_rates(session: Session, step: int) -> None:
-    """Give every parameter group its rate: a pure function of the step."""
+def set_learning_rates(session: Session, step: int, falls: int = 0) -> None:
+    """Give every parameter group its rate, and its momentum where the schedule moves it.
+
+    Args:
+        session: The objects of the run.
+        step: Steps that were taken, without those that float16 skipped.
+        falls: How often a metric that got no better has lowered the rate.
+    """
+    schedule = session.schedule
+    momentum = schedule.momentum(step, session.horizon)
     for group in session.optimizer.param_groups:
-        group["lr"] = session.schedule.lr(step, group["initial_lr"], session.horizon)
+        lr = schedule.lr(step, group["initial_lr"], session.horizon)
+        group["lr"] = schedule.reduced(lr, falls) if isinstance(schedule, Plateau) else lr
+        if momentum is not None:
+            if "betas" in group:
+                group["betas"] = (momentum, group["betas"][1])
+            else:
+                group["momentum"] = momentum
 
 
 def clip_gradients(session: Session) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nntrain.modules.metrics import finite
-from nntrain.training.early_stopping import Converge, EarlyStopping
+from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.plan import Plan, StopReason
 
 _NEVER: Final = 2**62
@@ -69,6 +69,8 @@ class Progress:
     stopping: EarlyStopping
     """Knows the best state so far; with a patience it also stops the run."""
     converge: Converge | None = None
+    plateau: PlateauRule | None = None
+    """Lowers the learning rate where the schedule watches a metric."""
     epoch: int = 0
     """Epochs that are complete."""
     step: int = 0
@@ -95,6 +97,8 @@ class Progress:
         """
         verdict = self.stopping.update(metrics.get(plan.best.monitor), self.epoch, self.step)
         settings = plan.settings
+        if self.plateau is not None:
+            self.plateau.update(metrics.get(self.plateau.monitor))
         stands_still = (
             self.converge is not None and settings.converge is not None and self.converge.update(metrics.get(settings.converge.monitor))
         )
@@ -119,6 +123,7 @@ class Progress:
             "stop_reason": self.stop_reason,
             "stopping": self.stopping.state(),
             "converge": self.converge.state() if self.converge is not None else None,
+            "plateau": self.plateau.state() if self.plateau is not None else None,
             "running": {"total": float(self.running.total), "weight": float(self.running.weight)},
         }
 
@@ -135,5 +140,7 @@ class Progress:
         self.stopping.restore(state["stopping"])
         if self.converge is not None and state["converge"] is not None:
             self.converge.restore(state["converge"])
+        if self.plateau is not None:
+            self.plateau.restore(state["plateau"])
         running = state["running"]
         self.running = RunningLoss(torch.tensor(float(running["total"])), torch.tensor(float(running["weight"])))

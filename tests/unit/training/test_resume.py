@@ -10,10 +10,13 @@ import pytest
 import torch
 from tiny_run import TinyRun, make_run
 
+from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.full_batch import LBFGS
 from nntrain.optimizers.muon import Muon
 from nntrain.optimizers.sgd import SGD
 from nntrain.schedules.cosine import Cosine
+from nntrain.schedules.cycles import Cyclic, OneCycle
+from nntrain.schedules.plateau import Plateau
 from nntrain.training import checkpoint
 from nntrain.training.loop import Report
 from nntrain.training.settings import ConvergeSettings, EarlyStoppingSettings, Interval, TrainingSettings
@@ -38,6 +41,14 @@ CASES: dict[str, dict[str, Any]] = {
     "float16": {"training": TrainingSettings(max_epochs=3, precision="float16"), "dropout": 0.3, "ema": 0.5, "schedule": Cosine()},
     "bfloat16": {"training": TrainingSettings(max_epochs=2, precision="bfloat16"), "dropout": 0.3},
     "full batch": {"training": TrainingSettings(max_epochs=6), "batch_size": 50, "dropout": 0.3},
+    "plateau": {
+        "training": TrainingSettings(max_steps=24, evaluate_every=Interval(steps=2)),
+        "schedule": Plateau(patience=1, cooldown=1, factor=0.5, warmup_steps=2),
+        "optimizer": SGD(lr=2.0, momentum=0.5),
+    },
+    "one cycle": {"training": TrainingSettings(max_epochs=3), "schedule": OneCycle(), "optimizer": SGD(lr=0.5, momentum=0.9)},
+    "one cycle, adam": {"training": TrainingSettings(max_epochs=3), "schedule": OneCycle(), "optimizer": AdamW(lr=0.05)},
+    "cyclic, muon": {"training": TrainingSettings(max_epochs=2), "schedule": Cyclic(min_lr=1e-3, up_steps=2), "optimizer": Muon(lr=0.02)},
     "lbfgs": {"training": TrainingSettings(max_epochs=7), "batch_size": 50, "optimizer": LBFGS(lr=0.3, max_iter=3), "decay": 0.0},
     "muon": {"optimizer": Muon(lr=0.02), "ema": 0.9},
     "last row merged": {"rows": 49, "dropout": 0.3},

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nntrain.data.batches import TensorData
 from nntrain.losses.classification import CrossEntropy
+from nntrain.losses.links import Softmax
 from nntrain.losses.regression import MeanSquaredError
 from nntrain.metrics.classification import Accuracy, ConfusionMatrix
 from nntrain.metrics.regression import MAE, RMSE
@@ -19,16 +20,17 @@ from nntrain.optimizers.groups import parameter_groups
 from nntrain.optimizers.optimizer import Optimizer
 from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.schedules.constant import Constant
+from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.specs import Spec
 from nntrain.tasks.classification import Classification
 from nntrain.tasks.regression import Regression
 from nntrain.tasks.task import Target
 from nntrain.training.device import resolve_precision
-from nntrain.training.early_stopping import Converge, EarlyStopping
+from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
 from nntrain.training.loop import Pause, Report, fit
-from nntrain.training.objective import Objective, TargetObjective
+from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.plan import Plan, Watch
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import seed_everything
@@ -66,11 +68,11 @@ def make_objective(*names: str) -> Objective:
     label = Target("label", "category", Spec((), (), "index", classes=3), ("a", "b", "c"))
     metrics = {"accuracy": Accuracy(), "confusion_matrix": ConfusionMatrix()}
     targets = {
-        "label": TargetObjective(label, Classification(), CrossEntropy().build(), metrics),
+        "label": TargetObjective(label, Classification(), {"cross_entropy": WeightedLoss(CrossEntropy().build())}, metrics, link=Softmax()),
         "size": TargetObjective(
             Target("size", "number", Spec((), ())),
             Regression(),
-            MeanSquaredError().build(),
+            {"mse": WeightedLoss(MeanSquaredError().build())},
             {"rmse": RMSE(), "mae": MAE()},
             lambda values: values * RAW_SCALE + RAW_SHIFT,
         ),
@@ -141,5 +143,8 @@ def make_run(
     stopping, converge = training.early_stopping, training.converge
     rule = EarlyStopping("min", None if stopping is None else stopping.patience)
     progress = Progress(rule, None if converge is None else Converge(converge.tolerance, converge.patience))
+    if isinstance(schedule, Plateau):
+        relative = schedule.threshold_mode == "rel"
+        progress.plateau = PlateauRule("validation.loss", "min", schedule.patience, schedule.threshold, relative, schedule.cooldown)
     session = replace(session, horizon=Horizon(plan.total_steps, plan.steps_per_epoch))
     return TinyRun(session, protocol, plan, progress)
