@@ -61,7 +61,7 @@ class NodeGraph(Architecture):
         needed, placed = self._needed(), set[str]()
         while name := next((name for name in waiting if needed[name] <= placed), None):
             del waiting[name]
-            place = scope.at("nodes", name)
+            place = replace(scope.at("nodes", name), needs=self._needs_at(name, scope.needs))
             try:
                 value = self._place(place, name)
                 place.name_point(name, value)
@@ -76,6 +76,14 @@ class NodeGraph(Architecture):
             for target, heads in self._heads(scope, targets).items()
         }
         return {target: [ending for ending in endings if ending is not None] for target, endings in found.items() if None not in endings}
+
+    def _needs_at(self, name: str, needs: Mapping[str, Spec]) -> Mapping[str, Spec]:
+        """What `out` may mean in a node: what the targets need that hang on it, or on a point in it; any target where none does."""
+        points = {name, *declared(self.nodes[name])}
+        hanging = {
+            target for target, heads in (self.heads or {}).items() if any(means(head.from_, points) for _, head in _listed_heads(heads))
+        }
+        return {target: need for target, need in needs.items() if target in hanging} or needs
 
     def _misnamed(self, scope: Scope, targets: Collection[str]) -> set[str]:
         """Nodes whose name can't stay; noted."""
@@ -182,7 +190,8 @@ class NodeGraph(Architecture):
             if head.layers is not None:
                 prefix = "head." if self.heads is None or len(self.heads) == 1 else f"head.{target}."
                 prefix = prefix if below in {(), (0,)} else f"{prefix}aux_{below[0]}."
-                value = replace(place, prefix=prefix).sequence(regularize(head.layers, scope.context), value, key="layers")
+                place = replace(place, prefix=prefix, needs={target: scope.needs[target]} if target in scope.needs else {})
+                value = place.sequence(regularize(head.layers, scope.context), value, key="layers")
                 return Ending(value, is_output=True, path=place.path, weight=weight)
         except UnplacedError:
             return None
