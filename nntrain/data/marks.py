@@ -27,7 +27,8 @@ _PATTERNS: Final = {
     "decimal comma": rf"([0-9]+|{_GROUPS}([{SPACES}'’][0-9]{{3}})+),[0-9]+",
     "decimal point": rf"([0-9]*|{_GROUPS}([{SPACES}'’][0-9]{{3}})+)\.[0-9]+",
 }
-"""What a number with marks shows, the first that fits; `comma` and `point` alone may stand between thousands or before decimals."""
+"""What a number with marks shows, the first that fits; after `space` and `apostrophe` the mark of its decimals as well. `comma` and `point`
+may stand between thousands or before decimals."""
 
 _COMPILED: Final = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
 _MARKED: Final = f"[0-9][.,'’{SPACES}][0-9]|^[+-]?[.,][0-9]"
@@ -122,9 +123,10 @@ def _kinds(cells: Iterable[str]) -> dict[str, tuple[str, ...]]:
     for cell in cells:
         match = _NEAR.fullmatch(cell) or re.fullmatch(r"()([.][0-9]+)", cell)
         digits = "" if match is None else match[2]
-        kind = next((kind for kind, pattern in _COMPILED.items() if pattern.fullmatch(digits)), None)
-        if kind is not None and len(found.get(kind, ())) < 3 and digits not in found.get(kind, ()):
-            found[kind] = (*found.get(kind, ()), digits)
+        fitting = [kind for kind, pattern in _COMPILED.items() if pattern.fullmatch(digits)]
+        for kind in fitting[: 2 if fitting[:1] in (["space"], ["apostrophe"]) else 1]:
+            if len(found.get(kind, ())) < 3 and digits not in found.get(kind, ()):
+                found[kind] = (*found.get(kind, ()), digits)
     return found
 
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Protocol
 
 from nntrain.data.facts import quoted
@@ -138,12 +139,13 @@ def _header_place(records: Sequence[Record], options: Options, width: int, name:
     place = 0
     while place < len(records) - 1 and _is_title(records[place], width):
         place += 1
-    is_header = len(records[place].cells) == width and all(_is_name(cell) for cell in records[place].cells)
+    found = records[place]
+    is_header = len(found.cells) == width and found.filled >= width - 1 and all(_is_name(cell) for cell in found.cells)
     return place if place and is_header else 0
 
 
 def _is_title(record: Record, width: int) -> bool:
-    return width > 1 and record.filled <= max(1, width // 2) and (len(record.cells) != width or record.filled == 1 < width - 1)
+    return record.filled <= max(1, width // 2) and (len(record.cells) != width or record.filled < width - 1) and width > 1
 
 
 def _is_name(cell: str) -> bool:
@@ -164,14 +166,14 @@ def _names(header: Record, name: str) -> tuple[str, ...]:
 def _refuse_rows(header: Record, columns: tuple[str, ...], body: Sequence[Record], name: str) -> None:
     """Refuse a first line that reads as a row: numbers with decimals or a sign, or nothing but numbers that do not count."""
     numbers = [value for column in columns if (value := POINT.read(column)) is not None]
-    counts = all(later - earlier == numbers[1] - numbers[0] for earlier, later in zip(numbers, numbers[1:], strict=False))
+    steps = {later - earlier for earlier, later in pairwise(numbers)}
+    counts = len(steps) == 1 and (len(numbers) > 2 or steps == {1})
     is_row = any(not value.is_integer() or value < 0 for value in numbers) or (len(numbers) == len(columns) and not counts)
     if is_row and body:
         shown = ", ".join(map(quoted, columns[:4]))
         raise DataError(
             f"{name}: line {header.start} reads as a row, not as names of columns: {shown}{', …' if len(columns) > 4 else ''}",
-            f"a row? data.source: {{header: false, columns: [{', '.join(f'name_{index + 1}' for index in range(min(3, len(columns))))}, …]}}"
-            f"\n   names? data.source.header: {header.start}",
+            f"a row? data.source: {{header: false, columns: [NAME, …]}}   names? data.source.header: {header.start}",
         )
 
 

@@ -73,7 +73,7 @@ class JsonLines(Source):
         return Table(name, table.columns, table.rows, lines, self.missing_words)
 
     def _peeked(self, name: str, cells: list[Any], *, is_whole: bool) -> HeaderColumn:
-        shape, kind = _shape(next((cell for cell in cells if isinstance(cell, list)), None))
+        shape, kind = _shape(next((cell for cell in cells if type(cell) is list), None))
         if shape:
             return HeaderColumn(name, shape, kind)
         texts = [_text(cell) for cell in cells]
