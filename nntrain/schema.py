@@ -8,11 +8,12 @@ components maps tags to `"module:Class"`; nothing is imported before a config na
 from __future__ import annotations
 
 import json
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Annotated, Any, ClassVar, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -143,6 +144,50 @@ class Slot:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"x-slot": self.kind}
+
+
+@dataclass(frozen=True, eq=False)
+class Forms:
+    """Tells apart the forms of a setting: a component, a list of them, or a mapping from names to them.
+
+    Used as `Annotated[AnyLoss | tuple[AnyLoss, ...] | dict[str, AnyLoss] | None, Forms(LOSSES)]`. What is written says which one is
+    meant, so that only what is wrong with that one is told.
+    """
+
+    table: Mapping[str, str]
+    """Tags of the components: a mapping with `type`, or in the short form, is one of them."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if get_origin(source) not in (Union, types.UnionType):
+            return handler(source)
+        members = {_form(member): member for member in get_args(source)}
+        choices = {form: handler.generate_schema(member) for form, member in members.items()}
+        component = next(form for form in choices if form not in {"tuple", "NoneType"})
+
+        def choose(value: object) -> str:
+            if value is None and "NoneType" in choices:
+                return "NoneType"
+            if isinstance(value, list | tuple):
+                return "tuple" if "tuple" in choices else component
+            if isinstance(value, dict) and "dict" in choices and not self._is_component(cast("dict[str, Any]", value)):
+                return "dict"
+            return component
+
+        return core_schema.tagged_union_schema(choices, choose)
+
+    def _is_component(self, options: Mapping[str, Any]) -> bool:
+        tags = [key for key in options if key in self.table]
+        return "type" in options or (len(tags) == 1 and {*options} - {*tags} <= load_class(self.table[tags[0]]).shared)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        choices = cast("dict[str, CoreSchema] | None", schema.get("choices"))
+        return handler(schema) if choices is None else {"anyOf": [handler(choice) for choice in choices.values()]}
+
+
+def _form(member: Any) -> str:
+    """The name of a form, which pydantic puts into the places of errors."""
+    plain = get_args(member)[0] if get_origin(member) is Annotated else member
+    return getattr(get_origin(plain) or plain, "__name__", "")
 
 
 def _join(tables: tuple[str | Mapping[str, str], ...]) -> Mapping[str, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.output import emit
 from nntrain.commands.stored import Stored, open_run
@@ -16,6 +17,8 @@ from nntrain.runs import find_run, is_run, runs_root, write_atomically
 from nntrain.tasks.task import Decoded
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nntrain.data.batches import TensorData
 
 
@@ -95,7 +98,16 @@ def predict_rows(stored: Stored, data: TensorData) -> Predictions:
 
     outputs = predict(stored.network, stored.objective, data.to(stored.device), stored.precision)
     plans, targets = stored.blueprint.targets, stored.fields.targets
-    return {name: plans[name].task.decode(output, targets[name].classes) for name, output in outputs.items()}
+    found: Predictions = {}
+    for name, (values, interval) in outputs.items():
+        plan = plans[name]
+        decoded = plan.task.decode(values, replace(plan.target, classes=targets[name].classes))
+        found[name] = decoded if interval is None else replace(decoded, interval=(_listed(interval.low), _listed(interval.high)))
+    return found
+
+
+def _listed(values: Tensor) -> tuple[Any, ...]:
+    return tuple(cast("list[Any]", values.tolist()))
 
 
 def added_columns(table: Table, predictions: Predictions) -> dict[str, Sequence[object]]:
@@ -107,21 +119,29 @@ def added_columns(table: Table, predictions: Predictions) -> dict[str, Sequence[
 
 
 def prediction_columns(predictions: Predictions) -> dict[str, Sequence[object]]:
-    """`prediction` and `probability_<class>`; `<target>_prediction` of several targets."""
+    """`prediction`, `low` and `high` where the loss tells, and `probability_<class>`; `<target>_prediction` of several targets."""
     columns: dict[str, Sequence[object]] = {}
     for target, found in predictions.items():
         prefix = "" if len(predictions) == 1 else f"{target}_"
         probabilities = {f"probability_{label}": shares for label, shares in found.probabilities.items()}
-        for name, values in {**_split_lists(found.values), **probabilities}.items():
-            columns[f"{prefix}{name}"] = [_cell(value) for value in values]
+        low, high = found.interval or ((), ())
+        limits = {**_split_lists(low, "low"), **_split_lists(high, "high")} if found.interval is not None else {}
+        values = found.values if found.separator is None else tuple(found.separator.join(labels) for labels in found.values)
+        for name, cells in {**_split_lists(values, "prediction"), **limits, **probabilities}.items():
+            columns[f"{prefix}{name}"] = [_cell(value) for value in cells]
     return columns
 
 
-def _split_lists(values: Sequence[Any]) -> dict[str, Sequence[Any]]:
-    """Predictions of several numbers a row as a column each: `prediction_0`, `prediction_1`."""
+def _split_lists(values: Sequence[Any], name: str) -> dict[str, Sequence[Any]]:
+    """Several numbers a row as a column each: `prediction_0`, `prediction_1`."""
     if not values or not isinstance(values[0], list):
-        return {"prediction": values}
-    return {f"prediction_{index}": column for index, column in enumerate(zip(*values, strict=True))}
+        return {name: values}
+    return {f"{name}_{index}": column for index, column in enumerate(zip(*map(_flat, values), strict=True))}
+
+
+def _flat(value: Any) -> list[Any]:
+    """The numbers of a row, of an image one after another."""
+    return [number for item in cast("list[Any]", value) for number in _flat(item)] if isinstance(value, list) else [value]
 
 
 def _free(name: str, taken: Mapping[str, object]) -> str:

@@ -215,13 +215,14 @@ def open_run(run: Run) -> Stored:
     with told_as_damage(path):
         step = int(parts["state"]["progress"]["step"])
         baseline = {name: parts["task"]["baseline"][name].double() for name in fields.targets}
+        objective = build_objective(blueprint, fields, parts["task"]["class_weights"])
     return Stored(
         run=run,
         config=config,
         blueprint=blueprint,
         fields=fields,
         network=network.to(device).eval(),
-        objective=build_objective(blueprint, fields),
+        objective=objective,
         baseline=baseline,
         device=device,
         precision=precision,

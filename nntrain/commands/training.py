@@ -88,7 +88,7 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
         ResourceError: No memory or disk space left.
     """
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
-    constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline}}
+    constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline, "class_weights": assembly.class_weights}}
     display, signals = watchers.display, watchers.signals
     recorder = Recorder(run, assembly, constant, signals)
     try:

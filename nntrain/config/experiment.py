@@ -9,13 +9,13 @@ from pydantic import Field
 from nntrain.architectures.block import OptionValue
 from nntrain.architectures.settings import AnyArchitecture
 from nntrain.data.settings import DataSettings
-from nntrain.losses.settings import AnyLoss
-from nntrain.metrics.settings import AnyMetric
+from nntrain.losses.settings import Losses
+from nntrain.metrics.settings import Metrics
 from nntrain.optimizers.settings import AnyOptimizer
 from nntrain.regularization import Regularization
 from nntrain.schedules.settings import AnySchedule
 from nntrain.schema import StrictModel
-from nntrain.tasks.settings import AnyTask
+from nntrain.tasks.settings import Tasks
 from nntrain.training.settings import TrainingSettings
 
 
@@ -32,12 +32,12 @@ class Experiment(StrictModel):
     """Where the records come from, what the columns are, and how the rows are split."""
     architecture: AnyArchitecture | None = None
     """The network: a family, a list of layers, or named nodes. Default: mlp for tables, cnn for images and series."""
-    task: AnyTask | None = None
-    """What the network is to do with the target. Default: found from the type of the target field."""
-    loss: AnyLoss | None = None
-    """What is minimised. Default: the task's."""
-    metrics: tuple[AnyMetric, ...] | None = None
-    """What is reported beside the loss; the first decides which state is the best. Default: the task's."""
+    task: Tasks = None
+    """What the network is to do with the target; or a mapping by target. Default: found from the type of the target field."""
+    loss: Losses = None
+    """What is minimised: a loss; several in a list, whose weighted sum counts; or a mapping by target. Default: the task's."""
+    metrics: Metrics = None
+    """What is reported beside the loss, or a mapping by target; the first decides which state is the best. Default: the task's."""
     optimizer: AnyOptimizer | None = None
     """How gradients move the weights. Default: adamw with lr 1e-3."""
     scheduler: AnySchedule | None = None

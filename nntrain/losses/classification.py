@@ -45,6 +45,7 @@ class BinaryCrossEntropy(ClassLoss):
     targets: ClassVar[frozenset[TargetKind]] = frozenset({"binary", "labels", "values"})
     input_kinds: ClassVar[frozenset[Kind]] = LOGITS
     smooths_labels: ClassVar[bool] = True
+    scalings: ClassVar[frozenset[str] | None] = frozenset({"none", "minmax", "unit"})
 
     type: Literal["bce"] = "bce"
     pos_weight: PositiveNumber | None = None

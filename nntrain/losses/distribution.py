@@ -17,6 +17,7 @@ from nntrain.specs import Kind
 if TYPE_CHECKING:
     from torch import Tensor
 
+UNSCALED: frozenset[str] = frozenset({"none", "unit"})
 Level = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -82,7 +83,7 @@ class PoissonNLL(Loss):
 
     targets: ClassVar[frozenset[TargetKind]] = VALUES
     input_kinds: ClassVar[frozenset[Kind]] = frozenset({"float"})
-    needs_raw: ClassVar[bool] = True
+    scalings: ClassVar[frozenset[str] | None] = UNSCALED
 
     type: Literal["poisson_nll"] = "poisson_nll"
     log_input: bool = True
@@ -104,7 +105,7 @@ class _OfARow(Loss):
     """A loss of the values of a row together."""
 
     targets: ClassVar[frozenset[TargetKind]] = VALUES
-    needs_raw: ClassVar[bool] = True
+    scalings: ClassVar[frozenset[str] | None] = UNSCALED
 
     def idle(self, kind: TargetKind) -> Iterator[tuple[str, str]]:
         """`reduction`: a row has one score."""

@@ -31,6 +31,8 @@ class Part(NamedTuple):
     """Differentiable scalar."""
     weight: Tensor
     """Scalar: number of rows, or the sum of their weights."""
+    factor: float = 1.0
+    """How much the mean counts where several parts are added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,9 @@ class Loss(Component):
     """What the network's output may mean; anything else would be misread."""
     smooths_labels: ClassVar[bool] = False
     """Whether `regularization.label_smoothing` acts on it."""
-    needs_raw: ClassVar[bool] = False
-    """Whether the values must be those of the data: scaled ones would mean something else."""
+    scalings: ClassVar[frozenset[str] | None] = None
+    """`normalize` of the target that leaves values which it can score; `None`: any."""
+    shared: ClassVar[frozenset[str]] = frozenset({"weight"})
 
     weight: PositiveNumber = 1.0
     """How much it counts where several losses are added up."""

@@ -98,17 +98,20 @@ def angle(output: Tensor, target: Tensor) -> Tensor:
 
 
 def spread(output: Tensor, shape: torch.Size, numbers: int) -> Tensor:
-    """Give the several numbers that stand for a value an axis of their own, the last.
-
-    The numbers of a value stand side by side on the axis of values or channels: `[B, F * Q]` to `[B, F, Q]`, `[B, Q]` to `[B, Q]` for
-    a target `[B]`, `[B, C * Q, H, W]` to `[B, C, H, W, Q]`.
+    """The numbers that stand for each value of a target, on a last axis of their own.
 
     Args:
-        output: What the network gives.
+        output: What the network gives: the numbers of a value side by side on the axis of values or channels, as `split_numbers` has
+            them; `[B, Q]` for a target `[B]`.
         shape: Shape of the values.
         numbers: Q.
     """
     if len(shape) == 1 or numbers == 1:
         return output.reshape(*shape, numbers)
-    axis = next(axis for axis, size in enumerate(shape) if output.shape[axis] != size)
-    return output.reshape(*shape[: axis + 1], numbers, *shape[axis + 1 :]).movedim(axis + 1, -1)
+    return split_numbers(output, next(axis for axis, size in enumerate(shape) if output.shape[axis] != size), numbers)
+
+
+def split_numbers(output: Tensor, axis: int, numbers: int) -> Tensor:
+    """`[B, F * Q]` to `[B, F, Q]`, `[B, C * Q, H, W]` to `[B, C, H, W, Q]`, where `axis` is that of values or channels."""
+    shape = output.shape
+    return output.reshape(*shape[:axis], shape[axis] // numbers, numbers, *shape[axis + 1 :]).movedim(axis + 1, -1)

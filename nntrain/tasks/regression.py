@@ -1,42 +1,52 @@
-"""A number, or a row of numbers."""
+"""A number, a row of numbers, or an image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+from nntrain.losses.links import Interval, Link
 from nntrain.losses.loss import TargetKind
-from nntrain.specs import VECTOR, Spec
-from nntrain.tasks.task import Decoded, Target, Task, weighted_mean
+from nntrain.specs import Spec
+from nntrain.tasks.task import Decoded, Target, Task, weighted_mean, with_size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class Regression(Task):
-    """A value (a number target) or F values (a vector target)."""
+    """A value (a number target), F values (a vector target) or a value for each pixel (an image target).
 
-    field_types: ClassVar[frozenset[str]] = frozenset({"number", "vector"})
+    Of an ordinal target it is the number of the level, from 0; the prediction is the nearest level.
+    """
+
+    field_types: ClassVar[frozenset[str]] = frozenset({"number", "vector", "image", "ordinal"})
 
     type: Literal["regression"] = "regression"
 
     def kind(self, target: Target) -> TargetKind:
         return "values"
 
-    def needs(self, target: Target) -> Spec:
-        return Spec(VECTOR, (1,)) if target.spec.rank == 0 else Spec(VECTOR, target.spec.sizes)
+    def needs(self, target: Target, link: Link) -> Spec:
+        return with_size(target, link.outputs)
 
     def losses(self, target: Target) -> tuple[str, ...]:
-        return ("mse", "mae")
+        several = ("cosine",) if target.spec.rank else ()
+        return ("mse", "mae", "huber", "smooth_l1", "log_cosh", "quantile", "gaussian_nll", *several)
 
     def metrics(self, target: Target) -> tuple[str, ...]:
         return ("rmse", "mae", "r2")
 
-    def predict(self, output: Tensor, target: Target) -> Tensor:
-        return output.float().reshape(len(output)) if target.spec.rank == 0 else output.float()
+    def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
+        return link.point(_numbers(output, target, link))
 
-    def decode(self, prediction: Tensor, classes: Sequence[str]) -> Decoded:
-        return Decoded(tuple(cast("list[Any]", prediction.tolist())))
+    def interval(self, output: Tensor, target: Target, link: Link) -> Interval | None:
+        return link.interval(_numbers(output, target, link))
+
+    def decode(self, prediction: Tensor, target: Target) -> Decoded:
+        if not target.classes:
+            return Decoded(tuple(cast("list[Any]", prediction.tolist())))
+        levels = cast("list[float]", prediction.round().clamp(0, len(target.classes) - 1).tolist())
+        return Decoded(tuple(target.classes[int(level)] for level in levels))
 
     def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
         """The mean of the training rows."""
@@ -44,3 +54,14 @@ class Regression(Task):
 
     def baseline_name(self) -> str:
         return "always the mean"
+
+
+def _numbers(output: Tensor, target: Target, link: Link) -> Tensor:
+    """The output `[B, …]` of the values, `[B, …, Q]` where each value has several numbers."""
+    from nntrain.modules.losses import split_numbers
+
+    output = output.float()
+    if target.spec.rank == 0:
+        return output.reshape(len(output), *((link.per_value,) if link.per_value > 1 else ()))
+    axis = target.spec.axes.index("channel") if "channel" in target.spec.axes else target.spec.rank - 1
+    return output if link.per_value == 1 else split_numbers(output, axis + 1, link.per_value)

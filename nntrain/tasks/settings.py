@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from nntrain.schema import Slot
+from nntrain.schema import Forms, Slot
 from nntrain.tasks.task import Task
 
 TASKS: Final = {
     "classification": "nntrain.tasks.classification:Classification",
+    "ordinal": "nntrain.tasks.ordinal:Ordinal",
     "regression": "nntrain.tasks.regression:Regression",
 }
 
 AnyTask = Annotated[Task, Slot("task", (TASKS,))]
 
+Tasks = Annotated[AnyTask | dict[str, AnyTask] | None, Forms(TASKS)]
+"""One for all targets, or by target."""
+
 TASK_OF_FIELD: Final = {
     "category": "classification",
     "boolean": "classification",
+    "multi_label": "classification",
+    "ordinal": "ordinal",
     "number": "regression",
     "vector": "regression",
+    "image": "regression",
 }
 """The task that a target of a field type gets where `task` says nothing."""

@@ -5,13 +5,14 @@ A task reads no files and knows no model. One target has one task; a network wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nntrain.losses.links import Interval, Link
 from nntrain.losses.loss import TargetKind
 from nntrain.schema import Component
-from nntrain.specs import Spec
+from nntrain.specs import VECTOR, Size, Spec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,10 +24,12 @@ class Target:
 
     name: str
     field_type: str
-    """`category`, `boolean`, `number`, `vector`."""
+    """`category`, `boolean`, `multi_label`, `ordinal`, `number`, `vector`, `image`."""
     spec: Spec
     classes: tuple[str, ...] = ()
-    """Class names in the order of the outputs; empty where there are none or they are not known yet."""
+    """Names of classes or labels in the order of the outputs; empty where there are none or they are not known yet."""
+    separator: str = "|"
+    """What stands between two labels in a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,13 @@ class Decoded:
     """Predictions as people read them."""
 
     values: tuple[Any, ...]
-    """By row: a class name, a number, or a list of numbers."""
+    """By row: a class name, a list of labels, a number, or a list of numbers."""
     probabilities: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """By class, then by row; empty for numbers."""
+    interval: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
+    """By row, where the value probably lies: the lower limits and the higher ones; `None` for a loss that doesn't tell."""
+    separator: str | None = None
+    """What stands between two labels of a row in a cell; `None` where values are no lists of labels."""
 
 
 class Task(Component):
@@ -49,8 +56,8 @@ class Task(Component):
         """How the target reads."""
         raise NotImplementedError
 
-    def needs(self, target: Target) -> Spec:
-        """What the network must output."""
+    def needs(self, target: Target, link: Link) -> Spec:
+        """What the network must output, where a loss reads it through `link`."""
         raise NotImplementedError
 
     def losses(self, target: Target) -> tuple[str, ...]:
@@ -61,24 +68,29 @@ class Task(Component):
         """Tags of the metrics that are reported by default; the first decides which state is the best."""
         raise NotImplementedError
 
-    def predict(self, output: Tensor, target: Target) -> Tensor:
+    def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
         """Read the network's output.
 
         Args:
             output: What the network gives, `[B, …]` as `needs` says.
             target: The target.
+            link: How the loss reads the output.
 
         Returns:
-            Probabilities `[B, K]` of classes, `[B]` of the second of two; values in the unit of training otherwise.
+            Probabilities `[B, K]` of classes or labels, `[B]` of the second of two; values in the unit of training otherwise.
         """
         raise NotImplementedError
 
-    def decode(self, prediction: Tensor, classes: Sequence[str]) -> Decoded:
+    def interval(self, output: Tensor, target: Target, link: Link) -> Interval | None:
+        """Where the values probably lie, in the unit of training; `None` where the loss doesn't tell. Arguments as of `predict`."""
+        return None
+
+    def decode(self, prediction: Tensor, target: Target) -> Decoded:
         """Put predictions into words.
 
         Args:
             prediction: What `predict` gives, values in raw units.
-            classes: Names of the classes in the order of the outputs; empty where there are none.
+            target: The target, with the names of its classes.
         """
         raise NotImplementedError
 
@@ -98,6 +110,14 @@ class Task(Component):
     def baseline_name(self) -> str:
         """What the trivial prediction does, for the table: `always the mean`."""
         raise NotImplementedError
+
+
+def with_size(target: Target, axis_size: Callable[[Size], Size]) -> Spec:
+    """The tensor of a target of values with another size of its value or channel axis; a single value is a row of them."""
+    if target.spec.rank == 0:
+        return Spec(VECTOR, (axis_size(1),))
+    axis = "channel" if "channel" in target.spec.axes else target.spec.axes[-1]
+    return target.spec.with_sizes(**{axis: axis_size(target.spec.size(axis))})
 
 
 def weighted_mean(encoded: Tensor, weights: Tensor | None) -> Tensor:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from nntrain.data.batches import Batch, TensorData, plain_batches
-from nntrain.metrics.metric import MetricState
+from nntrain.losses.links import Interval
+from nntrain.metrics.metric import MetricState, Table
 from nntrain.modules.metrics import accumulator, finite
 from nntrain.training.device import Precision
-from nntrain.training.objective import Objective
+from nntrain.training.objective import Objective, PartName
 from nntrain.training.session import Metrics, Session
-
-Table = list[list[int]]
 
 _ROWS: Final = 1024
 _VALUES: Final = 2**16
@@ -54,30 +53,45 @@ def measure(
         tables: Whether metrics that are no number are wanted.
     """
     judges = _Judges(objective, data.rows.device, tables=tables)
-    losses = {name: torch.zeros(2, dtype=accumulator(data.rows.device), device=data.rows.device) for name in objective.targets}
+    losses: dict[PartName, Tensor] = {}
     with _evaluating(network):
         for batch in plain_batches(data, _batch_rows(data, rows)):
             outputs = _outputs(network, batch, precision)
             for name, part in objective.parts(outputs, batch).items():
-                losses[name] += torch.stack([part.sum, part.weight])
+                added = torch.stack([part.sum, part.weight]).to(accumulator(data.rows.device))
+                losses[name] = losses[name] + added if name in losses else added
             judges.update({name: target.predict(outputs[name]) for name, target in objective.targets.items()}, batch)
-    return judges.scores(_means(losses))
+    return judges.scores(objective.name_losses(_means(losses)))
 
 
-def predict(network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, rows: int = 1) -> dict[str, Tensor]:
-    """Predict every target of all rows of `data`, which needs no targets; arguments as in `measure`.
+class Predicted(NamedTuple):
+    """What is predicted of some rows, on the CPU."""
 
-    Returns:
-        By target, on the CPU: probabilities float32 `[N, K]` of classes, `[N]` of the second of two; values in raw units, `[N]` or
-        `[N, F]`, as the objective's `to_raw` gives them (float64).
-    """
-    found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
+    values: Tensor
+    """Probabilities float32 `[N, K]` of classes or labels, `[N]` of the second of two; values in raw units, `[N]` or `[N, …]`, as the
+    objective's `to_raw` gives them (float64)."""
+    interval: Interval | None
+    """Where values probably lie, in raw units; `None` for a loss that doesn't tell."""
+
+
+def predict(network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, rows: int = 1) -> dict[str, Predicted]:
+    """Predict every target of all rows of `data`, which needs no targets; arguments as in `measure`."""
+    values: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
+    intervals: dict[str, list[Interval]] = {name: [] for name in objective.targets}
     with _evaluating(network):
         for batch in plain_batches(data, _batch_rows(data, rows)):
             outputs = _outputs(network, batch, precision)
             for name, target in objective.targets.items():
-                found[name].append(target.predict(outputs[name]).cpu())
-    return {name: torch.cat(batches) for name, batches in found.items()}
+                values[name].append(target.predict(outputs[name]).cpu())
+                interval = target.interval(outputs[name])
+                intervals[name] += [] if interval is None else [Interval(interval.low.cpu(), interval.high.cpu())]
+    return {name: Predicted(torch.cat(batches), _joined(intervals[name])) for name, batches in values.items()}
+
+
+def _joined(parts: Sequence[Interval]) -> Interval | None:
+    if not parts:
+        return None
+    return Interval(torch.cat([part.low for part in parts]), torch.cat([part.high for part in parts]))
 
 
 def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
@@ -108,7 +122,7 @@ class _Judges:
         self._objective = objective
         self._states: dict[str, dict[str, MetricState]] = {}
         for name, target in objective.targets.items():
-            metrics = {key: metric for key, metric in target.metrics.items() if tables or metric.monitored}
+            metrics = {key: metric for key, metric in target.metrics.items() if tables or not metric.is_table}
             self._states[name] = {key: metric.build(target.metric_info, device) for key, metric in metrics.items()}
 
     def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
@@ -120,18 +134,15 @@ class _Judges:
     def scores(self, losses: Mapping[str, float | None]) -> Scores:
         single = len(self._objective.targets) == 1
         scores = Scores()
-        if losses:
-            values = list(losses.values())
-            scores.metrics["loss"] = None if None in values else sum(value for value in values if value is not None)
+        scores.metrics.update({name: mean for name, mean in losses.items() if name == "loss"})
         for name, states in self._states.items():
             prefix = "" if single else f"{name}."
-            if not single and name in losses:
-                scores.metrics[f"{prefix}loss"] = losses[name]
+            scores.metrics.update({key: mean for key, mean in losses.items() if key.startswith(f"{prefix}loss")})
             for key, state in states.items():
                 value = state.compute()
-                if isinstance(value, list):
+                if isinstance(value, list | dict):
                     scores.tables[f"{prefix}{key}"] = value
-                elif self._objective.targets[name].metrics[key].monitored:  # a table that there is none of has no number either
+                elif not self._objective.targets[name].metrics[key].is_table:  # a table that there is none of has no number either
                     scores.metrics[f"{prefix}{key}"] = value
         return scores
 
@@ -153,7 +164,7 @@ def _outputs(network: nn.Module, batch: Batch, precision: Precision) -> dict[str
     return outputs
 
 
-def _means(losses: Mapping[str, Tensor]) -> dict[str, float | None]:
+def _means(losses: Mapping[PartName, Tensor]) -> dict[PartName, float | None]:
     sums = {name: (float(total), float(weight)) for name, (total, weight) in losses.items()}
     return {name: finite(total / weight) if weight else None for name, (total, weight) in sums.items()}
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from nntrain.data.batches import Batch
+from nntrain.losses.links import Identity, Interval, Link
 from nntrain.losses.loss import LossFunction, Part
 from nntrain.metrics.metric import Metric, MetricInfo
-from nntrain.specs import known
+from nntrain.tasks.judging import metric_info
 from nntrain.tasks.task import Target, Task
 
 
@@ -22,29 +23,47 @@ def as_is(values: Tensor) -> Tensor:
     return values
 
 
+PartName = tuple[str, str]
+"""Target, and loss by its name in reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedLoss:
+    """One of the losses of a target."""
+
+    function: LossFunction
+    factor: float = 1.0
+    """How much it counts in the sum."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetObjective:
     """How one target is scored, read and judged."""
 
     target: Target
     task: Task
-    loss: LossFunction
+    losses: Mapping[str, WeightedLoss]
+    """By the name in reports: `dice`; all read the output through `link`."""
     metrics: Mapping[str, Metric] = field(default_factory=dict[str, Metric])
     """By the name in reports: `accuracy`."""
     to_raw: Callable[[Tensor], Tensor] = as_is
     """Brings values from the unit of training, `[B, …]`, to that of the data."""
+    link: Link = field(default_factory=Identity)
+    """How the losses read the network's output."""
 
     @property
     def metric_info(self) -> MetricInfo:
         """What the metrics must know."""
-        kind = self.task.kind(self.target)
-        if kind == "classes":
-            return MetricInfo(kind, known(self.task.needs(self.target).sizes[-1]))
-        return MetricInfo(kind, 2 if kind == "binary" else 0)
+        return metric_info(self.task, self.target)
 
     def predict(self, output: Tensor) -> Tensor:
         """Read the network's output `[B, …]`: probabilities `[B, K]`, `[B]` of the second of two, or values in raw units."""
-        return self.read(self.task.predict(output, self.target))
+        return self.read(self.task.predict(output, self.target, self.link))
+
+    def interval(self, output: Tensor) -> Interval | None:
+        """Where the values probably lie, in raw units, of the network's output; `None` where the loss doesn't tell."""
+        found = self.task.interval(output, self.target, self.link)
+        return None if found is None else Interval(self.read(found.low), self.read(found.high))
 
     def read(self, values: Tensor) -> Tensor:
         """Bring targets or predictions to raw units; classes and probabilities have none."""
@@ -57,21 +76,70 @@ class Objective:
 
     targets: Mapping[str, TargetObjective]
 
-    def parts(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Part]:
-        """Loss parts by target: a differentiable sum and the weight it is to be divided by."""
-        return {name: target.loss(outputs[name], batch.targets[name], batch.weights) for name, target in self.targets.items()}
-
-    def weights(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """Weight of each part over several micro-batches, from their targets alone (no forward pass)."""
+    def parts(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[PartName, Part]:
+        """Loss parts: a differentiable sum, the weight it is to be divided by, and how much it counts."""
         return {
-            name: sum_tensors([target.loss.weight(batch.targets[name], batch.weights) for batch in batches])
+            (name, tag): _score(loss.function, outputs[name], batch, name)._replace(factor=loss.factor)
             for name, target in self.targets.items()
+            for tag, loss in target.losses.items()
         }
 
+    def weights(self, batches: Sequence[Batch]) -> dict[PartName, Tensor]:
+        """Weight of each part over several micro-batches, from their targets alone (no forward pass)."""
+        return {
+            (name, tag): sum_tensors([_weight(loss.function, batch, name) for batch in batches])
+            for name, target in self.targets.items()
+            for tag, loss in target.losses.items()
+        }
 
-def total(parts: Mapping[str, Part], weights: Mapping[str, Tensor] | None = None) -> Tensor:
-    """Sum over the targets of sum / weight; `weights` replaces the parts' own where a step has several micro-batches."""
-    return sum_tensors([part.sum / (part.weight if weights is None else weights[name]) for name, part in parts.items()])
+    def name_losses(self, means: Mapping[PartName, float | None]) -> dict[str, float | None]:
+        """The means of the parts under their names in reports.
+
+        `loss` is what is minimised; `<target>.loss` the share of each of several targets in it; `loss.dice`, `<target>.loss.dice` each
+        of several losses of a target, as if it had the weight 1.
+        """
+        factors = {(name, tag): loss.factor for name, target in self.targets.items() for tag, loss in target.losses.items()}
+        found = {"loss": _weighted_sum(means, factors)}
+        for name, target in self.targets.items():
+            prefix = "" if len(self.targets) == 1 else f"{name}."
+            own = {key: mean for key, mean in means.items() if key[0] == name}
+            found[f"{prefix}loss"] = _weighted_sum(own, factors)
+            if len(target.losses) > 1:
+                found |= {f"{prefix}loss.{tag}": mean for (_, tag), mean in own.items()}
+        return found
+
+
+def _score(loss: LossFunction, output: Tensor, batch: Batch, name: str) -> Part:
+    """Score a target; of rows that were mixed with others both targets, each by its share."""
+    own = loss(output, batch.targets[name], batch.weights)
+    if batch.partner is None or name not in batch.partner.targets:
+        return own
+    other, share = loss(output, batch.partner.targets[name], batch.weights), batch.partner.share
+    return own._replace(sum=share * own.sum + (1 - share) * other.sum, weight=share * own.weight + (1 - share) * other.weight)
+
+
+def _weight(loss: LossFunction, batch: Batch, name: str) -> Tensor:
+    """The weight that `_score` gives."""
+    own = loss.weight(batch.targets[name], batch.weights)
+    if batch.partner is None or name not in batch.partner.targets:
+        return own
+    return batch.partner.share * own + (1 - batch.partner.share) * loss.weight(batch.partner.targets[name], batch.weights)
+
+
+def total(parts: Mapping[PartName, Part], weights: Mapping[PartName, Tensor] | None = None) -> Tensor:
+    """What is minimised: the sum over the parts of factor * sum / weight.
+
+    Args:
+        parts: The parts of a micro-batch.
+        weights: Replace the parts' own where a step has several micro-batches.
+    """
+    means = [(part.factor, part.sum / (part.weight if weights is None else weights[name])) for name, part in parts.items()]
+    return sum_tensors([mean if factor == 1 else factor * mean for factor, mean in means])
+
+
+def _weighted_sum(means: Mapping[PartName, float | None], factors: Mapping[PartName, float]) -> float | None:
+    values = [None if mean is None else factors[name] * mean for name, mean in means.items()]
+    return None if not values or None in values else sum(value for value in values if value is not None)
 
 
 def sum_tensors(tensors: Sequence[Tensor]) -> Tensor:

@@ -85,7 +85,7 @@ def test_a_large_offset_of_the_target_leaves_its_differences() -> None:
     metrics = {"rmse": RMSE(), "mae": MAE(), "r2": R2()}
     objective = Objective({"size": replace(plain, metrics=metrics, to_raw=lambda value: value.double() * scale + offset)})
     network = Net()
-    predicted = predict(network, objective, data, FLOAT32)["size"]
+    predicted = predict(network, objective, data, FLOAT32)["size"].values
     assert predicted.dtype == torch.float64
     errors = predicted.numpy() - target
     found = measure(network, objective, data, FLOAT32).metrics
@@ -139,8 +139,8 @@ def test_predictions_are_probabilities_and_raw_values() -> None:
     data, network = make_data(40), Net()
     found = predict(network, make_objective("label", "size"), TensorData(data.inputs, {}, None, data.rows), FLOAT32)
     outputs = network.eval()(data.inputs)[0]
-    torch.testing.assert_close(found["label"], outputs["label"].detach().softmax(dim=1))
-    torch.testing.assert_close(found["size"], outputs["size"].detach().squeeze(1) * RAW_SCALE + RAW_SHIFT)
+    torch.testing.assert_close(found["label"].values, outputs["label"].detach().softmax(dim=1))
+    torch.testing.assert_close(found["size"].values, outputs["size"].detach().squeeze(1) * RAW_SCALE + RAW_SHIFT)
 
 
 def test_the_baseline_is_the_commonest_class_and_the_mean() -> None:

@@ -1,0 +1,243 @@
+"""What is done for each target: its task, its losses, its metrics, each looked up and found to fit. Torch-free.
+
+`task`, `loss` and `metrics` stand once for all targets, or in a mapping by target; what is not said is the task's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+from nntrain.config.experiment import Experiment
+from nntrain.data.layout import FieldPlan
+from nntrain.errors import Problem, SpecError, YamlPath
+from nntrain.losses.links import Link
+from nntrain.losses.loss import ClassLoss, Loss, TargetKind
+from nntrain.losses.settings import LOSSES
+from nntrain.metrics.metric import Direction, Metric
+from nntrain.metrics.settings import METRICS
+from nntrain.nearest import nearest
+from nntrain.schema import load_class
+from nntrain.tasks.judging import metric_info
+from nntrain.tasks.settings import TASK_OF_FIELD, TASKS
+from nntrain.tasks.task import Target, Task
+
+T = TypeVar("T")
+
+RUNNING_LOSS: Final = "train.running_loss"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """What is done for one target."""
+
+    target: Target
+    task: Task
+    losses: tuple[Loss, ...]
+    """What is added up, with the weight of each; all read the output through one link."""
+    metrics: tuple[Metric, ...]
+
+    @property
+    def kind(self) -> TargetKind:
+        """How the target reads."""
+        return self.task.kind(self.target)
+
+    @property
+    def link(self) -> Link:
+        """How the network's output reads."""
+        return self.losses[0].link(self.kind)
+
+
+def plan_targets(experiment: Experiment, plans: Sequence[FieldPlan], problems: list[Problem]) -> dict[str, TargetPlan]:
+    """Task, losses and metrics of each target. One that something doesn't fit is left out, and `problems` says why."""
+    names = [plan.name for plan in plans]
+    for section in ("task", "loss", "metrics"):
+        problems += _unknown_targets(section, getattr(experiment, section), names)
+    found = {plan.name: _plan_target(experiment, plan, problems) for plan in plans}
+    return {name: plan for name, plan in found.items() if plan is not None}
+
+
+def resolved(targets: Mapping[str, TargetPlan]) -> dict[str, object]:
+    """The sections `task`, `loss` and `metrics` as a saved config has them: by target where there are several."""
+    sections: dict[str, Callable[[TargetPlan], object]] = {
+        "task": lambda plan: plan.task,
+        "loss": lambda plan: plan.losses[0] if len(plan.losses) == 1 else plan.losses,
+        "metrics": lambda plan: plan.metrics,
+    }
+    if len(targets) == 1:
+        plan = next(iter(targets.values()))
+        return {section: read(plan) for section, read in sections.items()}
+    return {section: {name: read(plan) for name, plan in targets.items()} for section, read in sections.items()}
+
+
+def loss_names(targets: Mapping[str, TargetPlan]) -> list[str]:
+    """The names under which losses are reported, without the split; what is minimised comes first."""
+    found = ["loss"]
+    for name, plan in targets.items():
+        prefix = "" if len(targets) == 1 else f"{name}."
+        found += [f"{prefix}loss", *(f"{prefix}loss.{loss.type}" for loss in plan.losses if len(plan.losses) > 1)]
+    return list(dict.fromkeys(found))
+
+
+def metric_directions(targets: Mapping[str, TargetPlan], *, has_validation: bool) -> dict[str, Direction]:
+    """Full names of all scalar metrics of a report, with the direction that is better; the loss comes first."""
+    local: dict[str, Direction] = dict.fromkeys(loss_names(targets), "min")
+    for name, plan in targets.items():
+        prefix = f"{name}." if len(targets) > 1 else ""
+        local |= {f"{prefix}{metric.label}": metric.direction for metric in plan.metrics if metric.monitored}
+    splits = ("train", "validation") if has_validation else ("train",)
+    return {**{f"{split}.{name}": direction for split in splits for name, direction in local.items()}, RUNNING_LOSS: "min"}
+
+
+def _unknown_targets(section: str, written: object, names: Sequence[str]) -> Iterator[Problem]:
+    """Entries of a mapping by target that name none. Where no entry does, a component was probably meant."""
+    if not isinstance(written, dict):
+        return
+    entries = cast("dict[str, Any]", written)
+    table = {"task": TASKS, "loss": LOSSES}.get(section, {})
+    for name in entries:
+        if name not in names:
+            meant = nearest(name, table) if len(entries) == 1 and not nearest(name, names) else []
+            near = nearest(name, names)
+            told = f"nearest: {', '.join(near)}   " if near else ""
+            hint = f"fix:  {section}: {meant[0]}" if meant else f"{told}targets: {', '.join(names)}"
+            yield Problem((section, name), f"no target {name!r}", hint, on_key=True)
+
+
+def _of(written: object, section: str, target: str) -> tuple[Any, YamlPath]:
+    """What a section says for a target, and where; `None` where it says nothing."""
+    if isinstance(written, dict):
+        return cast("dict[str, Any]", written).get(target), (section, target)
+    return written, (section,)
+
+
+def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem]) -> TargetPlan | None:
+    """Task, losses and metrics of a target; `None` where one of them doesn't fit."""
+    separator: str | None = getattr(plan.field, "separator", None)
+    target = Target(plan.name, plan.field.type, plan.spec, plan.classes, *([separator] if separator else []))
+    task = _task(experiment, plan, target, problems)
+    if task is None:
+        return None
+    losses, wrong = _losses(experiment, plan, task, target)
+    metrics, misfits = _metrics(experiment, task, target)
+    problems += [*wrong, *misfits]
+    return None if wrong or misfits else TargetPlan(target, task, losses, metrics)
+
+
+def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: list[Problem]) -> Task | None:
+    task, path = cast("tuple[Task | None, YamlPath]", _of(experiment.task, "task", target.name))
+    if task is None:
+        tag = TASK_OF_FIELD.get(target.field_type)
+        if tag is not None:
+            return _make(TASKS[tag], Task)
+        known = ", ".join(sorted(TASK_OF_FIELD))
+        problems.append(Problem(("data", "fields", plan.name), f"no task has a target of type {target.field_type}", f"one of: {known}"))
+        return None
+    if target.field_type in task.field_types:
+        return task
+    accepted = " or ".join(sorted(task.field_types))
+    problems.append(
+        Problem(path, f"{task.type} needs a target of type {accepted}; {plan.name} is a {target.field_type}", _retype(plan, task))
+    )
+    return None
+
+
+def _retype(plan: FieldPlan, task: Task) -> str:
+    wanted = next(field_type for field_type, tag in TASK_OF_FIELD.items() if tag == task.type)
+    return f"fix:  leave task out, or  data.fields.{plan.name}: {{type: {wanted}, role: target}}"
+
+
+def _make(location: str, base: type[T]) -> T:
+    made = load_class(location).parse({})
+    assert isinstance(made, base)
+    return made
+
+
+def _losses(experiment: Experiment, plan: FieldPlan, task: Task, target: Target) -> tuple[tuple[Loss, ...], list[Problem]]:
+    written, path = _of(experiment.loss, "loss", target.name)
+    if written is None:
+        return (_make(LOSSES[task.losses(target)[0]], Loss),), []
+    losses = cast("tuple[Loss, ...]", written if isinstance(written, tuple) else (written,))
+    paths = [(*path, place) for place in range(len(losses))] if isinstance(written, tuple) else [path]
+    if not losses:
+        return (), [Problem(path, "is an empty list: nothing would be minimised", f"fix:  loss: {task.losses(target)[0]}")]
+    problems = [problem for loss, place in zip(losses, paths, strict=True) for problem in _loss_problems(loss, place, plan, task, target)]
+    if not problems:
+        problems += _sum_problems(losses, paths, task.kind(target))
+    return losses, problems
+
+
+def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, target: Target) -> Iterator[Problem]:
+    """Why a loss can't score a target, or an option of it does nothing."""
+    kind = task.kind(target)
+    if kind not in loss.targets:
+        yield Problem(
+            path,
+            f"{loss.type} does not fit the target {target.name} ({in_words(task, target)})",
+            f"fix:  loss: {' or '.join(task.losses(target))}",
+        )
+        return
+    normalize = str(getattr(plan.field, "normalize", "none"))
+    if kind == "values" and loss.scalings is not None and normalize not in loss.scalings:
+        wanted = next(scaling for scaling in ("none", "minmax", "unit") if scaling in loss.scalings)
+        yield Problem(
+            path,
+            f"{loss.type} scores the values as they are, and {target.name} is scaled (normalize: {normalize})",
+            f"fix:  data.fields.{target.name}: {{type: {target.field_type}, role: target, normalize: {wanted}}}",
+        )
+    if loss.reduction == "sum" and target.spec.rank == 0:
+        yield Problem((*path, "reduction"), f"has no effect: {target.name} has one value a row", on_key=True)
+    for option, why in loss.idle(kind):
+        yield Problem((*path, option), f"has no effect: {why}", on_key=True)
+    if isinstance(loss, ClassLoss) and isinstance(loss.class_weights, dict) and target.classes:
+        yield from _unknown_classes(loss.class_weights, (*path, "class_weights"), target)
+
+
+def _unknown_classes(names: Iterable[str], path: YamlPath, target: Target) -> Iterator[Problem]:
+    known = target.classes
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            listed = ", ".join(known[:12]) + (f", … ({len(known)})" if len(known) > 12 else "")
+            told = f"nearest: {', '.join(near)}   " if near else ""
+            yield Problem((*path, name), f"{target.name} has no class {name!r}", f"{told}classes: {listed}", on_key=True)
+
+
+def _sum_problems(losses: Sequence[Loss], paths: Sequence[YamlPath], kind: TargetKind) -> Iterator[Problem]:
+    """Losses that can't be added up: one twice, or two that read the output in different ways."""
+    for place, (loss, path) in enumerate(zip(losses, paths, strict=True)):
+        if loss.type in [other.type for other in losses[:place]]:
+            yield Problem(path, f"{loss.type} is in the list already", "fix:  one of the two, with another weight")
+        elif loss.link(kind) != losses[0].link(kind):
+            yield Problem(
+                path,
+                f"{loss.type} and {losses[0].type} read the output of the network in different ways, so they can't share it",
+                "keep one of the two",
+            )
+
+
+def _metrics(experiment: Experiment, task: Task, target: Target) -> tuple[tuple[Metric, ...], list[Problem]]:
+    written, path = _of(experiment.metrics, "metrics", target.name)
+    if written is None:
+        return tuple(_make(METRICS[tag], Metric) for tag in task.metrics(target)), []
+    metrics = cast("tuple[Metric, ...]", written)
+    return metrics, [problem for place, metric in enumerate(metrics) for problem in _misfits((*path, place), metric, task, target)]
+
+
+def _misfits(path: YamlPath, metric: Metric, task: Task, target: Target) -> Iterator[Problem]:
+    """Why a metric can't judge a target."""
+    if task.kind(target) not in metric.fits:
+        what = f"{metric.type} does not fit the target {target.name} ({in_words(task, target)})"
+        yield Problem(path, what, f"fitting: {', '.join(task.metrics(target))}")
+        return
+    try:
+        metric.check(metric_info(task, target))
+    except SpecError as error:
+        yield Problem(path, f"{metric.type}: {error.message}", error.hint)
+
+
+def in_words(task: Task, target: Target) -> str:
+    """What a target is, for messages."""
+    words = {"classes": "one of several classes", "binary": "yes or no", "labels": "any of some labels", "ordinal": "classes in order"}
+    return words.get(task.kind(target), "a number" if target.spec.rank == 0 else "numbers")

@@ -1,0 +1,51 @@
+"""Which of some classes in order a row belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from nntrain.losses.links import Link
+from nntrain.losses.loss import TargetKind
+from nntrain.specs import VECTOR, Spec
+from nntrain.tasks.classification import class_shares, decode_classes
+from nntrain.tasks.task import Decoded, Target, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Ordinal(Task):
+    """One of K classes in order (an ordinal target). What is predicted is the likeliest class; the shares of all K are given.
+
+    The loss `ordinal` reads K - 1 logits of being above each level, the losses of classes K logits.
+    """
+
+    field_types: ClassVar[frozenset[str]] = frozenset({"ordinal"})
+
+    type: Literal["ordinal"] = "ordinal"
+
+    def kind(self, target: Target) -> TargetKind:
+        return "ordinal"
+
+    def needs(self, target: Target, link: Link) -> Spec:
+        assert target.spec.classes is not None
+        return Spec(VECTOR, (link.outputs(target.spec.classes),), "logits")
+
+    def losses(self, target: Target) -> tuple[str, ...]:
+        return ("ordinal", "cross_entropy", "focal", "hinge", "perceptron")
+
+    def metrics(self, target: Target) -> tuple[str, ...]:
+        return ("accuracy", "balanced_accuracy", "confusion_matrix")
+
+    def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
+        return link.point(output.float())
+
+    def decode(self, prediction: Tensor, target: Target) -> Decoded:
+        return decode_classes(prediction, target)
+
+    def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
+        """The shares of the classes among the training rows: its most likely class is the majority class."""
+        return class_shares(encoded, target, weights)
+
+    def baseline_name(self) -> str:
+        return "always the commonest"
