@@ -137,14 +137,19 @@ def evaluate(
     split: Annotated[str | None, typer.Option("--split", help="train, validation or test.")] = None,
     minimum: Annotated[list[str] | None, typer.Option("--min", help="Fail (exit 6) below: --min accuracy=0.9")] = None,
     maximum: Annotated[list[str] | None, typer.Option("--max", help="Fail (exit 6) above: --max rmse=2")] = None,
+    sure: Annotated[bool, typer.Option("--sure", help="--min and --max hold for the unfavourable end of the interval.")] = False,
+    intervals: Annotated[bool, typer.Option("--intervals", help="Where each metric probably lies (bootstrap).")] = False,
+    level: Annotated[float | None, typer.Option("--level", help="Of the intervals; default 0.95.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="The metrics for each value of this column too.")] = None,
     as_json: Json = False,
     runs: Runs = None,
 ) -> None:
     """Measure a trained network on a split or on new rows."""
     from nntrain.commands import evaluate as command
 
-    bars = command.Bars.of(minimum or [], maximum or [])
-    raise typer.Exit(command.run(only_run(run), command.Where(data, split), bars, runs=runs, as_json=as_json))
+    bars = command.Bars.of(minimum or [], maximum or [], sure=sure)
+    extras = command.Extras.of(intervals=intervals, sure=sure, level=level, by=by)
+    raise typer.Exit(command.run(only_run(run), command.Where(data, split), bars, extras, runs=runs, as_json=as_json))
 
 
 @app.command()

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from nntrain.commands.evaluation_screen import evaluation_screen
 from nntrain.commands.fit import prepare_data
 from nntrain.commands.output import emit
 from nntrain.commands.requirements import Bars
-from nntrain.commands.results import confusion_table, confusions, result_table
 from nntrain.commands.stored import Stored, changed_data, open_run, stored_config
 from nntrain.errors import DataError, RequirementError, UsageError
+from nntrain.metrics.metric import Table as MetricTable
+from nntrain.nearest import nearest
 from nntrain.runs import count_test_look, find_run, runs_root
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
+    from nntrain.data.table import Table
     from nntrain.training.evaluation import Scores
+    from nntrain.training.objective import Objective
+    from nntrain.training.resampling import Judged
 
 SPLITS = ("train", "validation", "test")
+MAX_GROUPS: Final = 50
+"""Values of a column by which rows are told apart, at most."""
+MISSING: Final = "(missing)"
 
-__all__ = ["Bars", "Evaluation", "Where", "evaluate", "run"]
+__all__ = ["Bars", "Evaluation", "Extras", "Where", "evaluate", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,29 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
+class Extras:
+    """What is measured beside the metrics."""
+
+    level: float | None = None
+    """Share of the draws inside the interval of each metric; `None` for no intervals."""
+    by: str | None = None
+    """Column by whose values the metrics are told apart."""
+
+    @classmethod
+    def of(cls, *, intervals: bool, sure: bool, level: float | None, by: str | None) -> Extras:
+        """Read the flags of the command line.
+
+        Raises:
+            UsageError: A level without intervals, or one that is no share.
+        """
+        if level is not None and not (intervals or sure):
+            raise UsageError("--level has no effect without --intervals or --sure", "add --intervals")
+        if level is not None and not 0 < level < 1:
+            raise UsageError(f"--level is a share between 0 and 1, got {level:g}", "--level 0.95")
+        return cls((0.95 if level is None else level) if intervals or sure else None, by)
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What was measured."""
 
@@ -50,11 +82,16 @@ class Evaluation:
     metrics: dict[str, float | None]
     baseline: dict[str, float | None]
     """The same metrics of the trivial prediction."""
-    tables: dict[str, list[list[int]]]
+    tables: dict[str, MetricTable]
     notes: tuple[str, ...] = ()
+    intervals: dict[str, tuple[float, float] | None] = field(default_factory=dict[str, tuple[float, float] | None])
+    """Where each metric probably lies, where that was asked for; the loss has none."""
+    groups: dict[str, dict[str, float | None]] = field(default_factory=dict[str, dict[str, float | None]])
+    """By value of a column, where that was asked for: `rows`, and each metric."""
 
     def as_json(self) -> dict[str, Any]:
         """As `eval --json` prints it."""
+        spans = {name: None if span is None else {"low": span[0], "high": span[1]} for name, span in self.intervals.items()}
         return {
             "run": self.run,
             "split": self.split,
@@ -62,39 +99,55 @@ class Evaluation:
             "metrics": self.metrics,
             "baseline": self.baseline,
             "tables": self.tables,
+            **({"intervals": spans} if spans else {}),
+            **({"groups": self.groups} if self.groups else {}),
         }
 
 
-def run(run_name: str | None, where: Where, bars: Bars, *, runs: Path | None, as_json: bool) -> int:
+def run(run_name: str | None, where: Where, bars: Bars, extras: Extras, *, runs: Path | None, as_json: bool) -> int:
     """Measure, print, and fail where a bar is missed.
 
     Raises:
-        RequirementError: A metric missed what `--min` or `--max` ask.
+        RequirementError: A metric missed what `--min` or `--max` ask, or with `--sure` the unfavourable end of its interval did.
     """
     stored = open_run(find_run(run_name, runs_root(runs)))
-    found = evaluate(stored, where)
-    missed = bars.missed(found.metrics)
+    found = evaluate(stored, where, extras)
+    missed = bars.surely_missed(found.metrics, found.intervals, extras.level) if bars.sure else bars.missed(found.metrics)
     for note in found.notes:
         print(note, file=sys.stderr)  # noqa: T201
-    emit(json.dumps(found.as_json(), indent=1) if as_json else _screen(stored, found))
+    emit(json.dumps(found.as_json(), indent=1) if as_json else evaluation_screen(stored, found, extras))
     if missed:
         raise RequirementError("\n".join(missed))
     return 0
 
 
-def evaluate(stored: Stored, where: Where) -> Evaluation:
+def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluation:
     """Measure the network of a run.
 
     Raises:
         DataError: The rows can't be read, or the data of the run have changed since.
-        UsageError: The run has no such split.
+        UsageError: The run has no such split, or the rows no such column.
     """
-    name, data, notes = _new_rows(stored, where.data) if where.data is not None else _split_rows(stored, where.split)
-    from nntrain.training.evaluation import evaluate_baseline
+    from nntrain.training.evaluation import evaluate_baseline, measure
 
-    scores = score(stored, data)
-    baseline = evaluate_baseline(stored.objective, stored.baseline, data.to(stored.device), tables=False)
-    return Evaluation(stored.run.name, name, len(data), scores.metrics, baseline.metrics, scores.tables, (*stored.notes, *notes))
+    rows = _new_rows(stored, where.data) if where.data is not None else _split_rows(stored, where.split)
+    groups = None if extras.by is None else _groups(rows, extras.by)
+    data = rows.data.to(stored.device)
+    objective = _with_class_tables(stored.objective)
+    scores = measure(stored.network, objective, data, stored.precision)
+    baseline = evaluate_baseline(stored.objective, stored.baseline, data, tables=False)
+    notes = (*stored.notes, *rows.notes)
+    found = Evaluation(stored.run.name, rows.name, len(data), scores.metrics, baseline.metrics, scores.tables, notes)
+    if extras.level is None and groups is None:
+        return found
+    from nntrain.training.resampling import by_group, intervals, judge
+
+    judged = judge(stored.network, stored.objective, data, stored.precision)
+    if extras.level is not None:
+        found = replace(found, intervals=intervals(judged, extras.level, stored.blueprint.experiment.seed))
+    if groups is not None:
+        found = replace(found, groups=_measured(judged, groups, by_group))
+    return found
 
 
 def score(stored: Stored, data: TensorData) -> Scores:
@@ -104,16 +157,79 @@ def score(stored: Stored, data: TensorData) -> Scores:
     return measure(stored.network, stored.objective, data.to(stored.device), stored.precision)
 
 
-def _new_rows(stored: Stored, path: Path) -> tuple[str, TensorData, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows that are measured."""
+
+    name: str
+    data: TensorData
+    notes: tuple[str, ...]
+    table: Callable[[], Table]
+    """Reads the file that they are from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Rows told apart by a column."""
+
+    names: tuple[str, ...]
+    index: tuple[int, ...]
+    """The group of each row."""
+
+
+def _with_class_tables(objective: Objective) -> Objective:
+    """The same targets, those of classes with a table of them."""
+    from nntrain.metrics.by_class import PerClass
+
+    table = PerClass()
+    return replace(
+        objective,
+        targets={
+            name: replace(target, metrics={**target.metrics, table.label: table}) if target.metric_info.kind in table.fits else target
+            for name, target in objective.targets.items()
+        },
+    )
+
+
+def _groups(rows: _Rows, column: str) -> _Groups:
+    """Tell rows apart. Raises `UsageError`."""
+    table = rows.table()
+    if column not in table.columns:
+        near = nearest(column, table.columns)
+        raise UsageError(
+            f"--by: no column {column!r} in {table.name}", f"nearest: {near[0]}" if near else f"columns: {', '.join(table.columns)}"
+        )
+    texts = table.texts(column)
+    places_in_file = cast("list[int]", rows.data.rows.tolist())
+    cells = [MISSING if (cell := texts[row]) is None else str(cell) for row in places_in_file]
+    names = tuple(sorted(set(cells)))
+    if len(names) > MAX_GROUPS:
+        raise UsageError(f"--by {column}: {len(names):,} values, and at most {MAX_GROUPS} are told apart", "a column with fewer values")
+    places = {name: place for place, name in enumerate(names)}
+    return _Groups(names, tuple(places[cell] for cell in cells))
+
+
+def _measured(
+    judged: Judged, groups: _Groups, by_group: Callable[..., list[dict[str, float | None]]]
+) -> dict[str, dict[str, float | None]]:
+    import torch
+
+    measured = by_group(judged, torch.tensor(groups.index), len(groups.names))
+    counts: list[float] = [groups.index.count(place) for place in range(len(groups.names))]
+    return {name: {"rows": count, **found} for name, count, found in zip(groups.names, counts, measured, strict=True)}
+
+
+def _new_rows(stored: Stored, path: Path) -> _Rows:
     from nntrain.data.fitted import read_rows
 
     table = read_rows(stored.config.experiment.data, path, stored.fields)
-    return path.as_posix(), *stored.fields.encode_noted(table, with_targets=True)
+    return _Rows(path.as_posix(), *stored.fields.encode_noted(table, with_targets=True), lambda: table)
 
 
-def _split_rows(stored: Stored, split: str | None) -> tuple[str, TensorData, tuple[str, ...]]:
+def _split_rows(stored: Stored, split: str | None) -> _Rows:
     """The rows of a split, if the data are still those that the run was trained on."""
-    prepared = prepare_data(stored_config(stored.run))
+    config = stored_config(stored.run)
+    prepared = prepare_data(config)
     changed = changed_data(stored.run, prepared.fingerprints)
     if changed:
         raise DataError(
@@ -124,15 +240,15 @@ def _split_rows(stored: Stored, split: str | None) -> tuple[str, TensorData, tup
     name = next(iter(splits)) if split is None else split
     if name not in splits:
         raise UsageError(f"{stored.run.name} has no {name} rows", f"it has: {', '.join(splits)}")
+
+    def table() -> Table:
+        from nntrain.data.reading import read_tables
+
+        tables: Mapping[str, Table] = {str(part): table for part, table in read_tables(config.experiment.data, config.folder).items()}
+        return tables.get(name, tables["train"])
+
     if name != "test":
-        return name, splits[name], ()
+        return _Rows(name, splits[name], (), table)
     looks = count_test_look(prepared.fingerprints["test"], stored.run)
-    return name, splits[name], (f"these test rows were looked at by {looks} run{'s' if looks != 1 else ''}",)
-
-
-def _screen(stored: Stored, found: Evaluation) -> str:
-    rows = {name: (value, found.baseline.get(name)) for name, value in found.metrics.items()}
-    lines = [f"run      {found.run}   step {stored.step:,}", f"rows     {found.rows:,} ({found.split})", ""]
-    lines.append(result_table(rows, ("this run", stored.blueprint.baseline_name)))
-    lines += [f"\n{confusion_table(confusion)}" for confusion in confusions(stored.fields, found.tables, found.split)]
-    return "\n".join(lines)
+    told = f"these test rows were looked at by {looks} run{'s' if looks != 1 else ''}"
+    return _Rows(name, splits[name], (told,), table)

@@ -13,6 +13,7 @@ from nntrain.commands.signals import Signals
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
 from nntrain.errors import DataError, ResourceError
+from nntrain.metrics.metric import Table
 from nntrain.runs import Run, count_test_look
 from nntrain.training.evaluation import evaluate_baseline, measure
 from nntrain.training.history import read_history
@@ -32,7 +33,7 @@ class Measured:
 
     metrics: dict[str, float | None]
     baseline: dict[str, float | None]
-    tables: dict[str, list[list[int]]]
+    tables: dict[str, Table]
     notes: tuple[str, ...]
 
 

@@ -28,7 +28,7 @@ class Bar:
         Raises:
             UsageError: It is no metric and number.
         """
-        metric, equals, number = (part.strip() for part in text.partition("="))
+        metric, equals, number = (part.strip() for part in text.rpartition("="))
         if not (metric and equals and number):
             raise UsageError(f"{flag} needs metric=value, got {text!r}. Example: {flag} {metric or 'accuracy'}=0.9")
         try:
@@ -47,21 +47,36 @@ class Bar:
             return f"{self.metric} {_shown(found, self.value)} is below {self.flag} {self.value:g}" if found < self.value else None
         return f"{self.metric} {_shown(found, self.value)} is above {self.flag} {self.value:g}" if found > self.value else None
 
+    def miss_surely(self, found: float | None, interval: tuple[float, float] | None, level: float) -> str | None:
+        """How the unfavourable end of an interval misses the bar; `None` where it doesn't. No interval misses every bar."""
+        if found is None or interval is None:
+            return self.miss(None)
+        end = interval[0] if self.flag == "--min" else interval[1]
+        if (end >= self.value) if self.flag == "--min" else (end <= self.value):
+            return None
+        where, side = ("begins", "below") if self.flag == "--min" else ("ends", "above")
+        span = f"its {100 * level:.4g} % interval {where} at {_shown(end, self.value)}"
+        return f"{self.metric} {_shown(found, self.value)}: {span}, {side} {self.flag} {self.value:g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Bars:
     """All requirements of one command."""
 
     bars: tuple[Bar, ...] = ()
+    sure: bool = False
+    """Whether the unfavourable end of a metric's interval must reach them too."""
 
     @classmethod
-    def of(cls, minimum: Sequence[str], maximum: Sequence[str]) -> Bars:
-        """Read the values of `--min` and of `--max`.
+    def of(cls, minimum: Sequence[str], maximum: Sequence[str], *, sure: bool = False) -> Bars:
+        """Read the values of `--min` and of `--max`, and `--sure`.
 
         Raises:
-            UsageError: One is no metric and number.
+            UsageError: One is no metric and number, or there is none to be sure of.
         """
-        return cls((*(Bar.of("--min", text) for text in minimum), *(Bar.of("--max", text) for text in maximum)))
+        if sure and not (minimum or maximum):
+            raise UsageError("--sure has no effect without --min or --max", "--min accuracy=0.9 --sure")
+        return cls((*(Bar.of("--min", text) for text in minimum), *(Bar.of("--max", text) for text in maximum)), sure)
 
     def missed(self, metrics: Mapping[str, float | None]) -> list[str]:
         """A sentence for each requirement that is missed.
@@ -74,6 +89,28 @@ class Bars:
         """
         found = ((bar, metrics[_named(bar, metrics)]) for bar in self.bars)
         return [miss for bar, value in found if (miss := bar.miss(value)) is not None]
+
+    def surely_missed(
+        self, metrics: Mapping[str, float | None], intervals: Mapping[str, tuple[float, float] | None], level: float | None
+    ) -> list[str]:
+        """A sentence for each requirement that the unfavourable end of the metric's interval misses.
+
+        Args:
+            metrics: What was measured, by name, with or without the split.
+            intervals: Lower and upper end by the same names; the loss has none.
+            level: Share of the draws inside them, for the sentences.
+
+        Raises:
+            UsageError: A requirement names no metric, one of several splits without saying which, or one without an interval.
+        """
+        told: list[str] = []
+        for bar in self.bars:
+            name = _named(bar, metrics)
+            if name not in intervals:
+                raise UsageError(f"--sure: {name} has no interval. Those that have one: {', '.join(intervals) or 'none'}")
+            miss = bar.miss_surely(metrics[name], intervals[name], 0.95 if level is None else level)
+            told += [] if miss is None else [miss]
+        return told
 
 
 def _named(bar: Bar, metrics: Mapping[str, float | None]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import format_number, format_seconds
+from nntrain.metrics.metric import Table
 
 if TYPE_CHECKING:
     from nntrain.data.fitted import FittedFields
@@ -83,12 +84,12 @@ def spread_text(mean: float | None, sd: float | None) -> str:
     return format_number(mean) if mean is None or sd is None else f"{format_number(mean)} ± {sd:.2g}"
 
 
-def confusions(fields: FittedFields, tables: Mapping[str, Sequence[Sequence[int]]], split: str) -> list[Confusion]:
+def confusions(fields: FittedFields, tables: Mapping[str, Table], split: str) -> list[Confusion]:
     """The confusion matrices of a split that fit on a screen; tables are named `confusion_matrix`, or `<target>.confusion_matrix`."""
     found: list[Confusion] = []
     for name, target in fields.targets.items():
         counts = tables.get(f"{name}.confusion_matrix" if len(fields.targets) > 1 else "confusion_matrix")
-        if counts is not None and len(target.classes) <= MAX_CLASSES:
+        if isinstance(counts, list) and len(target.classes) <= MAX_CLASSES:
             found.append(Confusion(split if len(fields.targets) == 1 else f"{split} ({name})", target.classes, counts))
     return found
 

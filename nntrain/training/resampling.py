@@ -1,0 +1,108 @@
+"""The numbers of a report for many weightings of its rows at once: by group, and how far chance moves them (the bootstrap)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+import torch
+from torch import Tensor, nn
+
+from nntrain.data.batches import TensorData
+from nntrain.data.noise import derive_seed
+from nntrain.modules.metrics import Scalar, finite
+from nntrain.training.device import Precision
+from nntrain.training.evaluation import predict
+from nntrain.training.objective import Objective
+
+RESAMPLES: Final = 1000
+"""Times that the rows are drawn anew for an interval."""
+_CELLS: Final = 2**22
+"""Weights that are held at once: 32 MB."""
+_AT_ONCE: Final = 16
+"""Weightings that are taken together however many rows there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All rows of a split as the metrics see them, on the CPU."""
+
+    objective: Objective
+    predictions: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor]
+    """In raw units."""
+    weights: Tensor
+    """Float64 `[N]`."""
+
+    def values(self, weights: Tensor) -> dict[str, Tensor]:
+        """The metrics that are numbers, by name as in reports, for R weightings `[R, N]`: `[R]` each, NaN where undefined."""
+        found: dict[str, Tensor] = {}
+        for name, target in self.objective.targets.items():
+            prefix = "" if len(self.objective.targets) == 1 else f"{name}."
+            for key, metric in target.metrics.items():
+                state = metric.build(target.metric_info, weights.device)
+                if isinstance(state, Scalar):
+                    state.update(self.predictions[name], self.targets[name], weights)
+                    found[f"{prefix}{key}"] = state.values()
+        return found
+
+
+def judge(network: nn.Module, objective: Objective, data: TensorData, precision: Precision) -> Judged:
+    """Predict all rows of a split, which are on the network's device."""
+    predicted = predict(network, objective, data, precision)
+    weights = torch.ones(len(data), dtype=torch.float64) if data.weights is None else data.weights.cpu().double()
+    targets = {name: target.read(data.targets[name].cpu()) for name, target in objective.targets.items()}
+    return Judged(objective, {name: found.values for name, found in predicted.items()}, targets, weights)
+
+
+def by_group(judged: Judged, groups: Tensor, count: int) -> list[dict[str, float | None]]:
+    """The metrics of each of some groups of rows.
+
+    Args:
+        judged: The rows.
+        groups: Int64 `[N]`: the group of each row, from 0.
+        count: How many groups there are.
+    """
+    found = judged.values((groups == torch.arange(count).unsqueeze(1)) * judged.weights)
+    return [{name: finite(float(values[group])) for name, values in found.items()} for group in range(count)]
+
+
+def intervals(judged: Judged, level: float, seed: int) -> dict[str, tuple[float, float] | None]:
+    """Where each metric probably lies: the middle `level` of its values on rows drawn anew (percentile bootstrap, Efron 1979).
+
+    `RESAMPLES` times as many rows as there are are drawn with replacement, and keep their weights. A metric that is undefined on more
+    than half of the draws has no interval.
+
+    Args:
+        judged: The rows.
+        level: Share of the draws inside the interval, in (0, 1).
+        seed: Which rows are drawn is a function of it.
+    """
+    drawn: dict[str, list[Tensor]] = {}
+    for weights in _draws(judged.weights, seed):
+        for name, values in judged.values(weights).items():
+            drawn.setdefault(name, []).append(values)
+    return {name: _middle(torch.cat(values), level) for name, values in drawn.items()}
+
+
+def _draws(weights: Tensor, seed: int) -> Iterator[Tensor]:
+    """How much each row counts in each draw, `[R, N]`, some draws at a time."""
+    rows = len(weights)
+    generator = torch.Generator().manual_seed(derive_seed(seed, "bootstrap"))
+    at_once = min(RESAMPLES, max(_AT_ONCE, _CELLS // rows))
+    for start in range(0, RESAMPLES, at_once):
+        count = min(at_once, RESAMPLES - start)
+        index = torch.randint(rows, (count, rows), generator=generator)
+        yield weights.new_zeros(count, rows).scatter_add_(1, index, torch.ones_like(index, dtype=weights.dtype)) * weights
+
+
+def _middle(values: Tensor, level: float) -> tuple[float, float] | None:
+    defined = values[values.isfinite()]
+    if len(defined) <= len(values) // 2:
+        return None
+    tail = (1 - level) / 2
+    low, high = cast("list[float]", defined.quantile(torch.tensor([tail, 1 - tail], dtype=defined.dtype)).tolist())
+    assert math.isfinite(low), "only finite values were drawn"
+    return low, high
