@@ -92,6 +92,6 @@ def test_an_example_is_copied(tmp_path: Path, repository: Path, capsys: pytest.C
 def test_shipped_sets_train_untouched(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = getattr(datasets, f"load_{name}")()
     columns = [*zip(data.feature_names, data.data.T.tolist(), strict=True), ("target", data.target.tolist())]
-    polars.DataFrame({column: values for column, values in columns}).write_csv(tmp_path / f"{name}.csv")
+    polars.DataFrame(dict(columns)).write_csv(tmp_path / f"{name}.csv")
     assert main(["init", f"{name}.csv", "--target", "target"]) == 0
     assert main(["fit", "training.max_epochs=2"]) == 0
