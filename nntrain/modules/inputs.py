@@ -53,6 +53,19 @@ class OneHot(nn.Module):
         return (block.index_select(1, self.columns) == self.values).float()
 
 
+class OneHotIndex(nn.Module):
+    """An index as one-hot features: int64 `[B, …]` -> float32 `[B, …, values]`; index 0 gives zeros."""
+
+    def __init__(self, values: int) -> None:
+        super().__init__()
+        self.values: Tensor
+        self.register_buffer("values", torch.arange(1, values + 1), persistent=False)
+
+    def forward(self, index: Tensor) -> Tensor:
+        """Encode."""
+        return (index.unsqueeze(-1) == self.values).float()
+
+
 class ColumnEmbedding(nn.Embedding):
     """Indices as learned vectors, one after another: int64 `[B, C]` -> `[B, F]`, F the sum of `dims`; index 0 gives zeros.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cases_filters import CONVOLUTIONS
 from cases_pointwise import ACTIVATIONS, NORMS, RANDOM
-from cases_pools import POOLS
+from cases_pools import POOLS, SHAPES
 from contract_case import CATEGORY, NUMBER, PHOTO, PROBES, ROW, SCAN, SERIES, STEPS, TEXT, Case
 
 __all__ = ["CASES", "CATEGORY", "NUMBER", "PHOTO", "PROBES", "ROW", "SCAN", "SERIES", "STEPS", "TEXT", "Case"]
@@ -17,6 +17,7 @@ CASES = (
     Case({"linear": {"out_features": 5, "bias": False}}, SERIES),
     *CONVOLUTIONS,
     *POOLS,
+    *SHAPES,
     *NORMS,
     Case({"lstm": 5}, SERIES),
     Case({"lstm": {"hidden_size": 5, "num_layers": 2}}, SERIES),
