@@ -181,7 +181,7 @@ class Forms:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         choices = cast("dict[str, CoreSchema] | None", schema.get("choices"))
-        return handler(schema) if choices is None else {"anyOf": [handler(choice) for choice in choices.values()]}
+        return handler(schema) if choices is None else handler(core_schema.union_schema([*choices.values()]))
 
 
 def _form(member: Any) -> str:
