@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -202,26 +202,43 @@ def _put_below_tag(node: Node, slot: Slot, change: Change, depth: int, spot: Spo
 
 def _put_in_list(node: Node, change: Change, depth: int, spot: Spot) -> Node:
     items = cast("list[Node]", node.items)
-    index = _index(items, change.path[depth], change.path[:depth])
-    inner = _put_below(items[index], change, depth + 1, step(spot, index))
+    return _put_at(node, _index(items, change.path[depth], change.path[:depth]), change, depth, spot)
+
+
+def _put_at(node: Node, indices: tuple[int, ...], change: Change, depth: int, spot: Spot) -> Node:
+    """The change made at an item, which may be one of a list inside the list."""
+    items, index = cast("list[Node]", node.items), indices[0]
+    below = step(spot, index)
+    if len(indices) == 1:
+        inner = _put_below(items[index], change, depth + 1, below)
+    else:
+        inner = _put_at(items[index], indices[1:], change, depth, Spot(below.path, spot.kinds, below.owner, below.field, below.value))
     return Node([*items[:index], inner, *items[index + 1 :]], node.place)
 
 
-def _index(items: list[Node], part: str, path: YamlPath) -> int:
-    """The item that a number or a name means."""
-    names = [_name(item) for item in items]
+def _index(items: list[Node], part: str, path: YamlPath) -> tuple[int, ...]:
+    """The item that a number or a name means; names are looked for in lists inside the list too."""
+    names = dict(_names(items))
     if part in names:
-        return names.index(part)
+        return names[part]
     if part.isdigit() and int(part) < len(items):
-        return int(part)
-    known = [name for name in names if name is not None]
+        return (int(part),)
     if part.isdigit():
         count = "1 item" if len(items) == 1 else f"{len(items)} items"
         message = f"has {count}, counted from 0; there is no {part}"
         raise _WrongError(path, message, f"to append one:  {render_path(path)}+=VALUE")
-    raise _WrongError(
-        path, f"has no item named {part!r}", f"named are: {', '.join(known)}" if known else "name it in the file, or give its number"
-    )
+    known = f"named are: {', '.join(names)}" if names else "name it in the file, or give its number"
+    raise _WrongError(path, f"has no item named {part!r}", known)
+
+
+def _names(items: list[Node]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names of items, the first of a name last, and the indices that lead to each."""
+    for index, item in reversed([*enumerate(items)]):
+        name = _name(item)
+        if name is not None:
+            yield name, (index,)
+        for inner, below in _names(item.items or []):
+            yield inner, (index, *below)
 
 
 def _name(item: Node) -> str | None:

@@ -19,6 +19,7 @@ class Word:
 
 
 SETTINGS: Final[dict[str, str]] = {
+    "variables": "vars constants placeholders",
     "data": "dataset datasets datamodule dataloader train_data training_data",
     "data.source": "data_path dataset_path data_dir data_root csv_path csv_file train_path train_file train_csv training_file"
     " filename file_path",
@@ -37,6 +38,7 @@ SETTINGS: Final[dict[str, str]] = {
     "architecture.type": "model_type model_name network_type architecture_type arch_name",
     "architecture.hidden": "hidden_layer_sizes hidden_sizes hidden_dims fc_layers layer_sizes num_fc_layers",
     "architecture.nodes": "graph dag functional",
+    "architecture.blocks": "submodules templates macros block_definitions",
     "task": "problem_type problem ml_task task_type objective_type",
     "loss": "criterion loss_fn loss_function loss_func objective loss_type cost cost_function",
     "metrics": "metric eval_metric eval_metrics evaluation_metric validation_metric score scoring",
