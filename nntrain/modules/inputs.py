@@ -54,16 +54,18 @@ class OneHot(nn.Module):
 
 
 class OneHotIndex(nn.Module):
-    """An index as one-hot features: int64 `[B, …]` -> float32 `[B, …, values]`; index 0 gives zeros."""
+    """An index as one-hot features: int64 `[B, …]` -> `[B, …, values]` of the network's precision; index 0 gives zeros."""
 
     def __init__(self, values: int) -> None:
         super().__init__()
         self.values: Tensor
+        self.one: Tensor
         self.register_buffer("values", torch.arange(1, values + 1), persistent=False)
+        self.register_buffer("one", torch.ones(()), persistent=False)
 
     def forward(self, index: Tensor) -> Tensor:
         """Encode."""
-        return (index.unsqueeze(-1) == self.values).float()
+        return (index.unsqueeze(-1) == self.values).to(self.one.dtype)
 
 
 class ColumnEmbedding(nn.Embedding):
