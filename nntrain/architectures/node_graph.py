@@ -189,7 +189,7 @@ class NodeGraph(Architecture):
             value = place.read([point])[0]
             if head.layers is not None:
                 prefix = "head." if self.heads is None or len(self.heads) == 1 else f"head.{target}."
-                prefix = prefix if below in {(), (0,)} else f"{prefix}aux_{below[0]}."
+                prefix = prefix if below in {(), (0,)} else f"{prefix[:-1]}_aux_{below[0]}."
                 place = replace(place, prefix=prefix, needs={target: scope.needs[target]} if target in scope.needs else {})
                 value = place.sequence(regularize(head.layers, scope.context), value, key="layers")
                 return Ending(value, is_output=True, path=place.path, weight=weight)

@@ -5,16 +5,18 @@ The loss comes as (sum, weight) parts, so that any cut into micro-batches adds u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from torch import Tensor
 
 from nntrain.data.batches import Batch
+from nntrain.layers.program import Auxiliary
 from nntrain.losses.links import Identity, Interval, Link
 from nntrain.losses.loss import LossFunction, Part
 from nntrain.metrics.metric import Metric, MetricInfo
-from nntrain.tasks.judging import metric_info
+from nntrain.tasks.judging import Reading, metric_info
 from nntrain.tasks.task import Target, Task
 
 
@@ -24,7 +26,7 @@ def as_is(values: Tensor) -> Tensor:
 
 
 PartName = tuple[str, str]
-"""Target, and loss by its name in reports."""
+"""Output (a target or an auxiliary head of one), and loss by its name in reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,18 @@ class TargetObjective:
     """Brings values from the unit of training, `[B, …]`, to that of the data."""
     link: Link = field(default_factory=Identity)
     """How the losses read the network's output."""
+    reading: Reading = field(default_factory=Reading)
+    """How logits become probabilities, and those become classes."""
 
     @property
     def metric_info(self) -> MetricInfo:
         """What the metrics must know."""
-        return metric_info(self.task, self.target)
+        return metric_info(self.task, self.target, self.reading.threshold)
 
     def predict(self, output: Tensor) -> Tensor:
         """Read the network's output `[B, …]`: probabilities `[B, K]`, `[B]` of the second of two, or values in raw units."""
+        if self.reading.temperature != 1:
+            output = output.float() / self.reading.temperature
         return self.read(self.task.predict(output, self.target, self.link))
 
     def interval(self, output: Tensor) -> Interval | None:
@@ -75,22 +81,35 @@ class Objective:
     """All targets of a network."""
 
     targets: Mapping[str, TargetObjective]
+    auxiliary: Mapping[str, Auxiliary] = field(default_factory=dict[str, Auxiliary])
+    """Outputs beside those of the targets whose losses count too, by name."""
+
+    def tuned(self, readings: Mapping[str, Mapping[str, Any]]) -> Objective:
+        """The same, with what was tuned by target. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
+        changed = {name: replace(self.targets[name], reading=Reading.restore(tree)) for name, tree in readings.items()}
+        return replace(self, targets={**self.targets, **changed})
 
     def parts(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[PartName, Part]:
         """Loss parts: a differentiable sum, the weight it is to be divided by, and how much it counts."""
         return {
-            (name, tag): _score(loss.function, outputs[name], batch, name)._replace(factor=loss.factor)
-            for name, target in self.targets.items()
-            for tag, loss in target.losses.items()
+            (output, tag): _score(loss.function, outputs[output], batch, name)._replace(factor=loss.factor)
+            for output, name, tag, loss in self._scored()
         }
 
     def weights(self, batches: Sequence[Batch]) -> dict[PartName, Tensor]:
         """Weight of each part over several micro-batches, from their targets alone (no forward pass)."""
         return {
-            (name, tag): sum_tensors([_weight(loss.function, batch, name) for batch in batches])
-            for name, target in self.targets.items()
-            for tag, loss in target.losses.items()
+            (output, tag): sum_tensors([_weight(loss.function, batch, name) for batch in batches])
+            for output, name, tag, loss in self._scored()
         }
+
+    def _scored(self) -> Iterator[tuple[str, str, str, WeightedLoss]]:
+        """Everything that is scored: the output, its target, and a loss under its name."""
+        for name, target in self.targets.items():
+            yield from ((name, name, tag, loss) for tag, loss in target.losses.items())
+        for output, head in self.auxiliary.items():
+            for tag, loss in self.targets[head.target].losses.items():
+                yield output, head.target, tag, WeightedLoss(loss.function, head.weight * loss.factor)
 
     def name_losses(self, means: Mapping[PartName, float | None]) -> dict[str, float | None]:
         """The means of the parts under their names in reports.
@@ -98,14 +117,15 @@ class Objective:
         `loss` is what is minimised; `<target>.loss` the share of each of several targets in it; `loss.dice`, `<target>.loss.dice` each
         of several losses of a target, as if it had the weight 1.
         """
-        factors = {(name, tag): loss.factor for name, target in self.targets.items() for tag, loss in target.losses.items()}
+        factors = {(output, tag): loss.factor for output, _, tag, loss in self._scored()}
+        owners = {output: name for output, name, _, _ in self._scored()}
         found = {"loss": _weighted_sum(means, factors)}
         for name, target in self.targets.items():
             prefix = "" if len(self.targets) == 1 else f"{name}."
-            own = {key: mean for key, mean in means.items() if key[0] == name}
+            own = {key: mean for key, mean in means.items() if owners[key[0]] == name}
             found[f"{prefix}loss"] = _weighted_sum(own, factors)
             if len(target.losses) > 1:
-                found |= {f"{prefix}loss.{tag}": mean for (_, tag), mean in own.items()}
+                found |= {f"{prefix}loss.{tag}": mean for (output, tag), mean in own.items() if output == name}
         return found
 
 
