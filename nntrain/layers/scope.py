@@ -235,9 +235,11 @@ class Scope:
         return message
 
     def ends_in(self, value: Value, tag: str) -> bool:
-        """Whether a value is what a layer of a type gives."""
+        """Whether a value is what a layer of a type gives, gated or not: squeeze-and-excitation multiplies it once more."""
         step = self.draft.steps.get(value.step or "")
-        return step is not None and step.layer.type == tag
+        if step is None or step.layer.type != "multiply":
+            return step is not None and step.layer.type == tag
+        return any(self.ends_in(joined, tag) for joined in step.inputs)
 
     def joined_before(self, value: Value) -> tuple[str, ...]:
         """The points that `from` of a node with several of them has made this value of."""
