@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nntrain.blueprint import Blueprint
+from nntrain.config.experiment import Experiment
+from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import TensorData
 from nntrain.data.fitted import FittedFields
 from nntrain.data.noise import derive_seed
@@ -17,17 +19,21 @@ from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.losses.loss import ClassLoss, Loss
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.protocols.protocol import Protocol, Supervised
+from nntrain.regularization import SWASettings
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon
 from nntrain.targets import TargetPlan
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
+from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import seed_everything, use_determinism
 from nntrain.training.session import Session, Splits, TrainingProtocol
+from nntrain.training.shaping import Shaping
+from nntrain.training.swa import StochasticAverage
 
 MAX_SAMPLE = 10_000
 """Most training rows on which train metrics are measured."""
@@ -95,15 +101,38 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
         seed=experiment.seed,
         batch_size=batch_size,
         accumulate=training.accumulate,
-        clip_norm=regularization.clip_norm,
+        shaping=Shaping.of(regularization, network, experiment.seed),
+        input_noise=regularization.noise,
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,
+        augmenter=Augmenter.of({plan.name: plan.field for plan in blueprint.layout.fields if plan.role == "input"}, experiment.seed),
+        mixer=_mixer(blueprint),
+        balance=next(iter(prepared.train.targets.values())).long().cpu() if experiment.data.batch is not None else None,
     )
     settings = Supervised() if training.protocol is None else training.protocol
     assert isinstance(settings, Protocol)
     protocol = settings.build()
     plan = Plan(training, protocol.steps_per_epoch(session), blueprint.best, blueprint.directions)
-    session = replace(session, horizon=Horizon(plan.total_steps, plan.steps_per_epoch))
+    horizon = Horizon(plan.total_steps, plan.steps_per_epoch)
+    average = session.ema if regularization.swa is None else _stochastic_average(experiment, regularization.swa, network, horizon)
+    session = replace(session, horizon=horizon, ema=average)
     return Assembly(session, protocol, plan, new_progress(blueprint), threads, class_weights)
+
+
+def _mixer(blueprint: Blueprint) -> Mixer | None:
+    """How the rows of a step are mixed, where they are."""
+    mixup, cutmix = blueprint.experiment.regularization.mixup, blueprint.experiment.regularization.cutmix
+    if mixup is None and cutmix is None:
+        return None
+    values = frozenset(name for name, plan in blueprint.targets.items() if plan.kind == "values")
+    seed = blueprint.experiment.seed
+    return Mixer(seed, None if mixup is None else mixup.alpha, None if cutmix is None else cutmix.alpha, values)
+
+
+def _stochastic_average(experiment: Experiment, settings: SWASettings, network: nn.Module, horizon: Horizon) -> StochasticAverage:
+    assert experiment.optimizer is not None
+    every = settings.every_steps or (settings.every_epochs or 1) * horizon.steps_per_epoch
+    rate = None if settings.lr is None else settings.lr / experiment.optimizer.lr
+    return StochasticAverage(network, round(settings.start_fraction * horizon.total_steps), every, rate)
 
 
 def _rate_scales(blueprint: Blueprint) -> dict[str, float] | None:
@@ -116,7 +145,8 @@ def _rate_scales(blueprint: Blueprint) -> dict[str, float] | None:
 
 def build_objective(blueprint: Blueprint, fields: FittedFields, class_weights: ClassWeights) -> Objective:
     """How the outputs of the network are scored and judged."""
-    return Objective({name: _target_objective(blueprint, plan, fields, class_weights[name]) for name, plan in blueprint.targets.items()})
+    targets = {name: _target_objective(blueprint, plan, fields, class_weights[name]) for name, plan in blueprint.targets.items()}
+    return Objective(targets, blueprint.program.auxiliary)
 
 
 def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields, class_weights: dict[str, Tensor]) -> TargetObjective:
@@ -126,7 +156,7 @@ def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFiel
         function = loss.build(label_smoothing=smoothing if loss.smooths_labels else 0.0, class_weights=class_weights.get(loss.type))
         losses[loss.type] = WeightedLoss(function, loss.weight)
     metrics = {metric.label: metric for metric in plan.metrics}
-    return TargetObjective(plan.target, plan.task, losses, metrics, fields.targets[plan.target.name].to_raw, plan.link)
+    return TargetObjective(plan.target, plan.task, losses, metrics, fields.targets[plan.target.name].to_raw, plan.link, plan.task.reading())
 
 
 def fit_class_weights(blueprint: Blueprint, train: TensorData) -> ClassWeights:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Final
 
 from nntrain.config.experiment import Experiment
@@ -17,9 +18,10 @@ from nntrain.metrics.metric import Metric
 from nntrain.optimizers.optimizer import Beside, Optimizer
 from nntrain.schedules.cycles import CyclingSchedule
 from nntrain.schedules.schedule import Horizon, Schedule
+from nntrain.specs import IMAGE
 from nntrain.training.settings import DEFAULT_MAX_EPOCHS, DEFAULT_MAX_STEPS, EarlyStoppingSettings, TrainingSettings
 
-FOREIGN_TO_CLOSURES: Final = ("clip_norm",)
+FOREIGN_TO_CLOSURES: Final = ("clip_norm", "clip_value", "l1", "gradient_noise", "max_norm")
 """Regularizers that change gradients or weights between two steps."""
 
 
@@ -34,16 +36,33 @@ def problems(experiment: Experiment, training: TrainingSettings, losses: Sequenc
     """
     yield from _batch_problems(experiment, training, program)
     yield from _regularization_problems(experiment, losses)
+    yield from _noise_problems(experiment, program)
+    yield from _average_problems(experiment, training)
     if experiment.optimizer is not None:
         yield from experiment.optimizer.problems(Beside(experiment.regularization.weight_decay or 0.0))
         yield from _optimizer_problems(experiment, training, experiment.optimizer, program)
     yield from _schedule_problems(experiment, training)
+    if program is not None:
+        yield from _mixing_problems(experiment, program)
+    yield from _baseline_problems(experiment, program)
     if training.stop_at == {}:
         yield Problem(("training", "stop_at"), "has no effect: it names no metric", "fix:  stop_at: {train.loss: 0.01}, or leave it out")
     by_target = experiment.metrics if isinstance(experiment.metrics, dict) else {}
     alone = experiment.metrics if isinstance(experiment.metrics, tuple) else ()
     for path, metrics in ((("metrics",), alone), *((("metrics", name), metrics) for name, metrics in by_target.items())):
         yield from _name_problems(path, metrics)
+
+
+def _baseline_problems(experiment: Experiment, program: Program | None) -> Iterator[Problem]:
+    """Simple models that are not installed, or have no use for the inputs."""
+    if not experiment.baselines:
+        return
+    if find_spec("sklearn") is None:
+        yield Problem(("baselines",), "needs scikit-learn, which is not installed", "pip install 'nntrain[baselines]'", on_key=True)
+    ragged = [] if program is None else [name for name, spec in program.inputs.items() if spec.is_ragged]
+    if ragged:
+        message = f"needs rows of one size, and {ragged[0]} differs in length from row to row"
+        yield Problem(("baselines",), message, "leave baselines out", on_key=True)
 
 
 def _name_problems(path: YamlPath, metrics: Sequence[Metric]) -> Iterator[Problem]:
@@ -81,13 +100,44 @@ def _regularization_problems(experiment: Experiment, losses: Sequence[Loss]) -> 
             "fix:  leave label_smoothing out",
             on_key=True,
         )
-    if regularization.decay_all and not regularization.weight_decay:
+    group_decay = experiment.optimizer is not None and any(rule.weight_decay for rule in experiment.optimizer.groups)
+    decays = regularization.weight_decay or regularization.l1 or regularization.max_norm or group_decay
+    if regularization.decay_all and not decays:
         yield Problem(
             ("regularization", "decay_all"),
-            "has no effect without regularization.weight_decay",
+            "has no effect without regularization.weight_decay, l1 or max_norm",
             "fix:  weight_decay: 0.01, or leave decay_all out",
             on_key=True,
         )
+
+
+def _noise_problems(experiment: Experiment, program: Program | None) -> Iterator[Problem]:
+    """Noise on inputs that none is a number."""
+    if experiment.regularization.noise is None or program is None:
+        return
+    if all(spec.kind == "index" for spec in program.inputs.values()):
+        message = "has no effect: no input is a number"
+        yield Problem(("regularization", "noise"), message, "fix:  leave noise out, or dropout on the embeddings", on_key=True)
+
+
+def _average_problems(experiment: Experiment, training: TrainingSettings) -> Iterator[Problem]:
+    """Averaging that begins at a fraction of a run without a length."""
+    if experiment.regularization.swa is not None and training.max_epochs is None and training.max_steps is None:
+        message = "begins at a fraction of the run, and max_minutes alone gives no number of steps"
+        yield Problem(("regularization", "swa"), message, "fix:  training.max_epochs or training.max_steps", on_key=True)
+
+
+def _average_warnings(experiment: Experiment, horizon: Horizon) -> Iterator[str]:
+    """Averaging that takes no step, or one alone."""
+    swa, total = experiment.regularization.swa, horizon.total_steps
+    if swa is None or not total or (swa.every_steps is None and not horizon.steps_per_epoch):
+        return
+    start = round(swa.start_fraction * total)
+    every = swa.every_steps or (swa.every_epochs or 1) * horizon.steps_per_epoch
+    count = total // every - start // every
+    if count < 2:
+        found = "no step at all" if count == 0 else "a single step, which is no average"
+        yield f"regularization.swa takes {found}: it begins after {start:,} of {total:,} steps and takes every {every:,}th"
 
 
 def _optimizer_problems(
@@ -108,6 +158,20 @@ def _optimizer_problems(
     if training.precision == "float16":
         message = f"does not go with {optimizer.type}: its loss can't be scaled while it searches"
         yield Problem(("training", "precision"), message, "fix:  precision: float32")
+
+
+def _mixing_problems(experiment: Experiment, program: Program) -> Iterator[Problem]:
+    """Inputs that can't be mixed."""
+    regularization = experiment.regularization
+    if regularization.mixup is not None:
+        for name, spec in program.inputs.items():
+            if spec.kind == "index" or spec.is_ragged:
+                what = "holds classes, of which there is no mean" if spec.kind == "index" else "has rows of different lengths"
+                yield Problem(("regularization", "mixup"), f"can't mix rows: {name} {what}", "fix:  leave mixup out", on_key=True)
+                break
+    if regularization.cutmix is not None and [spec.axes for spec in program.inputs.values()] != [IMAGE]:
+        message = f"cuts rectangles out of images and needs one image as the only input; the inputs are {', '.join(program.inputs)}"
+        yield Problem(("regularization", "cutmix"), message, "fix:  leave cutmix out", on_key=True)
 
 
 def _schedule_problems(experiment: Experiment, training: TrainingSettings) -> Iterator[Problem]:
@@ -151,6 +215,7 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
         yield from _limit_warnings(course)
         yield from _rule_warnings(course)
     yield from experiment.scheduler.warnings(course.horizon, training.max_epochs)
+    yield from _average_warnings(experiment, course.horizon)
     whole_epoch = course.steps_per_epoch is None or course.steps_per_epoch == 1
     yield from experiment.optimizer.warnings(Beside(experiment.regularization.weight_decay or 0.0, whole_epoch))
     yield from _unread(program)

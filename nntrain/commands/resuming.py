@@ -15,6 +15,7 @@ from nntrain.runs import Run
 
 NO_MEANING: tuple[YamlPath, ...] = (
     ("name",),
+    ("baselines",),
     ("training", "max_epochs"),
     ("training", "max_steps"),
     ("training", "max_minutes"),
@@ -65,8 +66,11 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     notes = [f"changed although it has a meaning: {line}" for line in refused]
     notes += [f"changed: {_line(*change)}" for change in changes if _may_differ(change[0])]
     scheduler = blueprint.experiment.scheduler
-    if scheduler is not None and scheduler.needs_total_steps and any(path[:2] in NO_MEANING[1:3] for path, _, _ in changes):
+    has_new_limit = any(path[:2] in {("training", "max_epochs"), ("training", "max_steps")} for path, _, _ in changes)
+    if scheduler is not None and scheduler.needs_total_steps and has_new_limit:
         notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
+    if blueprint.experiment.regularization.swa is not None and has_new_limit:
+        notes.append("swa begins at its fraction of the new limit")
     return Comparison(tuple(notes), bool(refused))
 
 

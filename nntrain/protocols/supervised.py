@@ -8,9 +8,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import Batch, epoch_batches, num_batches
+from nntrain.data.batches import Batch, balanced_order, epoch_order, num_batches, ordered_batches
 from nntrain.training.evaluation import evaluate
-from nntrain.training.objective import sum_tensors, total
+from nntrain.training.input_noise import with_noise
+from nntrain.training.objective import PartName, sum_tensors, total
 from nntrain.training.session import Metrics, Session, StepLoss
 
 
@@ -23,8 +24,17 @@ class SupervisedProtocol:
 
     def batches(self, session: Session, epoch: int, start: int) -> Iterator[tuple[Batch, ...]]:
         """The rows of each step, cut into micro-batches."""
-        rows = session.batch_size * session.accumulate
-        for batch in epoch_batches(session.splits.train, rows, seed=session.seed, epoch=epoch, start=start):
+        rows, train = session.batch_size * session.accumulate, session.splits.train
+        if session.balance is None:
+            order = epoch_order(len(train), seed=session.seed, epoch=epoch)
+        else:
+            order = balanced_order(session.balance, seed=session.seed, epoch=epoch)
+        augment = None if session.augmenter is None else session.augmenter.at(epoch)
+        for step, batch in enumerate(ordered_batches(train, rows, order, start=start, augment=augment), start):
+            if session.mixer is not None:
+                batch = session.mixer.mix(batch, epoch, step)
+            if session.input_noise is not None:
+                batch = with_noise(batch, session.input_noise, seed=session.seed, epoch=epoch)
             yield (batch,) if session.accumulate == 1 else batch.split(session.batch_size)
 
     def step(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
@@ -65,7 +75,7 @@ class SupervisedProtocol:
         optimizer.zero_grad()
         return torch.tensor(value, device=session.device)
 
-    def _loss(self, session: Session, batch: Batch, weights: Mapping[str, Tensor] | None) -> Tensor:
+    def _loss(self, session: Session, batch: Batch, weights: Mapping[PartName, Tensor] | None) -> Tensor:
         with session.precision.autocast():
             outputs, _ = session.network(batch.inputs)
         return total(session.objective.parts(outputs, batch), weights)

@@ -1,50 +1,60 @@
-"""Exponential moving average of the weights: the averaged network is the one that is measured, kept and used."""
+"""Averages of the weights over steps: the averaged network is the one that is measured, kept and used."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+GiveInputs = Callable[[], Iterable[Mapping[str, Tensor]]]
+GiveContext = Callable[[], AbstractContextManager[Any]]
 
-class AveragedWeights:
-    """Averages of all parameters. Buffers (running statistics) are averages already and are taken as they are.
 
-    After `n` updates the decay is `min(decay, (1 + n) / (10 + n))` (TensorFlow's ExponentialMovingAverage with `num_updates`):
-    the random weights of the start are soon forgotten, also in runs too short for the full decay.
-    """
+class WeightAverage:
+    """Averages of all parameters. Buffers (running statistics) are averages already and are taken as they are."""
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self._decay = decay
+    def __init__(self, network: nn.Module) -> None:
         self._updates = 0
         self._names = [name for name, _ in network.named_parameters()]
         self._averages = [parameter.detach().clone() for parameter in network.parameters()]
 
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Move the averages towards the weights after a step."""
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        torch._foreach_lerp_(self._averages, list(network.parameters()), 1 - decay)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
-        self._updates += 1
+    def update(self, network: nn.Module, step: int = 0) -> None:
+        """Take the weights after a step into account; `step` counts the steps that are complete."""
+        raise NotImplementedError
+
+    def refresh(self, network: nn.Module, inputs: GiveInputs, autocast: GiveContext) -> None:
+        """Bring what else belongs to the averaged network up to date, before it is measured.
+
+        Args:
+            network: The network; comes back as it was.
+            inputs: Gives the inputs of all training rows, in batches.
+            autocast: Context of a forward pass.
+        """
 
     @contextmanager
     def applied(self, network: nn.Module) -> Generator[None]:
         """Context in which the network has the averaged weights; its own come back at the end, bit for bit."""
-        parameters = list(network.parameters())
-        own = [parameter.detach().clone() for parameter in parameters]
-        _copy(parameters, self._averages)
+        tensors, values = self._replaced(network)
+        own = [tensor.detach().clone() for tensor in tensors]
+        _copy(tensors, values)
         try:
             yield
         finally:
-            _copy(parameters, own)
+            _copy(tensors, own)
+
+    def _replaced(self, network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+        """Tensors of the network, and what stands in their place in the averaged one."""
+        return list(network.parameters()), self._averages
 
     def weights(self, network: nn.Module) -> dict[str, Tensor]:
         """The averaged network as a state dict: averages and the network's own buffers."""
-        averages = {id(parameter): average for parameter, average in zip(network.parameters(), self._averages, strict=True)}
-        by_name = {name: averages[id(parameter)] for name, parameter in network.named_parameters(remove_duplicate=False)}
+        tensors, values = self._replaced(network)
+        averages = {id(tensor): value for tensor, value in zip(tensors, values, strict=True)}
+        named = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
+        by_name = {name: averages[id(tensor)] for name, tensor in named if id(tensor) in averages}
         return {name: by_name.get(name, value) for name, value in cast("dict[str, Tensor]", network.state_dict()).items()}
 
     def state(self, network: nn.Module) -> dict[str, Any]:
@@ -55,6 +65,24 @@ class AveragedWeights:
         """Take back what `state` gave."""
         self._updates = state["updates"]
         _copy(self._averages, [state["weights"][name] for name in self._names])
+
+
+class AveragedWeights(WeightAverage):
+    """Exponential moving average.
+
+    After `n` updates the decay is `min(decay, (1 + n) / (10 + n))` (TensorFlow's ExponentialMovingAverage with `num_updates`):
+    the random weights of the start are soon forgotten, also in runs too short for the full decay.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__(network)
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int = 0) -> None:
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        torch._foreach_lerp_(self._averages, list(network.parameters()), 1 - decay)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
+        self._updates += 1
 
 
 @torch.no_grad()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from nntrain.data.batches import Batch, TensorData, plain_batches
+from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
 from nntrain.modules.metrics import accumulator, finite
@@ -33,10 +33,18 @@ class Scores:
 
 
 def evaluate(session: Session, data: TensorData) -> Metrics:
-    """The numbers of a report on one split, with the averaged weights where EMA is on. The network comes back in the mode it was in."""
+    """The numbers of a report on one split, with the averaged weights where there are any. The network comes back in the mode it was in."""
+    if session.ema is not None:
+        session.ema.refresh(session.network, lambda: _training_inputs(session), session.precision.autocast)
     averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
     with averaged:
         return measure(session.network, session.objective, data, session.precision, rows=4 * session.batch_size, tables=False).metrics
+
+
+def _training_inputs(session: Session) -> Iterator[Mapping[str, Tensor]]:
+    """The inputs of all training rows, in batches like those of a step."""
+    for batch in epoch_batches(session.splits.train, session.batch_size, seed=session.seed, epoch=0):
+        yield batch.inputs
 
 
 def measure(
@@ -62,6 +70,17 @@ def measure(
                 losses[name] = losses[name] + added if name in losses else added
             judges.update({name: target.predict(outputs[name]) for name, target in objective.targets.items()}, batch)
     return judges.scores(objective.name_losses(_means(losses)))
+
+
+def raw_outputs(network: nn.Module, objective: Objective, data: TensorData, precision: Precision) -> dict[str, Tensor]:
+    """What the network outputs for each target of all rows, on the CPU; arguments as in `measure`."""
+    found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
+    with _evaluating(network):
+        for batch in plain_batches(data, _batch_rows(data, 1)):
+            outputs = _outputs(network, batch, precision)
+            for name, parts in found.items():
+                parts.append(outputs[name].float().cpu())
+    return {name: torch.cat(parts) for name, parts in found.items()}
 
 
 class Predicted(NamedTuple):
@@ -105,8 +124,8 @@ def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
 
 
 def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data: TensorData, *, tables: bool = True) -> Scores:
-    """Measure the trivial prediction of each target on `data`. It has no loss."""
-    judges = _Judges(objective, data.rows.device, tables=tables)
+    """Measure the trivial prediction of each target on `data`, which takes the likeliest class. It has no loss."""
+    judges = _Judges(objective, data.rows.device, tables=tables, thresholds=False)
     with torch.inference_mode():
         device = data.rows.device
         rows = {name: row.to(accumulator(device)).to(device) for name, row in baseline.items()}
@@ -115,15 +134,25 @@ def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data
     return judges.scores({})
 
 
+def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor], data: TensorData) -> Scores:
+    """Measure predictions of every target for all rows of `data`, as `Predicted.values` has them. They have no loss."""
+    judges = _Judges(objective, data.rows.device, tables=False)
+    with torch.inference_mode():
+        for batch in plain_batches(data, len(data)):
+            judges.update(predictions, batch)
+    return judges.scores({})
+
+
 class _Judges:
     """The metric states of all targets over one split."""
 
-    def __init__(self, objective: Objective, device: torch.device, *, tables: bool) -> None:
+    def __init__(self, objective: Objective, device: torch.device, *, tables: bool, thresholds: bool = True) -> None:
         self._objective = objective
         self._states: dict[str, dict[str, MetricState]] = {}
         for name, target in objective.targets.items():
             metrics = {key: metric for key, metric in target.metrics.items() if tables or not metric.is_table}
-            self._states[name] = {key: metric.build(target.metric_info, device) for key, metric in metrics.items()}
+            info = target.metric_info if thresholds else replace(target.metric_info, threshold=None)
+            self._states[name] = {key: metric.build(info, device) for key, metric in metrics.items()}
 
     def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
         for name, states in self._states.items():

@@ -20,6 +20,7 @@ from nntrain.training.divergence import check_applied, check_scaling, check_step
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, TrainingProtocol
+from nntrain.training.swa import StochasticAverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def fit(
 
 
 def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> None:
-    """One optimizer update: learning rate, loss, gradients, clipping, update, averaging.
+    """One optimizer update: learning rate, loss, gradients, penalties, clipping, noise, update, bounds, averaging.
 
     Raises:
         DivergedError: On a CPU, where loss or gradients are not finite; elsewhere `check_weights` tells it later.
@@ -98,27 +99,33 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
         return
     progress.running.add(loss.value.detach(), loss.weight)
     if session.ema is not None:
-        session.ema.update(session.network)
+        session.ema.update(session.network, progress.step + 1)
 
 
 def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor) -> bool:
-    """Clip the gradients and move the weights by them; returns whether they were moved (float16 scaling may skip a step).
+    """Shape the gradients and move the weights by them; returns whether they were moved (float16 scaling may skip a step).
 
     Raises:
         DivergedError: As in `take_step`, or step after step is skipped whatever the scale.
     """
     session.precision.unscale(session.optimizer)
-    norm = clip_gradients(session)
+    session.shaping.penalize()
+    parameters = trained(session)
+    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+    session.shaping.clip(parameters, norm)
+    session.shaping.add_noise(parameters, progress.step)
     if session.device.type == "cpu":
         check_step(session, progress, batches, loss, norm)
     else:
         watch_step(session, progress, loss, norm)
     moved = session.precision.step(session.optimizer)
-    for parameter in trained(session):  # what zero_grad does, without its bookkeeping
+    for parameter in parameters:  # what zero_grad does, without its bookkeeping
         parameter.grad = None
     if not moved:
         progress.skipped += 1
         check_scaling(session, progress, batches)
+    else:
+        session.shaping.bound()
     return moved
 
 
@@ -134,21 +141,14 @@ def set_learning_rates(session: Session, step: int, falls: int = 0) -> None:
     momentum = schedule.momentum(step, session.horizon)
     for group in session.optimizer.param_groups:
         lr = schedule.lr(step, group["initial_lr"], session.horizon)
+        if isinstance(session.ema, StochasticAverage):
+            lr = session.ema.lr(step, group["initial_lr"], lr)
         group["lr"] = schedule.reduced(lr, falls) if isinstance(schedule, Plateau) else lr
         if momentum is not None:
             if "betas" in group:
                 group["betas"] = (momentum, group["betas"][1])
             else:
                 group["momentum"] = momentum
-
-
-def clip_gradients(session: Session) -> Tensor:
-    """Norm of all gradients together, cut to `clip_norm` where that is set."""
-    parameters = trained(session)
-    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
-    if session.clip_norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(parameters, session.clip_norm, norm)
-    return norm
 
 
 def trained(session: Session) -> list[Tensor]:

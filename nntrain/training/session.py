@@ -9,11 +9,14 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import Batch, TensorData
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.training.device import Precision
-from nntrain.training.ema import AveragedWeights
+from nntrain.training.ema import WeightAverage
+from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective
+from nntrain.training.shaping import Shaping
 
 Metrics = dict[str, float | None]
 """Metric values by name; `None` where a metric is undefined on these rows."""
@@ -46,8 +49,17 @@ class Session:
     """Rows of a micro-batch."""
     accumulate: int
     """Micro-batches of a step."""
-    clip_norm: float | None
-    ema: AveragedWeights | None
+    shaping: Shaping
+    input_noise: float | None
+    """Standard deviation of the noise on the inputs of training rows."""
+    ema: WeightAverage | None
+    """Averaged weights, where there are any: they are the model."""
+    augmenter: Augmenter | None = None
+    """Random changes of the training rows."""
+    mixer: Mixer | None = None
+    """Mixes the rows of a step."""
+    balance: Tensor | None = None
+    """Class of each training row, int64 `[N]` on the CPU, where every class is to be seen equally often."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,8 @@ SETTINGS: Final[dict[str, str]] = {
     "regularization.label_smoothing": "smoothing label_smooth label_smoothing_factor smooth_labels epsilon_ls",
     "regularization.clip_norm": "gradient_clip_val max_grad_norm clip_grad_norm clip_grad grad_clip gradient_clip"
     " gradient_clipping clipnorm"
-    " max_norm clip_gradients grad_clip_norm clipping",
-    "regularization.ema": "ema_decay use_ema model_ema weight_averaging ema_rate swa",
+    " clip_gradients grad_clip_norm clipping",
+    "regularization.ema": "ema_decay use_ema model_ema weight_averaging ema_rate",
     "regularization.norm": "norm_type normalization_type norm_layer batchnorm use_batchnorm use_bn",
     "seed": "random_seed random_state manual_seed seed_everything rng_seed torch_seed",
     "name": "run_name experiment_name experiment exp_name project_name model_save_name",

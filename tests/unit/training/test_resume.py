@@ -14,6 +14,7 @@ from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.full_batch import LBFGS
 from nntrain.optimizers.muon import Muon
 from nntrain.optimizers.sgd import SGD
+from nntrain.regularization import GradientNoise, Regularization, SWASettings
 from nntrain.schedules.cosine import Cosine
 from nntrain.schedules.cycles import Cyclic, OneCycle
 from nntrain.schedules.plateau import Plateau
@@ -49,6 +50,18 @@ CASES: dict[str, dict[str, Any]] = {
     "one cycle": {"training": TrainingSettings(max_epochs=3), "schedule": OneCycle(), "optimizer": SGD(lr=0.5, momentum=0.9)},
     "one cycle, adam": {"training": TrainingSettings(max_epochs=3), "schedule": OneCycle(), "optimizer": AdamW(lr=0.05)},
     "cyclic, muon": {"training": TrainingSettings(max_epochs=2), "schedule": Cyclic(min_lr=1e-3, up_steps=2), "optimizer": Muon(lr=0.02)},
+    "swa, batch norm": {
+        "training": TrainingSettings(max_steps=20, evaluate_every=Interval(steps=3)),
+        "regularization": Regularization(swa=SWASettings(start_fraction=0.4, every_steps=2, lr=0.5)),
+        "batch_norm": True,
+        "dropout": 0.3,
+        "optimizer": SGD(lr=0.1, momentum=0.9),
+    },
+    "gradients, weights and inputs": {
+        "training": TrainingSettings(max_epochs=3, accumulate=2),
+        "batch_size": 8,
+        "regularization": Regularization(l1=1e-3, max_norm=1.0, clip_value=0.1, gradient_noise=GradientNoise(eta=0.01), noise=0.1),
+    },
     "lbfgs": {"training": TrainingSettings(max_epochs=7), "batch_size": 50, "optimizer": LBFGS(lr=0.3, max_iter=3), "decay": 0.0},
     "muon": {"optimizer": Muon(lr=0.02), "ema": 0.9},
     "last row merged": {"rows": 49, "dropout": 0.3},

@@ -19,6 +19,7 @@ from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.optimizers.optimizer import Optimizer
 from nntrain.protocols.supervised import SupervisedProtocol
+from nntrain.regularization import Regularization
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon, Schedule
@@ -36,6 +37,8 @@ from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import seed_everything
 from nntrain.training.session import Session, Splits
 from nntrain.training.settings import TrainingSettings
+from nntrain.training.shaping import Shaping
+from nntrain.training.swa import StochasticAverage
 
 CPU = torch.device("cpu")
 RAW_SCALE, RAW_SHIFT = 10.0, 100.0
@@ -118,8 +121,10 @@ def make_run(
     ema: float | None = None,
     weights: bool = False,
     decay: float = 0.01,
+    regularization: Regularization | None = None,
 ) -> TinyRun:
     training = training or TrainingSettings(max_epochs=2)
+    regularization = regularization or Regularization()
     seed_everything(seed)
     network = network or Net(dropout=dropout, batch_norm=batch_norm)
     train, validation = make_data(rows, weights=weights), make_data(30, seed=1)
@@ -135,7 +140,8 @@ def make_run(
         seed=seed,
         batch_size=batch_size,
         accumulate=training.accumulate,
-        clip_norm=clip_norm,
+        shaping=Shaping.of(regularization.model_copy(update={"clip_norm": clip_norm or regularization.clip_norm}), network, seed),
+        input_noise=regularization.noise,
         ema=AveragedWeights(network, ema) if ema is not None else None,
     )
     protocol = SupervisedProtocol()
@@ -147,4 +153,8 @@ def make_run(
         relative = schedule.threshold_mode == "rel"
         progress.plateau = PlateauRule("validation.loss", "min", schedule.patience, schedule.threshold, relative, schedule.cooldown)
     session = replace(session, horizon=Horizon(plan.total_steps, plan.steps_per_epoch))
+    swa = regularization.swa
+    if swa is not None:
+        every = swa.every_steps or (swa.every_epochs or 1) * plan.steps_per_epoch
+        session = replace(session, ema=StochasticAverage(network, round(swa.start_fraction * plan.total_steps), every, swa.lr))
     return TinyRun(session, protocol, plan, progress)

@@ -1,0 +1,72 @@
+"""Noise on the inputs of training rows: a function of (seed, epoch, row), whatever else is drawn and however rows are cut into batches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from nntrain.data.batches import Batch
+from nntrain.data.noise import derive_seed
+from nntrain.data.packed import LENGTHS
+
+_GOLDEN: Final = 0x9E3779B97F4A7C15 - 2**64
+_FIRST: Final = 0xBF58476D1CE4E5B9 - 2**64
+_SECOND: Final = 0x94D049BB133111EB - 2**64
+_HALF: Final = 2**32 - 1
+
+
+def with_noise(batch: Batch, deviation: float, *, seed: int, epoch: int) -> Batch:
+    """A batch with normal noise on all its inputs that are numbers; padding stays as it is.
+
+    Args:
+        batch: Rows of an epoch.
+        deviation: Standard deviation, in the unit of the inputs as the network gets them.
+        seed: Seed of the experiment.
+        epoch: Number of the epoch.
+    """
+    inputs = dict(batch.inputs)
+    for name, values in batch.inputs.items():
+        if not values.is_floating_point():
+            continue
+        noise = normal_by_row(derive_seed(seed, "input noise", epoch, name), batch.rows, values[:1].numel()).view(values.shape)
+        lengths = batch.inputs.get(LENGTHS.format(name))
+        if lengths is not None:
+            steps = torch.arange(values.shape[1], device=values.device)
+            inside = (steps < lengths.unsqueeze(1)).view(*values.shape[:2], *(1,) * (values.ndim - 2))
+            noise = noise.masked_fill(~inside, 0.0)
+        inputs[name] = values.add(noise.to(values.dtype), alpha=deviation)
+    return replace(batch, inputs=inputs)
+
+
+def normal_by_row(seed: int, rows: Tensor, count: int) -> Tensor:
+    """Standard normal numbers, float32 `[B, count]`: the k-th of a row is a function of (seed, row, k) alone.
+
+    A counter hash (splitmix64; Steele et al., 2014) gives 64 bits each, whose two halves make one normal number (Box and Muller, 1958).
+
+    Args:
+        seed: A number of 63 bits.
+        rows: Row numbers, int64 `[B]`.
+        count: Numbers of each row.
+    """
+    keys = _mix((rows + 1) * _GOLDEN + seed)
+    counters = torch.arange(1, count + 1, device=rows.device) * _GOLDEN
+    bits = _mix(keys.unsqueeze(1) + counters)
+    high, low = _shifted(bits, 32), bits & _HALF
+    first, second = (high.float() + 0.5) / 2**32, low.float() / 2**32
+    return torch.sqrt(-2 * torch.log(first)) * torch.cos(2 * math.pi * second)
+
+
+def _mix(state: Tensor) -> Tensor:
+    """Int64 that wraps around, as the unsigned original does."""
+    state = (state ^ _shifted(state, 30)) * _FIRST
+    state = (state ^ _shifted(state, 27)) * _SECOND
+    return state ^ _shifted(state, 31)
+
+
+def _shifted(value: Tensor, bits: int) -> Tensor:
+    """Shift to the right with zeros from the left; torch's own repeats the sign."""
+    return (value >> bits) & ((1 << (64 - bits)) - 1)
