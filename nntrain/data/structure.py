@@ -137,15 +137,17 @@ def _header_place(records: Sequence[Record], options: Options, width: int, name:
             raise DataError(f"{name}: data.source.header is {options.header}, and that line is blank or not among the first lines")
         return place
     place = 0
-    while place < len(records) - 1 and _is_title(records[place], width):
+    while place < len(records) - 1 and _is_title(records[place], records[place + 1], width):
         place += 1
     found = records[place]
     is_header = len(found.cells) == width and found.filled >= width - 1 and all(_is_name(cell) for cell in found.cells)
     return place if place and is_header else 0
 
 
-def _is_title(record: Record, width: int) -> bool:
-    return record.filled <= max(1, width // 2) and (len(record.cells) != width or record.filled < width - 1) and width > 1
+def _is_title(record: Record, following: Record, width: int) -> bool:
+    """Whether a record above others has too few cells for a header: of another number, or few that are filled, or with a gap below it."""
+    is_short = len(record.cells) != width or record.filled < width - 1 or following.start > record.end + 1
+    return width > 1 and record.filled <= max(1, width // 2) and is_short
 
 
 def _is_name(cell: str) -> bool:
