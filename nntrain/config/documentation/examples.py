@@ -9,6 +9,12 @@ from nntrain.config.documentation.catalogue import Catalogue, Setting, members
 from nntrain.config.documentation.wording import sample, value_in_words
 
 WRITTEN: Final = {
+    "variables": "{variables: {dim: 64}, architecture: {layers: [linear: =dim, relu]}}",
+    "architecture.blocks": "architecture: {blocks: {dense: {with: {c: null}, layers: [linear: =c, relu]}}, layers: [dense: 64]}",
+    "architecture.blocks.*.with": "architecture: {blocks: {dense: {with: {c: 64}, layers: [linear: =c, relu]}}, layers: [dense]}",
+    "architecture.blocks.*.layers": "architecture: {blocks: {dense: {layers: [linear: 64, relu]}}, layers: [dense, dense]}",
+    "layers.blocks": "architecture: {blocks: {dense: {with: {c: null}, layers: [linear: =c, relu]}}, layers: [dense: 64]}",
+    "nodes.blocks": "architecture: {blocks: {dense: [linear: 64, relu]}, nodes: {body: {from: inputs, dense: null}}}",
     "nodes": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}}",
     "layers": "architecture: {layers: [linear: 64, relu]}",
     "architecture.nodes": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}}",
@@ -51,8 +57,27 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("nodes", "nodes"): {"body": {"from": "inputs", "mlp": [64]}},
     ("nodes", "heads"): {"NAME": "body"},
     ("unflatten", "sizes"): [1, 8, 8],
-    **{(f"{kind}{rank}d", "kernel_size"): size for kind, size in (("conv", 3), ("max_pool", 2), ("avg_pool", 2)) for rank in (1, 2)},
-    **{(f"{kind}{rank}d", "padding"): 1 for kind in ("conv", "max_pool", "avg_pool") for rank in (1, 2)},
+    **{
+        (f"{kind}{rank}d", "kernel_size"): size
+        for kind, size in (("conv", 3), ("depthwise_conv", 3), ("separable_conv", 3), ("conv_transpose", 4))
+        for rank in (1, 2, 3)
+    },
+    **{(f"{kind}_pool{rank}d", "kernel_size"): 2 for kind in ("max", "avg", "lp") for rank in (1, 2, 3)},
+    **{
+        (f"{kind}{rank}d", "padding"): 1
+        for kind in ("conv", "depthwise_conv", "separable_conv", "conv_transpose", "max_pool", "avg_pool", "lp_pool")
+        for rank in (1, 2, 3)
+    },
+    **{(f"conv_transpose{rank}d", "output_padding"): 1 for rank in (1, 2, 3)},
+    ("pad", "padding"): 1,
+    ("upsample", "scale_factor"): 2,
+    ("pixel_shuffle", "upscale_factor"): 2,
+    ("pixel_unshuffle", "downscale_factor"): 2,
+    ("maxout", "pieces"): 2,
+    ("group_norm", "num_groups"): 8,
+    ("scale", "factor"): 0.5,
+    ("stochastic_depth", "p"): 0.1,
+    ("gaussian_noise", "std"): 0.1,
     ("sgd", "momentum"): 0.9,
     ("step", "every_epochs"): 30,
 }
@@ -65,6 +90,9 @@ _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
     ("series", "values"): {"lengths": "NAME"},
     ("series", "lengths"): {"values": "NAME"},
     ("lstm", "dropout"): {"num_layers": 2},
+    **{(f"conv_transpose{rank}d", "output_padding"): {"stride": 2} for rank in (1, 2, 3)},
+    **{(f"{kind}{rank}d", "padding_mode"): {"padding": 1} for kind in ("conv", "depthwise_conv", "separable_conv") for rank in (1, 2, 3)},
+    ("upsample", "align_corners"): {"mode": "bilinear"},
     ("sgd", "nesterov"): {"momentum": 0.9},
     ("step", ""): {"every_epochs": 30},
     ("step", "gamma"): {"every_epochs": 30},
