@@ -29,7 +29,7 @@ from nntrain.optimizers.groups import unused_rules
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
-from nntrain.targets import TargetPlan, metric_directions, plan_targets, resolved
+from nntrain.targets import TargetPlan, metric_directions, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
 
@@ -82,6 +82,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     problems = list(found)
     experiment = config.experiment
     targets = plan_targets(experiment, layout.targets, problems)
+    problems += reading_problems(experiment, targets, has_validation=layout.has_validation)
     program = None
     if not layout.inputs:
         problems.append(_no_input(layout))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
 from nntrain.config.experiment import Experiment
@@ -58,6 +58,14 @@ def plan_targets(experiment: Experiment, plans: Sequence[FieldPlan], problems: l
     return {name: plan for name, plan in found.items() if plan is not None}
 
 
+def reading_problems(experiment: Experiment, targets: Mapping[str, TargetPlan], *, has_validation: bool) -> Iterator[Problem]:
+    """Thresholds and temperatures that don't fit their targets, or can't be tuned."""
+    for name, plan in targets.items():
+        _, path = _of(experiment.task, "task", name)
+        for problem in plan.task.reading_problems(plan.target, has_validation=has_validation):
+            yield replace(problem, path=(*path, *problem.path))
+
+
 def resolved(targets: Mapping[str, TargetPlan]) -> dict[str, object]:
     """The sections `task`, `loss` and `metrics` as a saved config has them: by target where there are several."""
     sections: dict[str, Callable[[TargetPlan], object]] = {
@@ -91,18 +99,12 @@ def metric_directions(targets: Mapping[str, TargetPlan], *, has_validation: bool
 
 
 def _unknown_targets(section: str, written: object, names: Sequence[str]) -> Iterator[Problem]:
-    """Entries of a mapping by target that name none. Where no entry does, a component was probably meant."""
-    if not isinstance(written, dict):
-        return
-    entries = cast("dict[str, Any]", written)
-    table = {"task": TASKS, "loss": LOSSES}.get(section, {})
-    for name in entries:
+    """Entries of a mapping by target that name none."""
+    for name in cast("dict[str, Any]", written) if isinstance(written, dict) else ():
         if name not in names:
-            meant = nearest(name, table) if len(entries) == 1 and not nearest(name, names) else []
             near = nearest(name, names)
             told = f"nearest: {', '.join(near)}   " if near else ""
-            hint = f"fix:  {section}: {meant[0]}" if meant else f"{told}targets: {', '.join(names)}"
-            yield Problem((section, name), f"no target {name!r}", hint, on_key=True)
+            yield Problem((section, name), f"no target {name!r}", f"{told}targets: {', '.join(names)}", on_key=True)
 
 
 def _of(written: object, section: str, target: str) -> tuple[Any, YamlPath]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.assembly import Assembly
 from nntrain.commands.results import Summary, confusions, result_screen
@@ -20,11 +20,13 @@ from nntrain.training.history import read_history
 from nntrain.training.plan import StopReason
 from nntrain.training.snapshot import predicting_weights
 from nntrain.training.state import restore_network
+from nntrain.training.tuning import told
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from nntrain.commands.fit import Job, Options, Outcome
+    from nntrain.training.baselines import Baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Measured:
     baseline: dict[str, float | None]
     tables: dict[str, Table]
     notes: tuple[str, ...]
+    simple: Mapping[str, Baseline] = field(default_factory=dict[str, "Baseline"])
+    """Simple models by their word in the config."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         "last": {"epoch": last["epoch"], "step": last["step"], **last["metrics"]},
         "test": {name.removeprefix("test."): value for name, value in measured.metrics.items() if name.startswith("test.")},
         "baseline": measured.baseline,
+        "baselines": {name: {**simple.metrics, "seconds": simple.seconds} for name, simple in measured.simple.items()},
         "tables": measured.tables,
     }
     run.write_json("summary.json", summary)
@@ -121,19 +126,33 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
     session = assembly.session
     parts, notes = measured_state(run)
     restore_network(session.network, predicting_weights(parts))
+    readings = parts["task"]["readings"]
+    objective = session.objective.tuned(readings)
     splits: dict[str, TensorData | None] = {"train": session.splits.sample, "validation": session.splits.validation}
     if test and job.prepared.test is not None:
         splits["test"] = job.prepared.test.to(session.device)
-    measured = Measured({}, {}, {}, notes)
+    measured = Measured({}, {}, {}, (*notes, *told(readings)))
     for name, data in splits.items():
         if ending.signals.stop_requested:
             return None
         if data is not None:
-            scores = measure(session.network, session.objective, data, session.precision, rows=session.batch_size)
+            scores = measure(session.network, objective, data, session.precision, rows=session.batch_size)
             _add(measured.metrics, name, scores.metrics)
             _add(measured.baseline, name, evaluate_baseline(session.objective, ending.baseline, data, tables=False).metrics)
             measured.tables.update({f"{name}.{table}": counts for table, counts in scores.tables.items()})
-    return measured
+    return replace(measured, simple=_simple(job, assembly, splits))
+
+
+def _simple(job: Job, assembly: Assembly, splits: Mapping[str, TensorData | None]) -> dict[str, Baseline]:
+    """The simple models that the config asks for, fitted on the training rows and measured on the splits."""
+    from nntrain.training.baselines import measure_baselines
+
+    experiment = job.config.experiment
+    if not experiment.baselines:
+        return {}
+    shown = {name: data.to("cpu") for name, data in splits.items() if data is not None}
+    objective = assembly.session.objective
+    return measure_baselines(experiment.baselines, objective, job.prepared.train.to("cpu"), shown, experiment.seed)
 
 
 def _add(into: dict[str, float | None], split: str, metrics: Mapping[str, float | None]) -> None:
@@ -145,6 +164,22 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
     if not options.test or job.prepared.test is None:
         return {}
     return {"test_looks": count_test_look(job.prepared.fingerprints["test"], run)}
+
+
+SIMPLE: Final = {"linear": "linear", "boosted_trees": "boosted trees"}
+"""Word of the config to the head of a column."""
+
+
+def _better(job: Job, summary: Mapping[str, Any], measured: Measured) -> str | None:
+    """The simple model that beats the network in what decides, on the rows that decide."""
+    monitor = job.blueprint.best.monitor
+    ours, direction = summary["best"].get(monitor), job.blueprint.best.direction
+    theirs = {name: value for name, simple in measured.simple.items() if (value := simple.metrics.get(monitor)) is not None}
+    if ours is None or not theirs:
+        return None
+    name = max(theirs, key=lambda each: theirs[each] if direction == "max" else -theirs[each])
+    is_better = theirs[name] > ours if direction == "max" else theirs[name] < ours
+    return f"{SIMPLE[name]}: better than this network in {monitor} on these rows" if is_better else None
 
 
 def _place(job: Job, best: Mapping[str, Any]) -> str | None:
@@ -166,6 +201,8 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             metrics=measured.metrics,
             baseline_name=job.blueprint.baseline_name,
             baseline=measured.baseline,
+            simple={SIMPLE[name]: simple.metrics for name, simple in measured.simple.items()},
+            better=_better(job, summary, measured),
             confusions=confusions(job.prepared.fields, tables, split),
             next=(
                 f"nntrain eval {shlex.quote(run.name)}{'' if test else ' --split validation'}",

@@ -101,7 +101,8 @@ def predict_rows(stored: Stored, data: TensorData) -> Predictions:
     found: Predictions = {}
     for name, (values, interval) in outputs.items():
         plan = plans[name]
-        decoded = plan.task.decode(values, replace(plan.target, classes=targets[name].classes))
+        threshold = stored.objective.targets[name].reading.threshold
+        decoded = plan.task.decode(values, replace(plan.target, classes=targets[name].classes), threshold)
         found[name] = decoded if interval is None else replace(decoded, interval=(_listed(interval.low), _listed(interval.high)))
     return found
 

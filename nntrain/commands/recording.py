@@ -17,6 +17,7 @@ from nntrain.training.history import History
 from nntrain.training.loop import Report
 from nntrain.training.progress import Progress, count_of
 from nntrain.training.snapshot import restore, snapshot
+from nntrain.training.tuning import tune
 
 
 class Recorder:
@@ -117,6 +118,7 @@ class Recorder:
         self.history.sync()
         parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
         parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}
+        parts["task"] = {**parts["task"], "readings": tune(self.assembly.session)}
         step = self.assembly.progress.step
         checkpoint.save(self.run.checkpoints, step, parts, points=("last", "best") if is_best else ("last",))
         checkpoint.prune(self.run.checkpoints, self.settings.keep)

@@ -215,7 +215,7 @@ def open_run(run: Run) -> Stored:
     with told_as_damage(path):
         step = int(parts["state"]["progress"]["step"])
         baseline = {name: parts["task"]["baseline"][name].double() for name in fields.targets}
-        objective = build_objective(blueprint, fields, parts["task"]["class_weights"])
+        objective = build_objective(blueprint, fields, parts["task"]["class_weights"]).tuned(parts["task"]["readings"])
     return Stored(
         run=run,
         config=config,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
+from pydantic import Field
+
+from nntrain.errors import Problem, SpecError
 from nntrain.losses.links import Link
 from nntrain.losses.loss import TargetKind
+from nntrain.metrics.metric import MetricInfo
+from nntrain.metrics.settings import AnyMetric
+from nntrain.schema import StrictModel
 from nntrain.specs import VECTOR, Spec
+from nntrain.tasks.judging import Reading, Tuning, metric_info
 from nntrain.tasks.task import Decoded, Target, Task, weighted_mean
 
 if TYPE_CHECKING:
@@ -14,6 +22,29 @@ if TYPE_CHECKING:
 
 LABEL_THRESHOLD = 0.5
 """Chance above which a row has a label."""
+
+
+class Tuned(StrictModel):
+    """A threshold that is found on the validation rows."""
+
+    tune: AnyMetric
+    """The metric that it is to be best for: `f1`, `{type: f_beta, beta: 2}`."""
+
+    def problems(self, info: MetricInfo, name: str) -> Iterator[Problem]:
+        """Why no threshold can be found for the metric; paths count from the task."""
+        path, metric = ("threshold", "tune"), self.tune
+        if info.kind not in metric.fits:
+            yield Problem(path, f"{metric.type} does not fit the target {name}", "fix:  tune: f1")
+        elif not (metric.decides and metric.monitored):
+            what = f"{metric.type} does not depend on the threshold" if metric.monitored else f"{metric.type} is no number"
+            yield Problem(path, what, "fix:  tune: f1")
+        elif getattr(metric, "threshold", None) is not None:
+            yield Problem((*path, "threshold"), "has no effect: the threshold is what is tuned", "remove it", on_key=True)
+        else:
+            try:
+                metric.check(info)
+            except SpecError as error:
+                yield Problem(path, f"{metric.type}: {error.message}", error.hint)
 
 
 class Classification(Task):
@@ -25,6 +56,12 @@ class Classification(Task):
     field_types: ClassVar[frozenset[str]] = frozenset({"category", "boolean", "multi_label", "ordinal"})
 
     type: Literal["classification"] = "classification"
+    threshold: Annotated[float, Field(gt=0, lt=1)] | Tuned | None = None
+    """Probability above which the second of two classes, or a label, is taken: a number, or `{tune: f1}`, which finds the best one for a
+    metric on the validation rows, for each state that is saved. `null` is 0.5, and so are the reports while a threshold is tuned."""
+    calibrate: Literal["temperature"] | None = None
+    """`temperature`: divide the logits by the number that makes the log loss of the validation rows smallest, so that probabilities are
+    as sure as they are right; the likeliest class stays. Found for each state that is saved."""
 
     def kind(self, target: Target) -> TargetKind:
         kinds: dict[str, TargetKind] = {"boolean": "binary", "multi_label": "labels"}
@@ -53,8 +90,26 @@ class Classification(Task):
         output = output.float()
         return link.point(output.reshape(len(output)) if self.kind(target) == "binary" else output)
 
-    def decode(self, prediction: Tensor, target: Target) -> Decoded:
-        return decode_labels(prediction, target) if self.kind(target) == "labels" else decode_classes(prediction, target)
+    def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
+        decode = decode_labels if self.kind(target) == "labels" else decode_classes
+        return decode(prediction, target, threshold)
+
+    def reading(self) -> Reading:
+        return Reading(threshold=self.threshold if isinstance(self.threshold, float) else None)
+
+    def tuning(self) -> Tuning:
+        return Tuning(self.calibrate is not None, self.threshold.tune if isinstance(self.threshold, Tuned) else None)
+
+    def reading_problems(self, target: Target, *, has_validation: bool) -> Iterator[Problem]:
+        info = metric_info(self, target)
+        if self.threshold is not None and info.kind == "classes" and info.num_classes > 2:
+            what = f"needs two classes, or labels: of the {info.num_classes} classes of {target.name} the likeliest is taken"
+            yield Problem(("threshold",), what, "fix:  leave threshold out", on_key=True)
+        elif isinstance(self.threshold, Tuned):
+            yield from self.threshold.problems(info, target.name)
+        tuned = {"threshold": isinstance(self.threshold, Tuned), "calibrate": self.calibrate is not None}
+        for option in (option for option, is_tuned in tuned.items() if is_tuned and not has_validation):
+            yield Problem((option,), "is tuned on the validation rows, and there are none", "fix:  data.split.validation: 0.1", on_key=True)
 
     def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
         """The shares of the classes among the training rows, and of the rows that have a label: the majority class, the common labels."""
@@ -64,18 +119,19 @@ class Classification(Task):
         return "always the commonest"
 
 
-def decode_classes(prediction: Tensor, target: Target) -> Decoded:
-    """The likeliest class of shares `[B, K]`, or `[B]` of the second of two."""
+def decode_classes(prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
+    """The likeliest class of shares `[B, K]`, or `[B]` of the second of two; of two the second where its share is above a threshold."""
     import torch
 
     shares = torch.stack([1 - prediction, prediction], dim=1) if prediction.ndim == 1 else prediction
-    best = cast("list[int]", shares.argmax(dim=1).tolist())
+    likeliest = shares.argmax(dim=1) if threshold is None else (shares[:, 1] > threshold).long()
+    best = cast("list[int]", likeliest.tolist())
     return Decoded(tuple(target.classes[index] for index in best), _by_class(shares, target))
 
 
-def decode_labels(prediction: Tensor, target: Target) -> Decoded:
+def decode_labels(prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
     """The labels of each row, of chances `[B, K]`."""
-    has = cast("list[list[bool]]", (prediction > LABEL_THRESHOLD).tolist())
+    has = cast("list[list[bool]]", (prediction > (LABEL_THRESHOLD if threshold is None else threshold)).tolist())
     values = ([label for label, is_there in zip(target.classes, row, strict=True) if is_there] for row in has)
     return Decoded(tuple(values), _by_class(prediction, target), separator=target.separator)
 

@@ -1,9 +1,47 @@
-"""What metrics must know of a target, from its task. Torch-free."""
+"""How probabilities become classes, and what metrics must know of a target. Torch-free."""
 
 from __future__ import annotations
 
-from nntrain.metrics.metric import MetricInfo
-from nntrain.tasks.task import Target, Task
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nntrain.metrics.metric import Metric, MetricInfo
+
+if TYPE_CHECKING:
+    from nntrain.tasks.task import Target, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the logits of a target become probabilities, and those become classes."""
+
+    temperature: float = 1.0
+    """What logits are divided by (Guo et al. 2017, section 4.2): above 1 makes probabilities less sure."""
+    threshold: float | None = None
+    """Probability above which the second of two classes, or a label, is taken; `None`: the likelier, 0.5."""
+
+    @classmethod
+    def restore(cls, tree: Mapping[str, Any]) -> Reading:
+        """Undo `state`. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
+        temperature, threshold = float(tree["temperature"]), tree["threshold"]
+        if not (math.isfinite(temperature) and temperature > 0) or not (threshold is None or 0 <= float(threshold) <= 1):
+            raise ValueError("no temperature, or no threshold")
+        return cls(temperature, None if threshold is None else float(threshold))
+
+    def state(self) -> dict[str, Any]:
+        """As a plain tree."""
+        return {"temperature": self.temperature, "threshold": self.threshold}
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What of a reading is found on the validation rows."""
+
+    temperature: bool = False
+    threshold_for: Metric | None = None
+    """The metric that the threshold is best for."""
 
 
 def metric_info(task: Task, target: Target, threshold: float | None = None) -> MetricInfo:

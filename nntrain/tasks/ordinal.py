@@ -40,7 +40,7 @@ class Ordinal(Task):
     def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
         return link.point(output.float())
 
-    def decode(self, prediction: Tensor, target: Target) -> Decoded:
+    def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
         return decode_classes(prediction, target)
 
     def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:

@@ -42,7 +42,7 @@ class Regression(Task):
     def interval(self, output: Tensor, target: Target, link: Link) -> Interval | None:
         return link.interval(_numbers(output, target, link))
 
-    def decode(self, prediction: Tensor, target: Target) -> Decoded:
+    def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
         if not target.classes:
             return Decoded(tuple(cast("list[Any]", prediction.tolist())))
         levels = cast("list[float]", prediction.round().clamp(0, len(target.classes) - 1).tolist())

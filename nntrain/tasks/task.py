@@ -5,14 +5,16 @@ A task reads no files and knows no model. One target has one task; a network wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nntrain.errors import Problem
 from nntrain.losses.links import Interval, Link
 from nntrain.losses.loss import TargetKind
 from nntrain.schema import Component
 from nntrain.specs import VECTOR, Size, Spec
+from nntrain.tasks.judging import Reading, Tuning
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,14 +87,27 @@ class Task(Component):
         """Where the values probably lie, in the unit of training; `None` where the loss doesn't tell. Arguments as of `predict`."""
         return None
 
-    def decode(self, prediction: Tensor, target: Target) -> Decoded:
+    def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
         """Put predictions into words.
 
         Args:
             prediction: What `predict` gives, values in raw units.
             target: The target, with the names of its classes.
+            threshold: Probability above which the second of two classes, or a label, is taken; `None`: the likelier, 0.5.
         """
         raise NotImplementedError
+
+    def reading(self) -> Reading:
+        """How logits become probabilities, and those become classes, as far as the settings say."""
+        return Reading()
+
+    def tuning(self) -> Tuning:
+        """What of that is found on the validation rows."""
+        return Tuning()
+
+    def reading_problems(self, target: Target, *, has_validation: bool) -> Iterator[Problem]:
+        """Settings of the reading that don't fit the target; paths count from the task."""
+        return iter(())
 
     def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
         """The trivial prediction, fitted on the training rows.
