@@ -6,6 +6,7 @@ When it is put into a network, the numbers are computed from what comes in and f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -50,6 +51,7 @@ class LayerSlot(Slot):
         try:
             return model.parse(tree)
         except ValidationError as error:
+            tree = json.loads(json.dumps(tree))  # a node's layer comes with tuples
             places = _places(error, tree)
             if not places or not issubclass(model, Layer):
                 raise

@@ -13,7 +13,9 @@ def accepts(schema: dict[str, Any], value: object) -> bool:
     return _fits(schema, value, schema["$defs"])
 
 
-def _fits(schema: dict[str, Any], value: Any, defs: dict[str, Any]) -> bool:
+def _fits(schema: dict[str, Any] | bool, value: Any, defs: dict[str, Any]) -> bool:
+    if isinstance(schema, bool):
+        return schema
     rules = [key for key in schema if key not in _DESCRIBES]
     assert not set(rules) - _RULES.keys() - _BOUNDS.keys() - _SIZES.keys(), rules
     return all(_rule(key, schema, value, defs) for key in rules)
@@ -51,6 +53,7 @@ _SIZES: dict[str, Any] = {
     "minItems": (list, ge),
     "maxItems": (list, le),
     "minProperties": (dict, ge),
+    "maxProperties": (dict, le),
     "minLength": (str, ge),
 }
 _RULES: dict[str, Any] = {

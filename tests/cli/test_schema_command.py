@@ -13,7 +13,7 @@ from nntrain import cli
 from nntrain.config import loading
 from nntrain.config.documentation.catalogue import catalogue
 from nntrain.config.documentation.json_schema import json_schema
-from nntrain.config.experiment import Experiment
+from nntrain.config.reading import read_mapping
 from nntrain.errors import ConfigError
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -72,6 +72,23 @@ RIGHT = {
         "data": {"source": "a.csv"},
         "architecture": {"nodes": {"a": {"from": "x", "linear": 64}, "b": {"from": ["a", "x"], "layers": ["relu"]}}, "heads": {"y": "b"}},
     },
+    "blocks": {
+        "data": {"source": "a.csv"},
+        "variables": {"dim": 8, "rates": [0.1, 0.2]},
+        "architecture": {
+            "blocks": {"dense": {"with": {"c": None, "act": "relu"}, "layers": [{"linear": "=c"}, "=act"]}, "end": ["relu"]},
+            "layers": [
+                {"dense": "=dim", "name": "first"},
+                [{"linear": "=in//2"}, "end"],
+                {"repeat": {"for": {"p": "=rates"}, "layers": [{"dense": {"c": 8, "act": "tanh"}}, {"dropout": {"p": "=p"}}]}},
+                {"repeat": {"times": 2, "layers": [{"dense": [4, "gelu"]}]}},
+            ],
+        },
+    },
+    "blocks in nodes": {
+        "data": {"source": "a.csv"},
+        "architecture": {"blocks": {"end": ["relu"]}, "nodes": {"a": {"from": "x", "end": None}, "b": {"from": "a", "mlp": ["=in"]}}},
+    },
     "short section": {"data": {"source": "a.csv"}, "regularization": {"ema": 0.99}},
     "period": {"data": {"source": "a.csv"}, "training": {"evaluate_every": {"steps": 5}, "early_stopping": None}},
 }
@@ -81,7 +98,7 @@ RIGHT = {
 def test_what_nntrain_reads_fits(schema: dict[str, Any], name: str) -> None:
     tree = RIGHT[name]
     if "extends" not in tree:
-        Experiment.parse(tree)
+        read_mapping(tree)
     assert accepts(schema, tree)
 
 
@@ -90,6 +107,7 @@ NOT_OF_THE_SCHEMA = {
     "period with two units",
     "infinite",
     "unknown file type",
+    "Keras layer",  # an unknown name of a layer may be that of a block
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from nntrain.config.documentation.catalogue import MAIN, Catalogue, Model, Schema, reference_to
+from nntrain.config.documentation.macro_schema import DEFINITION, EXPRESSION, layer_forms, with_expressions
 from nntrain.config.structure import split
 from nntrain.schema import Slot
 
@@ -27,8 +28,8 @@ def json_schema(content: Catalogue) -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "nntrain config",
-        **root,
-        "$defs": dict(sorted({**definitions, **slots}.items())),
+        **with_expressions(root),
+        "$defs": {**{name: with_expressions(each) for name, each in sorted({**definitions, **slots}.items())}, EXPRESSION: DEFINITION},
     }
 
 
@@ -37,7 +38,9 @@ def _with_short_form(content: Catalogue, model: Model, definition: Schema) -> Sc
     if model.rest is not None:
         kind = _slot_kind(content.definitions[content.names[model]]["properties"][model.rest])
         tags = _short_form(content, content.slots[kind], _references(content, content.slots[kind]))["properties"]
-        return {**definition, "properties": {**tags, **definition["properties"]}}
+        repeat = layer_forms(_key(kind), (), (), {})[1]["properties"]
+        opened = {key: value for key, value in definition.items() if key != "additionalProperties"}  # one may be the name of a block
+        return {**opened, "properties": {**tags, **repeat, **definition["properties"]}}
     if MAIN in definition:
         main = definition["properties"][definition.pop(MAIN)]
         return {"anyOf": [{key: value for key, value in main.items() if key != "default"}, definition]}
@@ -64,7 +67,11 @@ def _slot(content: Catalogue, slot: Slot) -> Schema:
     forms: list[Schema] = [{"enum": bare}] if bare else []
     if split(slot, _FILE) is not None:
         forms.append({"type": "string", "pattern": r"\.[A-Za-z0-9]+$", "description": "A file, read by what its suffix says."})
-    forms.append(_short_form(content, slot, references))
+    short = _short_form(content, slot, references)
+    forms.append(short)
+    if slot.kind == "layer":
+        beside = {key: value for key, value in short["properties"].items() if key not in slot.table}
+        forms += layer_forms(_key(slot.kind), list(slot.table), [tag for tag in slot.table if tag not in bare], beside)
     forms += [
         {**reference} if _has_implied_type(content, slot, tag) else {**reference, "required": ["type"]}
         for tag, reference in references.items()

@@ -40,7 +40,7 @@ TOPICS: Final = (
         "An item of a list of layers that writes its layers several times, each time with weights of their own: times says how often,"
         " for gives a value for each round (several lists run side by side and are of one length). =c in the layers is the value of the"
         " round, =i its number, from 1; {c} and {i} stand for them in other texts, such as names. A saved config has the layers.",
-        "architecture: {layers: [flatten, repeat: {for: {c: [64, 32]}, layers: [linear: =c, relu]}]}",
+        "architecture: {layers: [repeat: {for: {c: [64, 32]}, layers: [linear: =c, relu]}]}",
         "for times loop stack repeats",
     ),
     Topic(
@@ -48,14 +48,14 @@ TOPICS: Final = (
         "Lists of layers by name, with options that have defaults (null must be given); used like a layer, by the first option"
         " (- dense: 64), by options in order (- dense: [64, tanh]) or by name (- dense: {c: 64, act: tanh}). Each use has weights of its"
         " own. =c in the layers stands for an option. Blocks may use other blocks. A saved config has the layers.",
-        "architecture: {blocks: {dense: {with: {c: null, act: relu}, layers: [linear: =c, =act]}}, layers: [flatten, dense: 64]}",
+        "architecture: {blocks: {dense: {with: {c: null, act: relu}, layers: [linear: =c, =act]}}, layers: [dense: 64]}",
         "block macro template with",
     ),
     Topic(
         "variables",
         "Values with names, at the top of a config: =dim stands for one wherever a value is written, =dim//2 for half of it; {dim} in a"
         " text of the architecture is replaced by it. An override sets one: variables.dim=64. A saved config has the values.",
-        "variables: {dim: 64}",
+        "{variables: {dim: 64}, architecture: {layers: [linear: =dim, relu]}}",
         "variable constant constants vars",
     ),
     Topic(
@@ -63,7 +63,7 @@ TOPICS: Final = (
         "Where a number is written, a text that starts with = is whole-number arithmetic: + - * // ( ), over variables, options of a"
         " block, values of a repeat, in (the size of the channels or features that come into the layer) and out (what the task needs of"
         " an output layer). A name alone stands for texts and lists too.",
-        "architecture: {layers: [flatten, linear: =in//2, relu, linear: =out]}",
+        "architecture: {layers: [linear: =in//2, relu, linear: =out]}",
         "expression expressions arithmetic formula in out",
     ),
     Topic(
