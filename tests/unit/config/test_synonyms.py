@@ -102,7 +102,7 @@ def test_a_word_at_the_root_leads_to_ours(word: str) -> None:
         ("layer", "MaxPooling2D", "max_pool2d"),
         ("layer", "GlobalAveragePooling2D", "global_avg_pool"),
         ("layer", "LeakyReLU", "leaky_relu"),
-        ("layer", "Reshape", "unflatten"),
+        ("layer", "Reshape", "reshape"),
         ("loss", "CrossEntropyLoss", "cross_entropy"),
         ("loss", "sparse_categorical_crossentropy", "cross_entropy"),
         ("loss", "BCEWithLogitsLoss", "bce"),
