@@ -86,5 +86,7 @@ def test_written_examples_are_of_something() -> None:
 def test_examples_that_are_written_by_hand_fit_a_table(word: str) -> None:
     rows = "".join(f"{row * 7 % 11 / 10},{'rgb'[row % 3]},{row * 1.5}\n" for row in range(30))
     Path("t.csv").write_text(f"size,color,price\n{rows}", encoding="utf-8")
-    Path("a.yaml").write_text(f"data: {{source: t.csv, target: price}}\n{examples.WRITTEN[word]}\n", encoding="utf-8")
+    data, written = "data: {source: t.csv, target: price}", examples.WRITTEN[word]
+    config = f"{{{data}, {written[1:]}" if written.startswith("{") else f"{data}\n{written}"
+    Path("a.yaml").write_text(f"{config}\n", encoding="utf-8")
     assert cli.main(["check", "a.yaml"]) == 0
