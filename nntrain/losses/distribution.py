@@ -49,7 +49,7 @@ class Quantile(Loss):
         return self.quantiles if isinstance(self.quantiles, tuple) else (self.quantiles,)
 
     def link(self, kind: TargetKind) -> Link:
-        return Quantiles(self.levels)
+        return Quantiles(self.levels) if len(self.levels) > 1 else Identity()
 
     def build(self, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
         from nntrain.modules.losses import pinball, scored

@@ -95,7 +95,7 @@ class Quantiles(Link):
     """Some quantiles of each value, which are sorted when they are read, so that they never cross."""
 
     levels: tuple[float, ...]
-    """Ascending, in (0, 1)."""
+    """Ascending, in (0, 1); two or more."""
 
     @property
     def per_value(self) -> int:
@@ -108,9 +108,7 @@ class Quantiles(Link):
         return output.sort(dim=-1).values[..., middle]
 
     def interval(self, output: Tensor) -> Interval | None:
-        """From the lowest to the highest quantile, where there are several."""
-        if len(self.levels) == 1:
-            return None
+        """From the lowest to the highest quantile."""
         ordered = output.sort(dim=-1).values
         return Interval(ordered[..., 0], ordered[..., -1])
 

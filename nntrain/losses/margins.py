@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from nntrain.losses.classification import LOGITS
 from nntrain.losses.links import Link, Sigmoid, Softmax
 from nntrain.losses.loss import ClassLoss, LossFunction, PositiveNumber, TargetKind
 from nntrain.specs import Kind
@@ -16,6 +15,7 @@ from nntrain.specs import Kind
 if TYPE_CHECKING:
     from torch import Tensor
 
+SCORES: frozenset[Kind] = frozenset({"float"})
 _KINDS: frozenset[TargetKind] = frozenset({"classes", "binary", "labels", "ordinal"})
 
 
@@ -26,7 +26,7 @@ class Hinge(ClassLoss):
     """
 
     targets: ClassVar[frozenset[TargetKind]] = _KINDS
-    input_kinds: ClassVar[frozenset[Kind]] = LOGITS
+    input_kinds: ClassVar[frozenset[Kind]] = SCORES
 
     type: Literal["hinge"] = "hinge"
     margin: PositiveNumber = 1.0
@@ -53,7 +53,7 @@ class Perceptron(ClassLoss):
     """
 
     targets: ClassVar[frozenset[TargetKind]] = _KINDS
-    input_kinds: ClassVar[frozenset[Kind]] = LOGITS
+    input_kinds: ClassVar[frozenset[Kind]] = SCORES
 
     type: Literal["perceptron"] = "perceptron"
 

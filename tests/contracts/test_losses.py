@@ -62,6 +62,11 @@ class Case:
 
 
 IMAGE = (ROWS, 3, 2, 2)
+SCORED: list[tuple[tuple[int, ...], tuple[int, ...], TargetKind]] = [
+    ((ROWS, 1), (ROWS,), "binary"),
+    ((ROWS, 5), (ROWS,), "classes"),
+    ((ROWS, 4), (ROWS, 4), "labels"),
+]
 CASES = [
     Case("cross_entropy", (ROWS, 5), (ROWS,), "classes"),
     Case("cross_entropy", (ROWS, 5), (ROWS,), "ordinal"),
@@ -74,11 +79,7 @@ CASES = [
     Case({"type": "focal", "alpha": 0.25}, (ROWS, 1), (ROWS,), "binary"),
     Case("focal", (ROWS, 4), (ROWS, 4), "labels"),
     Case("ordinal", (ROWS, 4), (ROWS,), "ordinal"),
-    *(
-        Case(tag, *shapes)
-        for tag in ("hinge", {"type": "hinge", "squared": True, "reduction": "sum"}, "perceptron")
-        for shapes in (((ROWS, 1), (ROWS,), "binary"), ((ROWS, 5), (ROWS,), "classes"), ((ROWS, 4), (ROWS, 4), "labels"))
-    ),
+    *(Case(tag, *shapes) for tag in ("hinge", {"type": "hinge", "squared": True, "reduction": "sum"}, "perceptron") for shapes in SCORED),
     *(Case(tag, (ROWS, 4), (ROWS, 4), "labels") for tag in ("dice", "jaccard", "tversky")),
     *(Case(tag, (ROWS, 5, 2, 3), (ROWS, 2, 3), "classes") for tag in ("dice", "jaccard", "tversky")),
     *(
@@ -123,7 +124,7 @@ def test_settings_survive_json(case: Case) -> None:
 
 @every
 def test_the_link_reads_the_output_as_values_or_shares(case: Case) -> None:
-    link, (output, target, _) = case.loss.link(case.kind), case.tensors()
+    link, output = case.loss.link(case.kind), case.tensors()[0]
     sizes = {"classes": 5, "ordinal": 5, "binary": 1}
     size = sizes.get(case.kind, case.target[1] if len(case.target) > 1 else 1)
     assert link.outputs(size) == case.output[1]
@@ -177,8 +178,12 @@ def test_gradients_are_right(case: Case) -> None:
     target = target.double() if target.is_floating_point() else target
     doubled = output.double().requires_grad_()
     for function in (case.function(), case.loss.build()):
-        assert torch.autograd.gradcheck(lambda given, used=function: used(given, target).sum, doubled)
-        assert torch.autograd.gradcheck(lambda given, used=function: used(given, target, weights.double()).sum, doubled)
+        for row_weights in (None, weights.double()):
+
+            def scored(given: Tensor, function: LossFunction = function, row_weights: Tensor | None = row_weights) -> Tensor:
+                return function(given, target, row_weights).sum
+
+            assert torch.autograd.gradcheck(scored, doubled)
 
 
 @every
