@@ -34,6 +34,9 @@ WRITTEN: Final = {
     "optimizer.groups": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.match": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.lr": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
+    "optimizer.groups.weight_decay": "optimizer: {type: adamw, groups: [{match: head, weight_decay: 0.1}]}",
+    "optimizer.layer_decay": "optimizer: {type: adamw, layer_decay: 0.75}",
+    "regularization.gradient_noise.gamma": "regularization: {gradient_noise: {eta: 0.01, gamma: 0.55}}",
     "add": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 64, add: a]}",
     "concat": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 32, concat: a]}",
     "add.points": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 64, add: a]}",
@@ -80,6 +83,31 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("gaussian_noise", "std"): 0.1,
     ("sgd", "momentum"): 0.9,
     ("step", "every_epochs"): 30,
+    ("step", "every_steps"): 1000,
+    ("multi_step", "at_epochs"): [30, 60],
+    ("multi_step", "at_steps"): [1000, 2000],
+    ("exponential", "gamma"): 0.9,
+    ("exponential", "every_steps"): 1000,
+    ("warm_restarts", "first_epochs"): 10,
+    ("warm_restarts", "first_steps"): 1000,
+    ("warm_restarts", "multiply"): 2,
+    ("cyclic", "min_lr"): 1e-4,
+    ("cyclic", "up_epochs"): 2,
+    ("cyclic", "up_steps"): 1000,
+    ("cyclic", "down_epochs"): 2,
+    ("cyclic", "down_steps"): 1000,
+    ("cyclic", "gamma"): 0.999,
+    ("one_cycle", "div_factor"): 25,
+    ("one_cycle", "final_div_factor"): 1000,
+    **{
+        (tag, "groups"): [{"match": "head", "lr": 0.01}]
+        for tag in "sgd adam adamw adamax nadam radam adagrad adadelta rmsprop adafactor muon rprop lbfgs asgd".split()
+    },
+    ("rprop", "etas"): [0.5, 1.2],
+    ("rprop", "step_sizes"): [1e-6, 50],
+    ("adafactor", "eps"): [None, 1e-3],
+    ("adafactor", "beta2_decay"): -0.8,
+    ("adafactor", "d"): 1.0,
 }
 """Component and option to a value that says more than the type does."""
 
@@ -98,6 +126,18 @@ _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
     ("step", "gamma"): {"every_epochs": 30},
     ("step", "warmup_steps"): {"every_epochs": 30},
     ("step", "warmup_fraction"): {"every_epochs": 30},
+    **{("multi_step", option): {"at_epochs": [30, 60]} for option in ("", "gamma", "warmup_steps", "warmup_fraction")},
+    **{("exponential", option): {"every_epochs": 1, "gamma": 0.9} for option in ("", "warmup_steps", "warmup_fraction")},
+    ("exponential", "gamma"): {"every_epochs": 1},
+    ("exponential", "every_epochs"): {"gamma": 0.9},
+    ("exponential", "every_steps"): {"gamma": 0.9},
+    **{("warm_restarts", option): {"first_epochs": 10} for option in ("", "multiply", "min_lr", "warmup_steps", "warmup_fraction")},
+    **{("cyclic", option): {"min_lr": 1e-4, "up_epochs": 2} for option in ("", "down_epochs", "down_steps", "mode")},
+    **{("cyclic", option): {"min_lr": 1e-4, "up_epochs": 2} for option in ("cycle_momentum", "base_momentum", "max_momentum")},
+    ("cyclic", "min_lr"): {"up_epochs": 2},
+    ("cyclic", "up_epochs"): {"min_lr": 1e-4},
+    ("cyclic", "up_steps"): {"min_lr": 1e-4},
+    ("cyclic", "gamma"): {"min_lr": 1e-4, "up_epochs": 2, "mode": "exp_range"},
 }
 """Component and option (empty for the component alone) to options that it must have beside it."""
 

@@ -75,7 +75,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "warm_restarts": "cosine_annealing_warm_restarts cosine_warm_restarts cosine_with_restarts cosine_decay_restarts sgdr restarts"
         " cosine_with_hard_restarts",
         "step": "step_lr step_decay staircase",
-        "multi_step": "multi_step_lr milestones piecewise piecewise_constant_decay piecewise_constant multistep_decay",
+        "multi_step": "multi_step_lr piecewise piecewise_constant_decay piecewise_constant multistep_decay",
         "exponential": "exponential_lr exponential_decay exp_decay exp",
         "linear": "linear_lr linear_with_warmup linear_decay linear_warmup triangular_decay",
         "polynomial": "polynomial_lr polynomial_decay poly poly_lr",

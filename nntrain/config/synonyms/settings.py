@@ -57,6 +57,12 @@ SETTINGS: Final[dict[str, str]] = {
     " gradient_clipping clipnorm"
     " clip_gradients grad_clip_norm clipping",
     "regularization.ema": "ema_decay use_ema model_ema weight_averaging ema_rate",
+    "regularization.swa": "stochastic_weight_averaging use_swa swa_start",
+    "regularization.l1": "l1_reg l1_regularization l1_penalty l1_lambda",
+    "regularization.clip_value": "clipvalue clip_grad_value grad_clip_value gradient_clip_value",
+    "regularization.max_norm": "max_norm_constraint weight_constraint kernel_constraint",
+    "regularization.noise": "input_noise gaussian_noise noise_std noise_level",
+    "regularization.gradient_noise": "grad_noise gradient_noise_scale",
     "regularization.norm": "norm_type normalization_type norm_layer batchnorm use_batchnorm use_bn",
     "seed": "random_seed random_state manual_seed seed_everything rng_seed torch_seed",
     "name": "run_name experiment_name experiment exp_name project_name model_save_name",
@@ -136,7 +142,7 @@ NOTES: Final[dict[str, str]] = {
     "drop_last": "remove it: no training row is left out",
     "loss_weights class_weight class_weights pos_weight": "the loss has no weights by class; a column of row weights has"
     " role: weight in data.fields",
-    "milestones": "the schedule step falls every few epochs:  scheduler: {type: step, every_epochs: 30}",
+    "milestones": "the schedule multi_step falls at given times:  scheduler: {type: multi_step, at_epochs: [30, 60]}",
     "num_layers n_layers num_hidden_layers n_hidden depth": "a list gives one width per layer:  hidden: [256, 256]",
     "from_logits": "remove it: losses read logits, and a network needs no softmax at its end",
     "imports plugins import custom_objects": "a config never loads code",
