@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nntrain.data.facts import Facts
-from nntrain.data.numerals import Numerals
 from nntrain.data.image_header import IMAGE_SUFFIXES
+from nntrain.data.numerals import Numerals
 
 ArrayKind = Literal["text", "bool", "uint8", "int", "float", "class", "file"]
 """`class`: a word that always names a class, such as the folder of a file. `file`: the name of a file."""

@@ -37,7 +37,8 @@ class Date(Field):
 
     type: Literal["date"] = "date"
     format: str | None = None
-    """How the cells are written, in the words of strptime: `%d.%m.%Y %H:%M`. Default: found from all cells of the training file."""
+    """How the cells are written, in the words of strptime: `%d.%m.%Y %H:%M`; `2024-01-31` is read beside any. Default: found from all cells
+    of the training file."""
     missing: Literal["mean", "error"] = "mean"
     """What stands for a missing date: the mean of each part over the training rows, or an error."""
     time_zone: str | None = None
@@ -72,6 +73,10 @@ class Date(Field):
         if written is None:
             return np.full(len(texts), np.nan)
         times = _times(texts, written)
+        others = texts.filter(times.is_null() & texts.is_not_null())
+        own = find_format(others.unique(maintain_order=True).to_list())
+        if isinstance(own, str) and own.startswith("%Y-%m-%d") and has_zone(own) == has_zone(written):
+            times = pl.select(pl.coalesce(times, _times(texts, own))).to_series()  # dates that a program or another file writes as ISO
         unread = (times.is_null() & texts.is_not_null()).to_numpy()
         if unread.any():
             hint = f"another format? data.fields.{columns[0]}.format   missing? data.source.missing   text? type: category"

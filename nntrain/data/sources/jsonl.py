@@ -73,7 +73,7 @@ class JsonLines(Source):
         return Table(name, table.columns, table.rows, lines, self.missing_words)
 
     def _peeked(self, name: str, cells: list[Any], *, is_whole: bool) -> HeaderColumn:
-        shape, kind = _shape(next((cell for cell in cells if type(cell) is list), None))
+        shape, kind = _shape(next(filter(_is_list, cells), None))
         if shape:
             return HeaderColumn(name, shape, kind)
         texts = [_text(cell) for cell in cells]
@@ -116,6 +116,10 @@ def _shape(value: object) -> tuple[tuple[int, ...], ArrayKind]:
         "text" if isinstance(value, str) else "bool" if isinstance(value, bool) else "int" if isinstance(value, int) else "float"
     )
     return tuple(shape), kind
+
+
+def _is_list(cell: object) -> bool:
+    return isinstance(cell, list)
 
 
 def _text(cell: object) -> str | None:

@@ -94,9 +94,11 @@ def test_a_missing_date_is_the_mean_and_a_wrong_one_is_named():
     np.testing.assert_allclose(found[1], found[[0, 2]].mean(axis=0), atol=1e-6)
     with pytest.raises(DataError, match="a should be a date like '%Y-%m-%d'; 1 of 2 values is not: row 1 '2024-02-30'"):
         field.read(table("2024-01-01", "2024-02-30"), ("a",))
+    german = Date(format="%d.%m.%Y")
+    assert german.read(table("31.12.2024", "2024-12-31"), ("a",)).tolist() == [1735603200] * 2, "ISO is read beside any format"
     with pytest.raises(DataError, match="a is missing in row 1, and missing: error allows none"):
         Date(missing="error").read(table("2024-01-01", None), ("a",))
-    with pytest.raises(DataError, match="no one format reads all its dates: '2024-01-01', '1.1.2024'"):
+    with pytest.raises(DataError, match=r"no one format reads all its dates: '2024-01-01', '1\.1\.2024'"):
         Date().read(table("2024-01-01", "1.1.2024"), ("a",))
 
 
