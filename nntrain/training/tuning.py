@@ -110,8 +110,9 @@ class _Rows:
 
 
 def _between(chances: Tensor) -> list[float]:
-    """Middles between neighbouring values, evenly chosen where there are many."""
-    values = cast("Tensor", chances.double().unique())
+    """Middles between neighbouring values, and between the outermost and 0 or 1; evenly chosen where there are many."""
+    edges = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    values = cast("Tensor", torch.cat([edges, chances.double()]).unique())
     middles = (values[1:] + values[:-1]) / 2
     if len(middles) > MAX_THRESHOLDS:
         middles = middles[torch.linspace(0, len(middles) - 1, MAX_THRESHOLDS).round().long()]
