@@ -9,6 +9,7 @@ from typing import Final
 from nntrain.architectures.settings import FAMILIES
 from nntrain.config.documentation.wording import first_sentence
 from nntrain.config.documentation.wrapping import wrapped
+from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.settings import FIELDS, SOURCES
 from nntrain.errors import UsageError
 from nntrain.layers.encoding import ENCODINGS
@@ -31,6 +32,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "metrics": METRICS,
     "tasks": TASKS,
     "fields": FIELDS,
+    "augmentations": AUGMENTATIONS,
     "sources": SOURCES,
     "encodings": ENCODINGS,
     "initializers": INITIALIZERS,

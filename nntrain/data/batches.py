@@ -19,6 +19,16 @@ CHUNK_BYTES: Final = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """The rows that the rows of a batch were mixed with."""
+
+    targets: Mapping[str, Tensor]
+    """Their targets, `[B, …]`, where these cannot be averaged."""
+    share: float
+    """How much a row counts; its partner counts the rest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Rows of one step, or of a part of it."""
 
@@ -31,6 +41,8 @@ class Batch:
     """Float32 `[B]`."""
     rows: Tensor
     """Int64 `[B]`: row numbers in the source, from 0."""
+    partner: Partner | None = None
+    """What the rows were mixed with, where they were."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -45,6 +57,9 @@ class Batch:
             {name: tensor[start:end] for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights[start:end],
             self.rows[start:end],
+            None
+            if self.partner is None
+            else Partner({name: tensor[start:end] for name, tensor in self.partner.targets.items()}, self.partner.share),
         )
 
 

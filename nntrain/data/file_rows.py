@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_PEEKED: Final = 100
 """Most files whose head is read before training."""
+PEEK_ROWS: Final = 1_000
+"""Rows whose words are looked at before training; all names of classes are."""
 MAX_LISTED: Final = 3
 
 
@@ -44,8 +46,11 @@ class FileRows:
         rows = self._first_rows()
         columns = [HeaderColumn(column, (), "file", files=self._look(names, rows)) for column, names in self.files.items()]
         for column, words in self.words.items():
-            kind = "class" if column in self.classes else "text"
-            columns.append(HeaderColumn(column, (), kind, facts_of_cells(words), len(self)))
+            if column in self.classes:
+                columns.append(HeaderColumn(column, (), "class", facts_of_cells(sorted(set(words))), len(self)))
+            else:
+                facts = facts_of_cells(words[:PEEK_ROWS], is_complete=len(words) <= PEEK_ROWS)
+                columns.append(HeaderColumn(column, (), "text", facts, len(self)))
         return Header(name, tuple(columns), len(self), classes=self.class_names)
 
     @property
@@ -103,8 +108,9 @@ def image_rows(store: FileStore, shown: str, parts: Mapping[str, str]) -> FileRo
         DataError: There is no image in it.
     """
     names, hidden = store.names()
-    images = [name for name in names if _suffix(name) in IMAGE_SUFFIXES]
-    others = Counter(_suffix(name) or name for name in names if _suffix(name) not in IMAGE_SUFFIXES)
+    suffixes = list(map(_suffix, names))
+    images = [name for name, suffix in zip(names, suffixes, strict=True) if suffix in IMAGE_SUFFIXES]
+    others = Counter(suffix or name for name, suffix in zip(names, suffixes, strict=True) if suffix not in IMAGE_SUFFIXES)
     if not images:
         found = f"; it has {_counted(others)}" if others else ""
         raise DataError(f"{shown} has no images{found}", f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}")
@@ -228,8 +234,8 @@ def _is_split(rows: Sequence[Sequence[str]], place: int, parts: Mapping[str, str
 
 
 def _suffix(name: str) -> str:
-    base = name.rpartition("/")[2]
-    return f".{base.rpartition('.')[2].lower()}" if "." in base[1:] else ""
+    stem, point, suffix = name.rpartition(".")
+    return f".{suffix.lower()}" if point and stem and not stem.endswith("/") and "/" not in suffix else ""
 
 
 def _suffixes(names: Sequence[str]) -> tuple[str, ...]:

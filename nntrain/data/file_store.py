@@ -46,17 +46,15 @@ class FileStore:
         Raises:
             DataError: It is no .zip file, or the system does not give it.
         """
+        start = f"{prefix}/" if prefix else ""
         with self._told():
             found = self._members() if self.is_zip else _walk(self.root, prefix, depth)
-            names = [name for name in found if not prefix or name.startswith(f"{prefix}/")]
-        below = [PurePosixPath(name).parts[len(PurePosixPath(prefix).parts) :] for name in names]
-        is_hidden = [any(part.startswith(".") or part == "__MACOSX" for part in parts) for parts in below]
-        kept = [
-            name
-            for name, parts, hidden in zip(names, below, is_hidden, strict=True)
-            if not hidden and (depth is None or len(parts) <= depth)
-        ]
-        return sorted(kept), sum(is_hidden)
+        names = [name for name in found if name.startswith(start)] if start else found
+        kept = [name for name in names if "/." not in f"/{name[len(start) :]}" and not name.startswith("__MACOSX/")]
+        hidden = len(names) - len(kept)
+        if depth is not None:
+            kept = [name for name in kept if name.count("/", len(start)) < depth]
+        return sorted(kept), hidden
 
     def read(self, name: str, most: int = -1) -> bytes:
         """The first `most` bytes of a file; all by default.

@@ -21,7 +21,6 @@ from nntrain.data.sources.source import Part
 from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
 
-
 SPLITTING: Final[frozenset[Role]] = frozenset({"split", "group", "time"})
 """Roles that only say which rows are used for what; new rows need no such columns."""
 
@@ -176,7 +175,9 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     if roles >= {"group", "time"} and split.by is None:
         problems.append(Problem(("data", "split"), "a column is group and another time: which one splits?", "fix:  by: group, or by: time"))
     if split.by == "group" and "group" not in roles:
-        problems.append(Problem(("data", "split", "by"), "group needs the column that says which rows belong together", "fix:  column: NAME"))
+        problems.append(
+            Problem(("data", "split", "by"), "group needs the column that says which rows belong together", "fix:  column: NAME")
+        )
     if split.by == "column" and column is None:
         problems.append(
             Problem(("data", "split", "by"), "column needs the column that says train, validation or test", "fix:  column: NAME")
@@ -184,6 +185,11 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     if split.by == "stratified" and layout.targets and not any(plan.field.stratifies for plan in layout.targets):
         message = f"stratified keeps the shares of classes, and the target is a {layout.targets[0].field.type}"
         problems.append(Problem(("data", "split", "by"), message, "fix:  by: random"))
+    if settings.batch is not None and layout.targets and not (len(layout.targets) == 1 and layout.targets[0].field.stratifies):
+        found = (
+            f"the target is a {layout.targets[0].field.type}" if len(layout.targets) == 1 else f"there are {len(layout.targets)} targets"
+        )
+        problems.append(Problem(("data", "batch", "sampler"), f"balanced shows the classes of one target equally often, and {found}"))
     return problems
 
 
@@ -201,8 +207,15 @@ def _split_without_effect(settings: DataSettings, column: str | None) -> list[Pr
             why = f"the column {column} says which rows are for {part}"
         if why is None and split.by == "given" and value is not None:
             why = "by: given takes only the rows that data.source gives"
+        if why is None and split.folds is not None and part == "test":
+            why = "the fold is the test rows"
         if why is not None:
             problems.append(Problem(("data", "split", part), f"has no effect: {why}", "remove one of the two"))
+    if split.folds is not None and ("test" in given or split.by in ("column", "given") or column is not None):
+        message = "cuts test rows off the training rows, and they are given already"
+        problems.append(
+            Problem(("data", "split", "folds"), message, "leave out what gives them (a file, a column), or the folds", on_key=True)
+        )
     if split.seed is not None and not splits_at_random(settings, has_column=False):
         problems.append(Problem(("data", "split", "seed"), "has no effect: no rows are split off at random", "remove it"))
     return problems

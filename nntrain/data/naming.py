@@ -57,7 +57,11 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
     column = settings.split.column
     splits: Role = "split" if settings.split.by not in ("group", "time") else settings.split.by
     own = settings.source.split_column
-    divided: dict[str, Role] = {own: "split"} if own is not None and own in names and not any(field.name == own and field.field.role_set for field in found) else {}
+    divided: dict[str, Role] = (
+        {own: "split"}
+        if own is not None and own in names and not any(field.name == own and field.field.role_set for field in found)
+        else {}
+    )
     if column is not None:
         divided[column] = splits
     if header is not None and column is not None and column not in names:

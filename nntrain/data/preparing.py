@@ -122,7 +122,9 @@ class _Sorting:
 
     def facts(self, column: str, rows: Array) -> Facts:
         texts = self.table.texts(column)
-        return facts_of_series(texts if len(rows) == len(texts) else texts[rows], rows, self.table.numerals, date_format=self.table.date_format)
+        return facts_of_series(
+            texts if len(rows) == len(texts) else texts[rows], rows, self.table.numerals, date_format=self.table.date_format
+        )
 
     def split(self, seed: int) -> Parts:
         """Drop the rows that cannot be used, then split the others. Raises `DataError` where too few are left."""

@@ -155,12 +155,33 @@ class SplitSettings(StrictModel):
     column: str | None = None
     """Column that says train, validation or test for each row, and what it leaves open is split off; short for `role: split`. With `by:
     group` or `by: time` the column of the groups or times."""
+    folds: Annotated[int, Option(ge=2)] | None = None
+    """Into how many parts the rows are cut, one of which is the test rows; `nntrain fit --folds N` trains on each of them. Each row is
+    tested once; under `time` those of the latest N of N + 1 blocks, on the rows before them."""
+    fold: PositiveInt | None = None
+    """Which of the folds is the test rows, from 1. `validation` is split off the others."""
+
+    @model_validator(mode="after")
+    def _fold_is_one_of_folds(self) -> SplitSettings:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold go together: into how many parts, and which one is tested; --folds N trains on all")
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"fold: {self.fold} is none of {self.folds} folds")
+        return self
 
     @model_validator(mode="after")
     def _column_goes_with_by(self) -> SplitSettings:
         if self.column is not None and self.by not in (None, "column", "group", "time"):
             raise ValueError(f"by: {self.by} does not read column; remove one of the two")
         return self
+
+
+class BatchSettings(StrictModel):
+    """Which rows come together in a batch."""
+
+    sampler: Literal["balanced"]
+    """`balanced`: an epoch has as many rows as there are training rows, and the same number of each class: rows of rare classes come more
+    than once, and of frequent ones other rows are left out each time."""
 
 
 class DataSettings(StrictModel):
@@ -174,6 +195,8 @@ class DataSettings(StrictModel):
     """What columns mean: a type, or options. Names may be patterns (`V*`); exact names go first, then the first match."""
     split: SplitSettings = SplitSettings()
     """Which rows train, validate and test."""
+    batch: BatchSettings | None = None
+    """Which rows come together in a batch. Default: every row once an epoch, in random order."""
     batch_size: PositiveInt | Literal["full"] = 64
     """Rows of a micro-batch, of which a step has `training.accumulate`; `full` takes all training rows at once."""
 

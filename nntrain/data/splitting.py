@@ -14,7 +14,7 @@ from nntrain.data.layout import FieldPlan, split_rule
 from nntrain.data.noise import derive_seed
 from nntrain.data.settings import SplitSettings
 from nntrain.data.sources.source import Part
-from nntrain.data.split import Parts, split_by_time, split_by_words, split_groups, split_rows
+from nntrain.data.split import FoldBy, Parts, folds, split_by_time, split_by_words, split_groups, split_rows
 from nntrain.data.table import Table, counted
 from nntrain.errors import ConfigError, DataError, Problem
 
@@ -45,6 +45,8 @@ class Splitting:
             DataError: There are too few rows, groups or rows of a class, or the split column has other words.
             ConfigError: A part is set that the split column gives.
         """
+        if self.settings.folds is not None and self.settings.fold is not None:
+            return self._fold(rows, self.settings.folds, self.settings.fold, seed)
         column = self._plan("split")
         fixed = Parts(rows, rows[:0], rows[:0]) if column is None else self._by_column(rows, column)
         how = "" if column is None else f"by column {column.name}"
@@ -55,6 +57,41 @@ class Splitting:
         off = "" if column is None else f"{how}; {' and '.join(part for part in PARTS if sizes[part])} split off the training rows: "
         found = {part: getattr(parts, part) if sizes[part] else getattr(fixed, part) for part in PARTS}
         return Parts(parts.train, found["validation"], found["test"]), f"{off}{rule}"
+
+    def _fold(self, rows: Array, count: int, fold: int, seed: int) -> tuple[Parts, str]:
+        """One of several folds as test rows, and validation rows off the others."""
+        rule = split_rule(self.settings, {plan.role for plan in self.plans})
+        target = self._stratifying(rule)
+        by: FoldBy = rule if rule in ("group", "time") else "random" if target is None else "stratified"
+        values: Array | None = None
+        if by == "group":
+            values = self._groups(rows)[1]
+        elif by == "time":
+            plan = self._plan("time")
+            values = None if plan is None else self.times(plan)[rows]
+        elif target is not None:
+            values = self._classes(target, rows)
+        found = folds(rows, count, by=by, seed=derive_seed(seed, "split"), values=values)[fold - 1]
+        sizes = {"validation": None if "validation" in self.given else self.settings.validation, "test": None}
+        how = f"fold {fold} of {count} is tested"
+        if sizes["validation"] is None:
+            return Parts(found.train, rows[:0], found.validation), f"{how}; {by}, seed {seed}"
+        parts, off = self._split_off(found.train, sizes, seed)
+        return Parts(parts.train, parts.validation, found.validation), f"{how}; {off}"
+
+    def _stratifying(self, rule: str | None) -> FieldPlan | None:
+        """The target whose classes keep their shares; `None` where rows are split at random."""
+        target = next((plan for plan in self.plans if plan.role == "target" and plan.field.stratifies), None)
+        return None if rule == "random" else target
+
+    def _groups(self, rows: Array) -> tuple[FieldPlan, Array]:
+        """The column of the groups, and the group of each row."""
+        plan = self._plan("group")
+        assert plan is not None
+        return plan, self.table.texts(plan.columns[0]).fill_null("").to_numpy().astype(str)[rows]
+
+    def _classes(self, target: FieldPlan, rows: Array) -> Array:
+        return self.table.texts(target.columns[0]).to_numpy()[rows].astype(str)
 
     def _plan(self, role: str) -> FieldPlan | None:
         return next((plan for plan in self.plans if plan.role == role), None)
@@ -90,19 +127,17 @@ class Splitting:
         """Split rows by the rule of the settings. Raises `DataError` where there are too few."""
         rule = split_rule(self.settings, {plan.role for plan in self.plans})
         if rule == "group":
-            plan = self._plan("group")
-            assert plan is not None
-            groups = self.table.texts(plan.columns[0]).fill_null("").to_numpy().astype(str)[rows]
+            plan, groups = self._groups(rows)
             parts = split_groups(rows, groups, sizes, seed=derive_seed(seed, "split"))
             return parts, f"by group {plan.name} ({len(np.unique(groups)):,} groups), seed {seed}"
         if rule == "time":
             plan = self._plan("time")
             times = None if plan is None else self.times(plan)[rows]
             return split_by_time(rows, times, sizes), f"the latest by {plan.name}" if plan is not None else "the last rows of the file"
-        target = next((plan for plan in self.plans if plan.role == "target" and plan.field.stratifies), None)
-        if target is None or rule == "random":
+        target = self._stratifying(rule)
+        if target is None:
             return split_rows(rows, sizes, seed=derive_seed(seed, "split")), f"random, seed {seed}"
-        classes = self.table.texts(target.columns[0]).to_numpy()[rows].astype(str)
+        classes = self._classes(target, rows)
         told = self._target_in_words(target, classes)
         return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes, told=told), f"stratified, seed {seed}"
 

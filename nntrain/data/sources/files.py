@@ -114,7 +114,8 @@ class Files(Source):
             common.append(place[0])
             if place[0].lower().endswith(".zip"):
                 break
-        return "/".join(common) or ("/" if common else ".")
+        is_absolute = next(iter(self.patterns.values())).startswith("/")
+        return "/".join(common) or ("/" if is_absolute else ".")
 
     def _rows(self, path: Path, name: str) -> FileRows:
         root = self._root()
