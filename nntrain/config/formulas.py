@@ -92,7 +92,8 @@ def _computed(node: Node, text: str, scope: Scope) -> Node:
     try:
         term = arithmetic.parse(text)
     except ArithmeticFaultError as fault:
-        raise WrongError(node, fault.message, fault.hint, scope) from None
+        message = fault.message if fault.message.startswith(text) else f"{text} {fault.message}"
+        raise WrongError(node, message, fault.hint, scope) from None
     names = arithmetic.names(term)
     for name in names:
         if name not in scope.values and name not in SIZES:
