@@ -79,3 +79,36 @@ def test_an_unknown_metric_without_a_near_name_has_no_fix() -> None:
     with pytest.raises(UsageError) as error:
         Bars.of(["zzz=1"], []).missed(METRICS)
     assert error.value.hint is None
+
+
+INTERVALS = {"accuracy": (0.8, 0.9), "log_loss": (0.3, 0.5), "auroc": None}
+
+
+def test_sure_asks_it_of_the_unfavourable_end_of_the_interval() -> None:
+    assert Bars.of(["accuracy=0.8"], ["log_loss=0.5"], sure=True).surely_missed(METRICS, INTERVALS, 0.95) == []
+    assert Bars.of(["accuracy=0.81"], ["log_loss=0.49"], sure=True).surely_missed(METRICS, INTERVALS, 0.9) == [
+        "accuracy 0.8500: its 90 % interval begins at 0.8000, below --min 0.81",
+        "log_loss 0.4000: its 90 % interval ends at 0.5000, above --max 0.49",
+    ]
+
+
+def test_a_metric_whose_interval_is_undefined_misses_every_bar() -> None:
+    assert Bars.of(["auroc=0"], [], sure=True).surely_missed(METRICS, INTERVALS, 0.95) == [
+        "auroc is undefined on these rows; --min asks for 0"
+    ]
+
+
+def test_nothing_is_sure_of_a_metric_without_an_interval() -> None:
+    with pytest.raises(UsageError) as error:
+        Bars.of([], ["loss=1"], sure=True).surely_missed({**METRICS, "loss": 0.5}, INTERVALS, 0.95)
+    assert str(error.value) == "--sure: loss has no interval. Those that have one: accuracy, log_loss, auroc"
+
+
+def test_sure_needs_a_requirement() -> None:
+    with pytest.raises(UsageError, match="--sure has no effect without --min or --max"):
+        Bars.of([], [], sure=True)
+
+
+def test_metrics_of_a_class_are_named_with_its_name() -> None:
+    found = {"test.precision.fraud_at_0.9": 0.5, "test.recall.a=b": 0.5}
+    assert len(Bars.of(["precision.fraud_at_0.9=0.6", "test.recall.a=b=0.6"], []).missed(found)) == 2
