@@ -11,6 +11,7 @@ from nntrain.blueprint import Blueprint
 from nntrain.commands.arguments import only_config, split_arguments
 from nntrain.commands.check import Look, check
 from nntrain.commands.figures import format_bytes
+from nntrain.commands.rates import rate_lines
 from nntrain.commands.stored import stored_blueprint
 from nntrain.config.loading import dump
 from nntrain.config.reading import find_config, read_config
@@ -71,6 +72,8 @@ def _json(blueprint: Blueprint) -> str:
 
 def _text(name: str, blueprint: Blueprint) -> str:
     lines = [_title(name, blueprint), "", *program_lines(blueprint), ""]
+    rates = rate_lines(blueprint)
+    lines += ["  rates before the schedule", *rates, ""] if rates else []
     lines += [f"warning: {warning}" for warning in blueprint.warnings]
     return "\n".join([*lines, "# all settings that apply; null is off", dump(resolved_tree(blueprint.experiment)).rstrip()])
 

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 from nntrain.config.documentation.catalogue import Catalogue, Setting, members
 from nntrain.config.documentation.wording import sample, value_in_words
+from nntrain.optimizers.settings import OPTIMIZERS
 
 WRITTEN: Final = {
     "variables": "{variables: {dim: 64}, architecture: {layers: [linear: =dim, relu]}}",
@@ -43,6 +44,26 @@ WRITTEN: Final = {
     "concat.points": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 32, concat: a]}",
     "add.from": "architecture: {nodes: {a: {from: size, linear: 64}, b: {from: color, linear: 64}, both: {add: [a, b]}}}",
     "concat.from": "architecture: {nodes: {a: {from: size, linear: 64}, b: {from: color, linear: 64}, both: {concat: [a, b]}}}",
+    **{
+        f"{merge}{option}": f"architecture: {{layers: [{{linear: 64, name: a}}, relu, linear: 64, {merge}: a]}}"
+        for merge in ("subtract", "multiply", "stack", "mean", "max", "dot", "cosine", "distance")
+        for option in ("", ".points")
+    },
+    **{
+        f"{merge}.from": f"architecture: {{nodes: {{a: {{from: size, linear: 64}}, b: {{from: color, linear: 64}}, c: {{{merge}: [a, b]}}}}}}"
+        for merge in ("subtract", "multiply", "stack", "mean", "max", "dot", "cosine", "distance")
+    },
+    "branches": "architecture: {layers: [branches: {merge: add, of: [[linear: 64, relu], [linear: 64]]}]}",
+    "branches.of": "architecture: {layers: [branches: [[linear: 64, relu], []]]}",
+    "branches.merge": "architecture: {layers: [branches: {merge: add, of: [[linear: 64, relu], [linear: 64]]}]}",
+    "rearrange": 'architecture: {layers: [rearrange: "c h w -> (h w) c", linear: 64]}',
+    "rearrange.pattern": 'architecture: {layers: [rearrange: "c h w -> (h w) c", linear: 64]}',
+    "architecture.tie": "architecture: {layers: [{linear: 64, name: a}, relu, {linear: 64, name: b}, relu], tie: {b.weight: a.weight}}",
+    "architecture.freeze": "architecture: {layers: [{linear: 64, name: backbone}, relu], freeze: [backbone]}",
+    "architecture.nodes.*.same_as": "architecture: {nodes: {a: {from: left, mlp: [64]}, b: {from: right, same_as: a}, c: {concat: [a, b]}}}",
+    "architecture.heads.*.weight": (
+        "architecture: {nodes: {a: {from: inputs, mlp: [64]}, b: {from: a, mlp: [64]}}, heads: {price: [{from: b}, {from: a, weight: 0.3}]}}"
+    ),
     "concat.axis": "architecture: {layers: [{lstm: 32, name: a}, lstm: 32, {concat: {points: a, axis: time}}]}",
 }
 """Setting, component or option to its example, where it needs something else beside it."""
@@ -60,6 +81,7 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("nodes", "nodes"): {"body": {"from": "inputs", "mlp": [64]}},
     ("nodes", "heads"): {"NAME": "body"},
     ("unflatten", "sizes"): [1, 8, 8],
+    ("reshape", "sizes"): [1, 8, 8],
     **{
         (f"{kind}{rank}d", "kernel_size"): size
         for kind, size in (("conv", 3), ("depthwise_conv", 3), ("separable_conv", 3), ("conv_transpose", 4))
@@ -99,10 +121,7 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("cyclic", "gamma"): 0.999,
     ("one_cycle", "div_factor"): 25,
     ("one_cycle", "final_div_factor"): 1000,
-    **{
-        (tag, "groups"): [{"match": "head", "lr": 0.01}]
-        for tag in "sgd adam adamw adamax nadam radam adagrad adadelta rmsprop adafactor muon rprop lbfgs asgd".split()
-    },
+    **{(tag, "groups"): [{"match": "head", "lr": 0.01}] for tag in OPTIMIZERS},
     ("rprop", "etas"): [0.5, 1.2],
     ("rprop", "step_sizes"): [1e-6, 50],
     ("adafactor", "eps"): [None, 1e-3],
