@@ -63,7 +63,7 @@ class Plan:
         """Overrides that make a member out of the config: another seed for all but the split, or another fold for the split alone."""
         experiment = job.config.experiment
         if self.kind == "folds":
-            return (f"data.split.folds={self.count}", f"data.split.fold={member}")
+            return (f"data.split.folds={self.count}", f"data.split.fold={member}", "data.split.test=0.1")  # the fold, whatever stood there
         has_column = any(plan.role == "split" for plan in job.blueprint.layout.fields)
         is_split = splits_at_random(experiment.data, has_column=has_column)
         split_seed = experiment.seed if experiment.data.split.seed is None else experiment.data.split.seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import format_number, format_seconds
@@ -45,6 +45,10 @@ class Summary:
     """What the trivial prediction does: `always the mean`."""
     baseline: Mapping[str, float | None]
     """Its metrics, under the same names."""
+    simple: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict[str, "Mapping[str, float | None]"])
+    """Metrics of simple models by the head of their column."""
+    better: str | None = None
+    """What to say where one of them is better than the network."""
     confusions: Sequence[Confusion] = ()
     next: tuple[str, ...] = ()
     """Commands that make sense now."""
@@ -53,12 +57,15 @@ class Summary:
 def result_screen(summary: Summary) -> str:
     """The end of `fit` as text, without a line break at its end."""
     held_out = [name for name in summary.metrics if name.startswith(("validation.", "test."))]
-    rows = {name: (summary.metrics[name], summary.baseline.get(name)) for name in held_out or summary.metrics}
+    others = [*summary.simple.values(), summary.baseline]
+    rows = {name: (summary.metrics[name], *(other.get(name) for other in others)) for name in held_out or summary.metrics}
     blocks = [_stopped(summary)]
     if not held_out:
         blocks.append("no rows were held out: these figures are of the rows that it was trained on")
     if rows:
-        blocks.append(result_table(rows, ("this run", summary.baseline_name)))
+        blocks.append(result_table(rows, ("this run", *summary.simple, summary.baseline_name)))
+    if summary.better is not None:
+        blocks.append(summary.better)
     blocks += [f"\n{confusion_table(confusion)}\n" for confusion in summary.confusions]
     if summary.next:
         blocks += [] if summary.confusions else [""]

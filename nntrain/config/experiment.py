@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -42,6 +42,10 @@ class Experiment(StrictModel):
     """How gradients move the weights. Default: adamw with lr 1e-3."""
     scheduler: AnySchedule | None = None
     """How the learning rate changes over the steps. Default: constant."""
+    baselines: tuple[Literal["linear", "boosted_trees"], ...] | None = None
+    """Simple models that are fitted on the same rows and shown beside the network: `linear` (ridge or logistic regression) and
+    `boosted_trees` (histogram gradient boosting), from scikit-learn: `pip install 'nntrain[baselines]'`. The trivial prediction is
+    always shown. Default: none of them."""
     regularization: Regularization = Regularization()
     """Everything that holds a network back from learning its training rows by heart."""
     training: TrainingSettings | None = None

@@ -172,3 +172,41 @@ def test_a_run_that_is_worse_than_allowed_fails(capsys: pytest.CaptureFixture[st
     capsys.readouterr()
     assert main([*compare, "test.los=0.1"]) == 2
     assert "test.loss" in capsys.readouterr().err
+
+
+def test_every_row_is_tested_by_a_fold_that_has_not_seen_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--folds", "3"]) == 0
+    assert "fold 1   fold 2   fold 3" in capsys.readouterr().out
+    with Path("runs/a/0001/out_of_fold.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [int(line["row"]) for line in lines] == list(range(1, 61))
+    assert {line["fold"] for line in lines} == {"1", "2", "3"}
+    assert {line["prediction"] for line in lines} <= {"a", "b"}
+    truth = [line.split(",")[2] for line in ROWS.splitlines()]
+    for fold in ("1", "2", "3"):
+        tested = [place for place, line in enumerate(lines) if line["fold"] == fold]
+        assert [truth[place] for place in tested].count("a") in {8, 9}  # 26 of 60, in equal shares
+        hits = sum(truth[place] == lines[place]["prediction"] for place in tested)
+        member = summary(f"runs/a/0001/members/0{fold}")
+        assert member["test"]["accuracy"] == pytest.approx(hits / len(tested))
+    assert summary("runs/a/0001")["kind"] == "folds"
+
+
+def test_groups_stay_whole_in_folds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{x},{x % 7},{'ab'[x // 7 % 2]}" for x in range(60)]
+    (tmp_path / "table.csv").write_text("\n".join(["x,y,label", *lines]) + "\n")
+    (tmp_path / "g.yaml").write_text(CONFIG.replace("split: {", "split: {by: group, column: y, "))
+    assert main(["fit", "g.yaml", "--folds", "2"]) == 0
+    with Path("runs/g/0001/out_of_fold.csv").open() as file:
+        fold_of = {int(line["row"]): line["fold"] for line in csv.DictReader(file)}
+    groups = [line.split(",")[1] for line in lines]
+    for group in set(groups):
+        assert len({fold_of[row] for row, each in enumerate(groups, 1) if each == group}) == 1
+
+
+def test_given_test_rows_are_not_cut_into_folds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.yaml").write_text(
+        CONFIG.replace("source: table.csv", "source: {path: table.csv, test: table.csv}").replace(", test: 0.2", "")
+    )
+    assert main(["fit", "t.yaml", "--folds", "2"]) == 2
+    assert "they are given already" in capsys.readouterr().err

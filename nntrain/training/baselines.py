@@ -1,0 +1,128 @@
+"""Simple models beside the network, from scikit-learn, on the same rows: would less have done?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nntrain.data.batches import TensorData
+from nntrain.specs import CATEGORY_BLOCK
+from nntrain.training.evaluation import evaluate_predictions
+from nntrain.training.objective import Objective, TargetObjective
+from nntrain.training.session import Metrics
+
+Array = np.ndarray[Any, Any]
+
+MOST_CODES: Final = 255
+"""Values of a category that histogram trees can hold apart; one with more is read as a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a simple model scores."""
+
+    metrics: dict[str, float | None]
+    """By full name: `test.accuracy`. It has no loss."""
+    seconds: float
+    """To fit and measure it."""
+
+
+def measure_baselines(
+    names: Sequence[str], objective: Objective, train: TensorData, splits: Mapping[str, TensorData], seed: int
+) -> dict[str, Baseline]:
+    """Fit simple models on the training rows and their weights, and measure them.
+
+    `linear` is ridge regression, or logistic regression with its default strength, on standardised columns and one-hot categories;
+    `boosted_trees` is histogram gradient boosting with scikit-learn's defaults (which stops early on a part of the training rows of
+    its own where there are more than 10,000).
+
+    Args:
+        names: `linear`, `boosted_trees`.
+        objective: Targets and metrics.
+        train: The training rows, on the CPU.
+        splits: Rows to be measured by name of the split, on the CPU.
+        seed: Decides what is random in them.
+    """
+    found: dict[str, Baseline] = {}
+    for name in names:
+        started = time.monotonic()
+        models = {key: _fit(name, target, train, seed) for key, target in objective.targets.items()}
+        metrics: Metrics = {}
+        for split, data in splits.items():
+            predictions = {key: _predict(models[key], target, data) for key, target in objective.targets.items()}
+            scores = evaluate_predictions(objective, predictions, data)
+            metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
+        found[name] = Baseline(metrics, round(time.monotonic() - started, 3))
+    return found
+
+
+def _fit(name: str, target: TargetObjective, train: TensorData, seed: int) -> Any:
+    """A fitted model of scikit-learn. Targets of several values have one model a value."""
+    features, is_category = _features(train)
+    goal: Array = train.targets[target.target.name].numpy()
+    weights = None if train.weights is None else train.weights.numpy()
+    is_values = target.task.kind(target.target) == "values"
+    model = (
+        _linear(is_values=is_values, is_category=is_category)
+        if name == "linear"
+        else _trees(features, is_category, seed, is_values=is_values)
+    )
+    if goal.ndim > 1:
+        from sklearn.multioutput import MultiOutputRegressor
+
+        model = MultiOutputRegressor(model)
+    fitted: Any = model.fit(features, goal, **({} if weights is None else _weighted(model, weights)))
+    return fitted
+
+
+def _weighted(model: Any, weights: Array) -> dict[str, Array]:
+    """The row weights under the name that a model or the last step of a pipeline has for them."""
+    return {f"{model.steps[-1][0]}__sample_weight" if hasattr(model, "steps") else "sample_weight": weights}
+
+
+def _linear(*, is_values: bool, is_category: Sequence[bool]) -> Any:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers = [index for index, is_one in enumerate(is_category) if not is_one]
+    codes = [index for index, is_one in enumerate(is_category) if is_one]
+    columns = ColumnTransformer([("numbers", StandardScaler(), numbers), ("codes", OneHotEncoder(handle_unknown="ignore"), codes)])
+    return Pipeline([("columns", columns), ("model", Ridge() if is_values else LogisticRegression(max_iter=1000))])
+
+
+def _trees(features: Array, is_category: Sequence[bool], seed: int, *, is_values: bool) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    few = [is_one and bool(features[:, index].max(initial=0) < MOST_CODES) for index, is_one in enumerate(is_category)]
+    kind: Any = HistGradientBoostingRegressor if is_values else HistGradientBoostingClassifier
+    return kind(random_state=seed, categorical_features=few if any(few) else None)
+
+
+def _predict(model: Any, target: TargetObjective, data: TensorData) -> Tensor:
+    """Probabilities float64 `[N, K]` of classes, `[N]` of the second of two; values in raw units."""
+    features, _ = _features(data)
+    kind = target.task.kind(target.target)
+    if kind == "values":
+        return target.read(torch.from_numpy(np.asarray(model.predict(features))).double())
+    shares = torch.zeros(len(data), max(2, len(target.target.classes)), dtype=torch.float64)
+    shares[:, torch.from_numpy(np.asarray(model.classes_)).long()] = torch.from_numpy(np.asarray(model.predict_proba(features)))
+    return shares[:, 1] if kind == "binary" else shares
+
+
+def _features(data: TensorData) -> tuple[Array, list[bool]]:
+    """All inputs as columns `[N, F]`, and which of them are codes of a category."""
+    columns: list[Array] = []
+    is_category: list[bool] = []
+    for name, tensor in data.inputs.items():
+        flat = cast("Array", tensor.reshape(len(data), -1).double().numpy())
+        columns.append(flat)
+        is_category += [name == CATEGORY_BLOCK] * flat.shape[1]
+    return np.concatenate(columns, axis=1), is_category
