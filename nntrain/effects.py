@@ -17,6 +17,7 @@ from nntrain.losses.loss import Loss
 from nntrain.metrics.metric import Metric
 from nntrain.optimizers.optimizer import Beside, Optimizer
 from nntrain.schedules.cycles import CyclingSchedule
+from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.specs import IMAGE
 from nntrain.training.settings import DEFAULT_MAX_EPOCHS, DEFAULT_MAX_STEPS, EarlyStoppingSettings, TrainingSettings
@@ -137,7 +138,7 @@ def _average_warnings(experiment: Experiment, horizon: Horizon) -> Iterator[str]
     count = total // every - start // every
     if count < 2:
         found = "no step at all" if count == 0 else "a single step, which is no average"
-        yield f"regularization.swa takes {found}: it begins after {start:,} of {total:,} steps and takes every {every:,}th"
+        yield f"regularization.swa takes {found}: it begins after {start:,} of {total:,} steps and takes one every {every:,} steps"
 
 
 def _optimizer_problems(
@@ -216,6 +217,7 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
         yield from _rule_warnings(course)
     yield from experiment.scheduler.warnings(course.horizon, training.max_epochs)
     yield from _average_warnings(experiment, course.horizon)
+    yield from _plateau_warnings(experiment.scheduler, course)
     whole_epoch = course.steps_per_epoch is None or course.steps_per_epoch == 1
     yield from experiment.optimizer.warnings(Beside(experiment.regularization.weight_decay or 0.0, whole_epoch))
     yield from _unread(program)
@@ -315,6 +317,17 @@ def _rule_warnings(course: Course) -> Iterator[str]:
     stopping, epochs = training.early_stopping, training.max_epochs
     if stopping is not None and epochs is not None and stopping.warmup_epochs >= epochs:
         yield f"training.early_stopping.warmup_epochs {stopping.warmup_epochs} is not below max_epochs {epochs}: early stopping can't act"
+
+
+def _plateau_warnings(schedule: Schedule, course: Course) -> Iterator[str]:
+    """A rate that falls by a metric, and fewer evaluations than that takes."""
+    if not isinstance(schedule, Plateau) or course.evaluations is None:
+        return
+    count, limit = course.evaluations
+    if schedule.patience + 2 > count:  # one sets the best, and one more than the patience must be no better
+        evaluations = "1 evaluation" if count == 1 else f"{count} evaluations"
+        needed = f"scheduler.patience {schedule.patience} needs {schedule.patience + 2} evaluations"
+        yield f"{needed}, and the run has {evaluations} ({limit}): the rate never falls"
 
 
 def _unread(program: Program) -> Iterator[str]:

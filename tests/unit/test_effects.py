@@ -78,6 +78,39 @@ WARNED: list[tuple[dict[str, Any], str]] = [
         {"optimizer": "adam", "regularization": {"weight_decay": 0.1}},
         "weight_decay with adam is L2 regularization, which its scaling weakens unevenly; adamw decays the weights themselves",
     ),
+    (
+        {"optimizer": "rmsprop", "regularization": {"weight_decay": 0.1}},
+        "weight_decay with rmsprop is L2 regularization, which its scaling weakens unevenly; adamw decays the weights themselves",
+    ),
+    (
+        {"optimizer": "lbfgs"},
+        "lbfgs compares the gradients of one step with those of the step before, and mini-batches have other rows in each: "
+        "data.batch_size: full, or training.accumulate up to all rows",
+    ),
+    (
+        {"training": {"max_epochs": 2}, "scheduler": {"type": "multi_step", "at_epochs": [1, 2]}},
+        "scheduler.at_epochs 2 is not below training.max_epochs 2: the last fall never comes",
+    ),
+    (
+        {"training": {"max_epochs": 2}, "scheduler": {"type": "warm_restarts", "first_epochs": 2}},
+        "scheduler.first_epochs (46 steps) is not below the 46 steps of the run: the rate never restarts",
+    ),
+    (
+        {"training": {"max_epochs": 2}, "scheduler": {"type": "cyclic", "min_lr": 1e-4, "up_steps": 50}},
+        "scheduler.up_steps (50 steps) is not below the 46 steps of the run: the rate never reaches optimizer.lr",
+    ),
+    (
+        {"training": {"max_epochs": 2}, "scheduler": {"type": "wsd", "warmup_steps": 20, "decay_steps": 30}},
+        "scheduler.wsd: its warm-up (20 steps) and decay (30 steps) overlap in a run of 46 steps",
+    ),
+    (
+        {"training": {"max_epochs": 4}, "scheduler": {"type": "plateau", "patience": 3}},
+        "scheduler.patience 3 needs 5 evaluations, and the run has 4 evaluations (max_epochs 4): the rate never falls",
+    ),
+    (
+        {"training": {"max_epochs": 4}, "regularization": {"swa": 0.8}},
+        "regularization.swa takes a single step, which is no average: it begins after 74 of 92 steps and takes one every 23 steps",
+    ),
 ]
 
 
@@ -98,6 +131,12 @@ def test_what_another_setting_makes_idle_is_a_warning_with_both_numbers(sections
         {"training": {"max_epochs": 3}, "scheduler": {"type": "cosine", "warmup_fraction": 0.05}},
         {"training": {"max_minutes": 3}, "scheduler": {"type": "constant", "warmup_steps": 1000}},
         {"optimizer": "adamw", "regularization": {"weight_decay": 0.1}},
+        {"optimizer": {"type": "nadam", "decoupled_weight_decay": True}, "regularization": {"weight_decay": 0.1}},
+        {"optimizer": "asgd", "regularization": {"weight_decay": 0.1}},
+        {"optimizer": "lbfgs", "training": {"max_epochs": 5, "accumulate": 23}},
+        {"optimizer": {"type": "sgd"}, "regularization": {"l1": 0.1, "decay_all": True}},
+        {"training": {"max_epochs": 4}, "regularization": {"swa": 0.5}},
+        {"training": {"max_epochs": 5}, "scheduler": {"type": "plateau", "patience": 3}},
     ],
 )
 def test_what_goes_together_is_not_warned_of(sections: dict[str, Any]) -> None:
@@ -116,6 +155,21 @@ def test_the_rows_that_were_read_count_and_a_last_step_of_one_row_is_none() -> N
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": {"sgd": {"dampening": 0.1}}}, "optimizer.sgd.dampening    has no effect without momentum"),
     ({"optimizer": {"sgd": {"nesterov": True}}}, "nesterov needs a momentum above 0 and no dampening"),
+    (
+        {"optimizer": "rprop", "regularization": {"weight_decay": 0.1}},
+        "regularization.weight_decay    has no effect: rprop has no weight decay",
+    ),
+    ({"optimizer": "lbfgs", "regularization": {"clip_norm": 1.0}}, "regularization.clip_norm    does not go with lbfgs"),
+    ({"optimizer": "lbfgs", "training": {"precision": "float16"}}, "training.precision    does not go with lbfgs"),
+    ({"optimizer": {"lbfgs": {"layer_decay": 0.5}}, "architecture": {"mlp": [8]}}, "lbfgs moves all parameters together"),
+    ({"optimizer": "muon"}, "this network has none"),
+    ({"optimizer": {"adamw": {"layer_decay": 0.5}}}, "optimizer.adamw.layer_decay    has no effect: the network has a single layer"),
+    ({"optimizer": "adagrad", "scheduler": "one_cycle"}, "can't move the momentum, which adagrad doesn't have"),
+    ({"scheduler": {"plateau": {"monitor": "val_loss"}}}, "fix:  validation.loss"),
+    ({"scheduler": "one_cycle", "training": {"max_minutes": 3}}, "max_minutes alone gives no number of steps"),
+    ({"regularization": {"swa": 0.5}, "training": {"max_minutes": 3}}, "max_minutes alone gives no number of steps"),
+    ({"regularization": {"swa": 0.5, "ema": 0.9}}, "takes either ema or swa"),
+    ({"regularization": {"decay_all": True}}, "has no effect without regularization.weight_decay, l1 or max_norm"),
     ({"metrics": ["accuracy", "f1", "accuracy"]}, "metrics[2]    accuracy is reported already"),
     ({"training": {"stop_at": {}}}, "training.stop_at    has no effect: it names no metric"),
     (
