@@ -6,10 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from nntrain.arithmetic import Value
 from nntrain.layers.settings import AnyLayer
 from nntrain.schema import StrictModel
-
-OptionValue = int | float | bool | str | tuple[int | float | bool | str, ...]
 
 
 class Block(StrictModel):
@@ -17,7 +16,7 @@ class Block(StrictModel):
 
     main: ClassVar[str | None] = "layers"
 
-    with_: dict[str, OptionValue | None] | None = Field(default=None, alias="with")
+    with_: dict[str, Value | None] | None = Field(default=None, alias="with")
     """Options and their defaults, `null` for one that each use must give: `{c: null, k: 3}`. `=c` in the layers stands for one."""
     layers: Annotated[tuple[AnyLayer, ...], Field(min_length=1)]
     """The layers, which may be uses of other blocks."""

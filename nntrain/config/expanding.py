@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from nntrain.arithmetic import is_expression
 from nntrain.config import macros, nodes, structure
 from nntrain.config.composing import MAX_DEPTH
 from nntrain.config.document import Document
@@ -19,7 +20,6 @@ from nntrain.config.macros import MAX_LAYERS, Block, Repeat
 from nntrain.config.nodes import Node
 from nntrain.config.rendering import Finding
 from nntrain.config.structure import Kind
-from nntrain.layers.arithmetic import is_expression
 from nntrain.layers.settings import AnyLayer
 from nntrain.schema import Slot, load_class
 

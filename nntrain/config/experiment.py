@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nntrain.architectures.block import OptionValue
 from nntrain.architectures.settings import AnyArchitecture
+from nntrain.arithmetic import Value
 from nntrain.data.settings import DataSettings
 from nntrain.losses.settings import Losses
 from nntrain.metrics.settings import Metrics
@@ -26,7 +26,7 @@ class Experiment(StrictModel):
     """Name of the runs: they are kept in `runs/<name>/`. Default: the name of the config file."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Decides initial weights, row order, dropout and (unless `data.split.seed` is given) the split."""
-    variables: dict[str, OptionValue] | None = None
+    variables: dict[str, Value] | None = None
     """Values with a name: `=dim` or `=dim//2` stands for one wherever a value is written. Off in a saved config, which has the values."""
     data: DataSettings
     """Where the records come from, what the columns are, and how the rows are split."""

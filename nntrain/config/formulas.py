@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from nntrain import arithmetic
+from nntrain.arithmetic import SIZES, ArithmeticFaultError, Term, is_expression
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.nodes import Node
 from nntrain.config.rendering import Finding
 from nntrain.errors import render_path
-from nntrain.layers import arithmetic
-from nntrain.layers.arithmetic import SIZES, ArithmeticFaultError, Term, is_expression
 from nntrain.nearest import nearest
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from nntrain.arithmetic import SIZES, is_expression
+from nntrain.config import structure
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.formulas import NAME, Faults, Scope, WrongError, names_in, substituted
 from nntrain.config.nodes import Node
-from nntrain.layers.arithmetic import SIZES, is_expression
-from nntrain.layers.layer import Layer
+from nntrain.layers.settings import AnyLayer
 from nntrain.nearest import nearest
 from nntrain.schema import Slot
 
 MAX_LAYERS: Final = 10_000
 """Layers and rounds that a config may be written out to."""
 _RESERVED: Final = (*SIZES, "i")
-_BESIDE: Final = tuple(sorted(Layer.shared))
+_BESIDE: Final[tuple[str, ...]] = tuple(sorted(structure.kinds_of(AnyLayer)[0].annotation.shared))
 _EXAMPLE: Final = "repeat: {times: 4, layers: […]}  or  repeat: {for: {c: [64, 128]}, layers: […]}"
 
 Walk = Callable[[Node], Node]

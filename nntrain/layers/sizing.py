@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from nntrain.arithmetic import SIZES, ArithmeticFaultError, Term, evaluate, is_expression, names, parse
 from nntrain.errors import SpecError, YamlPath
-from nntrain.layers.arithmetic import SIZES, ArithmeticFaultError, Term, evaluate, is_expression, names, parse
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import channel_axis
 from nntrain.schema import Component, Slot, load_class

@@ -49,7 +49,7 @@ TOPICS: Final = (
         " (- dense: 64), by options in order (- dense: [64, tanh]) or by name (- dense: {c: 64, act: tanh}). Each use has weights of its"
         " own. =c in the layers stands for an option. Blocks may use other blocks. A saved config has the layers.",
         "architecture: {blocks: {dense: {with: {c: null, act: relu}, layers: [linear: =c, =act]}}, layers: [dense: 64]}",
-        "block macro template with",
+        "block macro macros template templates submodules with",
     ),
     Topic(
         "variables",

@@ -38,7 +38,6 @@ SETTINGS: Final[dict[str, str]] = {
     "architecture.type": "model_type model_name network_type architecture_type arch_name",
     "architecture.hidden": "hidden_layer_sizes hidden_sizes hidden_dims fc_layers layer_sizes num_fc_layers",
     "architecture.nodes": "graph dag functional",
-    "architecture.blocks": "submodules templates macros block_definitions",
     "task": "problem_type problem ml_task task_type objective_type",
     "loss": "criterion loss_fn loss_function loss_func objective loss_type cost cost_function",
     "metrics": "metric eval_metric eval_metrics evaluation_metric validation_metric score scoring",
@@ -140,8 +139,7 @@ NOTES: Final[dict[str, str]] = {
     "mode direction greater_is_better monitor_mode": "remove it: the metric knows whether lower or higher is better",
     "restore_best_weights save_best_only load_best_model_at_end save_best": "remove it: the best state is always kept and restored",
     "drop_last": "remove it: no training row is left out",
-    "loss_weights class_weight class_weights pos_weight": "the loss has no weights by class; a column of row weights has"
-    " role: weight in data.fields",
+    "loss_weights class_weight class_weights pos_weight": "an option of the loss:  loss: {type: cross_entropy, class_weights: balanced}",
     "milestones": "the schedule multi_step falls at given times:  scheduler: {type: multi_step, at_epochs: [30, 60]}",
     "num_layers n_layers num_hidden_layers n_hidden depth": "a list gives one width per layer:  hidden: [256, 256]",
     "from_logits": "remove it: losses read logits, and a network needs no softmax at its end",

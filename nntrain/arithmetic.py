@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+Value = int | float | bool | str | tuple[int | float | bool | str, ...]
+"""What a variable or an option of a block may stand for."""
+
 SIGN: Final = "="
 SIZES: Final = ("in", "out")
 """Names that stand for sizes: of the incoming channel or feature axis, and of what the task needs."""
