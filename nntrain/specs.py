@@ -120,6 +120,24 @@ def compute(rule: Callable[..., int], *sizes: Size) -> Size:
     return rule(*sizes)
 
 
+def times(size: Size, factor: Size) -> Size:
+    """A size some times over."""
+
+    def product(count: int, by: int = 1) -> int:
+        return count * (factor if isinstance(factor, int) else by)
+
+    return compute(product, size) if isinstance(factor, int) else compute(product, size, factor)
+
+
+def over(size: Size, parts: Size) -> Size:
+    """Size of one of several equal parts of a size."""
+
+    def quotient(count: int, by: int = 1) -> int:
+        return count // (parts if isinstance(parts, int) else by)
+
+    return compute(quotient, size) if isinstance(parts, int) else compute(quotient, size, parts)
+
+
 def known(size: Size) -> int:
     """The size as an int, where a `build()` needs it: by then every size has been fixed."""
     assert isinstance(size, int), size

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from nntrain.layers.requirements import channel_axis
 from nntrain.layers.sliding import AlongTime, Filters, OverImage, Sliding, ThroughVolume, convolution
 from nntrain.layers.windows import windows
-from nntrain.specs import Size, Spec, compute, known
+from nntrain.specs import Size, Spec, known, times
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,17 +60,10 @@ class Depthwise(Filters):
     """Filters over each channel: so many channels come out of every one."""
 
     def filters(self, channels: Size) -> Size:
-        return _times(channels, self.depth_multiplier)
+        return times(channels, self.depth_multiplier)
 
     def split(self, channels: Size) -> Size:
         return channels
-
-
-def _times(channels: Size, multiplier: int) -> Size:
-    def product(count: int) -> int:
-        return count * multiplier
-
-    return compute(product, channels)
 
 
 class DepthwiseConv1d(AlongTime, Depthwise):
@@ -100,7 +93,7 @@ class Separable(Sliding):
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
         channels = spec.size(channel_axis(spec))
-        middle = _times(channels, self.depth_multiplier)
+        middle = times(channels, self.depth_multiplier)
         ones = [1] * len(self.kernel)
         shapes = {"depthwise.weight": (middle, 1, *self.kernel), "pointwise.weight": (self.out_channels, middle, *ones)}
         return {**shapes, "pointwise.bias": (self.out_channels,)} if self.bias else shapes

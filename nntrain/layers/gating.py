@@ -9,7 +9,7 @@ from pydantic import Field
 from nntrain.errors import SpecError
 from nntrain.layers.activation import Activation
 from nntrain.layers.requirements import channel_axis, need_channels
-from nntrain.specs import Spec, compute
+from nntrain.specs import Size, Spec, over
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,15 +76,12 @@ class Maxout(Activation):
         return LargestOf(self.pieces, 1 + spec.axes.index(channel_axis(spec)))
 
 
-def _folded(spec: Spec, pieces: int, does: str) -> Spec:
-    def part(size: int) -> int:
-        return size // pieces
-
+def _folded(spec: Spec, pieces: Size, does: str) -> Spec:
     need_channels(spec)
     axis = channel_axis(spec)
     size = spec.size(axis)
-    if isinstance(size, int) and size % pieces:
+    if isinstance(size, int) and isinstance(pieces, int) and size % pieces:
         raise SpecError(
             f"{does} the {axis}s and gets {spec.describe()}, which doesn't work out", hint=f"make it a multiple of {pieces} before it"
         )
-    return Spec(spec.axes, spec.sizes).with_sizes(**{axis: compute(part, size)})
+    return Spec(spec.axes, spec.sizes).with_sizes(**{axis: over(size, pieces)})

@@ -117,13 +117,14 @@ class GroupNorm(Norm):
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         out = super().out_spec(spec)
         channels = spec.size(channel_axis(spec))
-        if isinstance(channels, int) and self.num_groups is not None:
-            if channels % self.num_groups:
+        groups: Size | None = self.num_groups
+        if isinstance(channels, int) and isinstance(groups, int):
+            if channels % groups:
                 raise SpecError(
-                    f"splits the {channels} channels it gets into {self.num_groups} groups of one size, which doesn't work out",
+                    f"splits the {channels} channels it gets into {groups} groups of one size, which doesn't work out",
                     hint=divisors_hint("num_groups", channels),
                 )
-            if spec.axes == VECTOR and channels == self.num_groups:
+            if spec.axes == VECTOR and channels == groups:
                 raise SpecError(
                     f"has one number in each of its {channels} groups, and makes 0 of all", hint="use fewer groups, or layer_norm"
                 )

@@ -11,7 +11,7 @@ from nntrain.errors import SpecError
 from nntrain.layers.layer import L, Layer, Need
 from nntrain.layers.sliding import PaddingMode
 from nntrain.layers.windows import Pixels, Window, check_padding_mode, need_image, pads, spatial_axes, spread
-from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Size, Spec, compute
+from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Spec, over, times
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,7 +53,7 @@ class Upsample(Layer):
         if spec.is_ragged and self.align_corners:
             raise SpecError(f"aligns corners, which needs rows of one length, and gets {spec.describe()}", hint="leave align_corners out")
         factors = dict(zip(spatial_axes(spec), spread(self.scale_factor, rank), strict=True))
-        sizes = {axis: _times(spec.size(axis), factor) for axis, factor in factors.items()}
+        sizes = {axis: times(spec.size(axis), factor) for axis, factor in factors.items()}
         return Spec(spec.axes, spec.sizes, directions=spec.directions).with_sizes(**sizes)
 
     def out_lengths(self, lengths: L) -> L:
@@ -85,7 +85,7 @@ class PixelShuffle(Layer):
                 f"makes {self.upscale_factor} x {self.upscale_factor} pixels of every {square} channels and gets {spec.describe()}",
                 hint=f"make the channels a multiple of {square} before it",
             )
-        return Spec(IMAGE, (_over(channels, square), _times(height, self.upscale_factor), _times(width, self.upscale_factor)))
+        return Spec(IMAGE, (over(channels, square), times(height, self.upscale_factor), times(width, self.upscale_factor)))
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
@@ -109,7 +109,7 @@ class PixelUnshuffle(Layer):
             if isinstance(size, int) and size % self.downscale_factor:
                 raise SpecError(f"divides the {axis} by {self.downscale_factor} and gets {spec.describe()}, which doesn't work out")
         factor = self.downscale_factor
-        return Spec(IMAGE, (_times(channels, factor**2), _over(height, factor), _over(width, factor)))
+        return Spec(IMAGE, (times(channels, factor**2), over(height, factor), over(width, factor)))
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
@@ -154,17 +154,3 @@ class Pad(Layer):
         from nntrain.modules.resizing import Padded
 
         return Padded(pads(self._windows(spec.rank - 1)), self.padding_mode, is_sequence=spec.axes == SEQUENCE)
-
-
-def _times(size: Size, factor: int) -> Size:
-    def product(count: int) -> int:
-        return count * factor
-
-    return compute(product, size)
-
-
-def _over(size: Size, divisor: int) -> Size:
-    def quotient(count: int) -> int:
-        return count // divisor
-
-    return compute(quotient, size)

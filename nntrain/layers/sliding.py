@@ -23,7 +23,7 @@ from nntrain.layers.windows import (
     slid,
     windows,
 )
-from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec, compute, known
+from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec, known, over
 
 if TYPE_CHECKING:
     from torch import nn
@@ -236,13 +236,7 @@ def convolution(windows: tuple[Window, ...], channels: Size, filters: Size, *, a
 
 def per_group(count: Size, groups: Size) -> Size:
     """Size of one of several groups of equal size."""
-
-    def quotient(whole: int, parts: int) -> int:
-        return whole // parts
-
-    if count == groups:
-        return 1
-    return count if groups == 1 else compute(quotient, count, groups)
+    return 1 if count == groups else over(count, groups)
 
 
 def check_groups(channels: Size, filters: Size, groups: Size) -> None:

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer, Need
 from nntrain.layers.requirements import channel_axis
-from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Size, Spec, compute, known
+from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Size, Spec, known, over
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,8 +34,8 @@ class SqueezeExcite(Layer):
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         if spec.axes not in {SEQUENCE, IMAGE, VOLUME} or spec.kind == "index":
             raise SpecError(f"needs an image [C, H, W] or a sequence [T, F], and gets {spec.describe()}")
-        channels = spec.size(channel_axis(spec))
-        if isinstance(channels, int) and channels < self.reduction:
+        channels, width = spec.size(channel_axis(spec)), self._width(spec)
+        if isinstance(channels, int) and width == 0:
             raise SpecError(
                 f"divides the {channels} channels it gets by {self.reduction}, which leaves none",
                 hint=f"reduction: {max(channels // 2, 1)}",
@@ -57,7 +57,4 @@ class SqueezeExcite(Layer):
         return ChannelGate(known(spec.size(channel_axis(spec))), known(self._width(spec)), self.gate, is_sequence=spec.axes == SEQUENCE)
 
     def _width(self, spec: Spec) -> Size:
-        def width(channels: int) -> int:
-            return channels // self.reduction
-
-        return compute(width, spec.size(channel_axis(spec)))
+        return over(spec.size(channel_axis(spec)), self.reduction)

@@ -50,4 +50,5 @@ class LargestOf(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """1 / `pieces` of the size along the axis."""
-        return x.unflatten(self.axis, (-1, self.pieces)).amax(self.axis + 1)
+        before, after = x.shape[: self.axis], x.shape[self.axis + 1 :]
+        return x.reshape(*before, -1, self.pieces, *after).amax(self.axis + 1)

@@ -12,8 +12,10 @@ from nntrain.errors import SpecError
 from nntrain.layers.convolution import Conv1d, Conv2d, Conv3d, DepthwiseConv1d, DepthwiseConv2d
 from nntrain.layers.initialization import Constant, HeNormal, Orthogonal
 from nntrain.layers.layer import Layer
+from nntrain.layers.normalization import GroupNorm
 from nntrain.layers.program import Program
 from nntrain.layers.scope import Draft, Scope
+from nntrain.layers.squeezing import SqueezeExcite
 from nntrain.layers.transposed import ConvTranspose1d, ConvTranspose2d
 from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VOLUME, Spec, Unknown
 
@@ -99,6 +101,8 @@ def test_unknown_sizes_stay_unknown():
     depthwise = DepthwiseConv2d(kernel_size=3, depth_multiplier=2)
     assert depthwise.out_spec(image).sizes == (channels, 6, 6)
     assert depthwise.parameter_shapes(image)["weight"] == (channels, 1, 3, 3)
+    assert GroupNorm(num_groups=2).model_copy(update={"num_groups": channels}).out_spec(image).sizes == (channels, 8, 8)
+    assert SqueezeExcite().model_copy(update={"reduction": channels}).out_spec(image).sizes == (channels, 8, 8)
     asked = Conv2d(out_channels=4, kernel_size=3).model_copy(update={"out_channels": Unknown("features"), "groups": channels})
     assert asked.out_spec(image).sizes == (Unknown("features"), 6, 6)
     assert asked.parameter_shapes(image)["weight"] == (Unknown("features"), 1, 3, 3)
