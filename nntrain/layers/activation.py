@@ -108,7 +108,7 @@ class CELU(Activation):
 
 
 class SELU(Activation):
-    """A scaled elu that keeps mean 0 and variance 1 (Klambauer et al. 2017); alpha_dropout goes with it."""
+    """A scaled elu that keeps mean 0 and variance 1 (Klambauer et al. 2017); alpha_dropout and lecun_normal go with it."""
 
     torchs = "SELU"
 

@@ -112,6 +112,28 @@ class HeUniform(FanInitializer):
         kaiming_uniform_(parameter, nonlinearity="relu")
 
 
+class LecunNormal(FanInitializer):
+    """Normal with variance 1 / inputs (LeCun et al. 1998); for selu."""
+
+    type: Literal["lecun_normal"] = "lecun_normal"
+
+    def fill(self, parameter: Tensor) -> None:
+        from torch.nn.init import kaiming_normal_
+
+        kaiming_normal_(parameter, nonlinearity="linear")
+
+
+class LecunUniform(FanInitializer):
+    """Uniform with variance 1 / inputs (LeCun et al. 1998)."""
+
+    type: Literal["lecun_uniform"] = "lecun_uniform"
+
+    def fill(self, parameter: Tensor) -> None:
+        from torch.nn.init import kaiming_uniform_
+
+        kaiming_uniform_(parameter, nonlinearity="linear")
+
+
 class GlorotNormal(FanInitializer):
     """Normal with variance 2 / (inputs + outputs) (Glorot and Bengio 2010)."""
 

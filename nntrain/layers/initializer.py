@@ -27,6 +27,8 @@ INITIALIZERS: Final = {
     "uniform": "nntrain.layers.initialization:Uniform",
     "he_normal": "nntrain.layers.initialization:HeNormal",
     "he_uniform": "nntrain.layers.initialization:HeUniform",
+    "lecun_normal": "nntrain.layers.initialization:LecunNormal",
+    "lecun_uniform": "nntrain.layers.initialization:LecunUniform",
     "glorot_normal": "nntrain.layers.initialization:GlorotNormal",
     "glorot_uniform": "nntrain.layers.initialization:GlorotUniform",
     "orthogonal": "nntrain.layers.initialization:Orthogonal",

@@ -36,6 +36,8 @@ def test_constants(written: object, value: float):
         ({"uniform": 0.3}, 0.3 / 3**0.5),
         ("he_normal", (2 / 300) ** 0.5),
         ("he_uniform", (2 / 300) ** 0.5),
+        ("lecun_normal", (1 / 300) ** 0.5),
+        ("lecun_uniform", (1 / 300) ** 0.5),
         ("glorot_normal", (2 / 500) ** 0.5),
         ("glorot_uniform", (2 / 500) ** 0.5),
     ],
