@@ -60,8 +60,7 @@ def compile_program(
         draft.problems += check_causal(program.steps)
         draft.problems += initializer_problems(program)
         program = tie(program, architecture.tie or {}, (*path, "tie"), draft.problems)
-        patterns = () if isinstance(architecture.freeze, bool) else architecture.freeze
-        program = freeze(program, patterns, architecture.frozen_places(path), path, draft.problems)
+        program = freeze(program, architecture.freeze, architecture.frozen_places(path), path, draft.problems)
     if draft.problems:
         raise ConfigError(draft.problems)
     return program

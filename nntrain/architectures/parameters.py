@@ -44,12 +44,14 @@ def tie(program: Program, pairs: Mapping[str, str], path: YamlPath, problems: li
     return replace(program, ties={name: _root(name, first) for name in order if name in first})
 
 
-def freeze(program: Program, patterns: Sequence[str], places: Iterable[YamlPath], path: YamlPath, problems: list[Problem]) -> Program:
+def freeze(
+    program: Program, said: bool | str | Sequence[str], places: Iterable[YamlPath], path: YamlPath, problems: list[Problem]
+) -> Program:
     """Mark the parameters that stay as they are.
 
     Args:
         program: The program.
-        patterns: Patterns of parameter names.
+        said: What `architecture.freeze` says: patterns of parameter names.
         places: Items, nodes, or the whole architecture that say `freeze: true`.
         path: Place of the architecture in the config.
         problems: Takes what is wrong.
@@ -64,12 +66,12 @@ def freeze(program: Program, patterns: Sequence[str], places: Iterable[YamlPath]
         if not names:
             problems.append(Problem((*place, "freeze"), "has no effect: there are no weights in it", "remove it", on_key=True))
         frozen.update(names)
-    for index, pattern in enumerate(patterns):
+    for place, pattern in _patterns(said):
         names = [name for name in shapes if matches(pattern, name)]
         steps |= {step.name for step in program.steps if any(matches(pattern, part) for part in parts_of(step.name))}
         if not names:
             near = ", ".join(near_names(pattern, shapes))
-            problems.append(Problem((*path, "freeze", index), f"{pattern!r} matches no parameter", f"near names: {near}"))
+            problems.append(Problem((*path, *place), f"{pattern!r} matches no parameter", f"near names: {near}"))
         frozen.update(names)
     frozen |= {program.ties[name] for name in frozen & program.ties.keys()}
     frozen |= {name for name, other in program.ties.items() if other in frozen}
@@ -80,6 +82,13 @@ def freeze(program: Program, patterns: Sequence[str], places: Iterable[YamlPath]
     if frozen and not found.trainable_shapes:
         problems.append(Problem((*path, "freeze"), "leaves no parameter that can be trained", "freeze a part of the network"))
     return found
+
+
+def _patterns(said: bool | str | Sequence[str]) -> list[tuple[YamlPath, str]]:
+    """The patterns of a `freeze`, each with its place."""
+    if isinstance(said, str):
+        return [(("freeze",), said)]
+    return [] if isinstance(said, bool) else [(("freeze", index), pattern) for index, pattern in enumerate(said)]
 
 
 def initializer_problems(program: Program) -> list[Problem]:

@@ -67,9 +67,9 @@ class Layer(Component):
             return tree
         return {**tree, **{str(place[0]): self._deferred.options[str(place[0])] for place in self._deferred.texts}}
 
-    freeze: bool | tuple[str, ...] = False
-    """`true`: its weights stay as they are, and batch norms in it keep their averages. Under `architecture` also a list of
-    patterns of parameter names, such as `backbone` or `*.bias`; a name stands for everything below it."""
+    freeze: bool | str | tuple[str, ...] = False
+    """`true`: its weights stay as they are, and batch norms in it keep their averages. Under `architecture` also patterns of
+    parameter names, one or a list, such as `backbone` or `*.bias`; a name stands for everything below it."""
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         """Shape rule: what comes out for `spec` (and the side sources). Raises `SpecError`."""

@@ -50,19 +50,21 @@ WRITTEN: Final = {
         for option in ("", ".points")
     },
     **{
-        f"{merge}.from": f"architecture: {{nodes: {{a: {{from: size, linear: 64}}, b: {{from: color, linear: 64}}, c: {{{merge}: [a, b]}}}}}}"
+        f"{merge}.from": f"architecture: {{nodes: {{a: {{from: size, linear: 8}}, b: {{from: color, linear: 8}}, c: {{{merge}: [a, b]}}}}}}"
         for merge in ("subtract", "multiply", "stack", "mean", "max", "dot", "cosine", "distance")
     },
     "branches": "architecture: {layers: [branches: {merge: add, of: [[linear: 64, relu], [linear: 64]]}]}",
     "branches.of": "architecture: {layers: [branches: [[linear: 64, relu], []]]}",
     "branches.merge": "architecture: {layers: [branches: {merge: add, of: [[linear: 64, relu], [linear: 64]]}]}",
-    "rearrange": 'architecture: {layers: [rearrange: "c h w -> (h w) c", linear: 64]}',
-    "rearrange.pattern": 'architecture: {layers: [rearrange: "c h w -> (h w) c", linear: 64]}',
+    "rearrange": 'architecture: {layers: [linear: 64, rearrange: "(t 8) -> t 8", pool: mean]}',
+    "rearrange.pattern": 'architecture: {layers: [linear: 64, rearrange: "(t 8) -> t 8", pool: mean]}',
     "architecture.tie": "architecture: {layers: [{linear: 64, name: a}, relu, {linear: 64, name: b}, relu], tie: {b.weight: a.weight}}",
     "architecture.freeze": "architecture: {layers: [{linear: 64, name: backbone}, relu], freeze: [backbone]}",
-    "architecture.nodes.*.same_as": "architecture: {nodes: {a: {from: left, mlp: [64]}, b: {from: right, same_as: a}, c: {concat: [a, b]}}}",
+    "architecture.nodes.*.same_as": "architecture: {nodes: {a: {from: size, mlp: [64]}, b: {from: size, same_as: a}, c: {dot: [a, b]}}}",
+    "architecture.nodes.*.name": "architecture: {nodes: {body: {from: inputs, layers: [linear: 64, relu], name: code}}}",
+    "architecture.nodes.*.freeze": "architecture: {nodes: {body: {from: inputs, layers: [linear: 64, relu], freeze: true}}}",
     "architecture.heads.*.weight": (
-        "architecture: {nodes: {a: {from: inputs, mlp: [64]}, b: {from: a, mlp: [64]}}, heads: {price: [{from: b}, {from: a, weight: 0.3}]}}"
+        "architecture: {nodes: {a: {from: inputs, mlp: [64]}, b: {from: a, relu: {}}}, heads: {price: [{from: b}, {from: a, weight: 0.3}]}}"
     ),
     "concat.axis": "architecture: {layers: [{lstm: 32, name: a}, lstm: 32, {concat: {points: a, axis: time}}]}",
 }
@@ -82,6 +84,8 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("nodes", "heads"): {"NAME": "body"},
     ("unflatten", "sizes"): [1, 8, 8],
     ("reshape", "sizes"): [1, 8, 8],
+    ("rearrange", "pattern"): "c h w -> (h w) c",
+    ("branches", "of"): [[{"linear": 64}, "relu"], []],
     **{
         (f"{kind}{rank}d", "kernel_size"): size
         for kind, size in (("conv", 3), ("depthwise_conv", 3), ("separable_conv", 3), ("conv_transpose", 4))
@@ -189,12 +193,14 @@ def of_option(content: Catalogue, kind: str, option: Setting) -> str | None:
 
 
 def place_of(content: Catalogue, kind: str) -> tuple[Setting, tuple[str, ...], bool] | None:
-    """Where components of a kind stand first: the setting, the whole path, and whether it is a list of them."""
-    for setting in content.settings():
-        for member, path in members(setting.schema, setting.path):
-            if kind in (member.get("x-slot"), member.get("items", {}).get("x-slot")):
-                return setting, path, "items" in member
-    return None
+    """Where components of a kind stand first, least deep: the setting, the whole path, and whether it is a list of them."""
+    places = (
+        (setting, path, "items" in member)
+        for setting in content.settings()
+        for member, path in members(setting.schema, setting.path)
+        if kind in (member.get("x-slot"), member.get("items", {}).get("x-slot"))
+    )
+    return min(places, key=lambda place: len(place[1]), default=None)
 
 
 def _placed(content: Catalogue, kind: str, tag: str, options: dict[str, object]) -> str | None:

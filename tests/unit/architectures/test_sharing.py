@@ -192,3 +192,11 @@ def test_patterns_belong_to_the_architecture():
 
 def test_shared_rows_are_lines_of_show():
     assert "b.code: linear 6 -> [6]" in lines(compiled(SIAMESE, PAIR, {"y": ONE}))
+
+
+def test_one_pattern_needs_no_list():
+    program = compiled({"layers": BACKBONE, "freeze": "norm"}, PHOTO)
+    assert program.frozen == {"norm.weight", "norm.bias"}
+    assert told(problems({"layers": BACKBONE, "freeze": "norn"}, PHOTO)) == [
+        "architecture.freeze 'norn' matches no parameter. near names: norm"
+    ]
