@@ -123,3 +123,16 @@ def test_settings_that_do_not_fit(tmp_path):
     assert problems[0].message == "balanced shows the classes of one target equally often, and the target is a number"
     with pytest.raises(ConfigError, match="no column 'road'"):
         prepare(settings(split={"by": "group", "column": "road"}), tmp_path, seed=0)
+
+
+def test_what_a_split_column_leaves_open_is_split_off(tmp_path):
+    lines = [f"{row % 7},{'test' if row > 50 else 'train'},{row * 3 % 11 + 0.5}" for row in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,fold,y", *lines]) + "\n")
+    found = prepare(settings(split={"column": "fold", "validation": 5}), tmp_path, seed=0)
+    assert (len(found.train), len(found.validation), found.test.rows.tolist()) == (46, 5, list(range(51, 60)))
+    assert found.notes[1] == "train 46, validation 5, test 9; by column fold; validation split off the training rows: random, seed 0"
+    latest = prepare(settings(fields={"fold": {"role": "split"}}, split={"by": "time", "validation": 5}), tmp_path, seed=0)
+    assert latest.validation.rows.tolist() == list(range(46, 51))
+    assert prepare(settings(split={"column": "fold", "validation": None}), tmp_path, seed=0).validation is None
+    with pytest.raises(ConfigError, match=r"split\.test: has no effect: fold says test in 9 rows"):
+        prepare(settings(split={"column": "fold", "test": 5}), tmp_path, seed=0)

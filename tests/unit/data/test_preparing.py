@@ -186,10 +186,6 @@ def test_a_column_can_split(tmp_path):
     assert (len(found.train), found.validation, found.test.rows.tolist()) == (51, None, list(range(51, 60)))
     assert "fold" not in found.layout.inputs
     assert not found.layout.has_validation
-    rest = run(tmp_path, columns, target="good", split={"column": "fold", "validation": 5})
-    assert (len(rest.train), len(rest.validation), rest.test.rows.tolist()) == (46, 5, list(range(51, 60)))
-    with pytest.raises(ConfigError, match=r"split\.test: has no effect: fold says test in 9 rows"):
-        run(tmp_path, columns, target="good", split={"column": "fold", "test": 5})
     write(tmp_path / "other.csv", table())
     with pytest.raises(DataError, match=r"t.csv: fold says test in 9 rows, and data.source.test gives the test rows"):
         run(tmp_path, columns, target="good", source={"path": "t.csv", "test": "other.csv"}, split={"column": "fold"})
