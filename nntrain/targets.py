@@ -150,8 +150,8 @@ def _retype(plan: FieldPlan, task: Task) -> str:
     return f"fix:  leave task out, or  data.fields.{plan.name}: {{type: {wanted}, role: target}}"
 
 
-def _make(location: str, base: type[T]) -> T:
-    made = load_class(location).parse({})
+def _make(location: str, base: type[T], options: Mapping[str, Any] | None = None) -> T:
+    made = load_class(location).parse(options or {})
     assert isinstance(made, base)
     return made
 
@@ -222,7 +222,8 @@ def _sum_problems(losses: Sequence[Loss], paths: Sequence[YamlPath], kind: Targe
 def _metrics(experiment: Experiment, task: Task, target: Target) -> tuple[tuple[Metric, ...], list[Problem]]:
     written, path = _of(experiment.metrics, "metrics", target.name)
     if written is None:
-        return tuple(_make(METRICS[tag], Metric) for tag in task.metrics(target)), []
+        options = task.metric_options(target)
+        return tuple(_make(METRICS[tag], Metric, options.get(tag)) for tag in task.metrics(target)), []
     metrics = cast("tuple[Metric, ...]", written)
     return metrics, [problem for place, metric in enumerate(metrics) for problem in _misfits((*path, place), metric, task, target)]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nntrain.losses.links import Link
 from nntrain.losses.loss import TargetKind
@@ -35,7 +36,11 @@ class Ordinal(Task):
         return ("ordinal", "cross_entropy", "focal", "hinge", "perceptron")
 
     def metrics(self, target: Target) -> tuple[str, ...]:
-        return ("accuracy", "balanced_accuracy", "confusion_matrix")
+        return ("accuracy", "mae", "cohen_kappa", "confusion_matrix")
+
+    def metric_options(self, target: Target) -> Mapping[str, Mapping[str, Any]]:
+        """Kappa counts how far off a class is, where there are more than two."""
+        return {} if len(target.classes) == 2 else {"cohen_kappa": {"weights": "quadratic"}}
 
     def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
         return link.point(output.float())

@@ -70,6 +70,10 @@ class Task(Component):
         """Tags of the metrics that are reported by default; the first decides which state is the best."""
         raise NotImplementedError
 
+    def metric_options(self, target: Target) -> Mapping[str, Mapping[str, Any]]:
+        """Options of metrics that are reported by default, by tag."""
+        return {}
+
     def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
         """Read the network's output.
 

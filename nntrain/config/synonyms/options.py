@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 OPTIONS: Final[dict[str, str]] = {
+    "class_weights": "class_weight weights loss_weights",
+    "pos_weight": "positive_weight positive_class_weight",
+    "quantiles": "quantile q tau alpha levels",
     "out_features": "units num_units n_units neurons out_dim output_dim output_size num_outputs width nodes size dim features"
     " hidden_size out",
     "out_channels": "filters num_filters n_filters channels out_planes output_channels n_channels depth planes",
