@@ -33,19 +33,19 @@ class Convolution(Filters):
         return self.groups
 
 
-class Conv1d(AlongTime, Convolution):
+class Conv1d(Convolution, AlongTime):
     """Convolution along time: [B, T, F] -> [B, T', out_channels]. The padding of shorter rows is read as zeros, like the border."""
 
     type: Literal["conv1d"] = "conv1d"
 
 
-class Conv2d(OverImage, Convolution):
+class Conv2d(Convolution, OverImage):
     """Convolution over an image: [B, C, H, W] -> [B, out_channels, H', W']."""
 
     type: Literal["conv2d"] = "conv2d"
 
 
-class Conv3d(ThroughVolume, Convolution):
+class Conv3d(Convolution, ThroughVolume):
     """Convolution through a volume or a film: [B, C, D, H, W] -> [B, out_channels, D', H', W']."""
 
     type: Literal["conv3d"] = "conv3d"
@@ -66,13 +66,13 @@ class Depthwise(Filters):
         return channels
 
 
-class DepthwiseConv1d(AlongTime, Depthwise):
+class DepthwiseConv1d(Depthwise, AlongTime):
     """Convolution of each feature by itself: [B, T, F] -> [B, T', F * depth_multiplier]."""
 
     type: Literal["depthwise_conv1d"] = "depthwise_conv1d"
 
 
-class DepthwiseConv2d(OverImage, Depthwise):
+class DepthwiseConv2d(Depthwise, OverImage):
     """Convolution of each channel by itself: [B, C, H, W] -> [B, C * depth_multiplier, H', W']."""
 
     type: Literal["depthwise_conv2d"] = "depthwise_conv2d"
@@ -111,7 +111,7 @@ class Separable(Sliding):
         return SeparableConvolution(depthwise, convolution(points, middle, self.out_channels, axes=self.axes, bias=self.bias))
 
 
-class SeparableConv1d(AlongTime, Separable):
+class SeparableConv1d(Separable, AlongTime):
     """Convolution of each feature by itself, then one of kernel 1 over all: [B, T, F] -> [B, T', out_channels].
 
     Far fewer weights than conv1d; the offset stands after the second only, as in Keras.
@@ -120,7 +120,7 @@ class SeparableConv1d(AlongTime, Separable):
     type: Literal["separable_conv1d"] = "separable_conv1d"
 
 
-class SeparableConv2d(OverImage, Separable):
+class SeparableConv2d(Separable, OverImage):
     """Convolution of each channel by itself, then one of kernel 1 over all: [B, C, H, W] -> [B, out_channels, H', W'].
 
     Far fewer weights than conv2d (Chollet 2017); the offset stands after the second only, as in Keras.

@@ -31,20 +31,24 @@ if TYPE_CHECKING:
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
-class Sliding(Layer):
-    """A filter that slides over the axes of its input."""
+class Windowed(Layer):
+    """A filter with a size along each axis that it slides over."""
 
     axes: ClassVar[Axes]
     """What it takes."""
-
-    padding_mode: PaddingMode = "zeros"
-    """What stands in the padding: zeros, the input mirrored (`reflect`), its edge (`replicate`), or its other end (`circular`).
-    All but zeros need rows of one length."""
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """How the filter slides along each axis."""
         raise NotImplementedError
+
+
+class Sliding(Windowed):
+    """A filter that slides over the axes of its input."""
+
+    padding_mode: PaddingMode = "zeros"
+    """What stands in the padding: zeros, the input mirrored (`reflect`), its edge (`replicate`), or its other end (`circular`).
+    All but zeros need rows of one length."""
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -59,6 +63,16 @@ class Sliding(Layer):
             )
         return self
 
+    @model_validator(mode="after")
+    def _causal_reads_no_future(self) -> Self:
+        if self.is_causal and self.padding_mode in {"reflect", "circular"}:
+            raise PydanticCustomError(
+                "causal_mirror",
+                "padding: causal sees no later step, and padding_mode {mode} puts later steps before the first: zeros or replicate",
+                {"mode": self.padding_mode},
+            )
+        return self
+
     def slid(self, spec: Spec) -> Spec:
         """What comes out along the axes that the filter slides over.
 
@@ -70,7 +84,7 @@ class Sliding(Layer):
         return slid(spec, self.windows)
 
 
-class AlongTime(Sliding):
+class AlongTime(Windowed):
     """Options of a filter along time; the padding of shorter rows is read as zeros, like the border."""
 
     axes: ClassVar[Axes] = SEQUENCE
@@ -85,16 +99,6 @@ class AlongTime(Sliding):
     dilation: PositiveInt = 1
     """Steps between two points of a filter."""
 
-    @model_validator(mode="after")
-    def _causal_reads_no_future(self) -> Self:
-        if self.padding == "causal" and self.padding_mode in {"reflect", "circular"}:
-            raise PydanticCustomError(
-                "causal_mirror",
-                "padding: causal sees no later step, and padding_mode {mode} puts later steps before the first: zeros or replicate",
-                {"mode": self.padding_mode},
-            )
-        return self
-
     @property
     def is_causal(self) -> bool:
         return self.padding == "causal"
@@ -107,7 +111,7 @@ class AlongTime(Sliding):
         return self.windows[0].count(lengths)
 
 
-class OverImage(Sliding):
+class OverImage(Windowed):
     """Options of a filter over an image."""
 
     axes: ClassVar[Axes] = IMAGE
@@ -126,7 +130,7 @@ class OverImage(Sliding):
         return windows(2, self.kernel_size, self.stride, self.padding, self.dilation)
 
 
-class ThroughVolume(Sliding):
+class ThroughVolume(Windowed):
     """Options of a filter through a volume."""
 
     axes: ClassVar[Axes] = VOLUME
@@ -179,7 +183,7 @@ class Reparametrized(Layer):
         return spectral_norm(module) if self.spectral_norm else module
 
 
-class Filters(Sliding, Reparametrized):
+class Filters(Reparametrized, Sliding):
     """Filters, each of which makes one channel: the shape rule and the module of every plain convolution."""
 
     bias: bool = True
