@@ -9,14 +9,13 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeFloat, PositiveInt, model_validator
 
 from nntrain.errors import Problem
-from nntrain.schedules.schedule import RUN_END, Horizon, WarmedSchedule, below, one_unit, steps_of
+from nntrain.schedules.schedule import Horizon, WarmedSchedule, below, one_unit, steps_of
 
 
 class Cosine(WarmedSchedule):
     """Falls from `optimizer.lr` at the end of the warm-up to `min_lr` at the end of the run (torch's CosineAnnealingLR)."""
 
     type: Literal["cosine"] = "cosine"
-    foreign: ClassVar = {"T_max": RUN_END, "eta_min": "min_lr: {value}"}
     min_lr: NonNegativeFloat = 0.0
     """The rate at the end of the run."""
 
@@ -41,11 +40,7 @@ class WarmRestarts(WarmedSchedule):
     """
 
     type: Literal["warm_restarts"] = "warm_restarts"
-    foreign: ClassVar = {
-        "T_0": "first_epochs: {value} or first_steps: {value}",
-        "T_mult": "multiply: {value}",
-        "eta_min": "min_lr: {value}",
-    }
+    foreign: ClassVar = {"T_0": "has no unit here: write first_epochs: {value} or first_steps: {value}"}
     first_epochs: PositiveInt | None = None
     """Length of the first round, in epochs."""
     first_steps: PositiveInt | None = None

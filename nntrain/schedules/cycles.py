@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from nntrain.errors import Problem
 from nntrain.schedules.cosine import half_wave
-from nntrain.schedules.schedule import RUN_END, Horizon, Schedule, below, one_unit, steps_of
+from nntrain.schedules.schedule import Horizon, Schedule, below, one_unit, steps_of
 
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 
@@ -45,12 +45,8 @@ class OneCycle(CyclingSchedule):
 
     type: Literal["one_cycle"] = "one_cycle"
     foreign: ClassVar = {
-        "max_lr": "optimizer.lr: {value}",
-        "total_steps": RUN_END,
-        "epochs": RUN_END,
-        "steps_per_epoch": RUN_END,
-        "warmup_steps": "pct_start, the fraction of the run over which the rate rises",
-        "warmup_fraction": "pct_start: {value}",
+        "warmup_steps": "has no effect: one_cycle rises by itself, over the fraction pct_start of the run",
+        "warmup_fraction": "has no effect: one_cycle rises by itself, over  pct_start: {value}",
     }
     pct_start: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Fraction of the run over which the rate rises."""
@@ -107,10 +103,10 @@ class Cyclic(CyclingSchedule):
 
     type: Literal["cyclic"] = "cyclic"
     foreign: ClassVar = {
-        "base_lr": "min_lr: {value}",
-        "max_lr": "optimizer.lr: {value}",
-        "step_size_up": "up_epochs: {value} or up_steps: {value}",
-        "step_size_down": "down_epochs: {value} or down_steps: {value}",
+        "base_lr": "is called min_lr here: write min_lr: {value}",
+        "max_lr": "is the rate of the optimizer here: write optimizer.lr: {value}",
+        "step_size_up": "has no unit here: write up_epochs: {value} or up_steps: {value}",
+        "step_size_down": "has no unit here: write down_epochs: {value} or down_steps: {value}",
     }
     min_lr: NonNegativeFloat
     """The lowest rate."""

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from nntrain.errors import Problem
-from nntrain.schedules.schedule import RUN_END, Horizon, WarmedSchedule, below
-
-_TORCH_ENDS = {"total_iters": RUN_END, "end_factor": "min_lr: the rate at the end", "eta_min": "min_lr: {value}"}
+from nntrain.schedules.schedule import Horizon, WarmedSchedule, below
 
 
 class Linear(WarmedSchedule):
     """Falls on a line from `optimizer.lr` at the end of the warm-up to `min_lr` at the end of the run (torch's LinearLR)."""
 
     type: Literal["linear"] = "linear"
-    foreign: ClassVar = {**_TORCH_ENDS, "start_factor": "warmup_steps, over which the rate rises"}
     min_lr: NonNegativeFloat = 0.0
     """The rate at the end of the run."""
 

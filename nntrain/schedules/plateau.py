@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
@@ -15,7 +15,6 @@ class Plateau(WarmedSchedule):
     """Multiplies the rate by `factor` when a metric has not improved for more than `patience` evaluations (torch's ReduceLROnPlateau)."""
 
     type: Literal["plateau"] = "plateau"
-    foreign: ClassVar = {"mode": "remove it: the metric knows whether lower or higher is better"}
     monitor: str | None = None
     """Metric to watch, such as `validation.loss`; default: the one that decides which state is the best."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1

@@ -12,8 +12,6 @@ from pydantic_core import PydanticCustomError
 from nntrain.errors import Problem
 from nntrain.schema import Component
 
-RUN_END = "remove it: the schedule ends where the run does (training.max_epochs or max_steps)"
-
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
@@ -29,7 +27,7 @@ class Schedule(Component):
     """How the learning rate changes over the steps."""
 
     foreign: ClassVar[Mapping[str, str]] = {}
-    """Options of torch that have another name here, because theirs say no unit: what to write in their place; `{value}` is theirs."""
+    """Options of torch whose meaning needs more than another name: what is told of them after their name; `{value}` is theirs."""
 
     @model_validator(mode="before")
     @classmethod
@@ -37,8 +35,7 @@ class Schedule(Component):
         options = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
         for name, instead in cls.foreign.items():
             if name in options:
-                text = f"{name} has no unit here: write {instead}" if not instead.startswith("remove") else f"{name}: {instead}"
-                raise PydanticCustomError("interval_without_unit", cast("Any", text), {"value": str(options[name])})
+                raise PydanticCustomError("interval_without_unit", cast("Any", f"{name} {instead}"), {"value": str(options[name])})
         if not options:
             return cast("object", value)
         # What a validator like this one hands on is no JSON any more, and a list fits no tuple then.

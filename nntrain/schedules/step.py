@@ -18,7 +18,7 @@ class Step(WarmedSchedule):
     """Multiplies the rate by `gamma` at fixed intervals, counted from the start of the run (torch's StepLR, with a unit)."""
 
     type: Literal["step"] = "step"
-    foreign: ClassVar = {"step_size": "every_epochs: {value} or every_steps: {value}"}
+    foreign: ClassVar = {"step_size": "has no unit here: write every_epochs: {value} or every_steps: {value}"}
     every_epochs: PositiveInt | None = None
     """Interval in epochs."""
     every_steps: PositiveInt | None = None
@@ -43,7 +43,7 @@ class MultiStep(WarmedSchedule):
     """Multiplies the rate by `gamma` at each of some times, counted from the start of the run (torch's MultiStepLR, with a unit)."""
 
     type: Literal["multi_step"] = "multi_step"
-    foreign: ClassVar = {"milestones": "at_epochs: {value} or at_steps: {value}"}
+    foreign: ClassVar = {"milestones": "has no unit here: write at_epochs: {value} or at_steps: {value}"}
     at_epochs: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
     """Epochs after which the rate falls, in order: `[30, 60, 80]`."""
     at_steps: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
@@ -75,7 +75,7 @@ class Exponential(WarmedSchedule):
     """
 
     type: Literal["exponential"] = "exponential"
-    foreign: ClassVar = {"decay_steps": "every_steps: {value}", "decay_rate": "gamma: {value}"}
+    foreign: ClassVar = {"decay_steps": "is called every_steps here: write every_steps: {value}"}
     every_epochs: PositiveInt | None = None
     """Interval in epochs."""
     every_steps: PositiveInt | None = None

@@ -43,6 +43,7 @@ OPTIONS: Final[dict[str, str]] = {
     "nesterov": "use_nesterov nesterov_momentum",
     "gamma": "decay_rate lr_decay factor decay lr_gamma decay_factor",
     "min_lr": "eta_min lr_min end_lr final_lr min_learning_rate",
+    "multiply": "t_mult t_mul",
     "every_epochs": "epochs period step_epochs drop_every decay_every",
     "warmup_steps": "warmup warm_up warmup_epochs num_warmup_steps warmup_iters",
     "warmup_fraction": "warmup_ratio warmup_proportion pct_start",

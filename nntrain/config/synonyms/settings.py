@@ -130,7 +130,7 @@ NOTES: Final[dict[str, str]] = {
     " by the command:  nntrain fit CONFIG --runs FOLDER",
     "return_sequences reduce_output return_state": "recurrent layers return all steps; the line after makes one vector of them:  -"
     " pool: last",
-    "t_max t_0 decay_steps num_training_steps max_decay_steps": "remove it: the schedule ends where the run does"
+    "t_max t_0 total_iters decay_steps num_training_steps max_decay_steps": "remove it: the schedule ends where the run does"
     " (training.max_epochs or max_steps)",
     "in_features in_channels input_size input_dim input_shape n_inputs num_features n_features input_channels"
     " input_features_size": "remove it: input sizes follow from the data and the layer before",
