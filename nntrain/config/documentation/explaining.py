@@ -200,14 +200,16 @@ def _metric(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
         return []
     split, metric = parts
     meaning = _LOSS if metric == "loss" else _description(content, "metric", metric).split("\n\n")[0]
-    direction = "min" if metric == "loss" else getattr(content.component("metric", metric), "direction", None)
+    component = None if metric == "loss" else content.component("metric", metric)
+    watched = component is None or getattr(component, "monitored", False)
     rows = [("measured", _SPLITS[split])]
-    if direction is not None:
-        rows.append(("better", "lower" if direction == "min" else "higher"))
-    if split == "validation":
+    if watched:
+        rows.append(("better", "lower" if getattr(component, "direction", "min") == "min" else "higher"))
+    example = None if component is None else examples.of_component(content, "metric", metric)
+    if split == "validation" and watched and (component is None or component.main is None):
         rows.append(("example", f"training: {{early_stopping: {{monitor: {split}.{metric}}}}}"))
-    elif metric != "loss":
-        rows.append(("example", f"metrics: [{metric}]"))
+    elif example is not None:
+        rows.append(("example", example))
     return ["\n".join([".".join(parts), f"  {meaning}", *_rows(rows)])]
 
 
