@@ -174,11 +174,9 @@ def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, targ
     """Why a loss can't score a target, or an option of it does nothing."""
     kind = task.kind(target)
     if kind not in loss.targets:
-        yield Problem(
-            path,
-            f"{loss.type} does not fit the target {target.name} ({in_words(task, target)})",
-            f"fix:  loss: {' or '.join(task.losses(target))}",
-        )
+        first, *others = task.losses(target)
+        what = f"{loss.type} does not fit the target {target.name} ({in_words(task, target)})"
+        yield Problem(path, what, f"fix:  loss: {first}   or one of: {', '.join(others)}")
         return
     normalize = str(getattr(plan.field, "normalize", "none"))
     if kind == "values" and loss.scalings is not None and normalize not in loss.scalings:

@@ -228,8 +228,9 @@ def _meant_option(spot: Spot, value: object, key: str) -> str | None:
 
 
 def _takes_any_length(spot: Spot) -> bool:
-    """Whether only a list is accepted, of any length."""
-    return all(kind.origin is tuple and Ellipsis in get_args(kind.annotation) for kind in spot.kinds)
+    """Whether only a list is accepted, of any length, beside a mapping."""
+    kinds = [kind for kind in spot.kinds if kind.origin is not dict]
+    return bool(kinds) and all(kind.origin is tuple and Ellipsis in get_args(kind.annotation) for kind in kinds)
 
 
 def _meant_by_text(text: str, key: str, accepts: set[Any]) -> str | None:

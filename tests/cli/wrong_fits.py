@@ -77,7 +77,7 @@ FITS = [
         "loss that does not fit",
         "data: {source: {type: builtin, name: digits}}\nloss: mse\n",
         (
-            "a.yaml:2:7  loss  mse does not fit the target label (one of several classes) / fix:  loss: cross_entropy",
+            "a.yaml:2:7  loss  mse does not fit the target label (one of several classes) / fix:  loss: cross_entropy  or one of: focal, hinge, perceptron",
         ),
     ),
     Row(
@@ -91,7 +91,7 @@ FITS = [
         "task that does not fit",
         "data: {source: {type: builtin, name: digits}}\ntask: regression\n",
         (
-            "a.yaml:2:7  task  regression needs a target of type number or vector; label is a category / fix:  leave task out, or  data.fields.label: {type: number, role: target}",
+            "a.yaml:2:7  task  regression needs a target of type image or number or ordinal or vector; label is a category / fix:  leave task out, or  data.fields.label: {type: number, role: target}",
         ),
     ),
     Row(
