@@ -10,8 +10,14 @@ from nntrain.schema import Slot, load_class
 from nntrain.specs import IMAGE, SEQUENCE, Spec
 
 FAMILIES: Final = {
+    "perceptron": "nntrain.architectures.perceptron:Perceptron",
     "mlp": "nntrain.architectures.mlp:MLP",
     "cnn": "nntrain.architectures.cnn:CNN",
+    "resnet": "nntrain.architectures.resnet:ResNet",
+    "vgg": "nntrain.architectures.vgg:VGG",
+    "densenet": "nntrain.architectures.densenet:DenseNet",
+    "mobilenet": "nntrain.architectures.mobilenet:MobileNet",
+    "unet": "nntrain.architectures.unet:UNet",
 }
 """Recipes; they may stand wherever a layer may."""
 
