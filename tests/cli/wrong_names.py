@@ -92,22 +92,20 @@ NAMES = [
     Row(
         "option of another optimizer",
         "data: {source: a.csv, target: y}\noptimizer: {type: sgd, betas: [0.9, 0.99]}\n",
-        ("a.yaml:2:24  optimizer.betas  not an option of sgd / betas is an option of adam, adamw",),
+        ("a.yaml:2:24  optimizer.betas  not an option of sgd / betas is an option of adam, adamw, adamax, nadam, radam",),
     ),
     Row(
         "option of another optimizer than the default",
         "data: {source: a.csv, target: y}\noptimizer: {lr: 1e-3, momentum: 0.9}\n",
         (
-            "a.yaml:2:23  optimizer.momentum  not an option of adamw, the default / momentum is an option of sgd"
-            "  fix:  optimizer: {type: sgd, lr: 0.001, momentum: 0.9}",
+            "a.yaml:2:23  optimizer.momentum  not an option of adamw, the default / momentum is an option of sgd, rmsprop, muon",
         ),
     ),
     Row(
         "option of another optimizer on the command line",
         "data: {source: a.csv, target: y}\n",
         (
-            'override "optimizer.momentum=0.9"  optimizer.momentum  not an option of adamw, the default / momentum is an option of sgd'
-            "  fix:  optimizer: {type: sgd, momentum: 0.9}",
+            'override "optimizer.momentum=0.9"  optimizer.momentum  not an option of adamw, the default / momentum is an option of sgd, rmsprop, muon',
         ),
         ("optimizer.momentum=0.9",),
     ),
@@ -225,12 +223,15 @@ NAMES = [
     Row(
         "schedule by metric",
         "data: {source: a.csv, target: y}\nscheduler: reduce_on_plateau\n",
-        ("a.yaml:2:12  scheduler  no scheduler 'reduce_on_plateau' / schedulers: constant, cosine, step",),
+        ("a.yaml:2:12  scheduler  no scheduler 'reduce_on_plateau' / nntrain calls it plateau  fix:  scheduler: plateau",),
     ),
     Row(
         "schedule without type",
         "data: {source: a.csv, target: y}\nscheduler: {warmup_steps: 5}\n",
-        ("a.yaml:2:1  scheduler  has no type: which scheduler is it? / schedulers: constant, cosine, step",),
+        (
+            "a.yaml:2:1  scheduler  has no type: which scheduler is it? / warmup_steps is an option of constant, linear, cosine, polynomial,"
+            " step, multi_step, exponential, inverse_sqrt, warm_restarts, wsd, plateau  fix:  scheduler: {type: constant, warmup_steps: 5}",
+        ),
     ),
     Row(
         "wrong nodes",
