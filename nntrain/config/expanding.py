@@ -286,7 +286,7 @@ class _Expander:
     def _count(self, node: Node, scope: Scope) -> None:
         self.num_layers += 1
         if self.num_layers > MAX_LAYERS:
-            self._too_much(node, scope, f"more than {MAX_LAYERS:,} layers, with blocks and repeats written out")
+            self._too_much(node, scope, f"more than {MAX_LAYERS:,} layers and rounds, with blocks and repeats written out")
 
     def _too_much(self, node: Node, scope: Scope, message: str) -> None:
         self.faults.note(WrongError(node, message, "fewer rounds, or smaller blocks", scope))

@@ -251,7 +251,7 @@ def test_a_fault_inside_a_block_tells_its_line_the_use_and_the_values_once() -> 
 )
 def test_what_would_never_end_is_refused(text: str) -> None:
     [(_, _, _, message)] = faults(text)
-    assert "more than 10,000 layers, with blocks and repeats written out" in message
+    assert "more than 10,000 layers and rounds, with blocks and repeats written out" in message
 
 
 def test_numbers_and_terms_stay_small() -> None:
