@@ -177,8 +177,9 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """A softmax or sigmoid at the end of a network whose loss contains it: the loss would misread its output."""
     steps = {step.name: step for step in program.steps}
-    for name, plan in targets.items():
-        last = steps.get(program.outputs[name].step or "")
+    owners = {**{name: name for name in targets}, **{name: head.target for name, head in program.auxiliary.items()}}
+    for name, target in owners.items():
+        plan, last = targets[target], steps.get(program.outputs[name].step or "")
         if last is not None and last.stage == "head":
             last = steps.get(last.inputs[0].step or "")
         if last is None:

@@ -125,3 +125,8 @@ def test_a_target_hangs_on_a_named_point_inside_a_node():
     program = compiled({"nodes": nodes, "heads": {"y": "body", "z": "code"}}, PHOTO, {"y": CLASSES, "z": ONE})
     assert program.outputs["z"].step == "head.z"
     assert program.outputs["y"].step == "body.linear_1"
+
+
+def test_a_node_with_layers_may_have_a_second_name():
+    nodes = {"body": {"from": "photo", "layers": ["flatten", {"linear": 4}, "relu"], "name": "code"}, "end": {"add": ["body", "code"]}}
+    assert lines(compiled({"nodes": nodes}, PHOTO))[-2] == "end.add_1: add [body, code] -> [4]"
