@@ -167,7 +167,9 @@ VALUES = [
     Row(
         "one metric without a list",
         "data: {source: a.csv, target: y}\nmetrics: accuracy\n",
-        ("a.yaml:2:10  metrics  needs a list, each a metric, or a mapping from names to a list, each a metric, got accuracy / fix:  metrics: [accuracy]",),
+        ("a.yaml:2:10  metrics  needs a list, each a metric, or a mapping from names to a list, each a metric, got accuracy"
+            " / fix:  metrics: [accuracy]",
+        ),
     ),
     Row(
         "metric of another tool",
@@ -270,7 +272,8 @@ VALUES = [
     Row(
         "own code",
         "data: {source: a.csv, target: y}\nloss: my.module:Loss\n",
-        ("a.yaml:2:7  loss  no loss 'my.module:Loss' / a config never loads code; losses: cross_entropy, bce, focal, ordinal, hinge, perceptron, dice, jaccard, "
+        ("a.yaml:2:7  loss  no loss 'my.module:Loss' / a config never loads code; losses: cross_entropy, bce, "
+            "focal, ordinal, hinge, perceptron, dice, jaccard, "
             "tversky, mse, mae, huber, smooth_l1, log_cosh, quantile, gaussian_nll, poisson_nll, kl_div, cosine",),
     ),
     Row(
