@@ -118,12 +118,12 @@ def image_rows(store: FileStore, shown: str, parts: Mapping[str, str]) -> FileRo
     top = len(_common(rows))
     if all(len(row) == top for row in rows) and top:  # one folder of images is a class, not a way to classes
         top -= 1 if _is_split(rows, top - 1, parts) else 0
-    notes = [f"{sum(others.values()):,} other files ({_counted(others)})"] if others else []
-    notes += [f"{hidden:,} hidden files"] if hidden else []
+    notes = [f"{_files(sum(others.values()), 'other file')} ({_counted(others)})"] if others else []
+    notes += [_files(hidden, "hidden file")] if hidden else []
     words: dict[str, list[str]] = {}
     if _is_split(rows, top, parts):
         strays = [name for name, row in zip(images, rows, strict=True) if len(row) <= top or row[top].lower() not in parts]
-        notes += [f"{len(strays):,} images outside of the splits ({', '.join(strays[:MAX_LISTED])})"] if strays else []
+        notes += [f"{_files(len(strays), 'image')} outside of the splits ({', '.join(strays[:MAX_LISTED])})"] if strays else []
         lost = set(strays)
         images = [name for name in images if name not in lost]
         rows = [name.split("/")[:-1] for name in images]
@@ -132,7 +132,7 @@ def image_rows(store: FileStore, shown: str, parts: Mapping[str, str]) -> FileRo
     labels = [row[top] if len(row) > top else "" for row in rows]
     if any(labels):
         strays = [name for name, label in zip(images, labels, strict=True) if not label]
-        notes += [f"{len(strays):,} images outside of the classes ({', '.join(strays[:MAX_LISTED])})"] if strays else []
+        notes += [f"{_files(len(strays), 'image')} outside of the classes ({', '.join(strays[:MAX_LISTED])})"] if strays else []
         keep = [bool(label) for label in labels]
         images = [name for name, kept in zip(images, keep, strict=True) if kept]
         words = {"label": labels, **words}
@@ -176,7 +176,7 @@ def matching_rows(store: FileStore, patterns: Mapping[str, str], shown: str) -> 
     if not keys:
         raise DataError(f"{shown}: no files are pairs: {', '.join(alone[:MAX_LISTED])}", "what stands in braces must be the same")
     more = f" and {len(alone) - MAX_LISTED:,} more" if len(alone) > MAX_LISTED else ""
-    told = (f"{shown}: left out {len(alone):,} files without a partner ({', '.join(alone[:MAX_LISTED])}{more})",) if alone else ()
+    told = (f"{shown}: left out {_files(len(alone), 'file')} without a partner ({', '.join(alone[:MAX_LISTED])}{more})",) if alone else ()
     words = {brace: [key[place] for key in keys] for place, brace in enumerate(order)}
     return FileRows(store, {column: [keyed[key] for key in keys] for column, keyed in by_key.items()}, words, frozenset({"label"}), told)
 
@@ -231,6 +231,10 @@ def _common(rows: Sequence[Sequence[str]]) -> list[str]:
 def _is_split(rows: Sequence[Sequence[str]], place: int, parts: Mapping[str, str]) -> bool:
     """Whether the folders at a place are splits: one of them is the training rows."""
     return any(len(row) > place >= 0 and parts.get(row[place].lower()) == "train" for row in rows)
+
+
+def _files(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
 def _suffix(name: str) -> str:

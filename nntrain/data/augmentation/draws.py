@@ -58,9 +58,10 @@ class Draws:
     def normal(self, purpose: str, count: int) -> Tensor:
         """Standard normal numbers, float32 `[B, count]` (Box and Muller, 1958)."""
         keys = keys_on_device(derive_seed(self.key, purpose), self.rows)[:, None]
-        pairs = _unit(keys_on_device(keys, torch.arange(2 * count, device=self.rows.device)[None]))
-        radius = torch.sqrt(-2 * torch.log1p(-pairs[:, :count]))
-        return radius * torch.cos(2 * math.pi * pairs[:, count:])
+        half = -(-count // 2)
+        pairs = _unit(keys_on_device(keys, torch.arange(2 * half, device=self.rows.device)[None]))
+        radius, angle = torch.sqrt(-2 * torch.log1p(-pairs[:, :half])), 2 * math.pi * pairs[:, half:]
+        return torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)[:, :count]
 
 
 def _unit(keys: Tensor) -> Tensor:

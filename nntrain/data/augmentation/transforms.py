@@ -24,8 +24,8 @@ def crop(images: Tensor, draws: Draws, *, padding: int, mode: str) -> Tensor:
     top, left = ((draws.uniform(side) * (2 * padding + 1)).long() for side in ("top", "left"))
     vertical = top[:, None] + torch.arange(height, device=images.device)
     horizontal = left[:, None] + torch.arange(width, device=images.device)
-    padded = padded.gather(2, vertical[:, None, :, None].expand(rows, channels, height, padded.shape[3]))
-    return padded.gather(3, horizontal[:, None, None, :].expand(rows, channels, height, width))
+    places = (vertical[:, :, None] * padded.shape[3] + horizontal[:, None, :]).reshape(rows, 1, height * width)
+    return padded.flatten(2).gather(2, places.expand(rows, channels, height * width)).reshape(images.shape)
 
 
 def rotate(images: Tensor, draws: Draws, *, degrees: float) -> Tensor:

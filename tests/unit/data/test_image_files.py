@@ -101,7 +101,7 @@ def test_hidden_files_and_others_are_left_out_and_counted(tmp_path):
     (root / "a" / "film.gif").write_bytes(b"GIF89a")
     found = prepare(settings("photos"), tmp_path, seed=0)
     assert sum(len(data) for data in found.splits.values()) == 21
-    assert "photos: left out 2 other files (1 .gif, 1 .txt), 1 hidden files, 1 images outside of the classes (lost.png)" in found.notes
+    assert "photos: left out 2 other files (1 .gif, 1 .txt), 1 hidden file, 1 image outside of the classes (lost.png)" in found.notes
 
 
 def test_the_orientation_of_a_photo_is_applied(tmp_path):
