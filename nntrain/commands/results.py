@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 80
 LABEL_WIDTH: Final = 9
+MAX_LINES: Final = 12
+"""Metrics of all splits together, above which each split is a column."""
 MAX_CLASSES: Final = 10
 """A larger confusion matrix is no longer readable on a screen."""
 
@@ -62,7 +64,9 @@ def result_screen(summary: Summary) -> str:
     blocks = [_stopped(summary)]
     if not held_out:
         blocks.append("no rows were held out: these figures are of the rows that it was trained on")
-    if rows:
+    if len(rows) > MAX_LINES:
+        blocks.append(_by_split(summary, held_out))
+    elif rows:
         blocks.append(result_table(rows, ("this run", *summary.simple, summary.baseline_name)))
     if summary.better is not None:
         blocks.append(summary.better)
@@ -71,6 +75,21 @@ def result_screen(summary: Summary) -> str:
         blocks += [] if summary.confusions else [""]
         blocks.append(labelled([("next", "\n".join(summary.next))]))
     return "\n".join(blocks)
+
+
+def _by_split(summary: Summary, names: Sequence[str]) -> str:
+    """Many metrics in half the lines: a column for each split; what they are compared with is of the last one."""
+    splits = list(dict.fromkeys(name.partition(".")[0] for name in names or summary.metrics))
+    metrics = dict.fromkeys(name.partition(".")[2] for name in names or summary.metrics)
+    others = {**summary.simple, summary.baseline_name: summary.baseline}
+    rows = {
+        metric: [
+            *(summary.metrics.get(f"{split}.{metric}") for split in splits),
+            *(other.get(f"{splits[-1]}.{metric}") for other in others.values()),
+        ]
+        for metric in metrics
+    }
+    return result_table(rows, (*splits, *others))
 
 
 def _stopped(summary: Summary) -> str:

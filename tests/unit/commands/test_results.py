@@ -37,6 +37,18 @@ def test_result_screen_without_other_rows_says_whose_figures_they_are() -> None:
     ]
 
 
+def test_many_metrics_have_a_column_for_each_split() -> None:
+    metrics = {
+        f"{split}.{name}": place + index for place, split in enumerate(("validation", "test"), 1) for index, name in enumerate("abcdefgh")
+    }
+    summary = replace(SUMMARY, metrics=metrics, baseline={"validation.a": 7.0, "test.a": 9.0})
+    lines = result_screen(summary).splitlines()
+    assert lines[1].split(maxsplit=2) == ["validation", "test", "always the mean"]
+    assert lines[2].split() == ["a", "1.000", "2.000", "9.000"]
+    assert lines[9].split() == ["h", "8.000", "9.000", "-"]
+    assert lines[10] == ""
+
+
 def test_result_screen_shows_a_confusion_matrix_of_few_classes() -> None:
     assert confusion_table(SPECIES) in result_screen(replace(SUMMARY, confusions=[SPECIES]))
 
