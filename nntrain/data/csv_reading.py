@@ -54,7 +54,7 @@ def read_table(path: Path, source: Csv, name: str) -> Table:
     if not source.has_own_missing:
         for column, cells in columns.items():
             words = cells.str.strip_chars()
-            if words.str.len_chars().max() == 2 and (words == "NA").any():
+            if (words == "NA").any():
                 refuse_two_meanings(name, column, words.unique().to_list(), dialect.missing)
     numerals = source.marks(marks.shown_by_series(map(typed.texts, names)), dialect.delimiter, name)
     return Table(

@@ -25,8 +25,10 @@ def refuse_two_meanings(name: str, column: str, words: Iterable[str], missing: f
         DataError: With the line for either reading.
     """
     found = set(words)
+    if "NA" not in found:
+        return
     others = sorted(found - missing)
-    if "NA" in found and len(others) >= MIN_CODES and all(map(_CODE.fullmatch, others)):
+    if len(others) >= MIN_CODES and all(map(_CODE.fullmatch, others)):
         raise DataError(
             f"{name}: {column}: 'NA' stands among codes of two letters ({', '.join(others[:3])}, …): is it one of them, or no value?",
             "a code? data.source.missing: ['']\n   no value? data.source.missing: ['', 'NA']",
