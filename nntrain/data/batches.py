@@ -194,6 +194,11 @@ def ordered_batches(data: TensorData, rows: int, order: Tensor, *, start: int = 
             yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment)
 
 
+def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+    """The batches of an epoch in its own random order, from batch `start` on."""
+    return ordered_batches(data, rows, epoch_order(len(data), seed=seed, epoch=epoch), start=start)
+
+
 def plain_batches(data: TensorData, rows: int) -> Iterator[Batch]:
     """Batches in the order of the data, for evaluation."""
     for start in range(0, len(data), rows):

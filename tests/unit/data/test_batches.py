@@ -4,12 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nntrain.data import batches
-from nntrain.data.batches import TensorData, epoch_order, num_batches, ordered_batches, plain_batches
+from nntrain.data.batches import TensorData, epoch_batches, num_batches, plain_batches
 from nntrain.data.packed import PackedSteps
-
-
-def epoch_batches(data, rows, *, seed, epoch, start=0):
-    return ordered_batches(data, rows, epoch_order(len(data), seed=seed, epoch=epoch), start=start)
 
 
 def make(n):
