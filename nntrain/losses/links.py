@@ -5,7 +5,6 @@ A loss says which link its output has. Losses that are added up for one target s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from nntrain.specs import Size, compute
@@ -22,7 +21,13 @@ class Interval(NamedTuple):
 
 
 class Link:
-    """Outputs that are the values themselves."""
+    """Outputs that are the values themselves. Two links are equal that read alike."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
 
     @property
     def per_value(self) -> int:
@@ -42,12 +47,10 @@ class Link:
         return None
 
 
-@dataclass(frozen=True)
 class Identity(Link):
     """The output is the value."""
 
 
-@dataclass(frozen=True)
 class Exponential(Link):
     """The output is the logarithm of the value."""
 
@@ -55,7 +58,6 @@ class Exponential(Link):
         return output.exp()
 
 
-@dataclass(frozen=True)
 class Sigmoid(Link):
     """A logit, or any score that is above 0 for yes: its sigmoid is a share."""
 
@@ -63,7 +65,6 @@ class Sigmoid(Link):
         return output.sigmoid()
 
 
-@dataclass(frozen=True)
 class Softmax(Link):
     """A logit, or any score, for each class, `[B, K, …]`: their softmax are shares."""
 
@@ -71,7 +72,6 @@ class Softmax(Link):
         return output.softmax(dim=1)
 
 
-@dataclass(frozen=True)
 class Cumulative(Link):
     """K - 1 logits of classes in order, each of the class being above one more level, `[B, K - 1]`: shares `[B, K]` of the classes.
 
@@ -90,12 +90,12 @@ class Cumulative(Link):
         return torch.cat([edge, above], dim=1) - torch.cat([above, 0 * edge], dim=1)
 
 
-@dataclass(frozen=True)
 class Quantiles(Link):
     """Some quantiles of each value, which are sorted when they are read, so that they never cross."""
 
-    levels: tuple[float, ...]
-    """Ascending, in (0, 1); two or more."""
+    def __init__(self, levels: tuple[float, ...]) -> None:
+        """Keep the quantiles: two or more in (0, 1), ascending."""
+        self.levels = levels
 
     @property
     def per_value(self) -> int:
@@ -113,7 +113,6 @@ class Quantiles(Link):
         return Interval(ordered[..., 0], ordered[..., -1])
 
 
-@dataclass(frozen=True)
 class Normal(Link):
     """Mean and logarithm of the variance of each value."""
 
