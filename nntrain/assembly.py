@@ -91,7 +91,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     batch_size = len(prepared.train) if experiment.data.batch_size == "full" else experiment.data.batch_size
     session = Session(
         network=network,
-        objective=build_objective(blueprint, prepared.fields, class_weights),
+        objective=build_objective(blueprint, prepared.fields, _on(device, class_weights)),
         optimizer=experiment.optimizer.build(groups),
         schedule=experiment.scheduler,
         horizon=Horizon(total_steps=0, steps_per_epoch=1),
@@ -169,6 +169,11 @@ def fit_class_weights(blueprint: Blueprint, train: TensorData) -> ClassWeights:
         }
         for name, plan in blueprint.targets.items()
     }
+
+
+def _on(device: torch.device, class_weights: ClassWeights) -> ClassWeights:
+    """Copied once, not at every step."""
+    return {name: {tag: weights.to(device) for tag, weights in by_loss.items()} for name, by_loss in class_weights.items()}
 
 
 def _class_weights(loss: ClassLoss, plan: TargetPlan, encoded: Tensor, weights: Tensor | None) -> Tensor:
