@@ -85,7 +85,8 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     problems += reading_problems(experiment, targets, has_validation=layout.has_validation)
     program = None
     if not layout.inputs:
-        problems.append(_no_input(layout))
+        is_told = any(problem.path[:2] == ("data", "fields") for problem in found)
+        problems += [] if is_told else [_no_input(layout)]
     elif len(targets) == len(layout.targets):
         experiment = experiment.model_copy(update=_defaults(experiment, layout, targets))
         program = _compile(experiment, layout, targets, problems)
