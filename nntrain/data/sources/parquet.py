@@ -63,7 +63,7 @@ class Parquet(Source):
         from nntrain.data.table import Table
 
         rows, frame = _read(path, name, None)
-        return Table(name, _table_columns(frame, name), rows, missing=self.missing_words)
+        return Table(name, _table_columns(frame, name), rows, missing=self.missing_words, notes=_notes(frame))
 
 
 def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
@@ -83,7 +83,19 @@ def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
 
 
 def _table_columns(frame: pl.DataFrame, file: str) -> dict[str, Column]:
-    return {column.name: _column(column, file) for column in frame.get_columns()}
+    return {column.name: _column(column, file) for column in frame.get_columns() if not _is_foreign(column)}
+
+
+def _notes(frame: pl.DataFrame) -> tuple[str, ...]:
+    return tuple(
+        f"left out: {column.name} ({column.dtype}, which no field type reads)" for column in frame.get_columns() if _is_foreign(column)
+    )
+
+
+def _is_foreign(column: pl.Series) -> bool:
+    import polars as pl
+
+    return isinstance(column.dtype, (pl.Struct, pl.Binary, pl.Object, pl.Null))
 
 
 def _column(values: pl.Series, file: str) -> Column:
@@ -93,8 +105,6 @@ def _column(values: pl.Series, file: str) -> Column:
     kind = values.dtype
     if isinstance(kind, (pl.List, pl.Array)):
         return _array(values, file)
-    if isinstance(kind, (pl.Struct, pl.Binary, pl.Object)):
-        return values.is_not_null().cast(pl.String)
     if kind.is_numeric() and not kind.is_decimal() and values.null_count() == 0:
         return values.to_numpy()
     if kind.is_decimal() or (kind.is_float() and values.null_count()):

@@ -105,6 +105,14 @@ def test_a_cell_is_named_by_the_line_of_its_file(tmp_path):
         JsonLines(path="t.jsonl").read(path, "t.jsonl").numbers("a")
 
 
+def test_columns_that_no_field_reads_are_left_out_by_name(tmp_path):
+    pl.DataFrame({"a": [1, 2], "raw": [b"x", b"y"], "s": [{"u": 1}, {"u": 2}]}).write_parquet(tmp_path / "t.parquet")
+    source = Parquet(path="t.parquet")
+    table = source.read(tmp_path / "t.parquet", "t.parquet")
+    assert list(table.columns) == ["a"] == list(source.peek(tmp_path / "t.parquet", "t.parquet").names)
+    assert [note.split(" (")[0] for note in table.notes] == ["left out: raw", "left out: s"]
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"a,b\n1,2\n"])
 def test_a_damaged_parquet_file_is_named(tmp_path, content):
     path = tmp_path / "t.parquet"
