@@ -142,7 +142,7 @@ def _named_fields(experiment: Experiment, layout: Layout) -> dict[str, Field]:
         roles[plan.name] = (*roles.get(plan.name, ()), plan.role)
     for name, field in experiment.data.fields.items():
         if name in roles:  # a column may be an input and split the rows
-            roles[name] += tuple(role for role in sorted(field.role_set & SPLITTING) if role not in roles[name])
+            roles[name] = (*roles[name], *sorted(field.role_set & SPLITTING - {*roles[name]}))
     fields = {plan.name: plan.field for plan in layout.fields}
     named = {name: field.model_copy(update={"role": only_or_all(roles[name])}) for name, field in fields.items()}
     kept = {
