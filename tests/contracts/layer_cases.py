@@ -5,6 +5,7 @@ A new layer is one class, one line in `nntrain/layers/settings.py`, and one row 
 
 from __future__ import annotations
 
+from cases_families import FAMILIES
 from cases_filters import CONVOLUTIONS
 from cases_pointwise import ACTIVATIONS, NORMS, RANDOM
 from cases_pools import POOLS, SHAPES
@@ -49,4 +50,5 @@ CASES = (
     Case({"cnn": [3, 5]}, PHOTO),
     Case({"cnn": {"channels": [3], "kernel_size": 4, "convolutions": 2, "pool": "avg", "reduce": "mean", "hidden": [6]}}, PHOTO),
     Case({"cnn": {"channels": [4, 3], "kernel_size": 2}}, SERIES),
+    *FAMILIES,
 )
