@@ -26,7 +26,7 @@ def blocks(repository: Path) -> list[str]:
 def case(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     """The README's layer, added as the README says."""
     source, line, row = blocks(repository)
-    module = ModuleType("nntrain.layers.prelu")
+    module = ModuleType("nntrain.layers.hardshrink")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(source, "README.md", "exec"), module.__dict__)
     tag, target = re.findall(r'"([^"]+)"', line)
