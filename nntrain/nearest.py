@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Final
 
 MOST: Final = 3
@@ -11,7 +12,7 @@ MOST: Final = 3
 
 
 def nearest(word: str, names: Iterable[str], *, cutoff: float = 0.6, within: float = 0.1) -> list[str]:
-    """Names that look like a word, in whatever case, the most alike first.
+    """Names that look like a word, in whatever case, the most alike first; of those as much alike, what starts the same.
 
     Args:
         word: As it was written.
@@ -22,6 +23,14 @@ def nearest(word: str, names: Iterable[str], *, cutoff: float = 0.6, within: flo
     known: dict[str, str] = {}
     for name in names:
         known.setdefault(name.lower(), name)
-    found = difflib.get_close_matches(word.lower(), known, n=MOST, cutoff=cutoff)
-    likeness = [difflib.SequenceMatcher(None, word.lower(), name).ratio() for name in found]
-    return [known[name] for name, ratio in zip(found, likeness, strict=True) if ratio > likeness[0] - within]
+    folded = word.lower()
+    near = difflib.get_close_matches(folded, known, n=len(known) or 1, cutoff=cutoff)
+    likeness = {name: difflib.SequenceMatcher(None, folded, name).ratio() for name in near}
+    # Of names that are as much alike, a word more often starts right: `adamm` is adamw rather than radam.
+    near.sort(key=lambda name: (-likeness[name], -_same_start(folded, name)))
+    return [known[name] for name in near[:MOST] if likeness[name] > likeness[near[0]] - within]
+
+
+def _same_start(one: str, other: str) -> int:
+    """Letters at the start that two words have in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

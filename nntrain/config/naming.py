@@ -18,7 +18,7 @@ from nntrain.schema import Slot, load_class
 
 _COLUMN: Final = 37
 """Where `fix:` begins behind what nntrain calls it."""
-_MOST_NAMES: Final = 12
+_MOST_NAMES: Final = 14
 _BESIDE: Final = ("from", "encode", "name", "initializer", "layers")
 """Keys that may stand beside a layer, in a list or in a node."""
 _INVISIBLE: Final = re.compile(r"[\s\u200b-\u200f\ufeff]+$|^[\s\u200b-\u200f\ufeff]+")
@@ -229,9 +229,9 @@ def near_or_all(word: str, names: Sequence[str], what: str) -> str | None:
     if not names:
         return None
     near = nearest(word, names)
-    listed = f"{what}: {', '.join(names)}" if len(names) <= _MOST_NAMES else ""
+    listed = _listed(what, names) if len(names) <= _MOST_NAMES else ""
     if not near:
-        return listed or f"{what}: {', '.join(names[:_MOST_NAMES])}, … ({len(names)})"
+        return listed or _listed(what, names)
     first = f"nearest: {', '.join(near)}"
     return f"{first:<20}   {listed}" if listed else first
 
@@ -279,7 +279,12 @@ def _short(value: object) -> str:
 
 
 def _all_of(slot: Slot) -> str:
-    return f"{_plural(slot.kind)}: {', '.join(list(slot.table)[:_MOST_NAMES])}{', …' if len(slot.table) > _MOST_NAMES else ''}"
+    return _listed(_plural(slot.kind), list(slot.table))
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    more = f", … ({len(names)})" if len(names) > _MOST_NAMES else ""
+    return f"{what}: {', '.join(names[:_MOST_NAMES])}{more}"
 
 
 def _plural(kind: str) -> str:

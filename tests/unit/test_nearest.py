@@ -18,3 +18,7 @@ def test_what_resembles_nothing_has_none() -> None:
 
 def test_of_names_that_differ_by_case_the_first_counts() -> None:
     assert nearest("ag", ["Age", "AGE"]) == ["Age"]
+
+
+def test_of_names_as_much_alike_what_starts_the_same_comes_first() -> None:
+    assert nearest("adamm", ["radam", "nadam", "adamw"]) == ["adamw", "radam", "nadam"]
