@@ -6,9 +6,14 @@ from typing import Final
 
 COMPONENTS: Final[dict[str, dict[str, str]]] = {
     "architecture": {
-        "mlp": "dense feedforward feed_forward ffn fc fcn dnn perceptron multilayer_perceptron multi_layer_perceptron tabular"
-        " fully_connected simple",
-        "cnn": "convnet conv convolutional conv_net stacked_cnn lenet simple_cnn vgg",
+        "mlp": "dense feedforward feed_forward ffn fc fcn dnn multilayer_perceptron multi_layer_perceptron tabular fully_connected simple",
+        "cnn": "convnet conv convolutional conv_net stacked_cnn lenet simple_cnn alexnet",
+        "perceptron": "linear_model logistic_regression linear_regression single_layer",
+        "resnet": "residual_network residual_net res_net resnet18 resnet34 resnet50 resnet101 resnet152",
+        "vgg": "vggnet vgg_net vgg11 vgg13 vgg16 vgg19",
+        "densenet": "dense_net densely_connected densenet121 densenet161 densenet169 densenet201",
+        "mobilenet": "mobile_net mobilenet_v2 mobilenetv2",
+        "unet": "u_net encoder_decoder",
         "layers": "sequential keras_sequential list custom",
         "nodes": "graph functional dag parallel",
     },
@@ -188,8 +193,9 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "flip": "random_horizontal_flip random_flip horizontal_flip hflip fliplr random_vertical_flip mirror vflip",
         "crop": "random_crop pad_and_crop pad_crop",
         "rotate": "random_rotation rotation random_rotate rotation_range",
-        "translate": "random_translation shift translation width_shift_range",
-        "scale": "random_zoom zoom zoom_range random_resized_crop",
+        "shift": "random_translation translate translation width_shift_range height_shift_range random_affine",
+        "zoom": "random_zoom scale zoom_range",
+        "random_resized_crop": "resized_crop inception_crop random_sized_crop random_crop_and_resize",
         "jitter": "color_jitter colour_jitter random_brightness random_contrast brightness contrast color",
         "erasing": "random_erasing cutout random_erase coarse_dropout",
         "noise": "gaussian_noise random_noise gauss_noise",

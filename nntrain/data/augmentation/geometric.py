@@ -6,13 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field as Option
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from nntrain.data.augmentation.augmentation import Augmentation, Probability
 from nntrain.specs import Size
 
 if TYPE_CHECKING:
     from nntrain.data.augmentation.augmentation import Transform
+
+Fraction = Annotated[float, Option(gt=0, le=1)]
 
 
 class Flip(Augmentation):
@@ -71,37 +73,71 @@ class Rotate(Augmentation):
         return partial(rotate, degrees=self.degrees)
 
 
-class Translate(Augmentation):
+class Shift(Augmentation):
     """Shifts an image along both axes, by parts of pixels too."""
 
     main: ClassVar[str | None] = "fraction"
 
-    type: Literal["translate"] = "translate"
+    type: Literal["shift"] = "shift"
     fraction: Annotated[float, Option(gt=0, lt=1)]
     """Largest shift to either side, as a fraction of height and width."""
 
     def build(self) -> Transform:
-        from nntrain.data.augmentation.transforms import translate
+        from nntrain.data.augmentation.transforms import shift
 
-        return partial(translate, fraction=self.fraction)
+        return partial(shift, fraction=self.fraction)
 
 
-class Scale(Augmentation):
+class Zoom(Augmentation):
     """Makes what an image shows larger or smaller; the image keeps its size."""
 
     main: ClassVar[str | None] = "range"
 
-    type: Literal["scale"] = "scale"
-    range: tuple[Annotated[float, Option(gt=0)], Annotated[float, Option(gt=0)]]
-    """Smallest and largest factor: [0.8, 1.2]."""
+    type: Literal["zoom"] = "zoom"
+    range: Annotated[float, Option(gt=0, lt=1)] | tuple[Annotated[float, Option(gt=0)], Annotated[float, Option(gt=0)]]
+    """Smallest and largest factor, [0.8, 1.2], or how far it may be from 1: 0.2."""
 
     @model_validator(mode="after")
-    def _range_is_one(self) -> Scale:
-        if self.range[0] >= self.range[1]:
+    def _range_is_one(self) -> Zoom:
+        if self.factors[0] >= self.factors[1]:
             raise ValueError("range needs a smaller and a larger factor: [0.8, 1.2]")
         return self
 
-    def build(self) -> Transform:
-        from nntrain.data.augmentation.transforms import scale
+    @property
+    def factors(self) -> tuple[float, float]:
+        """The smallest and the largest."""
+        return self.range if isinstance(self.range, tuple) else (1 - self.range, 1 + self.range)
 
-        return partial(scale, low=self.range[0], high=self.range[1])
+    def build(self) -> Transform:
+        from nntrain.data.augmentation.transforms import zoom
+
+        low, high = self.factors
+        return partial(zoom, low=low, high=high)
+
+
+class RandomResizedCrop(Augmentation):
+    """Cuts a rectangle out of an image, at a random place, and makes it as large as the image was (Szegedy et al., 2015).
+
+    The numbers are those of torchvision.transforms.RandomResizedCrop; `size` of the field is the size of the result. A rectangle that
+    would be higher or wider than the image ends at its edge.
+    """
+
+    main: ClassVar[str | None] = "scale"
+
+    type: Literal["random_resized_crop"] = "random_resized_crop"
+    scale: tuple[Fraction, Fraction] = (0.08, 1.0)
+    """Smallest and largest area of the rectangle, as a fraction of the image."""
+    ratio: tuple[PositiveFloat, PositiveFloat] = (3 / 4, 4 / 3)
+    """Smallest and largest width over height of the rectangle."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> RandomResizedCrop:
+        for name, (low, high) in (("scale", self.scale), ("ratio", self.ratio)):
+            if low > high:
+                raise ValueError(f"{name} needs the smaller number first: [{high:g}, {low:g}]")
+        return self
+
+    def build(self) -> Transform:
+        from nntrain.data.augmentation.transforms import random_resized_crop
+
+        return partial(random_resized_crop, scale=self.scale, ratio=self.ratio)

@@ -13,9 +13,10 @@ AUGMENTATIONS: Final = {
     "flip": "nntrain.data.augmentation.geometric:Flip",
     "jitter": "nntrain.data.augmentation.photometric:Jitter",
     "noise": "nntrain.data.augmentation.photometric:Noise",
+    "random_resized_crop": "nntrain.data.augmentation.geometric:RandomResizedCrop",
     "rotate": "nntrain.data.augmentation.geometric:Rotate",
-    "scale": "nntrain.data.augmentation.geometric:Scale",
-    "translate": "nntrain.data.augmentation.geometric:Translate",
+    "shift": "nntrain.data.augmentation.geometric:Shift",
+    "zoom": "nntrain.data.augmentation.geometric:Zoom",
 }
 
 AnyAugmentation = Annotated[Augmentation, Slot("augmentation", (AUGMENTATIONS,))]

@@ -38,7 +38,7 @@ def rotate(images: Tensor, draws: Draws, *, degrees: float) -> Tensor:
     return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
 
 
-def translate(images: Tensor, draws: Draws, *, fraction: float) -> Tensor:
+def shift(images: Tensor, draws: Draws, *, fraction: float) -> Tensor:
     """Shift images by a fraction of their sides, bilinear."""
     down, right = (2 * draws.uniform(side, -fraction, fraction) for side in ("down", "right"))
     one, zero = torch.ones_like(down), torch.zeros_like(down)
@@ -46,12 +46,25 @@ def translate(images: Tensor, draws: Draws, *, fraction: float) -> Tensor:
     return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
 
 
-def scale(images: Tensor, draws: Draws, *, low: float, high: float) -> Tensor:
+def zoom(images: Tensor, draws: Draws, *, low: float, high: float) -> Tensor:
     """Make what images show larger or smaller by a factor from `low` to `high`, each direction of it as likely, bilinear."""
     factor = draws.uniform("factor", math.log(low), math.log(high)).exp()
     inverse, zero = 1 / factor, torch.zeros_like(factor)
     rows = ((inverse, zero, zero), (zero, inverse, zero))
     return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+
+
+def random_resized_crop(images: Tensor, draws: Draws, *, scale: tuple[float, float], ratio: tuple[float, float]) -> Tensor:
+    """Cut rectangles out and stretch them to the whole image, bilinear."""
+    height, width = images.shape[2:]
+    area = draws.uniform("area", *scale) * (height * width)
+    shape = draws.uniform("ratio", math.log(ratio[0]), math.log(ratio[1])).exp()
+    tall, wide = ((area / shape).sqrt() / height).clamp(max=1), ((area * shape).sqrt() / width).clamp(max=1)
+    # affine_grid has the middle of the image at 0 and its edges at -1 and 1
+    down, right = ((1 - part) * draws.uniform(side, -1, 1) for side, part in (("down", tall), ("right", wide)))
+    zero = torch.zeros_like(area)
+    rows = ((wide, zero, right), (zero, tall, down))
+    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), outside="border")
 
 
 def jitter(images: Tensor, draws: Draws, *, brightness: float | None, contrast: float | None, saturation: float | None) -> Tensor:
@@ -104,7 +117,7 @@ def _gray(images: Tensor) -> Tensor:
     return red + green + blue
 
 
-def _sample(images: Tensor, theta: Tensor) -> Tensor:
+def _sample(images: Tensor, theta: Tensor, outside: str = "zeros") -> Tensor:
     """Images at the points of affine maps `[B, 2, 3]` from places of the result to places of the image, in halves of its sides."""
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode=outside, align_corners=False)

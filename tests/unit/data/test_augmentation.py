@@ -24,8 +24,9 @@ EACH = [
     {"crop": 2},
     {"crop": {"padding": 3, "padding_mode": "reflect"}},
     {"rotate": 30},
-    {"translate": 0.2},
-    {"scale": {"range": [0.7, 1.4]}},
+    {"shift": 0.2},
+    {"zoom": [0.7, 1.4]},
+    "random_resized_crop",
     {"jitter": {"brightness": 0.4, "contrast": 0.3, "saturation": 0.5}},
     "erasing",
     {"noise": 0.1},
@@ -102,17 +103,38 @@ def test_rotate_keeps_the_middle_and_turns_the_rest():
     assert torch.allclose(distance.sqrt(), torch.full((64,), 6.0), atol=0.1)
 
 
-def test_translate_and_scale_move_the_middle_of_mass_as_they_say():
+def test_shift_and_zoom_move_the_middle_of_mass_as_they_say():
     spot = torch.zeros(256, 1, 21, 21)
     spot[:, :, 8:13, 8:13] = 1
-    moved = apply({"translate": 0.2}, spot, torch.arange(256))
+    moved = apply({"shift": 0.2}, spot, torch.arange(256))
     x = torch.arange(21.0) - 10
     middle = (moved.sum(dim=(1, 2)) * x).sum(1) / moved.sum(dim=(1, 2, 3))
     assert 3 < float(middle.max()) <= 4.25
     assert -4.25 <= float(middle.min()) < -3
-    area = apply({"scale": {"range": [0.5, 2]}}, spot, torch.arange(256)).sum(dim=(1, 2, 3)) / 25
+    area = apply({"zoom": [0.5, 2]}, spot, torch.arange(256)).sum(dim=(1, 2, 3)) / 25
     assert 0.2 < float(area.min()) < 0.4
     assert 3 < float(area.max()) < 4.2
+    assert torch.equal(apply({"zoom": 0.25}), apply({"zoom": {"range": [0.75, 1.25]}}))
+
+
+def test_random_resized_crop_stretches_a_part_of_the_image():
+    """Of an image that gets lighter to the right and has a line of steps downwards, the slopes are the sides of the rectangle."""
+    rows = torch.arange(256)
+    y, x = torch.meshgrid(torch.arange(24.0), torch.arange(32.0), indexing="ij")
+    images = torch.stack([x, y])[None].expand(256, 2, 24, 32)
+    found = apply({"random_resized_crop": {"scale": [0.2, 0.5], "ratio": [0.8, 1.25]}}, images, rows)[:, :, 4:-4, 4:-4]
+    right, down = found[:, 0].diff(dim=2), found[:, 1].diff(dim=1)
+    wide, tall = 32 * right.mean(dim=(1, 2)), 24 * down.mean(dim=(1, 2))
+    torch.testing.assert_close(right, (wide / 32)[:, None, None].expand_as(right), rtol=1e-3, atol=1e-3)
+    share, ratio = wide * tall / (24 * 32), wide / tall
+    assert 0.19 < float(share.min()) < 0.22
+    assert 0.48 < float(share.max()) < 0.51
+    assert 0.79 < float(ratio.min()) < 0.85
+    assert 1.18 < float(ratio.max()) < 1.26
+    assert found.min() >= 0
+    left = apply({"random_resized_crop": {"scale": [0.5, 0.5], "ratio": [1, 1]}}, images, rows)[:, 0, 12, 0]
+    assert left.unique().numel() > 200, "the place differs"
+    torch.testing.assert_close(apply({"random_resized_crop": {"scale": [1, 1], "ratio": [32 / 24, 32 / 24]}}, images, rows), images)
 
 
 def test_jitter_erasing_and_noise_do_what_they_say():
@@ -179,7 +201,17 @@ def test_augmentations_that_do_not_fit_the_images(augment, message):
         field.plan_spec("x", None, is_target=False)
 
 
-@pytest.mark.parametrize("written", [{"jitter": {}}, {"scale": {"range": [2, 1]}}, {"erasing": {"scale": [0.5, 0.1]}}, {"flip": 0}])
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"jitter": {}},
+        {"zoom": [2, 1]},
+        {"random_resized_crop": [0.5, 0.1]},
+        {"random_resized_crop": 224},
+        {"erasing": {"scale": [0.5, 0.1]}},
+        {"flip": 0},
+    ],
+)
 def test_augmentations_that_change_nothing_or_make_no_sense(written):
     with pytest.raises(ValidationError):
         Image.parse({"type": "image", "augment": [written]})
