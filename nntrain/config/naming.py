@@ -151,6 +151,9 @@ def _homes(root: Model) -> Iterator[str]:
 def wrong_component(spot: Spot, code: str, message: str, context: Mapping[str, Any]) -> Problem:
     """Explain what can't be read as a component."""
     slot, path, value = cast("Slot", spot.slot), spot.path, spot.value
+    entry = _component_in_the_place_of_a_target(slot, path)
+    if entry is not None:
+        return entry
     if code == "unknown_component":
         return _unknown_component(slot, path, value, str(context["tag"]))
     if code == "no_type" and isinstance(value, dict):
@@ -170,6 +173,15 @@ def wrong_component(spot: Spot, code: str, message: str, context: Mapping[str, A
             path, f"needs the name of {_article(slot.kind)}, or its name with options; got {_short(value) or 'null'}", _all_of(slot)
         )
     return Problem(path, message, None if code == "no_source" else _all_of(slot))
+
+
+def _component_in_the_place_of_a_target(slot: Slot, path: YamlPath) -> Problem | None:
+    """What reads as an entry by target, and is rather a component with a typing error: `loss: {cross_entropi: {weight: 2}}`."""
+    key = path[1] if slot.kind in {"loss", "task", "metric"} and len(path) > 1 else None
+    if not isinstance(key, str):
+        return None
+    near = nearest(key, slot.table, cutoff=0.8)
+    return Problem(path[:2], f"no {slot.kind} {key!r}", f"nearest: {', '.join(near)}", on_key=True) if near else None
 
 
 def _two_keys(slot: Slot, path: YamlPath, message: str, keys: list[str]) -> Problem:

@@ -105,7 +105,8 @@ FITS = [
         "decay of all without decay",
         "data: {source: {type: builtin, name: digits}}\nregularization: {decay_all: true}\n",
         (
-            "a.yaml:2:18  regularization.decay_all  has no effect without regularization.weight_decay / fix:  weight_decay: 0.01, or leave decay_all out",
+            "a.yaml:2:18  regularization.decay_all  has no effect without regularization.weight_decay, l1 or max_norm /"
+            " fix:  weight_decay: 0.01, or leave decay_all out",
         ),
     ),
     Row(

@@ -77,16 +77,16 @@ NAMES = [
         "typing error in a key",
         "data: {source: a.csv, target: y}\noptimizer: {type: sgd, momentun: 0.9}\n",
         (
-            "a.yaml:2:24  optimizer.momentun  not an option of sgd / nearest: momentum  options of sgd: lr, groups, momentum,"
-            " dampening, nesterov",
+            "a.yaml:2:24  optimizer.momentun  not an option of sgd / nearest: momentum  options of sgd: lr, groups,"
+            " layer_decay, momentum, dampening, nesterov",
         ),
     ),
     Row(
         "typing error in a section",
         "data: {source: a.csv, target: y}\noptimzer: sgd\n",
         (
-            "a.yaml:2:1  optimzer  not a setting / nearest: optimizer  settings here: name, seed, data, architecture, task,"
-            " loss, metrics, optimizer, scheduler, regularization, training, extends",
+            "a.yaml:2:1  optimzer  not a setting / nearest: optimizer  settings here: name, seed, variables, data,"
+            " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, training, extends",
         ),
     ),
     Row(
@@ -105,7 +105,8 @@ NAMES = [
         "option of another optimizer on the command line",
         "data: {source: a.csv, target: y}\n",
         (
-            'override "optimizer.momentum=0.9"  optimizer.momentum  not an option of adamw, the default / momentum is an option of sgd, rmsprop, muon',
+            'override "optimizer.momentum=0.9"  optimizer.momentum  not an option of adamw, the default'
+            " / momentum is an option of sgd, rmsprop, muon",
         ),
         ("optimizer.momentum=0.9",),
     ),
@@ -113,7 +114,7 @@ NAMES = [
         "family left out",
         "data: {source: a.csv, target: y}\narchitecture: {hidden: [32]}\n",
         (
-            "a.yaml:2:1  architecture  has no type: which architecture is it? / hidden is an option of mlp, cnn"
+            "a.yaml:2:1  architecture  has no type: which architecture is it? / hidden is an option of mlp, cnn, vgg"
             "  fix:  architecture: {type: mlp, hidden: [32]}",
         ),
     ),
@@ -121,8 +122,8 @@ NAMES = [
         "family left out on the command line",
         "data: {source: a.csv, target: y}\n",
         (
-            'override "architecture.hidden=[64,32]"  architecture  has no type: which architecture is it?'
-            " / hidden is an option of mlp, cnn  fix:  architecture: {type: mlp, hidden: [64, 32]}",
+            'override "architecture.hidden=[64,32]"  architecture  has no type: which architecture is it? / hidden is'
+            " an option of mlp, cnn, vgg  fix:  architecture: {type: mlp, hidden: [64, 32]}",
         ),
         ("architecture.hidden=[64,32]",),
     ),
@@ -136,8 +137,8 @@ NAMES = [
         "setting that no override has",
         "data: {source: a.csv, target: y}\n",
         (
-            'override "extens=b.yaml"  extens  not a setting / settings here: name, seed, data, architecture, task,'
-            " loss, metrics, optimizer, scheduler, regularization, training",
+            'override "extens=b.yaml"  extens  not a setting / settings here: name, seed, variables, data,'
+            " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, training",
         ),
         ("extens=b.yaml",),
     ),
@@ -148,18 +149,42 @@ NAMES = [
     ),
     Row(
         "task without options",
-        "data: {source: a.csv, target: y}\ntask: {type: classification, threshold: 3}\n",
-        ("a.yaml:2:30  task.threshold  not an option of classification / classification has no options",),
+        "data: {source: a.csv, target: y}\ntask: {type: regression, threshold: 3}\n",
+        (
+            "a.yaml:2:26  task.threshold  not an option of regression / threshold is an option of classification  fix:"
+            "  task: {type: classification, threshold: 3}",
+        ),
+    ),
+    Row(
+        "option of what has none",
+        "data: {source: a.csv, target: y}\ntask: {type: ordinal, levels: 3}\n",
+        ("a.yaml:2:23  task.levels  not an option of ordinal / ordinal has no options",),
+    ),
+    Row(
+        "unknown loss with its options",
+        "data: {source: a.csv, target: y}\nloss: {cross_entropi: {weight: 2}}\n",
+        ("a.yaml:2:8  loss.cross_entropi  no loss 'cross_entropi' / nearest: cross_entropy",),
+    ),
+    Row(
+        "unknown loss of one target",
+        "data: {source: a.csv, target: [y, z]}\nloss: {y: {cross_entropi: {weight: 2}}, z: mse}\n",
+        ("a.yaml:2:12  loss.y.cross_entropi  no loss 'cross_entropi' / nearest: cross_entropy",),
     ),
     Row(
         "unknown optimizer",
         "data: {source: a.csv, target: y}\noptimizer: adamm\n",
-        ("a.yaml:2:12  optimizer  no optimizer 'adamm' / nearest: adam, adamw  optimizers: sgd, adam, adamw",),
+        (
+            "a.yaml:2:12  optimizer  no optimizer 'adamm' / nearest: adam, adamw, radam  optimizers: sgd, adam, adamw,"
+            " adamax, nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd",
+        ),
     ),
     Row(
         "unknown optimizer with its rate",
         "data: {source: a.csv, target: y}\noptimizer: {sgdd: 0.1}\n",
-        ("a.yaml:2:13  optimizer.sgdd  no optimizer 'sgdd' / nearest: sgd  optimizers: sgd, adam, adamw",),
+        (
+            "a.yaml:2:13  optimizer.sgdd  no optimizer 'sgdd' / nearest: sgd  optimizers: sgd, adam, adamw, adamax,"
+            " nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd",
+        ),
     ),
     Row(
         "Keras layer",
@@ -229,8 +254,9 @@ NAMES = [
         "schedule without type",
         "data: {source: a.csv, target: y}\nscheduler: {warmup_steps: 5}\n",
         (
-            "a.yaml:2:1  scheduler  has no type: which scheduler is it? / warmup_steps is an option of constant, linear, cosine, polynomial,"
-            " step, multi_step, exponential, inverse_sqrt, warm_restarts, wsd, plateau  fix:  scheduler: {type: constant, warmup_steps: 5}",
+            "a.yaml:2:1  scheduler  has no type: which scheduler is it? / warmup_steps is an option of constant, linear, cosine,"
+            " polynomial, step, multi_step, exponential, inverse_sqrt, warm_restarts, wsd, plateau  fix: "
+            " scheduler: {type: constant, warmup_steps: 5}",
         ),
     ),
     Row(
@@ -248,7 +274,7 @@ NAMES = [
             "a.yaml:5:18  architecture.nodes.b.lineer  no layer 'lineer' / nearest: linear",
             "a.yaml:6:9  architecture.nodes.c.form  not a setting / nearest: from",
             "a.yaml:7:54  architecture.nodes.d.layers[0].residual[1].linear  needs a whole number above 0, got x",
-            "a.yaml:8:15  architecture.heads.y.frm  not a setting / nearest: from  settings here: from, layers",
+            "a.yaml:8:15  architecture.heads.y.frm  not a setting / nearest: from  settings here: from, layers, weight",
         ),
     ),
 ]

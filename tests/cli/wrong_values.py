@@ -191,7 +191,7 @@ VALUES = [
         "data: {source: a.csv, target: y}\nregularization: {dropout: 0, norm: batchnorm}\n",
         (
             "a.yaml:2:27  regularization.dropout  needs a number above 0 and below 1, got 0 / fix:  dropout: null",
-            "a.yaml:2:36  regularization.norm  needs batch or layer, got batchnorm / fix:  norm: batch",
+            "a.yaml:2:36  regularization.norm  needs batch, layer, group, instance or rms, got batchnorm / fix:  norm: batch",
         ),
     ),
     Row(
@@ -228,8 +228,8 @@ VALUES = [
         "field role",
         "data: {source: a.csv, fields: {y: {role: label}}}\n",
         (
-            "a.yaml:1:42  data.fields.y.role  needs input, target, weight, split or ignore, or several in a list, got label /"
-            " fix:  role: target",
+            "a.yaml:1:42  data.fields.y.role  needs input, target, weight, split, group, time or ignore, or several in"
+            " a list, got label / fix:  role: target",
         ),
     ),
     Row(
@@ -280,8 +280,8 @@ VALUES = [
         "component as a list",
         "data: {source: a.csv, target: y}\noptimizer: [sgd]\n",
         (
-            "a.yaml:2:12  optimizer  needs the name of an optimizer, or its name with options; got [sgd] / optimizers: sgd,"
-            " adam, adamw",
+            "a.yaml:2:12  optimizer  needs the name of an optimizer, or its name with options; got [sgd] / optimizers:"
+            " sgd, adam, adamw, adamax, nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd",
         ),
     ),
     Row(
@@ -355,7 +355,7 @@ VALUES = [
     Row(
         "override beside a fault of the file",
         "data: {source: a.csv, target: y}\noptimizer: {type: adam, betas: [0.9, 0.99]}\n",
-        ("a.yaml:2:25  optimizer.betas  not an option of sgd / betas is an option of adam, adamw",),
+        ("a.yaml:2:25  optimizer.betas  not an option of sgd / betas is an option of adam, adamw, adamax, nadam, radam",),
         changes=("optimizer.type=sgd",),
     ),
     Row(
