@@ -178,6 +178,10 @@ class Field(Component):
         """Which rows have no value, bool `[N]`."""
         raise NotImplementedError
 
+    def magnitudes(self, values: Values) -> Array | None:
+        """The numbers of the rows `[N, F]`, NaN where missing, of which new rows may be beyond training; `None` for what has no range."""
+        return None
+
     def is_dropped(self, values: Values) -> Array | None:
         """Which rows the options leave out, bool `[N]`; `None` for none."""
         return None

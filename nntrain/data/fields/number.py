@@ -90,6 +90,10 @@ class Number(Field):
 
         return np.isnan(cast("Array", values))
 
+    def magnitudes(self, values: Values) -> Array:
+        """One column, before `clip`."""
+        return cast("Array", values).reshape(-1, 1)
+
     def _clipped(self, values: Values) -> Array:
         array = cast("Array", values)
         return array if self.clip is None else array.clip(*self.clip)

@@ -1,0 +1,141 @@
+"""Where predictions are written: text tables, Parquet and JSON lines, replaced whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from nntrain.errors import ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from nntrain.data.table import Table
+
+Columns = Mapping[str, Sequence[object]]
+"""Columns that are added to a table, by name."""
+
+TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt")
+FRAME_SUFFIXES: Final = (".parquet", ".jsonl")
+
+
+def check_output(output: Path | None, source: Path) -> None:
+    """Refuse what can't be written before anything is computed. Raises `UsageError`."""
+    if output is None:
+        return
+    if not output.name or output.is_dir():
+        raise UsageError(f"-o needs a file, got {output.as_posix()!r}", "-o predictions.csv")
+    if output.exists() and source.exists() and output.samefile(source):
+        raise UsageError(f"{output.as_posix()} is the input", "another file: -o predictions.csv")
+    if output.exists() and not output.is_file():
+        return  # a pipe or device: written to as it is
+    if output.suffix.lower() not in TEXT_SUFFIXES + FRAME_SUFFIXES:
+        raise UsageError(
+            f"{output.as_posix()}: predictions are not written as {output.suffix or 'such'} files",
+            f"a name that ends in {', '.join(TEXT_SUFFIXES + FRAME_SUFFIXES)}",
+        )
+    if not output.parent.is_dir():
+        raise UsageError(f"no folder {output.parent.as_posix()} to write {output.name} in", "make it first")
+
+
+def write_predictions(output: Path, table: Table, added: Columns) -> None:
+    """Write the rows of a table with columns beside them, as the name of the file says.
+
+    Raises:
+        ResourceError: The disk is full, or the file can't be written; what was there before is whole.
+    """
+    try:
+        if output.exists() and not output.is_file():
+            output.write_text(as_text(table, added, output.suffix.lower()), encoding="utf-8")
+            return
+        write = _encoder(output.suffix.lower())
+        _replace(output.resolve(), write(table, added))
+    except OSError as error:
+        raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
+
+
+def as_text(table: Table, added: Columns, suffix: str = ".csv") -> str:
+    """A text table: the columns of the input as they were read, then the added ones, in the marks of the input.
+
+    Tabs stand between the columns of a `.tsv`, and in a `.csv` what stands there in the input if that is no tab.
+    """
+    fallback = ";" if table.numerals.decimal == "," else ","
+    delimiter = "\t" if suffix == ".tsv" else fallback if table.delimiter == "\t" and suffix == ".csv" else table.delimiter
+    text = StringIO()
+    replace(table, delimiter=delimiter).write(text, added)
+    return text.getvalue()
+
+
+def _encoder(suffix: str) -> Callable[[Table, Columns], bytes]:
+    encoders: dict[str, Callable[[Table, Columns], bytes]] = {".parquet": _parquet, ".jsonl": _json_lines}
+    return encoders.get(suffix, lambda table, added: as_text(table, added, suffix).encode())
+
+
+def _parquet(table: Table, added: Columns) -> bytes:
+    content = BytesIO()
+    _frame(table, added).write_parquet(content)
+    return content.getvalue()
+
+
+def _json_lines(table: Table, added: Columns) -> bytes:
+    content = BytesIO()
+    _frame(table, added).write_ndjson(content)
+    return content.getvalue()
+
+
+def _frame(table: Table, added: Columns) -> Any:
+    """A polars frame: text as it was read, arrays as they are, NaN as null."""
+    import polars as pl
+
+    columns: list[pl.Series] = []
+    for name, column in table.columns.items():
+        if isinstance(column, pl.Series):
+            columns.append(column.alias(name))
+        elif len(column) == table.rows:
+            columns.append(pl.Series(name, column, nan_to_null=column.dtype.kind == "f" and column.ndim == 1))
+    return pl.DataFrame([*columns, *(pl.Series(name, list(cells)) for name, cells in added.items())])
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside, sync, and rename: readers see the old file or the new one."""
+    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def free_names(table: Table, added: Columns) -> dict[str, Sequence[object]]:
+    """The added columns under names that the table doesn't have."""
+    columns: dict[str, Sequence[object]] = {}
+    for name, values in added.items():
+        free = name
+        while free in table.columns or free in columns:
+            free += "_"
+        columns[free] = values
+    return columns
+
+
+def readable(value: Any) -> Any:
+    """A value as it is written: numbers without digits that are none of the network's."""
+    return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def split_lists(values: Sequence[Any], name: str) -> dict[str, Sequence[Any]]:
+    """Several numbers a row as a column each: `prediction_0`, `prediction_1`."""
+    if not len(values) or not isinstance(values[0], list):
+        return {name: values}
+    return {f"{name}_{index}": column for index, column in enumerate(zip(*map(_flat, values), strict=True))}
+
+
+def _flat(value: Any) -> list[Any]:
+    """The numbers of a row, of an image one after another."""
+    return [number for item in cast("list[Any]", value) for number in _flat(item)] if isinstance(value, list) else [value]

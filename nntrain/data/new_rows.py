@@ -1,0 +1,95 @@
+"""Rows of later days for a fitted network: from a file or a folder of images, with all columns that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from nntrain.data.naming import no_column
+from nntrain.data.reading import header_of, read_file
+from nntrain.data.settings import DataSettings
+from nntrain.data.table import Table, listed
+from nntrain.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from nntrain.data.fitted import FittedField, FittedFields
+
+Missing = Literal["error", "as-missing"]
+"""What a column that the network reads and the rows do not have is: an error, or a missing value in every row."""
+
+_FLAG: Final = "--missing-columns as-missing"
+
+
+def missing_columns(word: str | None) -> Missing:
+    """Read the word of `--missing-columns`. Raises `UsageError`."""
+    for known in get_args(Missing):
+        if word == known:
+            return known
+    if word is None:
+        return "error"
+    raise UsageError(f"--missing-columns: no way {word!r}", f"one of: {', '.join(get_args(Missing))}")
+
+
+def read_new(settings: DataSettings, path: Path, fields: FittedFields) -> Table:
+    """Read new rows as training files are read, in the dialect of the settings; a folder of images for a network of images.
+
+    Raises:
+        DataError: The file is not there, is not what it should be, or has no rows.
+    """
+    if path.is_dir() and not settings.source.reads(path):
+        inputs = [field for field in fields.fields if field.plan.role == "input"]
+        if len(inputs) == 1 and inputs[0].plan.field.type == "image":
+            return _images(path, inputs[0].plan.columns[0])
+    return read_file(settings, path)
+
+
+def complete(table: Table, fields: FittedFields, missing: Missing = "error") -> Table:
+    """The rows with all columns that the network reads; other columns and another order are fine.
+
+    Raises:
+        DataError: A column is missing, and may not be: the message names it and the nearest.
+    """
+    lost = {column: field for field, column in _read_by(fields) if column not in table.columns}
+    if not lost:
+        return table
+    if missing == "error":
+        first, *others = lost
+        problem = no_column(first, header_of(table), ())
+        more = f", and {listed(others)}, which {'is' if len(others) == 1 else 'are'} missing too" if others else ""
+        all_may = all(_may_be_missing(field) for field in lost.values())
+        hints = [problem.hint, f"left out on purpose? {_FLAG}" if all_may else None]
+        raise DataError(f"{problem.message}; the network reads it{more}", "   ".join(hint for hint in hints if hint) or None)
+    for column, field in lost.items():
+        if not _may_be_missing(field):
+            raise DataError(f"{table.name}: no column {column!r}, and {field.name} ({field.plan.field.type}) can't be missing")
+    return replace(table, columns={**table.columns, **_empty(tuple(lost), table.rows)})
+
+
+def _read_by(fields: FittedFields) -> Iterator[tuple[FittedField, str]]:
+    for field in fields.fields:
+        if field.plan.role == "input":
+            yield from ((field, column) for column in field.plan.columns)
+
+
+def _may_be_missing(field: FittedField) -> bool:
+    """Whether a value of each row is one column's, and stands for something where it is missing."""
+    settings = field.plan.field
+    is_array = settings.type in ("vector", "series") and len(field.plan.columns) == 1
+    return getattr(settings, "missing", "error") != "error" and settings.step_column is None and not is_array
+
+
+def _empty(columns: tuple[str, ...], rows: int) -> dict[str, object]:
+    import polars as pl
+
+    return {column: pl.Series(column, [None] * rows, dtype=pl.String) for column in columns}
+
+
+def _images(path: Path, column: str) -> Table:
+    """All images of a folder under the name that the network knows them by. Raises `DataError`."""
+    from nntrain.data.sources.image_folder import ImageFolder
+
+    table = ImageFolder(path=path.as_posix()).read(path, path.name)
+    renamed = {column if name == "image" else name: values for name, values in table.columns.items()}
+    return replace(table, columns=renamed, known={})

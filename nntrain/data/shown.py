@@ -1,0 +1,63 @@
+"""What the training rows showed of an input, beside what is fitted: new rows are compared with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Field, Values
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How many of the training rows lack an input, and from where to where its numbers go."""
+
+    missing: float
+    """Share of the rows, in [0, 1]."""
+    ranges: tuple[tuple[float, float] | None, ...] = ()
+    """Lowest and highest number of each feature, `None` for one without any number; empty for what is no number."""
+
+    @classmethod
+    def of(cls, field: Field, values: Values) -> Shown:
+        """Look at the values of the training rows, as `field` reads them."""
+        numbers = field.magnitudes(values)
+        missing = float(field.is_missing(values).mean()) if len(values) else 0.0
+        if numbers is None:
+            return cls(missing)
+        low, high = np.fmin.reduce(numbers, axis=0), np.fmax.reduce(numbers, axis=0)  # NaN only where there is no number
+        pairs = zip(cast("list[float]", low.tolist()), cast("list[float]", high.tolist()), strict=True)
+        return cls(missing, tuple(None if math.isnan(one) else (one, other) for one, other in pairs))
+
+    def state(self) -> dict[str, Any]:
+        """As a plain tree."""
+        return {"missing": self.missing, "ranges": [None if pair is None else list(pair) for pair in self.ranges]}
+
+    @classmethod
+    def restore(cls, tree: Mapping[str, Any], features: int | None) -> Shown:
+        """Undo `state`.
+
+        Args:
+            tree: What `state` gave.
+            features: How many features the field has; `None` for what is no number.
+
+        Raises:
+            LookupError, TypeError, ValueError: It is something else.
+        """
+        missing, ranges = float(tree["missing"]), tuple(_pair(pair) for pair in tree["ranges"])
+        if not 0 <= missing <= 1 or len(ranges) != (features or 0):
+            raise ValueError("no share of missing rows, or ranges of other features")
+        return cls(missing, ranges)
+
+
+def _pair(pair: Sequence[Any] | None) -> tuple[float, float] | None:
+    if pair is None:
+        return None
+    low, high = (float(value) for value in pair)
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError("no range")
+    return low, high
