@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,6 +97,7 @@ def fit(
     resume_anyway: Annotated[bool, typer.Option("--resume-anyway", help="Resume although config or data differ.")] = False,
     run_id: Annotated[str | None, typer.Option("--run-id", help="Name of the run folder; default: the next number.")] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Prove the whole way on a few batches, in a temporary folder.")] = False,
+    fake_data: Annotated[bool, typer.Option("--fake-data", help="With --smoke: make rows up where the data is not there.")] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test rows unseen.")] = False,
     overlays: With = None,
     seeds: Annotated[int | None, typer.Option("--seeds", help="Train N seeds, and report mean and spread.")] = None,
@@ -110,6 +112,8 @@ def fit(
     from nntrain.commands import members
     from nntrain.commands import smoke as smoke_command
 
+    if fake_data and not smoke:
+        raise UsageError("--fake-data makes rows up for a smoke run; fit trains on data that is there", "add --smoke")
     paths, changes = split_arguments(arguments)
     options = command.Options(
         resume=resume,
@@ -122,12 +126,8 @@ def fit(
         members=members.Plan.of(seeds, folds),
         skip_done=skip_done,
     )
-    if each:
-        raise typer.Exit(command.run_each(paths, changes, options, smoke=smoke))
-    config = only_config(paths)
-    if smoke:
-        raise typer.Exit(smoke_command.run(config, changes, options.overlays, as_json=as_json))
-    raise typer.Exit(command.run(config, changes, options))
+    run = partial(smoke_command.run, fake_data=fake_data) if smoke else command.run
+    raise typer.Exit(command.run_each(paths, changes, options, run) if each else run(only_config(paths), changes, options))
 
 
 @app.command("eval")

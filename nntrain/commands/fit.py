@@ -91,6 +91,10 @@ class Outcome:
     exit_code: int = 0
 
 
+Command = Callable[[Path | None, Sequence[str], Options], int]
+"""What is done with a config; it returns the exit code."""
+
+
 def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     """Train as the command line says; print the result, and return the exit code."""
     with Signals() as signals, Display(quiet=False) as display:
@@ -99,8 +103,14 @@ def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     return outcome.exit_code
 
 
-def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, *, smoke: bool) -> int:
+def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, train: Command = run) -> int:
     """Train each of several configs by itself; one that fails does not keep the others from being trained.
+
+    Args:
+        paths: The configs.
+        changes: Overrides of each.
+        options: What the command line says beside them.
+        train: What is done with each.
 
     Returns:
         The exit code of the first that failed, else 0.
@@ -108,8 +118,6 @@ def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, *,
     Raises:
         UsageError: An option makes sense for a single run only.
     """
-    from nntrain.commands import smoke as smoke_command
-
     if options.resume is not None or options.run_id is not None:
         raise UsageError("--each trains new runs; --resume and --run-id mean a single one", "leave one of the two out")
     if not paths:
@@ -117,9 +125,7 @@ def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, *,
     codes: list[int] = []
     for path in paths:
         try:
-            codes.append(
-                smoke_command.run(path, changes, options.overlays, as_json=options.as_json) if smoke else run(path, changes, options)
-            )
+            codes.append(train(path, changes, options))
         except NNTrainError as error:
             print(error, file=sys.stderr)  # noqa: T201
             codes.append(error.exit_code)

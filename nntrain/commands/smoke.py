@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.display import Display, Position
-from nntrain.commands.fit import Job, Options, Outcome, Watchers, fit_job, prepare_job, resume_job
+from nntrain.commands.fit import Job, Options, Outcome, Watchers, fit_job, resume_job
+from nntrain.commands.made_up import MADE_UP, Subject, describe, prepare
 from nntrain.commands.output import emit
+from nntrain.commands.results import labelled
 from nntrain.commands.signals import Signals
-from nntrain.config.reading import find_config, read_config
+from nntrain.config.reading import find_config
 from nntrain.errors import NNTrainError
 from nntrain.runs import Run
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
+    from nntrain.data.fake.faking import MadeUp
 
 STEPS = 6
 KILLED_AFTER = 5
@@ -60,19 +63,27 @@ def _watchers(cut_after: int | None = None) -> Watchers:
     return Watchers(_FatalDisplay(cut_after=cut_after), Signals())
 
 
-def run(path: Path | None, changes: Sequence[str], overlays: Sequence[Path] = (), *, as_json: bool) -> int:
+def run(path: Path | None, changes: Sequence[str], options: Options, *, fake_data: bool = False) -> int:
     """Train a few steps, cut a second run off, resume it, compare; evaluate and predict. Prints one line a stage.
+
+    Args:
+        path: The config; the only one in the folder if it is not given.
+        changes: Overrides.
+        options: What else the command line says.
+        fake_data: Whether rows are made up where the data is not there.
 
     Returns:
         0, or the exit code of what failed.
     """
-    found = find_config(path)
-    results: dict[str, Any] = {"config": found.as_posix(), "ok": True, "seconds": {}}
+    subject = Subject(find_config(path), tuple(changes), options.overlays)
+    results: dict[str, Any] = {"config": subject.path.as_posix(), "ok": True, "data": "real rows", "seconds": {}}
     with tempfile.TemporaryDirectory(prefix="nntrain-smoke-") as folder:
-        stages = _Stages(results, quiet=as_json)
-        code = _prove(found, changes, Options(runs=Path(folder), overlays=tuple(overlays)), stages)
-    if as_json:
+        stages = _Stages(results, quiet=options.as_json)
+        code = _prove(subject, Options(runs=Path(folder) / "runs"), stages, Path(folder) / "rows" if fake_data else None)
+    if options.as_json:
         emit(json.dumps(results, indent=1))
+    elif results["data"] == MADE_UP:
+        emit(f"\n{MADE_UP}: what this run measured says nothing, and nothing is kept")
     return code
 
 
@@ -91,6 +102,13 @@ class _Stages:
         if not self.quiet:
             emit(f"{name:<9}ok   {text:<56}{seconds:6.1f} s")
 
+    def made_up(self, made: MadeUp, job: Job) -> None:
+        """Say first of all that no number of this run means anything."""
+        told = describe(made, job)
+        self.results |= {"data": MADE_UP, "made_up": told}
+        if not self.quiet:
+            emit(labelled([("data", "\n".join([f"{MADE_UP.upper()}: {told[0]}", *told[1:]]))]))
+
     def failed(self, name: str, error: NNTrainError) -> int:
         self.results |= {"ok": False, "failed": name, "message": error.message}
         if not self.quiet:
@@ -98,11 +116,14 @@ class _Stages:
         return error.exit_code
 
 
-def _prove(path: Path, changes: Sequence[str], options: Options, stages: _Stages) -> int:
+def _prove(subject: Subject, options: Options, stages: _Stages, fake: Path | None) -> int:
     name = "check"
+    path = subject.path
     try:
-        job = prepare_job(read_config(path, changes, options.overlays))
-        job = _shortened(path, changes, options.overlays, job)
+        job, made = prepare(subject, fake)
+        if made is not None:
+            stages.made_up(made, job)
+        job = _shortened(subject, job, made)
         count = job.blueprint.program.num_parameters or 0
         stages.passed(name, f"{len(job.blueprint.program.steps)} layers, {count:,} parameters")
         name = "fit"
@@ -121,11 +142,11 @@ def _prove(path: Path, changes: Sequence[str], options: Options, stages: _Stages
     return 0
 
 
-def _shortened(path: Path, changes: Sequence[str], overlays: Sequence[Path], job: Job) -> Job:
+def _shortened(subject: Subject, job: Job, made: MadeUp | None) -> Job:
     """The same job with a few steps to go and a few rows of each split."""
     from nntrain.blueprint import draw
 
-    config = read_config(path, (*changes, *LIMITS), overlays)
+    config = subject.read(LIMITS, made)
     prepared = job.prepared
     accumulate = config.experiment.training.accumulate if config.experiment.training is not None else 1
     batch_size = len(prepared.train) if config.experiment.data.batch_size == "full" else config.experiment.data.batch_size

@@ -14,6 +14,10 @@ MAX_ENTRIES: Final = 2_000
 """Most folder entries that are looked at for a file that is missing."""
 
 
+class MissingFileError(DataError):
+    """A file that is not where the config says."""
+
+
 def locate(written: str, folder: Path, key: str, *, folders: bool = False) -> Path:
     """The file that `written` names, counted from `folder`; `key` is the setting, for messages. It may be a folder with `folders`.
 
@@ -36,7 +40,7 @@ def locate(written: str, folder: Path, key: str, *, folders: bool = False) -> Pa
         near = _near(path, folder)
         counted = f" ({written!r}, counted from the config's folder)" if not Path(written).is_absolute() else ""
         what = "file or folder" if folders else "file"
-        raise DataError(f"{key}: no {what} {absolute(path)}{counted}", None if near is None else f"there is one at {absolute(near)}")
+        raise MissingFileError(f"{key}: no {what} {absolute(path)}{counted}", None if near is None else f"there is one at {absolute(near)}")
     if not os.access(path, os.R_OK):
         raise DataError(f"{key}: {absolute(path)} may not be read: its permissions forbid it")
     return path

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from nntrain.commands import smoke
+from nntrain.commands.fit import Options
 
 CONFIG = """
 name: digits
@@ -23,4 +24,4 @@ training: {{max_epochs: 2, accumulate: {accumulate}}}
 def test_smoke(tmp_path: Path, capsys: pytest.CaptureFixture[str], mixing: str, accumulate: int) -> None:
     path = tmp_path / "digits.yaml"
     path.write_text(CONFIG.format(mixing=mixing, accumulate=accumulate))
-    assert smoke.run(path, (), as_json=True) == 0, capsys.readouterr().out
+    assert smoke.run(path, (), Options(as_json=True)) == 0, capsys.readouterr().out
