@@ -32,9 +32,26 @@ class StrictModel(BaseModel):
     """The option that takes all keys which are none of the model's own: the layer of a node, `{from: photo, linear: 128}`."""
 
     @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        _keep_fields_alone(cls)
+
+    @classmethod
     def parse(cls: type[M], tree: object) -> M:
         """Validate a plain tree with JSON semantics: a list fits a tuple, `1` fits a float, `"1"` fits no number."""
         return cls.model_validate_json(json.dumps(tree))
+
+
+def _keep_fields_alone(model: type[BaseModel]) -> None:
+    """Forget the annotations of class variables and private attributes: they have served.
+
+    Pydantic would evaluate them again, from text, for each class below this one, which takes longer than all the rest of it.
+    """
+    annotations: dict[str, object] = vars(model).get("__annotations__", {})
+    for name in annotations.keys() - model.model_fields.keys():
+        del annotations[name]
+
+
+_keep_fields_alone(StrictModel)
 
 
 class Component(StrictModel):
