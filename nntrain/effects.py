@@ -232,7 +232,12 @@ def rows_to_train(experiment: Experiment, layout: Layout) -> int | None:
         return None
     given = experiment.data.source.written_paths()
     shares = [share for part, share in (("validation", split.validation), ("test", split.test)) if part not in given and share is not None]
-    return rows - sum(share if isinstance(share, int) else max(1, round(share * rows)) for share in shares)
+    left = rows - sum(share if isinstance(share, int) else max(1, round(share * rows)) for share in shares)
+    window = experiment.data.window
+    if window is None:
+        return left
+    has_groups = any(plan.role == "group" for plan in layout.fields)
+    return None if has_groups else max(0, (left - window.rows) // window.stride + 1)
 
 
 def _steps_per_epoch(experiment: Experiment, training: TrainingSettings, rows: int | None) -> int | None:

@@ -161,7 +161,7 @@ def stored_layout(run: Run, fields: FittedFields) -> Layout:
     """The layout of a run, all sizes known."""
     rows = run.read_json("data.json")["rows"]
     plans = tuple(field.plan for field in fields.fields)
-    return Layout(plans, has_validation="validation" in rows, has_test="test" in rows, rows=None)
+    return Layout(plans, has_validation="validation" in rows, has_test="test" in rows, rows=None, window=fields.window)
 
 
 def stored_blueprint(run: Run) -> Blueprint:

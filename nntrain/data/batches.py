@@ -13,6 +13,7 @@ from torch import Tensor
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import LENGTHS, PackedSteps, cut
 from nntrain.data.pixels import PixelScaling
+from nntrain.data.windows import Windows
 
 CHUNK_BYTES: Final = 64 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
@@ -75,6 +76,10 @@ class TensorData:
     """Inputs whose rows differ in length, by field."""
     pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
     """How image inputs, uint8 or in [0, 1], become what the network reads, by field."""
+    windows: Mapping[str, Windows] = field(default_factory=dict[str, Windows])
+    """Inputs that are cut from rows in their order, by name."""
+    target_pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
+    """The same as `pixels`, of targets that are images."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -89,6 +94,8 @@ class TensorData:
             self.rows.index_select(0, index),
             {name: steps.take(index) for name, steps in self.packed.items()},
             self.pixels,
+            {name: windows.take(index) for name, windows in self.windows.items()},
+            target_pixels=self.target_pixels,
         )
 
     def to(self, device: torch.device | str) -> TensorData:
@@ -100,6 +107,8 @@ class TensorData:
             self.rows.to(device),
             {name: steps.to(device) for name, steps in self.packed.items()},
             {name: scaling.to(device) for name, scaling in self.pixels.items()},
+            {name: windows.to(device) for name, windows in self.windows.items()},
+            target_pixels={name: scaling.to(device) for name, scaling in self.target_pixels.items()},
         )
 
     def head(self, rows: int) -> TensorData:
@@ -115,6 +124,8 @@ class TensorData:
             self.rows[start:end],
             {name: steps.narrow(start, end) for name, steps in self.packed.items()},
             self.pixels,
+            {name: windows.narrow(start, end) for name, windows in self.windows.items()},
+            target_pixels=self.target_pixels,
         )
 
     def batch(self, start: int, end: int, augment: Augment | None = None) -> Batch:
@@ -126,12 +137,22 @@ class TensorData:
             inputs[name] = scaling.normalize(images if augment is None else augment(name, images, part.rows))
         for name, steps in part.packed.items():
             inputs[name], inputs[LENGTHS.format(name)] = steps.pad()
-        return Batch(inputs, part.targets, part.weights, part.rows)
+        for name, windows in part.windows.items():
+            inputs[name] = windows.gather()
+        targets = part.targets if not part.target_pixels else {name: part.target(name) for name in part.targets}
+        return Batch(inputs, targets, part.weights, part.rows)
+
+    def target(self, name: str) -> Tensor:
+        """A target of all rows as the losses read it, `[N, …]`: images are stored as the data has them."""
+        scaling = self.target_pixels.get(name)
+        values = self.targets[name]
+        return values if scaling is None else scaling.normalize(scaling.unit(values))
 
     @property
     def values_per_row(self) -> int:
         """Input values of a row in a batch; of the longest where rows differ in length."""
         single = sum(tensor[:1].numel() for tensor in self.inputs.values())
+        single += sum(windows.values_per_window for windows in self.windows.values())
         return single + sum(steps.longest * steps.values[:1].numel() for steps in self.packed.values())
 
 

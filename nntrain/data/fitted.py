@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +13,21 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import TensorData
+from nntrain.data.drift import NONE, Departures
 from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
-from nntrain.data.layout import FieldPlan
-from nntrain.data.naming import no_column
+from nntrain.data.fields.number import Number
+from nntrain.data.fields.vector import Vector
+from nntrain.data.layout import SPLITTING, FieldPlan
+from nntrain.data.new_rows import complete, read_new
 from nntrain.data.packed import PackedSteps
 from nntrain.data.pixels import PixelScaling
-from nntrain.data.reading import header_of, read_file
 from nntrain.data.scaling import take
 from nntrain.data.settings import FIELDS, DataSettings
+from nntrain.data.shown import Shown
 from nntrain.data.table import Table, counted
+from nntrain.data.window import WindowSettings, window_inputs
+from nntrain.data.window_cutting import cut_windows
+from nntrain.data.window_tensors import window_tensors
 from nntrain.errors import DataError
 from nntrain.modules.metrics import accumulator
 from nntrain.schema import load_class
@@ -49,7 +55,7 @@ class FittedTarget:
     scale: Tensor
 
     def to_raw(self, values: Tensor) -> Tensor:
-        """Values in the unit of training `[B]` or `[B, F]` to the target's own unit; classes and booleans stay.
+        """Values in the unit of training, `[B]`, `[B, F]` or images `[B, C, H, W]`, to the target's own unit; classes and booleans stay.
 
         Returns:
             Float64, as an offset far larger than the scale leaves nothing of it in float32; float32 on mps, which has no more.
@@ -57,8 +63,9 @@ class FittedTarget:
         if self.classes:
             return values
         kind = accumulator(values.device)
-        offset, scale = (part.to(kind).to(values.device) for part in (self.offset, self.scale))
-        return values.to(kind) * (scale[0] if values.ndim == 1 else scale) + (offset[0] if values.ndim == 1 else offset)
+        shape = (-1, 1, 1) if values.ndim == 4 else () if values.ndim == 1 else (-1,)
+        offset, scale = (part.to(kind).to(values.device).reshape(shape) for part in (self.offset, self.scale))
+        return values.to(kind) * scale + offset
 
     def decode(self, values: Tensor) -> list[Any]:
         """Class indices `[B]`, or 0 and 1, to class names, rows of 0 and 1 `[B, K]` to lists of names; other values to their own unit."""
@@ -76,6 +83,8 @@ class FittedField:
 
     plan: FieldPlan
     state: State
+    shown: Shown = NONE
+    """Of an input, what new rows are compared with."""
 
     @property
     def name(self) -> str:
@@ -95,29 +104,37 @@ class FittedFields:
     """All fields of a run."""
 
     fields: tuple[FittedField, ...]
-    """Inputs, targets and the weight, in the order of the file."""
+    """Inputs, targets and the weight, in the order of the file; with a window the columns of groups and times too."""
+    window: WindowSettings | None = None
+    """How windows are cut from the rows, where they are."""
 
     @classmethod
-    def fit(cls, plans: tuple[FieldPlan, ...], values: Read, rows: Array, file: str) -> FittedFields:
+    def fit(cls, plans: tuple[FieldPlan, ...], values: Read, rows: Array, file: str, window: WindowSettings | None = None) -> FittedFields:
         """Learn from some rows of the values. Raises `DataError`."""
         fitted: list[FittedField] = []
         for plan in plans:
+            if plan.role in SPLITTING:
+                fitted.append(FittedField(plan, {}))
+                continue
             is_target = plan.role == "target"
+            own = take(values[plan.name], rows)
             with _told(file, plan.name):
-                state = plan.field.fit(take(values[plan.name], rows), is_target=is_target)
-            field = FittedField(replace(plan, spec=plan.field.fitted_spec(state, is_target=is_target)), state)
+                state = plan.field.fit(own, is_target=is_target)
+            shown = Shown.of(plan.field, own) if plan.role == "input" else NONE
+            field = FittedField(replace(plan, spec=plan.field.fitted_spec(state, is_target=is_target)), state, shown)
             fitted.append(replace(field, plan=replace(field.plan, classes=field.classes)))
-        return cls(tuple(fitted))
+        return cls(tuple(fitted), window)
 
     @property
     def inputs(self) -> dict[str, Spec]:
         """Tensors of the inputs, all sizes known."""
-        return {field.name: field.plan.spec for field in self.fields if field.plan.role == "input"}
+        specs = {field.name: field.plan.spec for field in self.fields if field.plan.role == "input"}
+        return specs if self.window is None else window_inputs(self.window, len(specs))
 
     @property
     def targets(self) -> dict[str, FittedTarget]:
         """The targets by name."""
-        return {field.name: _target(field) for field in self.fields if field.plan.role == "target"}
+        return {field.name: _target(field, self.window) for field in self.fields if field.plan.role == "target"}
 
     def state(self) -> list[dict[str, Any]]:
         """Plain values and tensors from which `restore` makes the same fields."""
@@ -128,6 +145,7 @@ class FittedFields:
                 "columns": list(field.plan.columns),
                 "settings": field.plan.field.model_dump(mode="json"),
                 "learned": field.state,
+                "shown": field.shown.state(),
             }
             for field in self.fields
         ]
@@ -139,7 +157,7 @@ class FittedFields:
         Raises:
             DataError: The tree has no field for a target that the settings name.
         """
-        fields = cls(tuple(_restored(saved) for saved in tree))
+        fields = cls(tuple(_restored(saved) for saved in tree), settings.window)
         lost = [name for name in settings.targets if name not in fields.targets]
         if lost:
             raise DataError(f"the stored fields have no target {lost[0]!r}; they predict {', '.join(fields.targets)}")
@@ -147,7 +165,7 @@ class FittedFields:
 
     def read(self, table: Table, *, with_targets: bool) -> dict[str, Values]:
         """Values of all rows, typed. Raises `DataError` that names a missing column or an unreadable cell."""
-        used = (field for field in self.fields if field.plan.role == "input" or with_targets)
+        used = (field for field in self.fields if field.plan.role in ("input", *SPLITTING) or with_targets)
         return read_values((field.plan for field in used), table)
 
     def encode(self, table: Table, *, with_targets: bool) -> TensorData:
@@ -162,11 +180,28 @@ class FittedFields:
         """Like `encode`; also tells in words which rows were left out, and what training never showed. Raises `DataError`."""
         values = self.read(table, with_targets=with_targets)
         plans = tuple(field.plan for field in self.fields)
-        rows, notes = usable_rows(plans, table, values) if with_targets else (np.arange(table.rows), [])
+        rows, notes = usable_rows(plans, table, values, self.window) if with_targets else (np.arange(table.rows), [])
         data, more = self.encode_rows(table, values, rows, with_targets=with_targets)
-        if not len(data):
-            raise DataError(f"{table.name}: none of {table.rows:,} rows can be used", "; ".join([*notes, *more]) or None)
+        _require_rows(table, data, [*notes, *more])
         return data, (*notes, *more)
+
+    def encode_new(self, table: Table, *, with_targets: bool) -> NewRows:
+        """Like `encode`, for rows that are to be compared with those of training. Raises `DataError`."""
+        values = self.read(table, with_targets=with_targets)
+        plans = tuple(field.plan for field in self.fields)
+        rows, notes = usable_rows(plans, table, values, self.window) if with_targets else (np.arange(table.rows), [])
+        inputs = [field for field in self.fields if field.plan.role == "input"]
+        if self.window is not None:
+            data, more = self._cut(self.window, table, values, rows, with_targets=with_targets)
+            _require_rows(table, data, [*notes, *more])
+            return NewRows(data, (*notes, *more), Departures.of(inputs, values, data.rows.numpy(), {}))
+        encoded = self._encoded(table, values, rows, with_targets=with_targets)
+        keep, more = _left(table, encoded, rows)
+        data = _tensors(self.inputs, encoded, rows, keep)
+        _require_rows(table, data, [*notes, *(note for _, note in more)])
+        unknown = {name: found.unknown[keep] for (role, name), found in encoded.items() if role == "input" and found.unknown is not None}
+        notes += [note for role, note in more if role == "target"]
+        return NewRows(data, tuple(notes), Departures.of(inputs, values, rows[keep], unknown))
 
     def encode_rows(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
         """Turn some rows `[M]` of a table into tensors; returns what is to be told as well.
@@ -174,27 +209,43 @@ class FittedFields:
         Raises:
             DataError: A value does not fit what was fitted, or a weight is negative.
         """
-        notes: list[str] = []
+        if self.window is not None:
+            return self._cut(self.window, table, values, rows, with_targets=with_targets)
+        encoded = self._encoded(table, values, rows, with_targets=with_targets)
+        keep, notes = _left(table, encoded, rows)
+        return _tensors(self.inputs, encoded, rows, keep), [note for _, note in notes]
+
+    def _cut(self, window: WindowSettings, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
+        """Windows over some rows: numbered by the last row of their past. Raises `DataError`."""
+        cut = cut_windows(window, table, [field.plan for field in self.fields], values, rows, ahead=with_targets)
+        encoded = self._encoded(table, values, cut.rows, with_targets=with_targets)
+        targets = [field for field in self.fields if field.plan.role == "target"] if with_targets else []
+        is_missing = {field.name: field.plan.field.is_missing(take(values[field.name], cut.rows)) for field in targets}
+        return window_tensors(window, cut, encoded, is_missing)
+
+    def _encoded(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> dict[tuple[str, str], Encoded]:
+        """Numbers of some rows, by role and field. Raises `DataError`."""
         encoded: dict[tuple[str, str], Encoded] = {}
+        own: dict[str, Values] = {}
         for field in self.fields:
             role = field.plan.role
-            if role == "input" or with_targets:
+            if role == "input" or (with_targets and role not in SPLITTING):
+                if field.name not in own:  # once, so that images that are input and target are kept once
+                    own[field.name] = take(values[field.name], rows)
                 with _told(table.name, field.name):
-                    encoded[role, field.name] = field.plan.field.encode(
-                        take(values[field.name], rows), field.state, is_target=role == "target"
-                    )
-        keep = np.ones(len(rows), dtype=bool)
-        for (role, name), found in encoded.items():
-            if role == "weight" and (found.values < 0).any():
-                raise DataError(f"{table.name}: weight {name} is negative in {table.places([int(row) for row in rows[found.values < 0]])}")
-            if found.unknown is None or not found.unknown.any():
-                continue
-            what = f"{name}: {counted(int(found.unknown.sum()))} with a value that training never showed"
-            places = table.places([int(row) for row in rows[found.unknown]])
-            if role == "target":
-                keep &= ~found.unknown
-            notes.append(f"{what}, left out ({places})" if role == "target" else f"{what} ({places})")
-        return _tensors(self.inputs, encoded, rows, keep), notes
+                    encoded[role, field.name] = field.plan.field.encode(own[field.name], field.state, is_target=role == "target")
+        return encoded
+
+
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """Encoded rows of a later day."""
+
+    data: TensorData
+    notes: tuple[str, ...]
+    """Which rows were left out."""
+    departures: Departures
+    """Where the rows of `data` are not like those of training, in their order."""
 
 
 def read_values(plans: Iterable[FieldPlan], table: Table) -> dict[str, Values]:
@@ -214,8 +265,11 @@ def read_values(plans: Iterable[FieldPlan], table: Table) -> dict[str, Values]:
     return values
 
 
-def usable_rows(plans: tuple[FieldPlan, ...], table: Table, values: Read) -> tuple[Array, list[str]]:
-    """Rows that have every target and a weight and are not left out by an option; what was dropped, in words."""
+def usable_rows(plans: tuple[FieldPlan, ...], table: Table, values: Read, window: WindowSettings | None) -> tuple[Array, list[str]]:
+    """Rows that have every target and a weight and are not left out by an option; what was dropped, in words.
+
+    With a window, rows without a target are kept: they are the past of others.
+    """
     keep = np.ones(table.rows, dtype=bool)
     notes: list[str] = []
     for plan in plans:
@@ -225,7 +279,7 @@ def usable_rows(plans: tuple[FieldPlan, ...], table: Table, values: Read) -> tup
         if dropped is not None:
             notes += _dropped(table, keep & dropped, f"with a value of data.fields.{plan.name}.drop")
             keep &= ~dropped
-        if plan.role in ("target", "weight"):
+        if window is None and plan.role in ("target", "weight"):
             is_missing = plan.field.is_missing(values[plan.name])
             notes += _dropped(table, keep & is_missing, f"without {plan.name}")
             keep &= ~is_missing
@@ -238,14 +292,34 @@ def read_rows(settings: DataSettings, path: Path, fields: FittedFields) -> Table
     Raises:
         DataError: The file is not there or is not what it should be, or a column that the network reads is missing.
     """
-    table = read_file(settings, path)
-    header = header_of(table)
-    for field in fields.fields:
-        for column in field.plan.columns:
-            if field.plan.role == "input" and column not in table.columns:
-                problem = no_column(column, header, ())
-                raise DataError(f"{problem.message}; the network reads it", problem.hint)
-    return table
+    return complete(read_new(settings, path, fields), fields)
+
+
+def _require_rows(table: Table, data: TensorData, notes: Sequence[str]) -> None:
+    """Refuse what leaves no row. Raises `DataError`."""
+    if not len(data):
+        raise DataError(f"{table.name}: none of {counted(table.rows)} can be used", "; ".join(notes) or None)
+
+
+def _left(table: Table, encoded: Mapping[tuple[str, str], Encoded], rows: Array) -> tuple[Array, list[tuple[str, str]]]:
+    """Which of some rows can be used, bool `[M]`, and of which field training never showed a value, in words.
+
+    Raises:
+        DataError: A weight is negative.
+    """
+    keep = np.ones(len(rows), dtype=bool)
+    notes: list[tuple[str, str]] = []
+    for (role, name), found in encoded.items():
+        if role == "weight" and (found.values < 0).any():
+            raise DataError(f"{table.name}: weight {name} is negative in {table.places([int(row) for row in rows[found.values < 0]])}")
+        if found.unknown is None or not found.unknown.any():
+            continue
+        what = f"{name}: {counted(int(found.unknown.sum()))} with a value that training never showed"
+        places = table.places([int(row) for row in rows[found.unknown]])
+        if role == "target":
+            keep &= ~found.unknown
+        notes.append((role, f"{what}, left out ({places})" if role == "target" else f"{what} ({places})"))
+    return keep, notes
 
 
 def _dropped(table: Table, mask: Array, why: str) -> list[str]:
@@ -269,7 +343,7 @@ def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encod
             packed[name] = PackedSteps.of(torch.from_numpy(kept.values), torch.from_numpy(kept.lengths))
         elif not any(name in names for names in grouped.values()):
             found[name] = field.values
-    pixels = {name: PixelScaling.of(*field.pixels) for (role, name), field in encoded.items() if role == "input" and field.pixels}
+    pixels = {key: PixelScaling.of(*field.pixels) for key, field in encoded.items() if field.pixels}
     targets = {name: encoded[role, name].values for role, name in encoded if role == "target"}
     weights = next((encoded[role, name].values for role, name in encoded if role == "weight"), None)
     return TensorData(
@@ -278,22 +352,29 @@ def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encod
         None if weights is None else torch.from_numpy(np.ascontiguousarray(weights[index])),
         torch.from_numpy(np.ascontiguousarray(rows[index].astype(np.int64))),
         packed,
-        pixels,
+        {name: scaling for (role, name), scaling in pixels.items() if role == "input"},
+        target_pixels={name: scaling for (role, name), scaling in pixels.items() if role == "target"},
     )
 
 
-def _target(field: FittedField) -> FittedTarget:
+def _target(field: FittedField, window: WindowSettings | None) -> FittedTarget:
     one = torch.ones(1, dtype=torch.float64)
     offset, scale = field.state.get("offset", 0 * one), field.state.get("scale", one)
-    return FittedTarget(field.name, field.plan.field.type, field.plan.spec, field.classes, offset, scale)
+    spec = field.plan.spec if window is None else window.target_spec
+    return FittedTarget(field.name, field.plan.field.type, spec, field.classes, offset, scale)
 
 
 def _restored(saved: dict[str, Any]) -> FittedField:
     field = load_class(FIELDS[saved["settings"]["type"]]).parse(saved["settings"])
     assert isinstance(field, Field)
     role, state = saved["role"], saved["learned"]
+    if role in SPLITTING:
+        return FittedField(FieldPlan(saved["name"], field, tuple(saved["columns"]), role, None, Spec((), ())), state)
     spec = field.fitted_spec(state, is_target=role == "target")
-    fitted = FittedField(FieldPlan(saved["name"], field, tuple(saved["columns"]), role, None, spec, field.class_names), state)
+    features = len(state["scale"]) if isinstance(field, Number | Vector) and role == "input" else None
+    shown = Shown.restore(saved["shown"], features)
+    plan = FieldPlan(saved["name"], field, tuple(saved["columns"]), role, None, spec, field.class_names)
+    fitted = FittedField(plan, state, shown)
     return replace(fitted, plan=replace(fitted.plan, classes=fitted.classes))
 
 

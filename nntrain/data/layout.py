@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,6 +18,7 @@ from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
+from nntrain.data.window import WindowSettings, window_inputs, window_problems
 from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
 
@@ -62,16 +63,22 @@ class Layout:
     """How the file is written, in words."""
     numerals: Numerals | None = None
     """Marks in the numbers of a text file."""
+    window: WindowSettings | None = None
+    """How inputs and targets are cut from the rows, where they are."""
+    has_all_columns: bool = True
+    """Whether the columns of the file are known (not with `--no-data`)."""
 
     @property
     def inputs(self) -> dict[str, Spec]:
-        """Tensors of the input fields."""
-        return {plan.name: plan.spec for plan in self.fields if plan.role == "input"}
+        """Tensors of the inputs: of each input field, or of the window that they make."""
+        specs = {plan.name: plan.spec for plan in self.fields if plan.role == "input"}
+        return specs if self.window is None else window_inputs(self.window, len(specs) if self.has_all_columns else None)
 
     @property
     def targets(self) -> tuple[FieldPlan, ...]:
         """Fields to be predicted."""
-        return tuple(plan for plan in self.fields if plan.role == "target")
+        plans = tuple(plan for plan in self.fields if plan.role == "target")
+        return plans if self.window is None else tuple(replace(plan, spec=self.window.target_spec) for plan in plans)
 
     @property
     def weight(self) -> FieldPlan | None:
@@ -137,7 +144,9 @@ def assemble_layout(
         elif field.field.type == "auto" and guess is None:
             untyped.append(field.name)
         else:
-            found, faults = _plan(field, guess, header)
+        elif field.field.type == "auto" and guess is None and field.roles <= SPLITTING:
+            continue  # nothing of the network hangs on it
+            found, faults = _plan(field, guess, header, settings.window)
             plans += found
             problems += faults
             if field.key is not None:
@@ -160,19 +169,21 @@ def assemble_layout(
     )
     return layout, problems
 
+        window=settings.window,
+        has_all_columns=header is not None,
 
 def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     """What is wrong with the split settings, given the fields."""
     split = settings.split
     column = next((plan.name for plan in layout.fields if plan.role == "split"), None)
-    problems = _split_without_effect(settings, column)
+    problems = [*_split_without_effect(settings, column), *window_problems(settings, layout.fields, has_all_columns=layout.has_all_columns)]
     roles: set[Role] = {plan.role for plan in layout.fields}
-    for role in ("group", "time"):
+    for role in ("group", "time") if settings.window is None else ():
         name = next((plan.name for plan in layout.fields if plan.role == role), None)
         if name is not None and split.by not in (None, role):
             message = f"{split.by} does not read the column {name}, whose role is {role}"
             problems.append(Problem(("data", "split", "by"), message, f"fix:  by: {role}"))
-    if roles >= {"group", "time"} and split.by is None:
+    if roles >= {"group", "time"} and split.by is None and settings.window is None:
         problems.append(Problem(("data", "split"), "a column is group and another time: which one splits?", "fix:  by: group, or by: time"))
     if split.by == "group" and "group" not in roles:
         problems.append(
@@ -225,13 +236,15 @@ def splits_at_random(settings: DataSettings, *, has_column: bool) -> bool:
     """Whether a seed decides which rows validate or test; not where files or a column (`has_column`) say so."""
     given = settings.source.written_paths()
     parts: tuple[Part, ...] = ("validation", "test")
-    is_random = not has_column and settings.split.by != "time"
+    is_random = not has_column and split_rule(settings, ()) != "time"
     return is_random and any(_splits_off(settings.split, part) and part not in given for part in parts)
 
 
-def split_rule(split: SplitSettings, roles: Collection[Role]) -> str | None:
-    """By what rows are split off: as it is written, else by a column whose role is group or time; `None` leaves it to the target."""
-    return split.by or next((role for role in ("group", "time") if role in roles), None)
+def split_rule(settings: DataSettings, roles: Collection[Role]) -> str | None:
+    """By what rows are split off: as it is written, by time for windows, else by a column of groups or times; `None`: as targets say."""
+    if settings.split.by is None and settings.window is not None:
+        return "time"
+    return settings.split.by or next((role for role in ("group", "time") if role in roles), None)
 
 
 def _splits_off(split: SplitSettings, part: Part) -> bool:
@@ -266,7 +279,9 @@ def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
     return guess_array(column.shape, column.kind) or Guess(None, f"an array [{shape}], which no field type reads")
 
 
-def _plan(field: NamedField, guess: Guess | None, header: Header | None) -> tuple[list[FieldPlan], list[Problem]]:
+def _plan(
+    field: NamedField, guess: Guess | None, header: Header | None, window: WindowSettings | None
+) -> tuple[list[FieldPlan], list[Problem]]:
     """A plan for each role."""
     typed = (
         field.field
@@ -290,7 +305,7 @@ def _plan(field: NamedField, guess: Guess | None, header: Header | None) -> tupl
             break
         note = guess.note if guess else None
         plans.append(FieldPlan(field.name, typed.in_role(role), field.columns, role, note, spec, typed.class_names))
-    if {"input", "target"} <= field.roles and any(not plan.spec.axes for plan in plans):
+    if window is None and {"input", "target"} <= field.roles and any(not plan.spec.axes for plan in plans):
         problems.append(Problem((*path, "role"), f"a {typed.type} that is input and target would be its own answer"))
     return plans, problems
 

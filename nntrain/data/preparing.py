@@ -23,6 +23,8 @@ from nntrain.data.sources.source import Part
 from nntrain.data.split import Parts
 from nntrain.data.splitting import PARTS, Splitting
 from nntrain.data.table import Table, counted, listed
+from nntrain.data.window import WindowSettings
+from nntrain.data.window_cutting import order_in_words
 from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
@@ -77,9 +79,10 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     layout = sorting.layout(parts.train)
     settled = tuple(replace(plan, field=plan.field.settled(tables["train"], plan.columns)) for plan in layout.fields)
     layout = replace(layout, fields=settled)
-    plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING)
+    ordering = ("group", "time") if settings.window is not None else ()
+    plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING or plan.role in ordering)
     values: dict[Part, dict[str, Values]] = {part: read_values(plans, table) for part, table in tables.items()}
-    fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name)
+    fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name, settings.window)
     _check_targets(fields, tables["train"], values["train"], parts.train)
     data, notes = _encode(fields, tables, values, plans, parts)
     layout = replace(
@@ -92,7 +95,14 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
         validation=data.get("validation"),
         test=data.get("test"),
         fingerprints=_fingerprints(settings, folder, data.get("test")),
-        notes=(*_rows_read(tables), *sorting.notes, *notes, _sizes(data, sorting), *_inferred(layout, planned)),
+        notes=(
+            *_rows_read(tables),
+            *sorting.notes,
+            *([_windows(settings.window, plans, tables, values)] if settings.window is not None else []),
+            *notes,
+            _sizes(data, sorting),
+            *_inferred(layout, planned),
+        ),
     )
 
 
@@ -131,14 +141,14 @@ class _Sorting:
         deciding = [field for field in self.named if field.name in self.guesses or field.field.drops_rows]
         plans = self.plan(deciding).fields
         values = read_values(plans, self.table)
-        rows, dropped = usable_rows(plans, self.table, values)
+        rows, dropped = usable_rows(plans, self.table, values, self.settings.window)
         self.notes += dropped
         if len(rows) < 2:
             raise DataError(
                 f"{self.table.name}: {len(rows)} of {self.table.rows:,} rows can be used; training needs at least 2",
                 "; ".join(dropped) or None,
             )
-        splitting = Splitting(self.settings.split, self.table, self.given, plans, values, self.guesses)
+        splitting = Splitting(self.settings, self.table, self.given, plans, values, self.guesses)
         parts, self.how = splitting.split(rows, seed)
         return parts
 
@@ -191,11 +201,11 @@ def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]
 
 def _check_targets(fields: FittedFields, table: Table, values: Mapping[str, Values], train: Array) -> None:
     """Refuse targets that never change in the training rows."""
-    for name, target in fields.targets.items():
-        field = next(field for field in fields.fields if field.name == name and field.plan.role == "target")
-        if len(target.spec.sizes) == 0 and len(np.unique(table.texts(field.plan.columns[0])[train].to_numpy().astype(str))) < 2:
-            only = table.texts(field.plan.columns[0])[int(train[0])]
-            raise DataError(f"{table.name}: {name} is always {only!r} in the {len(train):,} training rows: there is nothing to learn")
+    plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.rank == 0]
+    for plan in plans:
+        if len(np.unique(table.texts(plan.columns[0])[train].to_numpy().astype(str))) < 2:
+            only = table.texts(plan.columns[0])[int(train[0])]
+            raise DataError(f"{table.name}: {plan.name} is always {only!r} in the {len(train):,} training rows: there is nothing to learn")
 
 
 def _encode(
@@ -213,16 +223,24 @@ def _encode(
         source: Part = part if part in tables else "train"
         dropped: list[str] = []
         if source != "train":
-            rows, dropped = usable_rows(plans, tables[part], values[part])
+            rows, dropped = usable_rows(plans, tables[part], values[part], fields.window)
         elif not len(rows):
             continue
         notes += _filled(plans, values[source], rows) if part == "train" else []
         found, told = fields.encode_rows(tables[source], values[source], rows, with_targets=True)
         if not len(found):
-            raise DataError(f"{tables[source].name}: no {part} row can be used", "; ".join([*dropped, *told]) or None)
+            raise _none_left(tables[source], part, [*dropped, *told], has_windows=fields.window is not None)
         data[part] = found
         notes += [f"{part}: {note}" for note in (*dropped, *told)]
     return data, notes
+
+
+def _none_left(table: Table, part: Part, why: list[str], *, has_windows: bool) -> DataError:
+    """The error of a split without rows, or without windows."""
+    if not has_windows:
+        return DataError(f"{table.name}: no {part} row can be used", "; ".join(why) or None)
+    hint = "fewer rows in data.window, or more rows here" + ("" if part == "train" else f": data.split.{part}, null for none")
+    return DataError(f"{table.name}: no {part} window: {'; '.join(why)}", hint)
 
 
 def _filled(plans: tuple[FieldPlan, ...], values: Mapping[str, Values], rows: Array) -> list[str]:
@@ -250,8 +268,17 @@ def _rows_read(tables: Mapping[Part, Table]) -> list[str]:
     return [f"{table.name}    {dialect}{counted(table.rows)}" for table, dialect in zip(tables.values(), told, strict=True)]
 
 
+def _windows(
+    window: WindowSettings, plans: tuple[FieldPlan, ...], tables: Mapping[Part, Table], values: Mapping[Part, Mapping[str, Values]]
+) -> str:
+    """What the windows are, and how the rows of the training file are ordered."""
+    inputs = sum(plan.role == "input" for plan in plans)
+    order = order_in_words(tables["train"], plans, values["train"])
+    return f"windows of {window.in_words} rows, inputs [{window.steps}, {inputs}]; {order}"
+
+
 def _sizes(data: Mapping[Part, TensorData], sorting: _Sorting) -> str:
-    sizes = ", ".join(f"{part} {len(rows):,}" for part, rows in data.items())
+    sizes = ", ".join(f"{part} {len(rows):,}" for part, rows in data.items()) + (" windows" if sorting.settings.window is not None else "")
     return f"{sizes}; {sorting.how}" if sorting.how else sizes
 
 

@@ -11,6 +11,7 @@ from pydantic import PositiveInt, model_validator
 
 from nntrain.data.fields.field import Field
 from nntrain.data.sources.source import Source
+from nntrain.data.window import WindowSettings
 from nntrain.schema import Slot, StrictModel
 
 SOURCES: Final = {
@@ -145,7 +146,7 @@ class SplitSettings(StrictModel):
     """How rows are split off the training rows. `stratified` keeps the shares of the classes, each of which keeps a training row.
     `group` has no value of a column in two splits. `time` takes the latest rows, by a column or in the order of the file, for test and
     those before them for validation. `column` and `given` take only what a column or the source says. Default: by a column whose role is
-    group or time; else stratified for category and boolean targets, and random for others."""
+    group or time; else stratified for category and boolean targets, and random for others; with `data.window` always `time`."""
     validation: Share | None = 0.1
     """Validation rows, as a fraction below 1 or a number of rows; null trains without."""
     test: Share | None = 0.1
@@ -196,6 +197,11 @@ class DataSettings(StrictModel):
     split: SplitSettings = SplitSettings()
     """Which rows train, validate and test."""
     batch: BatchSettings | None = None
+    window: WindowSettings | None = None
+    """Inputs are the past of a row and targets what comes after it, cut from the rows in their order: by the column whose role is time,
+    else that of the file. Rows are split before windows are cut; no window has rows of two splits, or of two values of a column whose role
+    is group. Inputs and targets are number columns; a target whose own past is an input too has `role: [input, target]`. Missing inputs
+    are filled in as their field says; a window with a missing target is left out. Default: each row by itself."""
     """Which rows come together in a batch. Default: every row once an epoch, in random order."""
     batch_size: PositiveInt | Literal["full"] = 64
     """Rows of a micro-batch, of which a step has `training.accumulate`; `full` takes all training rows at once."""

@@ -12,10 +12,11 @@ from nntrain.data.facts import quoted
 from nntrain.data.inference import Guess
 from nntrain.data.layout import FieldPlan, split_rule
 from nntrain.data.noise import derive_seed
-from nntrain.data.settings import SplitSettings
+from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.split import FoldBy, Parts, folds, split_by_time, split_by_words, split_groups, split_rows
 from nntrain.data.table import Table, counted
+from nntrain.data.window_cutting import group_numbers, places_in_groups
 from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ PARTS: tuple[Part, Part] = ("validation", "test")
 class Splitting:
     """The rows of the training file and what decides about them."""
 
-    settings: SplitSettings
+    data: DataSettings
     table: Table
     given: Sequence[Part]
     """Parts that have files of their own."""
@@ -37,6 +38,11 @@ class Splitting:
     values: Mapping[str, Values]
     """Values of the plans, of all rows."""
     guesses: Mapping[str, Guess | None]
+
+    @property
+    def settings(self) -> SplitSettings:
+        """How rows are split."""
+        return self.data.split
 
     def split(self, rows: Array, seed: int) -> tuple[Parts, str]:
         """Split the rows that can be used; how, in words.
@@ -60,15 +66,14 @@ class Splitting:
 
     def _fold(self, rows: Array, count: int, fold: int, seed: int) -> tuple[Parts, str]:
         """One of several folds as test rows, and validation rows off the others."""
-        rule = split_rule(self.settings, {plan.role for plan in self.plans})
+        rule = split_rule(self.data, {plan.role for plan in self.plans})
         target = self._stratifying(rule)
         by: FoldBy = rule if rule in ("group", "time") else "random" if target is None else "stratified"
         values: Array | None = None
         if by == "group":
             values = self._groups(rows)[1]
         elif by == "time":
-            plan = self._plan("time")
-            values = None if plan is None else self.times(plan)[rows]
+            values = self._order(rows)[0]
         elif target is not None:
             values = self._classes(target, rows)
         found = folds(rows, count, by=by, seed=derive_seed(seed, "split"), values=values)[fold - 1]
@@ -125,21 +130,31 @@ class Splitting:
 
     def _split_off(self, rows: Array, sizes: Mapping[str, float | int | None], seed: int) -> tuple[Parts, str]:
         """Split rows by the rule of the settings. Raises `DataError` where there are too few."""
-        rule = split_rule(self.settings, {plan.role for plan in self.plans})
+        rule = split_rule(self.data, {plan.role for plan in self.plans})
         if rule == "group":
             plan, groups = self._groups(rows)
             parts = split_groups(rows, groups, sizes, seed=derive_seed(seed, "split"))
             return parts, f"by group {plan.name} ({len(np.unique(groups)):,} groups), seed {seed}"
         if rule == "time":
-            plan = self._plan("time")
-            times = None if plan is None else self.times(plan)[rows]
-            return split_by_time(rows, times, sizes), f"the latest by {plan.name}" if plan is not None else "the last rows of the file"
+            times, told = self._order(rows)
+            return split_by_time(rows, times, sizes), told
         target = self._stratifying(rule)
         if target is None:
             return split_rows(rows, sizes, seed=derive_seed(seed, "split")), f"random, seed {seed}"
         classes = self._classes(target, rows)
         told = self._target_in_words(target, classes)
         return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes, told=told), f"stratified, seed {seed}"
+
+    def _order(self, rows: Array) -> tuple[Array | None, str]:
+        """What some rows are sorted by, `None` for the order of the file; and which are split off, in words."""
+        plan, group = self._plan("time"), self._plan("group")
+        if plan is not None:
+            return self.times(plan)[rows], f"the latest by {plan.name}"
+        if group is None or self.data.window is None:
+            return None, "the last rows of the file"
+        numbers = group_numbers(self.table, [group])
+        assert numbers is not None
+        return places_in_groups(numbers)[rows], f"the last rows of each {group.name}"
 
     def times(self, plan: FieldPlan) -> Array:
         """What rows are sorted by, float64 `[N]`. Raises `DataError` where a row has none."""

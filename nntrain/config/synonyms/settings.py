@@ -32,6 +32,13 @@ SETTINGS: Final[dict[str, str]] = {
     " val_ratio valid_pct val_percent dev_size",
     "data.split.test": "test_split test_size test_fraction test_ratio test_pct",
     "data.split.column": "split_column split_col fold_column",
+    "data.window": "windowing sliding_window time_window window_generator",
+    "data.window.past": "lookback lookback_window seq_len context_length history history_size input_chunk_length"
+    " max_encoder_length n_lags num_lags past_history",
+    "data.window.horizon": "pred_len prediction_length forecast_horizon output_chunk_length max_prediction_length steps_ahead n_ahead",
+    "data.window.gap": "forecast_gap lead_time label_offset",
+    "data.window.step": "sampling_interval row_step",
+    "data.window.stride": "sequence_stride window_stride window_shift",
     "data.batch_size": "batch batchsize train_batch_size per_device_train_batch_size per_gpu_train_batch_size micro_batch_size"
     " minibatch_size bs num_samples_per_batch batch_sz",
     "architecture": "model network net encoder combiner backbone arch nn model_config hyperparameters topology decoder",

@@ -44,6 +44,11 @@ class Builtin(Source):
         return self
 
     @property
+    def has_order(self) -> bool:
+        """Images in no order."""
+        return False
+
+    @property
     def kind(self) -> ImageSet | None:
         """What is known of the set; `None` for digits."""
         return IMAGE_SETS.get(self.name)

@@ -54,6 +54,11 @@ class Files(Source):
         return self
 
     @property
+    def has_order(self) -> bool:
+        """Files in the order of their names, which means nothing."""
+        return False
+
+    @property
     def patterns(self) -> dict[str, str]:
         """The pattern of each column of files."""
         if isinstance(self.path, dict):

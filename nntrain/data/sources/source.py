@@ -38,6 +38,11 @@ class Source(Component):
         return False
 
     @property
+    def has_order(self) -> bool:
+        """Whether the order of the rows may mean something, as in a table."""
+        return True
+
+    @property
     def missing_words(self) -> frozenset[str]:
         """Text that stands for no value."""
         return frozenset({""})

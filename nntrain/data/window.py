@@ -1,0 +1,118 @@
+"""Settings of windows: the past of rows in their order as inputs, later rows as targets. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+
+from pydantic import Field as Option
+from pydantic import PositiveInt, model_validator
+
+from nntrain.errors import Problem
+from nntrain.schema import StrictModel
+from nntrain.specs import SEQUENCE, VECTOR, Size, Spec, Unknown
+
+if TYPE_CHECKING:
+    from nntrain.data.layout import FieldPlan
+    from nntrain.data.settings import DataSettings
+
+WINDOW: Final = "window"
+"""Name of the one input that windows are, as `from` and reports have it."""
+
+
+class WindowSettings(StrictModel):
+    """Inputs are the past of a row, targets what comes after it: both are cut from the rows in their order. All lengths are in rows."""
+
+    main: ClassVar[str | None] = "past"
+
+    past: PositiveInt
+    """Rows that a window reaches back, the row it predicts from among them."""
+    horizon: PositiveInt = 1
+    """Rows that are predicted: one value for each target, or with more than one a vector of as many values."""
+    gap: Annotated[int, Option(ge=0)] = 0
+    """Rows between the last of the past and the first that is predicted; 0 predicts the very next row."""
+    step: PositiveInt = 1
+    """Every how many rows the past is read, back from its last row: `past: 720, step: 6` reads 120 of 720 rows."""
+    stride: PositiveInt = 1
+    """Rows from one window to the next."""
+
+    @model_validator(mode="after")
+    def _step_is_within_past(self) -> WindowSettings:
+        if self.step > self.past:
+            raise ValueError(f"step {self.step} is larger than past {self.past}: a window would read a single row; both are in rows")
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Rows of the past that are read, T."""
+        return -(-self.past // self.step)
+
+    @property
+    def rows(self) -> int:
+        """Rows that a window takes with all it predicts."""
+        return self.past + self.gap + self.horizon
+
+    @property
+    def in_words(self) -> str:
+        """`past 120 + gap 72 + horizon 1`."""
+        return f"past {self.past:,} + gap {self.gap:,} + horizon {self.horizon:,}"
+
+    def input_spec(self, features: Size) -> Spec:
+        """[T, F]."""
+        return Spec(SEQUENCE, (self.steps, features))
+
+    @property
+    def target_spec(self) -> Spec:
+        """One value, or as many as rows are predicted."""
+        return Spec((), ()) if self.horizon == 1 else Spec(VECTOR, (self.horizon,))
+
+
+def window_inputs(window: WindowSettings, features: int | None) -> dict[str, Spec]:
+    """The input that some number columns become; `None` where only the data tell how many there are, none for no column."""
+    if features == 0:
+        return {}
+    return {WINDOW: window.input_spec(Unknown("columns of the window") if features is None else features)}
+
+
+def window_problems(settings: DataSettings, plans: Sequence[FieldPlan], *, has_all_columns: bool) -> Iterator[Problem]:
+    """What does not go together with a window: rows without an order, and columns that are no numbers.
+
+    Args:
+        settings: The data section.
+        plans: The fields that are known.
+        has_all_columns: Whether these are all.
+    """
+    if settings.window is None:
+        return
+    path = ("data", "window")
+    if not settings.source.has_order:
+        message = f"needs rows in an order, and the rows of {settings.source.type} have none"
+        yield Problem(path, message, "remove window, or read the rows from a table: csv, parquet, jsonl, excel, arrays", on_key=True)
+        return
+    if settings.split.by in ("random", "stratified"):
+        message = f"{settings.split.by} leaves no rows in a row, of which windows are cut"
+        yield Problem(("data", "split", "by"), message, "fix:  by: time, which is the default with data.window")
+    for plan in plans:
+        if plan.role in ("input", "target") and plan.field.type != "number":
+            yield _not_a_number(plan)
+        elif plan.role in ("input", "target") and plan.spec.axes:
+            yield Problem(("data", "fields", plan.name), f"has several numbers a row {plan.spec}, and a window is made of single ones")
+        elif plan.role == "weight":
+            yield Problem(("data", "fields", plan.name), "weighs rows, and with data.window a window has no weight", "fix:  role: ignore")
+    targets = [plan.name for plan in plans if plan.role == "target"]
+    if targets and has_all_columns and not any(plan.role == "input" for plan in plans):
+        message = f"has no input: a window over {targets[0]} itself needs it as input too"
+        yield Problem(("data", "fields"), message, f"fix:  fields: {{{targets[0]}: {{type: number, role: [input, target]}}}}")
+
+
+def _not_a_number(plan: FieldPlan) -> Problem:
+    """A column of another type: what to make of it."""
+    kind = plan.field.type
+    article = "an" if kind[0] in "aeiou" else "a"
+    message = f"is {article} {kind}, and with data.window {plan.role}s are number columns"
+    if plan.role == "target":
+        hint = f"fix:  {{type: number, role: {plan.role}}} if it holds numbers"
+    else:
+        hint = "fix:  {role: time} if it orders the rows, else {role: ignore}" if kind == "date" else "fix:  type: number, or role: ignore"
+        hint += "; role: group if it tells several series apart" if kind == "category" else ""
+    return Problem(("data", "fields", plan.name), message, hint)

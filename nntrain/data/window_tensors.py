@@ -1,0 +1,51 @@
+"""Windows as tensors: the rows that inputs are gathered from, and the values that are predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from nntrain.data.batches import TensorData
+from nntrain.data.window import WINDOW, WindowSettings
+from nntrain.data.window_cutting import Cut, target_rows
+from nntrain.data.windows import Windows
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, Encoded
+
+
+def window_tensors(
+    window: WindowSettings, cut: Cut, encoded: Mapping[tuple[str, str], Encoded], is_missing: Mapping[str, Array]
+) -> tuple[TensorData, list[str]]:
+    """Put windows together; each has the number of the row that it predicts from.
+
+    Args:
+        window: How they are cut.
+        cut: Where they are.
+        encoded: Numbers of the rows of `cut` in their order, `[N]` by role and field: the inputs, and the targets where they are known.
+        is_missing: By target which of these rows have none, bool `[N]`.
+
+    Returns:
+        The windows, of which those that lack a target are left out, and how many these are, in words.
+    """
+    ahead = target_rows(window, cut.origins)
+    keep = np.ones(len(cut.origins), dtype=bool)
+    notes = list(cut.notes)
+    for name, mask in is_missing.items():
+        is_lost = mask[ahead].any(axis=1)
+        lost = int((keep & is_lost).sum())
+        notes += [f"{lost:,} window{'s' if lost > 1 else ''} left out, as {name} is missing in what they predict"] if lost else []
+        keep &= ~is_lost
+    origins, ahead = cut.origins[keep], ahead[keep]
+    series = np.stack([field.values for (role, _), field in encoded.items() if role == "input"], axis=1)
+    wanted = {name: encoded["target", name].values[ahead] for name in is_missing}
+    return TensorData(
+        {},
+        {name: torch.from_numpy(values[:, 0].copy() if window.horizon == 1 else values) for name, values in wanted.items()},
+        None,
+        torch.from_numpy(cut.rows[origins]),
+        windows={WINDOW: Windows(torch.from_numpy(series), torch.from_numpy(origins), window.steps, window.step)},
+    ), notes

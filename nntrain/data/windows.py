@@ -1,0 +1,48 @@
+"""Windows over rows as tensors: kept as the rows and where each window ends, gathered batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The past of some rows. Their memory is that of the rows and of one number a window, however far each window reaches back."""
+
+    values: Tensor
+    """`[N, F]`: rows in their order."""
+    origins: Tensor
+    """Int64 `[M]`: where in `values` the last row of each window is."""
+    steps: int
+    """Rows that a window reads, T."""
+    step: int
+    """Every how many rows it reads one."""
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    @property
+    def values_per_window(self) -> int:
+        """T x F."""
+        return self.steps * self.values.shape[1]
+
+    def take(self, index: Tensor) -> Windows:
+        """Some windows, by position `[B]`, over the same rows."""
+        return Windows(self.values, self.origins.index_select(0, index), self.steps, self.step)
+
+    def narrow(self, start: int, end: int) -> Windows:
+        """The windows from `start` to before `end`."""
+        return Windows(self.values, self.origins[start:end], self.steps, self.step)
+
+    def to(self, device: torch.device | str) -> Windows:
+        """The same windows on a device."""
+        return Windows(self.values.to(device), self.origins.to(device), self.steps, self.step)
+
+    def gather(self) -> Tensor:
+        """`[M, T, F]`, the oldest row of each window first."""
+        back = self.step * torch.arange(1 - self.steps, 1, device=self.origins.device)
+        rows = (self.origins[:, None] + back).flatten()
+        return self.values.index_select(0, rows).reshape(len(self), self.steps, self.values.shape[1])
