@@ -24,9 +24,9 @@ def whole(block: str, folder: Path) -> str:
     """A fragment as a config: fields belong to data, and data is what no fragment repeats."""
     (folder / "base.yaml").write_text("data: {source: rents.csv, target: rent}\n")
     text = textwrap.dedent(block)
-    if text.startswith("fields:"):
+    if text.startswith(("fields:", "split:")):
         text = "data:\n  source: rents.csv\n  target: rent\n" + textwrap.indent(text, "  ")
-    return text if "data:" in text or "extends:" in text else "extends: base.yaml\n" + text
+    return text if re.search("^data:", text, re.MULTILINE) or "extends:" in text else "extends: base.yaml\n" + text
 
 
 def test_the_pages_show_configs() -> None:
