@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
-import textwrap
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -167,8 +167,7 @@ def attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _docstrings_below(model: Model) -> dict[str, str]:
-    [definition] = ast.parse(textwrap.dedent(inspect.getsource(model))).body
-    assert isinstance(definition, ast.ClassDef)
+    definition = _classes(model.__module__)[model.__qualname__]
     return {
         statement.target.id: inspect.cleandoc(below.value.value)
         for statement, below in itertools.pairwise(definition.body)
@@ -178,6 +177,21 @@ def _docstrings_below(model: Model) -> dict[str, str]:
         and isinstance(below.value, ast.Constant)
         and isinstance(below.value.value, str)
     }
+
+
+@cache
+def _classes(module: str) -> Mapping[str, ast.ClassDef]:
+    """The classes of a module by qualified name, from its source, which is parsed once for all of them."""
+    return dict(_classes_within(ast.parse(inspect.getsource(sys.modules[module])), ""))
+
+
+def _classes_within(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield prefix + child.name, child
+            yield from _classes_within(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.FunctionDef):
+            yield from _classes_within(child, f"{prefix}{child.name}.<locals>.")
 
 
 class _Generator(GenerateJsonSchema):
