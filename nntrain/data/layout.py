@@ -141,11 +141,11 @@ def assemble_layout(
             guess = Guess(Number(), f"number ({ROW_NUMBERS}, and the only input)")
         if guess is not None and guess.field is None:
             left_out.append((field.name, guess.note))
+        elif field.field.type == "auto" and guess is None and field.roles <= SPLITTING:
+            continue  # nothing of the network hangs on it
         elif field.field.type == "auto" and guess is None:
             untyped.append(field.name)
         else:
-        elif field.field.type == "auto" and guess is None and field.roles <= SPLITTING:
-            continue  # nothing of the network hangs on it
             found, faults = _plan(field, guess, header, settings.window)
             plans += found
             problems += faults
@@ -166,11 +166,11 @@ def assemble_layout(
         untyped=tuple(untyped),
         dialect=header.dialect if header else None,
         numerals=header.numerals if header else None,
+        window=settings.window,
+        has_all_columns=header is not None,
     )
     return layout, problems
 
-        window=settings.window,
-        has_all_columns=header is not None,
 
 def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     """What is wrong with the split settings, given the fields."""
