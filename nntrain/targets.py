@@ -179,12 +179,14 @@ def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, targ
         yield Problem(path, what, f"fix:  loss: {first}   or one of: {', '.join(others)}")
         return
     normalize = str(getattr(plan.field, "normalize", "none"))
+    role = "target" if plan.field.role_set <= {"target"} else f"[{', '.join(sorted(plan.field.role_set))}]"
     if kind == "values" and loss.scalings is not None and normalize not in loss.scalings:
-        wanted = next(scaling for scaling in ("none", "minmax", "unit") if scaling in loss.scalings)
+        fitting = ("unit",) if target.field_type == "image" else ("none", "minmax")
+        wanted = next(scaling for scaling in fitting if scaling in loss.scalings)
         yield Problem(
             path,
             f"{loss.type} scores the values as they are, and {target.name} is scaled (normalize: {normalize})",
-            f"fix:  data.fields.{target.name}: {{type: {target.field_type}, role: target, normalize: {wanted}}}",
+            f"fix:  data.fields.{target.name}: {{type: {target.field_type}, role: {role}, normalize: {wanted}}}",
         )
     if loss.reduction == "sum" and target.spec.rank == 0:
         yield Problem((*path, "reduction"), f"has no effect: {target.name} has one value a row", on_key=True)

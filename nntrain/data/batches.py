@@ -37,7 +37,7 @@ class Batch:
     """By field `[B, …]`; `@number` float32 `[B, F]`, `@category` int64 `[B, C]`. Rows of different lengths are padded to the longest of the
     batch, `[B, T, F]`, with `<field>.lengths` int64 `[B]` beside them."""
     targets: Mapping[str, Tensor]
-    """By field: int64 `[B]` classes, float32 `[B]` 0 or 1, float32 `[B]` or `[B, F]` scaled values."""
+    """By field: int64 `[B]` classes, float32 `[B]` 0 or 1, float32 `[B]`, `[B, F]` or `[B, C, H, W]` scaled values."""
     weights: Tensor | None
     """Float32 `[B]`."""
     rows: Tensor

@@ -101,9 +101,12 @@ def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> tuple[La
     Raises:
         DataError: A file is missing, empty, or not what its source reads.
     """
-    headers = peek(settings, folder) if look or settings.source.has_types else {}
+    lacks = settings.source.lacks if look else None
+    headers = peek(settings, folder) if (look and lacks is None) or settings.source.has_types else {}
     header = headers.get("train") or settings.source.outline()
     named, problems = name_fields(settings, header)
+    if lacks is not None:
+        problems.append(Problem(("data", "source"), lacks))
     for part, other in headers.items():
         if part != "train":
             problems += _missing_columns(named, other, part)

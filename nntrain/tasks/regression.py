@@ -31,9 +31,12 @@ class Regression(Task):
 
     def losses(self, target: Target) -> tuple[str, ...]:
         several = ("cosine",) if target.spec.rank else ()
-        return ("mse", "mae", "huber", "smooth_l1", "log_cosh", "quantile", "gaussian_nll", *several)
+        pixels = ("bce",) if target.field_type == "image" else ()
+        return ("mse", "mae", *pixels, "huber", "smooth_l1", "log_cosh", "quantile", "gaussian_nll", *several)
 
     def metrics(self, target: Target) -> tuple[str, ...]:
+        if target.field_type == "image":  # most images have a pixel that hardly ever changes, of whose variance nothing is explained
+            return ("rmse", "mae")
         return ("rmse", "mae", "r2")
 
     def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
@@ -43,6 +46,8 @@ class Regression(Task):
         return link.interval(_numbers(output, target, link))
 
     def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
+        if target.field_type == "image":
+            return Decoded(tuple(prediction.float().numpy()))
         if not target.classes:
             return Decoded(tuple(cast("list[Any]", prediction.tolist())))
         levels = cast("list[float]", prediction.round().clamp(0, len(target.classes) - 1).tolist())

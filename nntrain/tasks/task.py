@@ -39,7 +39,7 @@ class Decoded:
     """Predictions as people read them."""
 
     values: tuple[Any, ...]
-    """By row: a class name, a list of labels, a number, or a list of numbers."""
+    """By row: a class name, a list of labels, a number, a list of numbers, or an image: a float32 array [C, H, W] in [0, 1]."""
     probabilities: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """By class, then by row; empty for numbers."""
     interval: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
@@ -141,8 +141,10 @@ def with_size(target: Target, axis_size: Callable[[Size], Size]) -> Spec:
 
 def weighted_mean(encoded: Tensor, weights: Tensor | None) -> Tensor:
     """Mean of rows `[N, …]` with weights `[N]` (`None`: all count once): float64 `[1, …]`."""
-    encoded = encoded.double()
+    import torch
+
     if weights is None:
-        return encoded.mean(dim=0, keepdim=True)
+        return encoded.mean(dim=0, keepdim=True, dtype=torch.float64)
+    encoded = encoded.double()
     shares = weights.double() / weights.double().sum()
     return (shares.reshape(-1, *[1] * (encoded.ndim - 1)) * encoded).sum(dim=0, keepdim=True)

@@ -118,7 +118,7 @@ def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
     weights = None if train.weights is None else train.weights.cpu()
     with torch.inference_mode():
         return {
-            name: target.read(target.task.baseline(train.targets[name].cpu(), target.target, weights))
+            name: target.read(target.task.baseline(train.target(name).cpu(), target.target, weights))
             for name, target in objective.targets.items()
         }
 

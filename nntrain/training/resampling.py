@@ -53,7 +53,7 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
     """Predict all rows of a split, which are on the network's device."""
     predicted = predict(network, objective, data, precision)
     weights = torch.ones(len(data), dtype=torch.float64) if data.weights is None else data.weights.cpu().double()
-    targets = {name: target.read(data.targets[name].cpu()) for name, target in objective.targets.items()}
+    targets = {name: target.read(data.target(name).cpu()) for name, target in objective.targets.items()}
     return Judged(objective, {name: found.values for name, found in predicted.items()}, targets, weights)
 
 

@@ -9,7 +9,7 @@ from pydantic import Field as Option
 from pydantic import PositiveInt, model_validator
 
 from nntrain.data.augmentation.settings import AnyAugmentation
-from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
 from nntrain.errors import SpecError
 from nntrain.schema import StrictModel
 from nntrain.specs import IMAGE, Size, Spec, Unknown
@@ -31,10 +31,14 @@ class Moments(StrictModel):
 
 
 class Image(Field):
-    """An image [C, H, W] with values in [0, 1], unless `normalize` says otherwise."""
+    """An image [C, H, W] with values in [0, 1], unless `normalize` says otherwise.
+
+    As a target it is a value for each channel of each pixel, scaled for training as `normalize` says, and judged and predicted in [0, 1].
+    `role: [input, target]` makes an autoencoder.
+    """
 
     main: ClassVar[str | None] = "size"
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
 
     type: Literal["image"] = "image"
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
@@ -46,7 +50,8 @@ class Image(Field):
     deviation of ImageNet. Or a range, [-1, 1]; or {mean, std} of each channel."""
     augment: tuple[AnyAugmentation, ...] = ()
     """Random changes of the training images, in this order, anew each epoch: [flip, crop: 4]. They act on images in [0, 1], before
-    `normalize`, and never on the rows that are measured."""
+    `normalize`, never on the rows that are measured, and of an image that is input and target on the input alone: `[noise: 0.4]` trains a
+    network to remove noise."""
 
     @model_validator(mode="after")
     def _range_is_one(self) -> Image:
@@ -68,6 +73,10 @@ class Image(Field):
     def augmentations(self) -> tuple[Augmentation, ...]:
         """What `augment` lists."""
         return self.augment
+
+    def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
+        """`augment` but for inputs."""
+        return {} if "input" in roles else self._changed({"augment": INPUTS_ONLY})
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """[C, H, W]. Raises `SpecError` for what is no images, for files of several sizes without `size`, and for a misfit in `augment`."""

@@ -13,6 +13,7 @@ from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.image_sets import DIGITS, IMAGE_SETS, ImageSet, read_set, set_files
 from nntrain.data.paths import locate
 from nntrain.data.sources.source import Part, Source
+from nntrain.errors import DataError
 
 if TYPE_CHECKING:
     from nntrain.data.table import Table
@@ -33,14 +34,13 @@ class Builtin(Source):
     60,000 colour images of 32 x 32. Fields `image` and `label`; all but digits say which images are for test."""
     path: str | None = None
     """Folder with the files of the set: `train-images-idx3-ubyte` and the like of MNIST, packed (.gz) or not; the binary version of CIFAR
-    (`data_batch_1.bin`, `train.bin`), as pickles are not read. Or a .npz file with `x_train`, `y_train`, `x_test`, `y_test`."""
+    (`data_batch_1.bin`, `train.bin`), as pickles are not read. Or a .npz file with `x_train`, `y_train`, `x_test`, `y_test`. With
+    `--no-data` it may be left out."""
 
     @model_validator(mode="after")
-    def _files_are_somewhere(self) -> Builtin:
+    def _path_is_read(self) -> Builtin:
         if self.name == "digits" and self.path is not None:
             raise ValueError("digits ships with nntrain; remove path")
-        if self.name != "digits" and self.path is None:
-            raise ValueError(f"{self.name} does not ship with nntrain; path: the folder with its files, or a .npz file")
         return self
 
     @property
@@ -59,6 +59,13 @@ class Builtin(Source):
         return self.name == "digits"
 
     @property
+    def lacks(self) -> str | None:
+        """The files of a set that does not ship."""
+        if self.kind is None or self.path is not None:
+            return None
+        return f"{self.name} does not ship with nntrain; path: the folder with its files, or a .npz file"
+
+    @property
     def target(self) -> str | None:
         """The class."""
         return "label"
@@ -70,10 +77,12 @@ class Builtin(Source):
 
     def written_paths(self) -> Mapping[Part, str]:
         """The file in the package, or the folder as it is written."""
-        return {"train": self.path or str(_FOLDER / f"{self.name}.npz")}
+        return {"train": self.path or (str(_FOLDER / f"{self.name}.npz") if self.kind is None else self.name)}
 
     def files(self, folder: Path) -> dict[Part, Path]:
         """The file or folder. Raises `DataError` where it is not there."""
+        if self.lacks is not None:
+            raise DataError(f"data.source: {self.lacks}")
         return {"train": locate(self.written_paths()["train"], folder, "data.source.path", folders=self.path is not None)}
 
     def outline(self) -> Header | None:

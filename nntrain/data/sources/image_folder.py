@@ -11,7 +11,7 @@ from nntrain.data.file_store import FileStore
 from nntrain.data.header import FileFacts, Header, HeaderColumn
 from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.paths import locate
-from nntrain.data.sources.source import PART_OF_WORD, Part, Source
+from nntrain.data.sources.source import PART_OF_WORD, Part, Source, given_paths
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ class ImageFolder(Source):
     type: Literal["image_folder"] = "image_folder"
     path: str
     """The folder or .zip file, counted from the config's folder."""
+    validation: str | None = None
+    """Folder or .zip file with the validation images, where they are given; `path` then has the training images alone."""
+    test: str | None = None
+    """Folder or .zip file with the test images, where they are given."""
 
     @property
     def target(self) -> str | None:
@@ -39,15 +43,21 @@ class ImageFolder(Source):
     @property
     def split_column(self) -> str | None:
         """The first folders, where they are splits."""
-        return "split"
+        return None if self._is_given else "split"
+
+    @property
+    def _is_given(self) -> bool:
+        """Whether validation or test images have a folder of their own."""
+        return self.validation is not None or self.test is not None
 
     def written_paths(self) -> Mapping[Part, str]:
-        """The folder as it is written."""
-        return {"train": self.path}
+        """The folders as they are written."""
+        return given_paths(self.path, self.validation, self.test)
 
     def files(self, folder: Path) -> dict[Part, Path]:
-        """The folder or .zip file. Raises `DataError` where it is not there."""
-        return {"train": locate(self.path, folder, "data.source.path", folders=True)}
+        """The folders or .zip files. Raises `DataError` where one is not there."""
+        keys = {part: f"data.source.{'path' if part == 'train' else part}" for part in self.written_paths()}
+        return {part: locate(written, folder, keys[part], folders=True) for part, written in self.written_paths().items()}
 
     def outline(self) -> Header:
         """An image and a class, of which nothing else is known."""
@@ -56,7 +66,7 @@ class ImageFolder(Source):
 
     def peek(self, path: Path, name: str) -> Header:
         """Classes and the size of the first image of each. Raises `DataError` for images that are not in folders of classes."""
-        rows = _rows(path, name)
+        rows = self._rows(path, name)
         if "label" not in rows.words:
             raise DataError(
                 f"{name}: its images are not in folders of classes",
@@ -64,17 +74,29 @@ class ImageFolder(Source):
             )
         return rows.header(name)
 
+    def _rows(self, path: Path, name: str) -> FileRows:
+        """The images of one of the folders. Raises `DataError`."""
+        rows = _rows(path, name)
+        if self._is_given and "split" in rows.words:
+            given = "validation" if self.validation is not None else "test"
+            folders = " and ".join(dict.fromkeys(rows.words["split"]))
+            raise DataError(
+                f"{name} has folders {folders} of its own, and data.source.{given} gives the {given} images",
+                f"leave {given} out, or name one of the folders: {self.path}/train",
+            )
+        return rows
+
     def reads(self, path: Path) -> bool:
         """A folder, a .zip file or one image: new images need no folders of classes."""
         return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES | {".zip"}
 
     def read(self, path: Path, name: str) -> Table:
         """The files and their classes. Raises `DataError`."""
-        return _rows(path, name).table(name)
+        return self._rows(path, name).table(name)
 
     def fingerprint(self, path: Path) -> str:
         """Names, sizes and contents of the images. Raises `DataError`."""
-        rows = _rows(path, path.name)
+        rows = self._rows(path, path.name)
         return rows.store.fingerprint(rows.files["image"])
 
 

@@ -87,6 +87,11 @@ class Source(Component):
         keys = {part: f"data.source.{'path' if part == 'train' else part}" for part in self.written_paths()}
         return {part: locate(written, folder, keys[part]) for part, written in self.written_paths().items()}
 
+    @property
+    def lacks(self) -> str | None:
+        """What must be written before there is anything to read, in words; `None` where nothing is missing."""
+        return None
+
     def outline(self) -> Header | None:
         """The columns that there are whatever the files hold; `None` where only the files tell."""
         return None

@@ -221,3 +221,30 @@ def test_without_a_look_at_the_files_options_tell_the_sizes():
     assert layout.inputs["image"].sizes == (3, 32, 32)
     assert layout.targets[0].classes == ("a", "b")
     assert str(plan_layout(settings("nowhere"), Path(), look=False)[0].inputs["image"].sizes[1]) == "<height of image>"
+
+
+def test_validation_and_test_images_in_folders_of_their_own(tmp_path):
+    folder(tmp_path / "photos", ("train", "val", "other"), count=4)
+    for name in ("train", "val"):
+        draw(tmp_path / "photos" / name / "c" / "0.png")
+    draw(tmp_path / "photos" / "val" / "new" / "0.png")
+    parts = {"path": "photos/train", "validation": "photos/val", "test": "photos/other"}
+    found = prepare(DataSettings.parse({"source": {"type": "image_folder", **parts}}), tmp_path, seed=0)
+    assert {part: len(data) for part, data in found.splits.items()} == {"train": 9, "validation": 9, "test": 8}
+    assert found.fields.targets["label"].classes == ("a", "b", "c")
+    assert any(note.startswith("validation: label: 1 row with a value that training never showed") for note in found.notes)
+    wanted = np.asarray(Image.open(tmp_path / "photos" / "other" / "a" / "0.png"))
+    assert torch.equal(images(found.test)[0], torch.from_numpy(wanted.copy()).permute(2, 0, 1) / 255)
+    assert {"source", "source.validation", "source.test"} <= found.fingerprints.keys()
+    two = DataSettings.parse({"source": {"type": "image_folder", **parts, "test": None}})
+    assert {part: len(data) for part, data in prepare(two, tmp_path, seed=0).splits.items()} == {"train": 8, "validation": 9, "test": 1}
+
+
+def test_folders_that_are_named_twice_or_are_not_there(tmp_path):
+    folder(tmp_path / "photos", ("train", "val"), count=2)
+    twice = DataSettings.parse({"source": {"type": "image_folder", "path": "photos", "validation": "photos/val"}})
+    with pytest.raises(DataError, match=r"photos has folders train and val of its own, and data\.source\.validation gives"):
+        plan_layout(twice, tmp_path, look=True)
+    lost = DataSettings.parse({"source": {"type": "image_folder", "path": "photos/train", "test": "photos/tset"}})
+    with pytest.raises(DataError, match=r"data\.source\.test: no file or folder"):
+        plan_layout(lost, tmp_path, look=True)

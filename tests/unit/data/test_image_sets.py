@@ -13,7 +13,7 @@ from nntrain.data.image_sets import IMAGE_SETS
 from nntrain.data.layout import plan_layout
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
-from nntrain.errors import DataError
+from nntrain.errors import ConfigError, DataError
 
 RANDOM = np.random.default_rng(0)
 
@@ -94,8 +94,23 @@ def test_pickles_are_refused_and_missing_files_named(tmp_path):
         plan_layout(settings("cifar10"), tmp_path, look=True)
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte.* \(each may end in \.gz\)"):
         plan_layout(settings("mnist"), tmp_path, look=True)
-    with pytest.raises(ValidationError, match="mnist does not ship with nntrain"):
-        DataSettings.parse({"source": {"builtin": "mnist"}})
+
+
+@pytest.mark.parametrize("name", IMAGE_SETS)
+def test_a_set_without_its_files_is_known_and_not_read(name, tmp_path):
+    bare = DataSettings.parse({"source": {"builtin": name}})
+    assert plan_layout(bare, tmp_path, look=False)[1] == ()
+    layout, problems = plan_layout(bare, tmp_path, look=True)
+    assert [problem.path for problem in problems] == [("data", "source")]
+    assert problems[0].message == f"{name} does not ship with nntrain; path: the folder with its files, or a .npz file"
+    assert layout.targets[0].classes == IMAGE_SETS[name].classes, "what is known is planned, so that other faults are told as well"
+    with pytest.raises(ConfigError, match="does not ship"):
+        prepare(bare, tmp_path, seed=0)
+
+
+def test_digits_have_no_path():
+    with pytest.raises(ValidationError, match="digits ships with nntrain; remove path"):
+        DataSettings.parse({"source": {"builtin": {"name": "digits", "path": "digits.npz"}}})
 
 
 def test_files_that_are_cut_off(tmp_path):

@@ -1,0 +1,120 @@
+"""Networks whose target is an image: from the pixels of the data to a prediction that is an image."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nntrain import evaluate, fit, load
+from nntrain.cli import main
+from nntrain.data.batches import epoch_order, ordered_batches
+from nntrain.data.preparing import prepare
+from nntrain.data.settings import DataSettings
+
+DENOISING: dict[str, Any] = {
+    "name": "denoising",
+    "data": {
+        "source": {"type": "builtin", "name": "digits"},
+        "fields": {"image": {"type": "image", "role": ["input", "target"], "augment": [{"noise": 0.4}]}, "label": {"role": "ignore"}},
+        "batch_size": 128,
+    },
+    "architecture": {
+        "blocks": {"conv": {"layers": [{"conv2d": {"out_channels": 16, "kernel_size": 3, "padding": "same"}}, "relu"]}},
+        "layers": ["conv", {"max_pool2d": 2}, "conv", {"upsample": 2}, "conv"],
+    },
+    "loss": "bce",
+    "optimizer": {"type": "adam", "lr": 0.01},
+    "training": {"max_epochs": 5},
+}
+"""The denoising autoencoder of Keras's examples, for the smaller digits."""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return fit(DENOISING, runs=tmp_path_factory.mktemp("image_targets"), quiet=True)
+
+
+def test_a_denoising_autoencoder_learns_and_predicts_images(trained: Any) -> None:
+    summary = trained.summary
+    assert summary["monitor"] == "validation.rmse"
+    assert summary["test"]["rmse"] < 0.7 * summary["baseline"]["test.rmse"], "the mean image is far worse"
+    assert summary["test"]["loss"] < 0.4
+    model = load(trained)
+    digits = _digits()
+    found = model.predict({"image": list(digits[:5])})["image"].values
+    assert [(image.shape, image.dtype) for image in found] == [((1, 8, 8), np.dtype("float32"))] * 5
+    assert all(0 <= image.min() <= image.max() <= 1 for image in found)
+    assert np.sqrt(np.mean([(image[0] - digit) ** 2 for image, digit in zip(found, digits, strict=False)])) < 0.2
+
+
+def test_metrics_are_means_over_all_pixels(trained: Any) -> None:
+    model, digits = load(trained), _digits()
+    measured = evaluate(trained, split="test").metrics
+    rows = prepare(DataSettings.parse(DENOISING["data"]), Path(), seed=0).splits["test"].rows.numpy()
+    predicted = np.stack(model.predict({"image": list(digits[rows])})["image"].values)[:, 0]
+    assert measured["mae"] == pytest.approx(np.abs(predicted - digits[rows]).mean(), rel=1e-5)
+    assert measured["rmse"] == pytest.approx(np.sqrt(((predicted - digits[rows]) ** 2).mean()), rel=1e-5)
+
+
+def test_noise_touches_the_input_alone() -> None:
+    data = prepare(DataSettings.parse(DENOISING["data"]), Path(), seed=0).train
+
+    def noisy(field: str, images: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return images + 1
+
+    batch = next(ordered_batches(data, 16, epoch_order(len(data), seed=0, epoch=0), augment=noisy))
+    assert torch.equal(batch.inputs["image"], batch.targets["image"] + 1)
+    digits = torch.from_numpy(_digits()).float()
+    assert torch.equal(batch.targets["image"][:, 0], digits[batch.rows])
+    assert data.inputs["image"].data_ptr() == data.targets["image"].data_ptr(), "the images are kept once"
+
+
+def test_a_scaled_target_is_judged_in_the_unit_of_the_data() -> None:
+    field = {"type": "image", "role": ["input", "target"], "normalize": [-1, 1]}
+    settings = DataSettings.parse({**DENOISING["data"], "fields": {"image": field, "label": {"role": "ignore"}}})
+    found = prepare(settings, Path(), seed=0)
+    batch = found.train.batch(0, 32)
+    assert batch.targets["image"].min() == -1
+    assert batch.targets["image"].max() == 1
+    raw = found.fields.targets["image"].to_raw(batch.targets["image"])
+    torch.testing.assert_close(raw[:, 0], torch.from_numpy(_digits())[batch.rows].double(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["data.fields.image.normalize=standard"], "bce scores the values as they are, and image is scaled (normalize: standard)"),
+        (["architecture.layers=[conv, flatten, relu]"], "numbers for each pixel"),
+        (["architecture.layers=[conv, max_pool2d: 2, conv]"], "the target has height 8"),
+        (["loss=cross_entropy"], "cross_entropy does not fit the target image (numbers)"),
+        (["architecture.layers=[conv, conv2d: {out_channels: 3, kernel_size: 1}]"], "image needs 1 number and gets 3"),
+        (["data.fields.image.role=target"], "has no effect: it acts on inputs only"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_training(change: list[str], message: str, tmp_path: Path, capsys: Any) -> None:
+    config = tmp_path / "denoising.yaml"
+    config.write_text(json.dumps(DENOISING))
+    assert main(["check", str(config), *change]) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_what_is_saved_resolves_to_itself(trained: Any, capsys: Any) -> None:
+    resolved = trained.run.path / "resolved.yaml"
+    assert main(["show", str(resolved), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["config"]
+    assert main(["show", str(trained.run.path), "--json"]) == 0
+    assert shown == json.loads(capsys.readouterr().out)["config"]
+    assert shown["data"]["fields"]["image"]["role"] == ["input", "target"]
+
+
+def _digits() -> np.ndarray[Any, Any]:
+    """All digits, `[N, 8, 8]` in [0, 1]."""
+    from nntrain.data.sources.builtin import Builtin
+
+    source = Builtin.parse({"type": "builtin", "name": "digits"})
+    return np.asarray(source.read(source.files(Path())["train"], "digits").columns["image"])
