@@ -195,7 +195,7 @@ def _check_targets(blueprint: Blueprint, prepared: Prepared) -> None:
         for name, plan in blueprint.targets.items() if data is not None else ():
             for loss in plan.losses:
                 assert data is not None
-                _check_target(loss, plan, data.targets[name], part)
+                _check_target(loss, plan, data.target(name), part)
 
 
 def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:
