@@ -32,6 +32,8 @@ WRITTEN: Final = {
     ),
     "data.fields.*.normalize.mean": "data: {fields: {photo: {type: image, normalize: {mean: [0.5], std: [0.25]}}}}",
     "data.fields.*.normalize.std": "data: {fields: {photo: {type: image, normalize: {mean: [0.5], std: [0.25]}}}}",
+    "data.split.folds": "data: {split: {folds: 5, fold: 1}}",
+    "data.split.fold": "data: {split: {folds: 5, fold: 1}}",
     "optimizer.groups": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.match": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.lr": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
@@ -46,13 +48,20 @@ WRITTEN: Final = {
     "concat.from": "architecture: {nodes: {a: {from: size, linear: 64}, b: {from: color, linear: 64}, both: {concat: [a, b]}}}",
     **{
         f"{merge}{option}": f"architecture: {{layers: [{{linear: 64, name: a}}, relu, linear: 64, {merge}: a]}}"
-        for merge in ("subtract", "multiply", "stack", "mean", "max", "dot", "cosine", "distance")
+        for merge in ("subtract", "multiply", "mean", "max", "dot", "cosine", "distance")
         for option in ("", ".points")
     },
     **{
         f"{merge}.from": f"architecture: {{nodes: {{a: {{from: size, linear: 8}}, b: {{from: color, linear: 8}}, c: {{{merge}: [a, b]}}}}}}"
-        for merge in ("subtract", "multiply", "stack", "mean", "max", "dot", "cosine", "distance")
+        for merge in ("subtract", "multiply", "mean", "max", "dot", "cosine", "distance")
     },
+    **{
+        f"stack{option}": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 64, stack: a, pool: mean]}"
+        for option in ("", ".points")
+    },
+    "stack.from": (
+        "architecture: {nodes: {a: {from: size, linear: 8}, b: {from: color, linear: 8}, c: {stack: [a, b]}, d: {from: c, pool: mean}}}"
+    ),
     "branches": "architecture: {layers: [branches: {merge: add, of: [[linear: 64, relu], [linear: 64]]}]}",
     "branches.of": "architecture: {layers: [branches: [[linear: 64, relu], []]]}",
     "branches.merge": "architecture: {layers: [branches: {merge: add, of: [[linear: 64, relu], [linear: 64]]}]}",
@@ -73,6 +82,8 @@ WRITTEN: Final = {
 _VALUES: Final[dict[tuple[str, str], object]] = {
     ("csv", "path"): "train.csv",
     ("arrays", "path"): "train.npz",
+    ("builtin", "path"): "mnist",
+    ("files", "path"): "photos/{split}/{label}/*.jpg",
     ("csv", "missing"): ["", "NA"],
     ("csv", "columns"): ["size", "price"],
     ("csv", "header"): False,
@@ -120,6 +131,7 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("maxout", "pieces"): 2,
     ("group_norm", "num_groups"): 8,
     ("scale", "factor"): 0.5,
+    ("scale", "range"): [0.8, 1.2],
     ("stochastic_depth", "p"): 0.1,
     ("gaussian_noise", "std"): 0.1,
     ("sgd", "momentum"): 0.9,
@@ -150,12 +162,14 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
 """Component and option to a value that says more than the type does."""
 
 _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
+    ("builtin", "path"): {"name": "mnist"},
     ("csv", "columns"): {"header": False},
     ("excel", "columns"): {"header": False},
     ("boolean", "true"): {"false": "no"},
     ("boolean", "false"): {"true": "yes"},
     ("series", "values"): {"lengths": "NAME"},
     ("series", "lengths"): {"values": "NAME"},
+    ("jitter", ""): {"brightness": 0.2},
     ("lstm", "dropout"): {"num_layers": 2},
     **{(f"conv_transpose{rank}d", "output_padding"): {"stride": 2} for rank in (1, 2, 3)},
     **{(f"{kind}{rank}d", "padding_mode"): {"padding": 1} for kind in ("conv", "depthwise_conv", "separable_conv") for rank in (1, 2, 3)},
@@ -199,7 +213,8 @@ def of_setting(content: Catalogue, same: Sequence[Setting]) -> list[str]:
 
 def of_component(content: Catalogue, kind: str, tag: str) -> str | None:
     """One line of YAML that has a component; `None` where no place holds its kind."""
-    return WRITTEN.get(tag) or _placed(content, kind, tag, {})
+    written = WRITTEN.get(tag) if kind in {"layer", "architecture"} else None  # `cosine` is a merge, a loss and a schedule
+    return written or _placed(content, kind, tag, {})
 
 
 def of_option(content: Catalogue, kind: str, option: Setting) -> str | None:

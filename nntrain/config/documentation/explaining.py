@@ -73,12 +73,17 @@ def _called_otherwise(content: Catalogue, word: str) -> list[str]:
     found = synonyms.setting(word)
     if found is not None and found.note is not None:
         return [f"{word}: {found.note}"]
+    path = synonyms.path(word)
+    found_so = [(path, _named_so(content, tuple(path.split("."))))] if path is not None else []
+    found_so += [
+        (tag, [_component(content, _Named(kind, tag))])
+        for kind, tag in synonyms.components(word)
+        if kind in content.slots and tag in content.slots[kind].table
+    ]
     texts: list[str] = []
-    for path in synonyms.paths(word):
-        if path == word or path.endswith(f".{word}"):
-            continue
-        explained = _named_so(content, tuple(path.split(".")))
-        texts += [f"nntrain calls it {path}", *explained] if explained else []
+    for ours, explained in found_so:
+        if explained and ours != word and not ours.endswith(f".{word}"):
+            texts += [f"nntrain calls it {ours}", *explained]
     return texts
 
 

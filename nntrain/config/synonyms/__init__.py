@@ -67,15 +67,15 @@ def metric_name(word: str, names: Iterable[str] = ()) -> str | None:
     return f"{split or 'validation'}.{metric}" if metric else None
 
 
-def paths(word: str) -> list[str]:
-    """Settings, components and metrics that a word stands for, for `nntrain help`."""
+def path(word: str) -> str | None:
+    """The setting or metric that a word stands for, for `nntrain help`."""
     found = setting(word)
-    names = [found.ours] if found is not None and found.ours is not None else []
-    for kind in sorted(COMPONENTS, key="layer".__ne__):  # a layer is what most words mean
-        table = COMPONENTS[kind]
-        names += [tag for tag in table if plain(word) == plain(tag) or plain(word) in _words(table[tag])]
-    metric = metric_name(word)
-    return list(dict.fromkeys([*names, *([metric] if metric is not None else [])]))
+    return found.ours if found is not None and found.ours is not None else metric_name(word)
+
+
+def components(word: str) -> list[tuple[str, str]]:
+    """Kinds and tags of the components that a word stands for, for `nntrain help`; a layer, which most words mean, comes first."""
+    return [(kind, tag) for kind in sorted(COMPONENTS, key="layer".__ne__) if (tag := component(kind, word, COMPONENTS[kind])) is not None]
 
 
 def plain(word: str) -> str:
@@ -111,9 +111,10 @@ __all__ = [
     "Word",
     "choice",
     "component",
+    "components",
     "metric_name",
     "option",
-    "paths",
+    "path",
     "plain",
     "setting",
 ]
