@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("nntrain", "torch", "numpy", "polars", "pydantic", "safetensors", "torchmetrics")
+PACKAGES = ("nntrain", "torch", "numpy", "polars", "pydantic", "safetensors", "einops")
 MAX_DIFF = 200_000
 """Longest diff that is kept, in characters; a longer one is cut, and says so."""
 
