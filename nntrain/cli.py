@@ -36,12 +36,10 @@ Runs = Annotated[Path | None, typer.Option("--runs", help="The runs folder; defa
 @app.callback(invoke_without_command=True)
 def start(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Train a neural network from one YAML file."""
-    from nntrain.commands import start as command
+    if version or context.invoked_subcommand is None:
+        from nntrain.commands import start as command
 
-    if version:
-        emit(command.version())
-    elif context.invoked_subcommand is None:
-        emit(command.screen())
+        emit(command.version() if version else command.screen())
 
 
 @app.command()
