@@ -1,4 +1,7 @@
-"""Published networks in the language: as many parameters as the ports of PyTorch have that they were written from."""
+"""Published networks in the language: as many parameters as the ports of PyTorch have that they were written from.
+
+tests/configs/test_shared_examples.py has the whole configs that these are taken from.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +74,35 @@ MOBILENET_V2 = """
     - [cb: 1280, relu, global_avg_pool]
 """
 
+TCN = """
+  blocks:
+    conv:
+      with: {d: 1}
+      layers: [conv1d: {out_channels: 25, kernel_size: 7, dilation: =d, padding: causal, weight_norm: true}, relu, dropout: 0.05]
+  layers:
+    - rearrange: "c h w -> (h w) c"
+    - repeat: {for: {d: [1, 2, 4, 8, 16, 32, 64, 128]}, layers: [residual: [conv: =d, conv: =d], relu]}
+    - pool: last
+"""
+
+SENET_18_PORT = """
+  blocks:
+    conv: {with: {c: null, s: 1}, layers: [conv2d: {out_channels: =c, kernel_size: 3, stride: =s, padding: 1, bias: false}]}
+    se: {layers: [branches: {merge: multiply, of: [[], [global_avg_pool, linear: =in//16, relu, linear: =in*16, sigmoid]]}]}
+    same: {with: {c: null}, layers: [residual: [batch_norm, relu, conv: =c, batch_norm, relu, conv: =c, se]]}
+    down:
+      with: {c: null}
+      layers:
+        - [batch_norm, relu]
+        - residual:
+            layers: [conv: {c: =c, s: 2}, batch_norm, relu, conv: =c, se]
+            shortcut: [conv2d: {out_channels: =c, kernel_size: 1, stride: 2, bias: false}]
+  layers:
+    - [conv: 64, batch_norm, relu, same: 64, same: 64]
+    - repeat: {for: {c: [128, 256, 512]}, layers: [down: =c, same: =c]}
+    - global_avg_pool
+"""
+
 SENET_18 = """
   blocks:
     conv:
@@ -117,7 +149,9 @@ def compiled(written: str, folder: Path, size: int, channels: int, need: Spec) -
         pytest.param(GOOGLENET, 32, 3, CLASSES, 6_166_250, id="googlenet"),
         pytest.param(DENSENET_121, 32, 3, CLASSES, 6_956_298, id="densenet-121"),
         pytest.param(MOBILENET_V2, 32, 3, CLASSES, 2_296_922, id="mobilenet-v2"),
-        pytest.param(SENET_18, 32, 3, CLASSES, 11_263_042, id="senet-18"),
+        pytest.param(SENET_18_PORT, 32, 3, CLASSES, 11_260_354, id="senet-18, norms before convolutions, as the port has it"),
+        pytest.param(SENET_18, 32, 3, CLASSES, 11_263_042, id="senet-18, norms behind convolutions"),
+        pytest.param(TCN, 28, 1, CLASSES, 66_910, id="tcn"),
         pytest.param(U_NET, 256, 1, PIXELS, 31_031_685, id="u-net"),
     ],
 )
