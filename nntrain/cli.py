@@ -195,11 +195,13 @@ def schema(markdown: Annotated[bool, typer.Option("--markdown", help="The refere
 
 
 @app.command("list")
-def list_components(kind: Annotated[str | None, typer.Argument(help="layers, losses, optimizers, … or examples.")] = None) -> None:
-    """List what may stand in a config."""
+def list_components(
+    kind: Annotated[str | None, typer.Argument(help="layers, losses, optimizers, … or examples.")] = None, as_json: Json = False
+) -> None:
+    """List what may stand in a config, or the examples."""
     from nntrain.commands import list as command
 
-    emit(command.run(kind))
+    emit(command.run(kind, as_json=as_json))
 
 
 @app.command()

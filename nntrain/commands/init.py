@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.commands.drafting import MOST_TOLD, Series, config_lines, dialect_in_words, find_series
-from nntrain.commands.list import example_configs
+from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.results import labelled
-from nntrain.config.reading import Config, read_mapping, run_name
+from nntrain.config.reading import Config, read_config, read_mapping, run_name
 from nntrain.data.layout import peek
+from nntrain.data.missing_files import missing_files
 from nntrain.data.sources.source import PART_OF_WORD
 from nntrain.errors import ConfigError, NNTrainError, UsageError
 from nntrain.nearest import nearest
@@ -66,9 +67,24 @@ def _copy_example(name: str, options: Options) -> str:
     path = options.output or Path(f"{name}.yaml")
     _check_free(path, options)
     shutil.copyfile(found[name], path)
-    return labelled(
-        [("wrote", path.as_posix()), ("next", f"nntrain check {shlex.quote(path.as_posix())}\nnntrain fit {shlex.quote(path.as_posix())}")]
-    )
+    told = [("wrote", path.as_posix())]
+    missing = _missing_data(found[name], path)
+    config = shlex.quote(path.as_posix())
+    if missing:
+        told.append(("bring", "\n".join([f"{', '.join(missing)}   (beside {path.name})", *filter(None, [what_to_bring(found[name])])])))
+        told.append(("try", f"nntrain fit {config} --smoke --fake-data   (on made-up rows)"))
+    return labelled([*told, ("next", f"nntrain check {config}\nnntrain fit {config}")])
+
+
+def _missing_data(example: Path, copied: Path) -> tuple[str, ...]:
+    """Files that a copied example needs and that are not beside it; those that come with it are copied too, never over others."""
+    data = read_config(copied).experiment.data
+    for written in data.source.written_paths().values():
+        there, here = example.parent / written, copied.parent / written
+        if there.is_file() and not here.exists():
+            here.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(there, here)
+    return missing_files(data, copied.resolve().parent)
 
 
 def _write(data: Path, path: Path, options: Options) -> str:

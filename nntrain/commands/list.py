@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import json
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from nntrain.architectures.settings import FAMILIES
+from nntrain.commands.examples import Example, example_configs, examples_table, read_example
 from nntrain.config.documentation.wording import first_sentence
 from nntrain.config.documentation.wrapping import wrapped
 from nntrain.data.augmentation.settings import AUGMENTATIONS
@@ -43,32 +44,40 @@ _EXAMPLES: Final = "examples"
 _WIDTH: Final = 22
 
 
-def run(kind: str | None) -> str:
+def run(kind: str | None, *, as_json: bool = False) -> str:
     """List the components of a kind, the examples, or the kinds.
 
     Raises:
         UsageError: There is no such kind.
     """
     if kind is None:
-        return _kinds()
-    if kind == _EXAMPLES:
-        return _examples()
-    table = KINDS.get(kind) or KINDS.get(_plural(kind))
-    if table is None:
+        return json.dumps(_counts(), indent=1) if as_json else _kinds()
+    name = _plural(kind)
+    if name == _EXAMPLES:
+        examples = [read_example(path) for path in example_configs()]
+        return json.dumps({_EXAMPLES: list(map(_as_json, examples))}, indent=1) if as_json else _examples(examples)
+    if name not in KINDS:
         near = nearest(kind, [*KINDS, _EXAMPLES])
         raise UsageError(f"nothing to list under {kind!r}", f"nearest: {near[0]}" if near else f"kinds: {', '.join([*KINDS, _EXAMPLES])}")
-    lines = (f"{tag:<{_WIDTH}} {first_sentence(load_class(target).__doc__ or '')}" for tag, target in table.items())
-    return wrapped("\n".join(lines), _WIDTH + 1)
+    told = {tag: first_sentence(load_class(target).__doc__ or "") for tag, target in KINDS[name].items()}
+    if as_json:
+        return json.dumps({name: [{"name": tag, "about": about} for tag, about in told.items()]}, indent=1)
+    return wrapped("\n".join(f"{tag:<{_WIDTH}} {about}" for tag, about in told.items()), _WIDTH + 1)
 
 
 def _plural(kind: str) -> str:
+    if kind in (*KINDS, _EXAMPLES):
+        return kind
     return {"loss": "losses", "family": "families", "scheduler": "schedules", "schedulers": "schedules"}.get(kind, f"{kind}s")
 
 
 def _kinds() -> str:
-    counts = {**{kind: len(table) for kind, table in KINDS.items()}, _EXAMPLES: len(example_configs())}
-    lines = [f"{kind:<{_WIDTH}} {count:>3}   {_some(kind)}" for kind, count in counts.items()]
+    lines = [f"{kind:<{_WIDTH}} {count:>3}   {_some(kind)}" for kind, count in _counts().items()]
     return "\n".join([*(wrapped(line, _WIDTH + 7) for line in lines), "", "nntrain list KIND lists them, nntrain help NAME explains one"])
+
+
+def _counts() -> dict[str, int]:
+    return {**{kind: len(table) for kind, table in KINDS.items()}, _EXAMPLES: len(example_configs())}
 
 
 def _some(kind: str) -> str:
@@ -76,26 +85,13 @@ def _some(kind: str) -> str:
     return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
 
 
-def example_configs() -> list[Path]:
-    """The configs that come with nntrain: in the installed package, or beside it in its repository."""
-    package = Path(__file__).parents[1]
-    folder = next((found for found in (package / "configs", package.parent / "configs") if found.is_dir()), package)
-    return sorted(folder.glob("*.yaml"))
+def _examples(examples: Sequence[Example]) -> str:
+    if not examples:
+        return "no examples are installed"
+    return f"{examples_table(examples)}\n\nnntrain init --example NAME copies one; they are in {examples[0].path.parent}"
 
 
-def _examples() -> str:
-    found = example_configs()
-    lines = [f"{path.stem:<{_WIDTH}} {_first_comment(path)}" for path in found]
-    return "\n".join(
-        [*(wrapped(line, _WIDTH + 1) for line in lines), "", f"in {found[0].parent}"] if found else ["no examples are installed"]
-    )
-
-
-def _first_comment(path: Path) -> str:
-    """The first sentence of the comment that a config begins with."""
-    lines: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#") or line.startswith("#   "):  # an indented line is a command
-            break
-        lines.append(line.lstrip("# "))
-    return first_sentence(" ".join(lines))
+def _as_json(example: Example) -> dict[str, str | None]:
+    """What a config does not say is null."""
+    found = {"task": example.task, "data": example.data, "time": example.time, "score": example.score}
+    return {"name": example.name, **{key: value or None for key, value in found.items()}, "path": example.path.as_posix()}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.fit import Job, prepare_job
 from nntrain.config.reading import Config, read_config
+from nntrain.data.missing_files import missing_files
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, DataError, NNTrainError
 
@@ -47,8 +48,6 @@ def prepare(subject: Subject, fake: Path | None) -> tuple[Job, MadeUp | None]:
     config = subject.read()
     if fake is None:
         return prepare_job(config), None
-    from nntrain.data.fake.faking import missing_files
-
     missing = missing_files(config.experiment.data, config.folder)
     return _made_up_job(config, fake, missing) if missing else (prepare_job(config), None)
 

@@ -85,7 +85,28 @@ def test_files_beside_the_training_rows_are_the_split(tmp_path: Path, capsys: py
 def test_an_example_is_copied(tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--example", "digits"]) == 0
     assert (tmp_path / "digits.yaml").read_bytes() == (repository / "configs" / "digits.yaml").read_bytes()
+    assert "bring" not in capsys.readouterr().out
     assert main(["init", "--example", "digits"]) == 2
+
+
+def test_an_example_says_which_data_to_bring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--example", "adult"]) == 0
+    out = capsys.readouterr().out
+    assert "bring    adult/train.csv, adult/test.csv   (beside adult.yaml)\n         Bring adult (train.csv and test.csv" in out
+    assert "try      nntrain fit adult.yaml --smoke --fake-data   (on made-up rows)" in out
+
+
+def test_data_that_comes_with_an_example_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configs = tmp_path / "configs"
+    (configs / "xor").mkdir(parents=True)
+    (configs / "xor" / "rows.csv").write_text("a,b,y\n0,1,1\n")
+    (configs / "xor.yaml").write_text("data: {source: xor/rows.csv, target: y}\n")
+    monkeypatch.setattr("nntrain.commands.init.example_configs", lambda: [configs / "xor.yaml"])
+    assert main(["init", "--example", "xor"]) == 0
+    assert (tmp_path / "xor" / "rows.csv").read_text() == "a,b,y\n0,1,1\n"
+    assert "bring" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes"])

@@ -1,11 +1,15 @@
 """`nntrain list` and `nntrain help`: what is listed and explained, under our names and those of other tools."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from nntrain import cli
 from nntrain.commands import help as help_command
 from nntrain.commands import list as list_command
 from nntrain.config.documentation.catalogue import catalogue
+from nntrain.commands.examples import Example, examples_table, read_example, what_to_bring
 from nntrain.config.documentation.explaining import explain, words
 
 Screens = pytest.CaptureFixture[str]
@@ -34,11 +38,48 @@ def test_kinds_of_the_table_cover_every_slot() -> None:
     assert known - listed == {"layers", "nodes", "supervised"}
 
 
-def test_examples_are_listed(capsys: Screens) -> None:
+def test_examples_are_a_table(capsys: Screens) -> None:
     assert cli.main(["list", "examples"]) == 0
-    out = capsys.readouterr().out
-    assert all(any(line.startswith(path.stem) for line in out.splitlines()) for path in list_command.example_configs())
-    assert "nntrain fit" not in out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["example", "task", "data", "time", "score"]
+    assert max(map(len, lines[:-1])) <= 80
+    assert all(any(line.startswith(f"{path.stem} ") for line in lines) for path in list_command.example_configs())
+    digits = next(line for line in lines if line.startswith("digits "))
+    place = lines[0].index("data")
+    assert digits[place : place + 8] == "shipped "
+    assert "nntrain fit" not in "".join(lines)
+
+
+def test_lists_are_given_as_json(capsys: Screens) -> None:
+    assert cli.main(["list", "examples", "--json"]) == 0
+    examples = json.loads(capsys.readouterr().out)["examples"]
+    assert [example["name"] for example in examples] == [path.stem for path in list_command.example_configs()]
+    assert list(examples[0]) == ["name", "task", "data", "time", "score", "path"]
+    assert cli.main(["list", "loss", "--json"]) == 0
+    losses = json.loads(capsys.readouterr().out)["losses"]
+    assert [loss["name"] for loss in losses] == list(list_command.KINDS["losses"])
+    assert cli.main(["list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["losses"] == len(losses)
+
+
+def test_what_the_first_lines_of_an_example_say(tmp_path: Path) -> None:
+    path = tmp_path / "rents.yaml"
+    about = "# Rents of flats: a table. More of it.\n# Bring rents.csv into data/\n# beside this file.\n"
+    path.write_text(f"{about}# data: data/rents.csv  time: 3 s\n#   nntrain fit rents.yaml\nname: rents\n# score: not here\n")
+    assert read_example(path) == Example(path, "Rents of flats", "data/rents.csv", "3 s", "")
+    assert what_to_bring(path) == "Bring rents.csv into data/ beside this file."
+    path.write_text("name: rents\n")
+    assert read_example(path) == Example(path, "", "", "", "")
+    assert what_to_bring(path) is None
+
+
+def test_long_cells_of_the_table_go_on_below(tmp_path: Path) -> None:
+    path = tmp_path / "a_config_with_a_long_name.yaml"
+    data = "folder/with_a_name_of_many_letters.csv"
+    lines = examples_table([Example(path, "what it does, in many words", data, "1,000 s", "rmse 1.234 million")]).splitlines()
+    assert max(map(len, lines)) <= 80
+    place = lines[0].index("data")
+    assert "".join(line[place : place + 18].strip() for line in lines[1:]) == data
 
 
 @pytest.mark.parametrize(("kind", "hint"), [("layrs", "nearest: layers"), ("foo", "kinds: layers, families")])

@@ -14,7 +14,6 @@ from nntrain.data.fake.image_files import write_folders, write_known_set, write_
 from nntrain.data.fake.tables import write_arrays, write_lines, write_parquet, write_text, write_workbook
 from nntrain.data.fake.values import Rows
 from nntrain.data.fields.category import Category
-from nntrain.data.paths import MissingFileError
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.arrays import Arrays
 from nntrain.data.sources.builtin import Builtin
@@ -48,20 +47,6 @@ class MadeUp:
     inputs: tuple[str, ...]
     """Columns that no setting names."""
     assumptions: Assumptions
-
-
-def missing_files(settings: DataSettings, folder: Path) -> tuple[str, ...]:
-    """Files of the source that are not there, as the config names them.
-
-    Raises:
-        DataError: One is there, and can't be read.
-    """
-    try:
-        settings.source.files(folder)
-    except MissingFileError as error:
-        known = tuple(settings.source.written_paths().values())
-        return tuple(written for written in known if not (folder / written).exists()) or (error.message,)
-    return ()
 
 
 def make_up(settings: DataSettings, folder: Path, assumptions: Assumptions, missing: tuple[str, ...]) -> MadeUp:
