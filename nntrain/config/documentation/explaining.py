@@ -10,9 +10,9 @@ from typing import Final, cast
 
 from nntrain.config import synonyms
 from nntrain.config.documentation import examples
-from nntrain.config.documentation.catalogue import Catalogue, Schema, Setting, catalogue, named
+from nntrain.config.documentation.catalogue import Catalogue, Setting, catalogue
 from nntrain.config.documentation.topics import TOPICS, Topic, topics
-from nntrain.config.documentation.wording import default_in_words, first_sentence, type_in_words, with_article
+from nntrain.config.documentation.wording import Schema, default_in_words, first_sentence, named, type_in_words, with_article
 from nntrain.errors import UsageError
 from nntrain.nearest import nearest
 
