@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from nntrain import effects
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.settings import default_architecture
-from nntrain.config import synonyms
 from nntrain.config.experiment import Experiment
 from nntrain.config.reading import Config
 from nntrain.data.fields.auto import Auto
@@ -263,6 +262,8 @@ def _reported(name: str, names: Mapping[str, Direction]) -> list[str]:
 
 def _meant_metric(name: str, names: Mapping[str, Direction]) -> str | None:
     """What a metric name of another tool (`val_loss`, `val/acc`, `accuracy`) or a misspelt one probably means."""
+    from nntrain.config import synonyms
+
     named = synonyms.metric_name(name, [known.partition(".")[2] for known in names])
     if named is not None:
         named = next((known for known in (named, named.replace("validation.", "train.", 1)) if known in names), None)

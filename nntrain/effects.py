@@ -16,7 +16,6 @@ from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
 from nntrain.metrics.metric import Metric
 from nntrain.optimizers.optimizer import Beside, Optimizer
-from nntrain.schedules.cycles import CyclingSchedule
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.specs import IMAGE
@@ -193,7 +192,7 @@ def _schedule_problems(experiment: Experiment, training: TrainingSettings) -> It
 def _momentum_problems(scheduler: Schedule, optimizer: Optimizer) -> Iterator[Problem]:
     """A momentum that is to move with the rate, and an optimizer that has none."""
     options = type(optimizer).model_fields
-    if isinstance(scheduler, CyclingSchedule) and scheduler.cycle_momentum and not {"momentum", "betas"} & options.keys():
+    if scheduler.moves_momentum and not {"momentum", "betas"} & options.keys():
         message = f"can't move the momentum, which {optimizer.type} doesn't have"
         yield Problem(("scheduler",), message, "fix:  cycle_momentum: false")
 

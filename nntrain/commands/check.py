@@ -13,7 +13,6 @@ from nntrain.blueprint import Blueprint, can_draw, draw
 from nntrain.commands.output import emit
 from nntrain.config.reading import Config, find_config, read_config
 from nntrain.config.rendering import error_as_json
-from nntrain.data.dialect import PLAIN
 from nntrain.data.layout import plan_layout
 from nntrain.errors import ConfigError, NNTrainError, UsageError
 
@@ -114,11 +113,16 @@ class _Result:
             emit(f"{self.path.as_posix()}   ok   columns and shapes were not checked: their types stand in the data")
         else:
             emit(_line(self.path, self.blueprint))
-            dialect = self.blueprint.layout.dialect
-            if dialect not in (None, PLAIN):
-                emit(f"   data: {dialect}")
+            if self.blueprint.layout.dialect is not None:
+                self._print_dialect(self.blueprint.layout.dialect)
             for warning in self.blueprint.warnings:
                 print(f"   warning: {warning}", file=sys.stderr)  # noqa: T201
+
+    def _print_dialect(self, dialect: str) -> None:
+        from nntrain.data.dialect import PLAIN
+
+        if dialect != PLAIN:
+            emit(f"   data: {dialect}")
 
     def as_json(self) -> dict[str, Any]:
         errors = [] if self.error is None else _errors(self.error, self.path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final
 
 from nntrain.arithmetic import is_expression
 from nntrain.config import macros, nodes, structure
@@ -42,7 +42,7 @@ def expand(document: Document) -> tuple[Document, list[Finding]]:
         The document without `variables` and `blocks`, and what is wrong with them. Where something is wrong, what depends on it
         is left out.
     """
-    if not isinstance(document.tree, dict) or not _has_macros(cast("dict[str, Any]", document.tree)):
+    if not isinstance(document.tree, dict):
         return document, []
     root = nodes.of(document)
     assert root.mapping is not None
@@ -63,20 +63,6 @@ def expand(document: Document) -> tuple[Document, list[Finding]]:
     for path, node in root.walk():
         node.origin = None if node.origin == path else node.origin
     return nodes.document(root, document), faults.findings
-
-
-def _has_macros(tree: dict[str, Any]) -> bool:
-    return "variables" in tree or _is_macro(tree.get("architecture"))
-
-
-def _is_macro(value: Any, *, in_list: bool = False) -> bool:
-    if isinstance(value, str):
-        return is_expression(value) or "{" in value
-    if isinstance(value, list):
-        return in_list or any(_is_macro(item, in_list=True) for item in value)  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, dict):
-        return "blocks" in value or "repeat" in value or any(_is_macro(item) for item in value.values())  # pyright: ignore[reportUnknownVariableType]
-    return False
 
 
 def _with_variables(node: Node, scope: Scope, faults: Faults) -> Node:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
-from nntrain.config import expanding, loading, merging, nodes, normalising, overrides, rendering, validating
+from nntrain.arithmetic import is_expression
+from nntrain.config import loading, merging, nodes, normalising, overrides, rendering
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.rendering import LocatedError
@@ -74,11 +75,17 @@ def read_document(document: Document, changes: Sequence[str], folder: Path) -> C
 def _validate(document: Document, changes: Sequence[str], folder: Path, name: str) -> Config:
     document, findings = normalising.with_homes(document)
     document, more = normalising.with_homes(overrides.apply(document, changes))
-    document, macros = expanding.expand(document)
-    findings = [*findings, *more, *macros]
+    findings += more
+    if _has_macros(document.tree):
+        from nntrain.config import expanding
+
+        document, macros = expanding.expand(document)
+        findings += macros
     try:
         experiment = Experiment.parse(document.tree)
     except ValidationError as error:
+        from nntrain.config import validating
+
         wrong = rendering.error(validating.problems(error, document, Experiment), document)
         raise LocatedError([*findings, *wrong.findings], document.name) from None
     if findings:
@@ -86,6 +93,21 @@ def _validate(document: Document, changes: Sequence[str], folder: Path, name: st
     if experiment.name is None:
         experiment = experiment.model_copy(update={"name": run_name(name)})
     return Config(experiment, document, folder)
+
+
+def _has_macros(tree: Any) -> bool:
+    """Whether something is to be written out: most configs have nothing of the kind."""
+    return isinstance(tree, dict) and ("variables" in tree or _is_macro(cast("dict[str, Any]", tree).get("architecture")))
+
+
+def _is_macro(value: Any, *, in_list: bool = False) -> bool:
+    if isinstance(value, str):
+        return is_expression(value) or "{" in value
+    if isinstance(value, list):
+        return in_list or any(_is_macro(item, in_list=True) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return "blocks" in value or "repeat" in value or any(_is_macro(item) for item in value.values())  # pyright: ignore[reportUnknownVariableType]
+    return False
 
 
 def run_name(stem: str) -> str:

@@ -12,8 +12,7 @@ from pydantic_core import ErrorDetails
 
 from nntrain.config import naming, structure, synonyms
 from nntrain.config.document import Document
-from nntrain.config.documentation.catalogue import MAIN
-from nntrain.config.documentation.wording import first_sentence, type_in_words, value_in_words
+from nntrain.config.documentation.wording import MAIN, first_sentence, type_in_words, value_in_words
 from nntrain.config.structure import Kind, Model, Spot
 from nntrain.errors import Problem, YamlPath, render_path
 

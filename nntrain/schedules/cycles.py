@@ -26,6 +26,10 @@ class CyclingSchedule(Schedule):
     max_momentum: Momentum = 0.95
     """The momentum where the rate is lowest."""
 
+    @property
+    def moves_momentum(self) -> bool:
+        return self.cycle_momentum
+
     @model_validator(mode="after")
     def _momentum_is_cycled(self) -> CyclingSchedule:
         fields = type(self).model_fields

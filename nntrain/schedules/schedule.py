@@ -46,6 +46,11 @@ class Schedule(Component):
         """Whether the run must have a limit in epochs or steps."""
         return False
 
+    @property
+    def moves_momentum(self) -> bool:
+        """Whether it sets the momentum too."""
+        return False
+
     def lr(self, step: int, base_lr: float, horizon: Horizon) -> float:
         """The learning rate of a step.
 

@@ -14,15 +14,12 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from nntrain.config.documentation.wording import MAIN, REFERENCE, Schema, named
 from nntrain.schema import Component, Slot, StrictModel, load_class, load_name
 
-Schema = dict[str, Any]
 Model = type[StrictModel]
 
-MAIN = "x-main"
-"""Marks the setting that a section's value alone sets."""
 _ROOT = "nntrain.config.experiment:Experiment"
-_REFERENCE = "#/$defs/"
 _NESTED = frozenset({"layer", "activation"})
 """Components that stand in lists and inside of one another: their options have no one path."""
 
@@ -122,14 +119,9 @@ def members(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[Schema, tup
             yield from members(cast("Schema", entries), (*path, "*"))
 
 
-def named(reference: str) -> str:
-    """Name of the definition that a `$ref` points to."""
-    return reference.removeprefix(_REFERENCE)
-
-
 def reference_to(name: str) -> Schema:
     """A `$ref` to a definition."""
-    return {"$ref": f"{_REFERENCE}{name}"}
+    return {"$ref": f"{REFERENCE}{name}"}
 
 
 @cache
@@ -138,7 +130,7 @@ def catalogue(root: Model | None = None) -> Catalogue:
     model = cast("Model", load_name(_ROOT)) if root is None else root
     models, slots = _collect(model)
     references, document = models_json_schema(
-        [(found, "validation") for found in models], ref_template=f"{_REFERENCE}{{model}}", schema_generator=_Generator
+        [(found, "validation") for found in models], ref_template=f"{REFERENCE}{{model}}", schema_generator=_Generator
     )
     names = {cast("Model", found): named(reference["$ref"]) for (found, _), reference in references.items()}
     definitions = cast("dict[str, Schema]", document["$defs"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from nntrain.config.documentation.catalogue import MAIN, Catalogue, Model, Schema, reference_to
+from nntrain.config.documentation.catalogue import Catalogue, Model, reference_to
 from nntrain.config.documentation.macro_schema import DEFINITION, EXPRESSION, layer_forms, with_expressions
+from nntrain.config.documentation.wording import MAIN, Schema
 from nntrain.config.structure import split
 from nntrain.schema import Slot
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from nntrain.config.documentation.catalogue import Schema, reference_to
+from nntrain.config.documentation.catalogue import reference_to
+from nntrain.config.documentation.wording import Schema
 from nntrain.config.formulas import NAME
 
 EXPRESSION: Final = "expression"

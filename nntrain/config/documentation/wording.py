@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from nntrain.config.documentation.catalogue import MAIN, Catalogue, Schema, named
 from nntrain.config.writing import scalar
+
+if TYPE_CHECKING:
+    from nntrain.config.documentation.catalogue import Catalogue
+
+Schema = dict[str, Any]
+Definitions = Mapping[str, Schema]
+
+MAIN: Final = "x-main"
+"""Marks the setting that a section's value alone sets."""
+REFERENCE: Final = "#/$defs/"
+"""What the name of a definition follows in a `$ref`."""
 
 _PLAIN: Final = {
     "integer": "a whole number",
@@ -34,7 +44,9 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s+(?=[A-Z`'\"(])", paragraph, maxsplit=1)[0]
 
 
-Definitions = Mapping[str, Schema]
+def named(reference: str) -> str:
+    """Name of the definition that a `$ref` points to."""
+    return reference.removeprefix(REFERENCE)
 
 
 def type_in_words(definitions: Definitions, schema: Schema) -> str:
