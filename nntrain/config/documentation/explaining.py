@@ -77,8 +77,7 @@ def _called_otherwise(content: Catalogue, word: str) -> list[str]:
     found_so = [(path, _named_so(content, tuple(path.split("."))))] if path is not None else []
     found_so += [
         (tag, [_component(content, _Named(kind, tag))])
-        for kind, tag in synonyms.components(word)
-        if kind in content.slots and tag in content.slots[kind].table
+        for kind, tag in synonyms.components(word, {kind: slot.table for kind, slot in content.slots.items()})
     ]
     texts: list[str] = []
     for ours, explained in found_so:

@@ -73,9 +73,15 @@ def path(word: str) -> str | None:
     return found.ours if found is not None and found.ours is not None else metric_name(word)
 
 
-def components(word: str) -> list[tuple[str, str]]:
-    """Kinds and tags of the components that a word stands for, for `nntrain help`; a layer, which most words mean, comes first."""
-    return [(kind, tag) for kind in sorted(COMPONENTS, key="layer".__ne__) if (tag := component(kind, word, COMPONENTS[kind])) is not None]
+def components(word: str, tables: Mapping[str, Collection[str]]) -> list[tuple[str, str]]:
+    """Kinds and tags of the components that a word stands for, for `nntrain help`; a layer, which most words mean, comes first.
+
+    Args:
+        word: As it was written.
+        tables: The tags of each kind.
+    """
+    kinds = sorted(tables, key="layer".__ne__)
+    return [(kind, tag) for kind in kinds if (tag := component(kind, word, tables[kind])) is not None]
 
 
 def plain(word: str) -> str:
