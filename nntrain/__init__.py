@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nntrain.commands.evaluate import Evaluation
-    from nntrain.commands.python import AnyRun, Model, Result
+    from nntrain.commands.frames import Rows
+    from nntrain.commands.python import AnyRows, AnyRun, Model, Result
 
 __all__ = ["evaluate", "fit", "load"]
 
@@ -19,6 +20,7 @@ __all__ = ["evaluate", "fit", "load"]
 def fit(
     config: str | Path | Mapping[str, Any] | None = None,
     *changes: str,
+    data: Rows | None = None,
     runs: str | Path | None = None,
     resume: str | Path | None = None,
     quiet: bool = True,
@@ -29,6 +31,8 @@ def fit(
         config: A config file, or its content as a mapping; relative paths in a mapping count from where you stand. `None` is the
             only config in the folder, and that of the run for a resumed one.
         changes: Overrides as on the command line: `"optimizer.lr=3e-4"`.
+        data: Rows to train on, in the place of `data.source`, which may be left out: a data frame of pandas or polars, a list of
+            dictionaries, or a dictionary of columns. The run keeps their fingerprint, not the rows: give them again to resume it.
         runs: The runs folder; default: `$NNTRAIN_RUNS`, else `runs`.
         resume: A run to go on with.
         quiet: Whether nothing is shown while training.
@@ -38,7 +42,7 @@ def fit(
     """
     from nntrain.commands.python import fit_python
 
-    return fit_python(config, changes, runs=_path(runs), resume=None if resume is None else str(resume), quiet=quiet)
+    return fit_python(config, changes, data, runs=_path(runs), resume=None if resume is None else str(resume), quiet=quiet)
 
 
 def load(run: AnyRun | None = None, *, runs: str | Path | None = None) -> Model:
@@ -54,9 +58,9 @@ def load(run: AnyRun | None = None, *, runs: str | Path | None = None) -> Model:
 
 
 def evaluate(
-    run: AnyRun | None = None, *, data: str | Path | None = None, split: str | None = None, runs: str | Path | None = None
+    run: AnyRun | None = None, *, data: AnyRows | None = None, split: str | None = None, runs: str | Path | None = None
 ) -> Evaluation:
-    """Measure the network of a run, the latest if none is given, on a file or on one of its splits (test by default).
+    """Measure the network of a run, the latest if none is given, on a file or other rows, or on one of its splits (test by default).
 
     Raises:
         UsageError: There is no such run or split.

@@ -153,13 +153,22 @@ def evaluate(
 @app.command()
 def predict(
     arguments: Annotated[list[str] | None, typer.Argument(help="A run folder (the latest if none is given), then the data.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here; default: stdout, as CSV.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write here: .csv, .tsv, .parquet or .jsonl; default: stdout, as CSV.")
+    ] = None,
+    interval: Annotated[
+        float | None, typer.Option("--interval", help="Beside each number limits that hold this share of new values: 0.9")
+    ] = None,
+    missing_columns: Annotated[
+        str | None, typer.Option("--missing-columns", help="as-missing: a column that is not there is a missing value in every row.")
+    ] = None,
     runs: Runs = None,
 ) -> None:
     """Predict for new rows, beside the columns that they have."""
     from nntrain.commands import predict as command
 
-    raise typer.Exit(command.run(arguments or [], output, runs=runs))
+    wanted = command.Wanted.of(interval, missing_columns)
+    raise typer.Exit(command.run(arguments or [], output, wanted, runs=runs))
 
 
 @app.command()

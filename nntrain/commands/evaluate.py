@@ -36,9 +36,9 @@ __all__ = ["Bars", "Evaluation", "Extras", "Where", "evaluate", "run"]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The rows to measure on: a file, or a split; the test rows if nothing is said, else the validation rows."""
+    """The rows to measure on: a file or a table, or a split; the test rows if nothing is said, else the validation rows."""
 
-    data: Path | None = None
+    data: Path | Table | None = None
     split: str | None = None
 
     def __post_init__(self) -> None:
@@ -219,11 +219,15 @@ def _measured(
     return {name: {"rows": count, **found} for name, count, found in zip(groups.names, counts, measured, strict=True)}
 
 
-def _new_rows(stored: Stored, path: Path) -> _Rows:
-    from nntrain.data.fitted import read_rows
+def _new_rows(stored: Stored, given: Path | Table) -> _Rows:
+    from nntrain.data.new_rows import complete, read_new
 
-    table = read_rows(stored.config.experiment.data, path, stored.fields)
-    return _Rows(path.as_posix(), *stored.fields.encode_noted(table, with_targets=True), lambda: table)
+    table = read_new(stored.config.experiment.data, given, stored.fields) if isinstance(given, Path) else given
+    table = complete(table, stored.fields)
+    rows = stored.fields.encode_new(table, with_targets=True)
+    return _Rows(
+        given.as_posix() if isinstance(given, Path) else table.name, rows.data, (*rows.notes, *rows.departures.lines), lambda: table
+    )
 
 
 def _split_rows(stored: Stored, split: str | None) -> _Rows:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.assembly import Assembly
+from nntrain.commands.intervals import keep_scores
 from nntrain.commands.results import Summary, confusions, result_screen
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import measured_state
@@ -124,7 +125,7 @@ def _directions(job: Job) -> dict[str, str]:
 def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bool) -> Measured | None:
     """The figures of the best state; `None` where a signal came before all were there."""
     session = assembly.session
-    parts, notes = measured_state(run)
+    path, parts, notes = measured_state(run)
     restore_network(session.network, predicting_weights(parts))
     readings = parts["task"]["readings"]
     objective = session.objective.tuned(readings)
@@ -140,6 +141,7 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
             _add(measured.metrics, name, scores.metrics)
             _add(measured.baseline, name, evaluate_baseline(session.objective, ending.baseline, data, tables=False).metrics)
             measured.tables.update({f"{name}.{table}": counts for table, counts in scores.tables.items()})
+    keep_scores(run, path, session.network, objective, session.splits.validation, session.precision)
     return replace(measured, simple=_simple(job, assembly, splits))
 
 

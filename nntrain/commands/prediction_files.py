@@ -20,6 +20,8 @@ Columns = Mapping[str, Sequence[object]]
 
 TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 FRAME_SUFFIXES: Final = (".parquet", ".jsonl")
+ARRAY_SUFFIX: Final = ".npz"
+"""For predictions that are images."""
 
 
 def check_output(output: Path | None, source: Path) -> None:
@@ -32,7 +34,7 @@ def check_output(output: Path | None, source: Path) -> None:
         raise UsageError(f"{output.as_posix()} is the input", "another file: -o predictions.csv")
     if output.exists() and not output.is_file():
         return  # a pipe or device: written to as it is
-    if output.suffix.lower() not in TEXT_SUFFIXES + FRAME_SUFFIXES:
+    if output.suffix.lower() not in (*TEXT_SUFFIXES, *FRAME_SUFFIXES, ARRAY_SUFFIX):
         raise UsageError(
             f"{output.as_posix()}: predictions are not written as {output.suffix or 'such'} files",
             f"a name that ends in {', '.join(TEXT_SUFFIXES + FRAME_SUFFIXES)}",
@@ -52,7 +54,7 @@ def write_predictions(output: Path, table: Table, added: Columns) -> None:
             output.write_text(as_text(table, added, output.suffix.lower()), encoding="utf-8")
             return
         write = _encoder(output.suffix.lower())
-        _replace(output.resolve(), write(table, added))
+        replace_file(output.resolve(), write(table, added))
     except OSError as error:
         raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
 
@@ -99,7 +101,7 @@ def _frame(table: Table, added: Columns) -> Any:
     return pl.DataFrame([*columns, *(pl.Series(name, list(cells)) for name, cells in added.items())])
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write beside, sync, and rename: readers see the old file or the new one."""
     beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.display import Display
 from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
-from nntrain.commands.fit import Options, Watchers, fit
-from nntrain.commands.predict import Predictions, predict_table
+from nntrain.commands.fit import Options, Watchers, fit, fit_job, prepare_job, resume_job
+from nntrain.commands.frames import Rows, table_of
+from nntrain.commands.members import has_members
+from nntrain.commands.predict import Predictions, Wanted, predict_table
 from nntrain.commands.signals import Signals
-from nntrain.commands.stored import Stored, open_run
-from nntrain.data.sources.source import Source
-from nntrain.data.table import Table
-from nntrain.errors import DataError
+from nntrain.commands.stored import Stored, open_run, stored_config
+from nntrain.config.reading import Config, find_config, read_config, read_mapping
+from nntrain.data.new_rows import Missing, read_new
+from nntrain.data.sources.rows import NAME as ROWS
+from nntrain.data.sources.rows import Rows as RowSource
+from nntrain.errors import UsageError
 from nntrain.runs import Run, find_run, runs_root
 
+if TYPE_CHECKING:
+    from nntrain.commands.fit import Outcome
 
-class DataFrame(Protocol):
-    """A data frame of pandas or polars, as far as it is used."""
-
-    @property
-    def columns(self) -> Any:
-        """Names of the columns."""
-        ...
-
-    def __getitem__(self, name: str) -> Any:
-        """One column."""
-        ...
-
-
-Rows = str | Path | Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | DataFrame
-"""Rows to predict for: a file, a list of dictionaries, a dictionary of columns, or a data frame of pandas or polars."""
+AnyRows = str | Path | Rows
+"""Rows to predict for or to measure on: a file, a list of dictionaries, a dictionary of columns, or a data frame of pandas or polars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,34 +70,66 @@ class Model:
         """Class names of each target; empty for numbers."""
         return {name: target.classes for name, target in self._stored.fields.targets.items()}
 
-    def predict(self, rows: Rows) -> Predictions:
-        """Predict: by target the values, and the probabilities by class where there are classes.
+    def predict(self, rows: AnyRows, *, interval: float | None = None, missing_columns: Missing = "error") -> Predictions:
+        """Predict: by target the values, and the probabilities by class where there are classes; `.columns()` has them side by side.
 
         Args:
             rows: A file, a list of dictionaries, a dictionary of columns, or a data frame of pandas or polars; columns that the
                 network does not read are ignored.
+            interval: Share of new values that the interval of a number is to hold; `None` for the interval of the loss, if it has one.
+            missing_columns: `as-missing` reads a column that is not there as a missing value in every row.
 
         Raises:
             DataError: The file or a column is missing, or a cell can't be read.
+            UsageError: There is no interval of that share.
         """
         settings = self._stored.config.experiment.data
+        wanted = Wanted(interval, missing_columns)
         if isinstance(rows, str | Path):
-            from nntrain.data.fitted import read_rows
+            return predict_table(self._stored, read_new(settings, Path(rows), self._stored.fields), wanted)
+        return predict_table(self._stored, table_of(rows, settings.source), wanted)
 
-            return predict_table(self._stored, read_rows(settings, Path(rows), self._stored.fields))
-        return predict_table(self._stored, table_of(rows, settings.source))
+
+AnyConfig = str | Path | Mapping[str, Any]
+"""A config file, or its content."""
 
 
 def fit_python(
-    config: str | Path | Mapping[str, Any] | None, changes: Sequence[str], *, runs: Path | None, resume: str | None, quiet: bool
+    config: AnyConfig | None, changes: Sequence[str], data: Rows | None, *, runs: Path | None, resume: str | None, quiet: bool
 ) -> Result:
     """Train; see `nntrain.fit`. Random states, threads and switches of the process are in the end as they were."""
     from nntrain.training.reproducibility import preserved_globals
 
     source = config if config is None or isinstance(config, Mapping) else Path(config)
+    options = Options(runs=runs, resume=resume)
     with preserved_globals(), Signals() as signals, Display(quiet=quiet) as display:
-        outcome = fit(source, changes, Options(runs=runs, resume=resume), Watchers(display, signals))
+        watchers = Watchers(display, signals)
+        outcome = fit(source, changes, options, watchers) if data is None else _fit_rows(source, changes, data, options, watchers)
     return Result(outcome.run, outcome.summary)
+
+
+def _fit_rows(source: Path | Mapping[str, Any] | None, changes: Sequence[str], data: Rows, options: Options, watchers: Watchers) -> Outcome:
+    """Train on rows of the program, in the place of `data.source`."""
+    changes = (*changes, f"data.source={ROWS}")
+    if options.resume is None:
+        config = _with_rows(_read(source, changes), data)
+        return fit_job(prepare_job(config), options, watchers, "config" if isinstance(source, Mapping) else config.document.name)
+    stored = find_run(options.resume, runs_root(options.runs))
+    if has_members(stored):
+        raise UsageError(f"{stored.name} has members, whose rows are those of its config", "resume it without data")
+    config = stored_config(stored, changes) if source is None else _read(source, changes)
+    return resume_job(stored, prepare_job(_with_rows(config, data)), options, watchers)
+
+
+def _read(source: Path | Mapping[str, Any] | None, changes: tuple[str, ...]) -> Config:
+    return read_mapping(source, changes) if isinstance(source, Mapping) else read_config(find_config(source), changes)
+
+
+def _with_rows(config: Config, data: Rows) -> Config:
+    settings = config.experiment.data
+    assert isinstance(settings.source, RowSource)
+    held = settings.model_copy(update={"source": settings.source.holding(table_of(data, settings.source))})
+    return replace(config, experiment=config.experiment.model_copy(update={"data": held}))
 
 
 def load_python(run: AnyRun | None, *, runs: Path | None) -> Model:
@@ -112,30 +137,15 @@ def load_python(run: AnyRun | None, *, runs: Path | None) -> Model:
     return Model(open_run(_find(run, runs)))
 
 
-def evaluate_python(run: AnyRun | None, *, data: str | Path | None, split: str | None, runs: Path | None) -> Evaluation:
+def evaluate_python(run: AnyRun | None, *, data: AnyRows | None, split: str | None, runs: Path | None) -> Evaluation:
     """Measure a run; see `nntrain.evaluate`."""
     stored = open_run(_find(run, runs))
-    return evaluate_stored(stored, Where(None if data is None else Path(data), split))
+    if data is None or isinstance(data, str | Path):
+        return evaluate_stored(stored, Where(None if data is None else Path(data), split))
+    return evaluate_stored(stored, Where(table_of(data, stored.config.experiment.data.source), split))
 
 
 def _find(run: AnyRun | None, runs: Path | None) -> Run:
     if isinstance(run, Run | Result):
         return run if isinstance(run, Run) else run.run
     return find_run(None if run is None else str(run), runs_root(runs))
-
-
-def table_of(rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | DataFrame, source: Source) -> Table:
-    """Rows from Python as a table, as if they had been read from a file of the source. Raises `DataError`."""
-    columns = _columns(rows)
-    if not columns:
-        raise DataError("there are no rows to predict for")
-    return Table.of_cells(columns, source.missing_words, source.numerals)
-
-
-def _columns(rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | DataFrame) -> dict[str, list[Any]]:
-    if isinstance(rows, Mapping):
-        return {name: list(column) for name, column in rows.items()}
-    if isinstance(rows, Sequence):
-        names = dict.fromkeys(name for row in rows for name in row)
-        return {name: [row.get(name) for row in rows] for name in names}
-    return {str(name): list(rows[name]) for name in cast("Sequence[str]", rows.columns)}

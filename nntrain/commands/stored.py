@@ -99,20 +99,15 @@ def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
     return path, checkpoint.load(path, PARTS)
 
 
-def measured_state(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
+def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
     """The state that is measured and used: the best one. Where there is none, or it is damaged, the newest whole one.
 
     Returns:
-        The parts of the checkpoint, and what is to be told.
+        The checkpoint, its parts, and what is to be told.
 
     Raises:
         CheckpointError: The run has no whole checkpoint.
     """
-    _, parts, notes = _measured_state(run)
-    return parts, notes
-
-
-def _measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
     from nntrain.training import checkpoint
     from nntrain.training.snapshot import predicting_weights
 
@@ -186,6 +181,8 @@ class Stored:
     """The trivial prediction of each target, as it was fitted on the training rows."""
     device: torch.device
     precision: Precision
+    checkpoint: Path
+    """The checkpoint that it comes from."""
     step: int
     """Steps of the checkpoint."""
     notes: tuple[str, ...]
@@ -205,7 +202,7 @@ def open_run(run: Run) -> Stored:
     from nntrain.training.state import restore_network
 
     config = stored_config(run, for_its_data=False)
-    path, parts, notes = _measured_state(run)
+    path, parts, notes = measured_state(run)
     fields = stored_fields(config, path, parts)
     blueprint = draw(config, stored_layout(run, fields))
     device = resolve_device("auto")
@@ -226,6 +223,7 @@ def open_run(run: Run) -> Stored:
         baseline=baseline,
         device=device,
         precision=precision,
+        checkpoint=path,
         step=step,
         notes=notes,
     )

@@ -11,6 +11,8 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from nntrain.data.table import Table
+
 BLOCK_BYTES: Final = 2**20
 BLOCKS: Final = 64
 WHOLE_BYTES: Final = 256 * 2**20
@@ -44,3 +46,18 @@ def _spread(size: int) -> list[int]:
 def fingerprint_rows(file: str, rows: Tensor) -> str:
     """Some rows of a file: its fingerprint and the row numbers int64 `[N]`, hashed. What was fitted on other rows plays no part."""
     return hashlib.sha256(file.encode() + rows.cpu().sort().values.numpy().tobytes()).hexdigest()
+
+
+def fingerprint_table(table: Table) -> str:
+    """Names, shapes and cells of all columns in their order, hashed; a number is another thing than its digits."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for name, column in table.columns.items():
+        if isinstance(column, np.ndarray):
+            digest.update(f"{name}\0{column.dtype.str}{column.shape}\0".encode())
+            digest.update(np.ascontiguousarray(column).tobytes())
+        else:
+            cells = ["\1" if cell is None else f"\2{cell}" for cell in column.to_list()]
+            digest.update(f"{name}\0text[{len(cells)}]\0".encode() + "\0".join(cells).encode())
+    return digest.hexdigest()

@@ -87,7 +87,7 @@ def no_column(name: str, header: Header, path: YamlPath, *, on_key: bool = False
     """The problem of a column that is not there, with the nearest that is."""
     near = nearest(name, header.names, cutoff=0.5)
     line = "line 1: " if header.dialect is not None else ""
-    word = "column" if header.dialect is not None else "array"
+    word = "array" if header.name.endswith(".npz") else "column"
     message = f"no {word} {name!r} in {header.name} ({line}{listed(header.names)})"
     return Problem(path, message, f"nearest: {near[0]}" if near else None, on_key=on_key)
 

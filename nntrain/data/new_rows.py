@@ -45,8 +45,13 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields) -> Table:
     return read_file(settings, path)
 
 
-def complete(table: Table, fields: FittedFields, missing: Missing = "error") -> Table:
+def complete(table: Table, fields: FittedFields, missing: Missing | None = None) -> Table:
     """The rows with all columns that the network reads; other columns and another order are fine.
+
+    Args:
+        table: The rows as they were read.
+        fields: What the network reads.
+        missing: What a column that is not there is; `None` for an error of a command that leaves no choice.
 
     Raises:
         DataError: A column is missing, and may not be: the message names it and the nearest.
@@ -54,11 +59,11 @@ def complete(table: Table, fields: FittedFields, missing: Missing = "error") -> 
     lost = {column: field for field, column in _read_by(fields) if column not in table.columns}
     if not lost:
         return table
-    if missing == "error":
+    if missing != "as-missing":
         first, *others = lost
         problem = no_column(first, header_of(table), ())
         more = f", and {listed(others)}, which {'is' if len(others) == 1 else 'are'} missing too" if others else ""
-        all_may = all(_may_be_missing(field) for field in lost.values())
+        all_may = missing is not None and all(_may_be_missing(field) for field in lost.values())
         hints = [problem.hint, f"left out on purpose? {_FLAG}" if all_may else None]
         raise DataError(f"{problem.message}; the network reads it{more}", "   ".join(hint for hint in hints if hint) or None)
     for column, field in lost.items():

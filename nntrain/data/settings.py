@@ -23,6 +23,7 @@ SOURCES: Final = {
     "image_folder": "nntrain.data.sources.image_folder:ImageFolder",
     "jsonl": "nntrain.data.sources.jsonl:JsonLines",
     "parquet": "nntrain.data.sources.parquet:Parquet",
+    "rows": "nntrain.data.sources.rows:Rows",
 }
 
 FIELDS: Final = {

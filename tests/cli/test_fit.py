@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import json
 import os
@@ -118,27 +117,6 @@ def test_looks_at_test_rows_are_counted_over_runs(shops: Path, capsys: pytest.Ca
     assert fit_json(capsys, "shops.yaml", "optimizer.lr=1e-3")["test_looks"] == 2
     assert "test_looks" not in fit_json(capsys, "shops.yaml", "--no-test")
     assert fit_json(capsys, "shops.yaml", "data.split.seed=1")["test_looks"] == 1
-
-
-def test_predict_keeps_columns_and_order(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fit_json(capsys)
-    (shops / "new.csv").write_text("town,note,sales,visits\nN,first,2,3\nX,new town,-2,-3\n")
-    assert main(["predict", "new.csv", "-o", "out.csv"]) == 0
-    with (shops / "out.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == [
-        "town", "note", "sales", "visits", "prediction", "probability_large", "probability_medium", "probability_small",
-    ]  # fmt: skip
-    assert [row["note"] for row in rows] == ["first", "new town"]
-    assert sum(float(rows[1][f"probability_{size}"]) for size in ("small", "medium", "large")) == pytest.approx(1)
-    assert "town: 1 row with a value that training never showed (line 3)" in capsys.readouterr().err
-
-
-def test_predict_names_a_missing_column(shops: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fit_json(capsys)
-    (shops / "new.csv").write_text("town,sales\nN,2\n")
-    assert main(["predict", "new.csv"]) == 3
-    assert "no column 'visits' in new.csv" in capsys.readouterr().err
 
 
 def test_python_functions_give_the_same(shops: Path) -> None:
@@ -354,25 +332,6 @@ def test_a_run_that_has_lost_its_checkpoints_is_not_started_anew(shops: Path, ca
     assert main(["fit", "--resume", "runs/shops/0001"]) == 4
     assert "has lost its checkpoints" in capsys.readouterr().err
     assert (shops / "runs/shops/0001/history.jsonl").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("output", "told"),
-    [
-        ("shops.csv", "shops.csv is the input"),
-        ("out.parquet", "predictions are written as a text table"),
-        ("missing/out.csv", "no folder missing"),
-        (".", "-o needs a file"),
-    ],
-)
-def test_predictions_overwrite_nothing_and_go_where_they_can(
-    output: str, told: str, shops: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fit_json(capsys)
-    before = (shops / "shops.csv").read_bytes()
-    assert main(["predict", "shops.csv", "-o", output]) == 2
-    assert told in capsys.readouterr().err
-    assert (shops / "shops.csv").read_bytes() == before
 
 
 def test_a_setting_of_training_that_does_not_say_when_to_stop_keeps_the_default_rules(

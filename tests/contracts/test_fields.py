@@ -280,6 +280,7 @@ WRITTEN_SOURCES: dict[str, dict[str, Any]] = {
     "excel": {"path": "a.xlsx", "sheet": "data", "header": 3},
     "jsonl": {"path": "a.jsonl.gz", "test": "b.jsonl"},
     "parquet": {"path": "a.parquet", "missing": ["-"]},
+    "rows": {},
     "csv": {"path": "a.csv", "validation": "b.csv", "missing": ["-"], "decimal": ","},
 }
 

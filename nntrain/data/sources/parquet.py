@@ -49,7 +49,7 @@ class Parquet(Source):
         from nntrain.data.table import Table
 
         rows, frame = _read(path, name, PEEK_ROWS)
-        table = Table(name, _table_columns(frame, name), len(frame), missing=self.missing_words)
+        table = Table(name, frame_columns(frame, name), len(frame), missing=self.missing_words)
         columns: list[HeaderColumn] = []
         for column, values in table.columns.items():
             shape, kind = _kind(values)
@@ -63,7 +63,7 @@ class Parquet(Source):
         from nntrain.data.table import Table
 
         rows, frame = _read(path, name, None)
-        return Table(name, _table_columns(frame, name), rows, missing=self.missing_words, notes=_notes(frame))
+        return Table(name, frame_columns(frame, name), rows, missing=self.missing_words, notes=_notes(frame))
 
 
 def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
@@ -82,7 +82,8 @@ def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
     return rows, frame
 
 
-def _table_columns(frame: pl.DataFrame, file: str) -> dict[str, Column]:
+def frame_columns(frame: pl.DataFrame, file: str) -> dict[str, Column]:
+    """The columns of a polars frame as a table has them. Raises `DataError` for lists of different lengths."""
     return {column.name: _column(column, file) for column in frame.get_columns() if not _is_foreign(column)}
 
 

@@ -1,0 +1,94 @@
+"""Rows that a program has, as a table: data frames, lists of dictionaries, dictionaries of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from nntrain.data.table import Table, listed
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.sources.source import Source
+    from nntrain.data.table import Column
+
+
+class DataFrame(Protocol):
+    """A data frame of pandas or polars, as far as it is used."""
+
+    @property
+    def columns(self) -> Any:
+        """Names of the columns."""
+        ...
+
+    def __getitem__(self, name: Any, /) -> Any:
+        """One column."""
+        ...
+
+
+Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | DataFrame
+"""A list of dictionaries, a dictionary of columns, or a data frame of pandas or polars."""
+
+
+def table_of(rows: Rows, source: Source) -> Table:
+    """Rows from Python as a table, as if they had been read from a file of the source.
+
+    Raises:
+        DataError: There is no row, or columns have different lengths or one name.
+    """
+    if _is_polars(rows):
+        from nntrain.data.sources.parquet import frame_columns
+
+        frame = cast("Any", rows)
+        return _table(frame_columns(frame, "rows"), {}, source)
+    cells = _columns(rows)
+    lengths = {name: len(column) for name, column in cells.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"columns have different lengths: {listed([f'{name} {length:,}' for name, length in lengths.items()])}")
+    lists: dict[str, list[Any]] = {name: column for name, column in cells.items() if isinstance(column, list)}
+    arrays = {name: column for name, column in cells.items() if name not in lists}
+    return _table(arrays, lists, source, tuple(cells))
+
+
+def _table(arrays: Mapping[str, Column], cells: Mapping[str, list[Any]], source: Source, order: tuple[str, ...] | None = None) -> Table:
+    """A table of finished columns and of values that are not typed yet."""
+    if not arrays and not cells:
+        raise DataError("there are no rows")
+    if cells:
+        table = Table.of_cells(cells, source.missing_words, source.numerals)
+    else:
+        table = Table("rows", {}, len(next(iter(arrays.values()))), None, source.missing_words, source.numerals)
+    if not table.rows:
+        raise DataError("there are no rows")
+    columns = {**table.columns, **arrays}
+    return replace(table, columns={name: columns[name] for name in order or columns})
+
+
+def _is_polars(rows: Rows) -> bool:
+    kind = type(rows)
+    return kind.__module__.partition(".")[0] == "polars" and kind.__name__ == "DataFrame"
+
+
+def _columns(rows: Rows) -> dict[str, Any]:
+    """Lists of values, or arrays of numbers, by name."""
+    if isinstance(rows, Mapping):
+        return {str(name): list(column) for name, column in rows.items()}
+    if isinstance(rows, Sequence):
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {str(name): [row.get(name) for row in rows] for name in names}
+    names = cast("Sequence[Any]", list(rows.columns))
+    texts = [str(name) for name in names]
+    twice = next((name for place, name in enumerate(texts) if name in texts[:place]), None)
+    if twice is not None:
+        raise DataError(f"two columns are called {twice!r}")
+    return {str(name): _cells(rows[name]) for name in names}
+
+
+def _cells(column: Any) -> Any:
+    """A column of a frame: an array where it holds plain numbers or truth values, else its values."""
+    import numpy as np
+
+    array: Any = column.to_numpy() if hasattr(column, "to_numpy") else None
+    is_plain = isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype.kind in "biuf"
+    return cast("Any", array) if is_plain else list(column)

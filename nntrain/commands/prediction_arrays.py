@@ -1,0 +1,62 @@
+"""Predictions that are images: written as arrays, since no cell of a table holds one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nntrain.commands.prediction_files import ARRAY_SUFFIX, FRAME_SUFFIXES, TEXT_SUFFIXES, replace_file
+from nntrain.errors import ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from nntrain.commands.stored import Stored
+    from nntrain.tasks.task import Decoded
+
+IMAGES: Final = "images.npz"
+
+
+def image_targets(stored: Stored) -> list[str]:
+    """Names of the targets of a run that are images."""
+    return [name for name, plan in stored.blueprint.targets.items() if plan.target.field_type == "image"]
+
+
+def check_form(output: Path | None, images: Sequence[str], run: str) -> None:
+    """Refuse a table for images, and arrays for what is none.
+
+    Args:
+        output: Where predictions are to be written; `None` for the screen.
+        images: Targets that are images.
+        run: Name of the run, for messages.
+
+    Raises:
+        UsageError: The name of the file does not fit.
+    """
+    is_arrays = output is not None and output.suffix.lower() == ARRAY_SUFFIX
+    if images and not is_arrays:
+        raise UsageError(
+            f"{run} predicts images ({', '.join(images)}), which no text table holds",
+            f"arrays [N, C, H, W] in [0, 1]: -o {IMAGES}   or from Python: nntrain.load({run!r}).predict(DATA)[{images[0]!r}].values",
+        )
+    if is_arrays and not images:
+        raise UsageError(
+            f"{output}: predictions are written as arrays only where they are images",
+            f"a name that ends in {', '.join(TEXT_SUFFIXES + FRAME_SUFFIXES)}",
+        )
+
+
+def write_arrays(output: Path, predictions: Mapping[str, Decoded]) -> None:
+    """Write the predictions of each target as an array under its name: images float32 `[N, C, H, W]`, others `[N, …]`.
+
+    Raises:
+        ResourceError: The disk is full, or the file can't be written; what was there before is whole.
+    """
+    import numpy as np
+
+    content = BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **{name: np.asarray(found.values) for name, found in predictions.items()})
+    try:
+        replace_file(output.resolve(), content.getvalue())
+    except OSError as error:
+        raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None

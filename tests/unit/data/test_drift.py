@@ -1,0 +1,78 @@
+"""What new rows have that training did not: by row in words, by column as a share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nntrain.data.drift import percent
+from nntrain.data.fitted import FittedFields, NewRows
+from nntrain.data.preparing import prepare
+from nntrain.data.settings import DataSettings
+from nntrain.data.shown import Shown
+from nntrain.data.table import Table
+
+LINES = ["a,b,kind,tags,y", *(f"{row % 10},{'' if row % 5 == 0 else row},{'pq'[row % 2]},x|z,{row % 3}" for row in range(40))]
+
+
+@pytest.fixture
+def fields(tmp_path: Path) -> FittedFields:
+    """Two numbers, a category, labels, a vector."""
+    (tmp_path / "t.csv").write_text("\n".join(LINES) + "\n")
+    settings = DataSettings.model_validate(
+        {
+            "source": {"type": "csv", "path": "t.csv"},
+            "target": "y",
+            "fields": {"ab": {"type": "vector", "columns": ["a", "b"]}, "kind": "category", "tags": "multi_label", "y": "category"},
+            "split": {"validation": None, "test": None},
+        }
+    )
+    found = prepare(settings, tmp_path, seed=0).fields
+    return FittedFields.restore(settings, found.state())
+
+
+def new(fields: FittedFields, **columns: list[Any]) -> NewRows:
+    return fields.encode_new(Table.of_cells(columns, frozenset({""}), Table("", {}, 1).numerals), with_targets=False)
+
+
+def test_each_row_is_told_what_is_unlike_training(fields: FittedFields) -> None:
+    found = new(fields, a=[1, 99, 2], b=[1, -5, None], kind=["p", "new", None], tags=["x", "x|w", None]).departures
+    assert found.notes[0] == ""
+    assert found.notes[1] == "out of range (a: 99, b: -5); new category (kind: new, tags: x|w)"
+    assert found.notes[2] == "missing filled in (ab); missing (kind, tags)"
+
+
+def test_columns_are_told_with_the_worst_first(fields: FittedFields) -> None:
+    found = new(fields, a=[1, 99, 2, 98], b=[1, 1, 1, 500], kind=["p", "p", "p", "n"], tags=["x"] * 4).departures
+    assert found.lines == (
+        "new categories   kind 25 % ('n')",
+        "out of range     a 50 % (training 0 to 9), b 25 % (training 1 to 39)",
+    )
+
+
+def test_as_many_missing_values_as_in_training_are_no_drift(fields: FittedFields) -> None:
+    columns: dict[str, list[Any]] = {"a": [1] * 20, "kind": ["p"] * 20, "tags": ["x"] * 20}
+    few, many = ([None] * count + [7] * (20 - count) for count in (5, 15))
+    assert new(fields, b=few, **columns).departures.lines == ()
+    assert new(fields, b=many, **columns).departures.lines == ("missing          ab 75 % (training 20 %)",)
+
+
+def test_what_was_shown_is_checked_when_it_is_read() -> None:
+    assert Shown.restore({"missing": 0.5, "ranges": [[1, 2], None]}, 2) == Shown(0.5, ((1.0, 2.0), None))
+    faults: list[dict[str, Any]] = [
+        {"missing": 2, "ranges": []},
+        {"missing": 0, "ranges": [[2, 1]]},
+        {"missing": 0, "ranges": [[1]]},
+        {"ranges": []},
+    ]
+    for broken in faults:
+        with pytest.raises((ValueError, LookupError)):
+            Shown.restore(broken, len(broken["ranges"]))
+    with pytest.raises(ValueError, match="other features"):
+        Shown.restore({"missing": 0, "ranges": []}, 1)
+
+
+def test_shares_are_plain() -> None:
+    assert [percent(share) for share in (0, 0.004, 0.31, 1)] == ["0 %", "under 1 %", "31 %", "100 %"]
