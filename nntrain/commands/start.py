@@ -19,12 +19,13 @@ def screen() -> str:
     lines = [
         f"{version()}    train a neural network from one YAML file",
         "",
-        "  start    nntrain init data.csv --target COLUMN    looks at your data, writes data.yaml",
-        "           nntrain fit                              trains, tests, reports",
-        "           nntrain predict new.csv -o out.csv       uses the latest run",
+        "  start    nntrain init data.csv --target COLUMN   writes data.yaml for it",
+        "           nntrain fit                             trains, tests, reports",
+        "           nntrain predict new.csv -o out.csv      uses the latest run",
         "",
-        "  before   init  check  show  list  doctor          train    fit",
-        "  judge    eval  compare  runs                      use      predict",
+        "  before   init  check  show                       train    fit",
+        "  judge    eval  compare  runs                     use      predict",
+        "  look up  list  help  schema  doctor",
         "",
         "  nntrain list examples      nntrain help fit      nntrain help optimizer.lr",
     ]

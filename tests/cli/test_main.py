@@ -15,7 +15,7 @@ from nntrain import cli
 from nntrain.errors import NNTrainError, RequirementError
 from nntrain.runs import create_run
 
-VERBS = ("check", "show", "fit", "eval", "predict", "runs", "schema", "list", "help")
+VERBS = ("init", "check", "show", "fit", "eval", "predict", "compare", "runs", "schema", "list", "doctor", "help")
 
 Screens = pytest.CaptureFixture[str]
 
