@@ -172,6 +172,10 @@ def _mixing_problems(experiment: Experiment, program: Program) -> Iterator[Probl
     if regularization.cutmix is not None and [spec.axes for spec in program.inputs.values()] != [IMAGE]:
         message = f"cuts rectangles out of images and needs one image as the only input; the inputs are {', '.join(program.inputs)}"
         yield Problem(("regularization", "cutmix"), message, "fix:  leave cutmix out", on_key=True)
+    images = [name for name, value in program.outputs.items() if value.spec.axes == IMAGE]
+    if regularization.cutmix is not None and images:
+        message = f"cuts rectangles out of inputs, and the target {images[0]} is an image that stays whole"
+        yield Problem(("regularization", "cutmix"), message, "fix:  mixup: 0.2, which mixes inputs and targets alike", on_key=True)
 
 
 def _schedule_problems(experiment: Experiment, training: TrainingSettings) -> Iterator[Problem]:

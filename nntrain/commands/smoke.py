@@ -204,4 +204,6 @@ def _predict(whole: Outcome, job: Job) -> str:
     from nntrain.commands.stored import open_run
 
     found = next(iter(predict_rows(open_run(whole.run), _last_split(job).head(3)).values()))
+    if found.values and getattr(found.values[0], "ndim", 0):  # an image
+        return f"{len(found.values)} images {list(found.values[0].shape)}"
     return ", ".join(str(value) for value in found.values)

@@ -118,3 +118,30 @@ def _digits() -> np.ndarray[Any, Any]:
 
     source = Builtin.parse({"type": "builtin", "name": "digits"})
     return np.asarray(source.read(source.files(Path())["train"], "digits").columns["image"])
+
+
+def test_images_are_predicted_into_arrays_and_not_into_tables(trained: Any, tmp_path: Path, capsys: Any) -> None:
+    digits = _digits()[:7]
+    np.savez(tmp_path / "new.npz", image=digits)
+    arguments = ["predict", str(trained.run.path), str(tmp_path / "new.npz")]
+    for output in ([], ["-o", "out.csv"], ["-o", "out.parquet"]):
+        assert main([*arguments, *output]) == 2
+        told = capsys.readouterr().err
+        assert "predicts images (image), which no text table holds" in told
+        assert "-o images.npz" in told
+    assert main([*arguments, "-o", "out.npz"]) == 0
+    assert "wrote    7 rows to out.npz" in capsys.readouterr().err
+    with np.load("out.npz") as written:
+        assert list(written) == ["image"]
+        images = written["image"]
+    assert images.shape == (7, 1, 8, 8)
+    found = load(trained).predict({"image": list(digits)})["image"].values
+    np.testing.assert_array_equal(images, np.stack(found))
+
+
+def test_rows_are_mixed_whole(tmp_path: Path, capsys: Any) -> None:
+    config = tmp_path / "denoising.yaml"
+    config.write_text(json.dumps(DENOISING))
+    assert main(["check", str(config), "regularization.cutmix=1.0"]) == 2
+    assert "cuts rectangles out of inputs, and the target image is an image that stays whole" in capsys.readouterr().err
+    assert main(["check", str(config), "regularization.mixup=0.2"]) == 0
