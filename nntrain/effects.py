@@ -63,6 +63,10 @@ def _baseline_problems(experiment: Experiment, program: Program | None) -> Itera
     if ragged:
         message = f"needs rows of one size, and {ragged[0]} differs in length from row to row"
         yield Problem(("baselines",), message, "leave baselines out", on_key=True)
+    images = [] if program is None else [name for name, value in program.outputs.items() if value.spec.axes == IMAGE]
+    if images and "boosted_trees" in experiment.baselines:
+        message = f"boosted_trees fits a model for each value of a target, and {images[0]} is an image"
+        yield Problem(("baselines", experiment.baselines.index("boosted_trees")), message, "fix:  baselines: [linear]")
 
 
 def _name_problems(path: YamlPath, metrics: Sequence[Metric]) -> Iterator[Problem]:

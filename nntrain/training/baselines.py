@@ -62,28 +62,35 @@ def measure_baselines(
     return found
 
 
-def _fit(name: str, target: TargetObjective, train: TensorData, seed: int) -> Any:
-    """A fitted model of scikit-learn. Targets of several values have one model a value."""
+def _fit(name: str, target: TargetObjective, train: TensorData, seed: int) -> list[Any]:
+    """Fitted models of scikit-learn: one for each value or label of a target, but for linear values, which share one."""
     features, is_category = _features(train)
-    goal: Array = train.targets[target.target.name].numpy()
+    goal: Array = train.target(target.target.name).numpy()
     weights = None if train.weights is None else train.weights.numpy()
     is_values = target.task.kind(target.target) == "values"
-    model = (
-        _linear(is_values=is_values, is_category=is_category)
-        if name == "linear"
-        else _trees(features, is_category, seed, is_values=is_values)
-    )
-    if goal.ndim > 1:
-        from sklearn.multioutput import MultiOutputRegressor
-
-        model = MultiOutputRegressor(model)
-    fitted: Any = model.fit(features, goal, **({} if weights is None else _weighted(model, weights)))
-    return fitted
+    columns = goal.reshape(len(goal), -1).T
+    found: list[Any] = []
+    for values in [columns.T] if name == "linear" and is_values and goal.ndim > 1 else columns:
+        if not is_values and bool((values == values[0]).all()):
+            model = _prior()
+        elif name == "linear":
+            model = _linear(is_values=is_values, is_category=is_category)
+        else:
+            model = _trees(features, is_category, seed, is_values=is_values)
+        found.append(model.fit(features, values, **({} if weights is None else _weighted(model, weights))))
+    return found
 
 
 def _weighted(model: Any, weights: Array) -> dict[str, Array]:
     """The row weights under the name that a model or the last step of a pipeline has for them."""
     return {f"{model.steps[-1][0]}__sample_weight" if hasattr(model, "steps") else "sample_weight": weights}
+
+
+def _prior() -> Any:
+    """What the others refuse to fit: a label that all training rows have, or none."""
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier()
 
 
 def _linear(*, is_values: bool, is_category: Sequence[bool]) -> Any:
@@ -106,15 +113,24 @@ def _trees(features: Array, is_category: Sequence[bool], seed: int, *, is_values
     return kind(random_state=seed, categorical_features=few if any(few) else None)
 
 
-def _predict(model: Any, target: TargetObjective, data: TensorData) -> Tensor:
-    """Probabilities float64 `[N, K]` of classes, `[N]` of the second of two; values in raw units."""
+def _predict(models: Sequence[Any], target: TargetObjective, data: TensorData) -> Tensor:
+    """Chances float64 `[N, K]` of classes or labels, `[N]` of the second of two; values in raw units."""
     features, _ = _features(data)
     kind = target.task.kind(target.target)
     if kind == "values":
-        return target.read(torch.from_numpy(np.asarray(model.predict(features))).double())
-    shares = torch.zeros(len(data), max(2, len(target.target.classes)), dtype=torch.float64)
-    shares[:, torch.from_numpy(np.asarray(model.classes_)).long()] = torch.from_numpy(np.asarray(model.predict_proba(features)))
+        values = np.concatenate([np.asarray(model.predict(features)).reshape(len(data), -1) for model in models], axis=1)
+        return target.read(torch.from_numpy(values).double().reshape(data.target(target.target.name).shape))
+    if kind == "labels":
+        return torch.stack([_chances(model, features, 2)[:, 1] for model in models], dim=1)
+    shares = _chances(models[0], features, max(2, len(target.target.classes)))
     return shares[:, 1] if kind == "binary" else shares
+
+
+def _chances(model: Any, features: Array, num_classes: int) -> Tensor:
+    """Float64 `[N, K]`; a class that the training rows don't have gets 0."""
+    shares = torch.zeros(len(features), num_classes, dtype=torch.float64)
+    shares[:, torch.from_numpy(np.asarray(model.classes_)).long()] = torch.from_numpy(np.asarray(model.predict_proba(features)))
+    return shares
 
 
 def _features(data: TensorData) -> tuple[Array, list[bool]]:

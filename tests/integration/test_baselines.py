@@ -83,3 +83,71 @@ def test_a_missing_library_is_told_at_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("nntrain.effects.find_spec", missing)
     assert main(["check"]) == 2
     assert "pip install 'nntrain[baselines]'" in capsys.readouterr().err
+
+
+def write_columns(path: Path, columns: dict[str, list[Any]]) -> None:
+    path.write_text("\n".join([",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]) + "\n")
+
+
+def summary(tmp_path: Path, config: str) -> dict[str, Any]:
+    (tmp_path / "a.yaml").write_text(config)
+    assert main(["fit"]) == 0
+    return json.loads((tmp_path / "runs" / "a" / "0001" / "summary.json").read_text())["baselines"]
+
+
+def test_each_label_has_a_model_of_its_own(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(90, 2)).round(4)
+    has = {"low": inputs[:, 0] < 0, "high": inputs[:, 1] > 0, "all": np.ones(90, dtype=bool)}
+    labels = ["|".join(name for name, rows in has.items() if rows[row]) for row in range(90)]
+    write_columns(tmp_path / "t.csv", {"a": inputs[:, 0].tolist(), "b": inputs[:, 1].tolist(), "y": labels})
+    found = summary(
+        tmp_path,
+        "data: {source: {path: t.csv}, fields: {y: {type: multi_label, role: target}}, split: {validation: null, test: 30}}\n"
+        "architecture: {type: mlp, hidden: [4]}\nbaselines: [linear, boosted_trees]\ntraining: {max_epochs: 1}\n",
+    )
+    for name in ("linear", "boosted_trees"):
+        assert found[name]["test.accuracy"] > 0.7, "all three labels of a row are right"
+        assert found[name]["test.hamming_loss"] < 0.15
+
+
+def test_values_of_a_vector_are_predicted_by_rows_that_count_differently(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(80, 2)).round(4)
+    goal = np.stack([inputs @ [1.0, 2.0], inputs @ [-1.0, 0.5] + inputs[:, 0] ** 2], axis=1).round(4)
+    weights = random.uniform(0.5, 2, size=80).round(3)
+    split = ["train"] * 50 + ["test"] * 30
+    columns = {"a": inputs[:, 0], "b": inputs[:, 1], "u": goal[:, 0], "v": goal[:, 1], "w": weights}
+    write_columns(tmp_path / "t.csv", {**{name: values.tolist() for name, values in columns.items()}, "part": split})
+    found = summary(
+        tmp_path,
+        "data: {source: {path: t.csv}, fields: {y: {type: vector, columns: [u, v], role: target, normalize: none}, w: {role: weight},"
+        " part: {role: split}}, split: {validation: null}}\n"
+        "architecture: {type: mlp, hidden: [4]}\nbaselines: [linear, boosted_trees]\ntraining: {max_epochs: 1}\n",
+    )
+    scaler = StandardScaler().fit(inputs[:50])
+    linear = Ridge().fit(scaler.transform(inputs[:50]), goal[:50], weights[:50])
+    wrong = linear.predict(scaler.transform(inputs[50:])) - goal[50:]
+    rmse = np.sqrt(np.average((wrong**2).mean(axis=1), weights=weights[50:]))
+    assert found["linear"]["test.rmse"] == pytest.approx(rmse, rel=1e-4)
+    assert found["boosted_trees"]["test.rmse"] is not None
+
+
+AUTOENCODER = """
+data:
+  source: {{type: builtin, name: digits}}
+  fields: {{image: {{type: image, role: [input, target]}}, label: {{role: ignore}}}}
+  split: {{validation: null, test: 100}}
+architecture:
+  layers: [flatten, {{linear: 2}}, {{linear: 64}}, {{unflatten: [1, 8, 8]}}, {{conv2d: {{out_channels: 1, kernel_size: 1}}}}]
+baselines: [{baselines}]
+training: {{max_epochs: 1}}
+"""
+
+
+def test_images_are_predicted_pixel_by_pixel_by_a_linear_model_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = summary(tmp_path, AUTOENCODER.format(baselines="linear"))
+    assert found["linear"]["test.rmse"] < 0.05, "a linear model copies pixels"
+    (tmp_path / "a.yaml").write_text(AUTOENCODER.format(baselines="linear, boosted_trees"))
+    assert main(["check"]) == 2
+    assert "boosted_trees fits a model for each value of a target, and image is an image" in capsys.readouterr().err
