@@ -16,7 +16,7 @@ class StochasticAverage(WeightAverage):
     """Mean of the weights at fixed intervals after a start; until the first of them the network itself is taken.
 
     The running statistics of batch norms belong to the weights of one step. For the mean they are computed anew over the training
-    rows, whenever the averaged network is to be measured and has changed.
+    rows, whenever the averaged network is to be measured and has changed; those of frozen ones stay.
     """
 
     def __init__(self, network: nn.Module, start: int, every: int, rate: float | None = None) -> None:
@@ -47,11 +47,14 @@ class StochasticAverage(WeightAverage):
 
     @torch.no_grad()
     def refresh(self, network: nn.Module, inputs: GiveInputs, autocast: GiveContext) -> None:
-        norms = _norms(network)
+        was_training = network.training
+        network.train()
+        norms = [norm for norm in _norms(network) if norm.training]  # frozen ones keep the statistics that they were frozen with
+        network.train(was_training)
         if not self._is_stale or not norms:
             self._is_stale = False
             return
-        was_training, momenta = network.training, [norm.momentum for norm in norms]
+        momenta = [norm.momentum for norm in norms]
         own = [buffer.clone() for buffer in _buffers(network)]
         with self.applied(network):
             network.eval()

@@ -126,8 +126,8 @@ def test_values_of_a_vector_are_predicted_by_rows_that_count_differently(tmp_pat
         "architecture: {type: mlp, hidden: [4]}\nbaselines: [linear, boosted_trees]\ntraining: {max_epochs: 1}\n",
     )
     scaler = StandardScaler().fit(inputs[:50])
-    linear = Ridge().fit(scaler.transform(inputs[:50]), goal[:50], weights[:50])
-    wrong = linear.predict(scaler.transform(inputs[50:])) - goal[50:]
+    linear: Any = Ridge().fit(scaler.transform(inputs[:50]), goal[:50], weights[:50])
+    wrong: np.ndarray[Any, Any] = linear.predict(scaler.transform(inputs[50:])) - goal[50:]
     rmse = np.sqrt(np.average((wrong**2).mean(axis=1), weights=weights[50:]))
     assert found["linear"]["test.rmse"] == pytest.approx(rmse, rel=1e-4)
     assert found["boosted_trees"]["test.rmse"] is not None

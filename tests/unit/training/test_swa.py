@@ -84,6 +84,34 @@ def test_batch_norm_equals_torchs_update_bn() -> None:
         torch.testing.assert_close(value, wanted[name.removeprefix("inner.")])
 
 
+class HalfFrozen(nn.Module):
+    """Two batch norms, of which the first stays in evaluation, as a frozen one of ours does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen, self.trained = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+
+    def train(self, mode: bool = True) -> HalfFrozen:
+        super().train(mode)
+        self.frozen.eval()
+        return self
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.trained(self.frozen(inputs["x"]))
+
+
+def test_frozen_batch_norms_keep_their_statistics() -> None:
+    network = HalfFrozen().train()
+    average = StochasticAverage(network, 0, 1)
+    average.update(network, 1)
+    average.refresh(network, lambda: [{"x": 7 + torch.randn(20, 3)}], contextlib.nullcontext)
+    assert not network.frozen.training
+    assert network.trained.training
+    found = average.weights(network)
+    assert torch.equal(found["frozen.running_mean"], torch.zeros(3))
+    assert float(found["trained.running_mean"].min()) > 5
+
+
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_what_is_saved_is_what_was_measured(batch_norm: bool) -> None:
     run = make_run(TrainingSettings(max_steps=12), optimizer=SGD(lr=0.5), regularization=SWA, batch_norm=batch_norm, dropout=0.3)
