@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 from pydantic import Field
 
 from nntrain.errors import SpecError, YamlPath
+from nntrain.layers.elementwise import Add, Max, Mean, Multiply
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
-from nntrain.layers.merging import Add, Concat, Max, Mean, Merge, Multiply
+from nntrain.layers.merging import Concat, Merge
 from nntrain.layers.normalization import BatchNorm
 from nntrain.layers.regularizing import drop_branch
 from nntrain.layers.requirements import channel_axis

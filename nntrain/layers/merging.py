@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import channel_axis, need_numbers
-from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VECTOR, VOLUME, Size, Spec, compute
+from nntrain.specs import RAGGED, VECTOR, Size, Spec, compute
 
 if TYPE_CHECKING:
     from torch import nn
@@ -108,142 +108,6 @@ class Concat(Merge):
 
     def _axis(self, widest: Spec) -> str:
         return "time" if self.axis == "time" else channel_axis(widest)
-
-
-class Elementwise(Merge):
-    """Tensors of one shape become one of that shape, number by number."""
-
-    how: ClassVar[Literal["sum", "difference", "product", "mean", "max"]]
-
-    def joined(self, widest: Spec, specs: Sequence[Spec]) -> Spec:
-        return Spec(widest.axes, tuple(agree(specs, axis) for axis in widest.axes))
-
-    def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.merging import Fold
-
-        widest = max((spec, *side), key=lambda each: each.rank)
-        return Fold(self.how, missing_axes(widest, (spec, *side)))
-
-
-class Add(Elementwise):
-    """Sum of tensors of one shape."""
-
-    how = "sum"
-
-    type: Literal["add"] = "add"
-
-
-class Subtract(Elementwise):
-    """Difference of two tensors of one shape: the first (in a list, the stream) minus the second."""
-
-    how = "difference"
-    is_pair: ClassVar[bool] = True
-
-    type: Literal["subtract"] = "subtract"
-
-
-class Multiply(Elementwise):
-    """Product of tensors of one shape, number by number."""
-
-    how = "product"
-
-    type: Literal["multiply"] = "multiply"
-
-
-class Mean(Elementwise):
-    """Mean of tensors of one shape, number by number."""
-
-    how = "mean"
-
-    type: Literal["mean"] = "mean"
-
-
-class Max(Elementwise):
-    """The largest of tensors of one shape, number by number."""
-
-    how = "max"
-
-    type: Literal["max"] = "max"
-
-
-class Stack(Merge):
-    """Puts n tensors of one shape side by side along a new axis: [B, F] -> [B, n, F].
-
-    Rows of numbers become the steps of a sequence, sequences [B, T, F] the channels of an image [B, n, T, F], images [B, C, H, W]
-    the slices of a volume [B, C, n, H, W].
-    """
-
-    type: Literal["stack"] = "stack"
-
-    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        """Shape rule: all of one shape, of fixed length.
-
-        Raises:
-            SpecError: They differ, or rows have lengths of their own.
-        """
-        for each in (spec, *side):
-            need_numbers(each)
-            if each.axes != spec.axes:
-                raise SpecError(f"stacks tensors of one shape, and gets {spec.describe()} and {each.describe()}")
-        if spec.axes not in _STACKED:
-            raise SpecError(f"stacks rows of numbers, sequences or images, and gets {spec.describe()}")
-        if spec.is_ragged:
-            raise SpecError(f"needs rows of one length and gets {spec.describe()}", hint="concat joins their features step by step")
-        sizes = [agree((spec, *side), axis) for axis in spec.axes]
-        place = 1 if spec.axes == IMAGE else 0
-        return Spec(_STACKED[spec.axes], (*sizes[:place], 1 + len(side), *sizes[place:]))
-
-    def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.merging import StackTensors
-
-        return StackTensors(2 if spec.axes == IMAGE else 1)
-
-
-_STACKED: Final = {VECTOR: SEQUENCE, SEQUENCE: IMAGE, IMAGE: VOLUME}
-
-
-class Compare(Merge):
-    """Two tensors become one number: per row, per step of a sequence, per pixel of an image."""
-
-    is_pair: ClassVar[bool] = True
-    how: ClassVar[Literal["dot", "cosine", "distance"]]
-
-    def joined(self, widest: Spec, specs: Sequence[Spec]) -> Spec:
-        sizes = dict(zip(widest.axes, (agree(specs, axis) for axis in widest.axes), strict=True))
-        return Spec(widest.axes, tuple({**sizes, channel_axis(widest): 1}.values()))
-
-    def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.merging import Comparison
-
-        widest = max((spec, *side), key=lambda each: each.rank)
-        return Comparison(self.how, 1 + widest.axes.index(channel_axis(widest)), missing_axes(widest, (spec, *side)))
-
-
-class Dot(Compare):
-    """Inner product of two tensors over their features or channels: [B, F], [B, F] -> [B, 1]."""
-
-    how = "dot"
-
-    type: Literal["dot"] = "dot"
-
-
-class Cosine(Compare):
-    """Cosine of the angle between two tensors over their features or channels, from -1 to 1: [B, F], [B, F] -> [B, 1]."""
-
-    how = "cosine"
-
-    type: Literal["cosine"] = "cosine"
-
-
-class Distance(Compare):
-    """Euclidean distance of two tensors over their features or channels: [B, F], [B, F] -> [B, 1].
-
-    The square root of the sum of squares, to which 1e-12 is added, so that equal tensors have a gradient (0).
-    """
-
-    how = "distance"
-
-    type: Literal["distance"] = "distance"
 
 
 def agree(specs: Sequence[Spec], axis: str) -> Size:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from nntrain.layers.layer import L, Layer, Need
-from nntrain.layers.windows import Pair, PixelPair, Pixels, PixelTriple, Triple, Window, need_axes, pads, slid, windows
-from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Spec
+from nntrain.layers.windows import Pair, PixelPair, Pixels, Window, need_axes, pads, slid, windows
+from nntrain.specs import IMAGE, SEQUENCE, Axes, Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -99,23 +99,6 @@ class PoolOverImage(SlidingPool):
         return windows(2, self.kernel_size, self.stride or self.kernel_size, self.padding)
 
 
-class PoolThroughVolume(SlidingPool):
-    """A window that slides through a volume, each channel by itself: [B, C, D, H, W] -> [B, C, D', H', W']."""
-
-    axes: ClassVar[Axes] = VOLUME
-
-    kernel_size: Triple
-    """Voxels of one window; a number, or [depth, height, width]."""
-    stride: Triple | None = None
-    """Voxels from one window to the next; by default the kernel's size, so that windows touch."""
-    padding: PixelTriple | Literal["same"] = 0
-    """Voxels added on each side, at most half a kernel; `same` gives ceil(D / stride), the odd one added at the end."""
-
-    @property
-    def windows(self) -> tuple[Window, ...]:
-        return windows(3, self.kernel_size, self.stride or self.kernel_size, self.padding)
-
-
 class MaxPool1d(PoolAlongTime):
     """Largest value of each window along time: [B, T, F] -> [B, T', F]. Steps added by padding never win."""
 
@@ -154,53 +137,3 @@ class AvgPool2d(PoolOverImage):
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         return self.torchs("Avg", 0.0)
-
-
-class MaxPool3d(PoolThroughVolume):
-    """Largest value of each window: [B, C, D, H, W] -> [B, C, D', H', W']. Voxels added by padding never win."""
-
-    type: Literal["max_pool3d"] = "max_pool3d"
-
-    def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        return self.torchs("Max", float("-inf"))
-
-
-class AvgPool3d(PoolThroughVolume):
-    """Mean of each window: [B, C, D, H, W] -> [B, C, D', H', W']. Voxels added by padding count as zeros, as in torch."""
-
-    type: Literal["avg_pool3d"] = "avg_pool3d"
-
-    def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        return self.torchs("Avg", 0.0)
-
-
-class LPPool1d(PoolAlongTime):
-    """(Σ |x|^norm_type)^(1 / norm_type) over each window along time: [B, T, F] -> [B, T', F]. Padding counts as zeros.
-
-    torch's takes x itself instead of |x|, which gives the same for an even norm_type and NaN for sums below 0.
-    """
-
-    type: Literal["lp_pool1d"] = "lp_pool1d"
-    norm_type: PositiveFloat = 2.0
-    """The power: 1 is the sum of absolute values, 2 the Euclidean length; the larger, the closer to the largest."""
-
-    def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.pooling import SequenceLPPool
-
-        return SequenceLPPool(*self.slides, power=self.norm_type)
-
-
-class LPPool2d(PoolOverImage):
-    """(Σ |x|^norm_type)^(1 / norm_type) over each window: [B, C, H, W] -> [B, C, H', W']. Padding counts as zeros.
-
-    torch's takes x itself instead of |x|, which gives the same for an even norm_type and NaN for sums below 0.
-    """
-
-    type: Literal["lp_pool2d"] = "lp_pool2d"
-    norm_type: PositiveFloat = 2.0
-    """The power: 1 is the sum of absolute values, 2 the Euclidean length; the larger, the closer to the largest."""
-
-    def build(self, spec: Spec, *side: Spec) -> nn.Module:
-        from nntrain.modules.pooling import LPPool
-
-        return LPPool(self.torchs("Avg", 0.0), self.windows[0].kernel * self.windows[1].kernel, self.norm_type)

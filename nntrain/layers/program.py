@@ -185,7 +185,16 @@ class Program:
         shared = [f"weights of {step.shares}"] if step.shares is not None and self._has_weights(step.shares) else []
         note = "; ".join([*([step.note] if step.note is not None else []), *shared, *tied])
         frozen = tuple(name for name, full in names.items() if full in self.frozen)
-        return Row(step.name, step.layer.describe(), str(step.spec), count(own), step.stage, note or None, frozen, bool(names) and len(frozen) == len(names))
+        return Row(
+            step.name,
+            step.layer.describe(),
+            str(step.spec),
+            count(own),
+            step.stage,
+            note or None,
+            frozen,
+            bool(names) and len(frozen) == len(names),
+        )
 
     def _has_weights(self, name: str) -> bool:
         return any(step.name == name and step.parameter_shapes for step in self.steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from nntrain.errors import SpecError
@@ -99,35 +99,6 @@ class ByClass(Metric):
         return shares.nanmean(dim=1)
 
 
-class Precision(ByClass):
-    """Share of the rows taken for a class that are of it."""
-
-    type: Literal["precision"] = "precision"
-
-    def share(self, hits: Tensor, false: Tensor, missed: Tensor, rest: Tensor) -> Tensor:
-        return hits / (hits + false)
-
-
-class Recall(ByClass):
-    """Share of the rows of a class that are taken for it (sensitivity)."""
-
-    type: Literal["recall"] = "recall"
-
-    def share(self, hits: Tensor, false: Tensor, missed: Tensor, rest: Tensor) -> Tensor:
-        return hits / (hits + missed)
-
-
-class Specificity(ByClass):
-    """Share of the rows of other classes that are not taken for a class."""
-
-    empty_is_zero: ClassVar[bool] = False
-
-    type: Literal["specificity"] = "specificity"
-
-    def share(self, hits: Tensor, false: Tensor, missed: Tensor, rest: Tensor) -> Tensor:
-        return rest / (rest + false)
-
-
 class F1(ByClass):
     """Harmonic mean of precision and recall: of the second class where there are two, else the mean over the classes (macro)."""
 
@@ -135,29 +106,6 @@ class F1(ByClass):
 
     def share(self, hits: Tensor, false: Tensor, missed: Tensor, rest: Tensor) -> Tensor:
         return 2 * hits / (2 * hits + false + missed)
-
-
-class FBeta(ByClass):
-    """Like f1, with recall counting beta times as much as precision."""
-
-    main: ClassVar[str | None] = "beta"
-
-    type: Literal["f_beta"] = "f_beta"
-    beta: PositiveFloat
-    """Weight of recall: 2 for misses that cost more, 0.5 for false alarms that do."""
-
-    def share(self, hits: Tensor, false: Tensor, missed: Tensor, rest: Tensor) -> Tensor:
-        square = self.beta**2
-        return (1 + square) * hits / ((1 + square) * hits + false + square * missed)
-
-
-class Jaccard(ByClass):
-    """Rows that are of a class and taken for it, as a share of those that are either (intersection over union)."""
-
-    type: Literal["jaccard"] = "jaccard"
-
-    def share(self, hits: Tensor, false: Tensor, missed: Tensor, rest: Tensor) -> Tensor:
-        return hits / (hits + false + missed)
 
 
 class BalancedAccuracy(Metric):
@@ -176,58 +124,6 @@ class BalancedAccuracy(Metric):
             lambda prediction, target: decided(prediction, target, info.threshold),
             lambda tally: (tally.both / tally.actual).nanmean(dim=1),
         )
-
-
-class MCC(Metric):
-    """Matthews correlation coefficient of true and predicted classes (Gorodkin 2004 for several): 1 is perfect, 0 no better than chance.
-
-    Undefined where all rows are of one class or taken for one.
-    """
-
-    fits: ClassVar[frozenset[TargetKind]] = CLASSES
-    decides: ClassVar[bool] = True
-
-    type: Literal["mcc"] = "mcc"
-
-    def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import OfCounts, decided
-
-        return OfCounts(info.num_classes, lambda prediction, target: decided(prediction, target, info.threshold), _correlation)
-
-
-class CohenKappa(Metric):
-    """Agreement of true and predicted classes beyond what chance gives (Cohen 1960, 1968): 1 is perfect, 0 is chance.
-
-    There is none for more than 100 classes: it compares each pair of classes.
-    """
-
-    main: ClassVar[str | None] = "weights"
-    fits: ClassVar[frozenset[TargetKind]] = CLASSES
-    decides: ClassVar[bool] = True
-
-    type: Literal["cohen_kappa"] = "cohen_kappa"
-    weights: Literal["linear", "quadratic"] | None = None
-    """How much worse a far class is than a near one, of classes in order: by their distance, or its square; null: all alike."""
-
-    def check(self, info: MetricInfo) -> None:
-        if self.weights is not None and info.num_classes == 2:
-            raise SpecError("weights have no effect with two classes", "fix:  cohen_kappa")
-
-    def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import OfConfusion, decided
-
-        if info.num_classes > MAX_COMPARED:
-            return Undefined()
-        return OfConfusion(info.num_classes, lambda prediction, target: decided(prediction, target, info.threshold), self._value)
-
-    def _value(self, counts: Tensor) -> Tensor:
-        import torch
-
-        place = torch.arange(counts.shape[-1], dtype=counts.dtype)
-        apart = (place.unsqueeze(0) - place.unsqueeze(1)).abs()
-        costs = apart if self.weights == "linear" else apart.square() if self.weights == "quadratic" else (apart > 0).to(counts.dtype)
-        expected = counts.sum(2).unsqueeze(2) * counts.sum(1).unsqueeze(1) / counts.sum((1, 2)).reshape(-1, 1, 1)
-        return 1 - (counts * costs).sum((1, 2)) / (expected * costs).sum((1, 2))
 
 
 class PerClass(Metric):
@@ -280,11 +176,3 @@ def index_of(name: str | int, classes: tuple[str, ...]) -> int:
     near = nearest(text, classes, cutoff=0.5)
     known = ", ".join(classes[:8]) + (f" and {len(classes) - 8} more" if len(classes) > 8 else "")
     raise SpecError(f"no class {text!r}. The classes are {known}", f"fix:  class: {near[0]}" if near else None)
-
-
-def _correlation(tally: Tally) -> Tensor:
-    import torch
-
-    actual, predicted, hits = tally.actual / tally.total, tally.predicted / tally.total, (tally.both / tally.total).sum(1)
-    spread = (1 - actual.square().sum(1)) * (1 - predicted.square().sum(1))
-    return torch.where(spread > 1e-14, (hits - (actual * predicted).sum(1)) / spread.sqrt(), torch.nan)

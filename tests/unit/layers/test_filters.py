@@ -9,12 +9,13 @@ from torch import nn
 from torch.testing import assert_close
 
 from nntrain.errors import SpecError
-from nntrain.layers.convolution import Conv1d, Conv2d, Conv3d, DepthwiseConv1d, DepthwiseConv2d
+from nntrain.layers.convolution import Conv1d, Conv2d, Conv3d
 from nntrain.layers.initialization import Constant, HeNormal, Orthogonal
 from nntrain.layers.layer import Layer
 from nntrain.layers.normalization import GroupNorm
 from nntrain.layers.program import Program
 from nntrain.layers.scope import Draft, Scope
+from nntrain.layers.separable import DepthwiseConv1d, DepthwiseConv2d
 from nntrain.layers.squeezing import SqueezeExcite
 from nntrain.layers.transposed import ConvTranspose1d, ConvTranspose2d
 from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VOLUME, Spec, Unknown

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 import pytest
 
 from nntrain.layers.activation import ReLU
+from nntrain.layers.elementwise import Add
 from nntrain.layers.layer import Layer, Need
 from nntrain.layers.linear import Linear
-from nntrain.layers.merging import Add
 from nntrain.layers.program import Lengths, Program, Value
 from nntrain.layers.scope import PROBE, Draft, Scope, UnplacedError, near_names
 from nntrain.layers.settings import AnyLayer

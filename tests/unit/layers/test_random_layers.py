@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch.testing import assert_close
 
-from nntrain.layers.dropout import AlphaDropout, Dropout1d, Dropout2d, GaussianNoise, StochasticDepth
+from nntrain.layers.channel_dropout import Dropout1d, Dropout2d
+from nntrain.layers.dropout import AlphaDropout, GaussianNoise, StochasticDepth
 from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VECTOR, Spec
 
 

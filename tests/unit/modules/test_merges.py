@@ -11,8 +11,10 @@ from torch.nn.functional import cosine_similarity, pairwise_distance
 from torch.testing import assert_close
 
 from nntrain.errors import SpecError
+from nntrain.layers.comparing import Cosine, Distance, Dot
+from nntrain.layers.elementwise import Add, Max, Mean, Multiply, Stack, Subtract
 from nntrain.layers.layer import Layer
-from nntrain.layers.merging import Add, Concat, Cosine, Distance, Dot, Max, Mean, Multiply, Stack, Subtract
+from nntrain.layers.merging import Concat
 from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VECTOR, VOLUME, Spec
 
 ROW, MAPS, SERIES = Spec(VECTOR, (4,)), Spec(IMAGE, (4, 3, 5)), Spec(SEQUENCE, (RAGGED, 4))
