@@ -89,7 +89,7 @@ def test_history_summary_and_eval_tell_the_same_figures() -> None:
 
 @pytest.mark.usefixtures("rows")
 def test_an_offset_of_a_hundred_millions_is_learned_and_measured() -> None:
-    found = nntrain.fit(CONFIG, "optimizer.lr=0.03", "training.max_epochs=60")
+    found = nntrain.fit(CONFIG, "optimizer.lr=0.03", "training.max_epochs=60", "training.checkpoint={every_epochs: 60}")
     assert found.summary["test"]["r2"] > 0.9
     assert found.summary["baseline"]["test.rmse"] == pytest.approx(5**0.5, rel=0.3)
 
