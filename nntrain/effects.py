@@ -228,6 +228,19 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
     whole_epoch = course.steps_per_epoch is None or course.steps_per_epoch == 1
     yield from experiment.optimizer.warnings(Beside(experiment.regularization.weight_decay or 0.0, whole_epoch))
     yield from _unread(program)
+    yield from _augmentation_warnings(experiment, program)
+
+
+def _augmentation_warnings(experiment: Experiment, program: Program) -> Iterator[str]:
+    """Changes of an image that a target is not part of, and those that are hardly any."""
+    images = [name for name, value in program.outputs.items() if value.spec.axes == IMAGE]
+    for name, field in experiment.data.fields.items():
+        for augmentation in field.augmentations:
+            where = f"data.fields.{name}.augment {augmentation.type}"
+            if augmentation.doubt is not None:
+                yield f"{where} {augmentation.doubt}"
+            if augmentation.moves and images:
+                yield f"{where} moves the input and leaves the target {images[0]} where it is: their pixels no longer belong together"
 
 
 def rows_to_train(experiment: Experiment, layout: Layout) -> int | None:

@@ -145,3 +145,14 @@ def test_rows_are_mixed_whole(tmp_path: Path, capsys: Any) -> None:
     assert main(["check", str(config), "regularization.cutmix=1.0"]) == 2
     assert "cuts rectangles out of inputs, and the target image is an image that stays whole" in capsys.readouterr().err
     assert main(["check", str(config), "regularization.mixup=0.2"]) == 0
+
+
+def test_an_input_that_moves_without_its_target_is_warned_of(tmp_path: Path, capsys: Any) -> None:
+    config = tmp_path / "denoising.yaml"
+    config.write_text(json.dumps(DENOISING))
+    assert main(["check", str(config), "data.fields.image.augment=[jitter: {brightness: 0.2}, rotate: 0.02]"]) == 0
+    told = capsys.readouterr().err
+    assert "image.augment rotate moves the input and leaves the target image where it is" in told
+    assert "rotate turns by at most 0.02 degrees, which hardly changes an image; where 0.02 is a fraction of a full turn" in told
+    assert "write 7.2" in told
+    assert "jitter" not in told

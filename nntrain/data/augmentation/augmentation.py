@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field as Option
 
@@ -22,6 +22,14 @@ Probability = Annotated[float, Option(gt=0, le=1)]
 
 class Augmentation(Component):
     """A random change of training images `[B, C, H, W]` in [0, 1]; their size stays."""
+
+    moves: ClassVar[bool] = False
+    """Whether what an image shows ends up at other pixels."""
+
+    @property
+    def doubt(self) -> str | None:
+        """What is allowed and probably not meant, in words."""
+        return None
 
     def misfit(self, sizes: tuple[Size, Size, Size]) -> str | None:
         """Why it cannot change images of these channels, height and width, as far as they are known; `None` if it can."""

@@ -21,6 +21,7 @@ class Flip(Augmentation):
     """Mirrors an image, left to right or top to bottom."""
 
     main: ClassVar[str | None] = "p"
+    moves: ClassVar[bool] = True
 
     type: Literal["flip"] = "flip"
     p: Probability = 0.5
@@ -38,6 +39,7 @@ class Crop(Augmentation):
     """Adds a margin on all sides and cuts the image's own size out of it, at a random place (He et al., 2016)."""
 
     main: ClassVar[str | None] = "padding"
+    moves: ClassVar[bool] = True
 
     type: Literal["crop"] = "crop"
     padding: PositiveInt
@@ -62,10 +64,19 @@ class Rotate(Augmentation):
     """Turns an image around its middle."""
 
     main: ClassVar[str | None] = "degrees"
+    moves: ClassVar[bool] = True
 
     type: Literal["rotate"] = "rotate"
     degrees: Annotated[float, Option(gt=0, le=180)]
     """Largest angle, to either side."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Angles that no one sees, and that are fractions of a turn elsewhere."""
+        if self.degrees >= 1:
+            return None
+        turn = f"where {self.degrees:g} is a fraction of a full turn, as in Keras's RandomRotation, write {360 * self.degrees:.3g}"
+        return f"turns by at most {self.degrees:g} degrees, which hardly changes an image; {turn}"
 
     def build(self) -> Transform:
         from nntrain.data.augmentation.transforms import rotate
@@ -77,6 +88,7 @@ class Shift(Augmentation):
     """Shifts an image along both axes, by parts of pixels too."""
 
     main: ClassVar[str | None] = "fraction"
+    moves: ClassVar[bool] = True
 
     type: Literal["shift"] = "shift"
     fraction: Annotated[float, Option(gt=0, lt=1)]
@@ -92,6 +104,7 @@ class Zoom(Augmentation):
     """Makes what an image shows larger or smaller; the image keeps its size."""
 
     main: ClassVar[str | None] = "range"
+    moves: ClassVar[bool] = True
 
     type: Literal["zoom"] = "zoom"
     range: Annotated[float, Option(gt=0, lt=1)] | tuple[Annotated[float, Option(gt=0)], Annotated[float, Option(gt=0)]]
@@ -123,6 +136,7 @@ class RandomResizedCrop(Augmentation):
     """
 
     main: ClassVar[str | None] = "scale"
+    moves: ClassVar[bool] = True
 
     type: Literal["random_resized_crop"] = "random_resized_crop"
     scale: tuple[Fraction, Fraction] = (0.08, 1.0)
