@@ -36,6 +36,11 @@ class WindowSettings(StrictModel):
     stride: PositiveInt = 1
     """Rows from one window to the next."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: object) -> object:
+        return {"past": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
     @model_validator(mode="after")
     def _step_is_within_past(self) -> WindowSettings:
         if self.step > self.past:
