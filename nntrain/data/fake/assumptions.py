@@ -46,6 +46,7 @@ def guesses(settings: DataSettings, numbers: Iterable[int]) -> Iterator[Assumpti
     fields = settings.fields.values()
     targets = [settings.fields.get(name) for name in settings.targets] + [field for field in fields if "target" in field.role_set]
     types: Sequence[TargetType] = ("category", "number", "boolean") if any(_is_open(field) for field in targets) else ("category",)
+    types = types if settings.window is None else ("number",)
     has_classes = any(_is_open(field) or (isinstance(field, Category) and field.classes is None) for field in targets)
     has_images = settings.source.type in ("files", "image_folder") or any(isinstance(field, Image) for field in fields)
     has_steps = any(field.type in ("series", "vector") for field in fields)

@@ -70,7 +70,9 @@ def columns(settings: DataSettings, rows: Rows, place: Place) -> dict[str, Value
 def made_up_inputs(settings: DataSettings) -> tuple[str, ...]:
     """Columns that no setting names, which there must be for there to be inputs."""
     inputs = [key for key, field in settings.fields.items() if "input" in field.role_set or role_of(key, field, settings) == "input"]
-    return () if inputs else tuple(_NOBODY_NAMES)
+    if inputs:
+        return ()
+    return tuple(name for name, field in _NOBODY_NAMES.items() if settings.window is None or field.type == "number")
 
 
 def role_of(name: str, field: Field, settings: DataSettings) -> Role:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from nntrain.data.fake.assumptions import Assumptions
 from nntrain.data.fake.columns import Place, columns, made_up_inputs
-from nntrain.data.fake.image_files import write_folders, write_known_set, write_matching
+from nntrain.data.fake.image_files import SPLITS, write_folders, write_known_set, write_matching
 from nntrain.data.fake.tables import write_arrays, write_lines, write_parquet, write_text, write_workbook
-from nntrain.data.fake.values import Rows
+from nntrain.data.fake.values import GROUPS, Rows
 from nntrain.data.fields.category import Category
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.arrays import Arrays
@@ -30,6 +30,7 @@ ROWS: Final = 400
 ROWS_OF_A_CLASS: Final = 40
 """Enough that every class is in every split."""
 MOST_ROWS: Final = 4_000
+MOST_ROWS_OF_WINDOWS: Final = 40_000
 _PATHS: Final = ("path", "validation", "test")
 
 
@@ -69,7 +70,8 @@ def _write(settings: DataSettings, folder: Path, count: int, assumptions: Assump
     if isinstance(source, Builtin):
         write_known_set(folder / str(source.path), source, rows)
     elif isinstance(source, ImageFolder):
-        write_folders(folder / source.path, settings, rows)
+        for seed, written in enumerate(source.written_paths().values()):
+            write_folders(folder / written, settings, Rows.of(count, seed, assumptions), _folders_of_splits(settings))
     elif isinstance(source, Files):
         write_matching(folder, settings, source, rows)
     else:
@@ -85,7 +87,14 @@ def _write(settings: DataSettings, folder: Path, count: int, assumptions: Assump
                 names=_fixed_names(settings),
                 date_format=getattr(source, "date_format", None),
             )
-            _write_table(path, source, columns(settings, Rows.of(count, seed, assumptions), place))
+            _write_table(path, source, columns(settings, Rows.of(count, seed, assumptions, is_smooth=settings.window is not None), place))
+
+
+def _folders_of_splits(settings: DataSettings) -> tuple[str, ...]:
+    """Which folders of splits images are in: none where other settings say which rows are for test."""
+    if len(settings.source.written_paths()) > 1 or "test" in settings.split.model_fields_set:
+        return ()
+    return SPLITS if settings.split.by in ("given", "column") else tuple(split for split in SPLITS if split != "validation")
 
 
 def _write_table(path: Path, source: Source, found: Mapping[str, Any]) -> None:
@@ -113,7 +122,9 @@ def _count(settings: DataSettings, assumptions: Assumptions) -> int:
         known.append(2 * len(settings.source.kind.classes))
     split = sum(share for share in (settings.split.validation, settings.split.test) if isinstance(share, int))
     batches = 0 if settings.batch_size == "full" else 2 * settings.batch_size
-    return max(ROWS, min(max(ROWS_OF_A_CLASS * max(assumptions.classes, *known, 0), batches), MOST_ROWS), 3 * split)
+    has_groups = settings.split.by == "group" or any("group" in field.role_set for field in settings.fields.values())
+    windows = 0 if settings.window is None else min(20 * settings.window.rows * (GROUPS if has_groups else 1), MOST_ROWS_OF_WINDOWS)
+    return max(ROWS, windows, min(max(ROWS_OF_A_CLASS * max(assumptions.classes, *known, 0), batches), MOST_ROWS), 3 * split)
 
 
 def _fixed_names(settings: DataSettings) -> tuple[str, ...] | None:

@@ -39,13 +39,11 @@ def write_images(folder: Path, names: Sequence[str], made: Array) -> None:
         Picture.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(folder / name)
 
 
-def write_folders(path: Path, settings: DataSettings, rows: Rows) -> None:
-    """Folders of classes, in folders of splits unless the settings say how many rows are for test."""
+def write_folders(path: Path, settings: DataSettings, rows: Rows, splits: Sequence[str]) -> None:
+    """Folders of classes, in folders of splits if there are such; a row is in one of them after the other."""
     label = settings.fields.get("label", Category())
     labels = cells(label if label.type != "auto" else Category(), "target", rows, 0)
-    is_split = "test" not in settings.split.model_fields_set
-    splits = SPLITS if settings.split.by in ("given", "column") else tuple(split for split in SPLITS if split != "validation")
-    names = [f"{splits[row % len(splits)]}/" * is_split + f"{word}/{row:05d}.png" for row, word in enumerate(labels)]
+    names = [f"{splits[row % len(splits)]}/{word}/{row:05d}.png" if splits else f"{word}/{row:05d}.png" for row, word in enumerate(labels)]
     root = path.with_suffix("") if path.suffix.lower() == ".zip" else path
     write_images(root, names, images(settings.fields.get("image"), rows, is_file=True))
     _pack(root, path)

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 _GOLDEN: Final = 0.6180339887498949
 _LARGEST_FILE: Final = 64
 """Height and width of image files at most: fields with a larger size resize them."""
-_GROUPS: Final = 20
+GROUPS: Final = 20
+"""Values of a column of groups."""
+_PERIOD: Final = 24
+"""Rows after which smooth ones repeat themselves, nearly."""
 _START: Final = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -41,9 +44,10 @@ class Rows:
     assumptions: Assumptions
 
     @staticmethod
-    def of(count: int, seed: int, assumptions: Assumptions) -> Rows:
-        """Rows that differ from those of another seed."""
-        hidden = (0.1 * seed + 0.5 + _GOLDEN * np.arange(count)) % 1.0
+    def of(count: int, seed: int, assumptions: Assumptions, *, is_smooth: bool = False) -> Rows:
+        """Rows that differ from those of another seed; those that are smooth tell what comes next."""
+        places = np.arange(count) + 7 * seed
+        hidden = 0.5 + 0.45 * np.sin(places * 2 * np.pi / _PERIOD) if is_smooth else (0.1 * seed + 0.5 + _GOLDEN * places) % 1.0
         return Rows(hidden, np.random.default_rng(seed), assumptions)
 
     def __len__(self) -> int:
@@ -79,7 +83,7 @@ def cells(field: Field, role: Role, rows: Rows, place: int, date_format: str | N
     if role in _OF_ROLE and not (role == "time" and isinstance(field, Date)) and not (role == "group" and isinstance(field, Number)):
         return _OF_ROLE[role](rows)
     if role == "group":
-        return [row % _GROUPS for row in range(len(rows))]
+        return [row % GROUPS for row in range(len(rows))]
     if field.type == "auto":
         field = Number() if role != "target" else _TARGETS[rows.assumptions.target]
     make = _OF_TYPE.get(field.type)
@@ -174,7 +178,7 @@ _OF_TYPE: Final[Mapping[str, Callable[[Any, Rows, int, Role], list[Any]]]] = {
 }
 
 _OF_ROLE: Final[Mapping[Role, Callable[[Rows], list[Any]]]] = {
-    "group": lambda rows: [f"group_{row % _GROUPS}" for row in range(len(rows))],
+    "group": lambda rows: [f"group_{row % GROUPS}" for row in range(len(rows))],
     "ignore": lambda rows: [f"text {row}" for row in range(len(rows))],
     "split": lambda rows: [("train", "train", "validation", "train", "test")[row // 2 % 5] for row in range(len(rows))],
     "time": lambda rows: list(range(len(rows))),

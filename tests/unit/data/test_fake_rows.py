@@ -72,11 +72,20 @@ TABLES: dict[str, dict[str, Any]] = {
         "fields": {"image": {"type": "image", "size": 12, "channels": 1}, "v": "vector", "s": "series"},
     },
     "rows of different lengths": {"source": "a.npz", "target": "y", "fields": {"s": {"type": "series", "values": "v", "lengths": "n"}}},
+    "windows": {"source": "a.csv", "fields": {"y": {"type": "number", "role": ["input", "target"]}}, "window": {"past": 30, "gap": 2}},
+    "windows of groups": {
+        "source": "a.csv",
+        "target": "y",
+        "fields": {"y": "number", "x": "number", "g": {"type": "category", "role": "group"}, "t": {"type": "date", "role": "time"}},
+        "window": {"past": 6, "horizon": 3},
+        "split": {"by": "time"},
+    },
     "pictures of a table": {"source": "a.csv", "target": "y", "fields": {"photo": {"type": "image", "size": 16}}},
 }
 SETS: dict[str, dict[str, Any]] = {
     "folder": {"source": {"type": "image_folder", "path": "photos"}},
     "zip": {"source": {"type": "image_folder", "path": "mnist10k/mnist10k.zip"}, "fields": {"image": {"type": "image", "channels": 1}}},
+    "folders of parts": {"source": {"type": "image_folder", "path": "a/train", "validation": "a/val.zip"}, "split": {"test": None}},
     "given": {"source": {"type": "image_folder", "path": "photos"}, "split": {"by": "column"}},
     "named classes": {
         "source": {"type": "image_folder", "path": "p"},
