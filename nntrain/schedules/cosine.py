@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeFloat, PositiveInt, model_validator
 
 from nntrain.errors import Problem
-from nntrain.schedules.schedule import Horizon, WarmedSchedule, below, one_unit, steps_of
+from nntrain.schedules.schedule import Horizon, WarmedSchedule, below, lowest, one_unit, steps_of
 
 
 class Cosine(WarmedSchedule):
@@ -29,7 +29,7 @@ class Cosine(WarmedSchedule):
     def main_lr(self, step: int, base_lr: float, horizon: Horizon) -> float:
         warmup = self.warmup(horizon)
         length = max(horizon.total_steps - warmup, 1)
-        return half_wave(self.min_lr, base_lr, min((step - warmup) / length, 1.0))
+        return half_wave(lowest(self.min_lr, base_lr), base_lr, min((step - warmup) / length, 1.0))
 
 
 class WarmRestarts(WarmedSchedule):
@@ -72,7 +72,7 @@ class WarmRestarts(WarmedSchedule):
             since %= length
         while since >= length:
             since, length = since - length, length * self.multiply
-        return half_wave(self.min_lr, base_lr, since / length)
+        return half_wave(lowest(self.min_lr, base_lr), base_lr, since / length)
 
 
 def half_wave(low: float, high: float, done: float) -> float:

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from nntrain.errors import Problem
 from nntrain.schedules.cosine import half_wave
-from nntrain.schedules.schedule import Horizon, Schedule, below, one_unit, steps_of
+from nntrain.schedules.schedule import Horizon, Schedule, below, lowest, one_unit, steps_of
 
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 
@@ -102,7 +102,7 @@ class Cyclic(CyclingSchedule):
     """Rises from `min_lr` to `optimizer.lr` and falls back, again and again (Smith, 2017; torch's CyclicLR).
 
     `optimizer.lr` is torch's `max_lr`, `min_lr` its `base_lr`; the rates of other parameter groups keep their ratio to `optimizer.lr`
-    at the top, and have the same `min_lr`.
+    at the top, and have the same `min_lr`; one that is below it stays.
     """
 
     type: Literal["cyclic"] = "cyclic"
@@ -150,7 +150,8 @@ class Cyclic(CyclingSchedule):
             yield f"scheduler.{name} ({up:,} steps) is not below the {total:,} steps of the run: the rate never reaches optimizer.lr"
 
     def lr(self, step: int, base_lr: float, horizon: Horizon) -> float:
-        return self.min_lr + (base_lr - self.min_lr) * self._height(step, horizon)
+        low = lowest(self.min_lr, base_lr)
+        return low + (base_lr - low) * self._height(step, horizon)
 
     def momentum(self, step: int, horizon: Horizon) -> float | None:
         if not self.cycle_momentum:

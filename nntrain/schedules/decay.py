@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from pydantic_core import PydanticCustomError
 
 from nntrain.errors import Problem
-from nntrain.schedules.schedule import Horizon, WarmedSchedule, below
+from nntrain.schedules.schedule import Horizon, WarmedSchedule, below, lowest
 
 
 class Linear(WarmedSchedule):
@@ -28,7 +28,8 @@ class Linear(WarmedSchedule):
         return below(self.min_lr, lr)
 
     def main_lr(self, step: int, base_lr: float, horizon: Horizon) -> float:
-        return self.min_lr + (base_lr - self.min_lr) * self._left(step, horizon)
+        low = lowest(self.min_lr, base_lr)
+        return low + (base_lr - low) * self._left(step, horizon)
 
     def _left(self, step: int, horizon: Horizon) -> float:
         """Share of the way that is left: 1 at the end of the warm-up, 0 at the end of the run."""
@@ -44,7 +45,8 @@ class Polynomial(Linear):
     """The power: 1 is a line, above 1 falls early, below 1 late."""
 
     def main_lr(self, step: int, base_lr: float, horizon: Horizon) -> float:
-        return self.min_lr + (base_lr - self.min_lr) * self._left(step, horizon) ** self.power
+        low = lowest(self.min_lr, base_lr)
+        return low + (base_lr - low) * self._left(step, horizon) ** self.power
 
 
 class InverseSqrt(WarmedSchedule):
@@ -100,4 +102,5 @@ class WSD(WarmedSchedule):
         decay = self._decay(horizon)
         done = min(max((step - (horizon.total_steps - decay)) / decay, 0.0), 1.0)
         left = {"linear": 1 - done, "sqrt": 1 - math.sqrt(done), "cosine": (1 + math.cos(math.pi * done)) / 2}[self.shape]
-        return self.min_lr + (base_lr - self.min_lr) * left
+        low = lowest(self.min_lr, base_lr)
+        return low + (base_lr - low) * left

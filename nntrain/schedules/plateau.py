@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from nntrain.errors import Problem
-from nntrain.schedules.schedule import Horizon, WarmedSchedule, below
+from nntrain.schedules.schedule import Horizon, WarmedSchedule, below, lowest
 
 
 class Plateau(WarmedSchedule):
@@ -38,4 +38,4 @@ class Plateau(WarmedSchedule):
 
     def reduced(self, lr: float, falls: int) -> float:
         """A rate after some falls; one that is below `min_lr` before any stays."""
-        return max(lr * self.factor**falls, min(self.min_lr, lr))
+        return max(lr * self.factor**falls, lowest(self.min_lr, lr))

@@ -130,6 +130,11 @@ def below(min_lr: float, lr: float) -> Iterator[Problem]:
         yield Problem(("scheduler", "min_lr"), message, f"fix:  min_lr: {lr / 100:g}")
 
 
+def lowest(min_lr: float, base_lr: float) -> float:
+    """The rate that a schedule falls to: that of a parameter group which is below `min_lr` from the start never rises."""
+    return min(min_lr, base_lr)
+
+
 def steps_of(steps: int | None, epochs: int | None, horizon: Horizon) -> int:
     """A length that is given in one of two units, in steps."""
     return steps if steps is not None else (epochs or 1) * horizon.steps_per_epoch

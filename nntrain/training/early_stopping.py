@@ -151,7 +151,8 @@ class PlateauRule:
         if self.best is None:
             return True
         sign = 1 if self.mode == "max" else -1
-        bar = self.best * (1 + sign * self.threshold) if self.relative else self.best + sign * self.threshold
+        # torch multiplies the best value itself, so that below 0, as log-densities are, standing still would count as an improvement
+        bar = self.best + sign * self.threshold * (abs(self.best) if self.relative else 1.0)
         return sign * value > sign * bar
 
     def state(self) -> dict[str, Any]:

@@ -54,6 +54,12 @@ def read(written: Any) -> Schedule:
     return schedule
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if hasattr(read(case), "min_lr")], ids=lambda case: json.dumps(case))
+def test_the_rate_of_a_group_below_the_lowest_never_rises_above_its_own(case: dict[str, Any]) -> None:
+    schedule = read({**case, "min_lr": 0.1})
+    assert all(schedule.lr(step, 0.01, HORIZON) <= 0.01 for step in range(101))
+
+
 @pytest.mark.parametrize("tag", SCHEDULES)
 def test_every_schedule_has_a_row_and_says_its_tag(tag: str) -> None:
     assert tag in {case["type"] for case in CASES}, f"add a row for {tag} to {__file__}"

@@ -34,6 +34,7 @@ def test_it_equals_torch(mode: str, relative: bool, patience: int, cooldown: int
         theirs = ReduceLROnPlateau(optimizer, mode, 0.5, patience, threshold, kind, cooldown, min_lr=1e-3)
         ours = PlateauRule("validation.loss", mode, patience, threshold, relative, cooldown)  # pyright: ignore[reportArgumentType]
         for value in values(seed):
+            value = abs(value) if relative else value  # below 0 torch moves a relative bar the wrong way
             theirs.step(value)
             ours.update(value)
             assert schedule.reduced(0.8, ours.falls) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
@@ -44,6 +45,16 @@ def test_an_undefined_value_is_no_improvement() -> None:
     for value in (1.0, None, math.inf):
         rule.update(value)
     assert rule.falls == 1
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_standing_still_below_zero_is_no_improvement(mode: str) -> None:
+    rule = PlateauRule("validation.loss", mode, 1, 0.1, True, 0)  # pyright: ignore[reportArgumentType]
+    for _ in range(3):
+        rule.update(-10.0)
+    assert rule.falls == 1
+    rule.update(-12.0 if mode == "min" else -8.0)
+    assert rule.best == (-12.0 if mode == "min" else -8.0)
 
 
 def test_a_rate_below_the_lowest_stays() -> None:
