@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from nntrain.data.table import Table, listed
 from nntrain.errors import DataError
@@ -27,12 +27,19 @@ class DataFrame(Protocol):
         ...
 
 
+PLAIN_NUMBERS: Final[frozenset[type]] = frozenset({int, float, type(None)})
+
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | DataFrame
 """A list of dictionaries, a dictionary of columns, or a data frame of pandas or polars."""
 
 
-def table_of(rows: Rows, source: Source) -> Table:
+def table_of(rows: Rows, source: Source, numbers: frozenset[str] = frozenset()) -> Table:
     """Rows from Python as a table, as if they had been read from a file of the source.
+
+    Args:
+        rows: The rows.
+        source: What stands for no value in text, and the marks of numbers in it.
+        numbers: Columns that are read as numbers: where they hold nothing else they become arrays at once, without a way over text.
 
     Raises:
         DataError: There is no row, or columns have different lengths or one name.
@@ -46,6 +53,7 @@ def table_of(rows: Rows, source: Source) -> Table:
     lengths = {name: len(column) for name, column in cells.items()}
     if len(set(lengths.values())) > 1:
         raise DataError(f"columns have different lengths: {listed([f'{name} {length:,}' for name, length in lengths.items()])}")
+    cells |= {name: _numbers(cells[name]) for name in numbers & cells.keys()}
     lists: dict[str, list[Any]] = {name: column for name, column in cells.items() if isinstance(column, list)}
     arrays = {name: column for name, column in cells.items() if name not in lists}
     return _table(arrays, lists, source, tuple(cells))
@@ -63,6 +71,15 @@ def _table(arrays: Mapping[str, Column], cells: Mapping[str, list[Any]], source:
         raise DataError("there are no rows")
     columns = {**table.columns, **arrays}
     return replace(table, columns={name: columns[name] for name in order or columns})
+
+
+def _numbers(cells: Any) -> Any:
+    """Numbers and nothing else as an array, with NaN for None; other cells as they are."""
+    import numpy as np
+
+    if not isinstance(cells, list) or not {type(cell) for cell in cast("list[object]", cells)} <= PLAIN_NUMBERS:
+        return cast("Any", cells)
+    return np.array(cells, dtype=np.float64)  # None becomes NaN
 
 
 def _is_polars(rows: Rows) -> bool:

@@ -54,6 +54,8 @@ class Model:
 
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
+        plans = [field.plan for field in stored.fields.fields if field.plan.role == "input"]
+        self._numbers = frozenset(column for plan in plans if plan.field.type in ("number", "vector", "series") for column in plan.columns)
 
     def __repr__(self) -> str:
         """In one line: run, targets, parameters."""
@@ -87,7 +89,7 @@ class Model:
         wanted = Wanted(interval, missing_columns)
         if isinstance(rows, str | Path):
             return predict_table(self._stored, read_new(settings, Path(rows), self._stored.fields), wanted)
-        return predict_table(self._stored, table_of(rows, settings.source), wanted)
+        return predict_table(self._stored, table_of(rows, settings.source, self._numbers), wanted)
 
 
 AnyConfig = str | Path | Mapping[str, Any]

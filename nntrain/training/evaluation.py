@@ -178,13 +178,15 @@ class _Judges:
 
 @contextmanager
 def _evaluating(network: nn.Module) -> Generator[None]:
-    was_training = network.training
-    network.eval()
+    was_training = network.training  # one that isn't is left alone: other threads may be in it
+    if was_training:
+        network.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        network.train(was_training)
+        if was_training:
+            network.train()
 
 
 def _outputs(network: nn.Module, batch: Batch, precision: Precision) -> dict[str, Tensor]:

@@ -335,7 +335,8 @@ def test_a_folder_of_images_is_predicted_image_by_image(tmp_path: Path) -> None:
             pictures.fromarray(np.full((8, 8), value + number % 5, np.uint8)).save(path)
     (tmp_path / "photos.yaml").write_text(
         "data: {source: {type: image_folder, path: photos}, split: {validation: null, test: null}}\n"
-        "architecture: {type: mlp, hidden: [8], activation: tanh}\noptimizer: {type: adamw, lr: 0.02}\ntraining: {max_epochs: 60}\n"
+        "architecture: {type: mlp, hidden: [8], activation: tanh}\noptimizer: {type: adamw, lr: 0.05}\n"
+        "training: {max_epochs: 25, checkpoint: {every_epochs: 100}}\n"
     )
     nntrain.fit("photos.yaml")
     (tmp_path / "new").mkdir()
