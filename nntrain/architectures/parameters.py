@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from nntrain.errors import Problem, YamlPath
-from nntrain.layers.initialization import FanInitializer
 from nntrain.layers.program import Program, Step
 from nntrain.layers.weights import InitializerRule
 from nntrain.parameter_names import matches, near_names, parts_of
@@ -93,6 +92,10 @@ def _patterns(said: bool | str | Sequence[str]) -> list[tuple[YamlPath, str]]:
 
 def initializer_problems(program: Program) -> list[Problem]:
     """Initializers that act on nothing, or on something they have no meaning for."""
+    if not any(step.rules for step in program.steps):
+        return []
+    from nntrain.layers.initialization import FanInitializer
+
     used: dict[YamlPath, tuple[InitializerRule, bool]] = {}
     problems: list[Problem] = []
     for step in program.steps:

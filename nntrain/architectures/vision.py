@@ -10,7 +10,7 @@ from nntrain.layers.activation import ReLU
 from nntrain.layers.context import NormKind
 from nntrain.layers.convolution import Conv2d
 from nntrain.layers.pooling import MaxPool2d
-from nntrain.layers.regularizing import NORMS
+from nntrain.layers.regularizing import named_norm
 from nntrain.specs import IMAGE, Spec
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def need_pixels(spec: Spec, least: int, family: str) -> None:
 
 def norm(context: Context, default: NormKind = "batch") -> Layer:
     """The normalisation of `regularization.norm`; without a word about it the one of the family's paper."""
-    return NORMS[context.norm or default]()
+    return named_norm(context.norm or default)
 
 
 def conv(width: int, kernel_size: int = 3, stride: int = 1, groups: int = 1) -> Conv2d:

@@ -36,6 +36,8 @@ class Layer(Component):
     needs: ClassVar[frozenset[Need]] = frozenset()
     sized: ClassVar[bool] = False
     """Whether a list that ends in this layer is its own output (linear, convolution)."""
+    convolves: ClassVar[bool] = False
+    """Whether filters slide over its input, so that `regularization` places norm and dropout behind it as behind a linear."""
     mixes_rows: ClassVar[bool] = False
     """Whether rows see each other in training, so that a batch needs two of them (batch norm)."""
     mixes_steps: ClassVar[bool] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -10,20 +10,20 @@ from nntrain.errors import Problem, YamlPath
 from nntrain.layers.activation import Activation
 from nntrain.layers.dropout import AnyDropout, Dropout, StochasticDepth
 from nntrain.layers.layer import Layer
-from nntrain.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Norm, RMSNorm
-from nntrain.layers.sliding import Filters
+from nntrain.layers.norm import Norm
+from nntrain.schema import load_class
 
 if TYPE_CHECKING:
     from nntrain.layers.context import Context
     from nntrain.layers.program import Step, Value
     from nntrain.layers.scope import Scope
 
-NORMS: Final[dict[str, Callable[[], Norm]]] = {
-    "batch": BatchNorm,
-    "layer": LayerNorm,
-    "group": GroupNorm,
-    "instance": InstanceNorm,
-    "rms": RMSNorm,
+NORMS: Final = {
+    "batch": "nntrain.layers.normalization:BatchNorm",
+    "layer": "nntrain.layers.normalization:LayerNorm",
+    "group": "nntrain.layers.normalization:GroupNorm",
+    "instance": "nntrain.layers.normalization:InstanceNorm",
+    "rms": "nntrain.layers.normalization:RMSNorm",
 }
 DEPTH: Final = "regularization.stochastic_depth"
 """Note of the steps that stochastic depth adds to residuals."""
@@ -49,7 +49,14 @@ class RegularizedActivation(Layer):
 
 def norms(context: Context) -> tuple[Layer, ...]:
     """The normalisation that stands before an activation; none if it is off."""
-    return () if context.norm is None else (NORMS[context.norm](),)
+    return () if context.norm is None else (named_norm(context.norm),)
+
+
+def named_norm(name: str) -> Norm:
+    """The norm that a word of `regularization.norm` stands for."""
+    norm = load_class(NORMS[name]).parse({})
+    assert isinstance(norm, Norm)
+    return norm
 
 
 def dropouts(context: Context) -> tuple[Layer, ...]:
@@ -69,7 +76,7 @@ def regularize(layers: Sequence[Layer], context: Context) -> tuple[Layer, ...]:
             placed.append(RegularizedActivation(before=norms(context), activation=layer, after=dropouts(context)))
         else:
             placed.append(layer.with_lists({place: regularize(part, context) for place, part in layer.lists().items()}))
-        is_sized = layer.sized or isinstance(layer, Filters) or (is_sized and isinstance(layer, Norm))
+        is_sized = layer.sized or layer.convolves or (is_sized and isinstance(layer, Norm))
     return tuple(placed)
 
 

@@ -53,3 +53,10 @@ def one_row_hint(spec: Spec) -> str:
     if spec.axes == IMAGE:
         return "put flatten or global_avg_pool after it"
     return EMBED if spec.kind == "index" else "put flatten after it"
+
+
+def divisors_hint(option: str, count: int) -> str:
+    """The numbers that an option may have so that it divides a count."""
+    divisors = [n for n in range(1, count + 1) if count % n == 0]
+    both = " both" if option == "groups" else f" {count}"
+    return f"{option} divides{both}: " + ", ".join(map(str, divisors[:12])) + (" …" if len(divisors) > 12 else "")

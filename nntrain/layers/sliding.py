@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L, Layer, Need
-from nntrain.layers.requirements import channel_axis
+from nntrain.layers.requirements import channel_axis, divisors_hint
 from nntrain.layers.windows import (
     Pair,
     PixelPair,
@@ -186,6 +186,8 @@ class Reparametrized(Layer):
 class Filters(Reparametrized, Sliding):
     """Filters, each of which makes one channel: the shape rule and the module of every plain convolution."""
 
+    convolves = True
+
     bias: bool = True
     """Whether to add a learned offset per filter."""
 
@@ -254,10 +256,3 @@ def check_groups(channels: Size, filters: Size, groups: Size) -> None:
             raise SpecError(
                 f"splits {what.format(count)} into {groups} groups of one size, which doesn't work out", hint=divisors_hint("groups", count)
             )
-
-
-def divisors_hint(option: str, count: int) -> str:
-    """The numbers that an option may have so that it divides a count."""
-    divisors = [n for n in range(1, count + 1) if count % n == 0]
-    both = " both" if option == "groups" else f" {count}"
-    return f"{option} divides{both}: " + ", ".join(map(str, divisors[:12])) + (" …" if len(divisors) > 12 else "")
