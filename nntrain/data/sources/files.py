@@ -101,8 +101,20 @@ class Files(Source):
         return path.is_dir() or path.suffix.lower() == ".zip"
 
     def read(self, path: Path, name: str) -> Table:
-        """The files and their braces. Raises `DataError`."""
-        return self._rows(path, name).table(name)
+        """The files and their braces. Columns without any file are left out, as new rows need no targets. Raises `DataError`."""
+        try:
+            return self._rows(path, name).table(name)
+        except DataError:
+            there = {column: pattern for column, pattern in self._inner.items() if self._is_there(path, name, {column: pattern})}
+            if len(there) in (0, len(self.patterns)):
+                raise
+            return self._rows(path, name, there).table(name)
+
+    def _is_there(self, path: Path, name: str, patterns: Mapping[str, str]) -> bool:
+        try:
+            return len(self._rows(path, name, patterns)) > 0
+        except DataError:
+            return False
 
     def fingerprint(self, path: Path) -> str:
         """Names, sizes and contents of the files. Raises `DataError`."""
@@ -122,12 +134,17 @@ class Files(Source):
         is_absolute = next(iter(self.patterns.values())).startswith("/")
         return "/".join(common) or ("/" if is_absolute else ".")
 
-    def _rows(self, path: Path, name: str) -> FileRows:
+    @property
+    def _inner(self) -> dict[str, str]:
+        """The patterns, counted from what they all start with."""
         root = self._root()
-        inner = {column: pattern if root == "." else pattern.removeprefix(root).lstrip("/") for column, pattern in self.patterns.items()}
+        return {column: pattern if root == "." else pattern.removeprefix(root).lstrip("/") for column, pattern in self.patterns.items()}
+
+    def _rows(self, path: Path, name: str, patterns: Mapping[str, str] | None = None) -> FileRows:
+        """The files of some patterns, of all by default. Raises `DataError`."""
         if path.is_file() and path.suffix.lower() != ".zip":
             raise DataError(f"{name} is neither a folder nor a .zip file")
-        return matching_rows(FileStore(path), inner, name or root)
+        return matching_rows(FileStore(path), self._inner if patterns is None else patterns, name or self._root())
 
 
 def _told(braces: frozenset[str]) -> str:

@@ -50,6 +50,22 @@ def test_pairs_and_files_without_a_partner(tmp_path):
     assert table.notes == ("pairs: left out 3 files without a partner (images/0.png, images/1.png, masks/10_mask.png)",)
 
 
+def test_new_files_need_no_partner_that_is_a_target(tmp_path):
+    for folder in ("old/images", "old/masks", "new/images"):
+        write(*(tmp_path / folder / f"{n}.png" for n in range(12)))
+    fields = {"mask": {"type": "image", "role": "target"}, "id": {"role": "ignore"}}
+    data = settings({"image": "old/images/{id}.png", "mask": "old/masks/{id}.png"}, fields=fields)
+    found = prepare(data, tmp_path, seed=0)
+    rows = found.fields.encode(data.source.read(tmp_path / "new", "new"), with_targets=False)
+    assert rows.inputs["image"].shape == (12, 1, 4, 4)
+    with pytest.raises(DataError, match="no column 'mask'"):
+        found.fields.encode(data.source.read(tmp_path / "new", "new"), with_targets=True)
+    with pytest.raises(DataError, match="no file fits"):
+        plan_layout(settings({"image": "new/images/{id}.png", "mask": "new/masks/{id}.png"}), tmp_path, look=True)
+    with pytest.raises(DataError, match="no file fits"):
+        data.source.read(tmp_path / "new" / "images", "images")
+
+
 def test_no_file_fits(tmp_path):
     write(tmp_path / "a" / "cat" / "1.png")
     with pytest.raises(DataError, match=r"no file fits '\{label\}/\*\.jpg'; the first of 1 files there: cat/1.png"):
