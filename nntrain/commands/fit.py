@@ -184,6 +184,7 @@ def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcom
     watchers.check()
     if options.members is None:
         return fit_in(lambda: create_run(runs_root(options.runs), _run_name(job.config), options.run_id), job, options, watchers, name)
+    members.check(options.members, job)
     assembly = _assemble(job)
     new = create_run(runs_root(options.runs), _run_name(job.config), options.run_id)
     with lock(new):

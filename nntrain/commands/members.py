@@ -19,7 +19,8 @@ from nntrain.blueprint import draw
 from nntrain.commands.figures import format_seconds
 from nntrain.commands.results import aligned, labelled, spread_text
 from nntrain.commands.stored import open_run, stored_config
-from nntrain.data.layout import splits_at_random
+from nntrain.config.reading import read_document
+from nntrain.data.layout import plan_layout, splits_at_random
 from nntrain.errors import CheckpointError, UsageError
 from nntrain.runs import MEMBERS, Run, is_finished
 
@@ -68,6 +69,13 @@ class Plan:
         is_split = splits_at_random(experiment.data, has_column=has_column)
         split_seed = experiment.seed if experiment.data.split.seed is None else experiment.data.split.seed
         return (f"seed={experiment.seed + member - 1}", *([f"data.split.seed={split_seed}"] if is_split else []))
+
+
+def check(plan: Plan, job: Job) -> None:
+    """Make sure that members can be made of a config, before there is a folder for them. Raises `ConfigError`, rendered."""
+    config = read_document(job.config.document, plan.changes(job, 1), job.config.folder)
+    layout, problems = plan_layout(config.experiment.data, config.folder, look=True)
+    draw(config, layout, problems)
 
 
 def write_plan(run: Run, plan: Plan, job: Job) -> None:

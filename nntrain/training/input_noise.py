@@ -9,13 +9,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from nntrain.data.augmentation.draws import keys_on_device
 from nntrain.data.batches import Batch
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import LENGTHS
 
-_GOLDEN: Final = 0x9E3779B97F4A7C15 - 2**64
-_FIRST: Final = 0xBF58476D1CE4E5B9 - 2**64
-_SECOND: Final = 0x94D049BB133111EB - 2**64
 _HALF: Final = 2**32 - 1
 
 
@@ -45,28 +43,15 @@ def with_noise(batch: Batch, deviation: float, *, seed: int, epoch: int) -> Batc
 def normal_by_row(seed: int, rows: Tensor, count: int) -> Tensor:
     """Standard normal numbers, float32 `[B, count]`: the k-th of a row is a function of (seed, row, k) alone.
 
-    A counter hash (splitmix64; Steele et al., 2014) gives 64 bits each, whose two halves make one normal number (Box and Muller, 1958).
+    A counter hash gives 64 bits each, whose two halves make one normal number (Box and Muller, 1958).
 
     Args:
         seed: A number of 63 bits.
         rows: Row numbers, int64 `[B]`.
         count: Numbers of each row.
     """
-    keys = _mix((rows + 1) * _GOLDEN + seed)
-    counters = torch.arange(1, count + 1, device=rows.device) * _GOLDEN
-    bits = _mix(keys.unsqueeze(1) + counters)
-    high, low = _shifted(bits, 32), bits & _HALF
+    keys = keys_on_device(seed, rows)
+    bits = keys_on_device(keys.unsqueeze(1), torch.arange(count, device=rows.device))
+    high, low = (bits >> 32) & _HALF, bits & _HALF
     first, second = (high.float() + 0.5) / 2**32, low.float() / 2**32
     return torch.sqrt(-2 * torch.log(first)) * torch.cos(2 * math.pi * second)
-
-
-def _mix(state: Tensor) -> Tensor:
-    """Int64 that wraps around, as the unsigned original does."""
-    state = (state ^ _shifted(state, 30)) * _FIRST
-    state = (state ^ _shifted(state, 27)) * _SECOND
-    return state ^ _shifted(state, 31)
-
-
-def _shifted(value: Tensor, bits: int) -> Tensor:
-    """Shift to the right with zeros from the left; torch's own repeats the sign."""
-    return (value >> bits) & ((1 << (64 - bits)) - 1)

@@ -210,3 +210,4 @@ def test_given_test_rows_are_not_cut_into_folds(tmp_path: Path, capsys: pytest.C
     )
     assert main(["fit", "t.yaml", "--folds", "2"]) == 2
     assert "they are given already" in capsys.readouterr().err
+    assert not Path("runs").exists()
