@@ -17,7 +17,7 @@ from nntrain.config.reading import Config
 from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.inference import ROW_NUMBERS
-from nntrain.data.layout import SPLITTING, Layout
+from nntrain.data.layout import SPLITTING, Layout, Planned
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
 from nntrain.layers.program import Program
@@ -105,6 +105,21 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     rows = effects.rows_to_train(experiment, layout) if train_rows is None else train_rows
     warnings = (*layout.doubts, *effects.warnings(experiment, program, rows))
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
+
+
+def draw_first(config: Config, plans: Sequence[Planned]) -> Blueprint:
+    """Draw before the data is read, from layouts of which the first is the likeliest: the first one that the config fits.
+
+    Raises:
+        ConfigError: It fits none; with the problems of the one that it fits best.
+    """
+    faults: list[ConfigError] = []
+    for layout, problems in plans:
+        try:
+            return draw(config, layout, problems)
+        except ConfigError as error:
+            faults.append(error)
+    raise min(faults, key=lambda error: len(error.problems))
 
 
 def _no_input(layout: Layout) -> Problem:

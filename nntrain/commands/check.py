@@ -9,11 +9,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from nntrain.blueprint import Blueprint, can_draw, draw
+from nntrain.blueprint import Blueprint, can_draw, draw, draw_first
 from nntrain.commands.output import emit
 from nntrain.config.reading import Config, find_config, read_config
 from nntrain.config.rendering import error_as_json
-from nntrain.data.layout import plan_layout
+from nntrain.data.layout import plan_layouts
 from nntrain.errors import ConfigError, NNTrainError, UsageError
 
 
@@ -77,12 +77,13 @@ def check(config: Config, look: Look) -> Blueprint | None:
         DataError: The data is not there, or can't be read.
     """
     data = config.experiment.data
-    layout, problems = plan_layout(data, config.folder, look=look is not Look.NOTHING)
+    plans = plan_layouts(data, config.folder, look=look is not Look.NOTHING)
+    layout, problems = plans[0]
     if look is Look.NOTHING and not can_draw(layout):
         if problems:
             raise config.error(problems)
         return None
-    blueprint = draw(config, layout, problems)
+    blueprint = draw_first(config, plans)
     if look is Look.ALL:
         from nntrain.commands.fit import prepare_data
 

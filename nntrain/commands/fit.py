@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nntrain.blueprint import Blueprint, draw
+from nntrain.blueprint import Blueprint, draw, draw_first
 from nntrain.commands import members
 from nntrain.commands.display import Display
 from nntrain.commands.figures import format_bytes
@@ -23,7 +23,7 @@ from nntrain.commands.stored import changed_data, stored_config, write_resolved
 from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.config.resolving import environment_digests, resolved_text
-from nntrain.data.layout import plan_layout
+from nntrain.data.layout import plan_layouts
 from nntrain.errors import ConfigError, NNTrainError, ResourceError, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
 
@@ -219,8 +219,7 @@ def find_done(job: Job, root: Path) -> Run | None:
 def prepare_job(config: Config) -> Job:
     """Check a config, read its data and fit the fields. What the header of the data tells is checked before torch is loaded."""
     data = config.experiment.data
-    layout, problems = plan_layout(data, config.folder, look=True)
-    draw(config, layout, problems)
+    draw_first(config, plan_layouts(data, config.folder, look=True))
     prepared = prepare_data(config)
     return Job(config, draw(config, prepared.layout, train_rows=len(prepared.train)), prepared)
 

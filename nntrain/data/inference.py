@@ -67,6 +67,17 @@ def _guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
     return Guess(Category(), _category_note(facts))
 
 
+def other_readings(facts: Facts) -> tuple[Field, ...]:
+    """What a target may turn out to be once all rows are read, where `facts` are of the first rows only: a table may be sorted by it."""
+    if facts.is_complete:
+        return ()
+    has_few = not facts.is_numeric or facts.distinct == 2 or (facts.is_whole and facts.distinct <= MAX_VALUES)
+    readings: list[Field] = [Category()] if has_few else []
+    if has_few and facts.distinct <= 2:
+        readings.append(Boolean())
+    return (*readings, Number()) if facts.is_numeric else tuple(readings)
+
+
 def guess_array(shape: tuple[int, ...], kind: str) -> Guess | None:
     """Type of an array with axes beside the rows (`shape`), by its number kind: `uint8`, `int`, `float`, `bool`; `None` if it is none."""
     if kind == "text":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -13,7 +13,7 @@ from nntrain.data.fields.date import Date
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.fields.number import Number
 from nntrain.data.header import Header, HeaderColumn
-from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values
+from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values, other_readings
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.settings import DataSettings, SplitSettings
@@ -78,7 +78,10 @@ class Layout:
     def targets(self) -> tuple[FieldPlan, ...]:
         """Fields to be predicted."""
         plans = tuple(plan for plan in self.fields if plan.role == "target")
-        return plans if self.window is None else tuple(replace(plan, spec=self.window.target_spec) for plan in plans)
+        window = self.window
+        if window is None:
+            return plans
+        return tuple(replace(plan, spec=window.target_spec) if plan.field.type == "number" else plan for plan in plans)
 
     @property
     def weight(self) -> FieldPlan | None:
@@ -86,7 +89,16 @@ class Layout:
         return next((plan for plan in self.fields if plan.role == "weight"), None)
 
 
-def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> tuple[Layout, tuple[Problem, ...]]:
+Planned = tuple[Layout, tuple[Problem, ...]]
+"""A layout as far as it is known, and everything that is wrong with the settings."""
+
+
+def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> Planned:
+    """Plan the fields before anything is read: the likeliest of `plan_layouts`. Raises `DataError`."""
+    return plan_layouts(settings, folder, look=look)[0]
+
+
+def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> list[Planned]:
     """Plan the fields before anything is read.
 
     Args:
@@ -96,7 +108,7 @@ def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> tuple[La
             the settings say is planned.
 
     Returns:
-        The layout as far as it is known, and everything that is wrong with the settings.
+        The layout as the first rows have it; then, where they don't show all rows, with what else the target may turn out to be.
 
     Raises:
         DataError: A file is missing, empty, or not what its source reads.
@@ -111,11 +123,25 @@ def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> tuple[La
         if part != "train":
             problems += _missing_columns(named, other, part)
     guesses = {field.name: _guess(field, header.column(field.columns[0]) if header else None) for field in named}
-    layout, more = assemble_layout(settings, header, named, guesses)
-    problems += more
     if not any("target" in field.roles for field in named) and not _names_lost_target(settings, problems):
         problems.append(_no_target(header))
-    return layout, (*problems, *check_split(settings, layout))
+    planned: list[Planned] = []
+    for reading in (guesses, *_other_guesses(named, header, guesses)):
+        layout, more = assemble_layout(settings, header, named, reading)
+        planned.append((layout, (*problems, *more, *check_split(settings, layout))))
+    return planned
+
+
+def _other_guesses(named: list[NamedField], header: Header | None, guesses: dict[str, Guess | None]) -> Iterator[dict[str, Guess | None]]:
+    """What the first target without a type may turn out to be beside what the first rows show."""
+    target = next((field for field in named if "target" in field.roles and guesses[field.name] is not None), None)
+    facts = header.column(target.columns[0]).facts if header is not None and target is not None else None
+    if target is None or facts is None:
+        return
+    first = guesses[target.name]
+    for field in other_readings(facts):
+        if first is not None and first.field is not None and field.type != first.field.type:
+            yield {**guesses, target.name: Guess(field, field.type)}
 
 
 def peek(settings: DataSettings, folder: Path) -> dict[Part, Header]:
