@@ -12,7 +12,6 @@ from nntrain.architectures.family import Family
 from nntrain.errors import SpecError
 from nntrain.layers.activation import ReLU
 from nntrain.layers.convolution import Conv1d, Conv2d
-from nntrain.layers.global_pooling import GlobalAvgPool
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
 from nntrain.layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
@@ -59,7 +58,7 @@ class CNN(Family):
         layers: list[Layer] = []
         for width in self.channels:
             layers += self._stage(context, spec.axes == IMAGE, width)
-        layers += [Flatten() if self._flattens(spec) else GlobalAvgPool(), *dropouts(context)]
+        layers += [Flatten() if self._flattens(spec) else _mean(), *dropouts(context)]
         for width in self.hidden:
             layers += [Linear(out_features=width), *norms(context), self.activation, *dropouts(context)]
         return layers
@@ -83,3 +82,9 @@ class CNN(Family):
         sizes = spec.sizes[1:] if spec.axes == IMAGE else spec.sizes[:1]
         places = [size // shrink for size in sizes if isinstance(size, int)]
         return not spec.is_ragged and math.prod(places) * self.channels[-1] <= MOST_FLATTENED
+
+
+def _mean() -> Layer:
+    from nntrain.layers.global_pooling import GlobalAvgPool
+
+    return GlobalAvgPool()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import struct
 import zlib
 from collections.abc import Mapping
@@ -111,6 +110,8 @@ def _variant(folder: Path, name: str) -> Path | None:
 
 
 def _bytes(path: Path) -> bytes:
+    import gzip
+
     try:
         return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,28 @@ def test_loads_nothing_heavy(code: str, repository: Path) -> None:
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
     assert "nntrain" in loaded
     assert loaded & HEAVY == set()
+
+
+PLAIN_CHECK = "from nntrain.cli import main; main(['check', 'configs/digits.yaml'])"
+MOST_MODULES = 135
+"""Of our own, 126 when this was written. More of them make every check slower: import what few configs need where they need it."""
+MOST_SETTINGS = 130
+"""Classes of settings and components, 122 when this was written: each takes about half a millisecond to make."""
+COUNT = """
+import sys
+from nntrain.schema import StrictModel
+def below(model):
+    return {model}.union(*map(below, model.__subclasses__()))
+print('modules:', sum(name.startswith('nntrain') for name in sys.modules), 'settings:', len(below(StrictModel)))
+"""
+
+
+def test_check_loads_what_the_config_names(repository: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    command = [sys.executable, "-c", f"try: {PLAIN_CHECK}\nexcept SystemExit: pass\n{COUNT}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=repository)
+    assert done.returncode == 0, done.stderr
+    assert " ok " in done.stdout
+    modules, settings = map(int, re.findall(r": (\d+)", done.stdout)[-2:])
+    assert modules <= MOST_MODULES
+    assert settings <= MOST_SETTINGS
