@@ -1,4 +1,8 @@
-"""`nntrain list`: components that may stand in a config, and the examples that come with nntrain."""
+"""`nntrain list`: components that may stand in a config, and the examples that come with nntrain.
+
+What is told of an example stands in the comment that its config begins with: its first sentence, and a line for programs, which
+`nntrain.commands.examples.Example` describes: `# task: … data: … time: … score: …`. Parts that are missing are left blank.
+"""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ TargetType = Literal["category", "boolean", "number"]
 MOST_TRIED: Final = 30
 """Guesses that are tried before it is said that none fits."""
 MOST_CLASSES: Final = 1000
+MOST_STEPS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def guesses(settings: DataSettings, numbers: Iterable[int]) -> Iterator[Assumpti
     axes = (
         types,
         [3, *(number for number in sizes if number != 3 and number <= MOST_CLASSES)] if has_classes or _names_a_class(settings) else [3],
-        [40, *(number for number in sizes if number != 40), 784] if has_steps else [40],
+        [40, *(number for number in sizes if number != 40 and number <= MOST_STEPS)] if has_steps else [40],
         [(3, 32), (1, 28), (1, 32), (3, 64), (3, 128), (3, 224)] if has_images else [(3, 32)],
     )
     places = sorted(product(*(range(len(axis)) for axis in axes)), key=sum)
