@@ -115,9 +115,13 @@ def _not_a_number(plan: FieldPlan) -> Problem:
     kind = plan.field.type
     article = "an" if kind[0] in "aeiou" else "a"
     message = f"is {article} {kind}, and with data.window {plan.role}s are number columns"
+    as_number = f"data.fields: {{{plan.name}: {{type: number, role: {plan.role}}}}}"
     if plan.role == "target":
-        hint = f"fix:  {{type: number, role: {plan.role}}} if it holds numbers"
+        hint = f"fix:  {as_number} if it holds numbers"
+    elif kind == "date":
+        hint = f"fix:  data.fields: {{{plan.name}: {{role: time}}}} if it orders the rows, else {{role: ignore}}"
+    elif kind == "category":
+        hint = f"fix:  data.fields: {{{plan.name}: {{role: group}}}} if it tells several series apart, else {{role: ignore}}"
     else:
-        hint = "fix:  {role: time} if it orders the rows, else {role: ignore}" if kind == "date" else "fix:  type: number, or role: ignore"
-        hint += "; role: group if it tells several series apart" if kind == "category" else ""
+        hint = f"fix:  {as_number} if it holds numbers, else {{role: ignore}}"
     return Problem(("data", "fields", plan.name), message, hint)

@@ -18,6 +18,7 @@ from nntrain.commands.predict import run as predict
 from nntrain.commands.show import run as show
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
+from nntrain.errors import ConfigError
 
 ROWS = 600
 WINDOW = {"past": 24, "horizon": 3, "gap": 1, "step": 2}
@@ -107,6 +108,12 @@ training: {max_epochs: 1}
         encoding="utf-8",
     )
     assert smoke.run(Path("shops.yaml"), (), Options(as_json=True)) == 0, capsys.readouterr().out
+
+
+def test_a_target_that_is_no_number_is_told_with_everything_else() -> None:
+    Path("shops.csv").write_text("shop,sold\n" + "".join(f"{'abc'[row % 3]},{row}.5\n" for row in range(60)), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"is a category, and with data\.window targets are number columns"):
+        nntrain.fit({"name": "shops", "data": {"source": "shops.csv", "target": "shop", "window": 4}})
 
 
 def test_folds_in_time() -> None:
