@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from nntrain.errors import ResourceError, UsageError
 
 if TYPE_CHECKING:
-    from nntrain.data.table import Table
+    from nntrain.data.table import Column, Table
 
 Columns = Mapping[str, Sequence[object]]
 """Columns that are added to a table, by name."""
@@ -67,7 +67,7 @@ def as_text(table: Table, added: Columns, suffix: str = ".csv") -> str:
     fallback = ";" if table.numerals.decimal == "," else ","
     delimiter = "\t" if suffix == ".tsv" else fallback if table.delimiter == "\t" and suffix == ".csv" else table.delimiter
     text = StringIO()
-    replace(table, delimiter=delimiter).write(text, added)
+    replace(table, delimiter=delimiter, columns=dict(_columns(table))).write(text, added)
     return text.getvalue()
 
 
@@ -92,13 +92,20 @@ def _frame(table: Table, added: Columns) -> Any:
     """A polars frame: text as it was read, arrays as they are, NaN as null."""
     import polars as pl
 
-    columns: list[pl.Series] = []
+    own = [pl.Series(name, column) for name, column in _columns(table)]
+    return pl.DataFrame([*own, *(pl.Series(name, list(cells)) for name, cells in added.items())])
+
+
+def _columns(table: Table) -> Iterator[tuple[str, Column]]:
+    """The columns that have a value for each row; NaN is a missing one."""
+    import polars as pl
+
     for name, column in table.columns.items():
-        if isinstance(column, pl.Series):
-            columns.append(column.alias(name))
+        if isinstance(column, pl.Series) or column.ndim > 1 or column.dtype.kind != "f":
+            if len(column) == table.rows:
+                yield name, column
         elif len(column) == table.rows:
-            columns.append(pl.Series(name, column, nan_to_null=column.dtype.kind == "f" and column.ndim == 1))
-    return pl.DataFrame([*columns, *(pl.Series(name, list(cells)) for name, cells in added.items())])
+            yield name, pl.Series(name, column, nan_to_null=True)
 
 
 def replace_file(path: Path, content: bytes) -> None:

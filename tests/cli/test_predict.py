@@ -150,6 +150,14 @@ def test_every_kind_of_file_gives_the_same_predictions(here: Path) -> None:
         assert model.predict(name)["rent"].values == wanted, name
 
 
+def test_a_missing_number_of_a_parquet_file_is_an_empty_cell(here: Path) -> None:
+    pl.DataFrame({"zip": ["01001"] * 2, "area": [50.0, 60.0], "rooms": [2.0, float("nan")], "town": ["N"] * 2}).write_parquet("in.parquet")
+    predict("in.parquet", "-o", "out.csv")
+    assert [row["rooms"] for row in rows_of(here / "out.csv")] == ["2.0", ""]
+    predict("in.parquet", "-o", "out.parquet")
+    assert pl.read_parquet(here / "out.parquet")["rooms"].to_list() == [2.0, None]
+
+
 def test_a_table_with_semicolons_and_decimal_commas_is_written_like_that(here: Path) -> None:
     (here / "new.csv").write_text("zip;area;rooms;town\n01001;50,5;2;N\n01002;60,25;3;S\n")
     predict("new.csv", "-o", "out.csv")
