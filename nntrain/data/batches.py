@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final, cast
 
@@ -17,6 +17,10 @@ from nntrain.data.windows import Windows
 
 CHUNK_BYTES: Final = 64 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
+
+
+_TURN: Final = 2**40
+"""More rows than any source has: what is added to the number of a row each time that an epoch shows it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Batch:
     weights: Tensor | None
     """Float32 `[B]`."""
     rows: Tensor
-    """Int64 `[B]`: row numbers in the source, from 0."""
+    """Int64 `[B]`, of which the random draws of a row are a function: row numbers in the source, from 0. Where an epoch shows a row again,
+    it has another number each time."""
     partner: Partner | None = None
     """What the rows were mixed with, where they were."""
 
@@ -194,7 +199,23 @@ def balanced_order(classes: Tensor, *, seed: int, epoch: int) -> Tensor:
     return positions[torch.randperm(len(positions), generator=generator)]
 
 
-def ordered_batches(data: TensorData, rows: int, order: Tensor, *, start: int = 0, augment: Augment | None = None) -> Iterator[Batch]:
+def turns_of(order: Tensor) -> Tensor:
+    """How often each position of an order came before in it, int64 `[N]`."""
+    positions, places = order.sort(stable=True)
+    turns = torch.empty_like(order)
+    turns[places] = torch.arange(len(order)) - torch.searchsorted(positions, positions)
+    return turns
+
+
+def ordered_batches(
+    data: TensorData,
+    rows: int,
+    order: Tensor,
+    *,
+    start: int = 0,
+    augment: Augment | None = None,
+    turns: Tensor | None = None,
+) -> Iterator[Batch]:
     """Batches in some order.
 
     Args:
@@ -203,6 +224,7 @@ def ordered_batches(data: TensorData, rows: int, order: Tensor, *, start: int = 
         order: Positions in `data`, int64 `[N]` on the CPU.
         start: Batches to be left out at the beginning; costs no more for many than for few.
         augment: Changes images, each as its row says.
+        turns: How often each position came before, int64 `[N]` on the CPU; `None` for an order without repetitions.
     """
     edges = _edges(len(order), rows)
     # Chunks begin at fixed batches, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
@@ -211,6 +233,8 @@ def ordered_batches(data: TensorData, rows: int, order: Tensor, *, start: int = 
     for first in range(start // per_chunk * per_chunk, len(edges) - 1, per_chunk):
         last = min(first + per_chunk, len(edges) - 1)
         chunk = data.take(order[edges[first] : edges[last]])
+        if turns is not None:
+            chunk = replace(chunk, rows=chunk.rows + _TURN * turns[edges[first] : edges[last]].to(chunk.rows.device))
         for batch in range(max(first, start), last):
             yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment)
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import Batch, balanced_order, epoch_order, num_batches, ordered_batches
+from nntrain.data.batches import Batch, balanced_order, epoch_order, num_batches, ordered_batches, turns_of
 from nntrain.training.evaluation import evaluate
 from nntrain.training.input_noise import with_noise
 from nntrain.training.objective import PartName, sum_tensors, total
@@ -26,11 +26,12 @@ class SupervisedProtocol:
         """The rows of each step, cut into micro-batches."""
         rows, train = session.batch_size * session.accumulate, session.splits.train
         if session.balance is None:
-            order = epoch_order(len(train), seed=session.seed, epoch=epoch)
+            order, turns = epoch_order(len(train), seed=session.seed, epoch=epoch), None
         else:
             order = balanced_order(session.balance, seed=session.seed, epoch=epoch)
+            turns = turns_of(order)
         augment = None if session.augmenter is None else session.augmenter.at(epoch)
-        for step, batch in enumerate(ordered_batches(train, rows, order, start=start, augment=augment), start):
+        for step, batch in enumerate(ordered_batches(train, rows, order, start=start, augment=augment, turns=turns), start):
             if session.mixer is not None:
                 batch = session.mixer.mix(batch, epoch, step)
             if session.input_noise is not None:

@@ -1,12 +1,16 @@
 """Rows mixed with one another: inputs, targets and losses agree, and a step's draws depend on nothing but (seed, epoch, step)."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from tiny_run import make_run
 from torch.nn.functional import cross_entropy, mse_loss, one_hot
 
-from nntrain.data.batches import Batch, balanced_order
+from nntrain.data.batches import Batch, balanced_order, turns_of
 from nntrain.losses.classification import CrossEntropy
 from nntrain.losses.regression import MeanSquaredError
+from nntrain.regularization import Regularization
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import _score, _weight
 
@@ -84,3 +88,17 @@ def test_a_balanced_epoch_shows_every_class_equally_often(counts):
     assert torch.equal(order, balanced_order(classes, seed=0, epoch=0))
     if len(classes) > 5:
         assert not torch.equal(order, balanced_order(classes, seed=0, epoch=1))
+
+
+def test_a_row_that_comes_again_is_changed_in_another_way() -> None:
+    run = make_run(regularization=Regularization(noise=0.5))
+    train = run.session.splits.train
+    classes = torch.zeros(len(train), dtype=torch.long)
+    classes[:2] = 1  # each of the two is shown in a quarter of the epoch
+    session = replace(run.session, balance=classes)
+    shown = [batch for batches in run.protocol.batches(session, 0, 0) for batch in batches]
+    inputs = torch.cat([batch.inputs["@number"] for batch in shown])
+    assert len(inputs.unique(dim=0)) == len(inputs)
+    assert turns_of(torch.tensor([3, 1, 3, 0, 3, 1])).tolist() == [0, 0, 1, 0, 2, 1]
+    later = [batch for batches in run.protocol.batches(session, 0, 1) for batch in batches]
+    assert torch.equal(later[0].inputs["@number"], shown[1].inputs["@number"])
