@@ -40,6 +40,8 @@ LIMITS = (
 )
 BATCHES = 4
 """Batches of training rows that are used; as many rows of the other splits."""
+MOST_SHOWN = 8
+"""Numbers of a prediction that are shown; of more only how many there are."""
 
 
 class CutOffError(Exception):
@@ -206,4 +208,6 @@ def _predict(whole: Outcome, job: Job) -> str:
     found = next(iter(predict_rows(open_run(whole.run), _last_split(job).head(3)).values()))
     if found.values and getattr(found.values[0], "ndim", 0):  # an image
         return f"{len(found.values)} images {list(found.values[0].shape)}"
+    if found.values and isinstance(found.values[0], list) and len(found.values[0]) > MOST_SHOWN:
+        return f"{len(found.values)} rows of {len(found.values[0])} numbers"
     return ", ".join(str(value) for value in found.values)

@@ -34,7 +34,7 @@ class WindowSettings(StrictModel):
     step: PositiveInt = 1
     """Every how many rows the past is read, back from its last row: `past: 720, step: 6` reads 120 of 720 rows."""
     stride: PositiveInt = 1
-    """Rows from one window to the next."""
+    """Rows from one window to the next; where new rows are predicted, counted back from the last."""
 
     @model_validator(mode="before")
     @classmethod
