@@ -61,6 +61,10 @@ class Schedule(Component):
         """
         raise NotImplementedError
 
+    def reduced(self, lr: float, falls: int) -> float:
+        """The rate after a metric that the schedule watches has lowered it some times."""
+        return lr
+
     def momentum(self, step: int, horizon: Horizon) -> float | None:
         """The momentum of a step, where the schedule moves it too: torch's `momentum`, or the first of `betas`."""
         return None

@@ -25,6 +25,10 @@ class WeightAverage:
         """Take the weights after a step into account; `step` counts the steps that are complete."""
         raise NotImplementedError
 
+    def lr(self, step: int, base_lr: float, lr: float) -> float:
+        """The rate of a step, of which the schedule says `lr`, and `optimizer.lr` or the parameter group `base_lr`."""
+        return lr
+
     def refresh(self, network: nn.Module, inputs: GiveInputs, autocast: GiveContext) -> None:
         """Bring what else belongs to the averaged network up to date, before it is measured.
 

@@ -15,12 +15,10 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
-from nntrain.schedules.plateau import Plateau
 from nntrain.training.divergence import check_applied, check_scaling, check_step, check_weights, watch_step
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, TrainingProtocol
-from nntrain.training.swa import StochasticAverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +138,8 @@ def set_learning_rates(session: Session, step: int, falls: int = 0) -> None:
     schedule = session.schedule
     momentum = schedule.momentum(step, session.horizon)
     for group in session.optimizer.param_groups:
-        lr = schedule.lr(step, group["initial_lr"], session.horizon)
-        if isinstance(session.ema, StochasticAverage):
-            lr = session.ema.lr(step, group["initial_lr"], lr)
-        group["lr"] = schedule.reduced(lr, falls) if isinstance(schedule, Plateau) else lr
+        lr = schedule.reduced(schedule.lr(step, group["initial_lr"], session.horizon), falls)
+        group["lr"] = lr if session.ema is None else session.ema.lr(step, group["initial_lr"], lr)
         if momentum is not None:
             if "betas" in group:
                 group["betas"] = (momentum, group["betas"][1])

@@ -34,7 +34,6 @@ class StochasticAverage(WeightAverage):
         self._is_stale = False
 
     def lr(self, step: int, base_lr: float, lr: float) -> float:
-        """The rate of a step, of which the schedule says `lr`."""
         return lr if self._rate is None or step < self._start else self._rate * base_lr
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, update_bn
 
 from nntrain.optimizers.sgd import SGD
 from nntrain.regularization import Regularization, SWASettings
+from nntrain.schedules.plateau import Plateau
 from nntrain.training.evaluation import measure
 from nntrain.training.settings import Interval, TrainingSettings
 from nntrain.training.snapshot import predicting_weights, snapshot
@@ -127,3 +128,11 @@ def test_its_rate_takes_the_place_of_the_schedules() -> None:
     settings = TrainingSettings(max_steps=12, evaluate_every=Interval(steps=3))
     run = make_run(settings, optimizer=SGD(lr=1.0), regularization=Regularization(swa=SWASettings(start_fraction=0.5, lr=0.25)))
     assert [report.lr for report in run.reports()] == [1.0, 1.0, 0.25, 0.25]
+
+
+def test_its_rate_does_not_fall_on_a_plateau() -> None:
+    settings = TrainingSettings(max_steps=12, evaluate_every=Interval(steps=3))
+    schedule = Plateau(factor=0.5, patience=0, threshold=10.0)  # no evaluation but the first is an improvement
+    regularization = Regularization(swa=SWASettings(start_fraction=0.75, lr=0.25))
+    run = make_run(settings, optimizer=SGD(lr=1.0), schedule=schedule, regularization=regularization)
+    assert [report.lr for report in run.reports()] == [1.0, 1.0, 0.5, 0.25]
