@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L, Layer, Need
 from nntrain.layers.sliding import PaddingMode
-from nntrain.layers.windows import Pixels, Window, check_padding_mode, need_image, pads, spatial_axes, spread
+from nntrain.layers.windows import Pixels, Window, check_padding_mode, need_image, need_known, pads, spatial_axes, spread
 from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Spec, over, times
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class Pad(Layer):
 
     def _windows(self, rank: int) -> tuple[Window, ...]:
         """The same as windows of one point, which know how an axis grows."""
+        need_known(padding=self.padding)
         sides = spread(self.padding, rank) if isinstance(self.padding, int) else self.padding
         both = [(side, side) if isinstance(side, int) else side for side in sides]
         return tuple(Window(1, 1, before, after) for before, after in both)

@@ -47,8 +47,8 @@ class Arranged(Layer):
         need_numbers(spec)
         if spec.axes != VECTOR:
             raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", hint="put flatten before it")
-        count = math.prod(self.sizes)
-        if isinstance(spec.sizes[0], int) and spec.sizes[0] != count:
+        count = compute(lambda *sizes: math.prod(sizes), *self.sizes)
+        if isinstance(spec.sizes[0], int) and isinstance(count, int) and spec.sizes[0] != count:
             product = " x ".join(str(size) for size in self.sizes)
             raise SpecError(f"needs {product} = {count} numbers and gets {spec.describe()}")
         return Spec({2: SEQUENCE, 3: IMAGE, 4: VOLUME}[len(self.sizes)], self.sizes)

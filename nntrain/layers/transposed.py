@@ -12,7 +12,7 @@ from nntrain.errors import SpecError
 from nntrain.layers.layer import L, Need
 from nntrain.layers.requirements import channel_axis
 from nntrain.layers.sliding import Reparametrized, check_groups, per_group
-from nntrain.layers.windows import Pair, PixelPair, Pixels, PixelTriple, Triple, need_axes, spatial_axes, spread
+from nntrain.layers.windows import Pair, PixelPair, Pixels, PixelTriple, Triple, need_axes, need_known, spatial_axes, spread
 from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec, known
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class Transposed(Reparametrized):
         dilation: int | tuple[int, ...],
         extra: int | tuple[int, ...],
     ) -> tuple[Spreading, ...]:
+        need_known(kernel_size=kernel, stride=stride, padding=padding, dilation=dilation, output_padding=extra)
         rank = len(self.axes) - 1
         paddings = (padding,) * rank if isinstance(padding, str) else spread(padding, rank)
         options = (spread(kernel, rank), spread(stride, rank), paddings, spread(dilation, rank), spread(extra, rank))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, PositiveInt
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L
 from nntrain.layers.requirements import EMBED
-from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec
+from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec, Unknown
 
 Pair = PositiveInt | tuple[PositiveInt, PositiveInt]
 """One number for both axes, or `[height, width]`."""
@@ -98,15 +98,34 @@ def windows(
     padding: int | tuple[int, ...] | Literal["same", "causal"],
     dilation: int | tuple[int, ...] = 1,
 ) -> tuple[Window, ...]:
-    """Resolve the options of several axes; one number holds for all of them."""
+    """Resolve the options of several axes; one number holds for all of them.
+
+    Raises:
+        SpecError: One of them is `=in` or `=out`, and only the data tells what that is.
+    """
+    need_known(kernel_size=kernel, stride=stride, padding=padding, dilation=dilation)
     paddings = (padding,) * rank if isinstance(padding, str) else spread(padding, rank)
     axes = zip(spread(kernel, rank), spread(stride, rank), paddings, spread(dilation, rank), strict=True)
     return tuple(window(*options) for options in axes)
 
 
+def need_known(**options: object) -> None:
+    """Refuse an option whose number only the data tells: what a window covers must be known to say how often it fits.
+
+    Raises:
+        SpecError: One of them is `=in` or `=out` of a size that is not known yet.
+    """
+    for name, option in options.items():
+        for size in cast("tuple[object, ...]", option) if isinstance(option, tuple) else (option,):
+            if isinstance(size, tuple):
+                need_known(**{name: size})
+            if isinstance(size, Unknown):
+                raise SpecError(f"needs a number for {name}, and gets {size}, which only the data tells", hint="write the number")
+
+
 def spread(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
     """`3` for all axes is `(3, 3)`."""
-    return (value,) * rank if isinstance(value, int) else value
+    return value if isinstance(value, tuple) else (value,) * rank
 
 
 def pads(windows: tuple[Window, ...]) -> tuple[int, ...]:

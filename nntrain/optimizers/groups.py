@@ -39,8 +39,8 @@ def parameter_groups(
 ) -> list[ParameterGroup]:
     """Sort the trainable parameters of a network into groups.
 
-    Biases, the parameters of norms and embeddings, and all others with a single axis (scales, slopes) do not decay unless
-    `decay_all` is set. The first rule that matches a name gives its rate and decay.
+    Biases, the parameters of norms and embeddings, the lengths that `weight_norm` learns, and all others with a single axis (scales,
+    slopes) do not decay unless `decay_all` is set. The first rule that matches a name gives its rate and decay.
 
     Args:
         network: The network.
@@ -115,12 +115,21 @@ def _unused(index: int, rules: Sequence[GroupRule], names: Sequence[str]) -> Pro
 
 
 def without_decay(network: nn.Module) -> set[int]:
-    """Ids of the parameters that weight decay and other penalties spare: biases, norms, embeddings, and all with a single axis."""
+    """Ids of the parameters that weight decay and other penalties spare: biases, norms, embeddings, lengths of weights, single axes.
+
+    `weight_norm` makes a weight a length (torch's `original0`) times a direction: the length is a scale, as that of a norm.
+    """
     from torch import nn
     from torch.nn.modules.batchnorm import _NormBase  # pyright: ignore[reportPrivateUsage]
+    from torch.nn.utils.parametrizations import _WeightNorm  # pyright: ignore[reportPrivateUsage]
 
     whole = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.Embedding, nn.EmbeddingBag)
-    return {
+    lengths = {
+        id(module.original0)
+        for module in network.modules()
+        if isinstance(module, nn.utils.parametrize.ParametrizationList) and isinstance(module[0], _WeightNorm)
+    }
+    return lengths | {
         id(parameter)
         for module in network.modules()
         for name, parameter in module.named_parameters(recurse=False)

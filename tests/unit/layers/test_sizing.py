@@ -138,3 +138,24 @@ def test_everything_else_about_the_layer_is_checked_when_it_is_read(layer: dict[
         architecture({"layers": [layer]})
     assert all("out_channels" not in error["loc"] for error in caught.value.errors())
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "layer"),
+    [
+        ("kernel_size", {"conv2d": {"out_channels": 2, "kernel_size": "=out"}}),
+        ("kernel_size", {"conv_transpose2d": {"out_channels": 2, "kernel_size": [3, "=out"]}}),
+        ("stride", {"max_pool2d": {"kernel_size": 2, "stride": "=out"}}),
+        ("dilation", {"depthwise_conv2d": {"kernel_size": 3, "dilation": "=out"}}),
+    ],
+)
+def test_a_window_whose_size_only_the_data_tells_is_told(option: str, layer: dict[str, Any]) -> None:
+    path, message = told([layer, "relu"], PHOTO, y=CLASSES)
+    assert path == ("architecture", "layers", 0)
+    assert message.endswith(f"needs a number for {option}, and gets <classes of y>, which only the data tells")
+
+
+def test_an_arrangement_whose_sizes_only_the_data_tells_is_known_later() -> None:
+    tree = [{"linear": 12}, {"unflatten": [4, "=out"]}, {"pool": "mean"}]
+    assert lines(compiled(tree, needs={"y": CLASSES}))[1] == "unflatten [4, <classes of y>] -> [4, <classes of y>]"
+    assert lines(compiled(tree))[1] == "unflatten [4, 3] -> [4, 3]"

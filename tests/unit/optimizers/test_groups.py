@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from nntrain.errors import ConfigError
 from nntrain.optimizers.groups import parameter_groups
@@ -26,6 +27,14 @@ def named(groups: list) -> dict[str, tuple[float, float | None]]:
 def test_biases_norms_and_embeddings_do_not_decay() -> None:
     decays = {name for name, (decay, _) in named(parameter_groups(network(), weight_decay=0.1)).items() if decay}
     assert decays == {"body.linear_1.weight", "rnn.weight_ih_l0", "rnn.weight_hh_l0", "head.weight"}
+
+
+def test_the_lengths_of_weight_norm_do_not_decay_and_its_directions_do() -> None:
+    conv = nn.Conv2d(3, 4, 3)
+    names = {name for name, (decay, _) in named(parameter_groups(weight_norm(conv), weight_decay=0.1)).items() if decay}
+    assert names == {"parametrizations.weight.original1"}
+    plain = spectral_norm(nn.Conv2d(3, 4, 3))
+    assert named(parameter_groups(plain, weight_decay=0.1))["parametrizations.weight.original"] == (0.1, None)
 
 
 def test_decay_all_spares_nothing() -> None:
