@@ -3,7 +3,8 @@
 What a network misses on rows that it was not fitted to tells how far new values will lie off. With the scores s of n such rows, and
 new rows that are drawn like them, the k-th smallest, k = ceil((n + 1) (1 - a)), is at least a new row's score with probability 1 - a
 or more, whatever the network and the distribution are (Papadopoulos et al. 2002; Lei et al. 2018, theorem 2.2). Here the rows are those
-of validation, which also chose the best state: the promise is kept as far as that choice was not fitted to them.
+of validation, which also chose the best state: the promise is kept as far as that choice was not fitted to them. Later rows of a time
+series are not drawn like them, and windows share rows: there the level is what the validation rows show, and no promise.
 """
 
 from __future__ import annotations
