@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.config.writing import scalar
+from nntrain.data.settings import source_type
 
 if TYPE_CHECKING:
     from nntrain.blueprint import Blueprint
@@ -102,7 +103,8 @@ def _source(job: Job) -> str:
     settled = job.blueprint.experiment.data.source
     options: dict[str, Any] = settled.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     options.pop("type", None)
-    return scalar(options["path"]) if set(options) == {"path"} and "." in str(options["path"]) else _flow({"type": settled.type, **options})
+    is_plain = set(options) == {"path"} and source_type(options) == settled.type
+    return scalar(options["path"]) if is_plain else _flow({"type": settled.type, **options})
 
 
 def _component(component: Any) -> str:
@@ -184,8 +186,8 @@ def _architecture(blueprint: Blueprint) -> list[str]:
 
 
 def _short(value: object) -> object:
-    """A component without options as its name."""
+    """A component whose options say nothing as its name."""
     if not isinstance(value, dict):
         return value
-    options = {key: item for key, item in cast("dict[str, object]", value).items() if item is not None}
+    options = {key: item for key, item in cast("dict[str, object]", value).items() if item is not None and item is not False}
     return options["type"] if set(options) == {"type"} else options

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.commands.drafting import MOST_TOLD, Series, config_lines, dialect_in_words, find_series
 from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.results import labelled
 from nntrain.config.reading import Config, read_config, read_mapping, run_name
+from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.layout import peek
 from nntrain.data.missing_files import missing_files
 from nntrain.data.sources.source import PART_OF_WORD
@@ -106,6 +108,8 @@ def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | N
     source: Any = _relative(data, folder)
     if parts:
         source = {"path": source, **{part: _relative(path, folder) for part, path in parts.items()}}
+    elif data.is_dir() or _is_zip_of_images(data):
+        source = {"type": "image_folder", "path": source}
     tree: dict[str, Any] = {"source": source, **({} if target is None else {"target": target})}
 
     def config() -> Config:
@@ -131,6 +135,14 @@ def _given_parts(data: Path) -> dict[str, Path]:
     return {part: path for part, path in beside.items() if part != "train"}
 
 
+def _is_zip_of_images(data: Path) -> bool:
+    """Whether a .zip file holds images in folders; one that is damaged is told where it is read."""
+    if data.suffix.lower() != ".zip" or not zipfile.is_zipfile(data):
+        return False
+    with zipfile.ZipFile(data) as archive:
+        return any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in archive.namelist())
+
+
 def _relative(data: Path, folder: Path) -> str:
     """The path as the config has it: counted from its folder where the data lies there or below."""
     whole, base = data.resolve(), folder.resolve()
@@ -153,8 +165,8 @@ def _reworded(error: ConfigError, data: Path, target: str | None, config: Callab
         shown = ", ".join(columns[:MOST_COLUMNS]) + (f", … ({len(columns)})" if len(columns) > MOST_COLUMNS else "")
         command = f"nntrain init {shlex.quote(data.as_posix())} --target {shlex.quote(likely)}"
         return UsageError(f"which column of {data.name} is to be predicted?", f"columns: {shown}\n   for example: {command}")
-    messages = "; ".join(f"{problem.message}{f' ({problem.hint})' if problem.hint else ''}" for problem in error.problems)
-    return UsageError(f"{data.name}: {messages}")
+    hints = "\n   ".join(line for problem in error.problems for line in (problem.hint or "").splitlines())
+    return UsageError(f"{data.name}: {'; '.join(problem.message for problem in error.problems)}", hints or None)
 
 
 def _columns(config: Callable[[], Config]) -> tuple[str, ...]:

@@ -44,15 +44,16 @@ class Merge(Layer):
         """Add the step that joins some values.
 
         Raises:
-            SpecError: There is only one, or the lengths of sequences differ.
+            SpecError: There are fewer than two, or the lengths of sequences differ.
             UnplacedError: They do not fit together; the problem is noted.
         """
-        if len(values) < 2 and (names := scope.joined_before(values[0])):
+        if len(values) == 1 and (names := scope.joined_before(values[0])):
             several = f"`from` with several has joined {' and '.join(names)} already"
             fix = "leave concat out" if self.type == "concat" else f"write the node as  {{{self.type}: [{', '.join(names)}]}}"
             raise SpecError(f"gets one tensor: {several}", hint=fix)
         if len(values) < 2:
-            raise SpecError("joins two tensors or more and gets one", hint=f"name what it joins: - {self.type}: NAME")
+            found = "one" if values else "none"
+            raise SpecError(f"joins two tensors or more and gets {found}", hint=f"name what it joins: - {self.type}: NAME")
         if self.is_pair and len(values) > 2:
             raise SpecError(f"joins two tensors and gets {len(values)}", hint="name the two of them")
         if len({value.lengths for value in values if value.lengths is not None}) > 1:

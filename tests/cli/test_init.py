@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars
 import pytest
+from PIL import Image
 from sklearn import datasets
 
 from nntrain.cli import main
@@ -70,6 +72,31 @@ def test_numbered_columns_are_one_series(tmp_path: Path, capsys: pytest.CaptureF
     assert "one series of 20 steps: t0 … t19" in capsys.readouterr().out
     assert "t: {type: series, columns: [t*]}" in (tmp_path / "waves.yaml").read_text()
     assert main(["fit", "training.max_epochs=1"]) == 0
+
+
+@pytest.mark.parametrize("name", ["photos", "my.photos", "photos.zip"])
+def test_a_folder_or_zip_file_of_images(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / name.removesuffix(".zip")
+    for word in ("cat", "dog"):
+        (folder / word).mkdir(parents=True)
+        for shade in range(10):
+            Image.new("L", (8, 8), shade * 20).save(folder / word / f"{shade}.png")
+    if name.endswith(".zip"):
+        shutil.make_archive(str(folder), "zip", folder)
+        shutil.rmtree(folder)
+    assert main(["init", name, "-o", "photos.yaml"]) == 0, capsys.readouterr().err
+    text = (tmp_path / "photos.yaml").read_text()
+    assert f"source: {{type: image_folder, path: {name}}}" in text
+    assert "activation: relu\n" in text
+    assert main(["check", "photos.yaml"]) == 0, capsys.readouterr().err
+
+
+def test_columns_with_units_are_told_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "prices.csv", "share,price\n" + "\n".join(f"{row * 3 % 97}.{row}%,{row}.25 €" for row in range(40)))
+    assert main(["init", "prices.csv", "--target", "price"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert any(line.endswith("fix: type: number, strip: '%'") for line in told)
+    assert not any(line.endswith(")") for line in told[1:])
 
 
 def test_files_beside_the_training_rows_are_the_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -172,3 +172,8 @@ def test_nodes_of_a_wrong_form_are_refused(node: object, message: str):
 def test_saved_form_means_the_same():
     written = Written.parse({"architecture": {"nodes": WIDE_AND_DEEP, "heads": {"y": "both"}}})
     assert Written.parse(written.model_dump(mode="json", by_alias=True)) == written
+
+
+def test_a_merge_of_nothing_is_told():
+    found = problems({"nodes": {"a": {"from": "age", "linear": 4}, "sum": {"add": []}}}, TABLE)
+    assert any("add joins two tensors or more and gets none" in line for line in told(found))
