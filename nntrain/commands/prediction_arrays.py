@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from nntrain.commands.prediction_files import ARRAY_SUFFIX, FRAME_SUFFIXES, TEXT_SUFFIXES, replace_file
 from nntrain.errors import ResourceError, UsageError
@@ -47,15 +48,24 @@ def check_form(output: Path | None, images: Sequence[str], run: str) -> None:
 
 
 def write_arrays(output: Path, predictions: Mapping[str, Decoded]) -> None:
-    """Write the predictions of each target as an array under its name: images float32 `[N, C, H, W]`, others `[N, …]`.
+    """Write the predictions of each target as an array under its name: images float32 `[N, C, H, W]`, others `[N, …]`, labels as text.
 
     Raises:
         ResourceError: The disk is full, or the file can't be written; what was there before is whole.
     """
     import numpy as np
 
+    arrays = {
+        name: np.asarray(found.values if found.separator is None else [found.separator.join(labels) for labels in found.values])
+        for name, found in predictions.items()
+    }
     content = BytesIO()
-    np.savez_compressed(content, allow_pickle=False, **{name: np.asarray(found.values) for name, found in predictions.items()})
+    with ZipFile(content, "w") as archive:  # what numpy's savez writes, whatever the targets are called
+        for name, array in arrays.items():
+            member_info = ZipInfo(f"{name}.npy")
+            member_info.compress_type = ZIP_DEFLATED
+            with archive.open(member_info, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     try:
         replace_file(output.resolve(), content.getvalue())
     except OSError as error:

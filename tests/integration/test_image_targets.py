@@ -156,3 +156,28 @@ def test_an_input_that_moves_without_its_target_is_warned_of(tmp_path: Path, cap
     assert "rotate turns by at most 0.02 degrees, which hardly changes an image; where 0.02 is a fraction of a full turn" in told
     assert "write 7.2" in told
     assert "jitter" not in told
+
+
+def test_an_image_and_a_class_from_one_network(tmp_path: Path, capsys: Any) -> None:
+    nodes = {
+        "code": {"from": "image", "layers": [{"conv2d": {"out_channels": 8, "kernel_size": 3, "padding": "same"}}, "relu"]},
+        "digit": {"from": "code", "layers": ["global_avg_pool"]},
+    }
+    config = {
+        **DENOISING,
+        "name": "both",
+        "data": {**DENOISING["data"], "fields": {"image": {"type": "image", "role": ["input", "target"]}, "label": {"role": "target"}}},
+        "architecture": {"nodes": nodes, "heads": {"image": "code", "label": "digit"}},
+        "loss": {"image": {"type": "bce", "weight": 2.0}, "label": "cross_entropy"},
+        "training": {"max_epochs": 1},
+    }
+    found = fit(config, runs=tmp_path / "both", quiet=True)
+    assert {"image.rmse", "label.accuracy", "loss"} <= found.summary["test"].keys()
+    np.savez(tmp_path / "new.npz", image=_digits()[:3])
+    assert main(["predict", str(found.run.path), str(tmp_path / "new.npz"), "-o", "out.npz"]) == 0
+    with np.load("out.npz") as written:
+        assert {name: (array.shape, array.dtype.kind) for name, array in written.items()} == {
+            "image": ((3, 1, 8, 8), "f"),
+            "label": ((3,), "U"),
+        }
+    assert main(["predict", str(found.run.path), str(tmp_path / "new.npz"), "-o", "out.csv"]) == 2
