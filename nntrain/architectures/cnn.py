@@ -16,6 +16,7 @@ from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
 from nntrain.layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from nntrain.layers.regularizing import dropouts, norms
+from nntrain.layers.requirements import need_known
 from nntrain.layers.settings import AnyActivation
 from nntrain.layers.shape import Flatten
 from nntrain.specs import IMAGE, SEQUENCE, Spec
@@ -55,6 +56,7 @@ class CNN(Family):
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
         if spec.axes not in {IMAGE, SEQUENCE}:
             raise SpecError(f"needs an image or a series and gets {spec.describe()}", hint="fix:  type: mlp")
+        need_known(convolutions=self.convolutions)
         layers: list[Layer] = []
         for width in self.channels:
             layers += self._stage(context, spec.axes == IMAGE, width)

@@ -14,6 +14,7 @@ from nntrain.layers.activation import ReLU
 from nntrain.layers.merging import Concat
 from nntrain.layers.pooling import MaxPool2d
 from nntrain.layers.regularizing import dropouts
+from nntrain.layers.requirements import need_known
 from nntrain.layers.resizing import Upsample
 from nntrain.layers.transposed import ConvTranspose2d
 
@@ -57,6 +58,7 @@ class UNet(Family):
         return value
 
     def _check(self, spec: Spec) -> None:
+        need_known(num_levels=self.num_levels, channels=self.channels)
         multiple = 2**self.num_levels
         need_pixels(spec, multiple, "unet")
         odd = [size for size in spec.sizes[1:] if isinstance(size, int) and size % multiple]

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
+from nntrain.layers.requirements import need_known
 from nntrain.layers.windows import need_sequence
 from nntrain.specs import RAGGED, Size, Spec, known
 
@@ -39,6 +40,7 @@ class PositionEmbedding(Layer):
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_sequence(spec)
         steps = spec.size("time")
+        need_known(max_length=self.max_length)
         if self.kind == "learned" and self.max_length is None and steps == RAGGED:
             raise SpecError(
                 f"learns a vector per step and gets {spec.describe()}, where lengths differ by row",

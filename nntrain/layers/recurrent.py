@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from nntrain.layers.layer import Layer, Need
 from nntrain.layers.windows import need_sequence
-from nntrain.specs import SEQUENCE, Size, Spec, known
+from nntrain.specs import SEQUENCE, Size, Spec, known, times
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,14 +49,14 @@ class LSTM(Layer):
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_sequence(spec)
-        return Spec(SEQUENCE, (spec.size("time"), self.hidden_size * self.directions), directions=self.directions)
+        return Spec(SEQUENCE, (spec.size("time"), times(self.hidden_size, self.directions)), directions=self.directions)
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
         shapes: dict[str, tuple[Size, ...]] = {}
-        gates = 4 * self.hidden_size
+        gates = times(self.hidden_size, 4)
         for direction in ("ahead", "back")[: self.directions]:
             for layer in range(self.num_layers):
-                features = self.hidden_size * self.directions if layer else spec.size("feature")
+                features = times(self.hidden_size, self.directions) if layer else spec.size("feature")
                 prefix, number = (f"{direction}.{layer}.", 0) if self.bidirectional else ("", layer)
                 shapes |= {
                     f"{prefix}weight_ih_l{number}": (gates, features),

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from nntrain.errors import SpecError
-from nntrain.specs import IMAGE, SEQUENCE, Spec
+from nntrain.specs import IMAGE, SEQUENCE, Spec, Unknown
 
 EMBED = "put embedding before it"
 """What an index needs before a layer that computes with numbers."""
+
+
+def need_known(**options: object) -> None:
+    """Refuse an option whose number only the data tells: some shapes can't be told without it.
+
+    Raises:
+        SpecError: One of them is `=in` or `=out` of a size that is not known yet.
+    """
+    for name, option in options.items():
+        for size in cast("tuple[object, ...]", option) if isinstance(option, tuple) else (option,):
+            if isinstance(size, tuple):
+                need_known(**{name: size})
+            if isinstance(size, Unknown):
+                raise SpecError(f"needs a number for {name}, and gets {size}, which only the data tells", hint="write the number")
 
 
 def need_numbers(spec: Spec) -> None:

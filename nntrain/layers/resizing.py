@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L, Layer, Need
+from nntrain.layers.requirements import need_known
 from nntrain.layers.sliding import PaddingMode
-from nntrain.layers.windows import Pixels, Window, check_padding_mode, need_image, need_known, pads, spatial_axes, spread
+from nntrain.layers.windows import Pixels, Window, check_padding_mode, need_image, pads, spatial_axes, spread
 from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Spec, over, times
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Upsample(Layer):
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         if spec.axes not in _SPATIAL:
             raise SpecError(f"needs an image [C, H, W] or a sequence [T, F], and gets {spec.describe()}")
+        need_known(scale_factor=self.scale_factor)
         rank = spec.rank - 1
         if isinstance(self.scale_factor, tuple) and len(self.scale_factor) != rank:
             raise SpecError(f"has {len(self.scale_factor)} factors and gets {spec.describe()}, which has {rank} axes to enlarge")
@@ -79,6 +81,7 @@ class PixelShuffle(Layer):
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_image(spec)
         channels, height, width = spec.sizes
+        need_known(upscale_factor=self.upscale_factor)
         square = self.upscale_factor**2
         if isinstance(channels, int) and channels % square:
             raise SpecError(
@@ -105,6 +108,7 @@ class PixelUnshuffle(Layer):
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_image(spec)
         channels, height, width = spec.sizes
+        need_known(downscale_factor=self.downscale_factor)
         for size, axis in ((height, "height"), (width, "width")):
             if isinstance(size, int) and size % self.downscale_factor:
                 raise SpecError(f"divides the {axis} by {self.downscale_factor} and gets {spec.describe()}, which doesn't work out")

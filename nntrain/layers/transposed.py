@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L, Need
-from nntrain.layers.requirements import channel_axis
+from nntrain.layers.requirements import channel_axis, need_known
 from nntrain.layers.sliding import Reparametrized, check_groups, per_group
-from nntrain.layers.windows import Pair, PixelPair, Pixels, PixelTriple, Triple, need_axes, need_known, spatial_axes, spread
+from nntrain.layers.windows import Pair, PixelPair, Pixels, PixelTriple, Triple, need_axes, spatial_axes, spread
 from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec, known
 
 if TYPE_CHECKING:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import L
-from nntrain.layers.requirements import EMBED
-from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec, Unknown
+from nntrain.layers.requirements import EMBED, need_known
+from nntrain.specs import IMAGE, SEQUENCE, VOLUME, Axes, Size, Spec
 
 Pair = PositiveInt | tuple[PositiveInt, PositiveInt]
 """One number for both axes, or `[height, width]`."""
@@ -107,20 +107,6 @@ def windows(
     paddings = (padding,) * rank if isinstance(padding, str) else spread(padding, rank)
     axes = zip(spread(kernel, rank), spread(stride, rank), paddings, spread(dilation, rank), strict=True)
     return tuple(window(*options) for options in axes)
-
-
-def need_known(**options: object) -> None:
-    """Refuse an option whose number only the data tells: what a window covers must be known to say how often it fits.
-
-    Raises:
-        SpecError: One of them is `=in` or `=out` of a size that is not known yet.
-    """
-    for name, option in options.items():
-        for size in cast("tuple[object, ...]", option) if isinstance(option, tuple) else (option,):
-            if isinstance(size, tuple):
-                need_known(**{name: size})
-            if isinstance(size, Unknown):
-                raise SpecError(f"needs a number for {name}, and gets {size}, which only the data tells", hint="write the number")
 
 
 def spread(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
