@@ -20,7 +20,7 @@ def need_known(**options: object) -> None:
     for name, option in options.items():
         for size in cast("tuple[object, ...]", option) if isinstance(option, tuple) else (option,):
             if isinstance(size, tuple):
-                need_known(**{name: size})
+                need_known(**{name: cast("tuple[object, ...]", size)})
             if isinstance(size, Unknown):
                 raise SpecError(f"needs a number for {name}, and gets {size}, which only the data tells", hint="write the number")
 

@@ -42,14 +42,15 @@ STEPS = 8 * 6  # 1,078 training rows in steps of 200, the last one smaller
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs os.fork")
 
 
-def test_kill_at_any_time_changes_no_byte(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_kill_at_any_time_changes_no_byte(kills: int, tmp_path: Path) -> None:
     config = tmp_path / "killed.yaml"
     config.write_text(CONFIG)
-    steps = [*sorted(random.Random(0).sample(range(STEPS - 1), 20)), "end"]
+    steps = [*sorted(random.Random(0).sample(range(STEPS - 1), kills)), "end"]
     driver = Path(__file__).with_name("kill_driver.py")
     command = [sys.executable, str(driver), str(config), str(tmp_path / "runs"), *map(str, steps)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
-    assert len(results) == 22
+    assert len(results) == kills + 2
     assert {step: found for step, found in results.items() if found != results["whole"]} == {}
