@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.display import Display, Position
 from nntrain.commands.fit import Job, Options, Outcome, Watchers, fit_job, resume_job
@@ -208,6 +208,7 @@ def _predict(whole: Outcome, job: Job) -> str:
     found = next(iter(predict_rows(open_run(whole.run), _last_split(job).head(3)).values()))
     if found.values and getattr(found.values[0], "ndim", 0):  # an image
         return f"{len(found.values)} images {list(found.values[0].shape)}"
-    if found.values and isinstance(found.values[0], list) and len(found.values[0]) > MOST_SHOWN:
-        return f"{len(found.values)} rows of {len(found.values[0])} numbers"
+    numbers = cast("list[Any]", found.values[0]) if found.values and isinstance(found.values[0], list) else []
+    if len(numbers) > MOST_SHOWN:
+        return f"{len(found.values)} rows of {len(numbers)} numbers"
     return ", ".join(str(value) for value in found.values)
