@@ -18,6 +18,7 @@ from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.inference import ROW_NUMBERS
 from nntrain.data.layout import SPLITTING, Layout, Planned
+from nntrain.data.split_sizes import rows_to_train
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
 from nntrain.layers.program import Program
@@ -102,7 +103,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     best = _best(training, targets, names, has_validation=layout.has_validation)
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
-    rows = effects.rows_to_train(experiment, layout) if train_rows is None else train_rows
+    rows = rows_to_train(experiment.data, layout) if train_rows is None else train_rows
     warnings = (*layout.doubts, *effects.warnings(experiment, program, rows))
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
 

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import Final
 
 from nntrain.config.experiment import Experiment
-from nntrain.data.layout import Layout
 from nntrain.errors import Problem, YamlPath
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
@@ -241,23 +240,6 @@ def _augmentation_warnings(experiment: Experiment, program: Program) -> Iterator
                 yield f"{where} {augmentation.doubt}"
             if augmentation.moves and images:
                 yield f"{where} moves the input and leaves the target {images[0]} where it is: their pixels no longer belong together"
-
-
-def rows_to_train(experiment: Experiment, layout: Layout) -> int | None:
-    """Number of training rows, as the head of the data and the split settings tell it; `None` where only reading does."""
-    split, rows = experiment.data.split, layout.rows
-    if rows is None or split.by == "given":
-        return rows
-    if split.by == "column" or any(plan.role == "split" for plan in layout.fields):
-        return None
-    given = experiment.data.source.written_paths()
-    shares = [share for part, share in (("validation", split.validation), ("test", split.test)) if part not in given and share is not None]
-    left = rows - sum(share if isinstance(share, int) else max(1, round(share * rows)) for share in shares)
-    window = experiment.data.window
-    if window is None:
-        return left
-    has_groups = any(plan.role == "group" for plan in layout.fields)
-    return None if has_groups else max(0, (left - window.rows) // window.stride + 1)
 
 
 def _steps_per_epoch(experiment: Experiment, training: TrainingSettings, rows: int | None) -> int | None:

@@ -36,8 +36,19 @@ def infer_architecture(options: Mapping[str, Any]) -> str | None:
 AnyArchitecture = Annotated[Architecture, Slot("architecture", (ARCHITECTURES,), infer=infer_architecture)]
 
 
+LEAST: Final = 4
+"""Pixels or steps that the two stages of a default cnn need."""
+
+
 def default_architecture(inputs: Mapping[str, Spec]) -> Architecture:
-    """What a config without `architecture` gets: a cnn for one image or series, else an mlp."""
-    axes = [spec.axes for spec in inputs.values()]
-    tag = "cnn" if len(axes) == 1 and axes[0] in (IMAGE, SEQUENCE) else "mlp"
+    """What a config without `architecture` gets: a cnn for one image or series that it can halve twice, else an mlp."""
+    spec = next(iter(inputs.values())) if len(inputs) == 1 else None
+    is_wide = spec is not None and all(size >= LEAST for size in _places(spec))
+    tag = "cnn" if spec is not None and spec.axes in (IMAGE, SEQUENCE) and is_wide else "mlp"
     return cast("Architecture", load_class(ARCHITECTURES[tag]).parse({"type": tag}))
+
+
+def _places(spec: Spec) -> list[int]:
+    """Height and width, or steps, as far as they are known."""
+    sizes = [size for axis, size in zip(spec.axes, spec.sizes, strict=True) if axis not in {"channel", "feature"}]
+    return [size for size in sizes if isinstance(size, int)]

@@ -1,0 +1,38 @@
+"""How many rows will train, as the head of the data and the settings tell it: what `nntrain.data.split` gives, without its rows."""
+
+from __future__ import annotations
+
+from nntrain.data.fields.field import Role
+from nntrain.data.layout import Layout, split_rule
+from nntrain.data.settings import DataSettings
+
+
+def rows_to_train(settings: DataSettings, layout: Layout) -> int | None:
+    """Number of training rows, or of windows over them; `None` where only reading the data tells it."""
+    split, rows = settings.split, layout.rows
+    if rows is None or split.by == "given":
+        return rows
+    roles: set[Role] = {plan.role for plan in layout.fields}
+    if split.by == "column" or "split" in roles:
+        return None
+    sizes = {"validation": split.validation, "test": split.test}
+    if split.folds is not None and split.fold is not None:
+        rule = split_rule(settings, roles)
+        if rule == "group":
+            return None
+        rows, sizes["test"] = _rows_beside_fold(rows, split.folds, split.fold, in_time=rule == "time"), None
+    given = settings.source.written_paths()
+    shares = [size for part, size in sizes.items() if part not in given and size is not None]
+    left = rows - sum(share if isinstance(share, int) else max(1, round(share * rows)) for share in shares)
+    window = settings.window
+    if window is None:
+        return left
+    return None if "group" in roles else max(0, (left - window.rows) // window.stride + 1)
+
+
+def _rows_beside_fold(rows: int, count: int, fold: int, *, in_time: bool) -> int:
+    """Rows that train or validate while a fold is tested: all others, or in time the blocks before it."""
+    if not in_time:
+        return rows - len(range(fold - 1, rows, count))
+    block, longer = divmod(rows, count + 1)
+    return fold * block + min(fold, longer)
