@@ -98,7 +98,9 @@ def _decimal(shown: Shown, thousands: str | None, like: Numerals | None, delimit
         return "."
     if shown.has("decimal comma", "point thousands"):
         return ","
-    if like is not None:
+    # between semicolons a comma is likelier before decimals, whatever the training file has
+    is_doubtful = like is not None and shown.has("comma") and delimiter == ";" and "," not in (like.decimal, like.thousands)
+    if like is not None and not is_doubtful:
         return like.decimal
     if shown.has("comma"):
         raise _two_readings(name, ",", shown.kinds["comma"])
