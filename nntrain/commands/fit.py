@@ -179,7 +179,7 @@ def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], optio
 
 def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run of a config whose data is prepared."""
-    if options.skip_done and (done := find_done(job, runs_root(options.runs))) is not None:
+    if options.skip_done and (done := find_done(job, runs_root(options.runs), options.members)) is not None:
         return Outcome(done, done.read_json("summary.json"), f"skipped  {name}: {done.name} is finished and has the same config and data")
     watchers.check()
     if options.members is None:
@@ -204,12 +204,12 @@ def fit_in(make: Callable[[], Run], job: Job, options: Options, watchers: Watche
         return _train(new, job, assembly, options, watchers)
 
 
-def find_done(job: Job, root: Path) -> Run | None:
-    """A finished run of the same resolved config and the same data."""
+def find_done(job: Job, root: Path, plan: members.Plan | None = None) -> Run | None:
+    """A finished run of the same resolved config and the same data, with the members of a plan where there is one."""
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
     name = _run_name(job.config)
     for run in reversed(all_runs(root)):
-        if run.path.parent.name != name or members.has_members(run) or not is_finished(run):
+        if run.path.parent.name != name or members.plan_of(run) != plan or not is_finished(run):
             continue
         if (run.path / "resolved.yaml").read_text(encoding="utf-8") == resolved and not changed_data(run, job.prepared.fingerprints):
             return run

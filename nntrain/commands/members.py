@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from nntrain.blueprint import draw
+from nntrain.blueprint import draw, draw_first
 from nntrain.commands.figures import format_seconds
 from nntrain.commands.results import aligned, labelled, spread_text
 from nntrain.commands.stored import open_run, stored_config
 from nntrain.config.reading import read_document
-from nntrain.data.layout import plan_layout, splits_at_random
+from nntrain.data.layout import plan_layouts, splits_at_random
 from nntrain.errors import CheckpointError, UsageError
 from nntrain.runs import MEMBERS, Run, is_finished
 
@@ -74,8 +74,7 @@ class Plan:
 def check(plan: Plan, job: Job) -> None:
     """Make sure that members can be made of a config, before there is a folder for them. Raises `ConfigError`, rendered."""
     config = read_document(job.config.document, plan.changes(job, 1), job.config.folder)
-    layout, problems = plan_layout(config.experiment.data, config.folder, look=True)
-    draw(config, layout, problems)
+    draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
 
 
 def write_plan(run: Run, plan: Plan, job: Job) -> None:
@@ -89,6 +88,14 @@ def write_plan(run: Run, plan: Plan, job: Job) -> None:
 def has_members(run: Run) -> bool:
     """Whether a run consists of members."""
     return (run.path / RECORD).is_file()
+
+
+def plan_of(run: Run) -> Plan | None:
+    """What varies between the members of a run; `None` for a single run."""
+    if not has_members(run):
+        return None
+    record = run.read_json(RECORD)
+    return Plan(record["kind"], record["count"])
 
 
 def train_members(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:

@@ -211,3 +211,15 @@ def test_given_test_rows_are_not_cut_into_folds(tmp_path: Path, capsys: pytest.C
     assert main(["fit", "t.yaml", "--folds", "2"]) == 2
     assert "they are given already" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_a_single_run_does_not_stand_for_its_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml"]) == 0
+    for name in ("seeds of a single run", "the same seeds again"):
+        capsys.readouterr()
+        assert main(["fit", "a.yaml", "--skip-done", "--seeds", "2"]) == 0
+        assert ("skipped" in capsys.readouterr().out) == (name == "the same seeds again")
+    assert main(["fit", "a.yaml", "--skip-done", "--seeds", "3"]) == 0
+    assert summary("runs/a/0003")["run"] == "runs/a/0003"
+    assert main(["fit", "a.yaml", "--skip-done"]) == 0
+    assert "runs/a/0001 is finished" in capsys.readouterr().out
