@@ -134,7 +134,7 @@ def test_no_value_of_a_section_is_a_fault_of_ours(section: str, value: object) -
     assert "function-" not in screen
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from([key for key in Experiment.model_fields if key not in ("name", "seed")]), st.data())
 def test_no_value_of_a_setting_is_a_fault_of_ours(section: str, data: st.DataObject) -> None:
     definitions = catalogue().definitions
