@@ -20,6 +20,7 @@ from nntrain.data.missing_files import missing_files
 from nntrain.data.sources.source import PART_OF_WORD
 from nntrain.errors import ConfigError, NNTrainError, UsageError
 from nntrain.nearest import nearest
+from nntrain.runs import write_atomically
 
 if TYPE_CHECKING:
     from nntrain.commands.fit import Job
@@ -92,7 +93,7 @@ def _missing_data(example: Path, copied: Path) -> tuple[str, ...]:
 def _write(data: Path, path: Path, options: Options) -> str:
     job, series = _look(data, path.parent, options.target)
     text = "\n".join(config_lines(job, series)) + "\n"
-    path.write_text(text, encoding="utf-8")
+    write_atomically(path, text)
     told = [(data.name, dialect_in_words(job)), *_told(job, series)]
     count = text.count("\n")
     return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit"])

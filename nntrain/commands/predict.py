@@ -58,7 +58,7 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
     table = read_new(stored.config.experiment.data, path, stored.fields)
     found = predict_table(stored, table, wanted)
     added = {} if images else free_names(table, {name: _in_rows(cells, found.rows, table.rows) for name, cells in found.columns().items()})
-    for line in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *table.notes, *found.drift):
+    for line in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes, *found.drift):
         print(line, file=sys.stderr)  # noqa: T201
     if output is None:
         emit(as_text(table, added), end="")
@@ -69,6 +69,12 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         write_predictions(output, table, added)
     print(f"wrote    {counted(table.rows)} to {output.as_posix()}", file=sys.stderr)  # noqa: T201
     return 0
+
+
+def _set_aside(table: Table) -> list[str]:
+    """Lines of the file that were taken for no rows, such as a total at its end: they are not in the output."""
+    _, word, lines = (table.dialect or "").partition("set aside: ")
+    return [f"no rows  {lines}: not predicted"] if word else []
 
 
 def _in_rows(cells: Sequence[Any], rows: Sequence[int], count: int) -> Sequence[Any]:
