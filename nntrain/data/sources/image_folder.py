@@ -36,6 +36,11 @@ class ImageFolder(Source):
     """Folder or .zip file with the test images, where they are given."""
 
     @property
+    def has_order(self) -> bool:
+        """Images in the order of their names, which means nothing."""
+        return False
+
+    @property
     def target(self) -> str | None:
         """The class."""
         return "label"
