@@ -197,6 +197,7 @@ def zipped(**members):
         ("t.zip", zipped(**{"t.csv": TEXT})),
         ("t.zip", zipped(**{"folder/t.txt": TEXT, "__MACOSX/._t.txt": "x", "README.pdf": "x"})),
     ],
+    ids=["gz", "zip", "zip with other files"],  # the bytes hold the time of day
 )
 def test_packed_tables(tmp_path, name, content):
     path = tmp_path / name
@@ -218,6 +219,7 @@ def test_packed_tables(tmp_path, name, content):
         ("t.csv", zipped(**{"xl/workbook.xml": "x"}), r"t\.csv is an Excel file"),
         ("t.csv", b"PAR1" + bytes(20), r"t\.csv is a Parquet file"),
     ],
+    ids=["gz cut off", "text as gz", "zip cut off", "two tables", "nothing", "gz as text", "Excel as text", "Parquet as text"],
 )
 def test_damaged_and_foreign_files_are_named(tmp_path, name, content, message):
     path = tmp_path / name
