@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -18,7 +17,6 @@ from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
 from nntrain.data.fields.number import Number
 from nntrain.data.fields.vector import Vector
 from nntrain.data.layout import SPLITTING, FieldPlan
-from nntrain.data.new_rows import complete, read_new
 from nntrain.data.packed import PackedSteps
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.scaling import take
@@ -284,15 +282,6 @@ def usable_rows(plans: tuple[FieldPlan, ...], table: Table, values: Read, window
             notes += _dropped(table, keep & is_missing, f"without {plan.name}")
             keep &= ~is_missing
     return np.flatnonzero(keep), notes
-
-
-def read_rows(settings: DataSettings, path: Path, fields: FittedFields) -> Table:
-    """Read new rows for a fitted network, in the dialect of the settings; other columns and another order are fine.
-
-    Raises:
-        DataError: The file is not there or is not what it should be, or a column that the network reads is missing.
-    """
-    return complete(read_new(settings, path, fields), fields)
 
 
 def _require_rows(table: Table, data: TensorData, notes: Sequence[str]) -> None:

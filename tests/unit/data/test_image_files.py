@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from nntrain.data.fitted import FittedFields, read_rows
+from nntrain.data.fitted import FittedFields
 from nntrain.data.image_header import ImageSize, image_size
 from nntrain.data.layout import plan_layout
+from nntrain.data.new_rows import complete, read_new
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
 from nntrain.errors import ConfigError, DataError
@@ -189,11 +190,13 @@ def test_new_images_need_no_classes_and_one_may_be_gray(tmp_path):
     fields = prepare(data, tmp_path, seed=0).fields
     draw(tmp_path / "new" / "x.png", "L", value=51)
     for path in ("new", "new/x.png"):
-        rows = FittedFields.restore(data, fields.state()).encode(read_rows(data, tmp_path / path, fields), with_targets=False)
+        rows = FittedFields.restore(data, fields.state()).encode(
+            complete(read_new(data, tmp_path / path, fields), fields), with_targets=False
+        )
         assert torch.equal(images(rows), torch.full((1, 3, 5, 6), 0.2))
     draw(tmp_path / "new" / "y.png", "L", size=(3, 3))
     with pytest.raises(DataError, match="2 sizes"):
-        fields.encode(read_rows(data, tmp_path / "new", fields), with_targets=False)
+        fields.encode(complete(read_new(data, tmp_path / "new", fields), fields), with_targets=False)
 
 
 def test_a_table_of_file_names(tmp_path):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from nntrain.data.fitted import FittedFields, read_rows
+from nntrain.data.fitted import FittedFields
+from nntrain.data.new_rows import complete, read_new
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
 from nntrain.data.table import Table
@@ -285,7 +286,7 @@ def test_state_and_restore(tmp_path):
     assert equal(again.state(), found.fields.state())
     assert again.inputs == found.fields.inputs == found.layout.inputs
     assert again.targets["heating"].classes == ("gas", "oil", "wood")
-    rows = read_rows(settings, tmp_path / "t.csv", again)
+    rows = complete(read_new(settings, tmp_path / "t.csv", again), again)
     data, notes = again.encode_noted(rows, with_targets=True)
     assert "9 rows dropped without heating (lines 2, 9, 16 and 6 more)" in notes
     kept = torch.isin(data.rows, found.test.rows)
@@ -307,10 +308,9 @@ def test_new_rows_need_no_target_and_no_order(tmp_path):
         "size": columns["size"],
     }
     write(tmp_path / "new.csv", new)
-    rows = read_rows(settings, tmp_path / "new.csv", found.fields)
+    rows = complete(read_new(settings, tmp_path / "new.csv", found.fields), found.fields)
     data = found.fields.encode(rows, with_targets=False)
-    assert len(data) == 60
-    assert not data.targets
+    assert (len(data), data.targets) == (60, {})
     place = int(found.test.rows[0])
     if place:
         assert torch.equal(data.inputs["@number"][place], found.test.inputs["@number"][0])
@@ -319,11 +319,11 @@ def test_new_rows_need_no_target_and_no_order(tmp_path):
         found.fields.encode(rows, with_targets=True)
     write(tmp_path / "new.csv", {name: column for name, column in new.items() if name != "rooms"} | {"room": columns["rooms"]})
     with pytest.raises(DataError) as caught:
-        read_rows(settings, tmp_path / "new.csv", found.fields)
+        complete(read_new(settings, tmp_path / "new.csv", found.fields), found.fields)
     assert caught.value.message == "no column 'rooms' in new.csv (line 1: other, good, heating, size, room); the network reads it"
     assert caught.value.hint == "nearest: room"
     with pytest.raises(DataError, match="no file"):
-        read_rows(settings, tmp_path / "nowhere.csv", found.fields)
+        read_new(settings, tmp_path / "nowhere.csv", found.fields)
 
 
 def test_rows_of_a_program_are_encoded_as_those_of_the_file(tmp_path):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from nntrain.data.batches import plain_batches
-from nntrain.data.fitted import FittedFields, read_rows
+from nntrain.data.fitted import FittedFields
+from nntrain.data.new_rows import complete, read_new
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
 from nntrain.errors import DataError
@@ -66,7 +67,7 @@ def test_images(tmp_path, options, shape, low, high):
         row = int(found.train.rows[0])
         assert torch.equal(images[0], torch.from_numpy(pixels[row]).permute(2, 0, 1) / 255)
     again = FittedFields.restore(settings, found.fields.state()).encode(
-        read_rows(settings, tmp_path / "a.npz", found.fields), with_targets=False
+        complete(read_new(settings, tmp_path / "a.npz", found.fields), found.fields), with_targets=False
     )
     assert torch.equal(read_as_batch(again)[found.train.rows], images)
 
