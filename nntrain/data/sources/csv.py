@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field as Option
 from pydantic import PrivateAttr, model_validator
@@ -14,7 +13,7 @@ from nntrain.data import dialect, marks
 from nntrain.data.facts import facts_of_cells
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.numerals import POINT, Numerals
-from nntrain.data.sources.source import Part, Source, given_paths
+from nntrain.data.sources.source import GivenFiles
 
 if TYPE_CHECKING:
     from nntrain.data.table import Table
@@ -36,19 +35,13 @@ class Like:
     encoding: str | None = None
 
 
-class Csv(Source):
+class Csv(GivenFiles):
     """A table as text. What is left out of the dialect is found from the file, and printed."""
-
-    main: ClassVar[str | None] = "path"
 
     type: Literal["csv"] = "csv"
     path: str
     """The file, counted from the config's folder; also packed: `.csv.gz`, or `.zip` with one table. Its rows are the training rows,
     and what is split off them."""
-    validation: str | None = None
-    """File with the validation rows, where they are given."""
-    test: str | None = None
-    """File with the test rows, where they are given."""
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     """What separates columns. Default: found from the first lines."""
     decimal: Literal[".", ","] | None = None
@@ -127,10 +120,6 @@ class Csv(Source):
         made = self.model_copy()
         made._like = like
         return made
-
-    def written_paths(self) -> Mapping[Part, str]:
-        """The files as they are written."""
-        return given_paths(self.path, self.validation, self.test)
 
     def peek(self, path: Path, name: str) -> Header:
         """Names and first values of the columns. Raises `DataError` for what is no text table."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import Field as Option
 from pydantic import model_validator
@@ -14,7 +13,7 @@ from nntrain.data.facts import facts_of_cells
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.records import Record
 from nntrain.data.sources.csv import MISSING
-from nntrain.data.sources.source import Part, Source, given_paths
+from nntrain.data.sources.source import GivenFiles
 from nntrain.data.structure import Structure, body_or_error, describe_footer, find_structure, set_aside
 from nntrain.errors import DataError
 
@@ -22,21 +21,13 @@ if TYPE_CHECKING:
     from nntrain.data.table import Table
 
 
-class Excel(Source):
+class Excel(GivenFiles):
     """A sheet of an Excel workbook (.xlsx). Titles, a line of units, notes and a total row are found as in a text table.
 
     Needs the extra `excel`: `pip install 'nntrain[excel]'`.
     """
 
-    main: ClassVar[str | None] = "path"
-
     type: Literal["excel"] = "excel"
-    path: str
-    """The file, counted from the config's folder. Its rows are the training rows, and what is split off them."""
-    validation: str | None = None
-    """File with the validation rows, where they are given."""
-    test: str | None = None
-    """File with the test rows, where they are given."""
     sheet: str | Annotated[int, Option(ge=1)] = 1
     """Name of the sheet, or its place, counted from 1."""
     header: bool | Annotated[int, Option(ge=1)] = True
@@ -62,10 +53,6 @@ class Excel(Source):
     def missing_words(self) -> frozenset[str]:
         """The words of `missing`."""
         return frozenset(self.missing)
-
-    def written_paths(self) -> Mapping[Part, str]:
-        """The files as they are written."""
-        return given_paths(self.path, self.validation, self.test)
 
     def peek(self, path: Path, name: str) -> Header:
         """Names and values of the columns. Raises `DataError` for what is no such table."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -10,22 +9,21 @@ from nntrain.data.file_rows import FileRows, image_rows
 from nntrain.data.file_store import FileStore
 from nntrain.data.header import FileFacts, Header, HeaderColumn
 from nntrain.data.image_header import IMAGE_SUFFIXES
-from nntrain.data.paths import locate
-from nntrain.data.sources.source import PART_OF_WORD, Part, Source, given_paths
+from nntrain.data.sources.source import PART_OF_WORD, GivenFiles
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
     from nntrain.data.table import Table
 
 
-class ImageFolder(Source):
+class ImageFolder(GivenFiles):
     """Images in folders of classes: `{split}/{label}/*` or `{label}/*`, in a folder or a .zip file; fields `image` and `label`.
 
     The first folder is the split where one is called train; val, valid, validation, dev and test are the others. What a class has
     in folders of its own belongs to it. Hidden files, and files that are no images, are left out and counted.
     """
 
-    main: ClassVar[str | None] = "path"
+    takes_folders: ClassVar[bool] = True
 
     type: Literal["image_folder"] = "image_folder"
     path: str
@@ -54,15 +52,6 @@ class ImageFolder(Source):
     def _is_given(self) -> bool:
         """Whether validation or test images have a folder of their own."""
         return self.validation is not None or self.test is not None
-
-    def written_paths(self) -> Mapping[Part, str]:
-        """The folders as they are written."""
-        return given_paths(self.path, self.validation, self.test)
-
-    def files(self, folder: Path) -> dict[Part, Path]:
-        """The folders or .zip files. Raises `DataError` where one is not there."""
-        keys = {part: f"data.source.{'path' if part == 'train' else part}" for part in self.written_paths()}
-        return {part: locate(written, folder, keys[part], folders=True) for part, written in self.written_paths().items()}
 
     def outline(self) -> Header:
         """An image and a class, of which nothing else is known."""

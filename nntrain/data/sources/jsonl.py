@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.facts import facts_of_cells
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
-from nntrain.data.sources.source import Part, Source, given_paths
+from nntrain.data.sources.source import GivenFiles
 from nntrain.data.text_file import decode, head_of, opened_text
 from nntrain.errors import DataError
 
@@ -18,18 +18,10 @@ if TYPE_CHECKING:
     from nntrain.data.table import Table
 
 
-class JsonLines(Source):
+class JsonLines(GivenFiles):
     """Records as JSON, one a line: `{"age": 41, "word": "yes"}`; also packed, `.jsonl.gz`. A list of numbers is an array."""
 
-    main: ClassVar[str | None] = "path"
-
     type: Literal["jsonl"] = "jsonl"
-    path: str
-    """The file, counted from the config's folder. Its rows are the training rows, and what is split off them."""
-    validation: str | None = None
-    """File with the validation rows, where they are given."""
-    test: str | None = None
-    """File with the test rows, where they are given."""
     missing: tuple[str, ...] = ("",)
     """Texts that stand for no value, beside null and keys that are not there."""
 
@@ -37,10 +29,6 @@ class JsonLines(Source):
     def missing_words(self) -> frozenset[str]:
         """The words of `missing`."""
         return frozenset(self.missing)
-
-    def written_paths(self) -> Mapping[Part, str]:
-        """The files as they are written."""
-        return given_paths(self.path, self.validation, self.test)
 
     def peek(self, path: Path, name: str) -> Header:
         """Names and first values. Raises `DataError` that names the line of a fault."""

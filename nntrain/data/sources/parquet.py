@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
-from nntrain.data.sources.source import Part, Source, given_paths
+from nntrain.data.sources.source import GivenFiles
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,18 +16,10 @@ if TYPE_CHECKING:
     from nntrain.data.table import Column, Table
 
 
-class Parquet(Source):
+class Parquet(GivenFiles):
     """A table in a Parquet file. Lists of one length are arrays; dates become text."""
 
-    main: ClassVar[str | None] = "path"
-
     type: Literal["parquet"] = "parquet"
-    path: str
-    """The file, counted from the config's folder. Its rows are the training rows, and what is split off them."""
-    validation: str | None = None
-    """File with the validation rows, where they are given."""
-    test: str | None = None
-    """File with the test rows, where they are given."""
     missing: tuple[str, ...] = ("",)
     """Texts that stand for no value, beside null and NaN."""
 
@@ -36,10 +27,6 @@ class Parquet(Source):
     def missing_words(self) -> frozenset[str]:
         """The words of `missing`."""
         return frozenset(self.missing)
-
-    def written_paths(self) -> Mapping[Part, str]:
-        """The files as they are written."""
-        return given_paths(self.path, self.validation, self.test)
 
     def peek(self, path: Path, name: str) -> Header:
         """Names and types from the footer, and the first 1,000 rows. Raises `DataError` for what is no such file."""

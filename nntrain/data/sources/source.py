@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from nntrain.data.numerals import POINT, Numerals
 from nntrain.data.paths import locate
@@ -31,6 +31,9 @@ PART_OF_WORD: Final[dict[str, Part]] = {
 
 class Source(Component):
     """Where the records come from."""
+
+    takes_folders: ClassVar[bool] = False
+    """Whether a path may be a folder."""
 
     @property
     def has_types(self) -> bool:
@@ -85,7 +88,7 @@ class Source(Component):
             DataError: One is not there; the message names the path that was tried, and a near one.
         """
         keys = {part: f"data.source.{'path' if part == 'train' else part}" for part in self.written_paths()}
-        return {part: locate(written, folder, keys[part]) for part, written in self.written_paths().items()}
+        return {part: locate(written, folder, keys[part], folders=self.takes_folders) for part, written in self.written_paths().items()}
 
     @property
     def lacks(self) -> str | None:
@@ -115,7 +118,18 @@ class Source(Component):
         raise NotImplementedError
 
 
-def given_paths(path: str, validation: str | None, test: str | None) -> dict[Part, str]:
-    """The paths that are set, by part."""
-    found: dict[Part, str | None] = {"train": path, "validation": validation, "test": test}
-    return {part: written for part, written in found.items() if written is not None}
+class GivenFiles(Source):
+    """A source of one kind of file, in which the validation and the test rows may have files of their own."""
+
+    main: ClassVar[str | None] = "path"
+
+    path: str
+    """The file, counted from the config's folder. Its rows are the training rows, and what is split off them."""
+    validation: str | None = None
+    """File with the validation rows, where they are given."""
+    test: str | None = None
+    """File with the test rows, where they are given."""
+
+    def written_paths(self) -> Mapping[Part, str]:
+        found: dict[Part, str | None] = {"train": self.path, "validation": self.validation, "test": self.test}
+        return {part: written for part, written in found.items() if written is not None}
