@@ -21,6 +21,7 @@ from nntrain.commands.results import aligned, labelled, spread_text
 from nntrain.commands.stored import open_run, stored_config
 from nntrain.config.reading import read_document
 from nntrain.data.layout import plan_layouts, splits_at_random
+from nntrain.data.settings import SplitSettings
 from nntrain.errors import CheckpointError, UsageError
 from nntrain.runs import MEMBERS, Run, is_finished
 
@@ -64,7 +65,8 @@ class Plan:
         """Overrides that make a member out of the config: another seed for all but the split, or another fold for the split alone."""
         experiment = job.config.experiment
         if self.kind == "folds":
-            return (f"data.split.folds={self.count}", f"data.split.fold={member}", "data.split.test=0.1")  # the fold, whatever stood there
+            unset = SplitSettings.model_fields["test"].default  # the fold is the test rows, whatever share stood there
+            return (f"data.split.folds={self.count}", f"data.split.fold={member}", f"data.split.test={unset}")
         has_column = any(plan.role == "split" for plan in job.blueprint.layout.fields)
         is_split = splits_at_random(experiment.data, has_column=has_column)
         split_seed = experiment.seed if experiment.data.split.seed is None else experiment.data.split.seed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from torch import Tensor, nn
@@ -37,8 +36,8 @@ class SequenceConv1d(nn.Conv1d):
         return x.transpose(1, 2)
 
 
-class PaddedConv2d(nn.Conv2d):
-    """Convolution of images whose padding differs by side: `pads` is (left, right, top, bottom)."""
+class _Padded(nn.Module):
+    """Pads before a convolution, each side by itself."""
 
     def __init__(self, *args: Any, pads: tuple[int, ...], padding_mode: str = "zeros", **options: Any) -> None:
         super().__init__(*args, padding=0, **options)
@@ -46,21 +45,16 @@ class PaddedConv2d(nn.Conv2d):
         self.mode = MODES[padding_mode]
 
     def forward(self, input: Tensor) -> Tensor:
-        """`[B, C, H, W] -> [B, C', H', W']`."""
+        """Pad, then convolve."""
         return super().forward(pad(input, self.pads, self.mode))
 
 
-class PaddedConv3d(nn.Conv3d):
-    """Convolution of volumes whose padding differs by side: `pads` is (left, right, top, bottom, front, back)."""
+class PaddedConv2d(_Padded, nn.Conv2d):
+    """Convolution of images `[B, C, H, W] -> [B, C', H', W']`; `pads` is (left, right, top, bottom)."""
 
-    def __init__(self, *args: Any, pads: tuple[int, ...], padding_mode: str = "zeros", **options: Any) -> None:
-        super().__init__(*args, padding=0, **options)
-        self.pads = pads
-        self.mode = MODES[padding_mode]
 
-    def forward(self, input: Tensor) -> Tensor:
-        """`[B, C, D, H, W] -> [B, C', D', H', W']`."""
-        return super().forward(pad(input, self.pads, self.mode))
+class PaddedConv3d(_Padded, nn.Conv3d):
+    """Convolution of volumes `[B, C, D, H, W] -> [B, C', D', H', W']`; `pads` is (left, right, top, bottom, front, back)."""
 
 
 class SeparableConvolution(nn.Module):
@@ -91,31 +85,24 @@ class SequenceConvTranspose1d(nn.ConvTranspose1d):
         return x[:, :, : x.shape[2] - self.crop].transpose(1, 2)
 
 
-class CroppedConvTranspose2d(nn.ConvTranspose2d):
-    """Transposed convolution of images, `crop` rows and columns left out at the end."""
+class _Cropped(nn.Module):
+    """Leaves out `crop` points at the end of each axis of what a convolution gives."""
 
     def __init__(self, *args: Any, crop: tuple[int, ...], **options: Any) -> None:
         super().__init__(*args, **options)
         self.crop = crop
 
-    def forward(self, input: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """`[B, C, H, W] -> [B, C', H', W']`."""
-        return _cropped(super().forward(input), self.crop)
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve, then crop."""
+        x = super().forward(input)
+        for axis, count in enumerate(self.crop, start=2):
+            x = x.narrow(axis, 0, x.shape[axis] - count)
+        return x
 
 
-class CroppedConvTranspose3d(nn.ConvTranspose3d):
-    """Transposed convolution of volumes, `crop` planes left out at the end of each axis."""
-
-    def __init__(self, *args: Any, crop: tuple[int, ...], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.crop = crop
-
-    def forward(self, input: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """`[B, C, D, H, W] -> [B, C', D', H', W']`."""
-        return _cropped(super().forward(input), self.crop)
+class CroppedConvTranspose2d(_Cropped, nn.ConvTranspose2d):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """Transposed convolution of images `[B, C, H, W] -> [B, C', H', W']`, the last rows and columns left out."""
 
 
-def _cropped(x: Tensor, crop: Sequence[int]) -> Tensor:
-    for axis, count in enumerate(crop, start=2):
-        x = x.narrow(axis, 0, x.shape[axis] - count)
-    return x
+class CroppedConvTranspose3d(_Cropped, nn.ConvTranspose3d):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """Transposed convolution of volumes `[B, C, D, H, W] -> [B, C', D', H', W']`, the last planes of each axis left out."""
