@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nntrain import plugins
 from nntrain.commands.arguments import only_config, only_run, split_arguments
 from nntrain.commands.output import emit
 from nntrain.errors import NNTrainError, UsageError
@@ -26,10 +27,22 @@ app = typer.Typer(
     help="Train a neural network from one YAML file.",
 )
 
+
+def _allow(modules: list[str] | None) -> list[str] | None:
+    """Load plug-ins before anything is read that names them."""
+    for module in modules or ():
+        plugins.allow(module)
+    return modules
+
+
 Arguments = Annotated[list[str] | None, typer.Argument(help="A config, then overrides such as optimizer.lr=3e-4.")]
 RunArguments = Annotated[list[str] | None, typer.Argument(help="A run folder; the latest if none is given.")]
 With = Annotated[list[Path] | None, typer.Option("--with", help="A config that is laid over the config; may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", help="Allow a module of your own components to be loaded; may be repeated.", callback=_allow),
+]
 Runs = Annotated[Path | None, typer.Option("--runs", help="The runs folder; default: $NNTRAIN_RUNS, else runs.")]
 
 
@@ -65,6 +78,7 @@ def check(
     overlays: With = None,
     form: Annotated[str | None, typer.Option("--format", help="github: problems as annotations of a workflow.")] = None,
     as_json: Json = False,
+    plugin_modules: Plugins = None,
 ) -> None:
     """Check configs: names, values, columns and shapes, in an instant."""
     from nntrain.commands import check as command
@@ -80,6 +94,7 @@ def show(
     no_data: Annotated[bool, typer.Option("--no-data", help="Don't look at the data at all.")] = False,
     as_json: Json = False,
     runs: Runs = None,
+    plugin_modules: Plugins = None,
 ) -> None:
     """Print the network with shapes and parameters, and all settings."""
     from nntrain.commands import show as command
@@ -104,6 +119,7 @@ def fit(
     skip_done: Annotated[bool, typer.Option("--skip-done", help="Leave out what has a finished run already.")] = False,
     as_json: Json = False,
     runs: Runs = None,
+    plugin_modules: Plugins = None,
 ) -> None:
     """Train a network, and measure its best state."""
     from nntrain.commands import fit as command
@@ -141,6 +157,7 @@ def evaluate(
     by: Annotated[str | None, typer.Option("--by", help="The metrics for each value of this column too.")] = None,
     as_json: Json = False,
     runs: Runs = None,
+    plugin_modules: Plugins = None,
 ) -> None:
     """Measure a trained network on a split or on new rows."""
     from nntrain.commands import evaluate as command
@@ -163,6 +180,7 @@ def predict(
         str | None, typer.Option("--missing-columns", help="as-missing: a column that is not there is a missing value in every row.")
     ] = None,
     runs: Runs = None,
+    plugin_modules: Plugins = None,
 ) -> None:
     """Predict for new rows, beside the columns that they have."""
     from nntrain.commands import predict as command

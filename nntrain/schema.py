@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -17,6 +17,8 @@ from typing import Annotated, Any, ClassVar, TypeVar, Union, cast, get_args, get
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from nntrain import plugins
 
 M = TypeVar("M", bound="StrictModel")
 
@@ -59,6 +61,8 @@ class Component(StrictModel):
 
     shared: ClassVar[frozenset[str]] = frozenset()
     """Options that may stand beside the tag in the short form: `{linear: 64, name: code}`."""
+    kinds: ClassVar[frozenset[str]] = frozenset()
+    """The slots that a component of a plug-in may stand in; ours stand in tables."""
 
     type: str
 
@@ -69,14 +73,42 @@ class Component(StrictModel):
 
 @cache
 def load_class(target: str) -> type[Component]:
-    """Import `"module:Class"` from one of our own literal tables (never a name read from a config)."""
-    return cast("type[Component]", load_name(target))
+    """Import `"module:Class"` as `Tags` gives it: from one of our own literal tables, or a class of a plug-in that is allowed."""
+    found = None if target.startswith("nntrain.") else plugins.find(target)
+    return cast("type[Component]", load_name(target) if found is None else found)
 
 
 def load_name(target: str) -> object:
     """Import `"module:NAME"`, written in our own code."""
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
+
+
+class Tags(Mapping[str, str]):
+    """Tag to `"module:Class"`: a table, and the components of one kind that plug-ins have, whose tag is their own name.
+
+    Iteration goes over the table alone.
+    """
+
+    def __init__(self, kind: str, table: Mapping[str, str]) -> None:
+        """Add the plug-ins of a kind to a table."""
+        self.kind, self._table = kind, table
+
+    def __getitem__(self, tag: str) -> str:
+        return tag if ":" in tag and self._is_plugin(tag) else self._table[tag]
+
+    def __contains__(self, tag: object) -> bool:
+        return tag in self._table or (isinstance(tag, str) and ":" in tag and self._is_plugin(tag))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def _is_plugin(self, tag: str) -> bool:
+        found = plugins.find(tag)
+        return isinstance(found, type) and issubclass(found, Component) and self.kind in found.kinds
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +127,7 @@ class Slot:
     @property
     def table(self) -> Mapping[str, str]:
         """All tags that may stand here."""
-        return _join(self.tables)
+        return Tags(self.kind, _join(self.tables))
 
     def validate(self, value: object) -> Component:
         """Expand the short form, find the class, validate the options."""

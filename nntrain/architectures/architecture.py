@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from nntrain.errors import YamlPath
 from nntrain.layers.encoding import AnyEncoding
@@ -31,6 +31,7 @@ class Ending:
 class Architecture(Layer):
     """A whole network up to the output layer."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"architecture", "layer"})
     inputs: dict[str, AnyEncoding] | None = None
     """How fields reach the first layer: `{color: embedding, "*": one_hot}`; exact names first. Default: by type."""
     tie: dict[str, str] | None = None

@@ -26,6 +26,9 @@ class Experiment(StrictModel):
     """Name of the runs: they are kept in `runs/<name>/`. Default: the name of the config file."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Decides initial weights, row order, dropout and (unless `data.split.seed` is given) the split."""
+    plugins: tuple[str, ...] | None = None
+    """Modules of your own components that this config names, `my_package.my_module:Name`; the command that runs it must allow each of
+    them with `--plugin`, or an installed package offers it. A config never loads code by itself. Default: none."""
     variables: dict[str, Value] | None = None
     """Values with a name: `=dim` or `=dim//2` stands for one wherever a value is written. Off in a saved config, which has the values."""
     data: DataSettings

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from nntrain import plugins
 from nntrain.config import structure, synonyms
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.structure import Model, Spot
@@ -224,11 +225,26 @@ def _unknown_component(slot: Slot, path: YamlPath, value: object, tag: str) -> P
         else:
             fix = f"- {line}" if is_item else f"{path[-1]}: {line}" if not options else f"{path[-1]}: {{{line}}}"
         return Problem(place, f"no {slot.kind} {tag!r}", _calls(ours, fix), on_key)
+    plugin = plugins.TAG.fullmatch(tag)
+    if plugin is not None:
+        return _not_of_a_plugin(slot, place, plugin, on_key=on_key)
     if any(char in tag for char in ":.") and not slot.table.keys() & set(tag.split(":")):
         return Problem(
-            place, f"no {slot.kind} {tag!r}", f"a config never loads code; {_plural(slot.kind)}: {', '.join(slot.table)}", on_key
+            place,
+            f"no {slot.kind} {tag!r}",
+            f"one of your own: {{type: my_package.my_module:Name}} and --plugin; {_plural(slot.kind)}: {', '.join(slot.table)}",
+            on_key,
         )
     return Problem(place, f"no {slot.kind} {tag!r}", near_or_all(tag, list(slot.table), _plural(slot.kind)), on_key)
+
+
+def _not_of_a_plugin(slot: Slot, place: YamlPath, tag: re.Match[str], *, on_key: bool) -> Problem:
+    """What is wrong with a name that a plug-in would have: it is not allowed here, or has no such component."""
+    module, name = tag[1], tag[2]
+    if not plugins.is_allowed(module):
+        hint = f"code runs only by your consent: if you trust {module}, add  --plugin {module}"
+        return Problem(place, f"{tag[0]} is of a plug-in that is not allowed here", hint, on_key)
+    return Problem(place, f"the plug-in {module} has no {slot.kind} {name}", f"{slot.kind} is the class that it must extend", on_key)
 
 
 def _is_option(slot: Slot, key: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from nntrain import plugins
 from nntrain.arithmetic import is_expression
 from nntrain.config import loading, merging, nodes, normalising, overrides, rendering
 from nntrain.config.document import Document
@@ -88,11 +89,33 @@ def _validate(document: Document, changes: Sequence[str], folder: Path, name: st
 
         wrong = rendering.error(validating.problems(error, document, Experiment), document)
         raise LocatedError([*findings, *wrong.findings], document.name) from None
+    findings += rendering.error(problems, document).findings if (problems := _plugin_problems(experiment, document.tree)) else []
     if findings:
         raise LocatedError(findings, document.name)
     if experiment.name is None:
         experiment = experiment.model_copy(update={"name": run_name(name)})
     return Config(experiment, document, folder)
+
+
+def _plugin_problems(experiment: Experiment, tree: Any) -> list[Problem]:
+    """Plug-ins that a config needs and that are not allowed, or that it has no use for."""
+    found: list[Problem] = []
+    for index, module in enumerate(experiment.plugins or ()):
+        if not plugins.is_allowed(module):
+            hint = f"code runs only by your consent: if you trust it, add  --plugin {module}"
+            found.append(Problem(("plugins", index), f"the plug-in {module} is not allowed here", hint))
+        elif not _names(tree, module):
+            found.append(Problem(("plugins", index), f"has no effect: nothing here is of {module}", f"use it, {module}:Name, or remove it"))
+    return found
+
+
+def _names(tree: Any, module: str) -> bool:
+    """Whether a component of a plug-in stands somewhere in a config."""
+    if isinstance(tree, dict):
+        return any(_names(key, module) or _names(value, module) for key, value in cast("dict[str, Any]", tree).items())
+    if isinstance(tree, list):
+        return any(_names(item, module) for item in cast("list[Any]", tree))
+    return isinstance(tree, str) and tree.startswith(f"{module}:")
 
 
 def _has_macros(tree: Any) -> bool:

@@ -20,7 +20,7 @@ from nntrain.data.layout import SPLITTING, FieldPlan
 from nntrain.data.packed import PackedSteps
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.scaling import take
-from nntrain.data.settings import FIELDS, DataSettings
+from nntrain.data.settings import FIELD_SLOT, DataSettings
 from nntrain.data.shown import Shown
 from nntrain.data.table import Table, counted
 from nntrain.data.window import WindowSettings, window_inputs
@@ -141,7 +141,7 @@ class FittedFields:
                 "name": field.name,
                 "role": field.plan.role,
                 "columns": list(field.plan.columns),
-                "settings": field.plan.field.model_dump(mode="json"),
+                "settings": {**field.plan.field.model_dump(mode="json"), "role": field.plan.role},  # the same, written in the config or found
                 "learned": field.state,
                 "shown": field.shown.state(),
             }
@@ -354,7 +354,7 @@ def _target(field: FittedField, window: WindowSettings | None) -> FittedTarget:
 
 
 def _restored(saved: dict[str, Any]) -> FittedField:
-    field = load_class(FIELDS[saved["settings"]["type"]]).parse(saved["settings"])
+    field = load_class(FIELD_SLOT.table[saved["settings"]["type"]]).parse(saved["settings"])
     assert isinstance(field, Field)
     role, state = saved["role"], saved["learned"]
     if role in SPLITTING:

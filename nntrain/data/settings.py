@@ -12,6 +12,7 @@ from pydantic import PositiveInt, model_validator
 from nntrain.data.fields.field import Field
 from nntrain.data.sources.source import Source
 from nntrain.data.window import WindowSettings
+from nntrain.plugins import TAG
 from nntrain.schema import Slot, StrictModel
 
 SOURCES: Final = {
@@ -105,7 +106,7 @@ class SourceSlot(Slot):
 
     def split(self, value: object) -> tuple[str, dict[str, Any]]:
         """Like `Slot.split`; `train.csv` is `{type: csv, path: train.csv}`. Raises `PydanticCustomError`."""
-        if isinstance(value, str) and value not in self.table and PurePosixPath(value).suffix:
+        if isinstance(value, str) and value not in self.table and PurePosixPath(value).suffix and TAG.fullmatch(value) is None:
             tag = source_type({"path": value})
             if tag is None:
                 kinds = ", ".join(SOURCE_OF_SUFFIX)
@@ -134,7 +135,8 @@ class FieldSlot(Slot):
 
 
 AnySource = Annotated[Source, SourceSlot("source", (SOURCES,), infer=source_type)]
-AnyField = Annotated[Field, FieldSlot("field type", (FIELDS,), default="auto")]
+FIELD_SLOT: Final = FieldSlot("field type", (FIELDS,), default="auto")
+AnyField = Annotated[Field, FIELD_SLOT]
 
 Share = Annotated[float, Option(gt=0, lt=1)] | Annotated[int, Option(ge=2)]
 """A number below 1 is a fraction of the rows, a whole number from 2 is rows."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class Activation(Layer):
     """A function of each number by itself; every shape passes."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"layer", "activation"})
     torchs: ClassVar[str]
     """The class of `torch.nn` that computes it; its options are called as ours."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from nntrain.schema import Component, Slot
 
 
 class Encoding(Component):
     """How one field reaches the first layer."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"encoding"})
 
 
 ENCODINGS: Final = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from nntrain.schema import Component, Slot
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 class Initializer(Component):
     """Fills one parameter in place, from torch's global random numbers."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"initializer"})
 
     def fill(self, parameter: Tensor) -> None:
         """Fill a parameter of any shape."""

@@ -32,6 +32,7 @@ class Layer(Component):
     `(output, *extras, state)`.
     """
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"layer"})
     shared: ClassVar[frozenset[str]] = frozenset({"name", "initializer", "freeze"})
     needs: ClassVar[frozenset[Need]] = frozenset()
     sized: ClassVar[bool] = False

@@ -79,6 +79,7 @@ class LossFunction:
 class Loss(Component):
     """What is minimised."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"loss"})
     targets: ClassVar[frozenset[TargetKind]]
     """Targets that it can score."""
     input_kinds: ClassVar[frozenset[Kind]]

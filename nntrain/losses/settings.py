@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from nntrain.losses.loss import Loss
-from nntrain.schema import Forms, Slot
+from nntrain.schema import Forms, Slot, Tags
 
 LOSSES: Final = {
     "cross_entropy": "nntrain.losses.classification:CrossEntropy",
@@ -31,8 +31,8 @@ LOSSES: Final = {
 
 AnyLoss = Annotated[Loss, Slot("loss", (LOSSES,))]
 
-LossOrSeveral = Annotated[AnyLoss | tuple[AnyLoss, ...], Forms(LOSSES)]
+LossOrSeveral = Annotated[AnyLoss | tuple[AnyLoss, ...], Forms(Tags("loss", LOSSES))]
 """A loss, or several that are added up."""
 
-Losses = Annotated[AnyLoss | tuple[AnyLoss, ...] | dict[str, LossOrSeveral] | None, Forms(LOSSES)]
+Losses = Annotated[AnyLoss | tuple[AnyLoss, ...] | dict[str, LossOrSeveral] | None, Forms(Tags("loss", LOSSES))]
 """One for all targets, or by target."""

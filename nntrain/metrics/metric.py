@@ -61,6 +61,7 @@ class MetricState(Protocol):
 class Metric(Component):
     """One number (or table) about predictions. Named in reports by its type, then what was chosen: `precision.fraud_at_0.9`."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"metric"})
     direction: ClassVar[Direction] = "max"
     """Which way is better."""
     fits: ClassVar[frozenset[TargetKind]]

@@ -50,6 +50,7 @@ class GroupRule(StrictModel):
 class Optimizer(Component):
     """How gradients move the weights. Weight decay is in `regularization`, for all optimizers alike."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"optimizer"})
     main: ClassVar[str | None] = "lr"
     decay: ClassVar[Literal["weights", "gradient", "none"]] = "gradient"
     """What weight decay acts on: the weights themselves, or the gradient (L2); some optimizers have none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.schema import Component
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 class Protocol(Component):
     """In which order batches come, and what one step is."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"protocol"})
 
     def build(self) -> TrainingProtocol:
         """Make the object that the loop asks."""

@@ -26,6 +26,7 @@ class Horizon:
 class Schedule(Component):
     """How the learning rate changes over the steps."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"scheduler"})
     foreign: ClassVar[Mapping[str, str]] = {}
     """Options of torch whose meaning needs more than another name: what is told of them after their name; `{value}` is theirs."""
 

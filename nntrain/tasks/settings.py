@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from nntrain.schema import Forms, Slot
+from nntrain.schema import Forms, Slot, Tags
 from nntrain.tasks.task import Task
 
 TASKS: Final = {
@@ -15,7 +15,7 @@ TASKS: Final = {
 
 AnyTask = Annotated[Task, Slot("task", (TASKS,))]
 
-Tasks = Annotated[AnyTask | dict[str, AnyTask] | None, Forms(TASKS)]
+Tasks = Annotated[AnyTask | dict[str, AnyTask] | None, Forms(Tags("task", TASKS))]
 """One for all targets, or by target."""
 
 TASK_OF_FIELD: Final = {

@@ -51,6 +51,7 @@ class Decoded:
 class Task(Component):
     """One target's task."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"task"})
     field_types: ClassVar[frozenset[str]]
     """Field types that a target of this task may have."""
 

@@ -150,7 +150,7 @@ NOTES: Final[dict[str, str]] = {
     "milestones": "the schedule multi_step falls at given times:  scheduler: {type: multi_step, at_epochs: [30, 60]}",
     "num_layers n_layers num_hidden_layers n_hidden depth": "a list gives one width per layer:  hidden: [256, 256]",
     "from_logits": "remove it: losses read logits, and a network needs no softmax at its end",
-    "imports plugins import custom_objects": "a config never loads code",
+    "imports import custom_objects": "a component of your own:  plugins: [my_module], {type: my_module:Name}, and --plugin my_module",
     "pretrained weights_path init_from": "a network starts from new weights",
     "hooks strategy num_nodes world_size ddp distributed": "remove it: a run uses one device, training.device",
 }

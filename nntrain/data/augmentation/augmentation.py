@@ -23,6 +23,7 @@ Probability = Annotated[float, Option(gt=0, le=1)]
 class Augmentation(Component):
     """A random change of training images `[B, C, H, W]` in [0, 1]; their size stays."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"augmentation"})
     moves: ClassVar[bool] = False
     """Whether what an image shows ends up at other pixels."""
 

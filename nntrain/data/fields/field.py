@@ -74,6 +74,7 @@ def words(value: Words) -> tuple[str, ...]:
 class Field(Component):
     """What one column, or several that belong together, mean to the network."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"field type"})
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "split", "group", "time", "ignore"})
     """Roles that a field of this type can have."""
     stratifies: ClassVar[bool] = False

@@ -32,6 +32,7 @@ PART_OF_WORD: Final[dict[str, Part]] = {
 class Source(Component):
     """Where the records come from."""
 
+    kinds: ClassVar[frozenset[str]] = frozenset({"source"})
     takes_folders: ClassVar[bool] = False
     """Whether a path may be a folder."""
 
