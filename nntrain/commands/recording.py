@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from nntrain.assembly import Assembly
 from nntrain.commands.signals import Signals
-from nntrain.commands.stored import PARTS
+from nntrain.commands.stored import needed_of
 from nntrain.errors import CheckpointError, NNTrainError
 from nntrain.runs import HEARTBEAT_S, Run
 from nntrain.training import checkpoint
+from nntrain.training.checkpoint import Newest
 from nntrain.training.history import History
 from nntrain.training.loop import Report
 from nntrain.training.progress import Progress, count_of
@@ -37,11 +38,13 @@ class Recorder:
         """
         self.run, self.assembly, self.constant_parts, self.signals = run, assembly, constant_parts, signals
         self.settings = assembly.plan.settings.checkpoint
-        path, self.damaged = self._newest()
+        self.needed = needed_of(run)
+        found = self._newest()
+        path, self.damaged = found.path, found.damaged
         self.resumed_from: dict[str, Any] | None = None
         length = 0
         if path is not None:
-            parts = checkpoint.load(path, PARTS)
+            parts = found.parts
             with checkpoint.told_as_damage(path):
                 restore(assembly.session, assembly.protocol, assembly.progress, parts)
                 self.resumed_from, length = _resumed_state(parts["state"])
@@ -58,25 +61,25 @@ class Recorder:
         self.saved_at = time.monotonic()
         self.started_at = self.touched_at = time.monotonic()
 
-    def _newest(self) -> tuple[Path | None, tuple[str, ...]]:
+    def _newest(self) -> Newest:
         """The newest checkpoint that is whole and not ahead of the history; what is wrong with the newer ones, a line each."""
         history = self.run.path / "history.jsonl"
         found = history.stat().st_size if history.is_file() else 0
-        newest = checkpoint.newest(self.run.checkpoints, PARTS)
+        newest = checkpoint.newest(self.run.checkpoints, self.needed)
         damaged = newest.damaged
         while newest.path is not None:
             with checkpoint.told_as_damage(newest.path):
-                length = count_of(checkpoint.load(newest.path, PARTS)["state"], "history")
+                length = count_of(newest.parts["state"], "history")
             if length <= found:
-                return newest.path, damaged
+                return replace(newest, damaged=damaged)
             what = f"was saved at {length:,} bytes of {history.as_posix()}, which has lost lines ({found:,} bytes are left)"
             damaged = (*damaged, f"{newest.path.as_posix()} {what}")
-            newest = checkpoint.newest(self.run.checkpoints, PARTS, before=newest.path)
+            newest = checkpoint.newest(self.run.checkpoints, self.needed, before=newest.path)
             damaged = (*damaged, *newest.damaged)
         if damaged:
             hint = "train a new run: nntrain fit CONFIG"
             raise CheckpointError(f"{self.run.name} has no whole checkpoint: {'; '.join(damaged)}", hint)
-        return None, ()
+        return newest
 
     def _repair_pointers(self, progress: Progress) -> None:
         """Make the pointers agree with the state: a kill may have come between a checkpoint and its pointers."""
@@ -120,7 +123,7 @@ class Recorder:
         parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}
         parts["task"] = {**parts["task"], "readings": tune(self.assembly.session)}
         step = self.assembly.progress.step
-        checkpoint.save(self.run.checkpoints, step, parts, points=("last", "best") if is_best else ("last",))
+        checkpoint.save(self.run.checkpoints, step, parts, points=("last", "best") if is_best else ("last",), run=self.needed.run)
         checkpoint.prune(self.run.checkpoints, self.settings.keep)
         self.saved_step, self.saved_at, self.signals.save_requested = step, time.monotonic(), False
 

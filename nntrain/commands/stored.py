@@ -20,12 +20,21 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nntrain.data.fitted import FittedFields
+    from nntrain.training.checkpoint import Needed
     from nntrain.training.device import Precision
     from nntrain.training.objective import Objective
 
 
 PARTS: Final = ("weights", "optimizer", "rng", "protocol", "state", "fields", "task")
 """Parts that every checkpoint of a run has. One that lacks some is damaged."""
+
+
+def needed_of(run: Run) -> Needed:
+    """What a checkpoint must have and be for a run to use it. Raises `CheckpointError` where the run's `data.json` can't be read."""
+    from nntrain.training.checkpoint import Needed
+
+    found = run.read_json("data.json").get("id")
+    return Needed(PARTS, found if isinstance(found, str) else None)
 
 
 def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool = True) -> Config:
@@ -96,7 +105,7 @@ def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
     path = checkpoint.pointed(run.checkpoints, name)
     if path is None:
         raise CheckpointError(f"{run.name} has no checkpoint {name!r} yet", f"go on with it: nntrain fit --resume {run.name}")
-    return path, checkpoint.load(path, PARTS)
+    return path, checkpoint.load(path, needed_of(run))
 
 
 def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
@@ -112,10 +121,12 @@ def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
     from nntrain.training.snapshot import predicting_weights
 
     def load_whole(path: Path) -> dict[str, Any]:
-        parts = checkpoint.load(path, PARTS)
+        parts = checkpoint.load(path, needed)
         with checkpoint.told_as_damage(path):
             predicting_weights(parts)
         return parts
+
+    needed = needed_of(run)
 
     try:
         path = checkpoint.pointed(run.checkpoints, "best")
@@ -129,7 +140,7 @@ def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
         raise CheckpointError(
             f"{run.name} has {len(members)} members and no state of its own", f"name one: {run.name}/{MEMBERS}/{members[0]}"
         )
-    newest = checkpoint.newest(run.checkpoints, PARTS)
+    newest = checkpoint.newest(run.checkpoints, needed)
     if newest.path is None:
         told = "; ".join(newest.damaged) or f"{run.name} has no checkpoint yet"
         raise CheckpointError(told, f"go on with it: nntrain fit --resume {run.name}")

@@ -6,7 +6,7 @@ checkpoints/
   step-0000500/
     weights.json  weights.safetensors     each part: a JSON skeleton, and its tensors if it has any
     state.json  …
-    meta.json                             format, step, and bytes and sha256 of every other file; written last
+    meta.json                             format, step, id of the run, bytes and sha256 of every other file; written last
 ```
 """
 
@@ -17,9 +17,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -27,6 +27,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 
 from nntrain.errors import CheckpointError, ConfigError, DataError, ResourceError
+from nntrain.training.durable import Pieces, sync_folder, tensor_pieces, write_file, write_files
 from nntrain.training.state import flatten, unflatten
 
 FORMAT: Final = 1
@@ -40,15 +41,30 @@ _PARTIAL: Final = ".partial-"
 
 
 @dataclass(frozen=True, slots=True)
+class Needed:
+    """What makes a checkpoint one that a run can use."""
+
+    parts: Collection[str] = ()
+    """Names of the parts without which it is of no use."""
+    run: str | None = None
+    """Id of the run that it must be of; `None` where the run has none."""
+
+
+ANY: Final = Needed()
+
+
+@dataclass(frozen=True, slots=True)
 class Newest:
     """The newest checkpoint that is whole, and the newer ones that are not."""
 
     path: Path | None
     damaged: tuple[str, ...]
     """One line each: what is wrong with which file."""
+    parts: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
+    """What it holds."""
 
 
-def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequence[str] = ()) -> Path:
+def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequence[str] = (), run: str | None = None) -> Path:
     """Write a checkpoint: beside, synced to the disk, then renamed. Whoever looks sees the old or the new, never a part.
 
     A whole checkpoint of this step is kept as it is: the state is a function of the step. A damaged one is replaced.
@@ -58,6 +74,7 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
         step: Steps that are complete; names the folder.
         parts: Trees as `training.state` takes them, by name: `weights`, `optimizer`, `state`.
         points: Pointers that are to name it: `last`, `best`. They become valid together with it.
+        run: Id of the run.
 
     Raises:
         ResourceError: The disk is full, or can't be written. What was there before is whole.
@@ -66,10 +83,9 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
         _sweep(checkpoints)
-        if not path.exists() or _fault(path, parts) is not None:
-            _write_folder(path, step, parts)
-        for name in points:
-            point(checkpoints, name, step)
+        if not path.exists() or _fault(path, Needed(tuple(parts), run)) is not None:
+            _write_folder(path, step, parts, run)
+        _point(checkpoints, points, step)
     except OSError as error:
         raise _cannot_save(checkpoints, path, error, parts) from None
     return path
@@ -80,22 +96,26 @@ def folder_name(step: int) -> str:
     return f"step-{step:07d}"
 
 
-def load(path: Path, needed: Collection[str] = ()) -> dict[str, Any]:
-    """Read a checkpoint after its digests were compared; `needed` names parts without which it is of no use.
+def load(path: Path, needed: Needed = ANY) -> dict[str, Any]:
+    """Read a checkpoint, each file after its digest was compared.
 
     Raises:
-        CheckpointError: Missing, damaged or of a newer format; names the file.
+        CheckpointError: Missing, damaged, of another run or of a newer format; names the file.
     """
-    contents = {file: _read_verified(path / file, entry) for file, entry in _read_meta(path, needed).items()}
+    entries = _read_meta(path, needed)
     parts: dict[str, Any] = {}
-    for file, content in contents.items():
+    for file, entry in entries.items():
         name, _, suffix = file.partition(".")
-        if suffix == "json":
-            try:
-                tensors = safetensors.torch.load(contents[f"{name}.safetensors"]) if f"{name}.safetensors" in contents else {}
-                parts[name] = unflatten(tensors, json.loads(content))
-            except (ValueError, TypeError, RecursionError, SafetensorError) as error:
-                raise CheckpointError(f"{(path / file).as_posix()}: damaged ({error})") from None
+        if suffix != "json":
+            continue
+        skeleton, tensor_file = _read_verified(path / file, entry), f"{name}.safetensors"
+        try:
+            tensors = {}
+            if tensor_file in entries:  # one at a time: its bytes are freed before the next is read
+                tensors = safetensors.torch.load(_read_verified(path / tensor_file, entries[tensor_file]))
+            parts[name] = unflatten(tensors, json.loads(skeleton))
+        except (ValueError, TypeError, RecursionError, SafetensorError) as error:
+            raise CheckpointError(f"{(path / file).as_posix()}: damaged ({error})") from None
     return parts
 
 
@@ -124,8 +144,8 @@ def told_as_damage(path: Path) -> Generator[None]:
         raise CheckpointError(f"{path.as_posix()}: damaged: not what nntrain writes ({type(error).__name__}: {error})") from None
 
 
-def newest(checkpoints: Path, needed: Collection[str] = (), *, before: Path | None = None) -> Newest:
-    """Find the newest whole checkpoint, one that has the needed parts; of those older than `before` where that is given.
+def newest(checkpoints: Path, needed: Needed = ANY, *, before: Path | None = None) -> Newest:
+    """Find and read the newest whole checkpoint, one that has what is needed; of those older than `before` where that is given.
 
     Raises:
         CheckpointError: The folder can't be read.
@@ -133,11 +153,25 @@ def newest(checkpoints: Path, needed: Collection[str] = (), *, before: Path | No
     damaged: list[str] = []
     folders = _folders(checkpoints)
     for path in folders if before is None else folders[folders.index(before) + 1 :]:
-        fault = _fault(path, needed)
-        if fault is None:
-            return Newest(path, tuple(damaged))
-        damaged.append(fault)
+        try:
+            return Newest(path, tuple(damaged), load(path, needed))
+        except CheckpointError as error:
+            damaged.append(error.message)
     return Newest(None, tuple(damaged))
+
+
+def newest_path(checkpoints: Path, needed: Needed = ANY) -> Path | None:
+    """The newest checkpoint whose files are all as they were written; none of its tensors is made.
+
+    Raises:
+        CheckpointError: The folder can't be read.
+    """
+    return next((path for path in _folders(checkpoints) if _fault(path, needed) is None), None)
+
+
+def any_saved(checkpoints: Path) -> bool:
+    """Whether there are checkpoints, whole or not. Raises `CheckpointError` where the folder can't be read."""
+    return bool(_folders(checkpoints))
 
 
 def point(checkpoints: Path, name: str, step: int) -> None:
@@ -146,13 +180,19 @@ def point(checkpoints: Path, name: str, step: int) -> None:
     Raises:
         ResourceError: It can't be written; it names what it did before.
     """
-    beside = checkpoints / f".{name}.tmp"
     try:
-        _write_file(beside, f"{folder_name(step)}\n".encode())
-        os.replace(beside, checkpoints / name)  # noqa: PTH105 (one call to the system, as all others here)
-        _sync_folder(checkpoints)
+        _point(checkpoints, (name,), step)
     except OSError as error:
         raise _cannot_save(checkpoints, checkpoints / name, error) from None
+
+
+def _point(checkpoints: Path, names: Sequence[str], step: int) -> None:
+    for name in names:
+        beside = checkpoints / f".{name}.tmp"
+        write_file(beside, f"{folder_name(step)}\n".encode())
+        os.replace(beside, checkpoints / name)  # noqa: PTH105 (one call to the system, as all others here)
+    if names:
+        sync_folder(checkpoints)
 
 
 def pointed(checkpoints: Path, name: str) -> Path | None:
@@ -194,43 +234,23 @@ def _folders(checkpoints: Path) -> list[Path]:
     return sorted(paths, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 
-def _write_folder(path: Path, step: int, parts: Mapping[str, Any]) -> None:
+def _write_folder(path: Path, step: int, parts: Mapping[str, Any], run: str | None) -> None:
     partial = path.with_name(f"{_PARTIAL}{path.name}")
     os.mkdir(partial)  # noqa: PTH102
-    files: dict[str, dict[str, Any]] = {}
+    contents: dict[str, Pieces] = {}
     for name, tree in parts.items():
         tensors, skeleton = flatten(tree)
-        contents = {f"{name}.json": json.dumps(skeleton, allow_nan=False).encode()}
+        contents[f"{name}.json"] = (json.dumps(skeleton, allow_nan=False).encode(),)
         if tensors:
-            contents[f"{name}.safetensors"] = safetensors.torch.save(tensors)
-        for file, content in contents.items():
-            assert _FILE.fullmatch(file), file
-            _write_file(partial / file, content)
-            files[file] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    meta = {"format": FORMAT, "step": step, "files": files}
-    _write_file(partial / _META, (json.dumps(meta, indent=1) + "\n").encode())
-    _sync_folder(partial)
+            contents[f"{name}.safetensors"] = tensor_pieces(tensors)
+    assert all(_FILE.fullmatch(file) for file in contents), list(contents)
+    meta = {"format": FORMAT, "step": step, "run": run, "files": write_files(partial, contents)}
+    write_file(partial / _META, (json.dumps(meta, indent=1) + "\n").encode())
+    sync_folder(partial)
     if path.exists():
         _remove(path)
     os.rename(partial, path)  # noqa: PTH104
-    _sync_folder(path.parent)
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    if os.name == "nt":  # folders can't be opened there
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _remove(path: Path) -> None:
@@ -255,7 +275,7 @@ def _cannot_save(checkpoints: Path, path: Path, error: OSError, parts: Mapping[s
     with suppress(OSError):
         _sweep(checkpoints)
     with suppress(OSError, CheckpointError):
-        if newest(checkpoints).path is not None:
+        if newest_path(checkpoints) is not None:
             kept = "what was saved before is whole, and the run can be resumed from it"
         facts.append(f"{shutil.disk_usage(checkpoints).free / 2**20:.1f} MiB are free there")
     hint = "; ".join([", ".join(facts), kept] if facts else [kept])
@@ -268,17 +288,17 @@ def _size(parts: Mapping[str, Any]) -> int:
     return sum(len(json.dumps(skeleton)) + sum(tensor.nbytes for tensor in tensors.values()) for tensors, skeleton in trees)
 
 
-def _fault(path: Path, needed: Collection[str]) -> str | None:
+def _fault(path: Path, needed: Needed) -> str | None:
     """What is wrong with a checkpoint; `None` where it is whole."""
     try:
         for file, entry in _read_meta(path, needed).items():
-            _read_verified(path / file, entry)
+            _verify(path / file, entry)
     except CheckpointError as error:
         return error.message
     return None
 
 
-def _read_meta(path: Path, needed: Collection[str]) -> dict[str, dict[str, Any]]:
+def _read_meta(path: Path, needed: Needed) -> dict[str, dict[str, Any]]:
     """Files of a checkpoint, by name."""
     file = path / _META
     if not path.is_dir():
@@ -294,24 +314,42 @@ def _read_meta(path: Path, needed: Collection[str]) -> dict[str, dict[str, Any]]
         raise CheckpointError(f"{file.as_posix()}: damaged ({type(error).__name__})") from None
     if not fits:
         raise CheckpointError(f"{file.as_posix()}: damaged (does not describe {path.name})")
-    missing = [name for name in needed if f"{name}.json" not in entries]
+    if needed.run is not None and meta.get("run") != needed.run:
+        raise CheckpointError(f"{file.as_posix()}: of another run, not of the one that it lies in")
+    missing = [name for name in needed.parts if f"{name}.json" not in entries]
     if missing:
         raise CheckpointError(f"{file.as_posix()}: damaged (has no {', '.join(missing)})")
     return entries
 
 
+def _verify(path: Path, entry: Mapping[str, Any]) -> None:
+    """Compare a file with its digest, without holding it."""
+    with _told_unread(path), path.open("rb") as file:
+        _compare(path, entry, os.fstat(file.fileno()).st_size, lambda: hashlib.file_digest(file, "sha256"))
+
+
 def _read_verified(path: Path, entry: Mapping[str, Any]) -> bytes:
     content = _read(path)
-    if len(content) != entry["bytes"]:
-        raise CheckpointError(f"{path.as_posix()}: damaged (has {len(content)} bytes, was written with {entry['bytes']})")
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise CheckpointError(f"{path.as_posix()}: damaged (its content is not what was written)")
+    _compare(path, entry, len(content), lambda: hashlib.sha256(content))
     return content
 
 
+def _compare(path: Path, entry: Mapping[str, Any], size: int, digest: Callable[[], Any]) -> None:
+    if size != entry["bytes"]:
+        raise CheckpointError(f"{path.as_posix()}: damaged (has {size} bytes, was written with {entry['bytes']})")
+    if digest().hexdigest() != entry["sha256"]:
+        raise CheckpointError(f"{path.as_posix()}: damaged (its content is not what was written)")
+
+
 def _read(path: Path) -> bytes:
-    try:
+    with _told_unread(path):
         return path.read_bytes()
+
+
+@contextmanager
+def _told_unread(path: Path) -> Generator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise CheckpointError(f"{path.as_posix()}: is missing") from None
     except OSError as error:

@@ -24,7 +24,7 @@ _COUNTERS: Final = {"step", "mu_product"}
 def flatten(tree: Tree) -> tuple[dict[str, Tensor], Json]:
     """Take the tensors out of a tree: a table by place in the tree (`head.weight/exp_avg`), and a skeleton that names them.
 
-    The table's tensors are contiguous, on the CPU and share no memory. A tensor that stands in several places is one entry.
+    The table holds the tensors themselves, not copies: it is good until the next step. One that stands in several places is one entry.
     """
     table = _Table({}, {})
     return table.tensors, _encode(tree, "", table)
@@ -44,7 +44,7 @@ class _Table:
         while name in self.tensors:
             count += 1
             name = f"{place}~{count}"
-        self.tensors[name] = tensor.to("cpu", memory_format=torch.contiguous_format, copy=True)
+        self.tensors[name] = tensor
         self.names[identity] = name
         return name
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nntrain.errors import CheckpointError, ResourceError
 from nntrain.training import checkpoint
+from nntrain.training.checkpoint import Needed
 
 PARTS = {
     "weights": {"head.weight": torch.arange(12.0).reshape(3, 4), "head.bias": torch.zeros(3)},
@@ -208,11 +209,11 @@ def test_a_checkpoint_without_a_needed_part_is_passed_over_and_replaced(folder: 
     before = checkpoint.save(folder, 1, {**PARTS, "fields": []})
     path = checkpoint.save(folder, 2, PARTS)
     needed = ("weights", "fields", "task")
-    assert checkpoint.newest(folder, needed[:2]) == checkpoint.Newest(before, (f"{path / 'meta.json'}: damaged (has no fields)",))
+    assert checkpoint.newest(folder, Needed(needed[:2])) == checkpoint.Newest(before, (f"{path / 'meta.json'}: damaged (has no fields)",))
     with pytest.raises(CheckpointError, match=r"step-0000002/meta\.json: damaged \(has no fields, task\)"):
-        checkpoint.load(path, needed)
+        checkpoint.load(path, Needed(needed))
     checkpoint.save(folder, 2, {**PARTS, "fields": []})
-    assert checkpoint.newest(folder, needed[:2]) == checkpoint.Newest(path, ())
+    assert checkpoint.newest(folder, Needed(needed[:2])) == checkpoint.Newest(path, ())
     assert checkpoint.newest(folder, before=path).path == before
     assert checkpoint.newest(folder, before=before).path is None
 
