@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code.
+
+    A scheduler may ask for a checkpoint (SIGUSR1) when there is nothing to be saved yet, or no longer: that does not end the process,
+    as it would by itself. SIGTERM unwinds, so that no half-written file is left. `fit` has handlers of its own while it trains.
+    """
+    for name, handler in (("SIGUSR1", signal.SIG_IGN), ("SIGTERM", _end)):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, handler)
     from nntrain.cli import main as run
 
     sys.exit(run())
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(143)
 
 
 if __name__ == "__main__":

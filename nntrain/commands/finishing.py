@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nntrain.assembly import Assembly
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.results import Summary, confusions, result_screen
-from nntrain.commands.signals import Signals
+from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
 from nntrain.errors import DataError, ResourceError
@@ -48,7 +48,7 @@ class Ending:
 
     reason: StopReason
     signals: Signals
-    """Asked between the splits, which may be large."""
+    """Asked while the best state is measured, which may take long."""
     baseline: dict[str, Tensor]
     """The trivial prediction of each target."""
     inexact_since: int | None
@@ -84,8 +84,10 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     """
     from nntrain.commands.fit import Outcome
 
-    measured = _measure(run, job, assembly, ending, test=options.test)
-    if measured is None:
+    try:
+        with ending.signals.interruptible():
+            measured = _measure(run, job, assembly, ending, test=options.test)
+    except InterruptedRun:
         return interrupted(run, assembly, ending.signals.exit_code)
     progress = assembly.progress
     reports = read_history(run.path / "history.jsonl")
@@ -122,8 +124,8 @@ def _directions(job: Job) -> dict[str, str]:
     return {metric: direction for (split, _, metric), direction in named if split == "train" and metric != "running_loss"}
 
 
-def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bool) -> Measured | None:
-    """The figures of the best state; `None` where a signal came before all were there."""
+def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bool) -> Measured:
+    """The figures of the best state."""
     session = assembly.session
     path, parts, notes = measured_state(run)
     restore_network(session.network, predicting_weights(parts))
@@ -134,8 +136,6 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
         splits["test"] = job.prepared.test.to(session.device)
     measured = Measured({}, {}, {}, (*notes, *told(readings)))
     for name, data in splits.items():
-        if ending.signals.stop_requested:
-            return None
         if data is not None:
             scores = measure(session.network, objective, data, session.precision, rows=session.batch_size)
             _add(measured.metrics, name, scores.metrics)

@@ -1,15 +1,34 @@
-"""Signals become wishes that are granted at the next step boundary, where the state of a run is whole."""
+"""Signals become wishes that are granted where the state of a run is whole.
+
+Work is either held together or interruptible. While a run folder is made, a network trained and a state saved, a wish is granted
+at the next step boundary, or between two batches of an evaluation: an exception that a handler raises just anywhere could leave
+averaged weights in the network, or half an update. Before the first step and after the last one (reading data, building,
+measuring the best state, fitting baselines) there is nothing to be saved and no boundary that comes soon: there a request to stop
+raises `KeyboardInterrupt` at once, wherever the program stands, as Python's own handler does, and what was in memory is dropped.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any, Final
 
+from nntrain.errors import NNTrainError
+
 EXIT_CODES: Final = {"SIGINT": 130, "SIGTERM": 143}
 """What a command returns that was stopped, by the signal."""
+
+
+class InterruptedRun(NNTrainError):  # noqa: N818 (no fault of anybody's)
+    """A signal stopped a run where nothing was to be saved."""
+
+    def __init__(self, signals: Signals) -> None:
+        super().__init__("interrupted before the first step: nothing was trained, nothing is kept")
+        self.exit_code = signals.exit_code
 
 
 @dataclass(slots=True)
@@ -25,6 +44,10 @@ class Signals:
     """Name of the first signal that asked for a stop: `SIGINT` or `SIGTERM`."""
     save_requested: bool = False
     """Whether somebody asked for a checkpoint; whoever writes it sets this back."""
+    _raises: bool = False
+    """Whether a request to stop is granted at once."""
+    _has_raised: bool = False
+    """Whether that has happened, and nobody has taken note of it yet."""
     _before: dict[int, Any] = field(default_factory=dict[int, Any])
     """The handlers that stood there before."""
 
@@ -47,11 +70,59 @@ class Signals:
         """What the command returns: 0, or the code of the signal that stopped it."""
         return EXIT_CODES[self.stop_requested] if self.stop_requested is not None else 0
 
+    def stop_wanted(self) -> bool:
+        """Whether a signal asked for a stop."""
+        return self.stop_requested is not None
+
+    @contextmanager
+    def interruptible(self) -> Generator[None]:
+        """Context of work that may be cut off anywhere: nothing of it is kept but files that are replaced whole.
+
+        Raises:
+            InterruptedRun: A signal asked for a stop, before or within.
+        """
+        if self.stop_requested is not None:
+            raise InterruptedRun(self)
+        before = self._raises
+        try:
+            self._raises = True
+            yield
+        except KeyboardInterrupt:
+            if not self._has_raised:  # of another handler, or the second one
+                raise
+            self._has_raised = False
+            raise InterruptedRun(self) from None
+        finally:
+            self._raises = before
+        if self._has_raised:  # some code within has swallowed it
+            self._has_raised = False
+            raise InterruptedRun(self)
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Context of work that is not cut off: it looks at `stop_requested` itself, where its state is whole.
+
+        Raises:
+            InterruptedRun: A signal asked for a stop before.
+        """
+        if self._has_raised:  # some code before has swallowed it
+            self._has_raised = False
+            raise InterruptedRun(self)
+        before, self._raises = self._raises, False
+        try:
+            yield
+        finally:
+            self._raises = before
+
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if self.stop_requested is not None and number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             raise KeyboardInterrupt
+        is_first = self.stop_requested is None
         self.stop_requested = self.stop_requested or signal.Signals(number).name
+        if self._raises and is_first:
+            self._has_raised = True
+            raise KeyboardInterrupt
 
     def _save(self, _number: int, _frame: FrameType | None) -> None:
         self.save_requested = True

@@ -81,13 +81,18 @@ class SupervisedProtocol:
             outputs, _ = session.network(batch.inputs)
         return total(session.objective.parts(outputs, batch), weights)
 
-    def evaluate(self, session: Session) -> Metrics:
-        """Train metrics on the fixed sample and validation metrics, both in eval mode, with the averaged weights where EMA is on."""
+    def evaluate(self, session: Session) -> Metrics | None:
+        """Train metrics on the fixed sample and validation metrics, both in eval mode, with the averaged weights where EMA is on.
+
+        `None` where a stop was wanted in between.
+        """
         splits = {"train": session.splits.sample, "validation": session.splits.validation}
         found: Metrics = {}
         for name, data in splits.items():
             if data is not None:
                 metrics = evaluate(session, data)
+                if metrics is None:
+                    return None
                 found |= {f"{name}.{metric}": value for metric, value in metrics.items()}
         return found
 

@@ -32,13 +32,21 @@ class Scores:
     """Metrics that are no number, where there are any: `confusion_matrix`."""
 
 
-def evaluate(session: Session, data: TensorData) -> Metrics:
-    """The numbers of a report on one split, with the averaged weights where there are any. The network comes back in the mode it was in."""
+def evaluate(session: Session, data: TensorData) -> Metrics | None:
+    """The numbers of a report on one split, with the averaged weights where there are any. The network comes back in the mode it was in.
+
+    `None` where the session's `stop_wanted` said yes before all rows were measured.
+    """
     if session.ema is not None:
         session.ema.refresh(session.network, lambda: _training_inputs(session), session.precision.autocast)
     averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
-    with averaged:
-        return measure(session.network, session.objective, data, session.precision, rows=4 * session.batch_size, tables=False).metrics
+    measuring = _Measuring(session.objective, data.rows.device, tables=False)
+    with averaged, _evaluating(session.network):
+        for batch in plain_batches(data, _batch_rows(data, 4 * session.batch_size)):
+            if session.stop_wanted():
+                return None
+            measuring.add(batch, _outputs(session.network, batch, session.precision))
+    return measuring.scores().metrics
 
 
 def _training_inputs(session: Session) -> Iterator[Mapping[str, Tensor]]:
@@ -60,16 +68,29 @@ def measure(
         rows: Rows that surely fit in one batch; more are taken where rows are small.
         tables: Whether metrics that are no number are wanted.
     """
-    judges = _Judges(objective, data.rows.device, tables=tables)
-    losses: dict[PartName, Tensor] = {}
+    measuring = _Measuring(objective, data.rows.device, tables=tables)
     with _evaluating(network):
         for batch in plain_batches(data, _batch_rows(data, rows)):
-            outputs = _outputs(network, batch, precision)
-            for name, part in objective.parts(outputs, batch).items():
-                added = torch.stack([part.sum, part.weight]).to(accumulator(data.rows.device))
-                losses[name] = losses[name] + added if name in losses else added
-            judges.update({name: target.predict(outputs[name]) for name, target in objective.targets.items()}, batch)
-    return judges.scores(objective.name_losses(_means(losses)))
+            measuring.add(batch, _outputs(network, batch, precision))
+    return measuring.scores()
+
+
+class _Measuring:
+    """The loss and the metrics of the batches that it was shown."""
+
+    def __init__(self, objective: Objective, device: torch.device, *, tables: bool) -> None:
+        self._objective, self._device = objective, device
+        self._judges = _Judges(objective, device, tables=tables)
+        self._losses: dict[PartName, Tensor] = {}
+
+    def add(self, batch: Batch, outputs: Mapping[str, Tensor]) -> None:
+        for name, part in self._objective.parts(outputs, batch).items():
+            added = torch.stack([part.sum, part.weight]).to(accumulator(self._device))
+            self._losses[name] = self._losses[name] + added if name in self._losses else added
+        self._judges.update({name: target.predict(outputs[name]) for name, target in self._objective.targets.items()}, batch)
+
+    def scores(self) -> Scores:
+        return self._judges.scores(self._objective.name_losses(_means(self._losses)))
 
 
 def raw_outputs(network: nn.Module, objective: Objective, data: TensorData, precision: Precision) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 It yields only at step boundaries and only when something is due: a `Report` after an evaluation, a `Pause` when the caller
 asked for one (a checkpoint, a signal). The state is complete and consistent at every yield, so whoever consumes the generator
-may save there, and may stop by no longer asking. There are no callbacks, and no exception is control flow.
+may save there, and may stop by no longer asking. An evaluation that is cut short (`Session.stop_wanted`) ends in a `Pause` too: the
+state owes its report then, and whoever goes on with it begins with that. There are no callbacks, and no exception is control flow.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def fit(
     """
     started = time.monotonic() - progress.elapsed_s
     session.network.train()
+    if progress.owes_report:
+        yield from _report(session, protocol, plan, progress)
     if progress.stop_reason is None:
         progress.stop_reason = plan.limit_reached(progress.step, progress.elapsed_s)
     while progress.stop_reason is None:
@@ -67,17 +70,25 @@ def fit(
             take_step(session, protocol, progress, batches)
             progress.advance(plan.steps_per_epoch)
             progress.elapsed_s = time.monotonic() - started
-            limit = plan.limit_reached(progress.step, progress.elapsed_s)
-            if limit is not None or plan.evaluation_due(progress.step):
+            if plan.limit_reached(progress.step, progress.elapsed_s) is not None or plan.evaluation_due(progress.step):
                 check_weights(session, protocol, progress)
-                metrics: Metrics = {"train.running_loss": progress.running.take(), **protocol.evaluate(session)}
-                is_best = progress.judge(plan, metrics, limit)
-                yield Report(progress.epoch, progress.step, metrics, _lr(session), is_best, progress.stop_reason)
+                yield from _report(session, protocol, plan, progress)
             elif pause_due(progress.step):
                 check_weights(session, protocol, progress)
                 yield Pause(progress.step)
             if progress.stop_reason is not None:
                 return
+
+
+def _report(session: Session, protocol: TrainingProtocol, plan: Plan, progress: Progress) -> Iterator[Report | Pause]:
+    """Evaluate and judge; pause as often as the evaluation is cut short."""
+    progress.owes_report = True
+    while (found := protocol.evaluate(session)) is None:
+        yield Pause(progress.step)
+    progress.owes_report = False
+    metrics: Metrics = {"train.running_loss": progress.running.take(), **found}
+    is_best = progress.judge(plan, metrics, plan.limit_reached(progress.step, progress.elapsed_s))
+    yield Report(progress.epoch, progress.step, metrics, _lr(session), is_best, progress.stop_reason)
 
 
 def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> None:

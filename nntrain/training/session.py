@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -30,6 +30,10 @@ class Splits:
     validation: TensorData | None
     sample: TensorData
     """Fixed part of the training rows on which train metrics are measured in eval mode."""
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Session:
     """Mixes the rows of a step."""
     balance: Tensor | None = None
     """Class of each training row, int64 `[N]` on the CPU, where every class is to be seen equally often."""
+    stop_wanted: Callable[[], bool] = _never
+    """Asked between the batches of an evaluation, which may take long: whether it is to be left for later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,8 @@ class TrainingProtocol(Protocol):
         """One step's loss."""
         ...
 
-    def evaluate(self, session: Session) -> Metrics:
-        """The metrics of a report, named `train.loss`, `validation.accuracy`."""
+    def evaluate(self, session: Session) -> Metrics | None:
+        """The metrics of a report, named `train.loss`, `validation.accuracy`; `None` where `session.stop_wanted` said yes in between."""
         ...
 
     def state(self) -> dict[str, Any]:
