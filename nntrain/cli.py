@@ -205,6 +205,22 @@ def compare(
     raise typer.Exit(command.run(arguments or [], runs=runs, by=by, form=form, tolerance=tolerance or []))
 
 
+@app.command()
+def verify(
+    run: RunArguments = None,
+    rerun: Annotated[bool, typer.Option("--rerun", help="Train it again from the start too, and compare every report.")] = False,
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps to prove; default: what some seconds are enough for.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Decides after which steps it is killed; default: drawn, and printed.")] = None,
+    as_json: Json = False,
+    runs: Runs = None,
+) -> None:
+    """Prove that a run can be killed and resumed without changing a byte."""
+    from nntrain.commands import verify as command
+
+    options = command.Options(rerun=rerun, steps=steps, seed=seed, runs=runs, as_json=as_json)
+    raise typer.Exit(command.run(only_run(run), options))
+
+
 @app.command("runs")
 def list_runs(as_json: Json = False, runs: Runs = None) -> None:
     """List the runs with their validation metrics."""

@@ -25,7 +25,7 @@ def screen() -> str:
         "",
         "  before   init  check  show                       train    fit",
         "  judge    eval  compare  runs                     use      predict",
-        "  look up  list  help  schema  doctor",
+        "  look up  list  help  schema  doctor              trust    verify",
         "",
         "  nntrain list examples      nntrain help fit      nntrain help optimizer.lr",
     ]

@@ -250,8 +250,8 @@ class _Expander:
         if item.mapping is None:
             return None
         named = item.mapping.get("type")
-        keys = [named.content] if named is not None else list(item.mapping)
-        return next((key for key in keys if key == "repeat" or key in self.blocks), None)
+        keys: list[object] = [named.content] if named is not None else list(item.mapping)
+        return next((key for key in keys if isinstance(key, str) and (key == "repeat" or key in self.blocks)), None)
 
     def _mark_used(self, layers: Sequence[Node]) -> None:
         """Blocks in a repeat of no rounds are used all the same."""
