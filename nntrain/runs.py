@@ -9,24 +9,14 @@ import json
 import math
 import os
 import re
-import socket
 import threading
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from nntrain.errors import CheckpointError, DataError, ResourceError, UsageError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows; the lock file with its heartbeat serves there
-    fcntl = None
-
-HEARTBEAT_S = 60.0
-"""A lock file without flock counts as abandoned when it is older than three of these."""
+from nntrain.locking import hold, in_turn
 
 
 def runs_root(given: Path | None) -> Path:
@@ -74,10 +64,6 @@ class Run:
             raise CheckpointError(f"{path}: damaged (holds no mapping)")
         return cast("dict[str, Any]", found)
 
-    def touch_lock(self) -> None:
-        """Show that the writer is alive, where a lock is told by its age."""
-        os.utime(self.path / "lock")
-
     @property
     def started(self) -> float:
         """When the run was started, in seconds since 1970; that of its config file where it can't be read."""
@@ -123,6 +109,14 @@ def create_run(root: Path, name: str, run_id: str | None = None) -> Run:
     except OSError as error:
         raise ResourceError(f"cannot make a run folder in {parent.as_posix()}: {error.strerror}", "another place: --runs DIR") from None
     return Run(path)
+
+
+def claim_run(root: Path, name: str, run_id: str) -> Run:
+    """The folder of a run with this id, made where there is none; whoever then locks it has it. Raises as `create_run` does."""
+    try:
+        return create_run(root, name, run_id)
+    except CheckpointError:
+        return Run(root / name / run_id)
 
 
 def _make_named(parent: Path, run_id: str) -> Path:
@@ -215,70 +209,14 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-@contextmanager
-def lock(run: Run) -> Generator[None]:
+def lock(run: Run) -> AbstractContextManager[None]:
     """Hold a run folder for writing; a second process is refused.
 
     Raises:
         CheckpointError: Another process is writing there.
         ResourceError: The folder can't be written.
     """
-    path = run.path / "lock"
-    try:
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot write in {run.name}: {error.strerror}") from None
-    with file:
-        _take(file.fileno(), path)
-        try:
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}))
-            file.flush()
-            yield
-        finally:
-            file.seek(0)
-            file.truncate()
-
-
-def _take(descriptor: int, path: Path) -> None:
-    if fcntl is None:
-        _take_by_age(path)
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _taken(path) from None
-    except OSError:  # a file system without flock
-        _take_by_age(path)
-
-
-def _take_by_age(path: Path) -> None:
-    """Where there is no flock, the holder's name stands in the file, and its heartbeat is the file's time."""
-    try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        is_gone = holder["host"] == socket.gethostname() and not _is_alive(int(holder["pid"]))
-    except (ValueError, KeyError, TypeError):  # nobody, or cut off while it was written
-        return
-    if not is_gone and time.time() - path.stat().st_mtime < 3 * HEARTBEAT_S:
-        raise _taken(path)
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process of this machine is there; on Windows, where asking would end it, always."""
-    if os.name == "nt":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _taken(path: Path) -> CheckpointError:
-    return CheckpointError(f"another process writes to {path.parent.as_posix()} ({path.read_text(encoding='utf-8') or 'unknown'})")
+    return hold(run.path)
 
 
 def count_test_look(fingerprint: str, run: Run) -> int:
@@ -294,9 +232,7 @@ def count_test_look(fingerprint: str, run: Run) -> int:
     root, name = folder.parent.parent, f"{folder.parent.name}/{folder.name}"
     path = root / "test_looks.json"
     try:
-        with (root / ".test_looks.lock").open("a") as file:
-            if fcntl is not None:
-                fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        with in_turn(root / ".test_looks.lock"):
             looks: Any = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
             if not isinstance(looks, dict) or not isinstance(looks.get(fingerprint, []), list):
                 raise ValueError(path)

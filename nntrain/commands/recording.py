@@ -11,7 +11,8 @@ from nntrain.assembly import Assembly
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import needed_of
 from nntrain.errors import CheckpointError, NNTrainError
-from nntrain.runs import HEARTBEAT_S, Run
+from nntrain.locking import check_held
+from nntrain.runs import Run
 from nntrain.training import checkpoint
 from nntrain.training.checkpoint import Newest
 from nntrain.training.history import History
@@ -59,7 +60,7 @@ class Recorder:
         self.started_at_step = assembly.progress.step
         self.saved_step = assembly.progress.step if path is not None else -1
         self.saved_at = time.monotonic()
-        self.started_at = self.touched_at = time.monotonic()
+        self.started_at = time.monotonic()
 
     def _newest(self) -> Newest:
         """The newest checkpoint that is whole and not ahead of the history; what is wrong with the newer ones, a line each."""
@@ -90,9 +91,6 @@ class Recorder:
 
     def is_due(self, step: int) -> bool:
         """Whether the loop must pause after this step: a checkpoint is due, or a signal came."""
-        if time.monotonic() - self.touched_at > HEARTBEAT_S / 2:
-            self.run.touch_lock()
-            self.touched_at = time.monotonic()
         return bool(self.signals.stop_requested) or self.signals.save_requested or self._checkpoint_due(step)
 
     def _checkpoint_due(self, step: int) -> bool:
@@ -118,6 +116,7 @@ class Recorder:
         Raises:
             ResourceError: The disk is full; what was saved before is whole.
         """
+        check_held(self.run.path)
         self.history.sync()
         parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
         parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}
