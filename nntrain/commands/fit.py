@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,16 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw, draw_first
-from nntrain.commands import members
+from nntrain.commands import automatic, members
 from nntrain.commands.display import Display
-from nntrain.commands.figures import format_bytes
+from nntrain.commands.heading import head_lines
 from nntrain.commands.output import emit
-from nntrain.commands.resuming import check_has_state, compare_with_stored
+from nntrain.commands.resuming import Comparison, check_has_state, compare_with_stored, refuse_early
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
 from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
-from nntrain.config.resolving import environment_digests, resolved_text
+from nntrain.config.resolving import environment_digests, resolved_text, written_digest
 from nntrain.data.layout import plan_layouts
 from nntrain.errors import ConfigError, NNTrainError, ResourceError, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
@@ -38,7 +39,7 @@ class Options:
     """What the command line says beside the config."""
 
     resume: str | None = None
-    """Run to go on with."""
+    """Run to go on with, or `auto`: the one that this command started before, where there is one."""
     resume_anyway: bool = False
     """Go on although the config means something else or the data has changed."""
     run_id: str | None = None
@@ -61,13 +62,6 @@ class Watchers:
 
     display: Display
     signals: Signals
-
-    def check(self) -> None:
-        """End a run that has not begun to train where a signal asked for it. Raises `NNTrainError` with the signal's exit code."""
-        if self.signals.stop_requested:
-            error = NNTrainError("interrupted before the first step: nothing was trained, nothing is kept")
-            error.exit_code = self.signals.exit_code
-            raise error
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +91,10 @@ Command = Callable[[Path | None, Sequence[str], Options], int]
 
 def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     """Train as the command line says; print the result, and return the exit code."""
-    with Signals() as signals, Display(quiet=False) as display:
+    with Signals() as signals, Display(quiet=False) as display, signals.interruptible():
         outcome = fit(path, changes, options, Watchers(display, signals))
     emit(json.dumps(outcome.summary, indent=1) if options.as_json else outcome.screen)
-    return outcome.exit_code
+    return outcome.exit_code or signals.exit_code
 
 
 def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, train: Command = run) -> int:
@@ -118,7 +112,7 @@ def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, tr
     Raises:
         UsageError: An option makes sense for a single run only.
     """
-    if options.resume is not None or options.run_id is not None:
+    if options.resume not in (None, automatic.AUTO) or options.run_id is not None:
         raise UsageError("--each trains new runs; --resume and --run-id mean a single one", "leave one of the two out")
     if not paths:
         raise UsageError("--each needs the configs that are to be trained", "nntrain fit --each first.yaml second.yaml")
@@ -151,22 +145,28 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         UsageError: `run_id` for a run that exists.
         NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
     """
-    if options.resume is None:
+    if options.resume in (None, automatic.AUTO):
         config, name = _read(source, changes, options)
-        return fit_job(prepare_job(config), options, watchers, name)
+        if options.resume is None:
+            return fit_job(prepare_job(config), options, watchers, name)
+        return automatic.fit_auto(config, name, options, watchers)
     if options.members is not None:
         word = f"--{options.members.kind}"
         raise UsageError(f"--resume goes on with the members that a run has, and {word} makes new ones", "leave one of the two out")
     if options.run_id is not None:
         raise UsageError("--run-id names a new run, and --resume goes on with one that has a name", "leave one of the two out")
     stored = find_run(options.resume, runs_root(options.runs))
-    if members.has_members(stored):
-        if source is not None or changes:
-            raise UsageError(f"{stored.name} has members, which go on as they were started", f"nntrain fit --resume {stored.name}")
-        with lock(stored):
+    with lock(stored):
+        if members.has_members(stored):
+            if source is not None or changes:
+                raise UsageError(f"{stored.name} has members, which go on as they were started", f"nntrain fit --resume {stored.name}")
             return members.train_members(stored, None, options, watchers)
-    config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes, options)[0]
-    return resume_job(stored, prepare_job(config), options, watchers)
+        config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes, options)[0]
+        first = look_first(config)
+        if not options.resume_anyway:
+            refuse_early(stored, config, first)
+        job = read_job(config)
+        return go_on(stored, job, compare(stored, job, options), options, watchers)
 
 
 def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options) -> tuple[Config, str]:
@@ -181,27 +181,46 @@ def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcom
     """Train a new run of a config whose data is prepared."""
     if options.skip_done and (done := find_done(job, runs_root(options.runs), options.members)) is not None:
         return Outcome(done, done.read_json("summary.json"), f"skipped  {name}: {done.name} is finished and has the same config and data")
-    watchers.check()
     if options.members is None:
         return fit_in(lambda: create_run(runs_root(options.runs), _run_name(job.config), options.run_id), job, options, watchers, name)
     members.check(options.members, job)
     assembly = _assemble(job)
-    new = create_run(runs_root(options.runs), _run_name(job.config), options.run_id)
-    with lock(new):
-        members.write_plan(new, options.members, job)
-        _write_start(new, job, assembly)
-        return members.train_members(new, job, options, watchers)
+    with watchers.signals.held():
+        new = create_run(runs_root(options.runs), _run_name(job.config), options.run_id)
+        with lock(new):
+            return _start_members(new, options.members, job, assembly, options, watchers)
 
 
 def fit_in(make: Callable[[], Run], job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run in the folder that `make` makes, once everything else is known to be right."""
     assembly = _assemble(job)
-    watchers.check()
-    new = make()
-    with lock(new):
-        _write_start(new, job, assembly)
-        watchers.display.head([("run", f"{new.name}   {name}"), *_head(job, assembly)])
-        return _train(new, job, assembly, options, watchers)
+    with watchers.signals.held():
+        new = make()
+        with lock(new):
+            return _start(new, job, assembly, options, watchers, name)
+
+
+def start_in(claimed: Run, job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
+    """Train a new run, with members where the options ask for them, in a folder that the caller has locked and that holds no run."""
+    if options.members is not None:
+        members.check(options.members, job)
+    assembly = _assemble(job)
+    with watchers.signals.held():
+        if options.members is not None:
+            return _start_members(claimed, options.members, job, assembly, options, watchers)
+        return _start(claimed, job, assembly, options, watchers, name)
+
+
+def _start(new: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, name: str) -> Outcome:
+    _write_start(new, job, assembly)
+    watchers.display.head([("run", f"{new.name}   {name}"), *head_lines(job, assembly)])
+    return _train(new, job, assembly, options, watchers)
+
+
+def _start_members(new: Run, plan: Plan, job: Job, assembly: Assembly, options: Options, watchers: Watchers) -> Outcome:
+    members.write_plan(new, plan, job)
+    _write_start(new, job, assembly)
+    return members.train_members(new, job, options, watchers)
 
 
 def find_done(job: Job, root: Path, plan: members.Plan | None = None) -> Run | None:
@@ -218,8 +237,17 @@ def find_done(job: Job, root: Path, plan: members.Plan | None = None) -> Run | N
 
 def prepare_job(config: Config) -> Job:
     """Check a config, read its data and fit the fields. What the header of the data tells is checked before torch is loaded."""
-    data = config.experiment.data
-    draw_first(config, plan_layouts(data, config.folder, look=True))
+    look_first(config)
+    return read_job(config)
+
+
+def look_first(config: Config) -> Blueprint:
+    """Check a config by the header of its data, without torch. Raises `ConfigError`, rendered, and `DataError`."""
+    return draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
+
+
+def read_job(config: Config) -> Job:
+    """Read the data of a config that was looked at, and fit its fields."""
     prepared = prepare_data(config)
     return Job(config, draw(config, prepared.layout, train_rows=len(prepared.train)), prepared)
 
@@ -247,16 +275,25 @@ def resume_job(stored: Run, job: Job, options: Options, watchers: Watchers) -> O
         CheckpointError: Another meaning of the config, other data, or no whole checkpoint.
     """
     with lock(stored):
-        found = compare_with_stored(stored, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
-        assembly = _assemble(job)
-        check_has_state(stored)
-        watchers.check()
-        resolved = resolved_text(job.blueprint.experiment, job.config.document)
-        write_resolved(stored, resolved, {**stored.read_json("data.json"), "folder": job.config.folder.as_posix()})
-        watchers.display.head([("run", f"{stored.name}   resumed"), *_head(job, assembly)])
-        for note in found.notes:
-            watchers.display.note(note)
-        return _train(stored, job, assembly, options, watchers, is_exact=not found.means_something_else)
+        return go_on(stored, job, compare(stored, job, options), options, watchers)
+
+
+def compare(stored: Run, job: Job, options: Options) -> Comparison:
+    """Compare a job with the run that is to go on with it. Raises `CheckpointError` where it means something else."""
+    return compare_with_stored(stored, job.blueprint, job.prepared.fingerprints, anyway=options.resume_anyway)
+
+
+def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: Watchers) -> Outcome:
+    """Go on with a run that the caller has locked, with the differences that were found."""
+    assembly = _assemble(job)
+    check_has_state(stored)
+    resolved = resolved_text(job.blueprint.experiment, job.config.document)
+    written = {"folder": job.config.folder.as_posix(), "written": written_digest(job.config.experiment)}
+    write_resolved(stored, resolved, {**stored.read_json("data.json"), **written})
+    watchers.display.head([("run", f"{stored.name}   resumed"), *head_lines(job, assembly)])
+    for note in found.notes:
+        watchers.display.note(note)
+    return _train(stored, job, assembly, options, watchers, is_exact=not found.means_something_else)
 
 
 def _assemble(job: Job) -> Assembly:
@@ -272,7 +309,7 @@ def _assemble(job: Job) -> Assembly:
 def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, *, is_exact: bool = True) -> Outcome:
     from nntrain.commands.training import train
 
-    with memory_errors():
+    with memory_errors(), watchers.signals.held():
         return train(target, job, assembly, options, watchers, is_exact=is_exact)
 
 
@@ -290,45 +327,16 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
     new.write_text("config.yaml", config.document.text)
     new.write_json("environment.json", {**describe(config.folder), "device": assembly.device_name, "threads": assembly.threads})
     record = {
+        "id": uuid.uuid4().hex,
         "started": time.time(),
         "folder": config.folder.as_posix(),
+        "written": written_digest(config.experiment),
         "fingerprints": prepared.fingerprints,
         "rows": {part: len(data) for part, data in prepared.splits.items()},
         "notes": list(prepared.notes),
         "environment": environment_digests(parse(resolved, "resolved.yaml")),
     }
     write_resolved(new, resolved, record)
-
-
-def _head(job: Job, assembly: Assembly) -> list[tuple[str, str]]:
-    """The lines about data, network and limits."""
-    blueprint = job.blueprint
-    architecture = blueprint.experiment.architecture
-    assert architecture is not None
-    count = blueprint.program.num_parameters or 0
-    threads = f"{assembly.threads} thread{'s' if assembly.threads > 1 else ''}"
-    machine = f"{assembly.device_name}, {threads}, {assembly.session.precision.name}"
-    model = f"{architecture.type}, {count:,} parameters, {format_bytes(4 * count)}; {machine}"
-    warnings = [("warning", warning) for warning in blueprint.warnings]
-    return [("data", "\n".join(job.prepared.notes)), ("model", model), ("stops", stop_rules(blueprint)), *warnings]
-
-
-def stop_rules(blueprint: Blueprint) -> str:
-    """When the run will stop, in words."""
-    training = blueprint.training
-    limits = [
-        f"{value:,} {unit}"
-        for value, unit in ((training.max_epochs, "epochs"), (training.max_steps, "steps"), (training.max_minutes, "minutes"))
-        if value is not None
-    ]
-    rules = [f"after {' or '.join(limits)}"] if limits else []
-    if training.early_stopping is not None:
-        rules.append(f"{training.early_stopping.patience} evaluations without a better {blueprint.best.monitor}")
-    if training.converge is not None:
-        rules.append(f"when {training.converge.monitor} stands still")
-    if training.stop_at:
-        rules.append("at " + " and ".join(f"{name} {value:g}" for name, value in training.stop_at.items()))
-    return ", or ".join(rules)
 
 
 @contextmanager

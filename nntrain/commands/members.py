@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from nntrain.blueprint import draw, draw_first
 from nntrain.commands.figures import format_seconds
 from nntrain.commands.results import aligned, labelled, spread_text
+from nntrain.commands.signals import InterruptedRun
 from nntrain.commands.stored import open_run, stored_config
 from nntrain.config.reading import read_document
 from nntrain.data.layout import plan_layouts, splits_at_random
@@ -114,6 +115,22 @@ def train_members(run: Run, job: Job | None, options: Options, watchers: Watcher
     """
     from nntrain.commands.fit import Outcome
 
+    try:
+        with watchers.signals.interruptible():
+            return _train_each(run, job, options, watchers)
+    except InterruptedRun as stop:
+        summary = {"run": run.name, "stop_reason": "interrupted"}
+        run.write_json("summary.json", summary)
+        return Outcome(run, summary, f"interrupted between members. {_go_on_with(run)}", stop.exit_code)
+
+
+def _go_on_with(run: Run) -> str:
+    return f"Go on with: nntrain fit --resume {shlex.quote(run.name)}"
+
+
+def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
+    from nntrain.commands.fit import Outcome
+
     record = run.read_json(RECORD)
     plan = Plan(record["kind"], record["count"])
     prepared = job.prepared if job is not None and plan.kind == "seeds" else None
@@ -125,9 +142,8 @@ def train_members(run: Run, job: Job | None, options: Options, watchers: Watcher
         prepared = member_job.prepared if plan.kind == "seeds" else None
         outcome = _train(target, member["word"], member_job, options, watchers)
         if outcome.exit_code:
-            command = f"nntrain fit --resume {shlex.quote(run.name)}"
             run.write_json("summary.json", {"run": run.name, "stop_reason": "interrupted"})
-            return Outcome(run, outcome.summary, f"{member['word']} saved. Go on with: {command}", outcome.exit_code)
+            return Outcome(run, outcome.summary, f"{member['word']} saved. {_go_on_with(run)}", outcome.exit_code)
     return _finish(run, plan, {member["word"]: Run(run.path / MEMBERS / member["name"]) for member in record["members"]}, test=options.test)
 
 
@@ -174,19 +190,11 @@ def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> 
         "sd": {part: {name: spread.sd for name, spread in spreads.items()} for part, spreads in found.items()},
         "members": [{key: member[key] for key in ("run", "stop_reason", "epochs", "steps", "best", "test")} for member in summaries],
     }
-    run.write_json("summary.json", summary)
     lines = [_screen(plan, list(members), summary, found)]
     if plan.kind == "folds" and test:
-        lines.append(
-            labelled(
-                [
-                    (
-                        "wrote",
-                        f"{_write_out_of_fold(run, list(members.values())).as_posix()}: each row predicted by the fold that left it out",
-                    )
-                ]
-            )
-        )
+        written = _write_out_of_fold(run, list(members.values())).as_posix()
+        lines.append(labelled([("wrote", f"{written}: each row predicted by the fold that left it out")]))
+    run.write_json("summary.json", summary)  # last: with it the run is finished
     first = shlex.quote(next(iter(members.values())).name)
     return Outcome(
         run, summary, "\n".join([*lines, labelled([("next", f"nntrain compare {shlex.quote(run.name)}\nnntrain eval {first}")])])

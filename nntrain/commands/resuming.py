@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from nntrain.blueprint import Blueprint
-from nntrain.commands.stored import PARTS, changed_data, check_resolved
+from nntrain.commands.stored import changed_data, check_resolved
 from nntrain.config.loading import load
+from nntrain.config.reading import Config
 from nntrain.config.resolving import changed_in_environment, differences, resolved_tree
+from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
 
-NO_MEANING: tuple[YamlPath, ...] = (
+LENGTHS: Final[tuple[YamlPath, ...]] = (("training", "max_epochs"), ("training", "max_steps"))
+"""Limits that schedules count towards."""
+
+LIMITS: Final[tuple[YamlPath, ...]] = (*LENGTHS, ("training", "max_minutes"), ("training", "early_stopping", "patience"))
+"""Settings that say how long a run goes on. A greater patience is one: the steps before it ran out are the same."""
+
+NO_MEANING: Final[tuple[YamlPath, ...]] = (
     ("name",),
     ("baselines",),
-    ("training", "max_epochs"),
-    ("training", "max_steps"),
-    ("training", "max_minutes"),
+    ("data", "streaming"),
+    ("data", "workers"),
+    *LIMITS,
     ("training", "checkpoint"),
     ("training", "threads"),
     ("training", "device"),
@@ -29,6 +38,12 @@ SOURCE: YamlPath = ("data", "source")
 """What the environment says here may differ too: whether the rows are the same, their fingerprints tell."""
 
 
+FIELDS: YamlPath = ("data", "fields")
+
+Change = tuple[YamlPath, Any, Any]
+"""A setting with what it was and what it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Differences that a run is resumed with."""
@@ -37,6 +52,10 @@ class Comparison:
     """One line each."""
     means_something_else: bool
     """Whether one of them changes what the run computes."""
+    has_new_limit: bool
+    """Whether one of them changes how long the run goes on."""
+    is_extension: bool
+    """Whether the run, longer as it then is, takes the same steps as one that had the new limits from the start."""
 
 
 def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> Comparison:
@@ -45,6 +64,54 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     Raises:
         CheckpointError: Another meaning of the config, or other data; each difference is named.
     """
+    changes, refused = _differing(run, blueprint)
+    refused += [f"data: {name} has changed" for name in changed_data(run, fingerprints)]
+    if refused and not anyway:
+        raise _refusal(run, refused)
+    notes = [f"changed although it has a meaning: {line}" for line in refused]
+    notes += [f"changed: {_line(*change)}" for change in changes if _may_differ(change[0])]
+    limits = [change for change in changes if change[0] in LIMITS]
+    scheduler, swa = blueprint.experiment.scheduler, blueprint.experiment.regularization.swa
+    moves = any(path in LENGTHS for path, _, _ in limits)
+    counts_towards_end = scheduler is not None and scheduler.needs_total_steps
+    if scheduler is not None and counts_towards_end and moves:
+        notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
+    if swa is not None and moves:
+        notes.append("swa begins at its fraction of the new limit")
+    is_longer = all(after is None or (before is not None and after > before) for _, before, after in limits)
+    is_same_course = not moves or not (counts_towards_end or swa is not None)
+    return Comparison(tuple(notes), bool(refused), bool(limits), is_longer and is_same_course)
+
+
+def refuse_early(run: Run, config: Config, first: Blueprint) -> None:
+    """The same before the data is read and torch is loaded, for what is certain by then: nobody waits to be refused.
+
+    Args:
+        run: The run that is to go on.
+        config: What is to go on with it.
+        first: As the head of the data has it. Where that shows other fields than the run has, only what does not come from
+            fields is certain.
+
+    Raises:
+        CheckpointError: Another meaning of the config, or other files; each difference that is certain is named.
+    """
+    changes, refused = _differing(run, first)
+    # what the head of the data leaves open is settled by all rows: no difference yet
+    changes = [change for change in changes if change[0][:2] not in {FIELDS, SOURCE} or change[2] is not None]
+    if any(path[:2] == FIELDS for path, _, _ in changes):
+        typed = {name for name, field in config.experiment.data.fields.items() if field.type != "auto"}
+        certain = {path[:3] for path, _, _ in changes if path[:2] == FIELDS and path[3:] == ("type",) and path[2] in typed}
+        changes = [change for change in changes if change[0][:3] in certain or not _may_come_from_fields(change[0])]
+    kept = {_line(*change) for change in changes}
+    refused = [line for line in refused if line in kept]
+    now = fingerprint_sources(config.experiment.data, config.folder)
+    refused += [f"data: {name} has changed" for name in changed_data(run, now) if name in now]
+    if refused:
+        raise _refusal(run, refused)
+
+
+def _differing(run: Run, blueprint: Blueprint) -> tuple[list[Change], list[str]]:
+    """Settings that differ from those of a run, and a line for each of them that has a meaning."""
     check_resolved(run)
     stored = load(run.path / "resolved.yaml")
     now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
@@ -56,22 +123,20 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
         for path, has_changed in from_environment.items()
         if has_changed and not _may_differ(path) and path[:2] != SOURCE
     ]
-    refused += [f"data: {name} has changed" for name in changed_data(run, fingerprints)]
-    if refused and not anyway:
-        lines = "\n".join(f"   {line}" for line in refused)
-        raise CheckpointError(
-            f"{run.name} was trained with something else, and would not be the same run:\n{lines}",
-            "train a new run, or go on all the same: --resume-anyway",
-        )
-    notes = [f"changed although it has a meaning: {line}" for line in refused]
-    notes += [f"changed: {_line(*change)}" for change in changes if _may_differ(change[0])]
-    scheduler = blueprint.experiment.scheduler
-    has_new_limit = any(path[:2] in {("training", "max_epochs"), ("training", "max_steps")} for path, _, _ in changes)
-    if scheduler is not None and scheduler.needs_total_steps and has_new_limit:
-        notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
-    if blueprint.experiment.regularization.swa is not None and has_new_limit:
-        notes.append("swa begins at its fraction of the new limit")
-    return Comparison(tuple(notes), bool(refused))
+    return changes, refused
+
+
+def _refusal(run: Run, lines: list[str]) -> CheckpointError:
+    told = "\n".join(f"   {line}" for line in lines)
+    return CheckpointError(
+        f"{run.name} was trained with something else, and would not be the same run:\n{told}",
+        "train a new run, or go on all the same: --resume-anyway",
+    )
+
+
+def _may_come_from_fields(path: YamlPath) -> bool:
+    """Whether a setting may have a default that depends on the fields."""
+    return path[0] in {"architecture", "task", "loss", "metrics"} or path[:2] in {FIELDS, SOURCE} or "monitor" in path
 
 
 def check_has_state(run: Run) -> None:
@@ -82,10 +147,9 @@ def check_has_state(run: Run) -> None:
     """
     from nntrain.training import checkpoint
 
-    newest = checkpoint.newest(run.checkpoints, PARTS)
     history = run.path / "history.jsonl"
     has_trained = (run.path / "summary.json").exists() or (history.exists() and history.stat().st_size > 0)
-    if newest.path is None and not newest.damaged and has_trained:
+    if has_trained and not checkpoint.any_saved(run.checkpoints):
         raise CheckpointError(
             f"{run.name} has lost its checkpoints: there is no state to go on from", "train a new run: nntrain fit CONFIG"
         )

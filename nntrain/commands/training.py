@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nntrain.assembly import Assembly
 from nntrain.commands.display import Display, Position
+from nntrain.commands.diverging import explained, unmeasured_words
 from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
-from nntrain.commands.stored import PARTS
-from nntrain.errors import DivergedError
 from nntrain.runs import Run
+from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
 from nntrain.training.loop import Report
 from nntrain.training.loop import fit as run_loop
 from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
+from nntrain.training.tracing import unmeasured
 
 if TYPE_CHECKING:
     from nntrain.commands.fit import Job, Options, Outcome, Watchers
@@ -35,6 +36,8 @@ class _Consumer:
     recorder: Recorder
     display: Display
     signals: Signals
+    unmeasured: set[str] = field(default_factory=set[str])
+    """Splits whose loss was not finite, which is told once."""
 
     def pause_due(self, step: int) -> bool:
         """Show the position; pause where something is to be saved or stopped."""
@@ -53,6 +56,7 @@ class _Consumer:
                 self.display.advance(self.position(event.step))
                 shown = (None, None) if best is None else (best.value, best.epoch)
                 self.display.report(event.epoch, event.step, event.metrics, monitor, *shown)
+                self._tell_unmeasured(event)
             else:
                 self.recorder.save()
             if self.signals.stop_requested and progress.stop_reason is None:
@@ -61,6 +65,13 @@ class _Consumer:
                 return "interrupted"
         assert progress.stop_reason is not None
         return progress.stop_reason
+
+    def _tell_unmeasured(self, report: Report) -> None:
+        """Say once of each split that its loss is not finite, and whose fault it is."""
+        for part, data in (("train", self.assembly.session.splits.sample), ("validation", self.assembly.session.splits.validation)):
+            if data is not None and part not in self.unmeasured and report.metrics.get(f"{part}.loss", 0.0) is None:
+                self.unmeasured.add(part)
+                self.display.note(unmeasured_words(part, unmeasured(self.assembly.session, data), report.step))
 
     def position(self, step: int) -> Position:
         """Where the run stands after a step."""
@@ -87,6 +98,7 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
         CheckpointError: The run has checkpoints, and none is whole.
         ResourceError: No memory or disk space left.
     """
+    assembly = replace(assembly, session=replace(assembly.session, stop_wanted=watchers.signals.stop_wanted))
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline, "class_weights": assembly.class_weights}}
     display, signals = watchers.display, watchers.signals
@@ -103,15 +115,42 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
 
 def _go_on(consumer: _Consumer) -> StopReason:
     progress = consumer.assembly.progress
-    if progress.stop_reason in LIMITS and consumer.assembly.plan.limit_reached(progress.step, progress.elapsed_s) is None:
-        progress.stop_reason = None  # the limit was raised
+    if _is_lifted(consumer.assembly):
+        progress.stop_reason = None
+        _tell_lifted(consumer)
     if progress.stop_reason is not None:
-        consumer.display.note(f"{consumer.run.name} is finished: {progress.stop_reason}")
+        consumer.display.note(f"{consumer.run.name} is finished: {progress.stop_reason}{_way_on(progress.stop_reason)}")
         return progress.stop_reason
     try:
-        return consumer.consume()
-    except DivergedError as error:
-        raise _with_last_good(error, consumer.run) from None
+        with consumer.recorder.best_kept():
+            return consumer.consume()
+    except FoundDivergenceError as error:
+        told = explained(error, consumer.job, consumer.run)
+        consumer.run.write_json("summary.json", {"run": consumer.run.name, "stop_reason": "diverged", "message": str(told)})
+        raise told from None
+
+
+def _is_lifted(assembly: Assembly) -> bool:
+    """Whether what ended a run ends it no longer: a limit or the patience was raised."""
+    progress, plan = assembly.progress, assembly.plan
+    if progress.stop_reason in LIMITS or progress.stop_reason == "early_stopping":
+        return plan.limit_reached(progress.step, progress.elapsed_s) is None and not progress.stopping.is_exhausted
+    return False
+
+
+def _tell_lifted(consumer: _Consumer) -> None:
+    """A limit between two evaluations has brought one that a run without this limit doesn't have; rules and history have seen it."""
+    step, recorder = consumer.assembly.progress.step, consumer.recorder
+    if not consumer.assembly.plan.evaluation_due(step):
+        recorder.inexact_since = step if recorder.inexact_since is None else recorder.inexact_since
+        consumer.display.note(f"inexact since step {step:,}: the limit before brought an evaluation there that is not due otherwise")
+
+
+def _way_on(reason: StopReason) -> str:
+    """What goes on with a run that has ended, where there is a way."""
+    if reason in LIMITS:
+        return "; a longer limit goes on: training.max_epochs=N"
+    return "; more patience goes on: training.early_stopping.patience=N" if reason == "early_stopping" else ""
 
 
 def _tell_resumption(recorder: Recorder, assembly: Assembly, display: Display, *, is_exact: bool) -> None:
@@ -125,12 +164,3 @@ def _tell_resumption(recorder: Recorder, assembly: Assembly, display: Display, *
     if differing or not is_exact:
         recorder.inexact_since = step if recorder.inexact_since is None else recorder.inexact_since
         display.note("\n".join([f"inexact since step {step:,}: not bit for bit what one run without a break gives", *differing]))
-
-
-def _with_last_good(error: DivergedError, run: Run) -> DivergedError:
-    from nntrain.training import checkpoint
-
-    newest = checkpoint.newest(run.checkpoints, PARTS).path
-    run.write_json("summary.json", {"run": run.name, "stop_reason": "diverged", "message": error.message})
-    kept = f"the last good state is {newest.as_posix()}" if newest is not None else "nothing was saved before"
-    return DivergedError(error.message, f"{error.hint}\n   {kept}")

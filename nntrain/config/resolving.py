@@ -36,6 +36,11 @@ def _put_back(value: Any, path: YamlPath, document: Document) -> Any:
     return written if written is not None and _digest(document.value(found)) == _digest(value) else value
 
 
+def written_digest(experiment: Experiment) -> str:
+    """What tells two configs apart before the data settles what they leave open: SHA-256 of all settings as they were read."""
+    return sha256(json.dumps(resolved_tree(experiment), sort_keys=True).encode()).hexdigest()
+
+
 def environment_digests(document: Document) -> dict[str, str]:
     """What settings from the environment stand for, so that another value is noticed later: by path, without the value itself.
 

@@ -11,6 +11,7 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from nntrain.data.settings import DataSettings
     from nntrain.data.table import Table
 
 BLOCK_BYTES: Final = 2**20
@@ -41,6 +42,12 @@ def _spread(size: int) -> list[int]:
     """Where the blocks of a large file start: at its beginning, at its end, and evenly between."""
     last = size - BLOCK_BYTES
     return [last * block // (BLOCKS + 1) for block in range(BLOCKS + 2)]
+
+
+def fingerprint_sources(settings: DataSettings, folder: Path) -> dict[str, str]:
+    """What is in the files that a config names: `source` and, where given, `source.validation`, `source.test`. Raises `DataError`."""
+    files = settings.source.files(folder)
+    return {"source" if part == "train" else f"source.{part}": settings.source.fingerprint(path) for part, path in files.items()}
 
 
 def fingerprint_rows(file: str, rows: Tensor) -> str:

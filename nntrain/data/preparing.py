@@ -12,8 +12,8 @@ import numpy as np
 from nntrain.data.batches import TensorData
 from nntrain.data.dialect import PLAIN
 from nntrain.data.facts import Facts, facts_of_series
-from nntrain.data.fingerprint import fingerprint_rows
-from nntrain.data.fitted import FittedFields, read_values, usable_rows
+from nntrain.data.fingerprint import fingerprint_rows, fingerprint_sources
+from nntrain.data.fitted import FittedFields, reading_of
 from nntrain.data.inference import Guess
 from nntrain.data.layout import SPLITTING, FieldPlan, Layout, assemble_layout, check_split, guess_column, plan_layout
 from nntrain.data.naming import NamedField, name_fields, no_column
@@ -23,6 +23,7 @@ from nntrain.data.sources.source import Part
 from nntrain.data.split import Parts
 from nntrain.data.splitting import PARTS, Splitting
 from nntrain.data.table import Table, counted, listed
+from nntrain.data.values import read_values, usable_rows
 from nntrain.data.window import WindowSettings
 from nntrain.data.window_cutting import order_in_words
 from nntrain.errors import ConfigError, DataError, Problem
@@ -81,8 +82,8 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     layout = replace(layout, fields=settled)
     ordering = ("group", "time") if settings.window is not None else ()
     plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING or plan.role in ordering)
-    values: dict[Part, dict[str, Values]] = {part: read_values(plans, table) for part, table in tables.items()}
-    fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name, settings.window)
+    values: dict[Part, dict[str, Values]] = {part: read_values(plans, table, streams=settings.streaming) for part, table in tables.items()}
+    fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name, settings.window, reading_of(settings))
     _check_targets(fields, tables["train"], values["train"], parts.train)
     data, notes = _encode(fields, tables, values, plans, parts)
     layout = replace(
@@ -255,8 +256,7 @@ def _filled(plans: tuple[FieldPlan, ...], values: Mapping[str, Values], rows: Ar
 
 
 def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None) -> dict[str, str]:
-    files = settings.source.files(folder)
-    found = {"source" if part == "train" else f"source.{part}": settings.source.fingerprint(path) for part, path in files.items()}
+    found = fingerprint_sources(settings, folder)
     if test is None:
         return found
     return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.rows)}

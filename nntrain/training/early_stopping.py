@@ -62,7 +62,12 @@ class EarlyStopping:
             self.reference, self.misses = found, 0
         elif epoch > self.warmup:
             self.misses += 1
-        return Verdict(is_best, self.patience is not None and self.misses >= self.patience)
+        return Verdict(is_best, self.is_exhausted)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the patience has run out."""
+        return self.patience is not None and self.misses >= self.patience
 
     def _gain(self, value: float, over: float) -> float:
         return value - over if self.mode == "max" else over - value

@@ -1,0 +1,43 @@
+"""The first lines of `fit`: data, network, machine, and when the run will stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nntrain.blueprint import Blueprint
+from nntrain.commands.figures import format_bytes
+
+if TYPE_CHECKING:
+    from nntrain.assembly import Assembly
+    from nntrain.commands.fit import Job
+
+
+def head_lines(job: Job, assembly: Assembly) -> list[tuple[str, str]]:
+    """The lines about data, network and limits."""
+    blueprint = job.blueprint
+    architecture = blueprint.experiment.architecture
+    assert architecture is not None
+    count = blueprint.program.num_parameters or 0
+    threads = f"{assembly.threads} thread{'s' if assembly.threads > 1 else ''}"
+    machine = f"{assembly.device_name}, {threads}, {assembly.session.precision.name}"
+    model = f"{architecture.type}, {count:,} parameters, {format_bytes(4 * count)}; {machine}"
+    warnings = [("warning", warning) for warning in blueprint.warnings]
+    return [("data", "\n".join(job.prepared.notes)), ("model", model), ("stops", stop_rules(blueprint)), *warnings]
+
+
+def stop_rules(blueprint: Blueprint) -> str:
+    """When the run will stop, in words."""
+    training = blueprint.training
+    limits = [
+        f"{value:,} {unit}"
+        for value, unit in ((training.max_epochs, "epochs"), (training.max_steps, "steps"), (training.max_minutes, "minutes"))
+        if value is not None
+    ]
+    rules = [f"after {' or '.join(limits)}"] if limits else []
+    if training.early_stopping is not None:
+        rules.append(f"{training.early_stopping.patience} evaluations without a better {blueprint.best.monitor}")
+    if training.converge is not None:
+        rules.append(f"when {training.converge.monitor} stands still")
+    if training.stop_at:
+        rules.append("at " + " and ".join(f"{name} {value:g}" for name, value in training.stop_at.items()))
+    return ", or ".join(rules)
