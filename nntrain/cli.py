@@ -106,9 +106,9 @@ def show(
 @app.command()
 def fit(
     arguments: Arguments = None,
-    resume: Annotated[str | None, typer.Option("--resume", help="Go on with an interrupted run.")] = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run; auto: the one of this config, if there is one.")] = None,
     resume_anyway: Annotated[bool, typer.Option("--resume-anyway", help="Resume although config or data differ.")] = False,
-    run_id: Annotated[str | None, typer.Option("--run-id", help="Name of the run folder; default: the next number.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run-id", help="The run folder's name; slurm: the job's.")] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Prove the whole way on a few batches, in a temporary folder.")] = False,
     fake_data: Annotated[bool, typer.Option("--fake-data", help="With --smoke: make rows up where the data is not there.")] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test rows unseen.")] = False,
@@ -122,8 +122,8 @@ def fit(
     plugin_modules: Plugins = None,
 ) -> None:
     """Train a network, and measure its best state."""
+    from nntrain.commands import automatic, members
     from nntrain.commands import fit as command
-    from nntrain.commands import members
     from nntrain.commands import smoke as smoke_command
 
     if fake_data and not smoke:
@@ -132,7 +132,7 @@ def fit(
     options = command.Options(
         resume=resume,
         resume_anyway=resume_anyway,
-        run_id=run_id,
+        run_id=automatic.settled_run_id(run_id),
         test=not no_test,
         runs=runs,
         as_json=as_json,
