@@ -112,11 +112,18 @@ def create_run(root: Path, name: str, run_id: str | None = None) -> Run:
 
 
 def claim_run(root: Path, name: str, run_id: str) -> Run:
-    """The folder of a run with this id, made where there is none; whoever then locks it has it. Raises as `create_run` does."""
+    """The folder of a run with this id, made where there is none; whoever then locks it has it.
+
+    Raises:
+        UsageError, ResourceError: As `create_run`.
+    """
     try:
         return create_run(root, name, run_id)
     except CheckpointError:
-        return Run(root / name / run_id)
+        claimed = Run(root / name / run_id)
+        if not (claimed.path / "resolved.yaml").is_file():  # what a kill left: it may have come before the pointer
+            write_atomically(root / name / "latest", run_id + "\n")
+        return claimed
 
 
 def _make_named(parent: Path, run_id: str) -> Path:
