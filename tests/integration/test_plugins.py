@@ -159,6 +159,18 @@ def test_a_module_that_is_none(module: str, told: str, capsys: pytest.CaptureFix
     assert told in capsys.readouterr().err
 
 
+def test_the_documented_plugin_works(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (repository / "configs/README.md").read_text(encoding="utf-8")
+    section = text.split("**A layer, loss, optimizer or source of your own.**")[1].split("\n**")[0]
+    code, config = section.split("```python\n")[1].split("```")[0], section.split("```yaml\n")[1].split("```")[0]
+    Path("bells.py").write_text(code)
+    Path("rents.csv").write_text(Path("rows.csv").read_text().replace("a,y", "a,rent"))
+    Path("rents.yaml").write_text(config + "training: {max_epochs: 1}\n")
+    assert main(["fit", "rents.yaml", "--plugin", "bells"]) == 0
+    assert main(["predict", "runs/rents/0001", "rents.csv", "-o", "out.csv", "--plugin", "bells"]) == 0
+    capsys.readouterr()
+
+
 def test_a_plugin_that_breaks_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.py").write_text("raise ValueError('at import')\n")
     assert main(["check", "a.yaml", "--plugin", "broken"]) == 2
