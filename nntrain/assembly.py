@@ -14,6 +14,7 @@ from nntrain.data.batches import TensorData
 from nntrain.data.fitted import FittedFields
 from nntrain.data.noise import derive_seed
 from nntrain.data.preparing import Prepared
+from nntrain.data.streaming import check_shared_memory
 from nntrain.errors import DataError
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.losses.loss import ClassLoss, Loss
@@ -68,6 +69,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     Raises:
         ConfigError: The device or number format is not there, or a pattern of parameter names matches nothing.
         DataError: All rows of a split have the weight 0, or a loss can't score a target.
+        ResourceError: Shared memory is too small for the batches of `data.workers`.
     """
     experiment, training = blueprint.experiment, blueprint.training
     assert experiment.optimizer is not None
@@ -115,7 +117,16 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     horizon = Horizon(plan.total_steps, plan.steps_per_epoch)
     average = session.ema if regularization.swa is None else _stochastic_average(experiment, regularization.swa, network, horizon)
     session = replace(session, horizon=horizon, ema=average)
+    _check_shared_memory(session)
     return Assembly(session, protocol, plan, new_progress(blueprint), threads, class_weights)
+
+
+def _check_shared_memory(session: Session) -> None:
+    """Make sure that the largest batches, those of evaluations or of steps, pass from process to process. Raises `ResourceError`."""
+    streamed = session.splits.train.streamed
+    if streamed is not None:
+        rows = min(session.batch_size * max(4, session.accumulate), len(streamed))
+        check_shared_memory(streamed.reading.workers, rows * streamed.store.bytes_per_row)
 
 
 def _mixer(blueprint: Blueprint) -> Mixer | None:

@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -309,7 +309,8 @@ def _assemble(job: Job) -> Assembly:
 def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, *, is_exact: bool = True) -> Outcome:
     from nntrain.commands.training import train
 
-    with memory_errors(), watchers.signals.held():
+    reading = job.prepared.fields.reading
+    with memory_errors(), watchers.signals.held(), nullcontext() if reading is None else reading.kept():
         return train(target, job, assembly, options, watchers, is_exact=is_exact)
 
 

@@ -1,10 +1,14 @@
-"""Rows as tensors, and the order in which they are used: a function of (seed, epoch), so that any step can be reached at once."""
+"""Rows as tensors, and the order in which they are used: a function of (seed, epoch), so that any step can be reached at once.
+
+Inputs may lie elsewhere than in memory (`TensorData.streamed`): they are read when their batch comes, in the same order. Each row
+is a block of its own there, as files are read one by one whatever their order, so that the bytes are those of rows in memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Final, cast
 
 import torch
@@ -13,13 +17,14 @@ from torch import Tensor
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import LENGTHS, PackedSteps, cut
 from nntrain.data.pixels import PixelScaling
+from nntrain.data.streaming import Streamed
 from nntrain.data.windows import Windows
 
 CHUNK_BYTES: Final = 64 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
 
 
-_TURN: Final = 2**40
+TURN: Final = 2**40
 """More rows than any source has: what is added to the number of a row each time that an epoch shows it again."""
 
 
@@ -71,7 +76,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class TensorData:
-    """All rows of a split; the fields are those of a batch, but for inputs whose rows differ in length."""
+    """All rows of a split; the fields are those of a batch, but for inputs whose rows differ in length or are not in memory."""
 
     inputs: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
@@ -85,6 +90,8 @@ class TensorData:
     """Inputs that are cut from rows in their order, by name."""
     target_pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
     """The same as `pixels`, of targets that are images."""
+    streamed: Streamed | None = None
+    """Inputs that are read when their batch comes."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -101,6 +108,7 @@ class TensorData:
             self.pixels,
             {name: windows.take(index) for name, windows in self.windows.items()},
             target_pixels=self.target_pixels,
+            streamed=None if self.streamed is None else self.streamed.take(index),
         )
 
     def to(self, device: torch.device | str) -> TensorData:
@@ -114,7 +122,15 @@ class TensorData:
             {name: scaling.to(device) for name, scaling in self.pixels.items()},
             {name: windows.to(device) for name, windows in self.windows.items()},
             target_pixels={name: scaling.to(device) for name, scaling in self.target_pixels.items()},
+            streamed=self.streamed,
         )
+
+    def loaded(self) -> TensorData:
+        """The same rows with all inputs in memory. Raises `DataError` where a row can't be read."""
+        if self.streamed is None:
+            return self
+        read = {name: values.to(self.rows.device) for name, values in self.streamed.load().items()}
+        return replace(self, inputs={**self.inputs, **read}, streamed=None)
 
     def head(self, rows: int) -> TensorData:
         """The first rows."""
@@ -131,12 +147,23 @@ class TensorData:
             self.pixels,
             {name: windows.narrow(start, end) for name, windows in self.windows.items()},
             target_pixels=self.target_pixels,
+            streamed=None if self.streamed is None else self.streamed.narrow(start, end),
         )
 
-    def batch(self, start: int, end: int, augment: Augment | None = None) -> Batch:
-        """The rows from `start` to before `end` as a batch; `augment` changes its images before they are normalised."""
+    def batch(self, start: int, end: int, augment: Augment | None = None, read: Mapping[str, Tensor] | None = None) -> Batch:
+        """The rows from `start` to before `end` as a batch.
+
+        Args:
+            start: The first row, by position.
+            end: The row after the last.
+            augment: Changes images before they are normalised.
+            read: Inputs of the batch that are not in memory, `[B, …]`; they are read now where they are not given.
+        """
         part = self.narrow(start, end)
         inputs = dict(part.inputs)
+        if part.streamed is not None:
+            read = part.streamed.load() if read is None else read
+            inputs |= {name: values.to(part.rows.device) for name, values in read.items()}
         for name, scaling in part.pixels.items():
             images = scaling.unit(inputs[name])
             inputs[name] = scaling.normalize(images if augment is None else augment(name, images, part.rows))
@@ -158,6 +185,7 @@ class TensorData:
         """Input values of a row in a batch; of the longest where rows differ in length."""
         single = sum(tensor[:1].numel() for tensor in self.inputs.values())
         single += sum(windows.values_per_window for windows in self.windows.values())
+        single += 0 if self.streamed is None else self.streamed.store.values_per_row
         return single + sum(steps.longest * steps.values[:1].numel() for steps in self.packed.values())
 
 
@@ -227,6 +255,7 @@ def ordered_batches(
         turns: How often each position came before, int64 `[N]` on the CPU; `None` for an order without repetitions.
     """
     edges = _edges(len(order), rows)
+    reads = _reads(data, len(edges) - 1 - start, lambda batch: order[edges[start + batch] : edges[start + batch + 1]])
     # Chunks begin at fixed batches, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
     # depend, is then the same for a resumed run.
     per_chunk = max(1, CHUNK_BYTES // max(1, _row_bytes(data) * rows))
@@ -234,9 +263,9 @@ def ordered_batches(
         last = min(first + per_chunk, len(edges) - 1)
         chunk = data.take(order[edges[first] : edges[last]])
         if turns is not None:
-            chunk = replace(chunk, rows=chunk.rows + _TURN * turns[edges[first] : edges[last]].to(chunk.rows.device))
+            chunk = replace(chunk, rows=chunk.rows + TURN * turns[edges[first] : edges[last]].to(chunk.rows.device))
         for batch in range(max(first, start), last):
-            yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment)
+            yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment, next(reads))
 
 
 def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
@@ -246,8 +275,15 @@ def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: 
 
 def plain_batches(data: TensorData, rows: int) -> Iterator[Batch]:
     """Batches in the order of the data, for evaluation."""
-    for start in range(0, len(data), rows):
-        yield data.batch(start, min(start + rows, len(data)))
+    starts = range(0, len(data), rows)
+    reads = _reads(data, len(starts), lambda batch: torch.arange(starts[batch], min(starts[batch] + rows, len(data))))
+    for start in starts:
+        yield data.batch(start, min(start + rows, len(data)), read=next(reads))
+
+
+def _reads(data: TensorData, count: int, positions: Callable[[int], Tensor]) -> Iterator[Mapping[str, Tensor] | None]:
+    """Of each batch the inputs that are not in memory; `positions` says which rows it has."""
+    return repeat(None) if data.streamed is None else data.streamed.batches(positions, count)
 
 
 def _edges(total: int, rows: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -22,7 +22,9 @@ from nntrain.data.pixels import PixelScaling
 from nntrain.data.scaling import take
 from nntrain.data.settings import FIELD_SLOT, DataSettings
 from nntrain.data.shown import Shown
+from nntrain.data.streaming import Reading, Streamed
 from nntrain.data.table import Table, counted
+from nntrain.data.values import read_values, usable_rows
 from nntrain.data.window import WindowSettings, window_inputs
 from nntrain.data.window_cutting import cut_windows
 from nntrain.data.window_tensors import window_tensors
@@ -105,9 +107,19 @@ class FittedFields:
     """Inputs, targets and the weight, in the order of the file; with a window the columns of groups and times too."""
     window: WindowSettings | None = None
     """How windows are cut from the rows, where they are."""
+    reading: Reading | None = None
+    """Who reads the inputs that are not kept in memory; `None` where all are."""
 
     @classmethod
-    def fit(cls, plans: tuple[FieldPlan, ...], values: Read, rows: Array, file: str, window: WindowSettings | None = None) -> FittedFields:
+    def fit(
+        cls,
+        plans: tuple[FieldPlan, ...],
+        values: Read,
+        rows: Array,
+        file: str,
+        window: WindowSettings | None = None,
+        reading: Reading | None = None,
+    ) -> FittedFields:
         """Learn from some rows of the values. Raises `DataError`."""
         fitted: list[FittedField] = []
         for plan in plans:
@@ -121,7 +133,7 @@ class FittedFields:
             shown = Shown.of(plan.field, own) if plan.role == "input" else NONE
             field = FittedField(replace(plan, spec=plan.field.fitted_spec(state, is_target=is_target)), state, shown)
             fitted.append(replace(field, plan=replace(field.plan, classes=field.classes)))
-        return cls(tuple(fitted), window)
+        return cls(tuple(fitted), window, reading)
 
     @property
     def inputs(self) -> dict[str, Spec]:
@@ -141,7 +153,10 @@ class FittedFields:
                 "name": field.name,
                 "role": field.plan.role,
                 "columns": list(field.plan.columns),
-                "settings": {**field.plan.field.model_dump(mode="json"), "role": field.plan.role},  # the same, written in the config or found
+                "settings": {
+                    **field.plan.field.model_dump(mode="json"),
+                    "role": field.plan.role,
+                },  # the same, written in the config or found
                 "learned": field.state,
                 "shown": field.shown.state(),
             }
@@ -155,7 +170,7 @@ class FittedFields:
         Raises:
             DataError: The tree has no field for a target that the settings name.
         """
-        fields = cls(tuple(_restored(saved) for saved in tree), settings.window)
+        fields = cls(tuple(_restored(saved) for saved in tree), settings.window, reading_of(settings))
         lost = [name for name in settings.targets if name not in fields.targets]
         if lost:
             raise DataError(f"the stored fields have no target {lost[0]!r}; they predict {', '.join(fields.targets)}")
@@ -164,7 +179,7 @@ class FittedFields:
     def read(self, table: Table, *, with_targets: bool) -> dict[str, Values]:
         """Values of all rows, typed. Raises `DataError` that names a missing column or an unreadable cell."""
         used = (field for field in self.fields if field.plan.role in ("input", *SPLITTING) or with_targets)
-        return read_values((field.plan for field in used), table)
+        return read_values([field.plan for field in used], table, streams=self.reading is not None)
 
     def encode(self, table: Table, *, with_targets: bool) -> TensorData:
         """Turn rows into tensors. With targets, rows that lack one, or whose class training never showed, are left out.
@@ -195,7 +210,7 @@ class FittedFields:
             return NewRows(data, (*notes, *more), Departures.of(inputs, values, data.rows.numpy(), {}))
         encoded = self._encoded(table, values, rows, with_targets=with_targets)
         keep, more = _left(table, encoded, rows)
-        data = _tensors(self.inputs, encoded, rows, keep)
+        data = _tensors(self.inputs, encoded, rows, keep, self.reading)
         _require_rows(table, data, [*notes, *(note for _, note in more)])
         unknown = {name: found.unknown[keep] for (role, name), found in encoded.items() if role == "input" and found.unknown is not None}
         notes += [note for role, note in more if role == "target"]
@@ -211,7 +226,7 @@ class FittedFields:
             return self._cut(self.window, table, values, rows, with_targets=with_targets)
         encoded = self._encoded(table, values, rows, with_targets=with_targets)
         keep, notes = _left(table, encoded, rows)
-        return _tensors(self.inputs, encoded, rows, keep), [note for _, note in notes]
+        return _tensors(self.inputs, encoded, rows, keep, self.reading), [note for _, note in notes]
 
     def _cut(self, window: WindowSettings, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
         """Windows over some rows: numbered by the last row of their past. Raises `DataError`."""
@@ -246,42 +261,9 @@ class NewRows:
     """Where the rows of `data` are not like those of training, in their order."""
 
 
-def read_values(plans: Iterable[FieldPlan], table: Table) -> dict[str, Values]:
-    """Typed values of some fields, of all rows. Raises `DataError`, for all columns at once."""
-    values: dict[str, Values] = {}
-    faults: list[DataError] = []
-    for plan in plans:
-        try:
-            if plan.name not in values:
-                values[plan.name] = plan.field.read(table, plan.columns)
-        except DataError as fault:
-            faults.append(fault)
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        raise DataError("\n".join(map(str, faults)))
-    return values
-
-
-def usable_rows(plans: tuple[FieldPlan, ...], table: Table, values: Read, window: WindowSettings | None) -> tuple[Array, list[str]]:
-    """Rows that have every target and a weight and are not left out by an option; what was dropped, in words.
-
-    With a window, rows without a target are kept: they are the past of others.
-    """
-    keep = np.ones(table.rows, dtype=bool)
-    notes: list[str] = []
-    for plan in plans:
-        if plan.name not in values:
-            continue
-        dropped = plan.field.is_dropped(values[plan.name])
-        if dropped is not None:
-            notes += _dropped(table, keep & dropped, f"with a value of data.fields.{plan.name}.drop")
-            keep &= ~dropped
-        if window is None and plan.role in ("target", "weight"):
-            is_missing = plan.field.is_missing(values[plan.name])
-            notes += _dropped(table, keep & is_missing, f"without {plan.name}")
-            keep &= ~is_missing
-    return np.flatnonzero(keep), notes
+def reading_of(settings: DataSettings) -> Reading | None:
+    """Who reads the inputs that are not kept in memory, where the settings stream them."""
+    return Reading(settings.workers) if settings.streaming else None
 
 
 def _require_rows(table: Table, data: TensorData, notes: Sequence[str]) -> None:
@@ -311,12 +293,9 @@ def _left(table: Table, encoded: Mapping[tuple[str, str], Encoded], rows: Array)
     return keep, notes
 
 
-def _dropped(table: Table, mask: Array, why: str) -> list[str]:
-    rows = [int(row) for row in np.flatnonzero(mask)]
-    return [f"{counted(len(rows))} dropped {why} ({table.places(rows)})"] if rows else []
-
-
-def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encoded], rows: Array, keep: Array) -> TensorData:
+def _tensors(
+    inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encoded], rows: Array, keep: Array, reading: Reading | None
+) -> TensorData:
     """Put the single values of inputs into blocks, rows of different lengths one after another, everything else under its name."""
     index = slice(None) if keep.all() else keep
     found: dict[str, Array] = {}
@@ -330,7 +309,7 @@ def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encod
         if field.lengths is not None:
             kept = take(RaggedArray(field.values, field.lengths), np.flatnonzero(keep))
             packed[name] = PackedSteps.of(torch.from_numpy(kept.values), torch.from_numpy(kept.lengths))
-        elif not any(name in names for names in grouped.values()):
+        elif field.files is None and not any(name in names for names in grouped.values()):
             found[name] = field.values
     pixels = {key: PixelScaling.of(*field.pixels) for key, field in encoded.items() if field.pixels}
     targets = {name: encoded[role, name].values for role, name in encoded if role == "target"}
@@ -343,7 +322,21 @@ def _tensors(inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encod
         packed,
         {name: scaling for (role, name), scaling in pixels.items() if role == "input"},
         target_pixels={name: scaling for (role, name), scaling in pixels.items() if role == "target"},
+        streamed=_streamed(inputs, encoded, rows[index], reading),
     )
+
+
+def _streamed(
+    inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encoded], rows: Array, reading: Reading | None
+) -> Streamed | None:
+    """The inputs that are read when their batch comes, of some rows by their number in the table."""
+    files = {name: found for name in inputs if (found := encoded["input", name].files) is not None}
+    if reading is None or not files:
+        return None
+    from nntrain.data.image_stream import ImageStore
+
+    shapes = {name: cast("tuple[int, int, int]", inputs[name].sizes) for name in files}
+    return Streamed(ImageStore(files, shapes), torch.from_numpy(np.ascontiguousarray(rows.astype(np.int64))), reading)
 
 
 def _target(field: FittedField, window: WindowSettings | None) -> FittedTarget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
@@ -14,10 +15,13 @@ import torch
 
 from nntrain.data.fields.field import State
 from nntrain.data.fields.image import Image, channels_first
+from nntrain.data.file_store import FileStore
 from nntrain.data.table import Table
 from nntrain.errors import DataError, SpecError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from nntrain.data.fields.field import Array
 
 IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -63,40 +67,61 @@ def read_image_files(field: Image, table: Table, column: str) -> Array:
     Raises:
         DataError: A file is missing or broken, or the images have different sizes and the field names none; the files are named.
     """
-    names: list[str | None] = table.texts(column).to_list()
-    lost = [row for row, name in enumerate(names) if name is None]
-    if lost:
-        raise DataError(f"{table.name}: {column} names no image in {table.places(lost)}")
+    names: list[str] = names_of(table, column).to_list()
+    assert table.store is not None
+    read = partial(decode, table.store, channels=field.num_channels, size=field.size_pair)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(partial(_decoded, field, table), (str(name) for name in names)))
+        found = list(pool.map(read, names))
     broken = [image for image in found if isinstance(image, str)]
     if broken:
-        more = f"\n   and {len(broken) - MAX_LISTED:,} more" if len(broken) > MAX_LISTED else ""
-        told = "\n   ".join(broken[:MAX_LISTED])
-        raise DataError(f"{table.name}: {len(broken):,} of {len(found):,} images cannot be read:\n   {told}{more}", "repair or remove them")
+        raise broken_images(table, broken, len(found))
     images = [image for image in found if not isinstance(image, str)]
-    _check_sizes(table, column, names, images)
+    first: dict[tuple[int, ...], str] = {}
+    for name, image in zip(names, images, strict=True):
+        first.setdefault(image.shape[1:], name)
+    check_sizes(table, column, first)
     channels = field.num_channels or max((len(image) for image in images), default=1)
     return np.stack([image if len(image) == channels else image.repeat(3, axis=0) for image in images])
 
 
-def _decoded(field: Image, table: Table, name: str) -> Array | str:
-    """One image, uint8 `[C, H, W]`, or what is wrong with it. Gray images keep one channel, but where the field says three."""
+def names_of(table: Table, column: str) -> pl.Series:
+    """The files that the cells of a column name, `[N]`. Raises `DataError` where one is empty."""
+    names = table.texts(column)
+    if names.null_count():
+        lost: list[int] = names.is_null().arg_true().to_list()
+        raise DataError(f"{table.name}: {column} names no image in {table.places(lost)}")
+    return names
+
+
+def broken_images(table: Table, broken: Sequence[str], count: int) -> DataError:
+    """The error for images of which some cannot be read; `broken` says of each what is wrong."""
+    more = f"\n   and {len(broken) - MAX_LISTED:,} more" if len(broken) > MAX_LISTED else ""
+    told = "\n   ".join(broken[:MAX_LISTED])
+    return DataError(f"{table.name}: {len(broken):,} of {count:,} images cannot be read:\n   {told}{more}", "repair or remove them")
+
+
+def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, int] | None) -> Array | str:
+    """One image, uint8 `[C, H, W]`, or what is wrong with it.
+
+    Args:
+        store: Where its name counts from.
+        name: The file.
+        channels: 1 or 3; `None` for those that it has.
+        size: Height and width to which it is resized; `None` for its own.
+    """
     from PIL import Image as Pictures
     from PIL import ImageOps
 
-    assert table.store is not None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture: Any = ImageOps.exif_transpose(Pictures.open(BytesIO(table.store.read(name))))
-            is_gray = picture.mode in GRAY_MODES if field.num_channels is None else field.num_channels == 1
+            picture: Any = ImageOps.exif_transpose(Pictures.open(BytesIO(store.read(name))))
+            is_gray = picture.mode in GRAY_MODES if channels is None else channels == 1
             if picture.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion would cut values off at 255
                 picture = Pictures.fromarray((np.asarray(picture, dtype=np.int64).clip(0, 65_535) >> 8).astype(np.uint8))
             elif picture.mode == "F":
                 return f"{name}: its pixels are numbers without a range"
             picture = picture.convert("L" if is_gray else "RGB")
-            size = field.size_pair
             if size is not None and size != (picture.height, picture.width):
                 picture = picture.resize((size[1], size[0]), Pictures.Resampling.BILINEAR)
     except DataError as error:
@@ -107,10 +132,8 @@ def _decoded(field: Image, table: Table, name: str) -> Array | str:
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def _check_sizes(table: Table, column: str, names: list[str | None], images: list[Array]) -> None:
-    first: dict[tuple[int, ...], str | None] = {}
-    for name, image in zip(names, images, strict=True):
-        first.setdefault(image.shape[1:], name)
+def check_sizes(table: Table, column: str, first: Mapping[tuple[int, ...], str]) -> None:
+    """Refuse images of several sizes; `first` has an image of each height and width. Raises `DataError`."""
     if len(first) > 1:
         shown = ", ".join(f"{height} x {width} ({name})" for (height, width), name in list(first.items())[:3])
         raise DataError(
@@ -119,14 +142,23 @@ def _check_sizes(table: Table, column: str, names: list[str | None], images: lis
         )
 
 
-def fit_images(field: Image, images: Array) -> State:
-    """Offset and scale of each channel, of values in [0, 1], as float64 tensors `[C]`, and the sizes. Raises `DataError`."""
-    channels = images.shape[1]
-    mean, std = _moments(field, images)
+def fit_images(field: Image, shape: Sequence[int], moments: Callable[[], tuple[Array, Array]]) -> State:
+    """Offset and scale of each channel, of values in [0, 1], as float64 tensors `[C]`, and the sizes.
+
+    Args:
+        field: What is wanted.
+        shape: Channels, height and width.
+        moments: Mean and standard deviation of each channel, float64 `[C]`, where they are to be fitted.
+
+    Raises:
+        DataError: The field has moments of another number of channels.
+    """
+    channels = shape[0]
+    mean, std = _moments(field, channels, moments)
     if len(mean) != channels or len(std) != channels:
         raise DataError(f"normalize has {len(mean)} means and {len(std)} deviations, and the images have {channels} channels")
     return {
-        "sizes": list(images.shape[1:]),
+        "sizes": list(shape),
         "offset": torch.tensor(mean, dtype=torch.float64),
         "scale": torch.tensor(std, dtype=torch.float64),
     }
@@ -138,21 +170,26 @@ def fitting_images(images: Array, state: State) -> Array:
     Raises:
         DataError: They have other sizes than in training.
     """
-    channels, *sizes = state["sizes"]
-    if list(images.shape[2:]) != sizes or images.shape[1] not in (1, channels):
-        raise DataError(f"images {list(images.shape[1:])}, and training had {state['sizes']}", "set size and channels of the field")
+    check_fits(images.shape[1:], state)
+    channels = state["sizes"][0]
     return images if images.shape[1] == channels else images.repeat(channels, axis=1)
 
 
-def _moments(field: Image, images: Array) -> tuple[Any, Any]:
-    channels = images.shape[1]
+def check_fits(shape: Sequence[int], state: State) -> None:
+    """Refuse images `[C, H, W]` of other sizes than in training, but for gray ones in place of colour. Raises `DataError`."""
+    channels, *sizes = state["sizes"]
+    if list(shape[1:]) != sizes or shape[0] not in (1, channels):
+        raise DataError(f"images {list(shape)}, and training had {state['sizes']}", "set size and channels of the field")
+
+
+def _moments(field: Image, channels: int, fitted: Callable[[], tuple[Array, Array]]) -> tuple[Any, Any]:
     match field.normalize:
         case "unit":
             return [0.0] * channels, [1.0] * channels
         case "imagenet":
             return IMAGENET
         case "standard":
-            mean, std = _fitted_moments(images)
+            mean, std = fitted()
             return mean.tolist(), np.where(std > 0, std, 1.0).tolist()
         case (low, high):
             scale = 1.0 / (high - low)
@@ -161,12 +198,16 @@ def _moments(field: Image, images: Array) -> tuple[Any, Any]:
             return moments.mean, moments.std
 
 
-def _fitted_moments(images: Array) -> tuple[Array, Array]:
+def moments_of(images: Array) -> tuple[Array, Array]:
     """Mean and standard deviation of each channel, float64 `[C]`; of uint8 exactly, from how often each value occurs."""
     if images.dtype != np.uint8:
         return images.mean(axis=(0, 2, 3), dtype=np.float64), images.std(axis=(0, 2, 3), dtype=np.float64)
+    return moments_of_levels(np.stack([np.bincount(images[:, channel].reshape(-1), minlength=256) for channel in range(images.shape[1])]))
+
+
+def moments_of_levels(counts: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of each channel in [0, 1], from how often each of the 256 values occurs, int64 `[C, 256]`."""
     levels = np.arange(256) / 255
-    counts = np.stack([np.bincount(images[:, channel].reshape(-1), minlength=256) for channel in range(images.shape[1])])
     mean = counts @ levels / counts.sum(axis=1)
     return mean, np.sqrt((counts * (levels - mean[:, None]) ** 2).sum(axis=1) / counts.sum(axis=1))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -128,7 +128,7 @@ def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> list[Pl
     planned: list[Planned] = []
     for reading in (guesses, *_other_guesses(named, header, guesses)):
         layout, more = assemble_layout(settings, header, named, reading)
-        planned.append((layout, (*problems, *more, *check_split(settings, layout))))
+        planned.append((layout, (*problems, *more, *check_split(settings, layout), *streaming_problems(settings, layout.fields, header))))
     return planned
 
 
@@ -231,6 +231,18 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
         )
         problems.append(Problem(("data", "batch", "sampler"), f"balanced shows the classes of one target equally often, and {found}"))
     return problems
+
+
+def streaming_problems(settings: DataSettings, plans: Sequence[FieldPlan], header: Header | None) -> Iterator[Problem]:
+    """Settings of reading rows when their batch comes that nothing hears."""
+    if settings.workers and not settings.streaming:
+        message = "has no effect: without streaming all rows are kept in memory"
+        yield Problem(("data", "workers"), message, "remove it, or add  streaming: true", on_key=True)
+    targets = {plan.name for plan in plans if plan.role == "target"}
+    inputs = [plan for plan in plans if plan.role == "input" and plan.name not in targets]
+    if settings.streaming and header is not None and not any(plan.field.streams(header.column(plan.columns[0])) for plan in inputs):
+        message = "has no effect: no input is read when its batch comes; images that are files are, where they are no target"
+        yield Problem(("data", "streaming"), message, "remove it: rows are kept in memory", on_key=True)
 
 
 def _split_without_effect(settings: DataSettings, column: str | None) -> list[Problem]:

@@ -102,6 +102,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
             *([_windows(settings.window, plans, tables, values)] if settings.window is not None else []),
             *notes,
             _sizes(data, sorting),
+            *_held(data["train"], settings.workers),
             *_inferred(layout, planned),
         ),
     )
@@ -280,6 +281,14 @@ def _windows(
 def _sizes(data: Mapping[Part, TensorData], sorting: _Sorting) -> str:
     sizes = ", ".join(f"{part} {len(rows):,}" for part, rows in data.items()) + (" windows" if sorting.settings.window is not None else "")
     return f"{sizes}; {sorting.how}" if sorting.how else sizes
+
+
+def _held(train: TensorData, workers: int) -> list[str]:
+    """Which inputs are not kept in memory, and who reads them."""
+    if train.streamed is None:
+        return []
+    who = "" if not workers else f", by {workers} process{'es' if workers > 1 else ''}"
+    return [f"{', '.join(train.streamed.store.names)}: read when their batch comes{who}"]
 
 
 def _inferred(layout: Layout, planned: Layout) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import Field as Option
-from pydantic import PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from nntrain.data.fields.field import Field
 from nntrain.data.sources.source import Source
@@ -208,6 +208,13 @@ class DataSettings(StrictModel):
     """Which rows come together in a batch. Default: every row once an epoch, in random order."""
     batch_size: PositiveInt | Literal["full"] = 64
     """Rows of a micro-batch, of which a step has `training.accumulate`; `full` takes all training rows at once."""
+    streaming: bool = False
+    """Read images when their batch comes, again in every epoch, in place of keeping all in memory: for more of them than fit there. The
+    inputs that are files do so; targets and columns of tables stay in memory. All images are decoded once at the start, which finds the
+    broken ones. What is computed is the same to the last bit."""
+    workers: NonNegativeInt = 0
+    """Processes that read the images of the next batches while a step is computed; with `streaming` alone. 0: the training process reads
+    them itself. Any number gives the same bytes."""
 
     @model_validator(mode="after")
     def _targets_differ(self) -> DataSettings:

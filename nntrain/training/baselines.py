@@ -48,8 +48,11 @@ def measure_baselines(
         train: The training rows, on the CPU.
         splits: Rows to be measured by name of the split, on the CPU.
         seed: Decides what is random in them.
+
+    All rows are held in memory while they are fitted, streamed ones too: scikit-learn takes whole arrays.
     """
     found: dict[str, Baseline] = {}
+    train, splits = train.loaded(), {split: data.loaded() for split, data in splits.items()}
     for name in names:
         started = time.monotonic()
         models = {key: _fit(name, target, train, seed) for key, target in objective.targets.items()}

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from nntrain.data.batches import TensorData, plain_batches
 from nntrain.data.fields.field import Field
-from nntrain.data.fitted import FittedFields, read_values
+from nntrain.data.fitted import FittedFields
 from nntrain.data.layout import FieldPlan
 from nntrain.data.numerals import POINT
 from nntrain.data.reading import header_of
 from nntrain.data.settings import FIELDS, SOURCES, DataSettings, FieldSlot
 from nntrain.data.sources.source import Source
 from nntrain.data.table import Table
+from nntrain.data.values import read_values
 from nntrain.schema import Slot, load_class
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, RAGGED, Ragged
 

@@ -32,6 +32,7 @@ SETTINGS: Final[dict[str, str]] = {
     " val_ratio valid_pct val_percent dev_size",
     "data.split.test": "test_split test_size test_fraction test_ratio test_pct",
     "data.split.column": "split_column split_col fold_column",
+    "data.streaming": "lazy lazy_loading stream stream_data",
     "data.window": "windowing sliding_window time_window window_generator",
     "data.window.past": "lookback lookback_window seq_len context_length history history_size input_chunk_length"
     " max_encoder_length n_lags num_lags past_history",
@@ -126,7 +127,7 @@ VALUES: Final[dict[str, Word]] = {
 
 NOTES: Final[dict[str, str]] = {
     "num_workers n_workers workers pin_memory persistent_workers prefetch_factor dataloader_num_workers": "remove it: rows are"
-    " kept in memory and need no workers",
+    " kept in memory and need no workers; where images are too many for that:  data: {streaming: true, workers: 2}",
     "shuffle shuffle_train shuffle_data": "remove it: training rows are shuffled in every epoch, in an order that seed decides",
     "verbose verbosity logger loggers logging logging_steps log_every_n_steps log_interval report_to wandb tensorboard callbacks"
     " progress_bar"

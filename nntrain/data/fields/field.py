@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from nntrain.data.augmentation.augmentation import Augmentation
     from nntrain.data.header import HeaderColumn
+    from nntrain.data.image_stream import ImageFiles
     from nntrain.data.table import Table
     from nntrain.specs import Spec
 
@@ -45,7 +46,7 @@ class RaggedArray:
 
 
 if TYPE_CHECKING:
-    Values = Array | pl.Series | RaggedArray
+    Values = Array | pl.Series | RaggedArray | ImageFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Encoded:
     """Of images: offset and scale of each channel, float64 `[C]`, by which a batch is normalised: (value - offset) / scale."""
     unknown: Array | None = None
     """Rows whose class training never showed, bool `[N]`; their numbers mean nothing in a target."""
+    files: ImageFiles | None = None
+    """Of images that are read when their batch comes: the files. `values` has the numbers of the rows then, int64 `[N]`."""
 
 
 INPUTS_ONLY = "it acts on inputs only"
@@ -166,6 +169,14 @@ class Field(Component):
             DataError: A cell is not what the type says; file, line and column are named.
         """
         raise NotImplementedError
+
+    def streams(self, column: HeaderColumn) -> bool:
+        """Whether the rows of a column can be read when their batch comes."""
+        return False
+
+    def stream(self, table: Table, columns: tuple[str, ...]) -> Values | None:
+        """In place of `read`, values that are read when their batch comes; `None` where there is no such way. Raises `DataError`."""
+        return None
 
     def fit(self, values: Values, *, is_target: bool) -> State:
         """Learn from the values of the training rows. Raises `DataError`."""

@@ -108,16 +108,37 @@ class Image(Field):
 
         return read_images(self, table, columns[0])
 
+    def streams(self, column: HeaderColumn) -> bool:
+        """Images that are files."""
+        return _names_files(column)
+
+    def stream(self, table: Table, columns: tuple[str, ...]) -> Values | None:
+        """The files; `None` for an array of images. Raises `DataError` where a cell names none."""
+        import numpy as np
+
+        from nntrain.data.image_stream import ImageFiles
+
+        return None if isinstance(table.column(columns[0]), np.ndarray) else ImageFiles.of(self, table, columns[0])
+
     def fit(self, values: Values, *, is_target: bool) -> State:
         """Offset and scale of the channels. Raises `DataError` where `normalize` has another number of them."""
-        from nntrain.data.images import fit_images
+        from nntrain.data.image_stream import ImageFiles
+        from nntrain.data.images import fit_images, moments_of, moments_of_levels
 
-        return fit_images(self, cast("Array", values))
+        if isinstance(values, ImageFiles):
+            levels = values.levels()
+            return fit_images(self, values.shape(), lambda: moments_of_levels(levels))
+        images = cast("Array", values)
+        return fit_images(self, images.shape[1:], lambda: moments_of(images))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """The images as they are, `[N, C, H, W]`, to be normalised batch by batch. Raises `DataError` for other sizes than in training."""
-        from nntrain.data.images import fitting_images
+        from nntrain.data.image_stream import ImageFiles
+        from nntrain.data.images import check_fits, fitting_images
 
+        if isinstance(values, ImageFiles):
+            check_fits(values.shape(), state)
+            return Encoded(values.rows, pixels=(state["offset"], state["scale"]), files=values)
         return Encoded(fitting_images(cast("Array", values), state), pixels=(state["offset"], state["scale"]))
 
     def is_missing(self, values: Values) -> Array:
