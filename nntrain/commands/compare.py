@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,8 @@ from nntrain.commands.output import emit
 from nntrain.commands.results import aligned, spread_text
 from nntrain.config.loading import load
 from nntrain.config.resolving import differences
-from nntrain.errors import CheckpointError, UsageError, render_path
+from nntrain.errors import CheckpointError, RequirementError, UsageError, render_path
+from nntrain.nearest import nearest
 from nntrain.runs import Run, all_runs, find_run, is_finished, runs_root
 
 Form = Literal["text", "markdown", "latex", "csv", "json"]
@@ -25,6 +28,10 @@ FORMS: Final[tuple[Form, ...]] = ("text", "markdown", "latex", "csv", "json")
 NO_POSITION: Final = frozenset({"epoch", "step"})
 VARIES: Final = (("seed",), ("data", "split", "seed"), ("data", "split", "fold"))
 """Settings in which runs of one config may differ."""
+COSTS: Final = ("parameters", "epochs", "steps", "seconds")
+"""Figures that every run has; less is better."""
+ROUNDING: Final = 1e-12
+"""Share of a value by which a difference may miss what is allowed: 0.95 - 0.94 is more than 0.01 as binary numbers are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class Row:
     """Of each run; those of the members of a run of several."""
     varied: tuple[str, ...]
     """Settings in which they differ."""
+    tested_on: frozenset[str] = frozenset()
+    """Fingerprints of their test rows."""
 
     @property
     def monitor(self) -> str:
@@ -63,7 +72,7 @@ def _value(summary: Mapping[str, Any], name: str) -> float | None:
 
 
 def run(arguments: Sequence[str], *, runs: Path | None, by: str | None, form: str | None, tolerance: Sequence[str]) -> int:
-    """Print the table; return 6 where the first run is worse than the second by more than a tolerance.
+    """Print the table, and fail where the first run is worse than the second by more than a tolerance.
 
     Args:
         arguments: Runs; with `by`, folders of runs.
@@ -75,6 +84,7 @@ def run(arguments: Sequence[str], *, runs: Path | None, by: str | None, form: st
     Raises:
         UsageError: No such form, no runs, or a metric that they don't have.
         CheckpointError: A run is not finished.
+        RequirementError: The first run is worse than the second by more than a tolerance, or the metric is undefined.
     """
     if form not in (None, *FORMS):
         raise UsageError(f"no format {form!r}", f"one of: {', '.join(FORMS)}")
@@ -87,11 +97,13 @@ def run(arguments: Sequence[str], *, runs: Path | None, by: str | None, form: st
     bars = [_bar(text) for text in tolerance]
     if bars and len(rows) != 2:
         raise UsageError(f"--tolerance compares two runs, got {len(rows)}", "nntrain compare NEW OLD --tolerance test.accuracy=0.01")
-    emit(_render(rows, form or "text"))
     missed = [line for name, value in bars if (line := _missed(rows[0], rows[1], name, value)) is not None]
-    for line in missed:
-        emit(line)
-    return 6 if missed else 0
+    if any(name.startswith("test.") for name, _ in bars) and rows[0].tested_on != rows[1].tested_on:
+        sys.stderr.write(f"{rows[0].name} and {rows[1].name} were tested on different rows\n")
+    emit(_render(rows, form or "text"))
+    if missed:
+        raise RequirementError("\n".join(missed))
+    return 0
 
 
 def _by_config(arguments: Sequence[str], root: Path) -> list[Row]:
@@ -128,7 +140,9 @@ def _joined(runs: Sequence[Run]) -> Row:
         return _row(runs[0])
     rows = [_row(each) for each in runs]
     varied = [name for row in rows for name in row.varied] + _varied(runs)
-    return Row(runs[0].path.parent.as_posix(), tuple(each for row in rows for each in row.summaries), tuple(dict.fromkeys(varied)))
+    summaries = tuple(each for row in rows for each in row.summaries)
+    tested_on = frozenset(each for row in rows for each in row.tested_on)
+    return Row(runs[0].path.parent.as_posix(), summaries, tuple(dict.fromkeys(varied)), tested_on)
 
 
 def _varied(runs: Sequence[Run]) -> list[str]:
@@ -144,8 +158,14 @@ def _row(found: Run) -> Row:
     members = [Run(Path(str(each["run"]))) for each in summary.get("members", [])]
     whole = [Run(found.path / "members" / member.path.name) for member in members]
     if not whole:
-        return Row(found.name, (summary,), ())
-    return Row(found.name, tuple(member.read_json("summary.json") for member in whole), tuple(dict.fromkeys(_varied(whole))))
+        return Row(found.name, (summary,), (), _tested_on([found]))
+    summaries = tuple(member.read_json("summary.json") for member in whole)
+    return Row(found.name, summaries, tuple(dict.fromkeys(_varied(whole))), _tested_on(whole))
+
+
+def _tested_on(runs: Sequence[Run]) -> frozenset[str]:
+    found = [run.read_json("data.json").get("fingerprints", {}).get("test") for run in runs]
+    return frozenset(each for each in found if each is not None)
 
 
 def _render(rows: Sequence[Row], form: Form) -> str:
@@ -205,7 +225,7 @@ def _metrics(rows: Sequence[Row]) -> list[str]:
             names |= dict.fromkeys(name for name in summary.get("best", {}) if name not in NO_POSITION)
             names |= dict.fromkeys(f"last.{name}" for name in summary.get("last", {}) if name not in NO_POSITION)
             names |= dict.fromkeys(f"test.{name}" for name in summary.get("test", {}))
-    return [*names, "parameters", "epochs", "steps", "seconds"]
+    return [*names, *COSTS]
 
 
 def _as_json(row: Row, names: Sequence[str]) -> dict[str, Any]:
@@ -248,26 +268,44 @@ def _escaped(text: str) -> str:
 
 
 def _bar(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
+    name, _, value = (part.strip() for part in text.rpartition("="))
     try:
         allowed = float(value)
     except ValueError:
-        raise UsageError(f"--tolerance needs metric=value, got {text!r}", "example: --tolerance test.accuracy=0.01") from None
-    if not allowed >= 0:
+        allowed = math.nan
+    if not name or not math.isfinite(allowed):
+        raise UsageError(f"--tolerance needs metric=value, got {text!r}", "example: --tolerance test.accuracy=0.01")
+    if allowed < 0:
         raise UsageError(f"--tolerance {text}: the value says how much worse is allowed, so it is 0 or more")
     return name, allowed
 
 
 def _missed(new: Row, old: Row, name: str, allowed: float) -> str | None:
-    """What to say where the new run is worse than the old one by more than is allowed."""
-    ours, theirs = new.values(name), old.values(name)
-    if not ours or not theirs:
-        known = ", ".join(each for each in _metrics([new, old]) if new.values(each) and old.values(each))
-        raise UsageError(f"--tolerance {name}: not a metric of both runs", f"they have: {known}")
-    direction = new.summaries[0].get("directions", {}).get(name.removeprefix("last.").partition(".")[2])
+    """What to say where the new run is worse than the old one by more than is allowed, or where that can't be known.
+
+    Raises:
+        UsageError: It is no metric of both, or one of which it is not known which way is better.
+    """
+    common = [each for each in _metrics([new]) if each in _metrics([old])]
+    if name not in common:
+        near = nearest(name, common)
+        raise UsageError(
+            f"--tolerance {name}: not a metric of both runs. They have: {', '.join(common)}", f"nearest: {near[0]}" if near else None
+        )
+    direction = "min" if name in COSTS else _direction(new, name)
     if direction is None:
         raise UsageError(f"--tolerance {name}: which way is better is not known", "a metric of the runs, by its full name: test.accuracy")
-    worse = fmean(theirs) - fmean(ours) if direction == "max" else fmean(ours) - fmean(theirs)
-    if worse <= allowed:
+    for row in (new, old):
+        undefined = len(row.summaries) - len(row.values(name))
+        if undefined:
+            of = f" in {undefined} of its {len(row.summaries)} runs" if len(row.summaries) > 1 else ""
+            return f"{name} of {row.name} is undefined{of}; --tolerance allows {allowed:g}"
+    ours, theirs = fmean(new.values(name)), fmean(old.values(name))
+    worse = theirs - ours if direction == "max" else ours - theirs
+    if worse <= allowed + ROUNDING * max(abs(ours), abs(theirs)):
         return None
     return f"{name} is {worse:.4g} worse than in {old.name}, and {allowed:g} is allowed: {new.text(name)} against {old.text(name)}"
+
+
+def _direction(row: Row, name: str) -> str | None:
+    return row.summaries[0].get("directions", {}).get(name.removeprefix("last.").partition(".")[2])
