@@ -1,0 +1,299 @@
+"""What holds for every component with a place in training: a run stopped after some step and gone on with ends with the same bytes.
+
+A family of networks consists of layers, each of which has its row.
+A new optimizer, schedule, loss, layer, field or augmentation is covered by the row that its own contract asks for; a new protocol,
+encoding or kind of regularization needs a row here.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from contract_case import Case as LayerCase
+from every_layer import CASES as LAYER_CASES
+from resumed import Run, bytes_of, differing, unequal
+from subjects import subject_of, tensor
+from test_fields import CASES as FIELD_CASES
+from test_fields import Case as FieldCase
+from test_losses import CASES as LOSS_CASES
+from test_losses import Case as LossCase
+from test_optimizers import CASES as OPTIMIZER_CASES
+from test_schedules import CASES as SCHEDULE_CASES
+from torch import Tensor, nn
+
+from nntrain.architectures.settings import FAMILIES
+from nntrain.assembly import assemble
+from nntrain.commands.fit import prepare_job
+from nntrain.config.reading import Config, read_mapping
+from nntrain.data.augmentation.settings import AUGMENTATIONS
+from nntrain.data.sources.rows import Rows
+from nntrain.data.table import Table
+from nntrain.layers.encoding import ENCODINGS
+from nntrain.optimizers.groups import parameter_groups
+from nntrain.optimizers.sgd import SGD
+from nntrain.protocols.settings import PROTOCOLS
+from nntrain.regularization import Regularization
+from nntrain.training import checkpoint
+from nntrain.training.reproducibility import restore_rng, rng_state
+from nntrain.training.state import optimizer_state, restore_into, restore_network
+
+STEPS, STOP = 8, 3
+"""Steps of a run, and the one after which it is stopped: within an epoch of four."""
+
+BASE: dict[str, Any] = {
+    "name": "tiny",
+    "seed": 3,
+    "data": {"source": "rows.npz", "target": "y", "split": {"validation": 0.25}, "batch_size": 8},
+    "architecture": {"type": "mlp", "hidden": [6]},
+    "training": {"max_steps": STEPS, "evaluate_every": {"steps": 2}, "device": "cpu"},
+}
+IMAGES: dict[str, Any] = {**BASE, "data": {**BASE["data"], "source": "images.npz"}, "architecture": {"type": "cnn", "channels": [3]}}
+WORDS: dict[str, Any] = {**BASE, "data": {**BASE["data"], "source": "words.npz"}}
+
+PROTOCOL_ROWS: dict[str, list[Any]] = {"supervised": ["supervised"]}
+
+AUGMENTATION_ROWS: dict[str, list[Any]] = {
+    "crop": [{"crop": 1}],
+    "erasing": ["erasing"],
+    "flip": ["flip"],
+    "jitter": [{"jitter": {"brightness": 0.4, "contrast": 0.3}}],
+    "noise": [{"noise": 0.1}],
+    "random_resized_crop": ["random_resized_crop"],
+    "rotate": [{"rotate": 30}],
+    "shift": [{"shift": 0.2}],
+    "zoom": [{"zoom": [0.7, 1.4]}],
+}
+
+ENCODING_ROWS: dict[str, list[Any]] = {
+    "embedding": [{"embedding": {"dim": 3}}],
+    "none": ["none"],
+    "one_hot": ["one_hot"],
+}
+
+REGULARIZATION_ROWS: dict[str, list[Any]] = {
+    "dropout": [0.3],
+    "norm": ["batch", "layer"],
+    "stochastic_depth": [0.3],
+    "weight_decay": [0.1],
+    "decay_all": [True],
+    "l1": [1e-3],
+    "max_norm": [1.0],
+    "label_smoothing": [0.1],
+    "clip_norm": [0.5],
+    "mixup": [0.4],
+    "cutmix": [1.0],
+    "clip_value": [0.1],
+    "gradient_noise": [{"eta": 0.01}],
+    "noise": [0.1],
+    "ema": [0.9],
+    "swa": [{"start_fraction": 0.2, "every_steps": 2}, {"start_fraction": 0.2, "every_steps": 3, "lr": 1e-3}],
+}
+OF_IMAGES = {"mixup", "cutmix", "stochastic_depth"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows of four numbers, images and words, with a class each."""
+    folder = tmp_path_factory.mktemp("data")
+    draw = np.random.default_rng(0)
+    kinds = np.array(["a", "b", "c"])[np.arange(44) % 3]
+    np.savez(folder / "rows.npz", x=draw.normal(size=(44, 4)).astype(np.float32), y=kinds)
+    np.savez(folder / "images.npz", x=draw.integers(0, 256, (44, 8, 8), dtype=np.uint8), y=kinds)
+    np.savez(folder / "words.npz", x=np.array(["red", "green", "blue", "grey"])[draw.integers(0, 4, 44)], y=kinds)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_once(descriptor: int) -> None:
+        """Nothing is to survive a power cut here."""
+
+    monkeypatch.setattr(os, "fsync", at_once)
+
+
+def maker(config: Config) -> Callable[[], Run]:
+    """Makes the objects of a run from its config, each time from the data on."""
+
+    def make() -> Run:
+        job = prepare_job(config)
+        return assemble(job.blueprint, job.prepared)
+
+    return make
+
+
+def of_config(tree: Mapping[str, Any], folder: Path) -> Callable[[], Run]:
+    """The same of a config as it is written."""
+    return maker(read_mapping(tree, (), folder))
+
+
+def rows_of(table: Mapping[str, list[Any]]) -> list[Any]:
+    """All rows of a table as pytest wants them, each with its tag."""
+    return [pytest.param(tag, row, id=f"{tag} {row}" if row != tag else tag) for tag, rows in table.items() for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("tags", "rows"),
+    [
+        (PROTOCOLS, PROTOCOL_ROWS),
+        (AUGMENTATIONS, AUGMENTATION_ROWS),
+        (ENCODINGS, ENCODING_ROWS),
+        (Regularization.model_fields, REGULARIZATION_ROWS),
+    ],
+    ids=["protocols", "augmentations", "encodings", "regularization"],
+)
+def test_every_tag_has_a_row(tags: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
+    assert [tag for tag in tags if tag not in rows] == [], f"add rows to {__file__}"
+
+
+@pytest.mark.parametrize("case", OPTIMIZER_CASES, ids=str)
+def test_optimizer(case: dict[str, Any], data: Path, tmp_path: Path) -> None:
+    tree = {**BASE, "optimizer": case}
+    if case["type"] in {"lbfgs", "rprop"}:
+        tree["data"] = {**BASE["data"], "batch_size": "full"}
+    assert differing(of_config(tree, data), STOP, tmp_path) == []
+
+
+@pytest.mark.parametrize("case", SCHEDULE_CASES, ids=str)
+def test_schedule(case: dict[str, Any], data: Path, tmp_path: Path) -> None:
+    tree = copy.deepcopy({**BASE, "scheduler": {**case, **({"warmup_steps": 2} if "warmup_steps" in case else {})}})
+    tree["optimizer"] = {"type": "sgd", "lr": 0.5, "momentum": 0.9}
+    for name in ("every_steps", "up_steps", "down_steps", "first_steps", "decay_steps"):
+        if name in tree["scheduler"]:
+            tree["scheduler"][name] = 2
+    if "at_steps" in case:
+        tree["scheduler"]["at_steps"] = [2, 5]
+    assert differing(of_config(tree, data), STOP, tmp_path) == []
+
+
+@pytest.mark.parametrize(("tag", "row"), rows_of(PROTOCOL_ROWS))
+def test_protocol(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
+    tree = {**BASE, "training": {**BASE["training"], "protocol": row}}
+    for stop in (1, STOP, 4, STEPS - 1):
+        assert differing(of_config(tree, data), stop, tmp_path / f"{tag}-{stop}") == []
+
+
+@pytest.mark.parametrize(("tag", "row"), rows_of(AUGMENTATION_ROWS))
+def test_augmentation(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
+    tree = copy.deepcopy(IMAGES)
+    tree["data"]["fields"] = {"x": {"type": "image", "augment": [row]}}
+    assert differing(of_config(tree, data), STOP, tmp_path) == []
+
+
+@pytest.mark.parametrize(("tag", "row"), rows_of(ENCODING_ROWS))
+def test_encoding(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
+    tree = copy.deepcopy(WORDS)
+    layers = [{"embedding": 3}, "relu"] if row == "none" else [{"linear": 3}, "relu"]
+    tree["architecture"] = {"layers": layers, "inputs": {"x": row}}
+    assert differing(of_config(tree, data), STOP, tmp_path) == []
+
+
+@pytest.mark.parametrize(("tag", "row"), rows_of(REGULARIZATION_ROWS))
+def test_regularization(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
+    tree = {**(IMAGES if tag in OF_IMAGES else BASE), "regularization": {tag: row}}
+    if tag == "decay_all":
+        tree["regularization"]["weight_decay"] = 0.1
+    if tag == "stochastic_depth":
+        tree["architecture"] = {"type": "resnet", "depth": 20, "width": 2}
+    assert differing(of_config(tree, data), STOP, tmp_path) == []
+
+
+@pytest.mark.parametrize("case", FIELD_CASES, ids=lambda case: f"{case.tag} {case.options}")
+def test_field(case: FieldCase, tmp_path: Path) -> None:
+    columns = case.table(*[case.train] * 6).columns
+    field = {"type": case.tag, "role": "input", **case.options}
+    if "values" not in case.options:
+        field |= {"columns": list(columns)} if len(columns) > 1 else {"column": next(iter(columns))}
+    tree = {**BASE, "data": {"source": {"type": "rows"}, "fields": {"f": field, "y": {"role": "target"}}, "batch_size": 8}}
+    if "values" in case.options:  # of unequal length
+        tree["architecture"] = {"layers": [{"conv1d": {"out_channels": 3, "kernel_size": 1}}, "global_avg_pool"]}
+    config = read_mapping(tree)
+    source = config.experiment.data.source
+    assert isinstance(source, Rows)
+    held = source.holding(Table("rows", {**columns, "y": np.arange(36) * 0.5}, 36))
+    experiment = config.experiment.model_copy(update={"data": config.experiment.data.model_copy(update={"source": held})})
+    assert differing(maker(replace(config, experiment=experiment)), STOP, tmp_path) == []
+
+
+def resumed_alike(make: Callable[[], tuple[nn.Module, Callable[[], Tensor]]], folder: Path) -> list[str]:
+    """The same for a bare module: what differs between six steps, and three, a checkpoint and three more in a new module.
+
+    Args:
+        make: Makes the module, and a function that gives the loss of a step.
+        folder: Takes the checkpoint.
+    """
+    (one, one_loss), (other, other_loss) = make(), make()
+    first, second = (SGD(lr=0.1, momentum=0.9).build(parameter_groups(module)) for module in (one, other))
+    _step(one_loss, first)
+    parts = {"weights": one.state_dict(), "optimizer": optimizer_state(first), "rng": rng_state()}
+    path = checkpoint.save(folder, 3, parts)
+    losses = _step(one_loss, first)
+    saved = checkpoint.load(path)
+    restore_network(other, saved["weights"])
+    restore_into(second, saved["optimizer"])
+    restore_rng(saved["rng"])
+    again = _step(other_loss, second)
+    ended = [bytes_of({"weights": module.state_dict(), "losses": found}) for module, found in ((one, losses), (other, again))]
+    return unequal(*ended)
+
+
+def _step(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer) -> list[float]:
+    losses: list[float] = []
+    for _ in range(3):
+        value = loss()
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        losses.append(float(value.detach()))
+    return losses
+
+
+class Outer(nn.Module):
+    """A module behind weights of its own, so that there is something to train in any case."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.weight = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+
+@pytest.mark.parametrize("case", [case for case in LAYER_CASES if case.tag not in FAMILIES], ids=str)
+def test_layer(case: LayerCase, tmp_path: Path) -> None:
+    def make() -> tuple[nn.Module, Callable[[], Tensor]]:
+        subject = subject_of(case)
+        outer = Outer(subject.module).train()
+        torch.manual_seed(5)
+        inputs = tensor(case.spec, 4)
+
+        def loss() -> Tensor:
+            scaled = inputs * outer.weight if case.spec.kind != "index" else inputs
+            return subject(scaled).square().mean() * outer.weight
+
+        return outer, loss
+
+    assert resumed_alike(make, tmp_path) == []
+
+
+@pytest.mark.parametrize("case", LOSS_CASES, ids=lambda case: case.name)
+def test_loss(case: LossCase, tmp_path: Path) -> None:
+    def make() -> tuple[nn.Module, Callable[[], Tensor]]:
+        torch.manual_seed(0)
+        output, target, weights = case.tensors()
+        network, scores = Outer(nn.Module()), nn.Parameter(output)
+        network.register_parameter("scores", scores)
+        function = case.function()
+
+        def loss() -> Tensor:
+            found = function(scores, target, weights)
+            return found.sum / found.weight
+
+        return network, loss
+
+    assert resumed_alike(make, tmp_path) == []
