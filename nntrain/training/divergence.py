@@ -4,15 +4,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nntrain.data.batches import Batch
 from nntrain.errors import DivergedError
-from nntrain.training.progress import Progress
+from nntrain.training.progress import Progress, Recent
 from nntrain.training.session import Session, TrainingProtocol
+from nntrain.training.tracing import Trace, trace
+
+HINT = "try a lower optimizer.lr (a tenth), regularization.clip_norm=1.0, a warm-up, or look for huge values in the data"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """All that is known about a divergence."""
+
+    epoch: int
+    """From 0, as `step`."""
+    step: int
+    found: str
+    """`the loss is nan, the gradient norm nan`."""
+    trace: Trace
+    recent: tuple[Recent, ...]
+    """The last steps, this one included where its loss is known."""
+    lr: float
+    """Learning rate of the step."""
+    state: str | None = None
+    """What of the saved state is not finite, where it was found there: `weights of body.0.weight`, `exp_avg_sq of body.0.weight`."""
+    is_scale_exhausted: bool = False
+    """Whether float16 gradients overflow at every scale."""
+
+
+class FoundDivergenceError(DivergedError):
+    """A divergence as the loop tells it; whoever knows the config says it in its words."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        place = f"; first in {finding.trace.place}" if finding.trace.place is not None else ""
+        super().__init__(f"diverged in epoch {finding.epoch + 1}, step {finding.step + 1}: {finding.found}{place}", HINT)
 
 
 def check_step(session: Session, progress: Progress, batches: Sequence[Batch], loss: Tensor, norm: Tensor) -> None:
@@ -21,24 +54,28 @@ def check_step(session: Session, progress: Progress, batches: Sequence[Batch], l
     Raises:
         DivergedError: With epoch, step, the first layer concerned and what to try.
     """
-    if math.isfinite(loss.item()) and (math.isfinite(norm.item()) or session.precision.scales):
+    value, size = loss.item(), norm.item()
+    progress.recent.append(Recent(progress.step, value, size))
+    if math.isfinite(value) and (math.isfinite(size) or session.precision.scales):
         return
-    where = first_bad_layer(session, batches) or _bad_gradient(session.network)
-    raise diverged(progress.epoch, progress.step, f"the loss is {loss.item():g}, the gradient norm {norm.item():g}", where)
+    raise _diverged(session, progress, f"the loss is {value:g}, the gradient norm {size:g}", trace(session, batches))
 
 
 def check_applied(session: Session, progress: Progress, batches: Sequence[Batch], loss: Tensor) -> None:
-    """The same for a step that has moved the weights already: by its loss alone, on a CPU. `check_weights` looks at the weights later.
+    """The same for a step that has moved the weights already: by its loss alone, on a CPU. `check_state` looks at the weights later.
 
     Raises:
         DivergedError: As `check_step`.
     """
-    if session.device.type == "cpu" and not math.isfinite(loss.item()):
-        raise diverged(progress.epoch, progress.step, f"the loss is {loss.item():g}", first_bad_layer(session, batches))
+    if session.device.type != "cpu":
+        return
+    progress.recent.append(Recent(progress.step, loss.item(), None))
+    if not math.isfinite(loss.item()):
+        raise _diverged(session, progress, f"the loss is {loss.item():g}", trace(session, batches))
 
 
 def watch_step(session: Session, progress: Progress, loss: Tensor, norm: Tensor) -> None:
-    """Note on an accelerator whether a step is finite; `check_weights` reads it later, since reading it here would wait for the step.
+    """Note on an accelerator whether a step is finite; `check_state` reads it later, since reading it here would wait for the step.
 
     From a bad step on a fused optimizer leaves the weights as they were before it, so that the step can be run again.
     """
@@ -56,81 +93,63 @@ def check_scaling(session: Session, progress: Progress, batches: Sequence[Batch]
         DivergedError: The scale is so small that it can't be the reason.
     """
     if session.precision.is_exhausted:
-        where = first_bad_layer(session, batches)
-        raise diverged(progress.epoch, progress.step, "the float16 gradients overflow at every scale", where)
+        raise _diverged(session, progress, "the float16 gradients overflow at every scale", trace(session, batches))
 
 
-def check_weights(session: Session, protocol: TrainingProtocol, progress: Progress) -> None:
-    """Refuse weights that are not finite, and steps that `watch_step` found to be so, before anything is measured or saved.
+def check_state(session: Session, protocol: TrainingProtocol, progress: Progress) -> None:
+    """Refuse a state that is not finite, and steps that `watch_step` found to be so, before anything is measured or saved.
+
+    All that a checkpoint holds is looked at: weights, running statistics, the optimizer's state, averaged weights.
 
     Raises:
-        DivergedError: Naming the parameters; of a step that was watched, the step and the first layer concerned.
+        DivergedError: Naming what is not finite; of a step that was watched, the step and the first layer concerned.
     """
     bad_step = progress.first_bad.read()
-    values = [*session.network.parameters(), *session.network.buffers()]
-    finite = torch.stack([torch.isfinite(value).all() for value in values if value.is_floating_point()])
+    saved = list(saved_tensors(session))
+    device = saved[0][1].device
+    finite = torch.stack([torch.isfinite(value).all().to(device) for _, value in saved])  # read at once: one wait for the device
     if bad_step is None and bool(finite.all()):
         return
-    names = [name for name, value in session.network.named_parameters() if not bool(torch.isfinite(value).all())]
-    found = f"weights are not finite: {', '.join(names[:3]) or 'running statistics'}"
+    bad = [name for (name, _), is_finite in zip(saved, finite, strict=True) if not is_finite]
     step = progress.step - 1 if bad_step is None else bad_step
     epoch, start = divmod(step, protocol.steps_per_epoch(session))
-    if bad_step is None:
-        raise diverged(epoch, step, found, None)
-    batches = next(protocol.batches(session, epoch, start))
-    where = bad_input(batches) if names else first_bad_layer(session, batches)
-    raise diverged(epoch, step, found if names else "the loss or the gradients are not finite", where)
+    # The weights that a watched step broke are lost where the optimizer has no fused kernel; its rows tell what they can.
+    found = trace(session, next(protocol.batches(session, epoch, start)))
+    if bad_step is not None and not bad:
+        words = "the loss or the gradients are not finite"
+    else:
+        words = f"not finite: {', '.join(bad[:3])}{f' and {len(bad) - 3} more' if len(bad) > 3 else ''}"
+    if bad_step is None or (bad and found.place is not None and found.place.kind not in {"input", "target"}):
+        found.place = None
+    raise _diverged(session, progress, words, found, at=(epoch, step), state=bad[0] if bad else None)
 
 
-def diverged(epoch: int, step: int, found: str, where: str | None) -> DivergedError:
-    """The message of a divergence; epoch and step count from 0."""
-    place = f"; first in {where}" if where else ""
-    return DivergedError(
-        f"diverged in epoch {epoch + 1}, step {step + 1}: {found}{place}",
-        "try a lower optimizer.lr (a tenth), regularization.clip_norm=1.0, a warm-up, or look for huge values in the data",
-    )
+def saved_tensors(session: Session) -> Iterator[tuple[str, Tensor]]:
+    """Everything of a checkpoint that holds numbers with a point, by what it is: `weights of body.0.weight`."""
+    for name, value in session.network.named_parameters():
+        yield f"weights of {name}", value
+    for name, value in session.network.named_buffers():
+        if value.is_floating_point():
+            yield f"running statistics of {name.rpartition('.')[0]} ({name.rpartition('.')[2]})", value
+    for group in session.optimizer.param_groups:
+        for name, parameter in zip(group["param_names"], group["params"], strict=True):
+            for key, state in session.optimizer.state.get(parameter, {}).items():
+                for value in cast("Sequence[Any]", state) if isinstance(state, list | tuple) else (state,):
+                    if isinstance(value, Tensor) and value.is_floating_point():
+                        yield f"the optimizer's {key} of {name}", value
+    if session.ema is not None:
+        yield from session.ema.named()
 
 
-def bad_input(batches: Sequence[Batch]) -> str | None:
-    """Name the input field that is not finite."""
-    for batch in batches:
-        for name, value in batch.inputs.items():
-            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                return f"the input {name}"
-    return None
-
-
-def first_bad_layer(session: Session, batches: Sequence[Batch]) -> str | None:
-    """Name the first layer whose output is not finite (the batches are run again), or the input field that is not."""
-    field = bad_input(batches)
-    if field is not None:
-        return field
-    found: list[str] = []
-
-    def hook(name: str) -> Any:
-        def look(module: nn.Module, arguments: object, output: object) -> None:
-            values = cast("tuple[object, ...]", output) if isinstance(output, tuple) else (output,)
-            if any(isinstance(value, Tensor) and not bool(torch.isfinite(value).all()) for value in values):
-                found.append(name)
-
-        return look
-
-    network = session.network
-    modules = cast("Iterator[tuple[str, nn.Module]]", network.named_modules())
-    leaves = [(name, module) for name, module in modules if name and not list(module.children())]
-    handles = [module.register_forward_hook(hook(name)) for name, module in leaves]
-    try:
-        with torch.no_grad(), session.precision.autocast():
-            for batch in batches:
-                network(batch.inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found[0] if found else None
-
-
-def _bad_gradient(network: nn.Module) -> str | None:
-    for name, parameter in network.named_parameters():
-        if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
-            return f"the gradient of {name}"
-    return None
+def _diverged(
+    session: Session,
+    progress: Progress,
+    found: str,
+    seen: Trace,
+    *,
+    at: tuple[int, int] | None = None,
+    state: str | None = None,
+) -> FoundDivergenceError:
+    epoch, step = (progress.epoch, progress.step) if at is None else at
+    lr = float(session.optimizer.param_groups[0]["lr"])
+    return FoundDivergenceError(Finding(epoch, step, found, seen, tuple(progress.recent), lr, state, session.precision.is_exhausted))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -60,6 +60,10 @@ class WeightAverage:
         named = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
         by_name = {name: averages[id(tensor)] for name, tensor in named if id(tensor) in averages}
         return {name: by_name.get(name, value) for name, value in cast("dict[str, Tensor]", network.state_dict()).items()}
+
+    def named(self) -> Iterator[tuple[str, Tensor]]:
+        """What is averaged, by what it is, for messages."""
+        return ((f"averaged weights of {name}", value) for name, value in zip(self._names, self._averages, strict=True))
 
     def state(self, network: nn.Module) -> dict[str, Any]:
         """Everything, as a plain tree: `updates`, and `weights` (what predicts)."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
-from nntrain.training.divergence import check_applied, check_scaling, check_step, check_weights, watch_step
+from nntrain.training.divergence import check_applied, check_scaling, check_state, check_step, watch_step
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, TrainingProtocol
@@ -71,10 +71,10 @@ def fit(
             progress.advance(plan.steps_per_epoch)
             progress.elapsed_s = time.monotonic() - started
             if plan.limit_reached(progress.step, progress.elapsed_s) is not None or plan.evaluation_due(progress.step):
-                check_weights(session, protocol, progress)
+                check_state(session, protocol, progress)
                 yield from _report(session, protocol, plan, progress)
             elif pause_due(progress.step):
-                check_weights(session, protocol, progress)
+                check_state(session, protocol, progress)
                 yield Pause(progress.step)
             if progress.stop_reason is not None:
                 return
@@ -95,7 +95,7 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     """One optimizer update: learning rate, loss, gradients, penalties, clipping, noise, update, bounds, averaging.
 
     Raises:
-        DivergedError: On a CPU, where loss or gradients are not finite; elsewhere `check_weights` tells it later.
+        DivergedError: On a CPU, where loss or gradients are not finite; elsewhere `check_state` tells it later.
     """
     falls = 0 if progress.plateau is None else progress.plateau.falls
     set_learning_rates(session, progress.step - progress.skipped, falls)
@@ -108,7 +108,7 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
         return
     progress.running.add(loss.value.detach(), loss.weight)
     if session.ema is not None:
-        session.ema.update(session.network, progress.step + 1)
+        session.ema.update(session.network, progress.step + 1 - progress.skipped)
 
 
 def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor) -> bool:

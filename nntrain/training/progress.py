@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -62,6 +63,16 @@ class FirstBad:
         return step if step < _NEVER else None
 
 
+class Recent(NamedTuple):
+    """A step that was looked at while it was taken."""
+
+    step: int
+    """From 0."""
+    loss: float
+    norm: float | None
+    """Norm of all gradients together, before clipping; `None` where the optimizer takes the step as a whole."""
+
+
 @dataclass(slots=True)
 class Progress:
     """The position in a run. Complete and consistent at every yield of the loop."""
@@ -84,6 +95,8 @@ class Progress:
     stop_reason: StopReason | None = None
     running: RunningLoss = field(default_factory=RunningLoss)
     first_bad: FirstBad = field(default_factory=FirstBad)
+    recent: deque[Recent] = field(default_factory=lambda: deque(maxlen=4))
+    """The last steps, on a CPU: what led to a divergence. Never saved."""
 
     def advance(self, steps_per_epoch: int) -> None:
         """Count a finished step."""

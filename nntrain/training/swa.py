@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -78,6 +78,10 @@ class StochasticAverage(WeightAverage):
             return [], []
         tensors, values = super()._replaced(network)
         return (tensors, values) if self._buffers is None else ([*tensors, *_buffers(network)], [*values, *self._buffers])
+
+    def named(self) -> Iterator[tuple[str, Tensor]]:
+        yield from super().named()
+        yield from (("running statistics of the averaged network", buffer) for buffer in self._buffers or () if buffer.is_floating_point())
 
     def state(self, network: nn.Module) -> dict[str, Any]:
         return {**super().state(network), "is_stale": self._is_stale, "buffers": self._buffers}
