@@ -104,7 +104,7 @@ def fit_python(
 
     source = config if config is None or isinstance(config, Mapping) else Path(config)
     options = Options(runs=runs, resume=resume)
-    with preserved_globals(), Signals() as signals, Display(quiet=quiet) as display:
+    with preserved_globals(), Signals() as signals, Display(quiet=quiet) as display, signals.interruptible():
         watchers = Watchers(display, signals)
         outcome = fit(source, changes, options, watchers) if data is None else _fit_rows(source, changes, data, options, watchers)
     return Result(outcome.run, outcome.summary)
