@@ -61,7 +61,7 @@ def fit(
     """
     started = time.monotonic() - progress.elapsed_s
     session.network.train()
-    if progress.owes_report:
+    if progress.owed_rate is not None:
         yield from _report(session, protocol, plan, progress)
     if progress.stop_reason is None:
         progress.stop_reason = plan.limit_reached(progress.step, progress.elapsed_s)
@@ -82,13 +82,13 @@ def fit(
 
 def _report(session: Session, protocol: TrainingProtocol, plan: Plan, progress: Progress) -> Iterator[Report | Pause]:
     """Evaluate and judge; pause as often as the evaluation is cut short."""
-    progress.owes_report = True
+    lr = progress.owed_rate = _lr(session) if progress.owed_rate is None else progress.owed_rate
     while (found := protocol.evaluate(session)) is None:
         yield Pause(progress.step)
-    progress.owes_report = False
+    progress.owed_rate = None
     metrics: Metrics = {"train.running_loss": progress.running.take(), **found}
     is_best = progress.judge(plan, metrics, plan.limit_reached(progress.step, progress.elapsed_s))
-    yield Report(progress.epoch, progress.step, metrics, _lr(session), is_best, progress.stop_reason)
+    yield Report(progress.epoch, progress.step, metrics, lr, is_best, progress.stop_reason)
 
 
 def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> None:

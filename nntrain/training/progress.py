@@ -89,8 +89,8 @@ class Progress:
     step_in_epoch: int = 0
     skipped: int = 0
     """Steps whose update float16 scaling skipped: they don't advance the schedule."""
-    owes_report: bool = False
-    """Whether the evaluation after the last step was cut short: it comes first when the run goes on."""
+    owed_rate: float | None = None
+    """Learning rate of the last step, where the evaluation after it was cut short: its report comes first when the run goes on."""
     elapsed_s: float = 0.0
     stop_reason: StopReason | None = None
     running: RunningLoss = field(default_factory=RunningLoss)
@@ -134,7 +134,7 @@ class Progress:
             "step": self.step,
             "step_in_epoch": self.step_in_epoch,
             "skipped": self.skipped,
-            "owes_report": self.owes_report,
+            "owed_rate": self.owed_rate,
             "elapsed_s": self.elapsed_s,
             "stop_reason": self.stop_reason,
             "stopping": self.stopping.state(),
@@ -151,9 +151,7 @@ class Progress:
         """
         self.epoch, self.step, self.step_in_epoch = (count_of(state, name) for name in ("epoch", "step", "step_in_epoch"))
         self.skipped, self.elapsed_s, self.stop_reason = count_of(state, "skipped"), float(state["elapsed_s"]), state["stop_reason"]
-        if type(state["owes_report"]) is not bool:
-            raise TypeError(f"owes_report: {state['owes_report']!r}")
-        self.owes_report = state["owes_report"]
+        self.owed_rate = None if state["owed_rate"] is None else float(state["owed_rate"])
         if self.stop_reason not in (None, *get_args(StopReason)):
             raise ValueError(f"stop_reason: {self.stop_reason!r}")
         self.stopping.restore(state["stopping"])
