@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,11 +13,12 @@ from nntrain.commands.drafting import MOST_TOLD, Series, config_lines, dialect_i
 from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.results import labelled
 from nntrain.config.reading import Config, read_config, read_mapping, run_name
+from nntrain.data.file_store import FileStore
 from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.layout import peek
 from nntrain.data.missing_files import missing_files
 from nntrain.data.sources.source import PART_OF_WORD
-from nntrain.errors import ConfigError, NNTrainError, UsageError
+from nntrain.errors import ConfigError, DataError, NNTrainError, UsageError
 from nntrain.nearest import nearest
 from nntrain.runs import write_atomically
 
@@ -138,10 +138,13 @@ def _given_parts(data: Path) -> dict[str, Path]:
 
 def _is_zip_of_images(data: Path) -> bool:
     """Whether a .zip file holds images in folders; one that is damaged is told where it is read."""
-    if data.suffix.lower() != ".zip" or not zipfile.is_zipfile(data):
+    if data.suffix.lower() != ".zip":
         return False
-    with zipfile.ZipFile(data) as archive:
-        return any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in archive.namelist())
+    try:
+        names, _ = FileStore(data).names()
+    except DataError:
+        return False
+    return any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
 
 
 def _relative(data: Path, folder: Path) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from nntrain.data.unpacking import refuse_bomb
 from nntrain.errors import DataError
 
 WHOLE_BYTES: Final = 64 * 2**20
@@ -64,9 +65,13 @@ class FileStore:
         """
         with self._told(name):
             if self.is_zip:
+                refuse_bomb(self._open().getinfo(name), self.root.name)
                 with self._lock, self._open().open(name) as member:
                     return member.read(most)
-            with (self.root / name).open("rb") as file:
+            path = self.root / name
+            if path.exists() and not path.is_file():
+                raise DataError(f"{self.root.name}/{name} is no file")
+            with path.open("rb") as file:
                 return file.read(most)
 
     def size(self, name: str) -> int:
@@ -93,7 +98,7 @@ class FileStore:
         return self._archive[0]
 
     def _members(self) -> list[str]:
-        return [info.filename for info in self._open().infolist() if not info.is_dir()]
+        return [info.filename for info in self._open().infolist() if info.filename and not info.is_dir()]
 
     @contextmanager
     def _told(self, name: str | None = None) -> Generator[None]:

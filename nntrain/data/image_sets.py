@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from nntrain.data.text_file import opened
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+MAX_BYTES: Final = 2**26
+"""Of one file, unpacked; the largest, the training images of MNIST, has 45 MiB."""
 
 DIGITS: Final = tuple(str(digit) for digit in range(10))
 _CLOTHES: Final = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -110,12 +113,11 @@ def _variant(folder: Path, name: str) -> Path | None:
 
 
 def _bytes(path: Path) -> bytes:
-    import gzip
-
-    try:
-        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} cannot be read: {error}") from None
+    with opened(path, path.name) as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise DataError(f"{path.name} holds more than {MAX_BYTES // 2**20} MiB, which no file of the set does")
+    return content
 
 
 def _read_idx(kind: ImageSet, files: list[Path]) -> tuple[Array, Array]:
@@ -155,8 +157,9 @@ def _read_npz(kind: ImageSet, path: Path) -> dict[str, tuple[Array, Array]]:
     """The arrays that Keras has in its files; images may have their channels last."""
     import numpy as np
 
-    from nntrain.data.npz_header import FAULTS, damaged
+    from nntrain.data.npz_header import FAULTS, damaged, peek_npz
 
+    peek_npz(path, path.name)
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -14,6 +14,7 @@ from typing import IO, Final, cast
 
 from nntrain.data.facts import Facts, facts_of_cells
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
+from nntrain.data.unpacking import MAX_ARRAY, refuse_bomb
 from nntrain.errors import DataError
 
 FAULTS: Final = (
@@ -84,6 +85,7 @@ def _peek_member(archive: zipfile.ZipFile, member: str, file: str) -> HeaderColu
     name = member.removesuffix(".npy")
     if name == member:
         raise DataError(f"{file}: {member!r} is no array", "a .npz file holds nothing but .npy members; take it out")
+    refuse_bomb(archive.getinfo(member), file, MAX_ARRAY)
     with archive.open(member) as stream:
         dtype, shape = _described(stream)
         if not isinstance(dtype, str) or dtype[1:2] not in _KINDS:

@@ -12,9 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, cast
 
+from nntrain.data.unpacking import Unpacked, refuse_bomb
 from nntrain.errors import DataError
 
 PEEK_BYTES: Final = 65_536
+MAX_LINE: Final = 64 * 2**20
+"""Longest first line, in bytes: what has none by then is no table, and would be read whole."""
+BUFFER_BYTES: Final = 2**18
 
 _PACKED_FAULTS: Final = (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, NotImplementedError, RuntimeError)
 _TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt", ".tab", ".data", ".jsonl", ".ndjson")
@@ -32,10 +36,13 @@ def opened(path: Path, name: str) -> Generator[IO[bytes]]:
         with path.open("rb") as file:
             if suffix == ".gz":
                 with gzip.GzipFile(fileobj=file) as packed:
-                    yield cast("IO[bytes]", packed)
+                    yield cast("IO[bytes]", io.BufferedReader(Unpacked(cast("IO[bytes]", packed), file, name), BUFFER_BYTES))
             elif suffix == ".zip":
-                with zipfile.ZipFile(file) as archive, archive.open(_only_text(archive, name)) as member:
-                    yield member
+                with zipfile.ZipFile(file) as archive:
+                    text = _only_text(archive, name)
+                    refuse_bomb(archive.getinfo(text), name)
+                    with archive.open(text) as member:
+                        yield member
             else:
                 yield file
     except _PACKED_FAULTS as error:
@@ -56,6 +63,8 @@ def head_of(path: Path, name: str) -> tuple[bytes, bool]:
         while len(content) == size and content.count(b"\n") < 2:
             content += file.read(size)
             size *= 2
+            if size > MAX_LINE:
+                raise DataError(f"{name} has no two lines in its first {MAX_LINE // 2**20} MiB", "a table or JSON lines: a record a line")
         return content, bool(file.read(1))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,28 @@ class Found:
 
 def run_all(cases: Sequence[dict[str, Any]]) -> list[Found]:
     """Run all cases, each in a child of its own, which has loaded everything before."""
+    process = _driver()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    found: list[Found] = []
+    for case in cases:
+        process.stdin.write(json.dumps(case) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        assert line, f"the driver ended at {case}"
+        found.append(Found(**json.loads(line)))
+    return found
+
+
+@cache
+def _driver() -> subprocess.Popen[str]:
+    """The process whose children run the cases: loading takes seconds, so there is one for all tests."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(DRIVER.parent), str(DRIVER.parents[2])]), "NO_COLOR": "1"}
-    done = subprocess.run([sys.executable, str(DRIVER)], input=json.dumps(cases), capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    return [Found(**found) for found in json.loads(done.stdout)]
+    process = subprocess.Popen(
+        [sys.executable, str(DRIVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=DRIVER.parent
+    )
+    atexit.register(process.communicate)
+    return process
 
 
 def fault_of(found: Found, *, codes: Sequence[int], cpu_s: float, extra_mb: float) -> str | None:

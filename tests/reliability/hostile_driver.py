@@ -1,8 +1,6 @@
 """Runs nntrain on hostile input in children that are measured and watched. A script, so that it may fork safely.
 
-    python hostile_driver.py < cases.json > results.json
-
-A case is a mapping: `call`, the arguments of the command line, or `load` and a run for the Python API; and where it is wanted
+A case is a line of JSON on its standard input, its result one on its standard output. A case is a mapping: `call`, the arguments of the command line, or `load` and a run for the Python API; and where it is wanted
 `folder` (where it stands), `watched` (what is done beside reading is noted), `home` (folders in which it may write), `extra_mb`
 (address space beside that of the idle process), `seconds` (of wall time), `environment`.
 A result: `code` (`None` where it was killed), `signal`, `cpu_s`, `extra_mb` (resident, above an idle child), `output`, `events`.
@@ -27,7 +25,7 @@ import openpyxl  # noqa: F401
 import PIL.Image
 import polars  # noqa: F401
 import torch
-import torch._dynamo  # noqa: F401
+import torch._dynamo
 import torchmetrics  # noqa: F401
 from watching import Watch
 
@@ -74,6 +72,7 @@ def run(case: dict[str, Any], idle_kb: int) -> dict[str, Any]:
 def _in_child(case: dict[str, Any], output: int, events: int) -> None:
     code = TRACEBACK
     try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.environ.update(case.get("environment", {}))
@@ -106,14 +105,16 @@ def _call(arguments: list[str]) -> int:
     return 0
 
 
-def drive(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All cases, one after another."""
+def drive() -> None:
+    """A line with a case in, a line with its result out."""
     torch.set_num_threads(1)
     PIL.Image.init()
     idle = run({"call": ["--version"]}, 0)
     assert idle["code"] == 0, idle["output"]
-    return [run(case, int(idle["extra_mb"] * 1024)) for case in cases]
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(run(json.loads(line), int(idle["extra_mb"] * 1024))) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    json.dump(drive(json.load(sys.stdin)), sys.stdout)
+    drive()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 from pydantic import Field as Option
 from pydantic import model_validator
@@ -15,10 +18,17 @@ from nntrain.data.records import Record
 from nntrain.data.sources.csv import MISSING
 from nntrain.data.sources.source import GivenFiles
 from nntrain.data.structure import Structure, body_or_error, describe_footer, find_structure, set_aside
+from nntrain.data.unpacking import refuse_bomb
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
     from nntrain.data.table import Table
+
+
+MAX_ROWS: Final = 2**20
+"""Of a sheet of Excel."""
+MAX_CELLS: Final = 30_000_000
+"""Of a sheet that is read. One row with a cell in the last column has 16,384, in thirty bytes of the file."""
 
 
 class Excel(GivenFiles):
@@ -97,23 +107,42 @@ def _records(path: Path, sheet: str | int, name: str) -> tuple[str, list[Record]
     except ModuleNotFoundError:
         raise DataError(f"{name}: Excel files need the extra excel", "pip install 'nntrain[excel]'") from None
     try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                refuse_bomb(member, name)
         book: Any = load_workbook(path, read_only=True, data_only=True)
+        with closing(book):
+            title = _title(cast("list[str]", book.sheetnames), sheet, name)
+            pages = book[title]
+            pages.reset_dimensions()  # what the file says of them may be anything; rows and cells are what counts
+            rows = [(number, [_cell(cell) for cell in row]) for number, row in enumerate(_rows(pages, name), 1) if row]
+    except DataError:
+        raise
     except Exception as error:  # openpyxl raises whatever its parsers do
         raise DataError(f"{name} is no .xlsx file, or is damaged: {error}", "save it as .xlsx or .csv again") from None
-    try:
-        names = cast("list[str]", book.sheetnames)
-        if isinstance(sheet, int) and sheet <= len(names):
-            sheet = names[sheet - 1]
-        if sheet not in names:
-            raise DataError(f"{name}: no sheet {sheet!r}", f"sheets: {', '.join(names)}")
-        rows = [(number, [_cell(cell) for cell in row]) for number, row in enumerate(book[sheet].iter_rows(values_only=True), 1)]
-    finally:
-        book.close()
     filled = [(number, cells) for number, cells in rows if any(cells)]
     first = min((next(index for index, cell in enumerate(cells) if cell) for _, cells in filled), default=0)
     last = max((max(index for index, cell in enumerate(cells) if cell) for _, cells in filled), default=-1)
     padded = [(number, [*cells, *[""] * (last + 1 - len(cells))][first : last + 1]) for number, cells in filled]
-    return str(sheet), [Record(cells, number, number) for number, cells in padded]
+    return title, [Record(cells, number, number) for number, cells in padded]
+
+
+def _rows(pages: Any, name: str) -> Iterator[Sequence[object]]:
+    """The rows of a sheet. Raises `DataError` where there are more than can be."""
+    cells = 0
+    for number, row in enumerate(pages.iter_rows(values_only=True), 1):
+        cells += len(row)
+        if number > MAX_ROWS or cells > MAX_CELLS:
+            raise DataError(f"{name}: the sheet has more than {MAX_ROWS:,} rows, or {MAX_CELLS:,} cells", "save it as CSV")
+        yield row
+
+
+def _title(titles: list[str], sheet: str | int, name: str) -> str:
+    """The title of a sheet that is given by it or by its place. Raises `DataError`."""
+    title = titles[sheet - 1] if isinstance(sheet, int) and sheet <= len(titles) else str(sheet)
+    if title not in titles:
+        raise DataError(f"{name}: no sheet {sheet!r}", f"sheets: {', '.join(titles)}")
+    return title
 
 
 def _cell(value: object) -> str:

@@ -75,7 +75,7 @@ def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, A
             continue
         try:
             record: Any = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             hint = "each line is one JSON object; a file that is one list is written anew with a record a line" if line == 1 else None
             raise DataError(f"{name}: line {line} is no JSON: {error}", hint) from None
         if not isinstance(record, dict):

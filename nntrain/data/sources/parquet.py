@@ -61,8 +61,9 @@ def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
         scan = pl.scan_parquet(path, glob=False)
         rows = int(scan.select(pl.len()).collect().item())
         frame = (scan if most is None else scan.head(most)).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        why = str(error).splitlines()[0]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        has_panicked = isinstance(error, pl.exceptions.PanicException)  # of the reader, in words for its developers
+        why = "its content is not what its head says" if has_panicked else str(error).partition("\n")[0]
         raise DataError(f"{name} is no Parquet file, or is damaged: {why}", "polars: frame.write_parquet(FILE) writes such files") from None
     if not rows:
         raise DataError(f"{name} has no rows")
