@@ -187,7 +187,7 @@ class Reading:
         )
         atexit.register(self.close)
         try:
-            with _own_child_handler(), warnings.catch_warnings():
+            with _undisturbed(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # more processes than cores: somebody's decision
                 self._batches = iter(self._loader)
         finally:
@@ -284,10 +284,11 @@ def _unchanged(batch: Any) -> Any:
 
 def _settle(_number: int) -> None:
     """Make a new process one that reads and nothing else: no signal but its parent's end ends it, and it never saves."""
-    for name in IGNORED:
-        number = getattr(signal, name, None)
-        if number is not None:
-            signal.signal(number, signal.SIG_IGN)
+    ignored = _ignored()
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)
     if sys.platform == "linux":  # elsewhere torch's own watchdog sees within 5 s that the parent is gone
         ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
         parent = multiprocessing.parent_process()
@@ -295,20 +296,28 @@ def _settle(_number: int) -> None:
             os._exit(1)
 
 
-@contextmanager
-def _own_child_handler() -> Generator[None]:
-    """Keep torch's handler of ended children out: it raises wherever the run happens to be, in the middle of a save for one.
+def _ignored() -> list[int]:
+    """The numbers of `IGNORED` that this system has."""
+    return [getattr(signal, name) for name in IGNORED if hasattr(signal, name)]
 
-    That a process was killed is found when its batch is waited for.
+
+@contextmanager
+def _undisturbed() -> Generator[None]:
+    """Start processes without a signal in between, which a new one would take for its own before `_settle` has told it not to.
+
+    Torch's handler of ended children is kept out: it raises wherever the run happens to be, in the middle of a save for one. That
+    a process was killed is found when its batch is waited for.
     """
-    if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGCHLD)
+    handler = signal.getsignal(signal.SIGCHLD)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ignored())
     try:
         yield
     finally:
-        signal.signal(signal.SIGCHLD, before if before is not None else signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, handler if handler is not None else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _ending(code: int | None) -> str:
