@@ -33,6 +33,9 @@ GRAY: Final = (0.299, 0.587, 0.114)
 GRAY_MODES: Final = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "F"})
 """Pillow's modes of one channel; all others become red, green and blue."""
 
+FORMATS: Final = ("PNG", "JPEG", "BMP", "DIB", "PPM", "TIFF", "WEBP", "GIF")
+"""What a file may be, whatever its name says. Others that Pillow knows start programs (EPS) or are hardly ever met."""
+
 MAX_LISTED: Final = 5
 
 
@@ -115,7 +118,8 @@ def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, i
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture: Any = ImageOps.exif_transpose(Pictures.open(BytesIO(store.read(name))))
+            warnings.simplefilter("error", Pictures.DecompressionBombWarning)
+            picture: Any = ImageOps.exif_transpose(Pictures.open(BytesIO(store.read(name)), formats=FORMATS))
             is_gray = picture.mode in GRAY_MODES if channels is None else channels == 1
             if picture.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion would cut values off at 255
                 picture = Pictures.fromarray((np.asarray(picture, dtype=np.int64).clip(0, 65_535) >> 8).astype(np.uint8))
@@ -126,7 +130,7 @@ def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, i
                 picture = picture.resize((size[1], size[0]), Pictures.Resampling.BILINEAR)
     except DataError as error:
         return error.message
-    except (OSError, ValueError, SyntaxError, EOFError, Pictures.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, Pictures.DecompressionBombError, Pictures.DecompressionBombWarning) as error:
         return f"{name}: {error}" if "BytesIO" not in str(error) else f"{name}: no image, or damaged"
     pixels = np.asarray(picture)
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
