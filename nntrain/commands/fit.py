@@ -20,6 +20,7 @@ from nntrain.commands.heading import head_lines
 from nntrain.commands.output import emit
 from nntrain.commands.resuming import Comparison, check_has_state, compare_with_stored, refuse_early
 from nntrain.commands.signals import Signals
+from nntrain.commands.space import check_writable
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
 from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
@@ -147,6 +148,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
     """
     if options.resume in (None, automatic.AUTO):
         config, name = _read(source, changes, options)
+        check_writable(runs_root(options.runs))
         if options.resume is None:
             return fit_job(prepare_job(config), options, watchers, name)
         return automatic.fit_auto(config, name, options, watchers)

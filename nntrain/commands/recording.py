@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 from nntrain.assembly import Assembly
+from nntrain.commands.pacing import Pace
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import needed_of
 from nntrain.errors import CheckpointError, NNTrainError
@@ -19,6 +21,7 @@ from nntrain.training.history import History
 from nntrain.training.loop import Report
 from nntrain.training.progress import Progress, count_of
 from nntrain.training.snapshot import restore, snapshot
+from nntrain.training.state import copied
 from nntrain.training.tuning import tune
 
 
@@ -59,7 +62,9 @@ class Recorder:
             raise
         self.started_at_step = assembly.progress.step
         self.saved_step = assembly.progress.step if path is not None else -1
-        self.saved_at = time.monotonic()
+        self.pace = Pace(self.settings.time_fraction)
+        self._is_owed = False
+        self._best: tuple[int, dict[str, Any]] | None = None
         self.started_at = time.monotonic()
 
     def _newest(self) -> Newest:
@@ -95,10 +100,11 @@ class Recorder:
 
     def _checkpoint_due(self, step: int) -> bool:
         every = self.settings
+        self._is_owed |= every.every_epochs is not None and step % (every.every_epochs * self.assembly.plan.steps_per_epoch) == 0
         return (
             (every.every_steps is not None and step % every.every_steps == 0)
-            or (every.every_epochs is not None and step % (every.every_epochs * self.assembly.plan.steps_per_epoch) == 0)
-            or (every.every_minutes is not None and time.monotonic() - self.saved_at >= every.every_minutes * 60)
+            or (every.every_minutes is not None and self.pace.seconds >= every.every_minutes * 60)
+            or (self._is_owed and self.pace.allows())
         )
 
     def take(self, report: Report) -> None:
@@ -107,24 +113,55 @@ class Recorder:
         self.timing.append(
             {"step": report.step, "seconds": round(self.assembly.progress.elapsed_s, 3), "rows_per_s": round(self.rows_per_s)}
         )
-        if report.is_best or report.stop_reason is not None or self.is_due(report.step):
+        self._is_owed |= report.is_best
+        if report.stop_reason is not None or self.is_due(report.step):
             self.save(is_best=report.is_best)
+        elif report.is_best:
+            self._best = (report.step, copied(self._parts()))
+
+    def _parts(self) -> dict[str, Any]:
+        """What a checkpoint of the present state holds."""
+        parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
+        parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}
+        parts["task"] = {**parts["task"], "readings": tune(self.assembly.session)}
+        return parts
 
     def save(self, *, is_best: bool = False) -> None:
-        """Write a checkpoint of the present state.
+        """Write a checkpoint of the present state, and before it the best one where that is in memory only.
 
         Raises:
             ResourceError: The disk is full; what was saved before is whole.
         """
+        if is_best:
+            self._best = None
+        parts, step = self._parts(), self.assembly.progress.step
+        with self.pace.measured():
+            self._keep_best()
+            self._write(step, parts, ("last", "best") if is_best else ("last",))
+        self.saved_step, self._is_owed, self.signals.save_requested = step, False, False
+
+    @contextmanager
+    def best_kept(self) -> Generator[None]:
+        """Context of a training that may fail: the best state is on the disk then, as far as the disk allows."""
+        try:
+            yield
+        except Exception:
+            with suppress(NNTrainError):
+                self._keep_best()
+            raise
+
+    def _keep_best(self) -> None:
+        """Write the best state where it is in memory only. Raises `ResourceError`."""
+        if self._best is not None:
+            step, parts = self._best
+            self._write(step, parts, ("last", "best"))
+            self._best = None
+
+    def _write(self, step: int, parts: Mapping[str, Any], points: Sequence[str]) -> None:
         check_held(self.run.path)
         self.history.sync()
-        parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
-        parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}
-        parts["task"] = {**parts["task"], "readings": tune(self.assembly.session)}
-        step = self.assembly.progress.step
-        checkpoint.save(self.run.checkpoints, step, parts, points=("last", "best") if is_best else ("last",), run=self.needed.run)
+        checkpoint.save(self.run.checkpoints, step, parts, points=points, run=self.needed.run)
         checkpoint.prune(self.run.checkpoints, self.settings.keep)
-        self.saved_step, self.saved_at, self.signals.save_requested = step, time.monotonic(), False
 
     def steps_per_s(self, step: int) -> float:
         """Steps a second since this process began."""

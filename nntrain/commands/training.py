@@ -11,6 +11,7 @@ from nntrain.commands.diverging import explained, unmeasured_words
 from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
+from nntrain.commands.space import check_space
 from nntrain.runs import Run
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
@@ -22,6 +23,7 @@ from nntrain.training.tracing import unmeasured
 
 if TYPE_CHECKING:
     from nntrain.commands.fit import Job, Options, Outcome, Watchers
+    from nntrain.optimizers.optimizer import Optimizer
 
 LIMITS = {"max_epochs", "max_steps", "max_minutes"}
 
@@ -102,6 +104,9 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline, "class_weights": assembly.class_weights}}
     display, signals = watchers.display, watchers.signals
+    tight = check_space(run, assembly.session, _optimizer_of(job), assembly.plan.settings.checkpoint.keep)
+    if tight is not None:
+        display.note(tight)
     recorder = Recorder(run, assembly, constant, signals)
     try:
         _tell_resumption(recorder, assembly, display, is_exact=is_exact)
@@ -111,6 +116,12 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
     if reason == "interrupted":
         return interrupted(run, assembly, signals.exit_code)
     return finish(run, job, assembly, Ending(reason, signals, baseline, recorder.inexact_since), options)
+
+
+def _optimizer_of(job: Job) -> Optimizer:
+    optimizer = job.blueprint.experiment.optimizer
+    assert optimizer is not None
+    return optimizer
 
 
 def _go_on(consumer: _Consumer) -> StopReason:

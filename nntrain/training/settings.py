@@ -66,14 +66,20 @@ class Interval(StrictModel):
 
 
 class CheckpointSettings(StrictModel):
-    """When the whole state is written to disk. A new best state is always written."""
+    """When the whole state is written to disk. A new best state is always written, at the latest with the next save."""
 
     every_steps: PositiveInt | None = None
     """Save every this many steps."""
     every_epochs: PositiveInt | None = 1
-    """Save every this many epochs."""
+    """Save every this many epochs, as far as `time_fraction` allows."""
     every_minutes: PositiveFloat | None = 10.0
     """Save when this many minutes have passed since the last save."""
+    time_fraction: Annotated[float, Field(gt=0, le=1)] | None = 0.01
+    """Share of the run's time that saving every epoch and every new best state may take; what comes sooner is put off.
+
+    Until then a new best state is held in memory, and a run that is killed has the steps since the last save to do again: with
+    0.01 at most a hundred times what a save takes. `every_steps`, `every_minutes`, signals and the end save at once; `null`: all do.
+    """
     keep: PositiveInt = 2
     """How many checkpoints to keep beside the best one."""
 
@@ -103,6 +109,9 @@ class TrainingSettings(StrictModel):
     """`auto` (cuda where there is one, else cpu), `cpu`, `cuda`, `cuda:1` or `mps`."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the forward and backward pass; `auto` is float32."""
+    on_oom: Literal["stop", "halve"] = "stop"
+    """What happens when memory runs out in a step or an evaluation: `stop` tells what would fit; `halve` computes half as many rows at
+    once from there on and adds up twice as many micro-batches: the same steps, up to rounding, dropout and what batch norms see."""
     threads: Annotated[int, Field(gt=0, le=MAX_THREADS)] | None = None
     """CPU threads; default: torch's own choice."""
     deterministic: bool = False

@@ -93,6 +93,12 @@ def unflatten(tensors: Mapping[str, Tensor], skeleton: Json) -> Tree:
     raise ValueError(f"no tensor {content!r}" if tag == "@tensor" else f"unknown mark {tag!r}")
 
 
+def copied(tree: Tree) -> Tree:
+    """The same tree with tensors of its own, on the CPU: later steps leave it alone. Ties are kept."""
+    tensors, skeleton = flatten(tree)
+    return unflatten({name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}, skeleton)
+
+
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """State of an optimizer by parameter name. Options are not state: they come from the config."""
     return {name: dict(optimizer.state[parameter]) for name, parameter, _ in _named(optimizer) if optimizer.state.get(parameter)}

@@ -21,7 +21,7 @@ CONFIG: dict[str, Any] = {
     "name": "forged",
     "data": {"source": "rows.csv", "target": "y", "split": {"validation": 0.2}, "batch_size": 16},
     "architecture": {"type": "mlp", "hidden": [4]},
-    "training": {"max_epochs": 3, "checkpoint": {"keep": 9}},
+    "training": {"max_epochs": 3, "checkpoint": {"keep": 9, "time_fraction": None}},
 }
 
 
