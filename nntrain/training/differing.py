@@ -81,7 +81,7 @@ def _different_entries(ours: Mapping[Any, Tree], theirs: Mapping[Any, Tree], pla
 def _different_tensor(ours: Tensor, theirs: Tensor) -> str | None:
     if ours.dtype != theirs.dtype or ours.shape != theirs.shape:
         return f"{_kind(ours)} and {_kind(theirs)}"
-    left, right = (tensor.detach().cpu().contiguous().reshape(-1) for tensor in (ours, theirs))
+    left, right = (tensor.detach().cpu().clone(memory_format=torch.contiguous_format).reshape(-1) for tensor in (ours, theirs))
     if not left.numel() or torch.equal(left.view(torch.uint8), right.view(torch.uint8)):
         return None
     width = left.element_size()
