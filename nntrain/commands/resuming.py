@@ -31,8 +31,12 @@ NO_MEANING: Final[tuple[YamlPath, ...]] = (
     ("training", "checkpoint"),
     ("training", "threads"),
     ("training", "device"),
+    ("training", "on_oom"),
 )
 """Settings that may differ: they change how long a run goes on, or where, not what it computes."""
+
+MICRO_BATCHES: Final[tuple[YamlPath, ...]] = (("data", "batch_size"), ("training", "accumulate"))
+"""Settings whose product is the number of rows of a step."""
 
 SOURCE: YamlPath = ("data", "source")
 """What the environment says here may differ too: whether the rows are the same, their fingerprints tell."""
@@ -56,6 +60,8 @@ class Comparison:
     """Whether one of them changes how long the run goes on."""
     is_extension: bool
     """Whether the run, longer as it then is, takes the same steps as one that had the new limits from the start."""
+    rounds_otherwise: bool = False
+    """Whether the same steps are added up from other micro-batches, so that the last bits differ."""
 
 
 def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> Comparison:
@@ -68,8 +74,9 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     refused += [f"data: {name} has changed" for name in changed_data(run, fingerprints)]
     if refused and not anyway:
         raise _refusal(run, refused)
+    _check_optimizer(run, changes)
     notes = [f"changed although it has a meaning: {line}" for line in refused]
-    notes += [f"changed: {_line(*change)}" for change in changes if _may_differ(change[0])]
+    notes += [f"changed: {_line(*change)}" for change in changes if _line(*change) not in refused]
     limits = [change for change in changes if change[0] in LIMITS]
     scheduler, swa = blueprint.experiment.scheduler, blueprint.experiment.regularization.swa
     moves = any(path in LENGTHS for path, _, _ in limits)
@@ -80,7 +87,8 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
         notes.append("swa begins at its fraction of the new limit")
     is_longer = all(after is None or (before is not None and after > before) for _, before, after in limits)
     is_same_course = not moves or not (counts_towards_end or swa is not None)
-    return Comparison(tuple(notes), bool(refused), bool(limits), is_longer and is_same_course)
+    recut = any(path in MICRO_BATCHES for path, _, _ in changes) and not any("batch_size" in line for line in refused)
+    return Comparison(tuple(notes), bool(refused), bool(limits), is_longer and is_same_course, recut)
 
 
 def refuse_early(run: Run, config: Config, first: Blueprint) -> None:
@@ -117,7 +125,8 @@ def _differing(run: Run, blueprint: Blueprint) -> tuple[list[Change], list[str]]
     now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
     from_environment = changed_in_environment(stored, run.read_json("data.json").get("environment", {}), now)
     changes = [change for change in differences(stored.tree, now) if change[0] not in from_environment]
-    refused = [_line(*change) for change in changes if not _may_differ(change[0])]
+    recut = _is_recut(stored.tree, now, blueprint)
+    refused = [_line(*change) for change in changes if not _may_differ(change[0]) and not (recut and change[0] in MICRO_BATCHES)]
     refused += [
         f"{render_path(path)}: {stored.unexpanded[path]} then, something else now"
         for path, has_changed in from_environment.items()
@@ -126,12 +135,42 @@ def _differing(run: Run, blueprint: Blueprint) -> tuple[list[Change], list[str]]
     return changes, refused
 
 
+def _is_recut(before: Mapping[str, Any], now: Mapping[str, Any], blueprint: Blueprint) -> bool:
+    """Whether a step has the same rows in other micro-batches: the same up to rounding, but for norms over a micro-batch."""
+    program = blueprint.program
+    if any(step.layer.mixes_rows and step.name not in program.resting for step in program.steps):
+        return False
+    sizes = [(tree["data"]["batch_size"], tree["training"]["accumulate"]) for tree in (before, now)]
+    return all(isinstance(rows, int) for rows, _ in sizes) and sizes[0][0] * sizes[0][1] == sizes[1][0] * sizes[1][1]
+
+
 def _refusal(run: Run, lines: list[str]) -> CheckpointError:
     told = "\n".join(f"   {line}" for line in lines)
     return CheckpointError(
         f"{run.name} was trained with something else, and would not be the same run:\n{told}",
         "train a new run, or go on all the same: --resume-anyway",
     )
+
+
+def _check_optimizer(run: Run, changes: list[Change]) -> None:
+    """Refuse an optimizer that keeps other things than those that are saved, whatever the command line says.
+
+    Raises:
+        CheckpointError: It is of another type, or an option differs that may switch a part of its state on or off.
+    """
+    lines = [_line(*change) for change in changes if change[0][0] == "optimizer" and not _keeps_state(*change)]
+    if lines:
+        told = "\n".join(f"   {line}" for line in lines)
+        raise CheckpointError(
+            f"{run.name} does not fit the optimizer, which keeps other things than the one that is saved:\n{told}",
+            "train a new run: nntrain fit CONFIG",
+        )
+
+
+def _keeps_state(path: YamlPath, before: object, after: object) -> bool:
+    """Whether an optimizer keeps the same things with another value: a rate, or a number that switches nothing on or off."""
+    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (before, after))
+    return are_numbers and ("lr" in path or "weight_decay" in path or bool(before and after))
 
 
 def _may_come_from_fields(path: YamlPath) -> bool:
