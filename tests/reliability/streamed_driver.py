@@ -1,0 +1,44 @@
+"""Kills streamed runs in the middle of an epoch and goes on with them, with workers and without. Run as a script, so that it may fork safely.
+
+    python streamed_driver.py CONFIG RUNS PAIRS STEP [STEP …]
+
+Prints a JSON object: digests of everything that must be equal (see `kill_driver.digests`) of runs that were never stopped under
+`memory`, `0` and `2` (workers), and of those killed in a step and resumed under `STEP: 20`: workers before and after. PAIRS says
+which: `20,22`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+
+from kill_driver import digests, in_child
+from worker_driver import LOADED
+
+PRELOADED: Final = LOADED
+
+
+def drive(config: str, runs: Path, pairs: list[str], steps: list[str]) -> dict[str, Any]:
+    """Train once in each way without a break, then once with each kill."""
+    found: dict[str, Any] = {}
+    for name, change in (("memory", "data.streaming=false"), ("0", "data.workers=0"), ("2", "data.workers=2")):
+        assert in_child(["fit", config, change, "--runs", str(runs), "--run-id", f"whole-{name}"]) == 0
+        found[name] = digests(runs / "streamed" / f"whole-{name}")
+    for step in steps:
+        for before, after in pairs:
+            run_id = f"killed-{step}-{before}{after}"
+            status = in_child(["fit", config, f"data.workers={before}", "--runs", str(runs), "--run-id", run_id], kill_at=step)
+            assert os.WIFSIGNALED(status), f"step {step} was not reached: {status}"
+            run = runs / "streamed" / run_id
+            assert in_child(["fit", "--resume", str(run), f"data.workers={after}"]) == 0
+            found[f"{step}: {before}{after}"] = digests(run)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(drive(sys.argv[1], Path(sys.argv[2]), sys.argv[3].split(","), sys.argv[4:])))

@@ -1,0 +1,76 @@
+"""Worker processes: none is left however a run ends, one that is killed ends the run in words, and a resumed run is the same to the byte."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from image_rows import write_image_rows
+
+HERE = Path(__file__).parent
+CODES = {"normal": 0, "kill": -9, "SIGTERM": 143, "SIGINT": 130, "group": 143, "worker": 7, "error": 3}
+"""How each way of ending a run ends it."""
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are counted in /proc")
+
+Record = Callable[[str, object], None]
+
+
+def driven(script: str, *arguments: str) -> Any:
+    """What a driver found."""
+    found = subprocess.run([sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, timeout=500)
+    assert found.returncode == 0, found.stdout[-2000:] + found.stderr[-4000:]
+    return json.loads(found.stdout)
+
+
+@pytest.mark.bar("R10")
+@pytest.mark.parametrize(
+    ("ways", "count"),
+    [(("kill", "group", "error", "normal"), 1), pytest.param(tuple(CODES), 10, marks=pytest.mark.slow)],
+)
+def test_nothing_is_left(tmp_path: Path, record_property: Record, ways: tuple[str, ...], count: int) -> None:
+    found: dict[str, list[dict[str, Any]]] = driven(
+        "worker_driver.py", str(write_image_rows(tmp_path)), str(tmp_path / "runs"), str(count), *ways
+    )
+    for way, ends in found.items():
+        for end in ends:
+            assert end["code"] == CODES[way], end["told"]
+            assert end["workers"] == 2
+            assert (end["left"], end["shared"]) == (0, []), (way, end)
+            assert not end.get("damaged"), (way, end)
+            assert "Traceback" not in end["told"]
+    if "error" in found:
+        assert "ant/000000.png" in found["error"][0]["told"]
+    for end in found.get("worker", []):
+        assert "killed by SIGKILL" in end["told"]
+        assert "data.workers" in end["told"]
+    ends = [end for ends in found.values() for end in ends]
+    slowest = max(end["seconds"] for end in found.get("kill", []))
+    counts = f"{len(ends)} runs ended in {len(found)} ways: {sum(end['left'] for end in ends)} of {2 * len(ends)} workers left"
+    shared = sum(len(end["shared"]) for end in ends)
+    record_property("figure", f"{counts}, {shared} files in /dev/shm; after kill -9 the last was gone within {slowest:.2f} s")
+
+
+@pytest.mark.bar("R1")
+@pytest.mark.parametrize(
+    ("pairs", "steps"),
+    [(("20",), ("13",)), pytest.param(("00", "22", "20", "02"), ("3", "13", "18", "23"), marks=pytest.mark.slow)],
+)
+def test_resumed_in_the_middle_of_an_epoch(tmp_path: Path, record_property: Record, pairs: tuple[str, ...], steps: tuple[str, ...]) -> None:
+    """Whoever reads, before and after the kill, and in memory as well: the bytes are those of one run."""
+    found = driven("streamed_driver.py", str(write_image_rows(tmp_path)), str(tmp_path / "runs"), ",".join(pairs), *steps)
+    whole = found.pop("memory")
+    assert len(found) == 2 + len(pairs) * len(steps)
+    for way, digests in found.items():
+        assert digests == whole, way
+    record_property("figure", f"streamed, workers 0 and 2: {len(found)} runs, {len(pairs) * len(steps)} of them killed: 0 differ")
+
+
+@pytest.mark.slow
+def test_spawned_processes_read_the_same(tmp_path: Path) -> None:
+    assert driven("spawn_driver.py", str(write_image_rows(tmp_path))) == 9
