@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -56,7 +56,7 @@ def plain(draw: st.DrawFn, schema: Mapping[str, Any], depth: int) -> Any:
     if kind == "object":
         inner = schema.get("additionalProperties")
         names = draw(st.lists(st.sampled_from(WORDS[:3]), max_size=2, unique=True)) if isinstance(inner, dict) else []
-        return {name: value(draw, inner, depth + 1) for name in names}
+        return {name: value(draw, cast("dict[str, Any]", inner), depth + 1) for name in names}
     if kind == "null":
         return None
     return draw(st.booleans()) if kind == "boolean" else draw(st.sampled_from(WORDS))
