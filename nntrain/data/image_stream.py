@@ -102,8 +102,8 @@ class ImageFiles:
                     if counts is not None:
                         levels[shape[0]] += counts
         if broken:
-            raise broken_images(self.table, broken, len(self.names))
-        check_sizes(self.table, self.column, sizes)
+            raise broken_images(broken, len(self.names))
+        check_sizes(self.column, sizes)
         channels = self.settings.num_channels or channels
         height, width = next(iter(sizes))
         self._seen.shape = (channels, height, width)

@@ -77,12 +77,12 @@ def read_image_files(field: Image, table: Table, column: str) -> Array:
         found = list(pool.map(read, names))
     broken = [image for image in found if isinstance(image, str)]
     if broken:
-        raise broken_images(table, broken, len(found))
+        raise broken_images(broken, len(found), f"{table.name}: ")
     images = [image for image in found if not isinstance(image, str)]
     first: dict[tuple[int, ...], str] = {}
     for name, image in zip(names, images, strict=True):
         first.setdefault(image.shape[1:], name)
-    check_sizes(table, column, first)
+    check_sizes(column, first, f"{table.name}: ")
     channels = field.num_channels or max((len(image) for image in images), default=1)
     return np.stack([image if len(image) == channels else image.repeat(3, axis=0) for image in images])
 
@@ -96,11 +96,11 @@ def names_of(table: Table, column: str) -> pl.Series:
     return names
 
 
-def broken_images(table: Table, broken: Sequence[str], count: int) -> DataError:
-    """The error for images of which some cannot be read; `broken` says of each what is wrong."""
+def broken_images(broken: Sequence[str], count: int, where: str = "") -> DataError:
+    """The error for images of which some cannot be read; `broken` says of each what is wrong, and `where` begins the message."""
     more = f"\n   and {len(broken) - MAX_LISTED:,} more" if len(broken) > MAX_LISTED else ""
     told = "\n   ".join(broken[:MAX_LISTED])
-    return DataError(f"{table.name}: {len(broken):,} of {count:,} images cannot be read:\n   {told}{more}", "repair or remove them")
+    return DataError(f"{where}{len(broken):,} of {count:,} images cannot be read:\n   {told}{more}", "repair or remove them")
 
 
 def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, int] | None) -> Array | str:
@@ -136,12 +136,12 @@ def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, i
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def check_sizes(table: Table, column: str, first: Mapping[tuple[int, ...], str]) -> None:
-    """Refuse images of several sizes; `first` has an image of each height and width. Raises `DataError`."""
+def check_sizes(column: str, first: Mapping[tuple[int, ...], str], where: str = "") -> None:
+    """Refuse images of several sizes; `first` has an image of each height and width. Raises `DataError`, which `where` begins."""
     if len(first) > 1:
         shown = ", ".join(f"{height} x {width} ({name})" for (height, width), name in list(first.items())[:3])
         raise DataError(
-            f"{table.name}: the images of {column} have {len(first):,} sizes (height x width): {shown}",
+            f"{where}the images of {column} have {len(first):,} sizes (height x width): {shown}",
             f"fix:  fields: {{{column}: {{type: image, size: 64}}}}",
         )
 

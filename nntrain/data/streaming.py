@@ -174,21 +174,21 @@ class Reading:
 
         before = set(multiprocessing.active_children())
         desk: Any = _Desk()
-        self._loader = DataLoader(
-            desk,
-            batch_size=None,
-            sampler=self._line,
-            num_workers=self.workers,
-            collate_fn=_unchanged,
-            worker_init_fn=_settle,
-            generator=torch.Generator(),  # else it would draw from the global one
-            prefetch_factor=AHEAD,
-            persistent_workers=True,
-        )
         atexit.register(self.close)
         try:
             with _undisturbed(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # more processes than cores: somebody's decision
+                self._loader = DataLoader(
+                    desk,
+                    batch_size=None,
+                    sampler=self._line,
+                    num_workers=self.workers,
+                    collate_fn=_unchanged,
+                    worker_init_fn=_settle,
+                    generator=torch.Generator(),  # else it would draw from the global one
+                    prefetch_factor=AHEAD,
+                    persistent_workers=True,
+                )
                 self._batches = iter(self._loader)
         finally:
             self._processes = tuple(set(multiprocessing.active_children()) - before)

@@ -1,4 +1,6 @@
-"""Kills streamed runs in the middle of an epoch and goes on with them, with workers and without. Run as a script, so that it may fork safely.
+"""Kills streamed runs in the middle of an epoch and goes on with them, with workers and without.
+
+Run as a script, so that it may fork safely:
 
     python streamed_driver.py CONFIG RUNS PAIRS STEP [STEP …]
 
@@ -17,7 +19,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
-from kill_driver import digests, in_child
+from kill_driver import digests, in_child  # pyright: ignore
 from worker_driver import LOADED
 
 PRELOADED: Final = LOADED

@@ -1,4 +1,4 @@
-"""Worker processes: none is left however a run ends, one that is killed ends the run in words, and a resumed run is the same to the byte."""
+"""Worker processes: none is left however a run ends, one that is killed ends it in words, and a resumed run is the same to the byte."""
 
 from __future__ import annotations
 

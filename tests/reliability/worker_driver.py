@@ -73,7 +73,7 @@ def is_alive(pid: int) -> bool:
 
 def shared_files(pids: list[int]) -> list[str]:
     """Files in shared memory that torch named after one of these processes."""
-    return [name for name in os.listdir(SHARED) if any(f"torch_{pid}_" in name for pid in pids)] if SHARED.is_dir() else []
+    return [path.name for path in SHARED.iterdir() if any(f"torch_{pid}_" in path.name for pid in pids)] if SHARED.is_dir() else []
 
 
 def until(what: Any, seconds: float = 60.0) -> None:
@@ -93,6 +93,8 @@ def end_run(way: str, config: str, runs: Path, number: int) -> dict[str, Any]:
     until(lambda: (run / "history.jsonl").exists() and len(children(pid)) == 2)
     time.sleep(0.03 * number)
     workers = children(pid)
+    image = sorted(Path(config).parent.glob("pictures/*/*.png"))[number]
+    content = image.read_bytes()
     began = time.monotonic()
     if way == "kill":
         os.kill(pid, signal.SIGKILL)
@@ -103,12 +105,9 @@ def end_run(way: str, config: str, runs: Path, number: int) -> dict[str, Any]:
     elif way == "worker":
         os.kill(workers[number % 2], signal.SIGKILL)
     elif way == "error":
-        image = sorted(Path(config).parent.glob("pictures/*/*.png"))[number]
-        content = image.read_bytes()
         image.write_bytes(content[: len(content) // 2])
     status = os.waitpid(pid, 0)[1]
-    if way == "error":
-        image.write_bytes(content)
+    image.write_bytes(content)
     while any(map(is_alive, workers)) and time.monotonic() < began + PATIENCE_S:
         time.sleep(0.02)
     found: dict[str, Any] = {
