@@ -27,6 +27,7 @@ from nntrain.targets import TargetPlan
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
+from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.plan import Plan
@@ -103,6 +104,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
         seed=experiment.seed,
         batch_size=batch_size,
         accumulate=training.accumulate,
+        portions=_portions(blueprint),
         shaping=Shaping.of(regularization, network, experiment.seed),
         input_noise=regularization.noise,
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,
@@ -127,6 +129,13 @@ def _check_shared_memory(session: Session) -> None:
     if streamed is not None:
         rows = min(session.batch_size * max(4, session.accumulate), len(streamed))
         check_shared_memory(streamed.reading.workers, rows * streamed.store.bytes_per_row)
+
+
+def _portions(blueprint: Blueprint) -> Portions:
+    """What is done where a batch does not fit."""
+    program = blueprint.program
+    mixes = any(step.layer.mixes_rows and step.name not in program.resting for step in program.steps)
+    return Portions(halves=blueprint.training.on_oom == "halve", least=2 if mixes else 1)
 
 
 def _mixer(blueprint: Blueprint) -> Mixer | None:

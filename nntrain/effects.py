@@ -91,6 +91,11 @@ def _batch_problems(experiment: Experiment, training: TrainingSettings, program:
         )
     if experiment.data.batch_size == "full" and training.accumulate > 1:
         yield Problem(("training", "accumulate"), "has no effect: with data.batch_size: full each step has all rows already", on_key=True)
+    if training.on_oom == "halve" and experiment.data.batch_size == 1:
+        yield Problem(("training", "on_oom"), "has no effect: data.batch_size is 1, which has no half", "fix:  on_oom: stop")
+    if training.on_oom == "halve" and experiment.optimizer is not None and experiment.optimizer.needs_closure:
+        found = f"can't be halve: {experiment.optimizer.type} has moved the weights already when memory runs out in its search"
+        yield Problem(("training", "on_oom"), found, "fix:  on_oom: stop, and a smaller data.batch_size with training.accumulate")
 
 
 def _regularization_problems(experiment: Experiment, losses: Sequence[Loss]) -> Iterator[Problem]:

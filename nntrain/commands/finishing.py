@@ -99,6 +99,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     summary = {
         **_facts(run, assembly, ending.reason),
         "inexact_since": ending.inexact_since,
+        "rows_at_once": assembly.session.portions.rows,
         "parameters": job.blueprint.program.num_parameters,
         "monitor": job.blueprint.best.monitor,
         "directions": _directions(job),
@@ -137,7 +138,8 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
     measured = Measured({}, {}, {}, (*notes, *told(readings)))
     for name, data in splits.items():
         if data is not None:
-            scores = measure(session.network, objective, data, session.precision, rows=session.batch_size)
+            most = session.portions.evaluation_rows
+            scores = measure(session.network, objective, data, session.precision, rows=session.batch_size, most=most)
             _add(measured.metrics, name, scores.metrics)
             _add(measured.baseline, name, evaluate_baseline(session.objective, ending.baseline, data, tables=False).metrics)
             measured.tables.update({f"{name}.{table}": counts for table, counts in scores.tables.items()})

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from nntrain.blueprint import Blueprint, draw, draw_first
 from nntrain.commands import automatic, members
 from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
+from nntrain.commands.memory import memory_errors
 from nntrain.commands.output import emit
 from nntrain.commands.resuming import Comparison, check_has_state, compare_with_stored, refuse_early
 from nntrain.commands.signals import Signals
@@ -26,7 +26,7 @@ from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.config.resolving import environment_digests, resolved_text, written_digest
 from nntrain.data.layout import plan_layouts
-from nntrain.errors import ConfigError, NNTrainError, ResourceError, UsageError
+from nntrain.errors import ConfigError, NNTrainError, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def prepare_data(config: Config) -> Prepared:
     from nntrain.data.preparing import prepare
 
     try:
-        with memory_errors():
+        with memory_errors("while the data was read"):
             return prepare(config.experiment.data, config.folder, seed=config.experiment.seed)
     except ConfigError as error:
         raise config.error(error.problems) from None
@@ -295,7 +295,7 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
     watchers.display.head([("run", f"{stored.name}   resumed"), *head_lines(job, assembly)])
     for note in found.notes:
         watchers.display.note(note)
-    return _train(stored, job, assembly, options, watchers, is_exact=not found.means_something_else)
+    return _train(stored, job, assembly, options, watchers, is_exact=not (found.means_something_else or found.rounds_otherwise))
 
 
 def _assemble(job: Job) -> Assembly:
@@ -340,23 +340,3 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
         "environment": environment_digests(parse(resolved, "resolved.yaml")),
     }
     write_resolved(new, resolved, record)
-
-
-@contextmanager
-def memory_errors() -> Generator[None]:
-    """Tell an exhausted memory in words. A fault of ours keeps its traceback."""
-    try:
-        yield
-    except MemoryError:
-        raise ResourceError("out of memory", _memory_hint()) from None
-    except RuntimeError as error:
-        text = str(error)
-        if "out of memory" not in text and "can't allocate memory" not in text and "overflow" not in text:
-            raise
-        raise ResourceError(f"out of memory: {text.splitlines()[0]}", _memory_hint()) from None
-
-
-def _memory_hint() -> str:
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-    machine = f" (this machine has {pages / 1e9:.0f} GB)" if pages else ""
-    return f"try a smaller data.batch_size with training.accumulate (same result), or a smaller network{machine}"

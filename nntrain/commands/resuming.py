@@ -181,13 +181,16 @@ def _may_come_from_fields(path: YamlPath) -> bool:
 def check_has_state(run: Run) -> None:
     """Refuse a run that has trained and whose checkpoints are gone: starting anew would overwrite what is left of it.
 
+    A run that was killed after its first lines of history and before its first checkpoint has an empty folder of checkpoints.
+
     Raises:
-        CheckpointError: It has a history or a summary, and no checkpoint.
+        CheckpointError: It has a summary and no checkpoint, or a history and no folder of checkpoints.
     """
     from nntrain.training import checkpoint
 
     history = run.path / "history.jsonl"
-    has_trained = (run.path / "summary.json").exists() or (history.exists() and history.stat().st_size > 0)
+    has_lines = history.exists() and history.stat().st_size > 0
+    has_trained = (run.path / "summary.json").exists() or (has_lines and not run.checkpoints.is_dir())
     if has_trained and not checkpoint.any_saved(run.checkpoints):
         raise CheckpointError(
             f"{run.name} has lost its checkpoints: there is no state to go on from", "train a new run: nntrain fit CONFIG"

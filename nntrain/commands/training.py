@@ -9,6 +9,7 @@ from nntrain.assembly import Assembly
 from nntrain.commands.display import Display, Position
 from nntrain.commands.diverging import explained, unmeasured_words
 from nntrain.commands.finishing import Ending, finish, interrupted
+from nntrain.commands.memory import explained_memory, portions_words
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_space
@@ -17,6 +18,7 @@ from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
 from nntrain.training.loop import Report
 from nntrain.training.loop import fit as run_loop
+from nntrain.training.memory import ExhaustedError
 from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
 from nntrain.training.tracing import unmeasured
@@ -50,7 +52,12 @@ class _Consumer:
         """Train until the loop ends or a signal says stop; the state is saved in both cases."""
         parts = self.assembly
         progress = parts.progress
+        portions = parts.session.portions
+        known = portions.state()
         for event in run_loop(parts.session, parts.protocol, parts.plan, progress, self.pause_due):
+            if portions.state() != known:
+                known = portions.state()
+                self.display.note(portions_words(portions, event.step, mixes_rows=portions.least > 1))
             if isinstance(event, Report):
                 self.recorder.take(event)
                 best = progress.stopping.best
@@ -139,6 +146,8 @@ def _go_on(consumer: _Consumer) -> StopReason:
         told = explained(error, consumer.job, consumer.run)
         consumer.run.write_json("summary.json", {"run": consumer.run.name, "stop_reason": "diverged", "message": str(told)})
         raise told from None
+    except ExhaustedError as error:
+        raise explained_memory(error, consumer.job, consumer.assembly.session, consumer.run) from None
 
 
 def _is_lifted(assembly: Assembly) -> bool:

@@ -15,6 +15,7 @@ from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
 from nntrain.modules.metrics import accumulator, finite
 from nntrain.training.device import Precision
+from nntrain.training.memory import ExhaustedError, is_exhaustion, requested
 from nntrain.training.objective import Objective, PartName
 from nntrain.training.session import Metrics, Session
 
@@ -35,14 +36,33 @@ class Scores:
 def evaluate(session: Session, data: TensorData) -> Metrics | None:
     """The numbers of a report on one split, with the averaged weights where there are any. The network comes back in the mode it was in.
 
-    `None` where the session's `stop_wanted` said yes before all rows were measured.
+    `None` where the session's `stop_wanted` said yes before all rows were measured. Where memory runs out and the session halves, it is
+    done again with half as many rows at once.
+
+    Raises:
+        ExhaustedError: Memory ran out, and smaller batches are not wanted or not possible.
     """
     if session.ema is not None:
         session.ema.refresh(session.network, lambda: _training_inputs(session), session.precision.autocast)
+    portions = session.portions
+    rows = _batch_rows(data, 4 * session.batch_size, portions.evaluation_rows)
+    while True:
+        try:
+            return _measured(session, data, rows)
+        except (RuntimeError, MemoryError) as error:
+            if not is_exhaustion(error):
+                raise
+            request = requested(str(error))
+        if not portions.halves or rows == 1:
+            raise ExhaustedError("evaluation", rows, request, None)
+        rows = portions.evaluation_rows = -(-rows // 2)
+
+
+def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
     measuring = _Measuring(session.objective, data.rows.device, tables=False)
     with averaged, _evaluating(session.network):
-        for batch in plain_batches(data, _batch_rows(data, 4 * session.batch_size)):
+        for batch in plain_batches(data, rows):
             if session.stop_wanted():
                 return None
             measuring.add(batch, _outputs(session.network, batch, session.precision))
@@ -51,12 +71,19 @@ def evaluate(session: Session, data: TensorData) -> Metrics | None:
 
 def _training_inputs(session: Session) -> Iterator[Mapping[str, Tensor]]:
     """The inputs of all training rows, in batches like those of a step."""
-    for batch in epoch_batches(session.splits.train, session.batch_size, seed=session.seed, epoch=0):
+    for batch in epoch_batches(session.splits.train, session.portions.rows or session.batch_size, seed=session.seed, epoch=0):
         yield batch.inputs
 
 
-def measure(
-    network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, rows: int = 1, tables: bool = True
+def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
+    network: nn.Module,
+    objective: Objective,
+    data: TensorData,
+    precision: Precision,
+    *,
+    rows: int = 1,
+    most: int | None = None,
+    tables: bool = True,
 ) -> Scores:
     """Measure a network on all rows of a split: the loss and the objective's metrics, as means over the split by the rows' weights.
 
@@ -66,11 +93,12 @@ def measure(
         data: The rows, on the network's device.
         precision: Number format of the forward pass.
         rows: Rows that surely fit in one batch; more are taken where rows are small.
+        most: Rows above which a batch is known not to fit.
         tables: Whether metrics that are no number are wanted.
     """
     measuring = _Measuring(objective, data.rows.device, tables=tables)
     with _evaluating(network):
-        for batch in plain_batches(data, _batch_rows(data, rows)):
+        for batch in plain_batches(data, _batch_rows(data, rows, most)):
             measuring.add(batch, _outputs(network, batch, precision))
     return measuring.scores()
 
@@ -93,11 +121,13 @@ class _Measuring:
         return self._judges.scores(self._objective.name_losses(_means(self._losses)))
 
 
-def raw_outputs(network: nn.Module, objective: Objective, data: TensorData, precision: Precision) -> dict[str, Tensor]:
+def raw_outputs(
+    network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, most: int | None = None
+) -> dict[str, Tensor]:
     """What the network outputs for each target of all rows, on the CPU; arguments as in `measure`."""
     found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     with _evaluating(network):
-        for batch in plain_batches(data, _batch_rows(data, 1)):
+        for batch in plain_batches(data, _batch_rows(data, 1, most)):
             outputs = _outputs(network, batch, precision)
             for name, parts in found.items():
                 parts.append(outputs[name].float().cpu())
@@ -221,5 +251,6 @@ def _means(losses: Mapping[PartName, Tensor]) -> dict[PartName, float | None]:
     return {name: finite(total / weight) if weight else None for name, (total, weight) in sums.items()}
 
 
-def _batch_rows(data: TensorData, rows: int) -> int:
-    return max(rows, min(_ROWS, _VALUES // max(1, data.values_per_row)))
+def _batch_rows(data: TensorData, rows: int, most: int | None = None) -> int:
+    found = max(rows, min(_ROWS, _VALUES // max(1, data.values_per_row)))
+    return found if most is None else min(found, most)

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from nntrain.data.batches import Batch
 from nntrain.training.divergence import check_applied, check_scaling, check_state, check_step, watch_step
+from nntrain.training.memory import Before, ExhaustedError, is_exhaustion, release, requested
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
-from nntrain.training.session import Metrics, Session, TrainingProtocol
+from nntrain.training.session import Metrics, Session, StepLoss, TrainingProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,14 @@ def fit(
         progress.stop_reason = plan.limit_reached(progress.step, progress.elapsed_s)
     while progress.stop_reason is None:
         for batches in protocol.batches(session, progress.epoch, progress.step_in_epoch):
+            rows = session.portions.rows
             take_step(session, protocol, progress, batches)
             progress.advance(plan.steps_per_epoch)
             progress.elapsed_s = time.monotonic() - started
             if plan.limit_reached(progress.step, progress.elapsed_s) is not None or plan.evaluation_due(progress.step):
                 check_state(session, protocol, progress)
                 yield from _report(session, protocol, plan, progress)
-            elif pause_due(progress.step):
+            elif pause_due(progress.step) or session.portions.rows != rows:  # what was decided is saved before it can be forgotten
                 check_state(session, protocol, progress)
                 yield Pause(progress.step)
             if progress.stop_reason is not None:
@@ -99,9 +101,7 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     """
     falls = 0 if progress.plateau is None else progress.plateau.falls
     set_learning_rates(session, progress.step - progress.skipped, falls)
-    loss = protocol.step(session, batches)
-    if loss.stage == "loss":
-        session.precision.backward(loss.value)
+    loss = compute(session, protocol, progress, batches)
     if loss.stage == "applied":
         check_applied(session, progress, batches, loss.value)
     elif not update_weights(session, progress, batches, loss.value):
@@ -109,6 +109,34 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     progress.running.add(loss.value.detach(), loss.weight)
     if session.ema is not None:
         session.ema.update(session.network, progress.step + 1 - progress.skipped)
+
+
+def compute(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> StepLoss:
+    """Forward and backward pass; where memory runs out and `on_oom` says so again, with half as many rows at once.
+
+    The pass changes nothing but gradients, running statistics and random numbers, which are put back before it is tried again: the
+    step is the one that it would have been with these micro-batches from the start.
+
+    Raises:
+        ExhaustedError: Memory ran out, and smaller micro-batches are not wanted or not possible.
+    """
+    portions = session.portions
+    before = Before.of(session.network, session.device) if portions.halves else None
+    while True:
+        parts = portions.cut(batches)
+        try:
+            loss = protocol.step(session, parts)
+            if loss.stage == "loss":
+                session.precision.backward(loss.value)
+            return loss
+        except (RuntimeError, MemoryError) as error:
+            if not is_exhaustion(error):
+                raise
+            request = requested(str(error))
+        release(session.network, session.device)  # not before the error is gone, whose frames hold what the pass has made
+        if before is None or not portions.shrink(parts):
+            raise ExhaustedError("step", max(len(part) for part in parts), request, progress.step)
+        before.restore()
 
 
 def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor) -> bool:
@@ -127,7 +155,7 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
         check_step(session, progress, batches, loss, norm)
     else:
         watch_step(session, progress, loss, norm)
-    moved = session.precision.step(session.optimizer)
+    moved = _moved(session, progress, batches)
     for parameter in parameters:  # what zero_grad does, without its bookkeeping
         parameter.grad = None
     if not moved:
@@ -136,6 +164,16 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     else:
         session.shaping.bound()
     return moved
+
+
+def _moved(session: Session, progress: Progress, batches: tuple[Batch, ...]) -> bool:
+    """The optimizer's update. Raises `ExhaustedError`: part of the weights may have moved, so that nothing is tried again."""
+    try:
+        return session.precision.step(session.optimizer)
+    except (RuntimeError, MemoryError) as error:
+        if not is_exhaustion(error):
+            raise
+        raise ExhaustedError("update", sum(len(batch) for batch in batches), requested(str(error)), progress.step) from None
 
 
 def set_learning_rates(session: Session, step: int, falls: int = 0) -> None:

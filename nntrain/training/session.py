@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import torch
@@ -14,6 +14,7 @@ from nntrain.data.batches import Batch, TensorData
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.training.device import Precision
 from nntrain.training.ema import WeightAverage
+from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective
 from nntrain.training.shaping import Shaping
@@ -64,6 +65,8 @@ class Session:
     """Mixes the rows of a step."""
     balance: Tensor | None = None
     """Class of each training row, int64 `[N]` on the CPU, where every class is to be seen equally often."""
+    portions: Portions = field(default_factory=Portions)
+    """Rows that are computed at once where a batch does not fit into memory."""
     stop_wanted: Callable[[], bool] = _never
     """Asked between the batches of an evaluation, which may take long: whether it is to be left for later."""
 

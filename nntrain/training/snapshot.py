@@ -23,6 +23,7 @@ def snapshot(session: Session, protocol: TrainingProtocol, progress: Progress) -
         "state": {
             "progress": progress.state(),
             "precision": session.precision.state(),
+            "portions": session.portions.state(),
             "facts": exactness_facts(session.device),
         },
     }
@@ -45,6 +46,7 @@ def restore(session: Session, protocol: TrainingProtocol, progress: Progress, pa
     state = parts["state"]
     progress.restore(state["progress"])
     session.precision.restore(state["precision"])
+    session.portions.restore(state["portions"])
     if session.ema is not None:
         session.ema.restore(parts["ema"])
     restore_rng(parts["rng"])

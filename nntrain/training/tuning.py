@@ -36,7 +36,7 @@ def tune(session: Session) -> dict[str, dict[str, Any]]:
         return {}
     averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
     with averaged:
-        outputs = raw_outputs(session.network, session.objective, validation, session.precision)
+        outputs = raw_outputs(session.network, session.objective, validation, session.precision, most=session.portions.evaluation_rows)
     weights = None if validation.weights is None else validation.weights.cpu()
     return {name: _Rows(target, outputs[name], validation.targets[name].cpu(), weights).tuned() for name, target in wanted.items()}
 
