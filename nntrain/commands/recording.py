@@ -54,6 +54,7 @@ class Recorder:
                 self.resumed_from, length = _resumed_state(parts["state"])
             self._repair_pointers(assembly.progress)
         self.inexact_since: int | None = None if self.resumed_from is None else self.resumed_from["inexact_since"]
+        checkpoint.make_folder(run.checkpoints)
         self.history = History(run.path / "history.jsonl", length)
         try:
             self.timing = History(run.path / "timing.jsonl", None)

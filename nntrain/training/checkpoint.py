@@ -91,6 +91,20 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
     return path
 
 
+def make_folder(checkpoints: Path) -> None:
+    """Make the folder of all checkpoints where there is none: a run that has it and no checkpoint has not saved yet.
+
+    Raises:
+        ResourceError: It can't be made.
+    """
+    try:
+        if not checkpoints.is_dir():
+            checkpoints.mkdir(parents=True)
+            sync_folder(checkpoints.parent)
+    except OSError as error:
+        raise ResourceError(f"cannot make {checkpoints.as_posix()}: {error.strerror or error}") from None
+
+
 def folder_name(step: int) -> str:
     """Name of the checkpoint of a step: `step-0000500`."""
     return f"step-{step:07d}"
