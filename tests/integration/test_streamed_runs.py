@@ -1,0 +1,90 @@
+"""Runs whose images are streamed end with what runs with all of them in memory end with, in every part that reads rows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nntrain.cli import main
+from nntrain.commands import smoke
+from nntrain.commands.fit import Options
+
+CONFIG = """
+name: pictures
+data:
+  source: {type: image_folder, path: pictures}
+  fields: {image: {type: image, normalize: standard, augment: [flip, {crop: 1}]}}
+  batch: {sampler: balanced}
+  batch_size: 8
+  streaming: true
+architecture: {type: cnn, channels: [4]}
+loss: {type: cross_entropy, class_weights: balanced}
+regularization: {norm: batch, mixup: 0.2, noise: 0.01, swa: {start_fraction: 0.3}}
+training: {max_epochs: 2, accumulate: 2, evaluate_every: {steps: 2}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    draws = np.random.default_rng(0)
+    for number in range(60):
+        path = tmp_path / "pictures" / "abc"[number % 3] / f"{number:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = draws.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        pixels[:, :, number % 3] //= 2
+        Image.fromarray(pixels).save(path)
+    path = tmp_path / "pictures.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main([*arguments, "--json"]) == 0, capsys.readouterr()
+    return json.loads(capsys.readouterr().out)
+
+
+def without_names(summary: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in summary.items() if name not in ("run", "seconds", "test_looks")}
+    for simple in kept.get("baselines", {}).values():
+        del simple["seconds"]
+    return kept
+
+
+def test_every_part_that_reads_rows(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Training, evaluation, baselines; `eval` on splits and files, `predict` on a folder; a resumed run may change who reads."""
+    pytest.importorskip("sklearn")
+    shutil.copytree(tmp_path / "pictures", tmp_path / "later")
+    ways = {"memory": ["data.streaming=false"], "alone": [], "ahead": ["data.workers=2"]}
+    found: dict[str, Any] = {}
+    for name, changes in ways.items():
+        fitted = told(capsys, "fit", str(config), *changes, "baselines=[linear]", "--run-id", name)
+        evaluated = told(capsys, "eval", f"runs/pictures/{name}")
+        later = told(capsys, "eval", f"runs/pictures/{name}", "--data", "later")
+        assert main(["predict", f"runs/pictures/{name}", "later", "-o", f"{name}.csv"]) == 0
+        found[name] = [without_names(each) for each in (fitted, evaluated, later)], (tmp_path / f"{name}.csv").read_text()
+    assert found["alone"] == found["memory"]
+    assert found["ahead"] == found["memory"]
+    assert "linear" in found["memory"][0][0]["baselines"]
+    capsys.readouterr()
+    assert main(["fit", "--resume", "runs/pictures/memory", "data.streaming=true", "data.workers=1", "training.max_epochs=3"]) == 0
+    assert main(["fit", "--resume", "runs/pictures/ahead", "data.workers=0", "training.max_epochs=3"]) == 0
+    lines = [(tmp_path / "runs/pictures" / name / "history.jsonl").read_text() for name in ("memory", "ahead")]
+    assert lines[0] == lines[1]
+    assert lines[0].count("\n") > 3
+
+
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
+def test_smoke(config: Path, capsys: pytest.CaptureFixture[str], workers: int) -> None:
+    assert smoke.run(config, (f"data.workers={workers}",), Options(as_json=True)) == 0, capsys.readouterr().out
+
+
+def test_how_images_are_held_is_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", str(config), "data.workers=2", "training.max_epochs=1"]) == 0
+    shown = capsys.readouterr()
+    assert "image: read when their batch comes, by 2 processes" in shown.out + shown.err
