@@ -143,7 +143,7 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
             _add(measured.metrics, name, scores.metrics)
             _add(measured.baseline, name, evaluate_baseline(session.objective, ending.baseline, data, tables=False).metrics)
             measured.tables.update({f"{name}.{table}": counts for table, counts in scores.tables.items()})
-    keep_scores(run, path, session.network, objective, session.splits.validation, session.precision)
+    keep_scores(run, path, session, objective)
     return replace(measured, simple=_simple(job, assembly, splits))
 
 

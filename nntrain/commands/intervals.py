@@ -14,15 +14,12 @@ from nntrain.training.evaluation import predict
 from nntrain.training.objective import TargetObjective
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from nntrain.commands.stored import Stored
-    from nntrain.data.batches import TensorData
     from nntrain.losses.links import Interval
     from nntrain.runs import Run
-    from nntrain.training.device import Precision
     from nntrain.training.evaluation import Predicted
     from nntrain.training.objective import Objective
+    from nntrain.training.session import Session
 
 FILE: Final = "intervals.json"
 MAX_FEATURES: Final = 16
@@ -30,17 +27,16 @@ MAX_FEATURES: Final = 16
 NO_ROWS: Final = "had no validation rows"
 
 
-def keep_scores(
-    run: Run, checkpoint: Path, network: nn.Module, objective: Objective, validation: TensorData | None, precision: Precision
-) -> None:
+def keep_scores(run: Run, checkpoint: Path, session: Session, objective: Objective) -> None:
     """Measure what the network misses on the validation rows, and write it beside the checkpoint's name and digest.
 
     Raises:
         ResourceError: It can't be written.
     """
     found: dict[str, Predicted] = {}
+    validation = session.splits.validation
     if validation is not None and any(_why_none(target) is None for target in objective.targets.values()):
-        found = predict(network, objective, validation, precision)
+        found = predict(session.network, objective, validation, session.precision, most=session.portions.evaluation_rows)
     targets: dict[str, Any] = {}
     for name, target in objective.targets.items():
         why = _why_none(target) or (None if validation is not None else NO_ROWS)

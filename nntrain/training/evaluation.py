@@ -144,12 +144,14 @@ class Predicted(NamedTuple):
     """Where values probably lie, in raw units; `None` for a loss that doesn't tell."""
 
 
-def predict(network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, rows: int = 1) -> dict[str, Predicted]:
+def predict(
+    network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, rows: int = 1, most: int | None = None
+) -> dict[str, Predicted]:
     """Predict every target of all rows of `data`, which needs no targets; arguments as in `measure`."""
     values: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     intervals: dict[str, list[Interval]] = {name: [] for name in objective.targets}
     with _evaluating(network):
-        for batch in plain_batches(data, _batch_rows(data, rows)):
+        for batch in plain_batches(data, _batch_rows(data, rows, most)):
             outputs = _outputs(network, batch, precision)
             for name, target in objective.targets.items():
                 values[name].append(target.predict(outputs[name]).cpu())

@@ -17,7 +17,9 @@ from nntrain.training.memory import ExhaustedError, Portions, is_exhaustion, req
 from nntrain.training.settings import TrainingSettings
 from nntrain.training.snapshot import restore, snapshot
 
-CPU_TEXT = "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes. Error code 12"
+CPU_TEXT = (
+    "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes. Error code 12"
+)
 CUDA_TEXT = "CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total capacity of 14.58 GiB of which 1.20 GiB is free."
 
 
