@@ -77,7 +77,14 @@ def hold(folder: Path) -> Generator[None]:
 
 
 def check_held(folder: Path) -> None:
-    """Make sure that nobody has taken a folder over since this process began to hold it. Raises `CheckpointError`."""
+    """Make sure that a folder is there, and nobody has taken it over since this process began to hold it.
+
+    Raises:
+        CheckpointError: Another process has.
+        ResourceError: The folder is gone: writing there would make a new one, with a part of a run.
+    """
+    if not (folder / "lock").exists():
+        raise ResourceError(f"{folder.as_posix()} is gone: it was moved or removed, or its disk is no longer there", "nothing can be saved")
     word = _held.get(folder.absolute())
     if word is None:  # flock holds until the end
         return
