@@ -102,7 +102,7 @@ class FileStore:
 
     @contextmanager
     def _told(self, name: str | None = None) -> Generator[None]:
-        what = self.root.name if name is None else f"{self.root.name}/{name}"
+        what = self.root.name if name is None else (PurePosixPath(self.root.name) / name).as_posix()
         try:
             yield
         except (FileNotFoundError, KeyError):

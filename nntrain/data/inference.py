@@ -115,7 +115,7 @@ def _reason_to_leave_out(facts: Facts) -> str | None:
     if facts.present == 0 and facts.is_complete:
         return "no values"
     if facts.distinct == 1 and facts.missing == 0 and facts.is_complete:
-        return f"always {facts.values[0]!r}"
+        return f"always {quoted(facts.values[0])}"
     if facts.is_row_number:
         return ROW_NUMBERS
     if facts.is_numeric or facts.distinct <= max(MIN_ROWS_OF_AN_ID, facts.present // 2):

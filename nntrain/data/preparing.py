@@ -11,7 +11,7 @@ import numpy as np
 
 from nntrain.data.batches import TensorData
 from nntrain.data.dialect import PLAIN
-from nntrain.data.facts import Facts, facts_of_series
+from nntrain.data.facts import Facts, facts_of_series, quoted
 from nntrain.data.fingerprint import fingerprint_rows, fingerprint_sources
 from nntrain.data.fitted import FittedFields, reading_of
 from nntrain.data.inference import Guess
@@ -206,8 +206,8 @@ def _check_targets(fields: FittedFields, table: Table, values: Mapping[str, Valu
     plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.rank == 0]
     for plan in plans:
         if len(np.unique(table.texts(plan.columns[0])[train].to_numpy().astype(str))) < 2:
-            only = table.texts(plan.columns[0])[int(train[0])]
-            raise DataError(f"{table.name}: {plan.name} is always {only!r} in the {len(train):,} training rows: there is nothing to learn")
+            only = quoted(str(table.texts(plan.columns[0])[int(train[0])]))
+            raise DataError(f"{table.name}: {plan.name} is always {only} in the {len(train):,} training rows: there is nothing to learn")
 
 
 def _encode(

@@ -121,7 +121,7 @@ def split_groups(rows: Array, groups: Array, sizes: Mapping[str, float | int | N
     names, codes = np.unique(groups, return_inverse=True)
     if len(names) <= len(counts):
         raise DataError(
-            f"{len(names):,} groups cannot give {len(counts) + 1} splits: no group is in two of them",
+            f"{len(names):,} group{'s' if len(names) != 1 else ''} cannot give {len(counts) + 1} splits: no group is in two of them",
             "data.split.by: random, another column, or set data.split.validation or data.split.test to null",
         )
     lengths = np.bincount(codes, minlength=len(names))
@@ -217,7 +217,9 @@ def _folds_of(values: Array, rows: Array, count: int, by: FoldBy, seed: int) -> 
             raise DataError(f"no class has {count} rows, one for each fold", "fewer folds, or data.split.by: random")
         return fold_of
     if len(names) < count:
-        raise DataError(f"{len(names):,} groups cannot give {count} folds: no group is in two of them", "fewer folds")
+        raise DataError(
+            f"{len(names):,} group{'s' if len(names) != 1 else ''} cannot give {count} folds: no group is in two of them", "fewer folds"
+        )
     fold_of_group = np.empty(len(names), dtype=np.int64)
     sizes = np.zeros(count, dtype=np.int64)
     for group in np.lexsort((row_keys(seed, np.arange(len(names))), -lengths)):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+from nntrain.data.facts import MAX_SHOWN, quoted
 from nntrain.data.npz_header import LARGEST_WHOLE
 from nntrain.data.numerals import POINT, Numerals
 from nntrain.errors import DataError
@@ -120,7 +121,7 @@ class Table:
     def unreadable(self, name: str, wanted: str, rows: Sequence[int], hint: str) -> DataError:
         """The error for cells of a column that are not what it holds."""
         texts = self.texts(name)
-        cells = ", ".join(f"{self.place(row)} {texts[row]!r}" for row in rows[:MAX_EXAMPLES])
+        cells = ", ".join(f"{self.place(row)} {quoted(texts[row])}" for row in rows[:MAX_EXAMPLES])
         more = f" and {len(rows) - MAX_EXAMPLES:,} more" if len(rows) > MAX_EXAMPLES else ""
         are = "is" if len(rows) == 1 else "are"
         return DataError(f"{self.name}: {name} should be {wanted}; {len(rows):,} of {self.rows:,} values {are} not: {cells}{more}", hint)
@@ -239,6 +240,9 @@ def counted(rows: int) -> str:
     return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
+_EXPONENT: Final = r"[eE][+-]?\d+"
+
+
 def _number_hints(texts: pl.Series, unread: Array, name: str, numerals: Numerals) -> str:
     """What cells that are no numbers may be: missing values, numbers with a unit, numbers with other marks, or text."""
     import re
@@ -247,8 +251,10 @@ def _number_hints(texts: pl.Series, unread: Array, name: str, numerals: Numerals
         return "text? type: category"
     cells = texts.filter(unread).unique(maintain_order=True).to_list()[:MAX_EXAMPLES]
     units = {match[1] for cell in cells if (match := re.fullmatch(r"[+-]?[\d.,]*\d(\s*[^\d\s.,].*)", cell)) is not None}
-    hints: list[str] = []
-    words = [cell for cell in cells if not any(char.isdigit() for char in cell)]
+    units = {unit for unit in units if len(unit) <= MAX_SHOWN and not re.fullmatch(_EXPONENT, unit)}
+    is_too_large = any(re.fullmatch(rf"[+-]?(\d{{300,}}|[\d.,]*\d{_EXPONENT})", cell) for cell in cells)
+    hints = ["numbers end at 1.8e308"] if is_too_large else []
+    words = [cell for cell in cells if len(cell) <= MAX_SHOWN and not any(char.isdigit() for char in cell)]
     if words:
         hints.append(f"missing? data.source.missing: [{', '.join(repr(word) for word in words)}]")
     hints += [f"unit? data.fields.{name}: {{type: number, strip: {unit!r}}}" for unit in sorted(units)[:1]]
