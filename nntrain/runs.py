@@ -9,8 +9,6 @@ import json
 import math
 import os
 import re
-import shutil
-import tempfile
 import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -109,31 +107,8 @@ def create_run(root: Path, name: str, run_id: str | None = None) -> Run:
         path = _make_named(parent, run_id) if run_id is not None else _make_numbered(parent)
         write_atomically(parent / "latest", path.name + "\n")
     except OSError as error:
-        raise _no_run_folder(parent, error) from None
+        raise ResourceError(f"cannot make a run folder in {parent.as_posix()}: {error.strerror}", "another place: --runs DIR") from None
     return Run(path)
-
-
-def check_writable(root: Path, name: str) -> None:
-    """Make sure that a run folder of a name can be made, before data is read. Nothing is left of the try.
-
-    Raises:
-        ResourceError: It can't: the disk is full or read-only, something on the way is no folder, a name is too long.
-    """
-    place = root / name
-    try:
-        while not place.exists() and place != place.parent:
-            place = place.parent
-        probe = Path(tempfile.mkdtemp(prefix=".nntrain-", dir=place))
-        try:
-            (probe / "probe").write_bytes(b"1")
-        finally:
-            shutil.rmtree(probe, ignore_errors=True)
-    except OSError as error:
-        raise _no_run_folder(root / name, error) from None
-
-
-def _no_run_folder(parent: Path, error: OSError) -> ResourceError:
-    return ResourceError(f"cannot make a run folder in {parent.as_posix()}: {error.strerror}", "another place: --runs DIR")
 
 
 def claim_run(root: Path, name: str, run_id: str) -> Run:

@@ -27,7 +27,7 @@ from nntrain.config.reading import Config, find_config, read_config, read_mappin
 from nntrain.config.resolving import environment_digests, resolved_text, written_digest
 from nntrain.data.layout import plan_layouts
 from nntrain.errors import ConfigError, NNTrainError, UsageError
-from nntrain.runs import Run, all_runs, check_writable, create_run, find_run, is_finished, lock, runs_root
+from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
@@ -148,8 +148,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
     """
     if options.resume in (None, automatic.AUTO):
         config, name = _read(source, changes, options)
-        check_writable(runs_root(options.runs), _run_name(config))
-        check_writable(runs_root(options.runs))
+        check_writable(runs_root(options.runs) / _run_name(config))
         if options.resume is None:
             return fit_job(prepare_job(config), options, watchers, name)
         return automatic.fit_auto(config, name, options, watchers)

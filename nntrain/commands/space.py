@@ -26,11 +26,11 @@ def check_writable(folder: Path) -> None:
     """Make a file that nobody sees in a folder, or in the nearest one above it that is there, and let it go.
 
     Raises:
-        ResourceError: The folder can't be written, or its disk is full.
+        ResourceError: The folder can't be written, or its disk is full; something on the way is no folder, or has too long a name.
     """
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
     try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\0")
             file.flush()
