@@ -222,11 +222,15 @@ def verify(
 
 
 @app.command("runs")
-def list_runs(as_json: Json = False, runs: Runs = None) -> None:
+def list_runs(
+    unfinished: Annotated[bool, typer.Option("--unfinished", help="Only those that may go on.")] = False,
+    as_json: Json = False,
+    runs: Runs = None,
+) -> None:
     """List the runs with their validation metrics."""
     from nntrain.commands import runs as command
 
-    emit(command.run(runs, as_json=as_json))
+    emit(command.run(runs, as_json=as_json, unfinished=unfinished))
 
 
 @app.command()

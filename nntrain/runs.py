@@ -54,6 +54,8 @@ class Run:
             CheckpointError: It is missing or damaged.
         """
         path = self.path / file
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise CheckpointError(f"{path}: is a link, or no file")
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -149,7 +151,7 @@ def _make_numbered(parent: Path) -> Path:
 
 def all_runs(root: Path) -> list[Run]:
     """Every run below a runs folder, the one started last at the end."""
-    found = [Run(path.parent) for path in root.glob("*/*/resolved.yaml")] if root.is_dir() else []
+    found = [Run(path.parent) for path in root.glob("*/*/resolved.yaml") if path.is_file()] if root.is_dir() else []
     return sorted(found, key=lambda run: (run.started, run.name))
 
 
@@ -158,6 +160,14 @@ def is_finished(run: Run) -> bool:
     if not (run.path / "summary.json").is_file():
         return False
     return run.read_json("summary.json").get("stop_reason") not in {None, "interrupted", "diverged"}
+
+
+def diverged_part(run: Run) -> Run | None:
+    """The run, or its member, that ended with NaN or infinity; `None` where none did. Raises `CheckpointError` for a damaged summary."""
+    for each in (run, *(Run(path) for path in sorted((run.path / MEMBERS).glob("*")))):
+        if (each.path / "summary.json").is_file() and each.read_json("summary.json").get("stop_reason") == "diverged":
+            return each
+    return None
 
 
 def is_run(path: Path) -> bool:
@@ -170,20 +180,36 @@ def find_run(given: str | None, root: Path) -> Run:
 
     Raises:
         UsageError: There is none.
+        CheckpointError: It has links in it.
     """
     if given is None:
         runs = all_runs(root)
         if not runs:
             raise UsageError(f"no runs in {root.as_posix()}/ yet", "train one: nntrain fit CONFIG")
         trained = [run for run in runs if (run.checkpoints / "last").is_file()]
-        return (trained or runs)[-1]
+        return _of_its_own((trained or runs)[-1])
     for path in (Path(given), root / given):
         if (path / "resolved.yaml").is_file():
-            return Run(path)
+            return _of_its_own(Run(path))
         if (path / "latest").is_file():
-            return _latest_of(path)
+            return _of_its_own(_latest_of(path))
     known = ", ".join(run.name for run in all_runs(root)[-5:]) or "none yet"
     raise UsageError(f"no run {given}", f"the latest runs: {known}")
+
+
+def _of_its_own(run: Run) -> Run:
+    """The run, unless something in it stands for what is elsewhere: a run is read and written in its folder alone.
+
+    Raises:
+        CheckpointError: It has a link in it, or what is neither file nor folder.
+    """
+    for folder, folders, files in os.walk(run.path):
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            if path.is_symlink() or not (path.is_file() or path.is_dir() or not path.exists()):
+                hint = "a run has none; put what it leads to in its place if you trust it"
+                raise CheckpointError(f"{path.as_posix()} is a link, or no file", hint)
+    return run
 
 
 def _latest_of(folder: Path) -> Run:
@@ -206,7 +232,8 @@ def write_atomically(path: Path, text: str) -> None:
     """Replace a file by a new one: readers see the old or the new, never a part, also after a power cut."""
     beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        with beside.open("w", encoding="utf-8") as file:
+        beside.unlink(missing_ok=True)
+        with beside.open("x", encoding="utf-8") as file:  # made anew: never through a link that lay there
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -247,7 +274,7 @@ def count_test_look(fingerprint: str, run: Run) -> int:
             if name not in seen:
                 seen.append(name)
                 write_atomically(path, json.dumps(looks, indent=1) + "\n")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DataError(f"{path.as_posix()}: damaged", "it only counts looks at test sets; remove it to start anew") from None
     except OSError as error:
         raise ResourceError(f"cannot write {path.as_posix()}: {error.strerror}") from None

@@ -7,6 +7,7 @@ becomes the same by training longer; else a new one. A run that diverged is not 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from nntrain.config.reading import Config
 from nntrain.config.resolving import written_digest
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, DivergedError, UsageError
-from nntrain.runs import MEMBERS, Run, all_runs, claim_run, is_finished, lock, runs_root
+from nntrain.runs import MEMBERS, Run, all_runs, claim_run, diverged_part, is_finished, lock, runs_root
 
 if TYPE_CHECKING:
     from nntrain.commands.fit import Job, Options, Outcome, Watchers
@@ -159,14 +160,13 @@ def _ended(run: Run, options: Options) -> Outcome | None:
 
 
 def _refuse_diverged(run: Run, options: Options) -> None:
-    if options.resume_anyway:
-        return
-    for each in (run, *(Run(path) for path in sorted((run.path / MEMBERS).glob("*")))):
-        summary = each.read_json("summary.json") if (each.path / "summary.json").is_file() else {}
-        if summary.get("stop_reason") == "diverged":
-            message = summary.get("message", "NaN or infinity")
-            hint = f"a changed config makes a new run; to try from the last good state all the same: nntrain fit --resume {run.name}"
-            raise DivergedError(f"{each.name} has diverged, and is not trained again: {message}", hint)
+    diverged = None if options.resume_anyway else diverged_part(run)
+    if diverged is not None:
+        message = diverged.read_json("summary.json").get("message", "NaN or infinity")
+        hint = (
+            f"a changed config makes a new run; to try from the last good state all the same: nntrain fit --resume {shlex.quote(run.name)}"
+        )
+        raise DivergedError(f"{diverged.name} has diverged, and is not trained again: {message}", hint)
 
 
 def _in_words(run: Run) -> str:

@@ -15,7 +15,7 @@ from nntrain.commands.figures import format_bytes, format_number, format_seconds
 from nntrain.commands.results import aligned
 from nntrain.commands.start import ago
 from nntrain.errors import CheckpointError
-from nntrain.runs import Run, all_runs, runs_root
+from nntrain.runs import Run, all_runs, diverged_part, runs_root
 
 SPLIT = "validation."
 """Left out where a metric is named: runs are judged by their validation rows, where they have some."""
@@ -29,7 +29,7 @@ class Row:
     started: float
     """Seconds since 1970."""
     state: str
-    """`finished`, `unfinished` (stopped in the middle, or still going on) or `damaged`."""
+    """`finished`, `unfinished` (stopped in the middle, or still going on), `diverged` or `damaged`."""
     stop_reason: str | None
     metric: str | None
     """The metric that decides which state is the best."""
@@ -43,12 +43,14 @@ class Row:
     """Step from which on it is not bit for bit what one run without a break gives; `None` for an exact run."""
 
 
-def run(runs: Path | None, *, as_json: bool) -> str:
-    """The list as a table, or as one JSON object."""
+def run(runs: Path | None, *, as_json: bool, unfinished: bool = False) -> str:
+    """The list as a table, or as one JSON object; with `unfinished` of the runs alone that may go on."""
     root = runs_root(runs)
-    rows = [_row(each) for each in all_runs(root)]
+    rows = [row for row in map(_row, all_runs(root)) if not unfinished or row.state == "unfinished"]
     if as_json:
         return json.dumps({"runs": [asdict(row) for row in rows]}, allow_nan=False)
+    if not rows and unfinished:
+        return f"no unfinished runs in {root.as_posix()}/"
     if not rows:
         return f"no runs in {root.as_posix()}/ yet; train one: nntrain fit CONFIG"
     head = ["run", "started", "ended", "best", "epochs", "time", "size"]
@@ -70,6 +72,8 @@ def _row(found: Run) -> Row:
     reason = _get(summary, "stop_reason", str)
     if state == "finished" and reason in (None, "interrupted"):
         state = "unfinished"
+    if _has_diverged(found):
+        state = "diverged"
     metric, value = _judged(summary)
     epochs = _get(summary, "epochs", int)
     return Row(
@@ -84,6 +88,12 @@ def _row(found: Run) -> Row:
         bytes=_size(found.path),
         inexact_since=_get(summary, "inexact_since", int),
     )
+
+
+def _has_diverged(found: Run) -> bool:
+    with suppress(CheckpointError):
+        return diverged_part(found) is not None
+    return False
 
 
 def _size(folder: Path) -> int:

@@ -88,7 +88,7 @@ def test_a_damaged_summary_does_not_hide_the_other_runs(runs_root: Path, summary
 def test_a_summary_without_metrics_is_listed(runs_root: Path) -> None:
     make_run(runs_root, "digits", hours_ago=1, summary={"run": "runs/digits/0001", "stop_reason": "diverged", "message": "NaN"})
     (row,) = listed(runs_root)
-    assert (row["state"], row["stop_reason"], row["metric"], row["epochs"]) == ("finished", "diverged", None, None)
+    assert (row["state"], row["stop_reason"], row["metric"], row["epochs"]) == ("diverged", "diverged", None, None)
     assert " diverged " in run(runs_root, as_json=False)
 
 
@@ -138,3 +138,20 @@ def test_a_history_that_is_none_tells_no_epochs(runs_root: Path, history: str) -
     (folder / "history.jsonl").write_text(history, encoding="utf-8", errors="surrogateescape")
     (row,) = listed(runs_root)
     assert row["epochs"] is None
+
+
+def test_unfinished_runs_are_listed_alone_and_diverged_ones_are_none(runs_root: Path) -> None:
+    make_run(runs_root, "finished", hours_ago=4, summary=SUMMARY)
+    make_run(runs_root, "killed", hours_ago=3)
+    make_run(runs_root, "stopped", hours_ago=2, summary={**SUMMARY, "stop_reason": "interrupted"})
+    diverged = {"run": "runs/digits/0001", "stop_reason": "diverged", "message": "NaN"}
+    make_run(runs_root, "diverged", hours_ago=1, summary=diverged)
+    member = make_run(runs_root, "seeds", hours_ago=0.5) / "members" / "02"
+    member.mkdir(parents=True)
+    (member / "summary.json").write_text(json.dumps(diverged), encoding="utf-8")
+    states = ["finished", "unfinished", "unfinished", "diverged", "diverged"]
+    assert [row["state"] for row in listed(runs_root)] == states
+    rows = json.loads(run(runs_root, as_json=True, unfinished=True))["runs"]
+    assert [Path(row["run"]).parent.name for row in rows] == ["killed", "stopped"]
+    assert run(runs_root, as_json=False).count(" diverged ") == 2
+    assert run(runs_root / "none", as_json=False, unfinished=True).startswith("no unfinished runs in")
