@@ -62,6 +62,7 @@ def fit(
     """
     started = time.monotonic() - progress.elapsed_s
     session.network.train()
+    progress.settle(plan.steps_per_epoch)
     if progress.owed_rate is not None:
         yield from _report(session, protocol, plan, progress)
     if progress.stop_reason is None:

@@ -105,6 +105,11 @@ class Progress:
         if self.step_in_epoch == steps_per_epoch:
             self.epoch, self.step_in_epoch = self.epoch + 1, 0
 
+    def settle(self, steps_per_epoch: int) -> None:
+        """Begin the next epoch where this one has no step left: it was longer before (a run that goes on anyway, with larger batches)."""
+        if self.step_in_epoch >= steps_per_epoch:
+            self.epoch, self.step_in_epoch = self.epoch + 1, 0
+
     def judge(self, plan: Plan, metrics: Mapping[str, float | None], limit: StopReason | None) -> bool:
         """Let every rule see a report; sets `stop_reason` and returns whether this state is the best so far.
 

@@ -124,3 +124,15 @@ def test_every_part_of_the_state_is_needed(left_out: str, tmp_path: Path) -> Non
     restore(second.session, second.protocol, second.progress, parts)
     after = [event for event in second.events() if isinstance(event, Report)]
     assert outcome(second, before + after) != wanted
+
+
+@pytest.mark.parametrize("rows", [16, 25, 50])
+def test_an_epoch_that_has_become_shorter_than_what_was_done_of_it_is_complete(rows: int) -> None:
+    settings = TrainingSettings(max_steps=20)
+    first = make_run(settings, batch_size=5)
+    first.events(pause_at=7)
+    second = make_run(settings, batch_size=rows)
+    restore(second.session, second.protocol, second.progress, snapshot(first.session, first.protocol, first.progress))
+    second.events()
+    assert (second.progress.step, second.progress.stop_reason) == (20, "max_steps")
+    assert second.progress.epoch == 1 + 13 // second.plan.steps_per_epoch
