@@ -23,17 +23,20 @@ _FEW_STEPS: Final = 2
 
 
 def check_writable(folder: Path) -> None:
-    """Make a file that nobody sees in a folder, or in the nearest one above it that is there, and let it go.
+    """Make a file in a folder, and let it go; where it is not there, in one of its name, beside its place, that goes with it.
 
     Raises:
         ResourceError: The folder can't be written, or its disk is full; something on the way is no folder, or has too long a name.
     """
     try:
-        while not folder.exists() and folder != folder.parent:
+        missing: list[str] = []
+        while not folder.exists() and not folder.is_symlink() and folder != folder.parent:
+            missing.append(folder.name)
             folder = folder.parent
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"\0")
-            file.flush()
+        with tempfile.TemporaryDirectory(prefix=".nntrain-", dir=folder) as place:
+            probe = Path(place, *reversed(missing))
+            probe.mkdir(parents=True, exist_ok=True)
+            (probe / "probe").write_bytes(b"\0")
     except OSError as error:
         raise ResourceError(f"cannot write in {folder.as_posix()}: {error.strerror or error}", ELSEWHERE) from None
 
