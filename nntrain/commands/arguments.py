@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,14 +10,18 @@ from nntrain.errors import UsageError
 
 
 def split_arguments(arguments: Sequence[str] | None) -> tuple[list[Path], list[str]]:
-    """Configs and overrides: what holds a `=` is an override."""
+    """Configs and overrides: what holds a `=` is an override, unless it is the name of a YAML file that is there."""
     given = arguments or []
-    changes = [argument for argument in given if "=" in argument]
-    paths = [Path(argument) for argument in given if "=" not in argument]
+    changes = [argument for argument in given if "=" in argument and not _is_config(argument)]
+    paths = [Path(argument) for argument in given if argument not in changes]
     for path in paths:
         if path.suffix not in {".yaml", ".yml"} and not path.exists():
             raise UsageError(f"{path}: neither a config file nor an override", f"an override has a value: {path}=VALUE")
     return paths, changes
+
+
+def _is_config(argument: str) -> bool:
+    return Path(argument).suffix in {".yaml", ".yml"} and os.path.isfile(argument)  # noqa: PTH113 (a long override is no error)
 
 
 def only_config(paths: list[Path]) -> Path | None:
