@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 from nntrain.errors import CheckpointError
+from nntrain.training.torch_version import check_version
+
+check_version(torch.__version__)  # every way to weights and back leads through here
 
 Tree = Any
 """`None`, bool, int, float, str, Tensor, and dicts, lists and tuples of them."""
