@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from nntrain.data.facts import beginning
 from nntrain.data.scaling import take
 from nntrain.data.shown import Shown
 
@@ -123,7 +124,7 @@ def _some(told: Sequence[str]) -> str:
 def _new(field: FittedField, values: Any, unknown: Array) -> Departure:
     def cell(row: int) -> str:
         value = values[row]
-        return str(value) if isinstance(value, str) else "|".join(map(str, value))
+        return beginning(value if isinstance(value, str) else "|".join(map(str, value)))
 
     shown = list(dict.fromkeys(cell(int(row)) for row in np.flatnonzero(unknown)[:1_000]))
     return Departure("new", field.name, unknown, "new category", cell, _some([repr(value) for value in shown]))

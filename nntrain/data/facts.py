@@ -159,7 +159,12 @@ def _stand_in(sizes: Sequence[float]) -> str | None:
 
 def quoted(cell: str) -> str:
     """The beginning of a cell in quotes, for messages."""
-    return repr(cell if len(cell) <= MAX_SHOWN else f"{cell[: MAX_SHOWN - 1]}…")
+    return repr(beginning(cell))
+
+
+def beginning(cell: str) -> str:
+    """A cell for messages: a long one is cut."""
+    return cell if len(cell) <= MAX_SHOWN else f"{cell[: MAX_SHOWN - 1]}…"
 
 
 def in_order(values: Iterable[str], numerals: Numerals = POINT) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
 from pydantic import Field as Option
 
-from nntrain.data.facts import in_order
+from nntrain.data.facts import in_order, quoted
 from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
 from nntrain.data.fields.number import require_single
 from nntrain.data.table import listed
@@ -103,7 +103,7 @@ class Category(Field):
         known = texts.cast(pl.Enum(state["classes"]), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
         is_unknown = (known < 0) & texts.is_not_null().to_numpy()
         if self.unknown == "error" and is_unknown.any():
-            shown = ", ".join(repr(text) for text in texts.filter(is_unknown).unique(maintain_order=True).to_list()[:5])
+            shown = ", ".join(quoted(text) for text in texts.filter(is_unknown).unique(maintain_order=True).to_list()[:5])
             raise DataError(f"training never showed {shown}, and unknown: error allows no such value")
         if is_target:
             return Encoded(known.copy(), unknown=is_unknown)
