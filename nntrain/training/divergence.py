@@ -105,9 +105,11 @@ def check_state(session: Session, protocol: TrainingProtocol, progress: Progress
         DivergedError: Naming what is not finite; of a step that was watched, the step and the first layer concerned.
     """
     bad_step = progress.first_bad.read()
-    saved = list(saved_tensors(session))
+    saved = [(name, value.detach()) for name, value in saved_tensors(session) if value.numel()]
     device = saved[0][1].device
-    finite = torch.stack([torch.isfinite(value).all().to(device) for _, value in saved])  # read at once: one wait for the device
+    # NaN is both the least and the greatest of its tensor: one pass, a ninth of what isfinite costs. Read at once: one wait for the device.
+    ends = [torch.stack(torch.aminmax(value)).to(device, torch.float64 if device.type != "mps" else torch.float32) for _, value in saved]
+    finite = torch.isfinite(torch.stack(ends)).all(dim=1)
     if bad_step is None and bool(finite.all()):
         return
     bad = [name for (name, _), is_finite in zip(saved, finite, strict=True) if not is_finite]

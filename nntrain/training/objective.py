@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
@@ -147,14 +148,19 @@ def _weight(loss: LossFunction, batch: Batch, name: str) -> Tensor:
 
 
 def total(parts: Mapping[PartName, Part], weights: Mapping[PartName, Tensor] | None = None) -> Tensor:
-    """What is minimised: the sum over the parts of factor * sum / weight.
+    """What is minimised: the sum over the parts of factor * sum / weight; 0 of a step whose rows all have the weight 0.
 
     Args:
         parts: The parts of a micro-batch.
         weights: Replace the parts' own where a step has several micro-batches.
     """
-    means = [(part.factor, part.sum / (part.weight if weights is None else weights[name])) for name, part in parts.items()]
+    means = [(part.factor, _mean(part.sum, part.weight if weights is None else weights[name])) for name, part in parts.items()]
     return sum_tensors([mean if factor == 1 else factor * mean for factor, mean in means])
+
+
+def _mean(value: Tensor, weight: Tensor) -> Tensor:
+    """A quotient that is 0, and has the gradient 0, where there is no weight. Any other weight stays as it is to the last bit."""
+    return value / weight.clamp(min=torch.finfo(weight.dtype).tiny)
 
 
 def _weighted_sum(means: Mapping[PartName, float | None], factors: Mapping[PartName, float]) -> float | None:

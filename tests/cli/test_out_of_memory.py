@@ -54,8 +54,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> Narrow:
         def forward(module: torch.nn.Tanh, values: Tensor) -> Tensor:
             passes[0] += 1
             if passes[0] > after and len(values) > most and module.training == in_training:
-                text = f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {REQUEST} bytes. Error code 12 (Cannot allocate memory)"
-                raise RuntimeError(text)
+                raise RuntimeError(f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {REQUEST} bytes. Error code 12")
             return tanh(module, values)
 
         monkeypatch.setattr(torch.nn.Tanh, "forward", forward)

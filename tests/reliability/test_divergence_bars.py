@@ -244,3 +244,62 @@ def test_stopped_and_told(
         anew = re.search(r"anew +nntrain (fit table\.yaml \S+)", told)
         assert anew is not None
         assert main(anew[1].split()) == 0
+
+
+def write_parts(folder: Path, validation_row: list[float]) -> None:
+    """Training rows, and a file of validation rows of which one is another."""
+    write_table(folder / "table.csv")
+    write_table(folder / "validation.csv", lambda row, cells: validation_row if row == 4 else cells)
+
+
+@pytest.mark.bar("R13")
+def test_an_evaluation_that_overflows_is_told_and_never_the_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> None:
+    write_parts(tmp_path, [3e38, -3e38, 0.0])
+    config = changed(
+        {
+            "data.source": {"path": "table.csv", "validation": "validation.csv"},
+            "data.split": {"test": 0.2},
+            "data.fields.a": {"type": "number", "normalize": "none"},
+            "data.fields.b": {"type": "number", "normalize": "none"},
+            "architecture": layers({"linear": 8}, {"scale": 10.0}, "leaky_relu"),
+            "training.early_stopping": {"monitor": "validation.loss", "patience": 3},
+            "training.max_epochs": 10,
+        }
+    )
+    (tmp_path / "table.yaml").write_text(yaml.safe_dump(config))
+    assert main(["fit", "table.yaml"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("validation.loss is not finite after step") == 1
+    assert "the network's outputs are not for row 5" in told
+    run = tmp_path / "runs/table/0001"
+    found = json.loads((run / "summary.json").read_text())
+    assert found["stop_reason"] == "early_stopping"
+    assert found["epochs"] == 3, "every evaluation counts against the patience"
+    assert found["best"]["epoch"] is None
+    assert not (run / "checkpoints/best").exists()
+    checkpoints = list((run / "checkpoints").glob("step-*"))
+    assert checkpoints
+    assert all(is_finite(load(path)) for path in checkpoints)
+    record_property("figure", f"validation rows that overflow: told once, no best in {found['epochs']} evaluations")
+
+
+@pytest.mark.bar("R13")
+def test_inf_in_a_file_is_refused_before_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, (cell, options, pattern) in enumerate(
+        [
+            (math.inf, "standard", r"a should be a number; 1 of 100 values is not: line 9 'inf'"),
+            (1e39, "none", r"a: values up to 1e\+39 are too large for float32"),
+            (1e300, "standard", r"a: numbers from \S+ to 1e\+300 have no mean and spread"),
+        ]
+    ):
+
+        def change(row: int, cells: list[float], cell: float = cell) -> list[float]:
+            return [cell if row == 7 else cells[0], *cells[1:]]
+
+        write_table(tmp_path / "table.csv", change)
+        (tmp_path / "table.yaml").write_text(yaml.safe_dump(changed({"data.fields.a": {"type": "number", "normalize": options}})))
+        assert main(["fit", "table.yaml"]) == 3, number
+        assert re.search(pattern, capsys.readouterr().err), number
+    assert not (tmp_path / "runs").exists()

@@ -10,6 +10,7 @@ from nntrain.optimizers.groups import parameter_groups
 from nntrain.optimizers.optimizer import GroupRule
 from nntrain.optimizers.sgd import SGD
 from nntrain.protocols.supervised import SupervisedProtocol
+from nntrain.regularization import Regularization, SWASettings
 from nntrain.schedules.step import Step
 from nntrain.training.loop import Pause, Report, set_learning_rates
 from nntrain.training.progress import RunningLoss
@@ -214,3 +215,37 @@ def test_half_precision_learns_as_float32_does(precision: str) -> None:
     whole = make_run(TrainingSettings(max_epochs=5)).reports()[-1].metrics
     half = make_run(TrainingSettings(max_epochs=5, precision=precision)).reports()[-1].metrics
     assert half["train.loss"] == pytest.approx(whole["train.loss"], rel=0.05)
+
+
+def test_skipped_steps_advance_neither_schedule_nor_averages() -> None:
+    settings = TrainingSettings(max_steps=8, precision="float16")
+    swa = Regularization(swa=SWASettings(start_fraction=0.5, every_steps=1))
+    run = make_run(
+        settings, network=Overflowing(times=3), schedule=Step(every_steps=2, gamma=0.5), optimizer=SGD(lr=0.1), regularization=swa
+    )
+    run.events()
+    assert run.progress.skipped == 3
+    assert run.session.precision.state()["scale"] == 65536 / 2**3
+    taken = 8 - 3
+    assert run.session.optimizer.param_groups[0]["lr"] == 0.1 * 0.5 ** ((taken - 1) // 2)
+    assert run.session.ema is not None
+    assert run.session.ema.state(run.session.network)["updates"] == taken - 4, "the steps after the fourth that was taken"
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_step_without_weight_moves_nothing(accumulate: int) -> None:
+    settings = TrainingSettings(max_epochs=1, accumulate=accumulate)
+    run = make_run(
+        settings, rows=48, batch_size=16 // accumulate, optimizer=SGD(lr=0.1), weights=True, decay=0.0, targets=("label", "size")
+    )
+    train = run.session.splits.train
+    assert train.weights is not None
+    first = next(run.protocol.batches(run.session, 0, 0))
+    for batch in first:
+        train.weights[batch.rows] = 0.0
+    before = weights(run)
+    run.events(pause_at=1)
+    assert all(torch.equal(weights(run)[name], value) for name, value in before.items())
+    assert run.progress.running.weight == 0
+    assert run.events()[-1].metrics["train.running_loss"] is not None  # type: ignore[union-attr]
+    assert all(bool(torch.isfinite(value).all()) for value in weights(run).values())

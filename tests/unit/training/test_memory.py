@@ -130,13 +130,13 @@ def test_an_evaluation_is_measured_in_halves() -> None:
     assert error.value.where == "evaluation"
 
 
-def test_an_update_that_fails_is_never_tried_again() -> None:
+def test_an_update_that_fails_is_never_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run = halving(make_run())
 
     def step() -> None:
         raise torch.OutOfMemoryError(CUDA_TEXT)
 
-    run.session.optimizer.step = step
+    monkeypatch.setattr(run.session.optimizer, "step", step)
     with pytest.raises(ExhaustedError) as error:
         run.reports()
     assert error.value.where == "update"
