@@ -34,7 +34,7 @@ def fit(
         data: Rows to train on, in the place of `data.source`, which may be left out: a data frame of pandas or polars, a list of
             dictionaries, or a dictionary of columns. The run keeps their fingerprint, not the rows: give them again to resume it.
         runs: The runs folder; default: `$NNTRAIN_RUNS`, else `runs`.
-        resume: A run to go on with.
+        resume: A run to go on with; `auto`: the one of this config and these data, which is started where there is none.
         quiet: Whether nothing is shown while training.
 
     Raises:

@@ -118,6 +118,7 @@ def claim_run(root: Path, name: str, run_id: str) -> Run:
 
     Raises:
         UsageError, ResourceError: As `create_run`.
+        CheckpointError: It has links in it.
     """
     try:
         return create_run(root, name, run_id)
@@ -125,7 +126,7 @@ def claim_run(root: Path, name: str, run_id: str) -> Run:
         claimed = Run(root / name / run_id)
         if not (claimed.path / "resolved.yaml").is_file():  # what a kill left: it may have come before the pointer
             write_atomically(root / name / "latest", run_id + "\n")
-        return claimed
+        return _of_its_own(claimed)
 
 
 def _make_named(parent: Path, run_id: str) -> Path:

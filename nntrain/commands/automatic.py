@@ -20,7 +20,7 @@ from nntrain.config.reading import Config
 from nntrain.config.resolving import written_digest
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, DivergedError, UsageError
-from nntrain.runs import MEMBERS, Run, all_runs, claim_run, diverged_part, is_finished, lock, runs_root
+from nntrain.runs import MEMBERS, Run, all_runs, claim_run, diverged_part, find_run, is_finished, lock, runs_root
 
 if TYPE_CHECKING:
     from nntrain.commands.fit import Job, Options, Outcome, Watchers
@@ -107,6 +107,7 @@ def fit_auto(config: Config, name: str, options: Options, watchers: Watchers) ->
         found = _closest(runs, job, options)
     if found is None:
         return fit_job(job or read_job(config), replace(options, resume=None), watchers, name)
+    found = find_run(found.name, root)  # which looks whether it is in one place
     with lock(found):
         return _go_on(found, wanted, job, options, watchers)
 

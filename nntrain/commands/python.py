@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nntrain.commands.automatic import AUTO, fit_auto
 from nntrain.commands.display import Display
 from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
@@ -113,9 +114,12 @@ def fit_python(
 def _fit_rows(source: Path | Mapping[str, Any] | None, changes: Sequence[str], data: Rows, options: Options, watchers: Watchers) -> Outcome:
     """Train on rows of the program, in the place of `data.source`."""
     changes = (*changes, f"data.source={ROWS}")
-    if options.resume is None:
+    if options.resume in (None, AUTO):
         config = _with_rows(_read(source, changes), data)
-        return fit_job(prepare_job(config), options, watchers, "config" if isinstance(source, Mapping) else config.document.name)
+        name = "config" if isinstance(source, Mapping) else config.document.name
+        if options.resume == AUTO:
+            return fit_auto(config, name, options, watchers)
+        return fit_job(prepare_job(config), options, watchers, name)
     stored = find_run(options.resume, runs_root(options.runs))
     if has_members(stored):
         raise UsageError(f"{stored.name} has members, whose rows are those of its config", "resume it without data")

@@ -59,7 +59,7 @@ class Comparison:
     has_new_limit: bool
     """Whether one of them changes how long the run goes on."""
     is_extension: bool
-    """Whether the run, longer as it then is, takes the same steps as one that had the new limits from the start."""
+    """Whether the run, longer as it then is, ends with the same bytes as one that had the new limits from the start."""
     rounds_otherwise: bool = False
     """Whether the same steps are added up from other micro-batches, so that the last bits differ."""
 
@@ -85,10 +85,21 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
         notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
     if swa is not None and moves:
         notes.append("swa begins at its fraction of the new limit")
-    is_longer = all(after is None or (before is not None and after > before) for _, before, after in limits)
+    is_longer = all(before is not None and (after is None or after > before) for _, before, after in limits)
     is_same_course = not moves or not (counts_towards_end or swa is not None)
     recut = any(path in MICRO_BATCHES for path, _, _ in changes) and not any("batch_size" in line for line in refused)
-    return Comparison(tuple(notes), bool(refused), bool(limits), is_longer and is_same_course, recut)
+    is_measured = all(_ends_at_evaluation(path, before, blueprint) for path, before, _ in limits)
+    return Comparison(tuple(notes), bool(refused), bool(limits), is_longer and is_same_course and is_measured, recut)
+
+
+def _ends_at_evaluation(path: YamlPath, before: Any, blueprint: Blueprint) -> bool:
+    """Whether a run is measured when this limit ends it even without the limit. Otherwise rules and history see one evaluation more."""
+    every = blueprint.training.evaluate_every
+    if path == ("training", "max_epochs"):
+        return every.steps is None and before % (every.epochs or 1) == 0
+    if path == ("training", "max_steps"):
+        return every.steps is not None and before % every.steps == 0
+    return path[-1] == "patience"
 
 
 def refuse_early(run: Run, config: Config, first: Blueprint) -> None:

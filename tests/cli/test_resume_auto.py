@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import nntrain
 import nntrain.training.loop
 from nntrain.cli import main
 from nntrain.commands.automatic import settled_run_id
@@ -198,6 +199,28 @@ def test_where_the_schedule_counts_towards_the_limit_a_longer_one_is_another_run
     assert main([*cosine, "--run-id", "0001", "training.max_epochs=3"]) == 0  # asked for by name
     assert "the cosine schedule counts towards the new limit" in capsys.readouterr().err
     assert summary("runs/a/0001")["epochs"] == 3
+
+
+def test_where_the_old_limit_brought_an_evaluation_a_longer_one_is_another_run() -> None:
+    every = [*AUTO, "training.evaluate_every={steps: 3}"]
+    assert main(every) == 0
+    assert main([*every, "training.max_epochs=3"]) == 0
+    assert names() == ["0001", "0002"]
+    assert summary("runs/a/0002")["inexact_since"] is None
+
+
+def test_python_goes_on_too_with_files_and_with_rows() -> None:
+    rows = {
+        "x": [x * 37 % 61 + 0.5 for x in range(60)],
+        "y": [float(x % 7) for x in range(60)],
+        "label": ["ab"[x % 7 > 3] for x in range(60)],
+    }
+    config = {"name": "b", "data": {"target": "label", "batch_size": 8}, "training": {"max_epochs": 1}}
+    for data, count in ((rows, 1), (rows, 1), ({**rows, "y": [x % 11 for x in rows["x"]]}, 2)):
+        assert nntrain.fit(config, data=data, resume="auto").summary["stop_reason"] == "max_epochs"
+        assert len(names("runs/b")) == count
+    for _ in range(2):
+        assert nntrain.fit("a.yaml", resume="auto").run.name == "runs/a/0001"
 
 
 def test_each_of_several_configs_goes_on_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
