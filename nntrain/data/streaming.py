@@ -29,6 +29,8 @@ IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 """Signals that a terminal or a job scheduler sends to all processes of a run: the run itself decides what becomes of its workers."""
 PARENT_DEATH: Final = 1
 """`PR_SET_PDEATHSIG` of Linux' prctl."""
+MAPPED_ABOVE: Final = (-3, 2**20)
+"""`M_MMAP_THRESHOLD` of glibc's mallopt, in bytes: a batch that is freed goes back to the system, not to a heap that keeps it."""
 
 
 class Request(Protocol):
@@ -290,7 +292,10 @@ def _settle(_number: int) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)
     if sys.platform == "linux":  # elsewhere torch's own watchdog sees within 5 s that the parent is gone
-        ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
+        system = ctypes.CDLL(None)
+        if hasattr(system, "mallopt"):
+            system.mallopt(*MAPPED_ABOVE)
+        system.prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():  # it ended before
             os._exit(1)
