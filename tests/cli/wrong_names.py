@@ -71,7 +71,10 @@ NAMES = [
     Row(
         "nothing to set",
         "data: {source: a.csv, target: y}\nnum_workers: 4\n",
-        ("a.yaml:2:1  num_workers  not a setting / remove it: rows are kept in memory and need no workers",),
+        (
+            "a.yaml:2:1  num_workers  not a setting / remove it: rows are kept in memory and need no workers; where images are too many for"
+            " that:  data: {streaming: true, workers: 2}",
+        ),
     ),
     Row(
         "typing error in a key",
