@@ -96,9 +96,10 @@ def write_file(path: Path, content: bytes) -> None:
 
 def sync_folder(path: Path) -> None:
     """Bring the names in a folder to the disk. Raises `OSError`."""
-    if os.name == "nt":  # folders can't be opened there
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders, and needs no telling: its renames are in its journal
         return
-    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
