@@ -98,7 +98,7 @@ def sync_folder(path: Path) -> None:
     """Bring the names in a folder to the disk. Raises `OSError`."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders, and needs no telling: its renames are in its journal
+    except PermissionError:  # as on Windows, which opens no folders
         return
     try:
         os.fsync(descriptor)
