@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MOST_PARTS: Final = 8
 """A batch that only more micro-batches than this divide evenly is halved by `on_oom`."""
 
+TOLD_AS: Final = ("out of memory", "can't allocate memory", "not enough memory", "overflow", "can't start new thread")
+"""How torch and Python tell an exhausted memory where they have no class of their own for it."""
+
 
 @contextmanager
 def memory_errors(doing: str | None = None) -> Generator[None]:
@@ -35,7 +38,7 @@ def memory_errors(doing: str | None = None) -> Generator[None]:
         raise ResourceError(_where(doing), _hint()) from None
     except RuntimeError as error:
         text = str(error)
-        if not any(words in text for words in ("out of memory", "can't allocate memory", "not enough memory", "overflow")):
+        if not any(words in text for words in TOLD_AS):
             raise
         raise ResourceError(f"{_where(doing)}: {text.splitlines()[0]}", _hint()) from None
 

@@ -126,10 +126,7 @@ def compute(session: Session, protocol: TrainingProtocol, progress: Progress, ba
     while True:
         parts = portions.cut(batches)
         try:
-            loss = protocol.step(session, parts)
-            if loss.stage == "loss":
-                session.precision.backward(loss.value)
-            return loss
+            return _pass(session, protocol, parts)
         except (RuntimeError, MemoryError) as error:
             if not is_exhaustion(error):
                 raise
@@ -138,6 +135,14 @@ def compute(session: Session, protocol: TrainingProtocol, progress: Progress, ba
         if before is None or not portions.shrink(parts):
             raise ExhaustedError("step", max(len(part) for part in parts), request, progress.step)
         before.restore()
+
+
+def _pass(session: Session, protocol: TrainingProtocol, parts: tuple[Batch, ...]) -> StepLoss:
+    """Forward and backward pass. In a function of its own, so that one that fails leaves no graph behind in a variable."""
+    loss = protocol.step(session, parts)
+    if loss.stage == "loss":
+        session.precision.backward(loss.value)
+    return loss
 
 
 def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor) -> bool:

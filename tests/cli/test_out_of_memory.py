@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -31,11 +31,16 @@ CONFIG: dict[str, Any] = {
 REQUEST = 3 * 10**9
 
 
+def write_table(path: Path, count: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows = cast("list[list[float]]", torch.randn(count, 3, generator=generator).tolist())
+    path.write_text("\n".join(["a,b,y", *(",".join(map(repr, row)) for row in rows)]) + "\n")
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """A table and its config, in the folder where the test stands."""
-    rows: list[list[float]] = torch.randn(100, 3, generator=torch.Generator().manual_seed(0)).tolist()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    (tmp_path / "table.csv").write_text("\n".join(["a,b,y", *(",".join(map(repr, row)) for row in rows)]) + "\n")
+    write_table(tmp_path / "table.csv", 100)
     (tmp_path / "table.yaml").write_text(yaml.safe_dump(CONFIG))
     return tmp_path
 
@@ -167,16 +172,21 @@ def test_halving_without_a_half_is_refused(table: Path, capsys: pytest.CaptureFi
 
 LIMITED = """
 import resource, sys
-import torch, polars, torch._dynamo
-import nntrain.data.preparing
 from nntrain.cli import main
-import nntrain.commands.training
+from nntrain.training import loop
 
-taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (taken + 400 * 2**20, resource.RLIM_INFINITY))
+take_step = loop.take_step
+
+def limited(*arguments):
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + 400 * 2**20, resource.RLIM_INFINITY))
+    take_step(*arguments)
+
+loop.take_step = limited
 sys.exit(main(sys.argv[1:]))
 """
-"""The command line, which may take 400 MB more than what it imports."""
+"""The command line, which may take 400 MB more from its first step on than it has by then."""
 
 WIDE = ["data.batch_size=full", "architecture.layers=[{linear: 4000}, tanh, {linear: 8}, tanh]", "training.max_epochs=1"]
 
@@ -184,8 +194,7 @@ WIDE = ["data.batch_size=full", "architecture.layers=[{linear: 4000}, tanh, {lin
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limit is set from what Linux tells of the process")
 def test_a_real_limit(table: Path) -> None:
-    rows = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(0)).tolist()  # pyright: ignore[reportUnknownMemberType]
-    (table / "table.csv").write_text("\n".join(["a,b,y", *(",".join(map(repr, row)) for row in rows)]) + "\n")  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    write_table(table / "table.csv", 20_000)
     (table / "limited.py").write_text(LIMITED)
     told: dict[str, str] = {}
     for policy, code in (("stop", 7), ("halve", 0)):
