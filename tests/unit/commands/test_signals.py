@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from nntrain.commands.signals import Signals
+from nntrain.commands.signals import InterruptedRun, Signals
 
 needs_usr1 = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs a platform with SIGUSR1")
 
@@ -93,3 +94,38 @@ def test_outside_of_the_main_thread_nothing_is_caught() -> None:
     thread.start()
     thread.join()
     assert found == [before, None]
+
+
+class TestInterruptible:
+    """Work that may be cut off anywhere, and work that may not."""
+
+    @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+    def test_work_is_cut_off_at_once(self, name: str, code: int) -> None:
+        with Signals() as signals, pytest.raises(InterruptedRun, match="nothing was trained") as caught, signals.interruptible():
+            raise AssertionError(signal.raise_signal(getattr(signal, name)))
+        assert caught.value.exit_code == code
+
+    def test_work_that_swallows_it_is_told_afterwards(self) -> None:
+        with Signals() as signals, pytest.raises(InterruptedRun), signals.interruptible(), contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+
+    def test_held_work_goes_on(self) -> None:
+        with Signals() as signals, signals.interruptible(), signals.held():
+            signal.raise_signal(signal.SIGTERM)
+            assert signals.stop_wanted()
+
+    def test_nothing_is_begun_after_a_request(self) -> None:
+        with Signals() as signals:
+            signal.raise_signal(signal.SIGTERM)
+            with pytest.raises(InterruptedRun), signals.interruptible():
+                raise AssertionError
+
+    def test_interrupt_of_somebody_else_passes(self) -> None:
+        with Signals() as signals, pytest.raises(KeyboardInterrupt), signals.interruptible():
+            raise KeyboardInterrupt
+
+    def test_work_within_held_work_within_work(self) -> None:
+        with Signals() as signals, signals.interruptible(), signals.held():
+            with pytest.raises(InterruptedRun), signals.interruptible():
+                signal.raise_signal(signal.SIGINT)
+            assert signals.exit_code == 130
