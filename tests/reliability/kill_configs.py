@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from image_rows import CONFIG as STREAMED
+from image_rows import write_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ data:
   split: {by: stratified, validation: 0.2, test: 0.2}
   batch_size: 100
 """
+
+_STREAMED: Final = STREAMED.replace("name: streamed", "name: killed")
 
 CONFIGS: Final = {
     "table": Killed("""
@@ -73,6 +77,8 @@ regularization: {mixup: 0.2, cutmix: 1.0}
 training: {max_epochs: 2, checkpoint: {every_steps: 2}}
 """
     ),
+    "streamed images": Killed(_STREAMED),
+    "streamed by workers": Killed(_STREAMED.replace("workers: 0", "workers: 2")),
     "averages": Killed(
         _DIGITS
         + """
@@ -139,6 +145,7 @@ def write(folder: Path) -> dict[str, Path]:
     """Write all configs and their data; returns the config files by name."""
     _write_table(folder / "table.csv")
     _write_series(folder / "series.npz")
+    write_images(folder)
     written: dict[str, Path] = {}
     for name, killed in CONFIGS.items():
         written[name] = folder / f"{name.replace(' ', '_')}.yaml"

@@ -78,6 +78,7 @@ class Loop:
         assert self._attempt(self._start(name, "whole")) == 0, self._told()
         self.seconds[name] = time.monotonic() - started
         self.whole[name] = digests(self._path(name, "whole"))
+        assert "summary.json" in self.whole[name], f"{name}: no run called killed"
         shutil.rmtree(self.folder / name)
 
     def run_killed(self, name: str, kills: int, found: Found) -> int:
