@@ -122,7 +122,7 @@ AWKWARD: Final = (
     Awkward(
         "one class only", text(column("y", lambda _, cell: "hi")), 3, "y is always 'hi' in the 48 training rows: there is nothing to learn"
     ),
-    Awkward("a class of one row", text(line(4, "0.1,0.2,x,mid")), 0, "y: category (3 values)"),
+    Awkward("a class of one row", text(line(4, "0.1,0.2,x,mid")), 0, "y: category (3 values)", is_slow=True),
     Awkward(
         "as many classes as rows",
         text(["a,y", *(f"{row},c{row}" for row in range(ROWS))]),
@@ -138,7 +138,7 @@ AWKWARD: Final = (
     ),
     Awkward("target missing in all rows", text(column("y", lambda _, cell: "")), 3, "0 of 60 rows can be used"),
     Awkward("number target that is constant", text(numbers(lambda _: 3.5)), 3, "y is always '3.5'", NUMBER),
-    Awkward("number target with infinity", text(numbers(lambda row: "inf" if row == 4 else row)), 3, "line 6 'inf'", NUMBER),
+    Awkward("number target with infinity", text(numbers(lambda row: "inf" if row == 4 else row)), 3, "line 6 'inf'", NUMBER, is_slow=True),
     Awkward(
         "number target beyond float64's squares",
         text(numbers(lambda row: row * 1e200)),
@@ -166,10 +166,10 @@ AWKWARD: Final = (
     ),
     Awkward("infinite cell", text(line(6, "inf,0.2,x,hi")), 3, "a should be a number; 1 of 60 values is not: line 6 'inf'"),
     Awkward("number beyond float64", text(line(6, "1e400,0.2,x,hi")), 3, "line 6 '1e400' numbers end at 1.8e308"),
-    Awkward("number of 400 digits", text(line(6, f"0.1,{'9' * 400},x,hi")), 3, "9999999…' numbers end at 1.8e308"),
+    Awkward("number of 400 digits", text(line(6, f"0.1,{'9' * 400},x,hi")), 3, "9999999…' numbers end at 1.8e308", is_slow=True),
     Awkward("cells that say nan", text(column("a", lambda row, cell: "nan" if row % 5 == 0 else cell)), 0, "missing values filled in: a"),
-    Awkward("row numbers from 10^18", text(column("b", lambda row, cell: str(10**18 + row))), 0, "left out: b (row numbers)"),
-    Awkward("whole numbers of 19 digits", text(column("b", lambda row, cell: str(10**18 + row * row))), 0, "train 48"),
+    Awkward("row numbers from 10^18", text(column("b", lambda row, cell: str(10**18 + row))), 0, "left out: b (row numbers)", is_slow=True),
+    Awkward("whole numbers of 19 digits", text(column("b", lambda row, cell: str(10**18 + row * row))), 0, "train 48", is_slow=True),
     Awkward("numbers around 1e30", text(column("b", lambda row, cell: str((row - 30) * 1e30))), 0, "train 48", is_slow=True),
     Awkward("numbers around 1e300", text(column("b", lambda row, cell: str((row - 30) * 1e300))), 3, "limit them: clip: [LOW, HIGH]"),
     Awkward(
@@ -203,6 +203,7 @@ AWKWARD: Final = (
         0,
         "1 row dropped without w (line 5)",
         WEIGHT,
+        is_slow=True,
     ),
     Awkward("infinite weight", text(more("w", lambda row: "inf" if row == 3 else "1")), 3, "line 5 'inf'", WEIGHT, is_slow=True),
     Awkward("constant group", text(more("g", lambda _: "one")), 3, "1 group cannot give 3 splits", GROUP),
@@ -226,7 +227,7 @@ AWKWARD: Final = (
     Awkward("header only", text(lines(0)), 3, "t.csv has no rows below its header"),
     Awkward("one row", text(lines(1)), 2, "every column is a target, ignored, or left out"),
     Awkward("two rows", text(lines(2)), 3, "2 rows cannot give 1 for validation and 1 for test"),
-    Awkward("two rows without a split", text([HEAD, "0.1,0.2,x,hi", "0.9,0.1,y,lo"]), 0, "train 2", NO_SPLIT),
+    Awkward("two rows without a split", text([HEAD, "0.1,0.2,x,hi", "0.9,0.1,y,lo"]), 0, "train 2", NO_SPLIT, is_slow=True),
     Awkward(
         "empty validation file",
         text(lines()),

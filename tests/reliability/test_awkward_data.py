@@ -144,7 +144,9 @@ IMAGES: dict[str, tuple[Callable[[Path], object], int, str]] = {
 
 
 @pytest.mark.bar("D2")
-@pytest.mark.parametrize("what", IMAGES)
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=[pytest.mark.slow] if what in ("with another suffix", "gone") else []) for what in IMAGES]
+)
 def test_awkward_images_have_their_outcome(what: str, tmp_path: Path, capsys: Screens, record_property: Record) -> None:
     write_images(tmp_path / "im")
     change, code, told = IMAGES[what]

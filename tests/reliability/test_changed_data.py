@@ -132,6 +132,23 @@ CASES: Final = (
 )
 
 
+LONGER: Final = {
+    "the target is missing",
+    "one more column",
+    "numbers with a unit",
+    "whole numbers with a point",
+    "an infinite number",
+    "dates in another format",
+    "fewer rows",
+    "UTF-16",
+    "line ends of Windows",
+    "no rows",
+    "an empty file",
+    "a ragged row",
+}
+"""Cases of the full bar alone."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run."""
@@ -171,7 +188,10 @@ def check(outcome: tuple[int, str], code: int, told: str, *, is_same: bool) -> N
 
 
 @pytest.mark.bar("D1")
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what.replace(" ", "-"))
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] if case.what in LONGER else [], id=case.what.replace(" ", "-")) for case in CASES],
+)
 def test_changed_data_are_harmless_or_told(
     folder: Path, case: Case, monkeypatch: pytest.MonkeyPatch, capsys: Screens, record_property: Callable[[str, object], None]
 ) -> None:
