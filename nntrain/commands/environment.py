@@ -33,13 +33,20 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
-    diff = _git(folder, "diff", "HEAD") or ""
+    diff = _git(folder, *_without_filters(folder), "diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "HEAD") or ""
     kept = diff if len(diff) <= MAX_DIFF else diff[:MAX_DIFF] + f"\n… cut after {MAX_DIFF} of {len(diff)} characters\n"
     return {"commit": commit.strip(), "diff": kept}
 
 
+def _without_filters(folder: Path) -> list[str]:
+    """Options that switch off the programs which the repository's own settings name: it may be a stranger's."""
+    found = _git(folder, "config", "--local", "--includes", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$") or ""
+    return [option for key in found.splitlines() for option in ("-c", f"{key}={'false' if key.endswith('.required') else ''}")]
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
-    command = ["git", "-C", str(folder), *arguments]
+    """What git says; it starts no program that the repository names."""
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):

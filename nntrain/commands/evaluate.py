@@ -13,8 +13,8 @@ from nntrain.commands.evaluation_screen import evaluation_screen
 from nntrain.commands.fit import prepare_data
 from nntrain.commands.output import emit
 from nntrain.commands.requirements import Bars
-from nntrain.commands.stored import Stored, changed_data, open_run, stored_config
-from nntrain.errors import DataError, RequirementError, UsageError
+from nntrain.commands.stored import Stored, changed_data, changed_error, check_files, open_run, stored_config
+from nntrain.errors import RequirementError, UsageError
 from nntrain.metrics.metric import Table as MetricTable
 from nntrain.nearest import nearest
 from nntrain.runs import count_test_look, find_run, runs_root
@@ -233,13 +233,11 @@ def _new_rows(stored: Stored, given: Path | Table) -> _Rows:
 def _split_rows(stored: Stored, split: str | None) -> _Rows:
     """The rows of a split, if the data are still those that the run was trained on."""
     config = stored_config(stored.run)
+    check_files(stored.run, config)
     prepared = prepare_data(config)
     changed = changed_data(stored.run, prepared.fingerprints)
     if changed:
-        raise DataError(
-            f"the data of {stored.run.name} have changed since it was trained ({', '.join(changed)}): its splits would be others",
-            "measure on a file of its own: nntrain eval --data FILE",
-        )
+        raise changed_error(stored.run, changed)
     splits = {str(part): data for part, data in reversed(prepared.splits.items())}
     name = next(iter(splits)) if split is None else split
     if name not in splits:

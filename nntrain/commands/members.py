@@ -24,7 +24,7 @@ from nntrain.config.reading import read_document
 from nntrain.data.layout import plan_layouts, splits_at_random
 from nntrain.data.settings import SplitSettings
 from nntrain.errors import CheckpointError, UsageError
-from nntrain.runs import MEMBERS, Run, is_finished
+from nntrain.runs import MEMBERS, NUMBER, Run, is_finished
 
 if TYPE_CHECKING:
     from nntrain.commands.fit import Job, Options, Outcome, Watchers
@@ -97,8 +97,27 @@ def plan_of(run: Run) -> Plan | None:
     """What varies between the members of a run; `None` for a single run."""
     if not has_members(run):
         return None
-    record = run.read_json(RECORD)
+    record = _record(run)
     return Plan(record["kind"], record["count"])
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """What the members of a run are. Raises `CheckpointError` for what no run writes, a name that leads elsewhere above all."""
+    record = run.read_json(RECORD)
+    members: Any = record.get("members")
+    is_right = record.get("kind") in ("seeds", "folds") and isinstance(record.get("count"), int) and isinstance(members, list)
+    if not is_right or not all(map(_is_member, cast("list[Any]", members))):
+        raise CheckpointError(f"{run.name}/{RECORD}: damaged: not what nntrain writes")
+    return record
+
+
+def _is_member(member: Any) -> bool:
+    if not isinstance(member, dict):
+        return False
+    given = cast("dict[str, Any]", member)
+    name, word, changes = given.get("name"), given.get("word"), given.get("changes")
+    is_list = isinstance(changes, list) and all(isinstance(change, str) for change in cast("list[Any]", changes))
+    return isinstance(name, str) and NUMBER.fullmatch(name) is not None and isinstance(word, str) and is_list
 
 
 def train_members(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
@@ -131,7 +150,7 @@ def _go_on_with(run: Run) -> str:
 def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
     from nntrain.commands.fit import Outcome
 
-    record = run.read_json(RECORD)
+    record = _record(run)
     plan = Plan(record["kind"], record["count"])
     prepared = job.prepared if job is not None and plan.kind == "seeds" else None
     for member in record["members"]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from importlib.metadata import version as installed_version
 
+from nntrain.errors import CheckpointError
 from nntrain.runs import all_runs, runs_root
 
 
@@ -39,9 +39,9 @@ def _latest() -> str | None:
         return None
     run = runs[-1]
     try:
-        summary = json.loads((run.path / "summary.json").read_text(encoding="utf-8"))
+        summary = run.read_json("summary.json")
         metric = f"   {summary['monitor']} {summary['best'][summary['monitor']]:.4g}"
-    except (OSError, ValueError, KeyError, TypeError):  # not finished, or nothing to tell
+    except (CheckpointError, ValueError, KeyError, TypeError):  # not finished, or nothing to tell
         metric = ""
     return f"  latest   {run.name}{metric}   {ago(time.time() - run.started)}"
 

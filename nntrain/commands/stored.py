@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +12,7 @@ from nntrain.blueprint import Blueprint, draw
 from nntrain.config.loading import load, load_without
 from nntrain.config.reading import Config, read_document
 from nntrain.data.layout import Layout
-from nntrain.errors import CheckpointError
+from nntrain.errors import CheckpointError, DataError
 from nntrain.runs import MEMBERS, Run
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool
         ConfigError: An environment variable that it needs is not set, or an override is wrong.
     """
     check_resolved(run)
-    folder = Path(str(run.read_json("data.json").get("folder", ".")))
+    folder = Path(record_of(run)["folder"])
     path = run.path / "resolved.yaml"
     return read_document(load(path) if for_its_data else load_without(path, ("data", "source")), changes, folder)
 
@@ -70,8 +70,45 @@ def write_resolved(run: Run, text: str, record: dict[str, Any]) -> None:
 
 def changed_data(run: Run, fingerprints: Mapping[str, str]) -> list[str]:
     """Names of the fingerprints that are not those the run was started with."""
-    before: dict[str, str] = run.read_json("data.json")["fingerprints"]
+    before = record_of(run)["fingerprints"]
     return [name for name in dict.fromkeys([*before, *fingerprints]) if before.get(name) != fingerprints.get(name)]
+
+
+_RECORD: Final[Mapping[str, type]] = {"fingerprints": dict, "rows": dict, "resolved": list, "folder": str, "environment": dict}
+
+
+def record_of(run: Run) -> dict[str, Any]:
+    """What `data.json` says of a run's data and config. Raises `CheckpointError` where it is not what a run writes."""
+    record = run.read_json("data.json")
+    wrong = [name for name, kind in _RECORD.items() if not isinstance(record.get(name), kind)]
+    if wrong:
+        raise CheckpointError(f"{run.name}/data.json: damaged (no {', '.join(wrong)}, or not as a run writes it)")
+    return record
+
+
+def check_files(run: Run, config: Config) -> None:
+    """Make sure that the files which a run names are those that it was trained on, before anything in them is looked at.
+
+    A run may come from a stranger, and name any file: of one that its author does not have, nothing is read but the digest.
+
+    Raises:
+        DataError: They have changed, or are not there.
+    """
+    source = config.experiment.data.source
+    files = source.files(config.folder)
+    found = {"source" if part == "train" else f"source.{part}": source.fingerprint(path) for part, path in files.items()}
+    before = record_of(run)["fingerprints"]
+    changed = [name for name, fingerprint in found.items() if before.get(name) != fingerprint]
+    if changed:
+        raise changed_error(run, changed)
+
+
+def changed_error(run: Run, changed: Sequence[str]) -> DataError:
+    """What to say of data that are not those that a run was trained on."""
+    return DataError(
+        f"the data of {run.name} have changed since it was trained ({', '.join(changed)}): its splits would be others",
+        "measure on a file of its own: nntrain eval --data FILE",
+    )
 
 
 def _digest(content: bytes) -> str:
@@ -89,7 +126,7 @@ def check_resolved(run: Run) -> None:
         found = _digest(path.read_bytes())
     except OSError as error:
         raise CheckpointError(f"{path.as_posix()}: cannot be read ({error.strerror})") from None
-    if found not in run.read_json("data.json").get("resolved", []):
+    if found not in record_of(run)["resolved"]:
         hint = "undo the change, or train a new run: nntrain fit CONFIG"
         raise CheckpointError(f"{path.as_posix()} is not as it was written: the network was trained with something else", hint)
 
@@ -165,7 +202,7 @@ def stored_fields(config: Config, path: Path, parts: dict[str, Any]) -> FittedFi
 
 def stored_layout(run: Run, fields: FittedFields) -> Layout:
     """The layout of a run, all sizes known."""
-    rows = run.read_json("data.json")["rows"]
+    rows = record_of(run)["rows"]
     plans = tuple(field.plan for field in fields.fields)
     return Layout(plans, has_validation="validation" in rows, has_test="test" in rows, rows=None, window=fields.window)
 

@@ -16,6 +16,8 @@ from nntrain.errors import render_path
 from nntrain.nearest import nearest
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MAX_TEXT: Final = 10_000
+"""Characters of a text with what its names stand for: texts that double one another would fill the memory."""
 _BRACED: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -75,7 +77,10 @@ def substituted(node: Node, scope: Scope) -> Node:
         return Node(text, node.place, node.written, node.origin, scope.note)
     if is_expression(text):
         return _computed(node, text, scope)
-    return Node(_BRACED.sub(lambda match: _as_text(node, match[1], scope), text), node.place, None, node.origin, scope.note)
+    made = _BRACED.sub(lambda match: _as_text(node, match[1], scope), text)
+    if len(made) > MAX_TEXT:
+        raise WrongError(node, f"becomes longer than {MAX_TEXT:,} characters, with what its names stand for", None, scope)
+    return Node(made, node.place, None, node.origin, scope.note)
 
 
 def names_in(node: Node) -> set[str]:
