@@ -176,7 +176,10 @@ class _Claim:
             started = _started(record.get("pid"))
             if started is None or started != record.get("started"):
                 return True
-        return _now(self.path.parent) - self.path.stat().st_mtime > 3 * HEARTBEAT_S
+        try:
+            return _now(self.path.parent) - self.path.stat().st_mtime > 3 * HEARTBEAT_S
+        except FileNotFoundError:  # whoever has made a higher number takes this one away
+            return False
 
 
 def _newest(folder: Path) -> _Claim | None:
