@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.parametrize(
     ("kind", "moments"),
     [
-        ("--folds", ["while_the_second_trains", *WRITING]),
+        ("--folds", WRITING),
         pytest.param("--folds", [*TRAINING, *WRITING, *ENDING], marks=pytest.mark.slow),
         pytest.param("--seeds", [*TRAINING, *ENDING], marks=pytest.mark.slow),
     ],
