@@ -84,7 +84,7 @@ class MultiLabel(Field):
             rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
             raise DataError(f"{table.name}: {columns[0]} is missing in {table.places(rows)}, and missing: error allows none")
         separator = self.settled(table, columns).separator
-        lists = texts.str.split(separator) if separator is not None else texts.cast(pl.List(pl.String))
+        lists = texts.str.split(separator) if separator is not None else _alone(texts)
         cleaned = lists.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
         empty = pl.Series([[]], dtype=pl.List(pl.String))
         return cleaned.to_frame("cell").select(pl.col("cell").fill_null(empty.first())).to_series() if self.missing == "none" else cleaned
@@ -120,3 +120,11 @@ class MultiLabel(Field):
     def is_missing(self, values: Values) -> Array:
         """Null."""
         return cast("pl.Series", values).is_null().to_numpy()
+
+
+def _alone(texts: pl.Series) -> pl.Series:
+    """Each text as a list of its own; null stays null."""
+    import polars as pl
+
+    cell = pl.col("cell")
+    return texts.to_frame("cell").select(pl.when(cell.is_not_null()).then(pl.concat_list(cell))).to_series().alias(texts.name)
