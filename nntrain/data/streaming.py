@@ -33,6 +33,11 @@ MAPPED_ABOVE: Final = (-3, 2**20)
 """`M_MMAP_THRESHOLD` of glibc's mallopt, in bytes: a batch that is freed goes back to the system, not to a heap that keeps it."""
 
 
+TRIMMED: Final = 16
+"""Batches after which the heap gives back what is free in it: freed batches leave holes there that are no longer large enough for the
+next (glibc takes up to 32 MB from the heap), and what is streamed is too large for the memory."""
+
+
 class Request(Protocol):
     """Rows that are wanted: small, as it may travel to another process."""
 
@@ -133,10 +138,13 @@ class Reading:
 
     def read(self, request: Callable[[int], Request], count: int) -> Iterator[Mapping[str, Tensor]]:
         """What requests 0 to `count - 1` want, in their order. Raises `DataError`, `ResourceError`."""
-        if not self.workers:
-            for place in range(count):
-                yield request(place).read()
-            return
+        found = self._read_ahead(request, count) if self.workers else (request(place).read() for place in range(count))
+        for place, batch in enumerate(found):
+            if place % TRIMMED == TRIMMED - 1:
+                _trim()
+            yield batch
+
+    def _read_ahead(self, request: Callable[[int], Request], count: int) -> Iterator[Mapping[str, Tensor]]:
         done, turn = 0, -1
         try:
             while done < count:
@@ -299,6 +307,13 @@ def _settle(_number: int) -> None:
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():  # it ended before
             os._exit(1)
+
+
+def _trim() -> None:
+    if sys.platform == "linux":
+        system = ctypes.CDLL(None)
+        if hasattr(system, "malloc_trim"):  # glibc has it
+            system.malloc_trim(0)
 
 
 def _ignored() -> list[int]:
