@@ -128,7 +128,7 @@ def load(path: Path, needed: Needed = ANY) -> dict[str, Any]:
             if tensor_file in entries:  # one at a time: its bytes are freed before the next is read
                 tensors = safetensors.torch.load(_read_verified(path / tensor_file, entries[tensor_file]))
             parts[name] = unflatten(tensors, json.loads(skeleton))
-        except (ValueError, TypeError, RecursionError, SafetensorError) as error:
+        except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
             raise CheckpointError(f"{(path / file).as_posix()}: damaged ({error})") from None
     return parts
 
