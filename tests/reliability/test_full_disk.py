@@ -35,8 +35,11 @@ def can_mount() -> bool:
 
 
 @pytest.mark.bar("R4")
-@pytest.mark.parametrize("mode", ["limit", "tmpfs"])
-@pytest.mark.parametrize("moments", [["save:2"], pytest.param(SAVES, marks=pytest.mark.slow)], ids=len)
+@pytest.mark.parametrize(
+    ("mode", "moments"),
+    [("limit", SAVES[1:2]), pytest.param("limit", SAVES, marks=pytest.mark.slow), pytest.param("tmpfs", SAVES, marks=pytest.mark.slow)],
+    ids=["limit", "limit at all", "tmpfs at all"],
+)
 def test_a_full_disk_at_a_save(mode: str, moments: list[str], tmp_path: Path, record_property: Callable[[str, str], None]) -> None:
     if mode == "tmpfs" and not can_mount():
         pytest.skip("no file system can be mounted here (unshare -rm)")
