@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +39,9 @@ def faults(found: list[Found], given: list[dict[str, object]]) -> list[str]:
 
 @pytest.mark.bar("S1")
 @pytest.mark.parametrize(("count", "first"), [(20, 0), pytest.param(200, 1_000, marks=pytest.mark.slow)])
-def test_mutated_files_are_used_or_refused_in_words(count: int, first: int, tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+def test_mutated_files_are_used_or_refused_in_words(
+    count: int, first: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     files = base_files()
     names = list(files)
     given: list[dict[str, object]] = []

@@ -54,11 +54,11 @@ BOMBS: Final[dict[str, str]] = {
     + ", ".join(f"a{level}: =a{level - 1 if level else ''}*a{level - 1 if level else ''}" for level in range(1, 30)).replace(
         "=a0*a0", "=a*a"
     )
-    + "}\narchitecture: {layers: [{linear: =a29}]}",  # noqa: E501
+    + "}\narchitecture: {layers: [{linear: =a29}]}",
     "a variable of texts that doubles": DATA
     + "variables:\n  a0: xxxxxxxxxx\n"
     + "".join(f"  a{level}: '{{a{level - 1}}}{{a{level - 1}}}'\n" for level in range(1, 30))
-    + "architecture: {layers: [{linear: 1, name: '{a29}'}]}",  # noqa: E501
+    + "architecture: {layers: [{linear: 1, name: '{a29}'}]}",
     "a formula of powers": f"{DATA}architecture: {{layers: [{{linear: ={'9*' * 1_900}9}}]}}",
     "a formula of brackets": f"{DATA}architecture: {{layers: [{{linear: ={'(' * 1_900}1{')' * 1_900}}}]}}",
     "rounds that multiply": DATA
@@ -66,7 +66,7 @@ BOMBS: Final[dict[str, str]] = {
     + "".join(f"{{repeat: {{for: {{c{level}: [{', '.join(['1'] * 100)}]}}, layers: [{{linear: =c{level}}}, " for level in range(4))
     + "relu"
     + "]}}" * 4
-    + "]}",  # noqa: E501
+    + "]}",
 }
 
 
@@ -101,6 +101,7 @@ def test_bombs_are_refused_within_a_second(tmp_path: Path, record_property: Reco
 
 
 @pytest.mark.bar("S2")
+@pytest.mark.slow
 def test_bombs_are_refused_in_bases_overlays_and_overrides(tmp_path: Path, record_property: Record) -> None:
     (tmp_path / "sound.yaml").write_text(DATA)
     given: list[dict[str, Any]] = []
