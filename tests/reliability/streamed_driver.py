@@ -5,8 +5,8 @@ Run as a script, so that it may fork safely:
     python streamed_driver.py CONFIG RUNS PAIRS STEP [STEP …]
 
 Prints a JSON object: digests of everything that must be equal (see `kill_driver.digests`) of runs that were never stopped under
-`memory`, `0` and `2` (workers), and of those killed in a step and resumed under `STEP: 20`: workers before and after. PAIRS says
-which: `20,22`.
+`memory`, `2` and, with the pair 00, `0` (workers), and under `STEP: 20` of those that were killed in a step and resumed: workers
+before and after. PAIRS says which: `20,22`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ PRELOADED: Final = LOADED
 def drive(config: str, runs: Path, pairs: list[str], steps: list[str]) -> dict[str, Any]:
     """Train once in each way without a break, then once with each kill."""
     found: dict[str, Any] = {}
-    for name, change in (("memory", "data.streaming=false"), ("0", "data.workers=0"), ("2", "data.workers=2")):
+    ways = {"memory": "data.streaming=false", "2": "data.workers=2", **({"0": "data.workers=0"} if "00" in pairs else {})}
+    for name, change in ways.items():
         assert in_child(["fit", config, change, "--runs", str(runs), "--run-id", f"whole-{name}"]) == 0
         found[name] = digests(runs / "streamed" / f"whole-{name}")
     for step in steps:

@@ -23,7 +23,7 @@ Record = Callable[[str, object], None]
 
 def driven(script: str, *arguments: str) -> Any:
     """What a driver found."""
-    found = subprocess.run([sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, timeout=500)
+    found = subprocess.run([sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, timeout=1500)
     assert found.returncode == 0, found.stdout[-2000:] + found.stderr[-4000:]
     return json.loads(found.stdout)
 
@@ -31,7 +31,7 @@ def driven(script: str, *arguments: str) -> Any:
 @pytest.mark.bar("R10")
 @pytest.mark.parametrize(
     ("ways", "count"),
-    [(("kill", "group", "error", "normal"), 1), pytest.param(tuple(CODES), 10, marks=pytest.mark.slow)],
+    [(("kill", "group", "error", "normal"), 1), pytest.param(tuple(CODES), 5, marks=pytest.mark.slow)],
 )
 def test_nothing_is_left(tmp_path: Path, record_property: Record, ways: tuple[str, ...], count: int) -> None:
     found: dict[str, list[dict[str, Any]]] = driven(
@@ -50,7 +50,7 @@ def test_nothing_is_left(tmp_path: Path, record_property: Record, ways: tuple[st
         assert "killed by SIGKILL" in end["told"]
         assert "data.workers" in end["told"]
     ends = [end for ends in found.values() for end in ends]
-    slowest = max(end["seconds"] for end in found.get("kill", []))
+    slowest = max(float(end["seconds"]) for end in found["kill"])
     counts = f"{len(ends)} runs ended in {len(found)} ways: {sum(end['left'] for end in ends)} of {2 * len(ends)} workers left"
     shared = sum(len(end["shared"]) for end in ends)
     record_property("figure", f"{counts}, {shared} files in /dev/shm; after kill -9 the last was gone within {slowest:.2f} s")
@@ -65,7 +65,7 @@ def test_resumed_in_the_middle_of_an_epoch(tmp_path: Path, record_property: Reco
     """Whoever reads, before and after the kill, and in memory as well: the bytes are those of one run."""
     found = driven("streamed_driver.py", str(write_image_rows(tmp_path)), str(tmp_path / "runs"), ",".join(pairs), *steps)
     whole = found.pop("memory")
-    assert len(found) == 2 + len(pairs) * len(steps)
+    assert len(found) == 1 + ("00" in pairs) + len(pairs) * len(steps)
     for way, digests in found.items():
         assert digests == whole, way
     record_property("figure", f"streamed, workers 0 and 2: {len(found)} runs, {len(pairs) * len(steps)} of them killed: 0 differ")
