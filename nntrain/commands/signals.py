@@ -26,6 +26,8 @@ EXIT_CODES: Final = {"SIGINT": 130, "SIGTERM": 143}
 class InterruptedRun(NNTrainError):  # noqa: N818 (no fault of anybody's)
     """A signal stopped a run where nothing was to be saved."""
 
+    exit_code = EXIT_CODES["SIGINT"]
+
     def __init__(self, signals: Signals) -> None:
         super().__init__("interrupted before the first step: nothing was trained, nothing is kept")
         self.exit_code = signals.exit_code

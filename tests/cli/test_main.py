@@ -128,7 +128,7 @@ def test_errors_are_told_in_words_with_their_exit_code(capsys: Screens, monkeypa
 
 
 def test_exit_codes_of_errors_are_distinct_and_documented(repository: Path) -> None:
-    codes = {kind.exit_code for kind in NNTrainError.__subclasses__()}
+    codes = {kind.exit_code for kind in NNTrainError.__subclasses__() if kind.__module__ == "nntrain.errors"}
     documented = re.findall(r"^\| (\d) \|", (repository / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert codes == {2, 3, 4, 5, 6, 7}
     assert {int(code) for code in documented} == {0, 1, *codes}
