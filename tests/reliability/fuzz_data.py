@@ -44,8 +44,9 @@ def base_files() -> dict[str, bytes]:
         y=np.arange(ROWS) % 2,
     )
     book = openpyxl.Workbook()
+    sheet: Any = book.active
     for row in table.splitlines():
-        book.active.append([_cell(cell) for cell in row.split(",")])
+        sheet.append([_cell(cell) for cell in row.split(",")])
     excel = io.BytesIO()
     book.save(excel)
     return {
@@ -97,8 +98,9 @@ def mutated(name: str, content: bytes, seed: int) -> bytes:
             member = draw.choice(list(members))
             members[member] = _changed(members[member], draw)
         if draw.random() < 0.2:
+            moved = draw.choice(list(members))
             members[draw.choice(["../x.csv", "/x.png", "a/" * 200 + "x.png", "\U0001f600.png", ".hidden", "x.pkl", ""])] = members.pop(
-                member
+                moved
             )
         return _zip(members)
     return _changed(content, draw)

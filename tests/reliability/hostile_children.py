@@ -49,7 +49,12 @@ def run_all(cases: Sequence[dict[str, Any]]) -> list[Found]:
 @cache
 def _driver() -> subprocess.Popen[str]:
     """The process whose children run the cases: loading takes seconds, so there is one for all tests."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(DRIVER.parent), str(DRIVER.parents[2])]), "NO_COLOR": "1", "MALLOC_ARENA_MAX": "2"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(DRIVER.parent), str(DRIVER.parents[2])]),
+        "NO_COLOR": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
     process = subprocess.Popen(
         [sys.executable, str(DRIVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=DRIVER.parent
     )

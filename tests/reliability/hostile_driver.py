@@ -6,6 +6,9 @@ A case is a line of JSON on its standard input, its result one on its standard o
 A result: `code` (`None` where it was killed), `signal`, `cpu_s`, `extra_mb` (resident, above an idle child), `output`, `events`.
 """
 
+# pyright: reportUnusedImport=false
+# What the commands import on their way is loaded once, here, and not in every child.
+
 from __future__ import annotations
 
 import contextlib

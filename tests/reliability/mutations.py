@@ -1,5 +1,8 @@
 """Seeded mutations of configs: of their trees, and of their text and bytes."""
 
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Trees of any kind are changed in any way.
+
 from __future__ import annotations
 
 import copy

@@ -1,5 +1,7 @@
 """A run whose files somebody has changed to do harm, in thirty ways."""
 
+# pyright: reportUnknownLambdaType=false, reportDeprecated=false
+
 from __future__ import annotations
 
 import hashlib
@@ -179,7 +181,7 @@ def _pointed(name: str) -> Callable[[Forger], None]:
 HARMLESS: Final = frozenset({"files of other tools beside", "members above"})
 """Payloads that most commands never look at, so that the run works."""
 
-PAYLOADS: Final[dict[str, Callable[[Forger], None]]] = {
+PAYLOADS: Final[dict[str, Callable[[Forger], Any]]] = {
     **{f"{name} in place of every part": _everywhere(content) for name, content in PICKLES.items()},
     "zip .pt as weights": lambda forger: forger.part("weights.safetensors", zipped(forger.canary)),
     "pickle as state": lambda forger: forger.part("state.json", system(forger.canary)),

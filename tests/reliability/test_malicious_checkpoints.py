@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def attack(trained: Path, folder: Path, payload: Callable[[Forger], None]) -> list[Found]:
+def attack(trained: Path, folder: Path, payload: Callable[[Forger], Any]) -> list[Found]:
     """What every place makes of a run that was changed; each gets a copy of its own."""
     given: list[dict[str, Any]] = []
     for number, call in enumerate(PLACES.values()):

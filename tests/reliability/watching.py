@@ -88,7 +88,7 @@ def _writes(arguments: tuple[Any, ...]) -> bool:
 
 
 def _callers() -> list[str]:
-    frame: Any = sys._getframe(3)
+    frame: Any = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
     files: list[str] = []
     while frame is not None:
         files.append(frame.f_code.co_filename)
