@@ -92,7 +92,9 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
 
 
 def make_folder(checkpoints: Path) -> None:
-    """Make the folder of all checkpoints where there is none: a run that has it and no checkpoint has not saved yet.
+    """Make the folder of all checkpoints where there is none, else free what a kill has left in it.
+
+    A run that has the folder and no checkpoint has not saved yet.
 
     Raises:
         ResourceError: It can't be made.
@@ -101,6 +103,7 @@ def make_folder(checkpoints: Path) -> None:
         if not checkpoints.is_dir():
             checkpoints.mkdir(parents=True)
             sync_folder(checkpoints.parent)
+        _sweep(checkpoints)
     except OSError as error:
         raise ResourceError(f"cannot make {checkpoints.as_posix()}: {error.strerror or error}") from None
 
