@@ -1,5 +1,7 @@
 """Seeded mutations of data files of every kind: of their bytes, and of what is inside of packed ones."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import gzip

@@ -1,5 +1,7 @@
 """Small data for the shipped examples and configs of our own, so that what is mutated reaches as deep as it can."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import io
@@ -86,7 +88,7 @@ def lay_out(folder: Path, examples: Path) -> dict[str, str]:
         lambda row: (
             f"{row},{row % 2},{row % 3 + 1},n{row},{draw.choice(['male', 'female'])},{draw.choice([20, 30, ''])},0,1,t{row},{row * 0.5},,S"
         ),
-    )  # noqa: E501
+    )
     series = ",".join(f"t{step}" for step in range(40))
     for name, steps in (("ucr/GunPoint", 150), ("mnist1d", 40)):
         head = "label," + (series if steps == 40 else ",".join(f"t{step}" for step in range(steps)))

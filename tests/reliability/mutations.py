@@ -3,6 +3,8 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Trees of any kind are changed in any way.
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import copy

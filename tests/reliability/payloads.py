@@ -2,6 +2,8 @@
 
 # pyright: reportUnknownLambdaType=false, reportDeprecated=false
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import hashlib

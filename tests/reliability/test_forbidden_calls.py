@@ -1,5 +1,7 @@
 """No file of nntrain can run what it read: calls that could are found in its source, and each that is allowed has its reason."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import ast

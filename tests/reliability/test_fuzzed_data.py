@@ -1,5 +1,7 @@
 """Data files that chance has changed, of every kind that is read: each is used or refused in words."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import io

@@ -1,5 +1,7 @@
 """Texts that explode, nest without end, go in circles or are not what they seem: refused soon, with their place, wherever text is read."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json
