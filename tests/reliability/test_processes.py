@@ -45,7 +45,7 @@ def test_nothing_is_left(tmp_path: Path, record_property: Record, ways: tuple[st
             assert not end.get("damaged"), (way, end)
             assert "Traceback" not in end["told"]
     if "error" in found:
-        assert "ant/000000.png" in found["error"][0]["told"]
+        assert "ant/0000" in found["error"][0]["told"]
     for end in found.get("worker", []):
         assert "killed by SIGKILL" in end["told"]
         assert "data.workers" in end["told"]
