@@ -115,7 +115,8 @@ def _records(path: Path, sheet: str | int, name: str) -> tuple[str, list[Record]
             title = _title(cast("list[str]", book.sheetnames), sheet, name)
             pages = book[title]
             pages.reset_dimensions()  # what the file says of them may be anything; rows and cells are what counts
-            rows = [(number, ["" if cell is None else _cell(cell) for cell in row]) for number, row in enumerate(_rows(pages, name), 1) if row]
+            numbered = enumerate(_rows(pages, name), 1)
+            rows = [(number, ["" if cell is None else _cell(cell) for cell in row]) for number, row in numbered if row]
     except DataError:
         raise
     except Exception as error:  # openpyxl raises whatever its parsers do
