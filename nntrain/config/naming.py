@@ -19,7 +19,7 @@ from nntrain.schema import Slot, load_class
 
 _COLUMN: Final = 37
 """Where `fix:` begins behind what nntrain calls it."""
-_MOST_NAMES: Final = 14
+_MOST_NAMES: Final = 15
 _BESIDE: Final = ("from", "encode", "name", "initializer", "layers")
 """Keys that may stand beside a layer, in a list or in a node."""
 _INVISIBLE: Final = re.compile(r"[\s\u200b-\u200f\ufeff]+$|^[\s\u200b-\u200f\ufeff]+")

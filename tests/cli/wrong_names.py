@@ -88,7 +88,7 @@ NAMES = [
         "typing error in a section",
         "data: {source: a.csv, target: y}\noptimzer: sgd\n",
         (
-            "a.yaml:2:1  optimzer  not a setting / nearest: optimizer  settings here: name, seed, variables, data,"
+            "a.yaml:2:1  optimzer  not a setting / nearest: optimizer  settings here: name, seed, plugins, variables, data,"
             " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, training, extends",
         ),
     ),
@@ -140,7 +140,7 @@ NAMES = [
         "setting that no override has",
         "data: {source: a.csv, target: y}\n",
         (
-            'override "extens=b.yaml"  extens  not a setting / settings here: name, seed, variables, data,'
+            'override "extens=b.yaml"  extens  not a setting / settings here: name, seed, plugins, variables, data,'
             " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, training",
         ),
         ("extens=b.yaml",),
