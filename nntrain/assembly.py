@@ -64,8 +64,13 @@ class Assembly:
         return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
-def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
+def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = None) -> Assembly:
     """Build network, optimizer and the rest. The initial weights are a function of the seed.
+
+    Args:
+        blueprint: What is to be built.
+        prepared: Its data.
+        threads: CPU threads where the config names none: those that a resumed run had. `None`: torch's choice.
 
     Raises:
         ConfigError: The device or number format is not there, or a pattern of parameter names matches nothing.
@@ -76,7 +81,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared) -> Assembly:
     assert experiment.optimizer is not None
     assert experiment.scheduler is not None
     device = resolve_device(training.device)
-    threads = use_threads(training.threads)
+    threads = use_threads(threads if training.threads is None else training.threads)
     use_determinism(training.deterministic)
     class_weights = fit_class_weights(blueprint, prepared.train)
     _check_targets(blueprint, prepared)

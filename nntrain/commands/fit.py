@@ -18,7 +18,7 @@ from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
 from nntrain.commands.memory import memory_errors
 from nntrain.commands.output import emit
-from nntrain.commands.resuming import Comparison, check_has_state, compare_with_stored, refuse_early
+from nntrain.commands.resuming import Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_writable
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
@@ -287,7 +287,7 @@ def compare(stored: Run, job: Job, options: Options) -> Comparison:
 
 def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: Watchers) -> Outcome:
     """Go on with a run that the caller has locked, with the differences that were found."""
-    assembly = _assemble(job)
+    assembly = _assemble(job, threads_of(stored))
     check_has_state(stored)
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
     written = {"folder": job.config.folder.as_posix(), "written": written_digest(job.config.experiment)}
@@ -298,12 +298,12 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
     return _train(stored, job, assembly, options, watchers, is_exact=not (found.means_something_else or found.rounds_otherwise))
 
 
-def _assemble(job: Job) -> Assembly:
+def _assemble(job: Job, threads: int | None = None) -> Assembly:
     from nntrain.assembly import assemble
 
     try:
         with memory_errors():
-            return assemble(job.blueprint, job.prepared)
+            return assemble(job.blueprint, job.prepared, threads)
     except ConfigError as error:
         raise job.config.error(error.problems) from None
 

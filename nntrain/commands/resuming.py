@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -187,6 +188,15 @@ def _keeps_state(path: YamlPath, before: object, after: object) -> bool:
 def _may_come_from_fields(path: YamlPath) -> bool:
     """Whether a setting may have a default that depends on the fields."""
     return path[0] in {"architecture", "task", "loss", "metrics"} or path[:2] in {FIELDS, SOURCE} or "monitor" in path
+
+
+def threads_of(run: Run) -> int | None:
+    """CPU threads that a run was started with, so that it goes on with as many: sums of floats depend on them.
+
+    `None` where they are not known, or this machine has not so many.
+    """
+    threads: object = run.read_json("environment.json").get("threads")
+    return threads if isinstance(threads, int) and 0 < threads <= (os.cpu_count() or 1) else None
 
 
 def check_has_state(run: Run) -> None:
