@@ -213,6 +213,7 @@ def verify(
     seed: Annotated[int | None, typer.Option("--seed", help="Decides after which steps it is killed; default: drawn, and printed.")] = None,
     as_json: Json = False,
     runs: Runs = None,
+    plugin_modules: Plugins = None,
 ) -> None:
     """Prove that a run can be killed and resumed without changing a byte."""
     from nntrain.commands import verify as command

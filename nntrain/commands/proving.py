@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from nntrain import plugins
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import needed_of
+from nntrain.commands.watched import PLUGIN
 from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, NNTrainError
 from nntrain.runs import Run
@@ -189,9 +191,13 @@ class Child(Protocol):
 
 
 def start_child(arguments: Sequence[str], log: Path) -> Child:
-    """Start `nntrain.commands.watched` with arguments; what it writes to stderr goes to a file."""
+    """Start `nntrain.commands.watched` with arguments; what it writes to stderr goes to a file.
+
+    It finds modules where this process does: `-m` alone would let a file that lies where you stand pass for one that is installed.
+    """
+    is_here = not {"", str(Path.cwd())}.isdisjoint(sys.path)
     with log.open("wb") as file:
-        command = [sys.executable, "-m", "nntrain.commands.watched", *arguments]
+        command = [sys.executable, *(() if is_here else ("-P",)), "-m", "nntrain.commands.watched", *arguments]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file)  # noqa: S603
 
 
@@ -200,7 +206,7 @@ Start = Callable[[Sequence[str], Path], Child]
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """Trains copies in processes of their own, none of which outlives it."""
+    """Trains copies in processes of their own, none of which outlives it. They may load the plug-ins that were allowed here."""
 
     signals: Signals
     start: Start
@@ -212,7 +218,8 @@ class Trainer:
             NNTrainError: It ended otherwise; the error has its message and exit code.
         """
         log = copy.path.with_name(f"{copy.path.name}.log")
-        child = self.start([copy.path.as_posix(), str(stop), str(kill), str(os.getpid()), *changes], log)
+        allowed = (f"{PLUGIN}{module}" for module in plugins.allowed())
+        child = self.start([copy.path.as_posix(), str(stop), str(kill), str(os.getpid()), *allowed, *changes], log)
         try:
             while child.poll() is None:
                 if self.signals.stop_requested:

@@ -1,6 +1,6 @@
 """A training in a process of its own that ends itself at a given step: what `nntrain verify` starts.
 
-    python -m nntrain.commands.watched RUN STOP KILL PARENT [OVERRIDE …]
+    python -m nntrain.commands.watched RUN STOP KILL PARENT [--plugin=MODULE …] [OVERRIDE …]
 
 It is `nntrain fit --resume RUN --no-test`; only who watches differs.
 """
@@ -12,7 +12,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from nntrain import plugins
 from nntrain.commands.display import Display, Position
 from nntrain.commands.fit import Options, Watchers, fit
 from nntrain.commands.signals import Signals
@@ -20,6 +22,9 @@ from nntrain.errors import NNTrainError
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """On Windows any signal ends a process at once."""
+
+PLUGIN: Final = "--plugin="
+"""Before the name of a module of components that may be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,13 @@ class Watching(Display):
 
 def main(arguments: Sequence[str]) -> int:
     """Train; returns 0 where the step was reached or the run ended before by itself, else the exit code of the error."""
-    run, stop, kill, parent, *changes = arguments
+    run, stop, kill, parent, *more = arguments
     orders = Orders(int(stop), int(kill), int(parent))
+    changes = [argument for argument in more if not argument.startswith(PLUGIN)]
     try:
+        for argument in more:
+            if argument.startswith(PLUGIN):
+                plugins.allow(argument.removeprefix(PLUGIN))
         with Signals() as signals:
             outcome = fit(None, changes, Options(resume=run, test=False), Watchers(Watching(True, orders=orders, signals=signals), signals))
     except NNTrainError as error:

@@ -20,11 +20,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy
 import polars
 import torch
 import torch._dynamo
+from PIL import Image
 
 import nntrain.data.preparing
+from nntrain import plugins
 from nntrain.cli import main
 from nntrain.commands import proving, watched
 from nntrain.runs import Run, lock
@@ -35,6 +38,34 @@ LOADED = (polars, torch._dynamo, nntrain.data.preparing)
 RUNS = Path("runs/shops")
 run_path = RUNS / "none"
 """The run of the scenario."""
+
+
+GAUSS = '''
+from nntrain.layers.layer import Layer
+
+
+class Gauss(Layer):
+    """exp(-x^2): every shape passes."""
+
+    def out_spec(self, spec, *side):
+        return spec
+
+    def build(self, spec, *side):
+        from torch import nn
+
+        class Bell(nn.Module):
+            def forward(self, values):
+                return (-(values**2)).exp()
+
+        return Bell()
+'''
+PICTURES = {
+    "data.source": "{type: image_folder, path: pictures}",
+    "data.target": "label",
+    "data.fields": "{image: {type: image, normalize: standard, augment: [flip]}}",
+    "data.streaming": "true",
+    "architecture": "{type: cnn, channels: [2]}",
+}
 
 
 class Forked:
@@ -78,7 +109,12 @@ def forked(work: Callable[[], int], out: Path, error: Path) -> Forked:
 
 
 def start_child(arguments: Sequence[str], log: Path) -> Forked:
-    return forked(lambda: watched.main(arguments), Path(os.devnull), log)
+    def work() -> int:
+        # as in a fresh process: what it may load is what it is told
+        plugins._allowed.clear()  # pyright: ignore[reportPrivateUsage]
+        return watched.main(arguments)
+
+    return forked(work, Path(os.devnull), log)
 
 
 proving.start_child = start_child
@@ -187,6 +223,36 @@ def stopped_by_a_signal() -> dict[str, Any]:
 def members() -> dict[str, Any]:
     fit("--seeds", "2")
     return verify("--steps", "3", "--json")
+
+
+def plugin() -> dict[str, Any]:
+    Path("bells.py").write_text(GAUSS)
+    fit("plugins=[bells]", "architecture={layers: [{linear: 8}, relu, {type: 'bells:Gauss'}]}", "--plugin", "bells")
+    refused = verify()
+    return {**verify("--rerun", "--steps", "50", "--json", "--plugin", "bells"), "refused": refused}
+
+
+def streamed() -> dict[str, Any]:
+    return streamed_with(workers=0)
+
+
+def streamed_by_workers() -> dict[str, Any]:
+    return streamed_with(workers=1)
+
+
+def streamed_with(workers: int) -> dict[str, Any]:
+    """Images that are read when their batch comes, by the run or by processes of a process that is killed."""
+    write_pictures()
+    fit(*(f"{path}={value}" for path, value in PICTURES.items()), f"data.workers={workers}")
+    return verify("--rerun", "--steps", "50", "--json")
+
+
+def write_pictures() -> None:
+    draws = numpy.random.default_rng(0)
+    for number in range(100):
+        folder = Path("pictures", "ab"[number % 2])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draws.integers(0, 256, (4, 4, 3), dtype=numpy.uint8)).save(folder / f"{number:03}.png")
 
 
 def flipped_bit() -> dict[str, Any]:

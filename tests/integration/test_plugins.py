@@ -83,8 +83,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "rows.csv").write_text("\n".join(["a,y", *(f"{row},{row % 5}.5" for row in range(50))]) + "\n")
     (tmp_path / "a.yaml").write_text(CONFIG)
     yield tmp_path
-    plugins._allowed.clear()
-    plugins._installed.cache_clear()
+    plugins._allowed.clear()  # pyright: ignore[reportPrivateUsage]
+    plugins._installed.cache_clear()  # pyright: ignore[reportPrivateUsage]
     load_class.cache_clear()
     sys.modules.pop("bells", None)
 
@@ -114,7 +114,7 @@ def test_an_allowed_plugin_trains_resumes_and_predicts(capsys: pytest.CaptureFix
 
 def test_a_run_of_a_plugin_asks_for_consent_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "a.yaml", "--plugin", "bells"]) == 0
-    plugins._allowed.clear()
+    plugins._allowed.clear()  # pyright: ignore[reportPrivateUsage]
     sys.modules.pop("bells")
     Path("loaded").unlink()
     for arguments in (["eval", "runs/a/0001"], ["predict", "runs/a/0001", "rows.csv"], ["show", "runs/a/0001"], ["fit", "--resume", "a"]):
