@@ -56,6 +56,20 @@ class Options:
     skip_done: bool = False
     """Whether a config that has a finished run with the same data is left out."""
 
+    def __post_init__(self) -> None:
+        """Refuse options that have no effect beside others. Raises `UsageError`."""
+        if self.resume is None and self.resume_anyway:
+            raise UsageError("--resume-anyway has no effect: it goes on with a run, and nothing is resumed here", "add --resume RUN")
+        if self.resume in (None, automatic.AUTO):
+            return
+        if self.members is not None:
+            word = f"--{self.members.kind}"
+            raise UsageError(f"--resume goes on with the members that a run has, and {word} makes new ones", "leave one of the two out")
+        if self.run_id is not None:
+            raise UsageError("--run-id names a new run, and --resume goes on with one that has a name", "leave one of the two out")
+        if self.skip_done:
+            raise UsageError("--skip-done leaves out what has a run already, and --resume goes on with one", "leave one of the two out")
+
 
 @dataclass(frozen=True, slots=True)
 class Watchers:
@@ -143,7 +157,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         watchers: Display and signals.
 
     Raises:
-        UsageError: `run_id` for a run that exists.
+        UsageError: There is no such run, or an option has no effect on it.
         NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
     """
     if options.resume in (None, automatic.AUTO):
@@ -152,11 +166,8 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         if options.resume is None:
             return fit_job(prepare_job(config), options, watchers, name)
         return automatic.fit_auto(config, name, options, watchers)
-    if options.members is not None:
-        word = f"--{options.members.kind}"
-        raise UsageError(f"--resume goes on with the members that a run has, and {word} makes new ones", "leave one of the two out")
-    if options.run_id is not None:
-        raise UsageError("--run-id names a new run, and --resume goes on with one that has a name", "leave one of the two out")
+    if source is None and options.overlays:
+        raise UsageError("--with has no effect: a run goes on with its own config", "name the config too, or write overrides: a.b=c")
     stored = find_run(options.resume, runs_root(options.runs))
     with lock(stored):
         if members.has_members(stored):

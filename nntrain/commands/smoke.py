@@ -18,7 +18,7 @@ from nntrain.commands.output import emit
 from nntrain.commands.results import labelled
 from nntrain.commands.signals import Signals
 from nntrain.config.reading import find_config
-from nntrain.errors import NNTrainError
+from nntrain.errors import NNTrainError, UsageError
 from nntrain.runs import Run
 
 if TYPE_CHECKING:
@@ -76,7 +76,12 @@ def run(path: Path | None, changes: Sequence[str], options: Options, *, fake_dat
 
     Returns:
         0, or the exit code of what failed.
+
+    Raises:
+        UsageError: There is no config, or an option has no effect here.
     """
+    if (given := _without_effect(options)) is not None:
+        raise UsageError(f"{given} has no effect: --smoke trains in a temporary folder that is gone afterwards", "leave one of the two out")
     subject = Subject(find_config(path), tuple(changes), options.overlays)
     results: dict[str, Any] = {"config": subject.path.as_posix(), "ok": True, "data": "real rows", "seconds": {}}
     with tempfile.TemporaryDirectory(prefix="nntrain-smoke-") as folder:
@@ -87,6 +92,19 @@ def run(path: Path | None, changes: Sequence[str], options: Options, *, fake_dat
     elif results["data"] == MADE_UP:
         emit(f"\n{MADE_UP}: what this run measured says nothing, and nothing is kept")
     return code
+
+
+def _without_effect(options: Options) -> str | None:
+    """The first option that a smoke run does not read."""
+    kind = f"--{options.members.kind}" if options.members is not None else None
+    found = {
+        "--resume": options.resume,
+        "--run-id": options.run_id,
+        kind: kind,
+        "--skip-done": options.skip_done,
+        "--no-test": not options.test,
+    }
+    return next((word for word, value in found.items() if value), None)
 
 
 @dataclass(slots=True)
