@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import select
+import signal
+import subprocess
 import sys
+from collections.abc import Generator
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -54,3 +60,65 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("needs the public data sets in ../shared/data")
     return folder
+
+
+class Scripts:
+    """Runs scripts that load torch, each in a process of its own, which is forked from one that has loaded it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+
+    @cached_property
+    def _server(self) -> subprocess.Popen[bytes]:
+        path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
+        command = [sys.executable, str(Path(__file__).with_name("script_server.py"))]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}, bufsize=0)
+
+    def __call__(self, script: Path, *arguments: object, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run a script in the folder where the test stands, with its environment.
+
+        Raises:
+            subprocess.TimeoutExpired: It took longer, and was killed.
+        """
+        self._count += 1
+        out, error = (self._folder / f"{self._count}.{name}" for name in ("out", "error"))
+        out.touch()
+        error.touch()
+        order = {"script": str(script), "arguments": [str(each) for each in arguments], "folder": str(Path.cwd())}
+        order |= {"environment": dict(os.environ), "out": str(out), "error": str(error)}
+        assert self._server.stdin is not None
+        self._server.stdin.write(json.dumps(order).encode() + b"\n")
+        child, late = int(self._answer(timeout_s)), False
+        try:
+            code = int(self._answer(timeout_s))
+        except TimeoutError:
+            os.kill(child, signal.SIGKILL)
+            code, late = int(self._answer(timeout_s)), True
+        done = subprocess.CompletedProcess(
+            [str(script), *order["arguments"]], code, *(path.read_text(encoding="utf-8") for path in (out, error))
+        )
+        if late:
+            raise subprocess.TimeoutExpired(done.args, timeout_s, done.stdout, done.stderr)
+        return done
+
+    def _answer(self, timeout_s: float) -> bytes:
+        """A line of what the server says."""
+        assert self._server.stdout is not None
+        if not select.select([self._server.stdout], [], [], timeout_s)[0]:
+            raise TimeoutError
+        line = self._server.stdout.readline()
+        assert line, "the server of scripts has ended"
+        return line
+
+    def close(self) -> None:
+        """End the server, if there is one."""
+        if "_server" in vars(self):
+            self._server.communicate()
+
+
+@pytest.fixture(scope="session")
+def run_script(tmp_path_factory: pytest.TempPathFactory) -> Generator[Scripts]:
+    """Runs a script as `subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True)` does, at once."""
+    scripts = Scripts(tmp_path_factory.mktemp("scripts"))
+    yield scripts
+    scripts.close()

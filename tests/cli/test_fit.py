@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ main()
 
 HOLDER = """
 import time
+from collections.abc import Callable
 from pathlib import Path
 from nntrain.runs import Run, lock
 with lock(Run(Path("runs/shops/0001"))):
@@ -218,15 +220,14 @@ def test_a_second_writer_is_refused(shops: Path, capsys: pytest.CaptureFixture[s
         holder.stdout.close()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX signals and fork")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_the_run_goes_on_as_if_nothing_had_happened(
-    number: signal.Signals, code: int, shops: Path, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals, code: int, shops: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     changes = ["training.max_epochs=5", "training.checkpoint={every_epochs: 1000}", "optimizer.lr=1e-5"]
-    done = subprocess.run(
-        [sys.executable, "-c", SIGNALLED, str(int(number)), "fit", "shops.yaml", *changes], capture_output=True, text=True, timeout=120
-    )
+    (shops / "signalled.py").write_text(SIGNALLED)
+    done = run_script(shops / "signalled.py", int(number), "fit", "shops.yaml", *changes)
     history = shops / "runs/shops/0001/history.jsonl"
     assert done.returncode == code, done.stderr
     assert history.read_bytes().count(b"\n") < 5

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,12 +44,13 @@ LAST_STEP = 8 * 6 - 1  # 1,078 training rows in steps of 200, the last one small
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs os.fork")
 
 
-def test_kill_in_the_last_step_and_in_the_last_measurement_changes_no_byte(tmp_path: Path) -> None:
+def test_kill_in_the_last_step_and_in_the_last_measurement_changes_no_byte(
+    tmp_path: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     config = tmp_path / "killed.yaml"
     config.write_text(CONFIG)
     driver = Path(__file__).with_name("kill_driver.py")
-    command = [sys.executable, str(driver), str(config), str(tmp_path / "runs"), str(LAST_STEP), "end"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    done = run_script(driver, config, tmp_path / "runs", LAST_STEP, "end", timeout_s=600)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     assert set(results) == {"whole", str(LAST_STEP), "end"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +20,13 @@ DRIVER = Path(__file__).with_name("crash_driver.py")
 @pytest.mark.bar("R2")
 @pytest.mark.parametrize(("every", "first"), [(97, 41), pytest.param(1, 1, marks=pytest.mark.slow)])
 def test_a_kill_at_any_call_leaves_the_old_or_the_new(
-    every: int, first: int, tmp_path: Path, record_property: Callable[[str, str], None]
+    every: int,
+    first: int,
+    tmp_path: Path,
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+    record_property: Callable[[str, str], None],
 ) -> None:
-    done = subprocess.run([sys.executable, DRIVER, tmp_path, str(every), str(first)], capture_output=True, text=True, check=False)
+    done = run_script(DRIVER, tmp_path, every, first, timeout_s=1800)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["kills"] == len(range(first, found["calls"], every))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ import torch
 from kill_loop import digests
 
 from nntrain.cli import main
+
+Script = Callable[..., subprocess.CompletedProcess[str]]
 
 CONFIG = """
 name: longer
@@ -51,11 +52,10 @@ def found_in(run: Path) -> dict[str, str]:
     return {**digests(run), "checkpoints/best/state.json": json.dumps(state)}
 
 
-def killed(*steps: int) -> dict[str, Any]:
+def killed(run_script: Script, *steps: int) -> dict[str, Any]:
     """What is left of runs of six epochs that were killed in these steps, and resumed."""
     driver = Path(__file__).parents[1] / "integration" / "kill_driver.py"
-    command = [sys.executable, str(driver), "longer.yaml", "killed", *map(str, steps)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    done = run_script(driver, "longer.yaml", "killed", *steps)
     assert done.returncode == 0, done.stderr
     return {f"killed in step {step}": found_in(Path(f"killed/longer/killed-{step}")) for step in steps}
 
@@ -69,7 +69,9 @@ def killed(*steps: int) -> dict[str, Any]:
         *(pytest.param(name, (2, 13, 24), marks=pytest.mark.slow) for name in SCHEDULES),
     ],
 )
-def test_longer_later_is_longer_at_once(schedule: str, kills: tuple[int, ...], record_property: Callable[[str, object], None]) -> None:
+def test_longer_later_is_longer_at_once(
+    schedule: str, kills: tuple[int, ...], run_script: Script, record_property: Callable[[str, object], None]
+) -> None:
     torch.set_num_threads(1)
     Path("longer.yaml").write_text(CONFIG.format(schedule=SCHEDULES[schedule]))
     Path("rows.csv").write_text(ROWS)
@@ -78,7 +80,7 @@ def test_longer_later_is_longer_at_once(schedule: str, kills: tuple[int, ...], r
         "3 + 3": trained("halves", 3, 6),
         "six times 1": trained("single", *range(1, 7)),
         "3 + 3, auto": trained("auto", 3, 6, auto=True),
-        **killed(*kills),
+        **killed(run_script, *kills),
     }
     assert {"history.jsonl", "checkpoints/last/weights.safetensors", "checkpoints/best/ema.safetensors"} <= whole.keys()
     assert {"checkpoints/last/optimizer.safetensors", "checkpoints/last/rng.safetensors", "checkpoints/last/state.json"} <= whole.keys()

@@ -17,15 +17,25 @@ DRIVER = Path(__file__).with_name("full_driver.py")
 SAVES = [f"save:{number}" for number in range(1, 6)]
 OTHERS = [*(f"line:{number}" for number in range(1, 6)), *(f"file:{number}" for number in range(1, 7))]
 
+Driven = Callable[[Path, str, list[str]], dict[str, Any]]
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and RLIMIT_FSIZE")
 
 
-def driven(folder: Path, mode: str, moments: list[str]) -> dict[str, Any]:
-    own_mounts: list[str | Path] = ["unshare", "-rm"] if mode == "tmpfs" else []
-    command = [*own_mounts, sys.executable, DRIVER, folder, mode, *moments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def driven(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> Driven:
+    """What the driver found in a folder, in one way, at some moments."""
+
+    def drive(folder: Path, mode: str, moments: list[str]) -> dict[str, Any]:
+        if mode == "tmpfs":
+            command = ["unshare", "-rm", sys.executable, DRIVER, folder, mode, *moments]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        else:
+            done = run_script(DRIVER, folder, mode, *moments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return drive
 
 
 def can_mount() -> bool:
@@ -40,7 +50,9 @@ def can_mount() -> bool:
     [("limit", SAVES[1:2]), pytest.param("limit", SAVES, marks=pytest.mark.slow), pytest.param("tmpfs", SAVES, marks=pytest.mark.slow)],
     ids=["limit", "limit at all", "tmpfs at all"],
 )
-def test_a_full_disk_at_a_save(mode: str, moments: list[str], tmp_path: Path, record_property: Callable[[str, str], None]) -> None:
+def test_a_full_disk_at_a_save(
+    mode: str, moments: list[str], tmp_path: Path, driven: Driven, record_property: Callable[[str, str], None]
+) -> None:
     if mode == "tmpfs" and not can_mount():
         pytest.skip("no file system can be mounted here (unshare -rm)")
     ends = driven(tmp_path / "disk", mode, moments)
@@ -59,7 +71,9 @@ def test_a_full_disk_at_a_save(mode: str, moments: list[str], tmp_path: Path, re
 
 @pytest.mark.bar("R4")
 @pytest.mark.parametrize("moments", [["line:3"], pytest.param(OTHERS, marks=pytest.mark.slow)], ids=len)
-def test_a_full_disk_at_any_other_file(moments: list[str], tmp_path: Path, record_property: Callable[[str, str], None]) -> None:
+def test_a_full_disk_at_any_other_file(
+    moments: list[str], tmp_path: Path, driven: Driven, record_property: Callable[[str, str], None]
+) -> None:
     ends = driven(tmp_path / "disk", "limit", moments)
     for moment, end in ends.items():
         assert end["code"] == 7, (moment, end)

@@ -19,11 +19,12 @@ CODES = {"normal": 0, "kill": -9, "SIGTERM": 143, "SIGINT": 130, "group": 143, "
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are counted in /proc")
 
 Record = Callable[[str, object], None]
+Script = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def driven(script: str, *arguments: str) -> Any:
+def driven(run_script: Script, script: str, *arguments: str) -> Any:
     """What a driver found."""
-    found = subprocess.run([sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, timeout=1500)
+    found = run_script(HERE / script, *arguments, timeout_s=1500)
     assert found.returncode == 0, found.stdout[-2000:] + found.stderr[-4000:]
     return json.loads(found.stdout)
 
@@ -33,9 +34,9 @@ def driven(script: str, *arguments: str) -> Any:
     ("ways", "count"),
     [(("kill", "group", "error", "normal"), 1), pytest.param(tuple(CODES), 5, marks=pytest.mark.slow)],
 )
-def test_nothing_is_left(tmp_path: Path, record_property: Record, ways: tuple[str, ...], count: int) -> None:
+def test_nothing_is_left(tmp_path: Path, run_script: Script, record_property: Record, ways: tuple[str, ...], count: int) -> None:
     found: dict[str, list[dict[str, Any]]] = driven(
-        "worker_driver.py", str(write_image_rows(tmp_path)), str(tmp_path / "runs"), str(count), *ways
+        run_script, "worker_driver.py", str(write_image_rows(tmp_path)), str(tmp_path / "runs"), str(count), *ways
     )
     for way, ends in found.items():
         for end in ends:
@@ -61,9 +62,11 @@ def test_nothing_is_left(tmp_path: Path, record_property: Record, ways: tuple[st
     ("pairs", "steps"),
     [(("20",), ("13",)), pytest.param(("00", "22", "20", "02"), ("3", "13", "18", "23"), marks=pytest.mark.slow)],
 )
-def test_resumed_in_the_middle_of_an_epoch(tmp_path: Path, record_property: Record, pairs: tuple[str, ...], steps: tuple[str, ...]) -> None:
+def test_resumed_in_the_middle_of_an_epoch(
+    tmp_path: Path, run_script: Script, record_property: Record, pairs: tuple[str, ...], steps: tuple[str, ...]
+) -> None:
     """Whoever reads, before and after the kill, and in memory as well: the bytes are those of one run."""
-    found = driven("streamed_driver.py", str(write_image_rows(tmp_path)), str(tmp_path / "runs"), ",".join(pairs), *steps)
+    found = driven(run_script, "streamed_driver.py", str(write_image_rows(tmp_path)), str(tmp_path / "runs"), ",".join(pairs), *steps)
     whole = found.pop("memory")
     assert len(found) == 1 + ("00" in pairs) + len(pairs) * len(steps)
     for way, digests in found.items():
@@ -73,4 +76,6 @@ def test_resumed_in_the_middle_of_an_epoch(tmp_path: Path, record_property: Reco
 
 @pytest.mark.slow
 def test_spawned_processes_read_the_same(tmp_path: Path) -> None:
-    assert driven("spawn_driver.py", str(write_image_rows(tmp_path))) == 9
+    command = [sys.executable, str(HERE / "spawn_driver.py"), str(write_image_rows(tmp_path))]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (found.returncode, found.stdout.strip()) == (0, "9"), found.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +16,13 @@ DRIVER = Path(__file__).with_name("save_driver.py")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.bar("R3")
 @pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.slow)])
-def test_a_kill_inside_a_save_leaves_a_state(kills: int, tmp_path: Path, record_property: Callable[[str, str], None]) -> None:
-    done = subprocess.run([sys.executable, DRIVER, tmp_path / "saved", str(kills), "0"], capture_output=True, text=True, check=False)
+def test_a_kill_inside_a_save_leaves_a_state(
+    kills: int,
+    tmp_path: Path,
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+    record_property: Callable[[str, str], None],
+) -> None:
+    done = run_script(DRIVER, tmp_path / "saved", kills, 0)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["kills"] == kills

@@ -18,15 +18,15 @@ import pytest
 PHASES = ("reading", "building", "warm-up", "step", "evaluation", "save", "end")
 CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGINT+SIGINT": 130, "SIGTERM+SIGINT": 130, "SIGUSR1": 0}
 IN_TIME = 5.0
+Script = Callable[..., subprocess.CompletedProcess[str]]
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork") or not hasattr(signal, "SIGUSR1"), reason="needs os.fork and POSIX signals")
 
 
-def hits(folder: Path, count: int, signals: str, *phases: str) -> list[dict[str, Any]]:
+def hits(run_script: Script, folder: Path, count: int, signals: str, *phases: str) -> list[dict[str, Any]]:
     """What came of runs that got a signal, from the driver."""
     driver = Path(__file__).with_name("signal_driver.py")
-    command = [sys.executable, str(driver), str(folder), str(count), "0", signals, *phases]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
+    done = run_script(driver, folder, count, 0, signals, *phases, timeout_s=1800)
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)
     assert {hit["phase"] for hit in found} == {phase.partition("@")[0] for phase in phases}
@@ -57,9 +57,9 @@ MEMBERS = ("reading+folds", "step+seeds", "evaluation+seeds", "save+folds", "end
     ],
 )
 def test_signal_in_any_phase(
-    count: int, signals: str, phases: tuple[str, ...], tmp_path: Path, record_property: Callable[[str, object], None]
+    count: int, signals: str, phases: tuple[str, ...], tmp_path: Path, run_script: Script, record_property: Callable[[str, object], None]
 ) -> None:
-    found = hits(tmp_path, count, signals, *phases)
+    found = hits(run_script, tmp_path, count, signals, *phases)
     assert [hit for hit in found if hit["differs"]] == []
     assert [hit for hit in found if hit["code"] != CODES[hit["name"]]] == []
     stopped = [hit for hit in found if hit["name"] != "SIGUSR1"]
