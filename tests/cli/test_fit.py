@@ -54,7 +54,6 @@ main()
 
 HOLDER = """
 import time
-from collections.abc import Callable
 from pathlib import Path
 from nntrain.runs import Run, lock
 with lock(Run(Path("runs/shops/0001"))):
