@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from nntrain import cli
-from nntrain.commands import help as help_command
 from nntrain.commands import list as list_command
 from nntrain.commands.examples import Example, examples_table, read_example, what_to_bring
 from nntrain.config.documentation.catalogue import catalogue
 from nntrain.config.documentation.explaining import explain, words
+from nntrain.config.documentation.wrapping import wrapped
 
 Screens = pytest.CaptureFixture[str]
 
@@ -163,7 +163,7 @@ def test_every_word_is_explained_in_full() -> None:
     content = catalogue()
     for word in words(content):
         text = explain(word)
-        shown = help_command.run(word)
+        shown = wrapped(text)
         assert [line for line in shown.splitlines() if len(line) > 80 and "nntrain fit CONFIG" not in line] == []
         assert shown.split() == text.split()
         assert text.splitlines()[0].strip()

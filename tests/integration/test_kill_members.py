@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,13 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
         pytest.param("--seeds", [*TRAINING, *ENDING], marks=pytest.mark.slow),
     ],
 )
-def test_members_that_were_killed_equal_those_that_were_not(kind: str, moments: list[str], tmp_path: Path) -> None:
+def test_members_that_were_killed_equal_those_that_were_not(
+    kind: str, moments: list[str], tmp_path: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     (tmp_path / "killed.yaml").write_text(CONFIG)
     (tmp_path / "rows.csv").write_text(ROWS)
     driver = Path(__file__).with_name("kill_members_driver.py")
-    command = [sys.executable, str(driver), "killed.yaml", "runs", kind, *moments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = run_script(driver, "killed.yaml", "runs", kind, *moments)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     assert list(results) == ["whole", *moments]

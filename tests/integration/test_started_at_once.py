@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,13 +19,13 @@ AUTO = ["fit", "a.yaml", "--resume", "auto", "--run-id"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_one_of_ten_trains_and_ten_runs_get_ten_numbers() -> None:
+def test_one_of_ten_trains_and_ten_runs_get_ten_numbers(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     Path("table.csv").write_text("\n".join(["x,y", *(f"{row},{row % 7}" for row in range(60))]) + "\n")
     Path("a.yaml").write_text(CONFIG)
     Path("runs/a/left").mkdir(parents=True)  # by a kill
     commands = [(10, True, [*AUTO, "new"]), (10, True, [*AUTO, "left"]), (3, False, [*AUTO, "new"]), (10, False, ["fit", "a.yaml"])]
     driver = Path(__file__).with_name("together_driver.py")
-    done = subprocess.run([sys.executable, str(driver), json.dumps(commands)], capture_output=True, text=True, timeout=300)
+    done = run_script(driver, json.dumps(commands))
     assert done.returncode == 0, done.stderr
     new, left, again, numbered = json.loads(done.stdout)
     for found in (new, left):

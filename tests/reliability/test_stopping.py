@@ -49,7 +49,8 @@ MEMBERS = ("reading+folds", "step+seeds", "evaluation+seeds", "save+folds", "end
 @pytest.mark.parametrize(
     ("count", "signals", "phases"),
     [
-        pytest.param(1, "either", (*PHASES, "step+seeds", "step@SIGINT+SIGINT", "save@SIGINT+SIGINT"), id="short"),
+        pytest.param(1, "either", (*PHASES, "save@SIGINT+SIGINT"), id="short"),
+        pytest.param(1, "either", ("step+seeds", "step@SIGINT+SIGINT"), id="more", marks=pytest.mark.slow),
         pytest.param(20, "SIGTERM,SIGINT", PHASES, id="long", marks=pytest.mark.slow),
         pytest.param(4, "SIGTERM,SIGINT", MEMBERS, id="members", marks=pytest.mark.slow),
         pytest.param(3, "", TWICE, id="twice", marks=pytest.mark.slow),
