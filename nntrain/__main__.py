@@ -17,6 +17,9 @@ def main() -> None:
         number = getattr(signal, name, None)
         if number is not None:
             signal.signal(number, handler)
+    from nntrain.commands.output import open_standard_streams
+
+    open_standard_streams()
     from nntrain.cli import main as run
 
     sys.exit(run())

@@ -13,7 +13,7 @@ import typer
 
 from nntrain import plugins
 from nntrain.commands.arguments import only_config, only_run, split_arguments
-from nntrain.commands.output import emit
+from nntrain.commands.output import emit, tell
 from nntrain.errors import NNTrainError, UsageError
 from nntrain.nearest import nearest
 
@@ -325,18 +325,18 @@ def main(arguments: list[str] | None = None) -> int:
             check_command(given[0])
         return int(app(given, prog_name="nntrain", standalone_mode=False) or 0)
     except NNTrainError as error:
-        typer.echo(str(error), err=True)
+        tell(str(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted", err=True)
+        tell("interrupted")
         return 130
     except OSError as error:  # a name that is too long, a disk that is full or gone: of the machine, not of ours
-        typer.echo(f"{error.filename or 'cannot read or write'}: {error.strerror or error}", err=True)
+        tell(f"{error.filename or 'cannot read or write'}: {error.strerror or error}")
         return 7 if error.errno in DISK_ERRORS else 3
     except Exception as error:
         show = getattr(error, "show", None)  # a usage error of click's, which typer ships inside itself
         if show is None:
-            typer.echo("this is a fault of nntrain, not yours; please report it with the lines below", err=True)
+            tell("this is a fault of nntrain, not yours; please report it with the lines below")
             raise
         show()
         return 2

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from nntrain.blueprint import Blueprint, can_draw, draw, draw_first
-from nntrain.commands.output import emit
+from nntrain.commands.output import emit, tell
 from nntrain.config.reading import Config, find_config, read_config
 from nntrain.config.rendering import error_as_json
 from nntrain.data.layout import plan_layouts
@@ -109,7 +108,7 @@ class _Result:
 
     def print(self) -> None:
         if self.error is not None:
-            print(self.error, file=sys.stderr)  # noqa: T201
+            tell(str(self.error))
         elif self.blueprint is None:
             emit(f"{self.path.as_posix()}   ok   columns and shapes were not checked: their types stand in the data")
         else:
@@ -117,7 +116,7 @@ class _Result:
             if self.blueprint.layout.dialect is not None:
                 self._print_dialect(self.blueprint.layout.dialect)
             for warning in self.blueprint.warnings:
-                print(f"   warning: {warning}", file=sys.stderr)  # noqa: T201
+                tell(f"   warning: {warning}")
 
     def _print_dialect(self, dialect: str) -> None:
         from nntrain.data.dialect import PLAIN

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from statistics import fmean, stdev
 from typing import Any, Final, Literal
 
 from nntrain.commands.figures import format_seconds
-from nntrain.commands.output import emit
+from nntrain.commands.output import emit, tell
 from nntrain.commands.results import aligned, spread_text
 from nntrain.config.loading import load
 from nntrain.config.resolving import differences
@@ -99,7 +98,7 @@ def run(arguments: Sequence[str], *, runs: Path | None, by: str | None, form: st
         raise UsageError(f"--tolerance compares two runs, got {len(rows)}", "nntrain compare NEW OLD --tolerance test.accuracy=0.01")
     missed = [line for name, value in bars if (line := _missed(rows[0], rows[1], name, value)) is not None]
     if any(name.startswith("test.") for name, _ in bars) and rows[0].tested_on != rows[1].tested_on:
-        sys.stderr.write(f"{rows[0].name} and {rows[1].name} were tested on different rows\n")
+        tell(f"{rows[0].name} and {rows[1].name} were tested on different rows")
     emit(_render(rows, form or "text"))
     if missed:
         raise RequirementError("\n".join(missed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.evaluation_screen import evaluation_screen
 from nntrain.commands.fit import prepare_data
-from nntrain.commands.output import emit
+from nntrain.commands.output import emit, tell
 from nntrain.commands.requirements import Bars
 from nntrain.commands.stored import Stored, changed_data, changed_error, check_files, open_run, stored_config
 from nntrain.errors import RequirementError, UsageError
@@ -114,7 +113,7 @@ def run(run_name: str | None, where: Where, bars: Bars, extras: Extras, *, runs:
     found = evaluate(stored, where, extras)
     missed = bars.surely_missed(found.metrics, found.intervals, extras.level) if bars.sure else bars.missed(found.metrics)
     for note in found.notes:
-        print(note, file=sys.stderr)  # noqa: T201
+        tell(note)
     emit(json.dumps(found.as_json(), indent=1) if as_json else evaluation_screen(stored, found, extras))
     if missed:
         raise RequirementError("\n".join(missed))

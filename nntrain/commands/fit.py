@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from nntrain.commands import automatic, members
 from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
 from nntrain.commands.memory import memory_errors
-from nntrain.commands.output import emit
+from nntrain.commands.output import emit, tell
 from nntrain.commands.resuming import Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_writable
@@ -136,7 +135,7 @@ def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, tr
         try:
             codes.append(train(path, changes, options))
         except NNTrainError as error:
-            print(error, file=sys.stderr)  # noqa: T201
+            tell(str(error))
             codes.append(error.exit_code)
         if codes[-1] in STOPPED:
             break

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.intervals import check_level, limits
-from nntrain.commands.output import emit
+from nntrain.commands.output import emit, tell
 from nntrain.commands.prediction_arrays import check_form, image_targets, write_arrays
 from nntrain.commands.prediction_files import as_text, check_output, free_names, readable, split_lists, write_predictions
 from nntrain.commands.stored import Stored, open_run
@@ -59,7 +58,7 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
     found = predict_table(stored, table, wanted)
     added = {} if images else free_names(table, {name: _in_rows(cells, found.rows, table.rows) for name, cells in found.columns().items()})
     for line in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes, *found.drift):
-        print(line, file=sys.stderr)  # noqa: T201
+        tell(line)
     if output is None:
         emit(as_text(table, added), end="")
         return 0
@@ -67,7 +66,7 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         write_arrays(output, found)
     else:
         write_predictions(output, table, added)
-    print(f"wrote    {counted(table.rows)} to {output.as_posix()}", file=sys.stderr)  # noqa: T201
+    tell(f"wrote    {counted(table.rows)} to {output.as_posix()}")
     return 0
 
 

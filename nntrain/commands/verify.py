@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from nntrain.commands import members, proving
 from nntrain.commands.environment import PACKAGES
 from nntrain.commands.figures import format_bytes, format_seconds
 from nntrain.commands.integrity import RECORD, DataFiles, Files, read_data, read_files, state_digests
-from nntrain.commands.output import emit
+from nntrain.commands.output import emit, tell
 from nntrain.commands.proving import State, Stretch, Trainer
 from nntrain.commands.results import labelled
 from nntrain.commands.signals import Signals
@@ -164,16 +163,16 @@ def _kill_and_resume(proof: Proof, trainer: Trainer, folder: Path, stretch: Stre
     run = proof.run
     size = 0 if stretch.start is None else stretch.start.size
     changes = (*stretch.changes, *proving.saving(stretch, size))
-    _say(f"steps {stretch.first + 1:,} to {stretch.end:,} of a copy, without a break")
+    tell(f"steps {stretch.first + 1:,} to {stretch.end:,} of a copy, without a break")
     straight = proving.copy_run(run, stretch.start, folder / "straight")
     trainer.train(straight, stretch.end, changes)
     end = proving.read_state(straight, proving.newest_of(straight)).step
     kills = proving.draw_kills(stretch.first, end, proof.seed)
     killed = proving.copy_run(run, stretch.start, folder / "killed")
     for kill in kills:
-        _say(f"the same steps of another copy, killed after step {kill:,}")
+        tell(f"the same steps of another copy, killed after step {kill:,}")
         trainer.train(killed, stretch.end, changes, kill=kill)
-    _say("resumed")
+    tell("resumed")
     trainer.train(killed, stretch.end, changes)
     difference = _different_copies(straight, killed)
     where = "the beginning" if stretch.start is None else f"the state of step {stretch.first:,}"
@@ -259,7 +258,7 @@ def _rerun(proof: Proof, trainer: Trainer, folder: Path, states: list[State], co
         proof.notes.append("nothing to compare a rerun with: the run has no checkpoint")
         return
     newest = states[-1]
-    _say(f"the whole run again, {newest.step:,} steps")
+    tell(f"the whole run again, {newest.step:,} steps")
     again = proving.copy_run(proof.run, None, folder / "again")
     trainer.train(again, newest.step, ())
     own, new = (checkpoint.load(path, needed_of(again)) for path in (newest.path, proving.newest_of(again)))
@@ -297,11 +296,3 @@ def _verdict(proof: Proof, seconds: float) -> tuple[str, str]:
     words = {"proven": "killed and resumed is the same as without a break, bit for bit", "damaged": "", "differs": ""}
     text = "\n".join([*found, *proof.notes]) if found else "\n".join([words[proof.verdict], *proof.notes])
     return proof.verdict, f"{text}\n{format_seconds(seconds)}"
-
-
-def _say(text: str) -> None:
-    try:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):  # nobody looks
-        return

@@ -17,6 +17,7 @@ from typing import Final
 from nntrain import plugins
 from nntrain.commands.display import Display, Position
 from nntrain.commands.fit import Options, Watchers, fit
+from nntrain.commands.output import tell
 from nntrain.commands.signals import Signals
 from nntrain.errors import NNTrainError
 
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         with Signals() as signals:
             outcome = fit(None, changes, Options(resume=run, test=False), Watchers(Watching(True, orders=orders, signals=signals), signals))
     except NNTrainError as error:
-        sys.stderr.write(f"{error}\n")
+        tell(str(error))
         return error.exit_code
     return 0 if outcome.exit_code == 0 or outcome.summary["steps"] >= orders.stop else outcome.exit_code
 

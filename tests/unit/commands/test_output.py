@@ -33,6 +33,24 @@ def test_a_full_disk_behind_stdout_is_told() -> None:
     assert done.stderr == "cannot write the result to stdout: No space left on device\n"
 
 
+@posix
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_streams_that_are_closed_are_no_fault(closed: str) -> None:
+    words = command("list", "layers")
+    done = subprocess.run(["sh", "-c", f'"$0" "$@" {closed}', *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) is not closed.startswith(">")
+
+
+@posix
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_notes_that_cannot_be_written_are_no_results(stderr: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("data: {source: none.csv, target: y}\n")
+    words = command("check", "c.yaml")  # its error is a note
+    done = subprocess.run(["sh", "-c", f'"$0" "$@" {stderr}', *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
 def test_signs_that_the_terminal_lacks_are_written_as_escapes() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command("list", "layers"), capture_output=True, env=environment, check=False)
