@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import format_bytes
 from nntrain.errors import ResourceError
+from nntrain.training.exhaustion import is_exhaustion
 
 if TYPE_CHECKING:
     import torch
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 MOST_PARTS: Final = 8
 """A batch that only more micro-batches than this divide evenly is halved by `on_oom`."""
 
-TOLD_AS: Final = ("out of memory", "can't allocate memory", "not enough memory", "overflow", "can't start new thread")
-"""How torch and Python tell an exhausted memory where they have no class of their own for it."""
+TOO_MUCH: Final = ("overflow", "can't start new thread")
+"""How torch and Python tell what no memory could hold."""
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def memory_errors(doing: str | None = None) -> Generator[None]:
         raise ResourceError(_where(doing), _hint()) from None
     except RuntimeError as error:
         text = str(error)
-        if not any(words in text for words in TOLD_AS):
+        if not is_exhaustion(error) and not any(words in text for words in TOO_MUCH):
             raise
         raise ResourceError(f"{_where(doing)}: {text.splitlines()[0]}", _hint()) from None
 

@@ -28,6 +28,7 @@ from safetensors import SafetensorError
 
 from nntrain.errors import CheckpointError, ConfigError, DataError, ResourceError
 from nntrain.training.durable import Pieces, sync_folder, tensor_pieces, write_file, write_files
+from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.state import flatten, unflatten
 
 FORMAT: Final = 1
@@ -156,7 +157,7 @@ def told_as_damage(path: Path) -> Generator[None]:
         RuntimeError,
         ArithmeticError,
     ) as error:
-        if "memory" in str(error):  # torch has no class of its own for it on a CPU
+        if is_exhaustion(error):
             raise
         raise CheckpointError(f"{path.as_posix()}: damaged: not what nntrain writes ({type(error).__name__}: {error})") from None
 

@@ -15,7 +15,8 @@ from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
 from nntrain.modules.metrics import accumulator, finite
 from nntrain.training.device import Precision
-from nntrain.training.memory import ExhaustedError, is_exhaustion, requested
+from nntrain.training.exhaustion import is_exhaustion
+from nntrain.training.memory import ExhaustedError, requested
 from nntrain.training.objective import Objective, PartName
 from nntrain.training.session import Metrics, Session
 

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from nntrain.data.batches import Batch
 from nntrain.training.divergence import check_applied, check_scaling, check_state, check_step, watch_step
-from nntrain.training.memory import Before, ExhaustedError, is_exhaustion, release, requested
+from nntrain.training.exhaustion import is_exhaustion
+from nntrain.training.memory import Before, ExhaustedError, release, requested
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, StepLoss, TrainingProtocol
@@ -59,6 +60,7 @@ def fit(
 
     Raises:
         DivergedError: NaN or infinity in the loss, the gradients or the weights; raised before such a state is yielded.
+        ExhaustedError: Memory ran out, and smaller micro-batches are not wanted or not possible.
     """
     started = time.monotonic() - progress.elapsed_s
     session.network.train()
@@ -99,6 +101,7 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
 
     Raises:
         DivergedError: On a CPU, where loss or gradients are not finite; elsewhere `check_state` tells it later.
+        ExhaustedError: As `compute`, or in the update.
     """
     falls = 0 if progress.plateau is None else progress.plateau.falls
     set_learning_rates(session, progress.step - progress.skipped, falls)
@@ -150,6 +153,7 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
 
     Raises:
         DivergedError: As in `take_step`, or step after step is skipped whatever the scale.
+        ExhaustedError: Memory ran out in the optimizer.
     """
     session.precision.unscale(session.optimizer)
     session.shaping.penalize()

@@ -15,7 +15,6 @@ from nntrain.errors import ResourceError
 
 Where = Literal["step", "update", "evaluation"]
 
-_WORDS: Final = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory")
 _REQUEST: Final = re.compile(r"[Tt]ried to allocate ([\d.]+) ?(bytes|KiB|MiB|GiB|TiB)")
 _UNITS: Final = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
@@ -101,13 +100,6 @@ class Before:
         torch.set_rng_state(self.random[0])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(self.random[1], self.device)
-
-
-def is_exhaustion(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: torch has a class of its own for it on accelerators only."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
 
 
 def requested(text: str) -> int | None:

@@ -35,14 +35,7 @@ class Place:
     """The input or target, the module, the target whose loss it is, or the parameter."""
 
     def __str__(self) -> str:
-        words = {
-            "input": "the input ",
-            "target": "the target ",
-            "layer": "",
-            "loss": "the loss of ",
-            "gradient of loss": "the gradient of the loss of ",
-        }
-        return f"{words.get(self.kind, 'the gradient of ')}{self.name}"
+        return f"{_WORDS.get(self.kind, 'the gradient of ')}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from tiny_run import Net, TinyRun, make_run
 from torch import Tensor
 
 from nntrain.errors import ResourceError
+from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.loop import Pause, Report
-from nntrain.training.memory import ExhaustedError, Portions, is_exhaustion, requested
+from nntrain.training.memory import ExhaustedError, Portions, requested
 from nntrain.training.settings import TrainingSettings
 from nntrain.training.snapshot import restore, snapshot
 
