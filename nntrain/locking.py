@@ -42,6 +42,8 @@ _CLAIM: Final = re.compile(r"lock\.([0-9]{6,})")
 _RELEASED: Final = "released"
 _held: Final[dict[Path, str]] = {}
 """Folders that this process has claimed, with the random word of each claim."""
+_locked: Final[set[int]] = set()
+"""Descriptors of the files that this process has locked by flock."""
 
 
 @contextmanager
@@ -66,14 +68,31 @@ def hold(folder: Path) -> Generator[None]:
         if newest is not None and not newest.is_given_up:  # of a machine that has no flock on this file system
             raise _taken(folder, newest.record)
         try:
+            _locked.add(file.fileno())
             file.truncate(0)
             file.write(json.dumps(_myself()))
             file.flush()
             yield
         finally:
+            _locked.discard(file.fileno())
             with suppress(OSError):  # a full disk, or a folder that is gone: flock ends with the file all the same
                 file.seek(0)
                 file.truncate()
+
+
+def _let_go() -> None:
+    """Give up the locks in a process that was forked: it would hold them for as long as it outlives the one that was killed."""
+    if not _locked:
+        return
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in _locked:
+        os.dup2(nothing, descriptor, inheritable=False)  # closes it here alone, and keeps its number from being given anew
+    os.close(nothing)
+    _locked.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def check_held(folder: Path) -> None:
