@@ -17,6 +17,7 @@ from nntrain.locking import check_held
 from nntrain.runs import Run
 from nntrain.training import checkpoint
 from nntrain.training.checkpoint import Newest
+from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.history import History
 from nntrain.training.loop import Report
 from nntrain.training.progress import Progress, count_of
@@ -118,7 +119,18 @@ class Recorder:
         if report.stop_reason is not None or self.is_due(report.step):
             self.save(is_best=report.is_best)
         elif report.is_best:
-            self._best = (report.step, copied(self._parts()))
+            self._hold_best(report.step)
+
+    def _hold_best(self, step: int) -> None:
+        """Keep a copy of the present state in memory; on the disk where there is no memory for it, as saving takes none."""
+        self._best = None  # its memory is free for the better one
+        try:
+            self._best = (step, copied(self._parts()))
+        except (MemoryError, RuntimeError) as error:
+            if not is_exhaustion(error):
+                raise
+        if self._best is None:
+            self.save(is_best=True)
 
     def _parts(self) -> dict[str, Any]:
         """What a checkpoint of the present state holds."""
@@ -135,8 +147,9 @@ class Recorder:
         """
         if is_best:
             self._best = None
-        parts, step = self._parts(), self.assembly.progress.step
+        step = self.assembly.progress.step
         with self.pace.measured():
+            parts = self._parts()
             self._keep_best()
             self._write(step, parts, ("last", "best") if is_best else ("last",))
         self.saved_step, self._is_owed, self.signals.save_requested = step, False, False

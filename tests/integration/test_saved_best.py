@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import nntrain
+from nntrain.commands import recording
 from nntrain.commands.pacing import Pace
 from nntrain.commands.stored import needed_of
 from nntrain.errors import DivergedError, ResourceError
@@ -111,6 +112,29 @@ def test_where_a_run_fails_the_best_state_is_on_the_disk(monkeypatch: pytest.Mon
     path = checkpoint.pointed(run.checkpoints, "best")
     assert path is not None
     assert path.name == checkpoint.folder_name(best["step"])
+
+
+def test_where_no_memory_holds_the_best_state_it_is_saved_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = everything(nntrain.fit(CONFIG).run)
+    never_again(monkeypatch)
+    tried: list[int] = []
+
+    def no_memory(tree: Any) -> Any:
+        tried.append(1)
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes")
+
+    monkeypatch.setattr(recording, "copied", no_memory)
+    best: list[bool] = []
+    save = checkpoint.save
+
+    def seen(*arguments: Any, points: Any, **more: Any) -> Path:
+        best.append("best" in points)
+        return save(*arguments, points=points, **more)
+
+    monkeypatch.setattr(checkpoint, "save", seen)
+    assert everything(nntrain.fit(CONFIG).run) == whole
+    assert tried
+    assert sum(best) == len(tried) + 1  # the first one was due in any case
 
 
 def test_divergence_names_a_state_that_is_there() -> None:
