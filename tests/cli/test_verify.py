@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import pytest
 from nntrain.cli import main
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+
+Script = Callable[..., subprocess.CompletedProcess[str]]
 
 CONFIG = """
 name: shops
@@ -31,8 +35,19 @@ training: {max_epochs: 3}
 """
 STEPS = 3 * 4  # 60 training rows
 
-SCENARIOS = ("proven", "unseeded_noise", "beyond_the_limit", "flipped_bit", "other_config", "other_data", "data_changed_unseen", "one_step")
-LONGER = ("unsaved_noise", "stopped_by_a_rule", "stopped_by_a_signal", "members", "no_data", "locked", "terminated")
+SCENARIOS = (
+    "proven",
+    "unseeded_noise",
+    "beyond_the_limit",
+    "flipped_bit",
+    "other_config",
+    "other_data",
+    "data_changed_unseen",
+    "one_step",
+    "plugin",
+    "streamed",
+)
+LONGER = ("streamed_by_workers", "unsaved_noise", "stopped_by_a_rule", "stopped_by_a_signal", "members", "no_data", "locked", "terminated")
 
 
 def write_files(folder: Path) -> None:
@@ -43,22 +58,23 @@ def write_files(folder: Path) -> None:
     (folder / "shops.yaml").write_text(CONFIG)
 
 
-def drive(folder: Path, scenarios: tuple[str, ...]) -> dict[str, Any]:
+def drive(run_script: Script, folder: Path, scenarios: tuple[str, ...]) -> dict[str, Any]:
     write_files(folder)
     driver = Path(__file__).with_name("verify_driver.py")
-    done = subprocess.run([sys.executable, str(driver), *scenarios], cwd=folder, capture_output=True, text=True, timeout=300)
+    with contextlib.chdir(folder):
+        done = run_script(driver, *scenarios)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return drive(tmp_path_factory.mktemp("verify"), SCENARIOS)
+def found(tmp_path_factory: pytest.TempPathFactory, run_script: Script) -> dict[str, Any]:
+    return drive(run_script, tmp_path_factory.mktemp("verify"), SCENARIOS)
 
 
 @pytest.fixture(scope="module")
-def longer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return drive(tmp_path_factory.mktemp("longer"), LONGER)
+def longer(tmp_path_factory: pytest.TempPathFactory, run_script: Script) -> dict[str, Any]:
+    return drive(run_script, tmp_path_factory.mktemp("longer"), LONGER)
 
 
 def test_a_finished_run_is_proven_from_its_beginning(found: dict[str, Any]) -> None:
@@ -123,6 +139,31 @@ def test_of_members_the_first_is_taken_and_said(longer: dict[str, Any]) -> None:
     proof = json.loads(longer["members"]["out"])
     assert proof["run"].endswith("members/01")
     assert "has 2 members: the first is verified; another: nntrain verify runs/shops/members/members/02" in proof["notes"][0]
+
+
+def test_a_plugin_is_passed_on_to_the_copies_by_consent_alone(found: dict[str, Any]) -> None:
+    assert_told(found["plugin"]["refused"], 2, "--plugin bells")
+    assert proven_steps(found["plugin"]) == (0, STEPS)
+
+
+def test_a_streamed_run_is_proven(found: dict[str, Any]) -> None:
+    assert proven_steps(found["streamed"]) == (0, STEPS)
+    assert found["streamed"]["proof"]["rerun"]["difference"] is None
+
+
+@pytest.mark.slow
+def test_a_run_streamed_by_workers_is_proven(longer: dict[str, Any]) -> None:
+    assert proven_steps(longer["streamed_by_workers"]) == (0, STEPS)
+
+
+@pytest.mark.slow
+def test_copies_are_processes_that_find_modules_where_their_parent_does(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    (tmp_path / "polars.py").write_text("raise SystemExit('a file that lies where you stand passes for a library')\n")
+    script = [sys.executable, "-P", "-c", "import sys; from nntrain.cli import main; sys.exit(main(sys.argv[1:]))"]
+    for arguments in (["fit", "shops.yaml"], ["verify", "--steps", "3"]):
+        done = subprocess.run([*script, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def plugin() -> dict[str, Any]:
     Path("bells.py").write_text(GAUSS)
     fit("plugins=[bells]", "architecture={layers: [{linear: 8}, relu, {type: 'bells:Gauss'}]}", "--plugin", "bells")
     refused = verify()
-    return {**verify("--rerun", "--steps", "50", "--json", "--plugin", "bells"), "refused": refused}
+    return {**verify("--steps", "50", "--json", "--plugin", "bells"), "refused": refused}
 
 
 def streamed() -> dict[str, Any]:
