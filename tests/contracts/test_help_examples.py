@@ -14,6 +14,7 @@ from nntrain.config.documentation import examples
 from nntrain.config.documentation.catalogue import catalogue
 from nntrain.config.documentation.explaining import words
 from nntrain.config.reading import read_mapping
+from nntrain.errors import ConfigError
 
 CONTENT = catalogue()
 OPTIONS = [
@@ -58,10 +59,18 @@ def check(line: str) -> None:
     read_mapping({**tree, "data": {**data, **tree.get("data", {})}})
 
 
-@pytest.mark.parametrize("word", words(CONTENT))
+@pytest.mark.parametrize("word", [word for word in words(CONTENT) if word != "plugins"])
 def test_every_example_of_a_setting_or_component_is_read(word: str) -> None:
     for line in shown(help_command.run(word)):
         check(line)
+
+
+def test_the_example_of_plugins_is_read_and_asks_for_consent() -> None:
+    lines = shown(help_command.run("plugins"))
+    assert lines
+    for line in lines:
+        with pytest.raises(ConfigError, match="code runs only by your consent"):
+            check(line)
 
 
 @pytest.mark.parametrize(("kind", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))

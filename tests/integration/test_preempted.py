@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from nntrain.cli import main
+
 CONFIG = """
 data: {source: {type: builtin, name: digits}, batch_size: 64}
 architecture: {type: mlp, hidden: [8]}
@@ -63,6 +65,22 @@ def environment(tmp_path: Path, repository: Path) -> dict[str, str]:
     return {**os.environ, **slurm, **paths}
 
 
+@pytest.mark.parametrize("code", [143, 0, 3])
+def test_the_documented_job_is_queued_again_where_nntrain_says_that_it_saved(
+    code: int, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("bin/nntrain").write_text(f'#!/bin/bash\nprintf "%s\\n" "$@" > arguments\nexit {code}\n')
+    assert subprocess.run(["/bin/bash", "job.sh"], env=environment, check=False).returncode == code
+    assert Path("scontrol.log").exists() == (code == 143)
+    if code == 143:
+        assert Path("scontrol.log").read_text() == "requeue 4711\n"
+    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.setenv(name, environment[name])
+    assert main([*Path("arguments").read_text().splitlines(), "training.max_steps=2"]) == 0
+    assert "seed: 3" in Path("runs/digits/4700_3/resolved.yaml").read_text().splitlines()
+
+
+@pytest.mark.slow
 def test_the_documented_job_is_preempted_and_goes_on(environment: dict[str, str]) -> None:
     run = Path("runs/digits/4700_3")
     last = run / "checkpoints" / "last"

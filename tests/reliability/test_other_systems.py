@@ -47,6 +47,7 @@ def test_what_is_taken_away_is_missed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_everyday_commands(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("x,y\n" + "".join(f"{row % 7},{row % 5}\n" for row in range(60)), encoding="utf-8")
     (tmp_path / "toy.yaml").write_text(
