@@ -110,7 +110,7 @@ def started(config: Path, *options: str) -> subprocess.Popen[str]:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.bar("R9")
 def test_pokes_from_the_first_moment_to_the_last_end_no_run(toy: Path, record_property: Callable[[str, object], None]) -> None:
-    child, pokes = started(toy), 0
+    child, pokes = started(toy, "training.max_epochs=6"), 0
     while child.poll() is None:
         os.kill(child.pid, signal.SIGUSR1)
         pokes += 1
