@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nntrain.commands.stored import check_resolved, needed_of, stored_config
+from nntrain.data.fingerprint import source_name
 from nntrain.errors import CheckpointError, DataError
 from nntrain.runs import Run
 
@@ -87,11 +88,10 @@ def read_data(run: Run) -> DataFiles:
     changed: list[str] = []
     size = 0
     for part, path in source.files(config.folder).items():
-        name = "source" if part == "train" else f"source.{part}"
         digest, read = _hash(path)
         place = path.as_posix()
         digests[place], size = digest, size + read
-        if source.fingerprint(path) != before.get(name):
+        if source.fingerprint(path) != before.get(source_name(part)):
             changed.append(f"{place} is not what the run was trained on: its fingerprint differs")
         elif hashed_before.get(place, digest) != digest:
             changed.append(f"{place} has changed since the last proof, where its fingerprint does not look: its full hash differs")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nntrain.blueprint import Blueprint, draw
 from nntrain.config.loading import load, load_without
 from nntrain.config.reading import Config, read_document
+from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.data.layout import Layout
 from nntrain.errors import CheckpointError, DataError
 from nntrain.runs import MEMBERS, Run
@@ -63,8 +64,8 @@ def write_resolved(run: Run, text: str, record: dict[str, Any]) -> None:
         text: The resolved config.
         record: What else `data.json` holds; digests of earlier texts in it stay good.
     """
-    digests = [*record.get("resolved", []), _digest(text.encode())]
-    run.write_json("data.json", {**record, "resolved": digests})
+    digests = dict.fromkeys([*record.get("resolved", []), _digest(text.encode())])  # a run that goes on often doesn't grow by it
+    run.write_json("data.json", {**record, "resolved": list(digests)})
     run.write_text("resolved.yaml", text)
 
 
@@ -94,9 +95,7 @@ def check_files(run: Run, config: Config) -> None:
     Raises:
         DataError: They have changed, or are not there.
     """
-    source = config.experiment.data.source
-    files = source.files(config.folder)
-    found = {"source" if part == "train" else f"source.{part}": source.fingerprint(path) for part, path in files.items()}
+    found = fingerprint_sources(config.experiment.data, config.folder)
     before = record_of(run)["fingerprints"]
     changed = [name for name, fingerprint in found.items() if before.get(name) != fingerprint]
     if changed:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nntrain.data.settings import DataSettings
+    from nntrain.data.sources.source import Part
     from nntrain.data.table import Table
 
 BLOCK_BYTES: Final = 2**20
@@ -46,8 +47,12 @@ def _spread(size: int) -> list[int]:
 
 def fingerprint_sources(settings: DataSettings, folder: Path) -> dict[str, str]:
     """What is in the files that a config names: `source` and, where given, `source.validation`, `source.test`. Raises `DataError`."""
-    files = settings.source.files(folder)
-    return {"source" if part == "train" else f"source.{part}": settings.source.fingerprint(path) for part, path in files.items()}
+    return {source_name(part): settings.source.fingerprint(path) for part, path in settings.source.files(folder).items()}
+
+
+def source_name(part: Part) -> str:
+    """What the fingerprint of a file is called: `source`, `source.validation`, `source.test`."""
+    return "source" if part == "train" else f"source.{part}"
 
 
 def fingerprint_rows(file: str, rows: Tensor) -> str:
