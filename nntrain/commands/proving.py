@@ -18,10 +18,11 @@ from typing import Any, Final, Protocol
 from nntrain import plugins
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import needed_of
-from nntrain.commands.watched import PLUGIN
+from nntrain.commands.watched import KILL, PLUGIN
 from nntrain.config.reading import Config
-from nntrain.errors import CheckpointError, NNTrainError
+from nntrain.errors import CheckpointError, NNTrainError, ResourceError
 from nntrain.runs import Run
+from nntrain.training.settings import LIMITS
 
 SECONDS: Final = 4.0
 """How long one pass over the proven steps may take where the user doesn't say how many they are."""
@@ -34,7 +35,6 @@ LARGE: Final = 2**28
 """Bytes of a checkpoint of which only the last ones are kept."""
 ENDLESS: Final = 1_000_000
 """Minutes: time decides nothing where two passes are to be the same."""
-LIMITS: Final = ("max_epochs", "max_steps", "max_minutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,8 @@ class Trainer:
         if code != 0 and not (kill and code < 0) and not (kill and os.name == "nt"):
             told = log.read_text(encoding="utf-8", errors="replace").strip()
             error = NNTrainError(f"a copy of the run could not go on (exit {code}):\n{told}")
-            error.exit_code = code if code > 0 else 1
+            # a kill that nobody here asked for comes from a system that is out of memory
+            error.exit_code = code if code > 0 else ResourceError.exit_code if code == -KILL else 1
             raise error
 
 

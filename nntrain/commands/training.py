@@ -21,13 +21,12 @@ from nntrain.training.loop import fit as run_loop
 from nntrain.training.memory import ExhaustedError
 from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
+from nntrain.training.settings import LIMITS
 from nntrain.training.tracing import unmeasured
 
 if TYPE_CHECKING:
     from nntrain.commands.fit import Job, Options, Outcome, Watchers
     from nntrain.optimizers.optimizer import Optimizer
-
-LIMITS = {"max_epochs", "max_steps", "max_minutes"}
 
 
 @dataclass(slots=True)

@@ -15,7 +15,10 @@ DEFAULT_PATIENCE = 10
 MAX_THREADS = 1024
 """More than any machine has; so many that they can't be started would end the process without a word."""
 
-STOPPING = {"max_epochs", "max_steps", "max_minutes", "early_stopping", "converge", "stop_at"}
+LIMITS = ("max_epochs", "max_steps", "max_minutes")
+"""Settings that end a run however it goes; each is the stop reason too."""
+
+STOPPING = {*LIMITS, "early_stopping", "converge", "stop_at"}
 """Settings that say when a run ends."""
 
 
