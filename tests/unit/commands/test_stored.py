@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from nntrain.commands.stored import check_resolved, write_resolved
 from nntrain.errors import CheckpointError
 from nntrain.runs import Run
 
-RECORD = {"fingerprints": {}, "rows": {}, "folder": ".", "environment": {}}
+RECORD: dict[str, Any] = {"fingerprints": {}, "rows": {}, "folder": ".", "environment": {}}
 
 
 def test_a_run_that_goes_on_again_and_again_keeps_one_digest_of_each_config(tmp_path: Path) -> None:
