@@ -70,14 +70,16 @@ def _baseline_problems(experiment: Experiment, program: Program | None) -> Itera
 
 def _name_problems(path: YamlPath, metrics: Sequence[Metric]) -> Iterator[Problem]:
     """Metrics of one name, of which reports could hold only one."""
+    first: dict[str, Metric] = {}
     for place, metric in enumerate(metrics):
-        same = [other for other in metrics[:place] if other.label == metric.label]
-        if same:
-            twice = same[0].model_copy(update={"name": metric.name}) == metric
+        label = metric.label
+        same = first.setdefault(label, metric)
+        if same is not metric:
+            twice = same.model_copy(update={"name": metric.name}) == metric
             hint = "remove one of the two" if twice else "fix:  name: NAME, another one"
-            yield Problem((*path, place), f"{metric.label} is reported already", hint)
-        elif metric.label in {"loss", "running_loss"}:
-            yield Problem((*path, place, "name"), f"{metric.label} is the name of what is minimised", "another name")
+            yield Problem((*path, place), f"{label} is reported already", hint)
+        elif label in {"loss", "running_loss"}:
+            yield Problem((*path, place, "name"), f"{label} is the name of what is minimised", "another name")
 
 
 def _batch_problems(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import takewhile
 from typing import Final
 
@@ -20,6 +21,11 @@ def nearest(word: str, names: Iterable[str], *, cutoff: float = 0.6, within: flo
         cutoff: Smallest likeness, 0 to 1 (difflib's ratio).
         within: Names whose likeness is less than that of the best by this much are left out.
     """
+    return list(_nearest(word, tuple(names), cutoff, within))
+
+
+@lru_cache(maxsize=1000)  # the same typing error may stand in every line
+def _nearest(word: str, names: tuple[str, ...], cutoff: float, within: float) -> tuple[str, ...]:
     known: dict[str, str] = {}
     for name in names:
         known.setdefault(name.lower(), name)
@@ -28,7 +34,7 @@ def nearest(word: str, names: Iterable[str], *, cutoff: float = 0.6, within: flo
     likeness = {name: difflib.SequenceMatcher(None, folded, name).ratio() for name in near}
     # Of names that are as much alike, a word more often starts right: `adamm` is adamw rather than radam.
     near.sort(key=lambda name: (-likeness[name], -_same_start(folded, name)))
-    return [known[name] for name in near[:MOST] if likeness[name] > likeness[near[0]] - within]
+    return tuple(known[name] for name in near[:MOST] if likeness[name] > likeness[near[0]] - within)
 
 
 def _same_start(one: str, other: str) -> int:

@@ -11,7 +11,7 @@ from nntrain.architectures.parameters import freeze, initializer_problems, tie
 from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
 from nntrain.layers.causality import check_causal
 from nntrain.layers.inputs import check_encodings, field_encoder
-from nntrain.layers.layer import Layer
+from nntrain.layers.layer import MAX_LAYERS, Layer
 from nntrain.layers.linear import Head, fitted_sizes, needed, rank_hint
 from nntrain.layers.program import Auxiliary, Program, Value
 from nntrain.layers.regularizing import check_placed, check_written, grade_depths
@@ -46,6 +46,10 @@ def compile_program(
     scope = replace(scope, encode_field=field_encoder(encodings), needs=needs)
     check_encodings(scope.at("inputs"), encodings)
     written = list(architecture.written(path))
+    if len(written) > MAX_LAYERS:
+        raise ConfigError(
+            [Problem(path, f"has {len(written):,} layers, and a config may have {MAX_LAYERS:,}", "fewer layers", on_key=True)]
+        )
     draft.problems += check_written(written, scope.context)
     draft.problems += _misplaced(written)
     try:

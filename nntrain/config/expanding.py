@@ -16,10 +16,11 @@ from nntrain.config.composing import MAX_DEPTH
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.formulas import Faults, Scope, WrongError, names_in, substituted
-from nntrain.config.macros import MAX_LAYERS, Block, Repeat
+from nntrain.config.macros import Block, Repeat
 from nntrain.config.nodes import Node
 from nntrain.config.rendering import Finding
 from nntrain.config.structure import Kind
+from nntrain.layers.layer import MAX_LAYERS
 from nntrain.layers.settings import AnyLayer
 from nntrain.schema import Slot, load_class
 

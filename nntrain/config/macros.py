@@ -11,12 +11,11 @@ from nntrain.config import structure
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.formulas import NAME, Faults, Scope, WrongError, names_in, substituted
 from nntrain.config.nodes import Node
+from nntrain.layers.layer import MAX_LAYERS
 from nntrain.layers.settings import AnyLayer
 from nntrain.nearest import nearest
 from nntrain.schema import Slot
 
-MAX_LAYERS: Final = 10_000
-"""Layers and rounds that a config may be written out to."""
 _RESERVED: Final = (*SIZES, "i")
 _BESIDE: Final[tuple[str, ...]] = tuple(sorted(structure.kinds_of(AnyLayer)[0].annotation.shared))
 _EXAMPLE: Final = "repeat: {times: 4, layers: […]}  or  repeat: {for: {c: [64, 128]}, layers: […]}"

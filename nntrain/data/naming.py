@@ -114,7 +114,7 @@ def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found],
     problems: list[Problem] = []
     exact = {name: field for name, field in settings.fields.items() if name in header.by_name or not is_pattern(name)}
     for name, field in exact.items():
-        columns, lost = _columns(name, field, header, _claimed(settings, name))
+        columns, lost = _columns(name, field, header, settings)
         problems += lost
         if not lost:
             found.append(_Found(name, field, columns, name))
@@ -139,7 +139,7 @@ def _claimed(settings: DataSettings, name: str) -> set[str]:
     return {column for column in (*others, *written, *settings.targets, settings.split.column or "") if not is_pattern(column)}
 
 
-def _columns(name: str, field: Field, header: Header, claimed: set[str]) -> tuple[tuple[str, ...], list[Problem]]:
+def _columns(name: str, field: Field, header: Header, settings: DataSettings) -> tuple[tuple[str, ...], list[Problem]]:
     """The columns of a field that has a key of its own."""
     written = field.source_columns
     if written is None:
@@ -148,6 +148,7 @@ def _columns(name: str, field: Field, header: Header, claimed: set[str]) -> tupl
     if field.type == "series" and len(written) == 2 and not any(map(is_pattern, written)):
         columns = written  # values and lengths have their own order
     else:
+        claimed = _claimed(settings, name)
         columns = matching(written, [column for column in header.names if column in written or column not in claimed])
     option = next(option for option in ("column", "columns", "values") if getattr(field, option, None) is not None)
     return columns, [no_column(pattern, header, ("data", "fields", name, option)) for pattern in lost]

@@ -42,6 +42,9 @@ BOMBS: Final[dict[str, str]] = {
     "a hexadecimal number of 10^5 digits": f"{DATA}seed: 0x{'f' * 100_000}",
     "a float of 10^5 digits": f"{DATA}optimizer: {{lr: 0.{'1' * 100_000}e{'9' * 1_000}}}",
     "150,000 keys": DATA + "".join(f"{key:x}:\n" for key in range(150_000)),
+    "90,001 layers": f"{DATA}architecture: {{layers: [{'relu, ' * 90_000}relu]}}",
+    "10,001 layers that there are not": f"{DATA}architecture: {{layers: [{'reli, ' * 10_000}reli]}}",
+    "90,000 layers in 9 lists": f"{DATA}architecture: {{layers: [" + f"[{'relu, ' * 10_000}], " * 9 + "]}",
     "50 MB": DATA + "# " + "x" * 50_000_000,
     "repeat 10^9 times": f"{DATA}architecture: {{layers: [{{repeat: {{times: 1000000000, layers: [relu]}}}}]}}",
     "repeats in repeats": DATA + "architecture: {layers: [" + "{repeat: {times: 100, layers: [" * 8 + "relu" + "]}}" * 8 + "]}",
@@ -131,6 +134,32 @@ def test_bombs_are_refused_in_bases_overlays_and_overrides(tmp_path: Path, recor
     found = run_all(given)
     assert not faults([*labels, "a path of 5,000 keys"], found)
     record_property("figure", f"the same as bases and overlays, and {len(values) + 1} overrides: {len(found)} refused")
+
+
+MANY: Final[dict[str, tuple[str, int]]] = {
+    "10,000 layers": (f"architecture: {{layers: [{'{linear: 8}, relu, ' * 5_000}]}}", 0),
+    "10,000 layers with arithmetic": (f"architecture: {{layers: [{'{linear: =in}, ' * 9_999}relu]}}", 0),
+    "10,000 hidden layers": (f"architecture: {{type: mlp, hidden: [{'8, ' * 10_000}]}}", 0),
+    "10,000 layers that there are not": (f"architecture: {{layers: [{'reli, ' * 10_000}]}}", 2),
+    "45,000 layers in 5 layers": ("architecture: {layers: [" + f"{{sequential: [{'relu, ' * 9_000}]}}, " * 5 + "]}", 2),
+    "4,000 metrics of one name": (f"metrics: [{'mae, ' * 4_000}]", 2),
+}
+
+
+@pytest.mark.bar("S2")
+@pytest.mark.parametrize("kinds", [1, pytest.param(len(MANY), marks=pytest.mark.slow)])
+def test_as_much_as_a_config_may_have_is_checked_in_seconds(kinds: int, tmp_path: Path, record_property: Record) -> None:
+    chosen = dict(list(MANY.items())[:kinds])
+    found = run_all([check(tmp_path, f"{DATA}{text}\n", number) for number, (text, _) in enumerate(chosen.values())])
+    told = [
+        f"{label}: {fault}\n{each.output[-600:]}"
+        for (label, (_, code)), each in zip(chosen.items(), found, strict=True)
+        if (fault := fault_of(each, codes=(code,), cpu_s=3 * CPU_S, extra_mb=500)) is not None
+    ]
+    assert not told, "\n".join(told)
+    record_property(
+        "figure", f"{kinds} configs of up to 10,000 layers are checked in at most {max(each.cpu_s for each in found):.2f} s CPU"
+    )
 
 
 JSON_BOMBS: Final[dict[str, str]] = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Container, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from nntrain.config.synonyms.components import CHOICES, COMPONENTS
@@ -84,6 +84,7 @@ def components(word: str, tables: Mapping[str, Collection[str]]) -> list[tuple[s
     return [(kind, tag) for kind in kinds if (tag := component(kind, word, tables[kind])) is not None]
 
 
+@lru_cache(maxsize=10_000)
 def plain(word: str) -> str:
     """A word without case and signs."""
     return re.sub(r"[^a-z0-9]", "", word.lower())
