@@ -194,12 +194,13 @@ def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcom
     if options.skip_done and (done := find_done(job, runs_root(options.runs), options.members)) is not None:
         return Outcome(done, done.read_json("summary.json"), f"skipped  {name}: {done.name} is finished and has the same config and data")
     if options.members is None:
-        return fit_in(lambda: create_run(runs_root(options.runs), _run_name(job.config), options.run_id), job, options, watchers, name)
+        return fit_in(lambda: _new_run(job, options), job, options, watchers, name)
     members.check(options.members, job)
     assembly = _assemble(job)
     with watchers.signals.held():
-        new = create_run(runs_root(options.runs), _run_name(job.config), options.run_id)
+        new = _new_run(job, options)
         with lock(new):
+            automatic.check_free(new)
             return _start_members(new, options.members, job, assembly, options, watchers)
 
 
@@ -209,7 +210,14 @@ def fit_in(make: Callable[[], Run], job: Job, options: Options, watchers: Watche
     with watchers.signals.held():
         new = make()
         with lock(new):
+            automatic.check_free(new)
             return _start(new, job, assembly, options, watchers, name)
+
+
+def _new_run(job: Job, options: Options) -> Run:
+    """The folder of a new run, of the id that the options name or the next number."""
+    root, name = runs_root(options.runs), _run_name(job.config)
+    return create_run(root, name) if options.run_id is None else automatic.take_over(root, name, options.run_id)
 
 
 def start_in(claimed: Run, job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:

@@ -157,6 +157,33 @@ def test_what_a_kill_left_before_there_was_a_config_is_in_nobodys_way(left: list
     assert Path("runs/a/latest").read_text().strip() == "mine"
 
 
+@pytest.mark.parametrize("members", [[], ["--seeds", "2"]])
+def test_a_plain_id_takes_over_what_a_kill_left_too(members: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    plain = ["fit", "a.yaml", "--run-id", "mine", *members]
+    left = Path("runs/a/mine")
+    left.mkdir(parents=True)
+    (left / "config.yaml").write_text("half")
+    (left / "members.json").write_text('{"kind": "folds", "count": 3, "members": []}')
+    assert main(plain) == 0
+    assert not members or summary("runs/a/mine")["members"]
+    assert Path("runs/a/latest").read_text() == "mine\n"
+    before = {path: path.read_bytes() for path in left.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert main(plain) == 4
+    told = capsys.readouterr().err
+    assert "run runs/a/mine exists already" in told
+    assert "--resume runs/a/mine" in told
+    assert {path: path.read_bytes() for path in left.rglob("*") if path.is_file()} == before
+
+
+def test_a_plain_id_leaves_checkpoints_alone_that_lost_their_config(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--run-id", "mine"]) == 0
+    Path("runs/a/mine/resolved.yaml").unlink()
+    capsys.readouterr()
+    assert main(["fit", "a.yaml", "--run-id", "mine"]) == 4
+    assert "runs/a/mine has lost its resolved.yaml" in capsys.readouterr().err
+
+
 def test_a_folder_that_lost_its_config_is_not_written_over(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*AUTO, "--run-id", "mine"]) == 0
     Path("runs/a/mine/resolved.yaml").unlink()
