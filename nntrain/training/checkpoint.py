@@ -12,6 +12,7 @@ checkpoints/
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -36,6 +37,8 @@ FORMAT: Final = 1
 
 _FOLDER: Final = re.compile(r"step-[0-9]{7,}")
 _FILE: Final = re.compile(r"[a-z_]+\.(json|safetensors)")
+_FILES_OF_A_SAVE: Final = 16
+"""Files and folders that a save makes, at least as many as there are."""
 _META: Final = "meta.json"
 _PARTIAL: Final = ".partial-"
 """Start of the names of folders that are being written or removed."""
@@ -295,9 +298,19 @@ def _cannot_save(checkpoints: Path, path: Path, error: OSError, parts: Mapping[s
     with suppress(OSError, CheckpointError):
         if newest_path(checkpoints) is not None:
             kept = "what was saved before is whole, and the run can be resumed from it"
-        facts.append(f"{shutil.disk_usage(checkpoints).free / 2**20:.1f} MiB are free there")
+        facts += _room(checkpoints, error)
     hint = "; ".join([", ".join(facts), kept] if facts else [kept])
     return ResourceError(f"cannot save {path.as_posix()}: {error.strerror or error}", hint)
+
+
+def _room(folder: Path, error: OSError) -> list[str]:
+    """What a disk has left: bytes, and files where there can hardly be more of them."""
+    room = [f"{shutil.disk_usage(folder).free / 2**20:.1f} MiB are free there"]
+    if error.errno == errno.ENOSPC and hasattr(os, "statvfs"):
+        system = os.statvfs(folder)
+        if system.f_files and system.f_favail < _FILES_OF_A_SAVE:  # some file systems make inodes as they need them, and count none
+            room.append(f"{system.f_favail} of {system.f_files:,} inodes (files and folders) are free there")
+    return room
 
 
 def _size(parts: Mapping[str, Any]) -> int:

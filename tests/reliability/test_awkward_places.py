@@ -51,6 +51,9 @@ def test_file_systems_that_cannot_be_written(stride: int, tmp_path: Path, record
     *short, enough = late.values()
     assert enough["code"] == 0
     assert [each for each in short if each["code"] != 7 or "No space left on device" not in each["told"]] == []
+    unsaved = [each["told"] for each in short if "cannot save" in each["told"]]
+    assert unsaved
+    assert [told for told in unsaved if "inodes (files and folders) are free there" not in told] == []
     others = [each["code"] for case, each in found.items() if case not in {*early, *late}]
     assert others == [0, 0]
     record_property("figure", f"{len(early)} places that can't be written: exit code 7 before data is read")

@@ -14,6 +14,8 @@ from mutations import mutated
 
 CODES: Final = (0, 2, 3)
 """3: a data file is missing, or is none."""
+ENDS: Final = (0, 2, 3, 5, 7)
+"""5: diverged; 7: more memory than there is."""
 CPU_S: Final = 2.0
 EXTRA_MB: Final = 500.0
 ONCE_WRONG: Final[dict[str, str]] = {
@@ -54,6 +56,32 @@ def test_mutated_configs_are_read_or_refused_in_words(
         f"{count:,} mutated configs of {len(configs)}: {sum('Traceback' in each.output for each in found)} tracebacks, "
         f"at most {max(each.cpu_s for each in found):.2f} s CPU and {max(each.extra_mb for each in found):.0f} MB above idle; "
         f"{codes[2]} refused, {codes[0]} right, {codes[3]} without their data",
+    )
+
+
+@pytest.mark.bar("S1")
+@pytest.mark.parametrize(("count", "first"), [(12, 0), pytest.param(250, 1_000, marks=pytest.mark.slow)])
+def test_mutated_configs_train_on_made_up_rows_or_are_refused(
+    count: int, first: int, tmp_path: Path, repository: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """What is checked is built and trained too: two steps on data that is made up."""
+    configs = list(lay_out(tmp_path, repository / "configs").values())
+    names = [f"f{number}.yaml" for number in range(first, first + count)]
+    for number, name in enumerate(names, first):
+        (tmp_path / name).write_bytes(mutated(configs[number % len(configs)], configs, number))
+    calls = [["fit", "--smoke", "--fake-data", name, "--runs", str(tmp_path / "runs")] for name in names]
+    found = run_all([{"call": call, "folder": str(tmp_path), "seconds": 60, "extra_mb": 6000} for call in calls])
+    wrong = [
+        f"{name}: {fault}\n{each.output[-2000:]}"
+        for name, each in zip(names, found, strict=True)
+        if (fault := fault_of(each, codes=ENDS, cpu_s=60, extra_mb=4000)) is not None
+    ]
+    assert not wrong, f"{len(wrong)} of {count}\n\n" + "\n\n".join(wrong[:10])
+    codes = Counter(each.code for each in found)
+    record_property(
+        "figure",
+        f"{count} mutated configs through fit --smoke --fake-data: {sum('Traceback' in each.output for each in found)} tracebacks, "
+        f"{codes[0]} trained, {codes[2]} refused, {sum(codes[code] for code in ENDS[2:])} ended in words",
     )
 
 

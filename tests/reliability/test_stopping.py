@@ -51,8 +51,8 @@ MEMBERS = ("reading+folds", "step+seeds", "evaluation+seeds", "save+folds", "end
     [
         pytest.param(1, "either", (*PHASES, "save@SIGINT+SIGINT"), id="short"),
         pytest.param(1, "either", ("step+seeds", "step@SIGINT+SIGINT"), id="more", marks=pytest.mark.slow),
-        pytest.param(20, "SIGTERM,SIGINT", PHASES, id="long", marks=pytest.mark.slow),
-        pytest.param(4, "SIGTERM,SIGINT", MEMBERS, id="members", marks=pytest.mark.slow),
+        pytest.param(10, "SIGTERM,SIGINT", PHASES, id="long", marks=pytest.mark.slow),
+        pytest.param(3, "SIGTERM,SIGINT", MEMBERS, id="members", marks=pytest.mark.slow),
         pytest.param(3, "", TWICE, id="twice", marks=pytest.mark.slow),
         pytest.param(3, "SIGUSR1", (*PHASES, "reading+folds"), id="pokes", marks=pytest.mark.slow),
     ],
