@@ -229,13 +229,16 @@ def _latest_of(folder: Path) -> Run:
     return whole[-1]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file by a new one: readers see the old or the new, never a part, also after a power cut."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace a file by a new one: readers see the old or the new, never a part, also after a power cut.
+
+    Text becomes UTF-8 with its line ends as they are, whatever the system: digests are taken of it. Raises `OSError`.
+    """
     beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         beside.unlink(missing_ok=True)
-        with beside.open("x", encoding="utf-8") as file:  # made anew: never through a link that lay there
-            file.write(text)
+        with beside.open("xb") as file:  # made anew: never through a link that lay there
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

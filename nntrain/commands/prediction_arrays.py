@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from nntrain.commands.prediction_files import ARRAY_SUFFIX, FRAME_SUFFIXES, TEXT_SUFFIXES, replace_file
+from nntrain.commands.prediction_files import ARRAY_SUFFIX, FRAME_SUFFIXES, TEXT_SUFFIXES
 from nntrain.errors import ResourceError, UsageError
+from nntrain.runs import write_atomically
 
 if TYPE_CHECKING:
     from nntrain.commands.stored import Stored
@@ -67,6 +68,6 @@ def write_arrays(output: Path, predictions: Mapping[str, Decoded]) -> None:
             with archive.open(member_info, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
     try:
-        replace_file(output.resolve(), content.getvalue())
+        write_atomically(output.resolve(), content.getvalue())
     except OSError as error:
         raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None

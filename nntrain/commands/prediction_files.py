@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO, StringIO
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.errors import ResourceError, UsageError
+from nntrain.runs import write_atomically
 
 if TYPE_CHECKING:
     from nntrain.data.table import Column, Table
@@ -54,7 +53,7 @@ def write_predictions(output: Path, table: Table, added: Columns) -> None:
             output.write_text(as_text(table, added, output.suffix.lower()), encoding="utf-8")
             return
         write = _encoder(output.suffix.lower())
-        replace_file(output.resolve(), write(table, added))
+        write_atomically(output.resolve(), write(table, added))
     except OSError as error:
         raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
 
@@ -106,20 +105,6 @@ def _columns(table: Table) -> Iterator[tuple[str, Column]]:
                 yield name, column
         elif len(column) == table.rows:
             yield name, pl.Series(name, column, nan_to_null=True)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write beside, sync, and rename: readers see the old file or the new one."""
-    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def free_names(table: Table, added: Columns) -> dict[str, Sequence[object]]:
