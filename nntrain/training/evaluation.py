@@ -34,6 +34,10 @@ class Scores:
     """Metrics that are no number, where there are any: `confusion_matrix`."""
 
 
+class _StopWantedError(Exception):
+    """Cuts off what an average asks for before it is measured; it will ask again."""
+
+
 def evaluate(session: Session, data: TensorData) -> Metrics | None:
     """The numbers of a report on one split, with the averaged weights where there are any. The network comes back in the mode it was in.
 
@@ -44,7 +48,10 @@ def evaluate(session: Session, data: TensorData) -> Metrics | None:
         ExhaustedError: Memory ran out, and smaller batches are not wanted or not possible.
     """
     if session.ema is not None:
-        session.ema.refresh(session.network, lambda: _training_inputs(session), session.precision.autocast)
+        try:
+            session.ema.refresh(session.network, lambda: _training_inputs(session), session.precision.autocast)
+        except _StopWantedError:
+            return None
     portions = session.portions
     rows = _batch_rows(data, 4 * session.batch_size, portions.evaluation_rows)
     while True:
@@ -71,8 +78,10 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
 
 
 def _training_inputs(session: Session) -> Iterator[Mapping[str, Tensor]]:
-    """The inputs of all training rows, in batches like those of a step."""
+    """The inputs of all training rows, in batches like those of a step. Raises `_StopWantedError`."""
     for batch in epoch_batches(session.splits.train, session.portions.rows or session.batch_size, seed=session.seed, epoch=0):
+        if session.stop_wanted():
+            raise _StopWantedError
         yield batch.inputs
 
 

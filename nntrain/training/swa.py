@@ -55,22 +55,24 @@ class StochasticAverage(WeightAverage):
             return
         momenta = [norm.momentum for norm in norms]
         own = [buffer.clone() for buffer in _buffers(network)]
-        with self.applied(network):
-            network.eval()
-            for norm in norms:
-                norm.train()
-                norm.reset_running_stats()
-            for count, batch in enumerate(inputs(), start=1):
+        try:
+            with self.applied(network):
+                network.eval()
                 for norm in norms:
-                    norm.momentum = 1 / count  # the plain mean over the batches
-                with autocast():
-                    network(batch)
-            found = [buffer.clone() for buffer in _buffers(network)]
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
-        for buffer, value in zip(_buffers(network), own, strict=True):
-            buffer.copy_(value)
-        network.train(was_training)
+                    norm.train()
+                    norm.reset_running_stats()
+                for count, batch in enumerate(inputs(), start=1):
+                    for norm in norms:
+                        norm.momentum = 1 / count  # the plain mean over the batches
+                    with autocast():
+                        network(batch)
+                found = [buffer.clone() for buffer in _buffers(network)]
+        finally:  # it may be cut off: then it is done again
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum
+            for buffer, value in zip(_buffers(network), own, strict=True):
+                buffer.copy_(value)
+            network.train(was_training)
         self._buffers, self._is_stale = found, False
 
     def _replaced(self, network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:

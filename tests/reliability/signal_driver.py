@@ -5,7 +5,8 @@
 For each phase and each of the signals (`SIGTERM,SIGINT,SIGINT+SIGINT`; `either` takes the first two in turn) COUNT runs get the
 signal at a random moment of that phase: before a random call of one of the functions that make it up. A run sends the signal to
 itself, so that it is certain to come there. A phase with `+seeds` or `+folds` is that of a run with two members, one with
-`@SIGINT+SIGINT` has signals of its own. Prints a JSON list.
+`@SIGINT+SIGINT` has signals of its own. `+workers` is a run whose images two processes read; `GROUP` is a SIGTERM to them too.
+Prints a JSON list.
 
 Run as a script, so that it may fork safely: everything a run needs is imported here once, not in every child.
 """
@@ -30,6 +31,9 @@ from typing import Any, Final
 import polars
 import torch
 import torch._dynamo
+from image_rows import write_image_rows
+from worker_driver import LOADED as READING
+from worker_driver import PATIENCE_S, children, is_alive
 
 import nntrain.cli
 from nntrain import assembly
@@ -42,7 +46,7 @@ from nntrain.modules import losses, network, ranking
 from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.training import baselines, checkpoint, evaluation, loop
 
-LOADED = (polars, torch._dynamo, nntrain.cli, environment, smoke, csv_reading, by_class, losses, network, ranking, baselines)
+LOADED = (READING, polars, torch._dynamo, nntrain.cli, environment, smoke, csv_reading, by_class, losses, network, ranking, baselines)
 """What a run imports on its way: once here, not in every child."""
 
 CONFIG: Final = """
@@ -75,6 +79,8 @@ WITHIN: Final[dict[str, list[tuple[Any, str]]]] = {
     "save": [(checkpoint, "save")],
 }
 """Phases that count only while another function runs."""
+WORKERS: Final = ("data.workers=2",)
+GROUP: Final = "GROUP"
 EARLY: Final = ("reading", "building")
 """Phases before which there is nothing to be saved."""
 
@@ -95,6 +101,10 @@ class Hit:
     """What was printed last."""
     is_saved: bool
     """Whether a checkpoint is there, or nothing of a run at all where nothing was trained."""
+    left: int
+    """Worker processes that were alive 10 s later."""
+    workers: int
+    """Worker processes when the signal came."""
     differs: list[str]
     """What the run that went on ends with, and one never stopped doesn't."""
 
@@ -138,14 +148,16 @@ class Driver:
         rows = [f"{draw.gauss(0, 1):.3f},{draw.gauss(0, 1):.3f},{draw.choice('abc')}" for _ in range(300)]
         (folder / "table.csv").write_text("\n".join(["x,y,kind", *rows]) + "\n", encoding="utf-8")
         (folder / "signalled.yaml").write_text(CONFIG, encoding="utf-8")
+        write_image_rows(folder)
 
     def start(self, run_id: str, *options: str) -> list[str]:
         """The command that starts a run."""
-        return ["fit", str(self.folder / "signalled.yaml"), "--runs", str(self.folder / "runs"), "--run-id", run_id, *options]
+        name = "streamed" if options == WORKERS else "signalled"
+        return ["fit", str(self.folder / f"{name}.yaml"), "--runs", str(self.folder / "runs"), "--run-id", run_id, *options]
 
-    def path(self, run_id: str) -> Path:
+    def path(self, run_id: str, *options: str) -> Path:
         """Its folder."""
-        return self.folder / "runs" / "signalled" / run_id
+        return self.folder / "runs" / ("streamed" if options == WORKERS else "signalled") / run_id
 
     def attempt(self, arguments: list[str], prepare: Callable[[], None] = lambda: None) -> int:
         """Run the command line in a forked process; returns its exit code, negative for a signal."""
@@ -155,6 +167,7 @@ class Driver:
             return os.waitstatus_to_exitcode(status)
         code = 1
         try:
+            os.setpgid(0, 0)
             torch.set_num_threads(1)
             with self.log.open("w", encoding="utf-8") as file:
                 os.dup2(file.fileno(), 1)
@@ -184,8 +197,8 @@ class Driver:
                 watch(phase, partial(note, phase))
 
         assert self.attempt(self.start("whole", *options), prepare) == 0, self.told()
-        found = digests(self.path("whole"))
-        shutil.rmtree(self.path("whole"))
+        found = digests(self.path("whole", *options))
+        shutil.rmtree(self.path("whole", *options))
         return found, {phase: int((counted / phase).read_text(encoding="ascii")) for phase in MOMENTS}
 
     def hit(self, phase: str, name: str, moment: int, whole: dict[str, str], *options: str) -> Hit:
@@ -195,18 +208,26 @@ class Driver:
 
         def act(number: int) -> None:
             if number == moment:
-                sent.write_text(repr(time.monotonic()), encoding="ascii")
+                readers = " ".join(map(str, children(os.getpid())))
+                sent.write_text(f"{time.monotonic()!r} {readers}", encoding="ascii")
                 for each in name.split("+"):
-                    signal.raise_signal(getattr(signal, each))
+                    if each == GROUP:
+                        os.killpg(0, signal.SIGTERM)
+                    else:
+                        signal.raise_signal(getattr(signal, each))
 
         run_id = f"{phase}-{name}-{moment}".replace("+", "-")
-        path = self.path(run_id)
+        path = self.path(run_id, *options)
         code = self.attempt(self.start(run_id, *options), lambda: watch(phase, act))
         if not sent.exists():  # how many saves there are depends on how long they take
             assert (code, phase) == (0, "save"), self.told()
             shutil.rmtree(path)
             return self.hit(phase, name, moment // 2, whole, *options)
-        seconds = time.monotonic() - float(sent.read_text(encoding="ascii"))
+        began, *readers = sent.read_text(encoding="ascii").split()
+        seconds, workers = time.monotonic() - float(began), [int(reader) for reader in readers]
+        while any(map(is_alive, workers)) and time.monotonic() < float(began) + PATIENCE_S:
+            time.sleep(0.02)
+        left = sum(map(is_alive, workers))
         told = self.told().strip().rpartition("\n")[2]
         if phase in EARLY and not path.exists():
             is_saved = not any((self.folder / "runs").rglob("resolved.yaml"))
@@ -218,7 +239,7 @@ class Driver:
         ended = digests(path)
         differs = [key for key in {**whole, **ended} if whole.get(key) != ended.get(key)]
         shutil.rmtree(path)
-        return Hit(phase, name, moment, code, seconds, told, is_saved, differs)
+        return Hit(phase, name, moment, code, seconds, told, is_saved, left, len(workers), differs)
 
     def told(self) -> str:
         """What the last run printed."""
@@ -261,7 +282,7 @@ def drive(folder: Path, count: int, seed: int, signals: str, phases: list[str]) 
     for turn, each in enumerate(phases):
         each, _, own = each.partition("@")
         phase, _, members = each.partition("+")
-        options = (f"--{members}", "2") if members else ()
+        options = WORKERS if members == "workers" else (f"--{members}", "2") if members else ()
         if options not in whole:
             whole[options] = driver.whole(*options)
         ended, moments = whole[options]

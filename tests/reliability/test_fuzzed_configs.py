@@ -60,7 +60,7 @@ def test_mutated_configs_are_read_or_refused_in_words(
 
 
 @pytest.mark.bar("S1")
-@pytest.mark.parametrize(("count", "first"), [(12, 0), pytest.param(250, 1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("count", "first"), [(12, 0), pytest.param(100, 1_000, marks=pytest.mark.slow)])
 def test_mutated_configs_train_on_made_up_rows_or_are_refused(
     count: int, first: int, tmp_path: Path, repository: Path, record_property: Callable[[str, object], None]
 ) -> None:

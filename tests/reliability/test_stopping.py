@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 PHASES = ("reading", "building", "warm-up", "step", "evaluation", "save", "end")
-CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGINT+SIGINT": 130, "SIGTERM+SIGINT": 130, "SIGUSR1": 0}
+CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGINT+SIGINT": 130, "SIGTERM+SIGINT": 130, "SIGUSR1": 0, "GROUP": 143}
 IN_TIME = 5.0
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -41,6 +41,7 @@ def figure(found: list[dict[str, Any]]) -> str:
 
 
 TWICE = tuple(f"{phase}@SIGINT+SIGINT,SIGTERM+SIGINT" for phase in PHASES)
+WORKERS = ("step+workers@SIGTERM,GROUP", "evaluation+workers@SIGTERM,GROUP")
 MEMBERS = ("reading+folds", "step+seeds", "evaluation+seeds", "save+folds", "end+folds")
 
 
@@ -53,6 +54,7 @@ MEMBERS = ("reading+folds", "step+seeds", "evaluation+seeds", "save+folds", "end
         pytest.param(1, "either", ("step+seeds", "step@SIGINT+SIGINT"), id="more", marks=pytest.mark.slow),
         pytest.param(10, "SIGTERM,SIGINT", PHASES, id="long", marks=pytest.mark.slow),
         pytest.param(3, "SIGTERM,SIGINT", MEMBERS, id="members", marks=pytest.mark.slow),
+        pytest.param(5, "", WORKERS, id="workers", marks=pytest.mark.slow),
         pytest.param(3, "", TWICE, id="twice", marks=pytest.mark.slow),
         pytest.param(3, "SIGUSR1", (*PHASES, "reading+folds"), id="pokes", marks=pytest.mark.slow),
     ],
@@ -63,6 +65,7 @@ def test_signal_in_any_phase(
     found = hits(run_script, tmp_path, count, signals, *phases)
     assert [hit for hit in found if hit["differs"]] == []
     assert [hit for hit in found if hit["code"] != CODES[hit["name"]]] == []
+    assert [hit for hit in found if hit["workers"] != (2 if "workers" in hit["phase"] else 0) or hit["left"]] == []
     stopped = [hit for hit in found if hit["name"] != "SIGUSR1"]
     assert [hit for hit in stopped if hit["seconds"] > IN_TIME] == []
     once = [hit for hit in stopped if "+" not in hit["name"]]  # a second one does not wait for a save

@@ -10,9 +10,12 @@ import pytest
 import torch
 from tiny_run import TinyRun, make_run
 
+from nntrain.regularization import Regularization, SWASettings
 from nntrain.training.loop import Pause, Report, fit
 from nntrain.training.settings import TrainingSettings
 from nntrain.training.snapshot import restore, snapshot
+
+SWA = Regularization(swa=SWASettings(start_fraction=0.2))
 
 
 def tiny(answers: Iterator[bool] | None = None) -> TinyRun:
@@ -44,6 +47,27 @@ def test_a_run_goes_on_from_an_evaluation_that_was_cut_short(at: int) -> None:
     assert resumed.progress.owed_rate is None
     ended = whole.session.network.state_dict()
     assert all(torch.equal(ended[name], value) for name, value in resumed.session.network.state_dict().items())
+
+
+@pytest.mark.parametrize("at", range(0, 18, 2))
+def test_statistics_of_an_average_that_were_cut_short_are_taken_again(at: int) -> None:
+    def run(answers: Iterator[bool]) -> TinyRun:
+        made = make_run(TrainingSettings(max_epochs=3), batch_norm=True, regularization=SWA)
+        made.session = replace(made.session, stop_wanted=lambda: next(answers, False))
+        return made
+
+    whole, cut = run(iter([])), run(iter([*[False] * at, True]))
+    wanted, found, pauses = whole.reports(), list[Report](), 0
+    for event in cut.events():
+        if isinstance(event, Pause):
+            pauses += 1
+            assert cut.session.network.training
+        else:
+            found.append(event)
+    assert pauses == 1
+    assert found == wanted
+    ended = whole.session.network.state_dict()
+    assert all(torch.equal(ended[name], value) for name, value in cut.session.network.state_dict().items())
 
 
 def test_a_caller_that_asks_again_gets_the_report() -> None:
