@@ -11,22 +11,17 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from nntrain.blueprint import Blueprint
 from nntrain.commands import members
+from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.resuming import refuse_early
 from nntrain.config.reading import Config
 from nntrain.config.resolving import written_digest
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, DivergedError, UsageError
 from nntrain.runs import MEMBERS, Run, all_runs, claim_run, diverged_part, find_run, is_finished, lock, runs_root
-
-if TYPE_CHECKING:
-    from nntrain.commands.fit import Job, Options, Outcome, Watchers
-
-AUTO: Final = "auto"
-"""In the place of a run: the one that is meant is found by what the command says."""
 
 SLURM: Final = "slurm"
 
@@ -151,8 +146,6 @@ def _go_on(run: Run, wanted: _Wanted, job: Job | None, options: Options, watcher
 
 def _ended(run: Run, options: Options) -> Outcome | None:
     """What is said of a run that is finished; `None` for one that is to go on. Raises `DivergedError` for one that can't."""
-    from nntrain.commands.fit import Outcome
-
     _refuse_diverged(run, options)
     if not is_finished(run):
         return None

@@ -15,7 +15,7 @@ from nntrain.training.divergence import Finding, FoundDivergenceError
 from nntrain.training.tracing import Peak, Unmeasured
 
 if TYPE_CHECKING:
-    from nntrain.commands.fit import Job
+    from nntrain.commands.jobs import Job
     from nntrain.runs import Run
 
 HUGE: Final = 1e4

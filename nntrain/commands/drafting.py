@@ -13,7 +13,7 @@ from nntrain.data.settings import source_type
 
 if TYPE_CHECKING:
     from nntrain.blueprint import Blueprint
-    from nntrain.commands.fit import Job
+    from nntrain.commands.jobs import Job
     from nntrain.data.layout import FieldPlan
 
 MOST_FIELDS: Final = 12

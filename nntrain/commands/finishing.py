@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.assembly import Assembly
 from nntrain.commands.intervals import keep_scores
+from nntrain.commands.jobs import Job, Options, Outcome
 from nntrain.commands.results import Summary, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import measured_state
@@ -26,7 +27,6 @@ from nntrain.training.tuning import told
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from nntrain.commands.fit import Job, Options, Outcome
     from nntrain.training.baselines import Baseline
 
 
@@ -56,8 +56,6 @@ class Ending:
 
 def interrupted(run: Run, assembly: Assembly, exit_code: int) -> Outcome:
     """The end for now of a run that a signal stopped. It is not measured: it goes on later, and nobody is kept waiting."""
-    from nntrain.commands.fit import Outcome
-
     facts = _facts(run, assembly, "interrupted")
     run.write_json("summary.json", facts)
     command = f"nntrain fit --resume {shlex.quote(run.name)}"
@@ -82,8 +80,6 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         CheckpointError: The run has no whole checkpoint.
         ResourceError: The summary can't be written.
     """
-    from nntrain.commands.fit import Outcome
-
     try:
         with ending.signals.interruptible():
             measured = _measure(run, job, assembly, ending, test=options.test)

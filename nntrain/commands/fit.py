@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from nntrain.blueprint import Blueprint, draw, draw_first
 from nntrain.commands import automatic, members
 from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
+from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
 from nntrain.commands.memory import memory_errors
 from nntrain.commands.output import emit, tell
 from nntrain.commands.resuming import Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
@@ -32,71 +32,6 @@ if TYPE_CHECKING:
     from nntrain.assembly import Assembly
     from nntrain.commands.members import Plan
     from nntrain.data.preparing import Prepared
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says beside the config."""
-
-    resume: str | None = None
-    """Run to go on with, or `auto`: the one that this command started before, where there is one."""
-    resume_anyway: bool = False
-    """Go on although the config means something else or the data has changed."""
-    run_id: str | None = None
-    """Name of the run folder; default: the next free number."""
-    test: bool = True
-    """Whether the test rows are looked at in the end."""
-    runs: Path | None = None
-    as_json: bool = False
-    overlays: tuple[Path, ...] = ()
-    """Configs that are laid over the config, one over another."""
-    members: Plan | None = None
-    """Seeds or folds that are trained one after another."""
-    skip_done: bool = False
-    """Whether a config that has a finished run with the same data is left out."""
-
-    def __post_init__(self) -> None:
-        """Refuse options that have no effect beside others. Raises `UsageError`."""
-        if self.resume is None and self.resume_anyway:
-            raise UsageError("--resume-anyway has no effect: it goes on with a run, and nothing is resumed here", "add --resume RUN")
-        if self.resume in (None, automatic.AUTO):
-            return
-        if self.members is not None:
-            word = f"--{self.members.kind}"
-            raise UsageError(f"--resume goes on with the members that a run has, and {word} makes new ones", "leave one of the two out")
-        if self.run_id is not None:
-            raise UsageError("--run-id names a new run, and --resume goes on with one that has a name", "leave one of the two out")
-        if self.skip_done:
-            raise UsageError("--skip-done leaves out what has a run already, and --resume goes on with one", "leave one of the two out")
-
-
-@dataclass(frozen=True, slots=True)
-class Watchers:
-    """Who is told about a run, and who may stop it."""
-
-    display: Display
-    signals: Signals
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A config with its data, ready to be trained."""
-
-    config: Config
-    blueprint: Blueprint
-    prepared: Prepared
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of `fit`."""
-
-    run: Run
-    summary: Mapping[str, Any]
-    """As in `summary.json`."""
-    screen: str
-    """As it is shown at the end."""
-    exit_code: int = 0
 
 
 Command = Callable[[Path | None, Sequence[str], Options], int]
@@ -126,7 +61,7 @@ def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, tr
     Raises:
         UsageError: An option makes sense for a single run only.
     """
-    if options.resume not in (None, automatic.AUTO) or options.run_id is not None:
+    if options.resume not in (None, AUTO) or options.run_id is not None:
         raise UsageError("--each trains new runs; --resume and --run-id mean a single one", "leave one of the two out")
     if not paths:
         raise UsageError("--each needs the configs that are to be trained", "nntrain fit --each first.yaml second.yaml")
@@ -159,7 +94,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         UsageError: There is no such run, or an option has no effect on it.
         NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
     """
-    if options.resume in (None, automatic.AUTO):
+    if options.resume in (None, AUTO):
         config, name = _read(source, changes, options)
         check_writable(runs_root(options.runs) / _run_name(config))
         if options.resume is None:

@@ -9,7 +9,7 @@ from nntrain.commands.figures import format_bytes
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
-    from nntrain.commands.fit import Job
+    from nntrain.commands.jobs import Job
 
 
 def head_lines(job: Job, assembly: Assembly) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from nntrain.nearest import nearest
 from nntrain.runs import write_atomically
 
 if TYPE_CHECKING:
-    from nntrain.commands.fit import Job
+    from nntrain.commands.jobs import Job
 
 TARGET_NAMES: Final = ("target", "label", "class", "y", "outcome", "species", "income", "survived", "price", "churn", "quality")
 """Names that a column to be predicted often has."""

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from nntrain.blueprint import draw, draw_first
 from nntrain.commands.figures import format_seconds
+from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.results import aligned, labelled, spread_text
 from nntrain.commands.signals import InterruptedRun
 from nntrain.commands.stored import open_run, stored_config
@@ -25,9 +26,6 @@ from nntrain.data.layout import plan_layouts, splits_at_random
 from nntrain.data.settings import SplitSettings
 from nntrain.errors import CheckpointError, UsageError
 from nntrain.runs import MEMBERS, NUMBER, Run, is_finished
-
-if TYPE_CHECKING:
-    from nntrain.commands.fit import Job, Options, Outcome, Watchers
 
 Kind = Literal["seeds", "folds"]
 
@@ -132,8 +130,6 @@ def train_members(run: Run, job: Job | None, options: Options, watchers: Watcher
     Raises:
         NNTrainError: A member ends early; the others stay as they are, and the run can be resumed.
     """
-    from nntrain.commands.fit import Outcome
-
     try:
         with watchers.signals.interruptible():
             return _train_each(run, job, options, watchers)
@@ -148,8 +144,6 @@ def _go_on_with(run: Run) -> str:
 
 
 def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
-    from nntrain.commands.fit import Outcome
-
     record = _record(run)
     plan = Plan(record["kind"], record["count"])
     prepared = job.prepared if job is not None and plan.kind == "seeds" else None
@@ -167,7 +161,7 @@ def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers)
 
 
 def _job(run: Run, changes: tuple[str, ...], prepared: Any) -> Job:
-    from nntrain.commands.fit import Job, prepare_job
+    from nntrain.commands.fit import prepare_job
 
     config = stored_config(run, changes)
     if prepared is None:
@@ -192,8 +186,6 @@ def _train(target: Run, word: str, job: Job, options: Options, watchers: Watcher
 
 def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> Outcome:
     """Mean and standard deviation over the members, and for folds the prediction of each row by the member that has not seen it."""
-    from nntrain.commands.fit import Outcome
-
     summaries = [member.read_json("summary.json") for member in members.values()]
     found = {part: _spreads([summary[part] for summary in summaries]) for part in ("best", "last", "test", "baseline")}
     parts = {part: {name: spread.mean for name, spread in spreads.items()} for part, spreads in found.items()}

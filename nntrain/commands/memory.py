@@ -18,7 +18,7 @@ from nntrain.training.exhaustion import is_exhaustion
 if TYPE_CHECKING:
     import torch
 
-    from nntrain.commands.fit import Job
+    from nntrain.commands.jobs import Job
     from nntrain.runs import Run
     from nntrain.training.memory import ExhaustedError, Portions
     from nntrain.training.session import Session

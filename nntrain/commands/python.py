@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nntrain.commands.automatic import AUTO, fit_auto
+from nntrain.commands.automatic import fit_auto
 from nntrain.commands.display import Display
 from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
-from nntrain.commands.fit import Options, Watchers, fit, fit_job, prepare_job, resume_job
+from nntrain.commands.fit import fit, fit_job, prepare_job, resume_job
 from nntrain.commands.frames import Rows, table_of
+from nntrain.commands.jobs import AUTO, Options, Watchers
 from nntrain.commands.members import has_members
 from nntrain.commands.predict import Predictions, Wanted, predict_table
 from nntrain.commands.signals import Signals
@@ -25,7 +26,7 @@ from nntrain.errors import UsageError
 from nntrain.runs import Run, find_run, runs_root
 
 if TYPE_CHECKING:
-    from nntrain.commands.fit import Outcome
+    from nntrain.commands.jobs import Outcome
 
 AnyRows = str | Path | Rows
 """Rows to predict for or to measure on: a file, a list of dictionaries, a dictionary of columns, or a data frame of pandas or polars."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.display import Display, Position
-from nntrain.commands.fit import Job, Options, Outcome, Watchers, fit_job, resume_job
+from nntrain.commands.fit import fit_job, resume_job
+from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.made_up import MADE_UP, Subject, describe, prepare
 from nntrain.commands.output import emit
 from nntrain.commands.results import labelled

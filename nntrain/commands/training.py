@@ -25,7 +25,7 @@ from nntrain.training.settings import LIMITS
 from nntrain.training.tracing import unmeasured
 
 if TYPE_CHECKING:
-    from nntrain.commands.fit import Job, Options, Outcome, Watchers
+    from nntrain.commands.jobs import Job, Options, Outcome, Watchers
     from nntrain.optimizers.optimizer import Optimizer
 
 

@@ -16,7 +16,8 @@ from typing import Final
 
 from nntrain import plugins
 from nntrain.commands.display import Display, Position
-from nntrain.commands.fit import Options, Watchers, fit
+from nntrain.commands.fit import fit
+from nntrain.commands.jobs import Options, Watchers
 from nntrain.commands.output import tell
 from nntrain.commands.signals import Signals
 from nntrain.errors import NNTrainError

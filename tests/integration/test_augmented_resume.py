@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nntrain.commands import smoke
-from nntrain.commands.fit import Options
+from nntrain.commands.jobs import Options
 
 CONFIG = """
 name: digits

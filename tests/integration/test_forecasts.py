@@ -13,7 +13,7 @@ import pytest
 import nntrain
 from nntrain.commands import smoke
 from nntrain.commands.check import Look
-from nntrain.commands.fit import Options
+from nntrain.commands.jobs import Options
 from nntrain.commands.predict import run as predict
 from nntrain.commands.show import run as show
 from nntrain.data.preparing import prepare

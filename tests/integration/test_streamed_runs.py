@@ -13,7 +13,7 @@ from PIL import Image
 
 from nntrain.cli import main
 from nntrain.commands import smoke
-from nntrain.commands.fit import Options
+from nntrain.commands.jobs import Options
 
 CONFIG = """
 name: pictures

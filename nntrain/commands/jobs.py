@@ -1,0 +1,87 @@
+"""What `fit` is given, and what it gives: options, a job, who watches, an outcome. Imported by all that has a part in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nntrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from nntrain.blueprint import Blueprint
+    from nntrain.commands.display import Display
+    from nntrain.commands.members import Plan
+    from nntrain.commands.signals import Signals
+    from nntrain.config.reading import Config
+    from nntrain.data.preparing import Prepared
+    from nntrain.runs import Run
+
+AUTO: Final = "auto"
+"""In the place of a run: the one that is meant is found by what the command says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beside the config."""
+
+    resume: str | None = None
+    """Run to go on with, or `auto`: the one that this command started before, where there is one."""
+    resume_anyway: bool = False
+    """Go on although the config means something else or the data has changed."""
+    run_id: str | None = None
+    """Name of the run folder; default: the next free number."""
+    test: bool = True
+    """Whether the test rows are looked at in the end."""
+    runs: Path | None = None
+    as_json: bool = False
+    overlays: tuple[Path, ...] = ()
+    """Configs that are laid over the config, one over another."""
+    members: Plan | None = None
+    """Seeds or folds that are trained one after another."""
+    skip_done: bool = False
+    """Whether a config that has a finished run with the same data is left out."""
+
+    def __post_init__(self) -> None:
+        """Refuse options that have no effect beside others. Raises `UsageError`."""
+        if self.resume is None and self.resume_anyway:
+            raise UsageError("--resume-anyway has no effect: it goes on with a run, and nothing is resumed here", "add --resume RUN")
+        if self.resume in (None, AUTO):
+            return
+        if self.members is not None:
+            word = f"--{self.members.kind}"
+            raise UsageError(f"--resume goes on with the members that a run has, and {word} makes new ones", "leave one of the two out")
+        if self.run_id is not None:
+            raise UsageError("--run-id names a new run, and --resume goes on with one that has a name", "leave one of the two out")
+        if self.skip_done:
+            raise UsageError("--skip-done leaves out what has a run already, and --resume goes on with one", "leave one of the two out")
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """Who is told about a run, and who may stop it."""
+
+    display: Display
+    signals: Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A config with its data, ready to be trained."""
+
+    config: Config
+    blueprint: Blueprint
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of `fit`."""
+
+    run: Run
+    summary: Mapping[str, Any]
+    """As in `summary.json`."""
+    screen: str
+    """As it is shown at the end."""
+    exit_code: int = 0
