@@ -11,12 +11,13 @@ from nntrain.architectures.parameters import freeze, initializer_problems, tie
 from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
 from nntrain.layers.causality import check_causal
 from nntrain.layers.inputs import check_encodings, field_encoder
-from nntrain.layers.layer import MAX_LAYERS, Layer
+from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Head, fitted_sizes, needed, rank_hint
 from nntrain.layers.program import Auxiliary, Program, Value
 from nntrain.layers.regularizing import check_placed, check_written, grade_depths
 from nntrain.layers.requirements import channel_axis, one_row_hint
 from nntrain.layers.scope import Draft, Scope, UnplacedError
+from nntrain.layers.settings import MAX_LAYERS
 from nntrain.regularization import Regularization
 from nntrain.specs import VECTOR, Spec
 

@@ -20,8 +20,7 @@ from nntrain.config.macros import Block, Repeat
 from nntrain.config.nodes import Node
 from nntrain.config.rendering import Finding
 from nntrain.config.structure import Kind
-from nntrain.layers.layer import MAX_LAYERS
-from nntrain.layers.settings import AnyLayer
+from nntrain.layers.settings import MAX_LAYERS, AnyLayer
 from nntrain.schema import Slot, load_class
 
 MAX_NODES: Final = 500_000

@@ -11,8 +11,7 @@ from nntrain.config import structure
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.formulas import NAME, Faults, Scope, WrongError, names_in, substituted
 from nntrain.config.nodes import Node
-from nntrain.layers.layer import MAX_LAYERS
-from nntrain.layers.settings import AnyLayer
+from nntrain.layers.settings import MAX_LAYERS, AnyLayer
 from nntrain.nearest import nearest
 from nntrain.schema import Slot
 

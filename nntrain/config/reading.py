@@ -18,7 +18,7 @@ from nntrain.config.experiment import Experiment
 from nntrain.config.rendering import LocatedError
 from nntrain.config.structure import has
 from nntrain.errors import ConfigError, Problem, UsageError, YamlPath
-from nntrain.layers.layer import MAX_LAYERS
+from nntrain.layers.settings import MAX_LAYERS
 
 
 @dataclass(frozen=True, slots=True)

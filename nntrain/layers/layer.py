@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 from pydantic import Field, PrivateAttr
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from nntrain.layers.scope import Scope
     from nntrain.layers.sizing import Deferred
     from nntrain.specs import Size, Spec
-
-MAX_LAYERS: Final = 10_000
-"""Layers and rounds that a config may be written out to."""
 
 Need = Literal["lengths", "state"]
 """What a module is given beside its input: the row lengths of the ragged axis `[B]` (or `None`), the carried state."""

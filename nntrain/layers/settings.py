@@ -8,6 +8,9 @@ from nntrain.layers.layer import Layer
 from nntrain.layers.sizing import LayerSlot
 from nntrain.schema import Slot
 
+MAX_LAYERS: Final = 10_000
+"""Layers and rounds that a config may be written out to."""
+
 ACTIVATIONS: Final = {
     "relu": "nntrain.layers.activation:ReLU",
     "relu6": "nntrain.layers.activation:ReLU6",
