@@ -218,7 +218,7 @@ def _unknown_component(slot: Slot, path: YamlPath, value: object, tag: str) -> P
             place, f"no {slot.kind} {tag!r}", f"{role} is a role{'':<{_COLUMN}}"[:_COLUMN] + f"fix:  {path[-1]}: {{role: {role}}}"
         )
     if ours is not None:
-        line = written.format(ours)
+        line = written.replace("{}", ours, 1)  # what follows is the user's, braces included
         is_item = isinstance(path[-1], int)
         if options.get("type") == tag or (is_item and not options):
             fix = line

@@ -20,6 +20,7 @@ CPU_S: Final = 2.0
 EXTRA_MB: Final = 500.0
 ONCE_WRONG: Final[dict[str, str]] = {
     "a type that is a mapping, in a list of layers": "architecture: {layers: [{type: {type: relu}}], blocks: {b: [relu]}}",
+    "a foreign name with options in braces": "architecture: {layers: [{Conv2D: {out_channels: 8, kernel_size: 3}}]}",
     "a type that is a list, in a list of layers": "architecture: {layers: [{type: [relu]}, {repeat: {times: 2, layers: [relu]}}]}",
 }
 """What once ended in a traceback."""
