@@ -17,7 +17,7 @@ from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
 from nntrain.commands.memory import memory_errors
 from nntrain.commands.output import emit, tell
-from nntrain.commands.resuming import Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
+from nntrain.commands.resuming import Beginning, Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_writable
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
@@ -169,7 +169,7 @@ def start_in(claimed: Run, job: Job, options: Options, watchers: Watchers, name:
 def _start(new: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, name: str) -> Outcome:
     _write_start(new, job, assembly)
     watchers.display.head([("run", f"{new.name}   {name}"), *head_lines(job, assembly)])
-    return _train(new, job, assembly, options, watchers)
+    return _train(new, job, assembly, options, watchers, Beginning())
 
 
 def _start_members(new: Run, plan: Plan, job: Job, assembly: Assembly, options: Options, watchers: Watchers) -> Outcome:
@@ -244,11 +244,13 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
     check_has_state(stored)
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
     written = {"folder": job.config.folder.as_posix(), "written": written_digest(job.config.experiment)}
-    write_resolved(stored, resolved, {**stored.read_json("data.json"), **written})
+    record = {**stored.read_json("data.json"), **written}
     watchers.display.head([("run", f"{stored.name}   resumed"), *head_lines(job, assembly)])
     for note in found.notes:
         watchers.display.note(note)
-    return _train(stored, job, assembly, options, watchers, is_exact=not (found.means_something_else or found.rounds_otherwise))
+    is_exact = not (found.means_something_else or found.rounds_otherwise)
+    beginning = Beginning(is_exact, lambda: write_resolved(stored, resolved, record))
+    return _train(stored, job, assembly, options, watchers, beginning)
 
 
 def _assemble(job: Job, threads: int | None = None) -> Assembly:
@@ -261,12 +263,12 @@ def _assemble(job: Job, threads: int | None = None) -> Assembly:
         raise job.config.error(error.problems) from None
 
 
-def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, *, is_exact: bool = True) -> Outcome:
+def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, beginning: Beginning) -> Outcome:
     from nntrain.commands.training import train
 
     reading = job.prepared.fields.reading
     with memory_errors(), watchers.signals.held(), nullcontext() if reading is None else reading.kept():
-        return train(target, job, assembly, options, watchers, is_exact=is_exact)
+        return train(target, job, assembly, options, watchers, beginning)
 
 
 def _run_name(config: Config) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,6 +63,16 @@ class Comparison:
     """Whether the run, longer as it then is, ends with the same bytes as one that had the new limits from the start."""
     rounds_otherwise: bool = False
     """Whether the same steps are added up from other micro-batches, so that the last bits differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a run begins to train."""
+
+    is_exact: bool = True
+    """Whether a resumed run still means what it meant when it was started."""
+    when_restored: Callable[[], None] = lambda: None
+    """What is done once its state is read, before the first step: a run that can't go on is left as it was."""
 
 
 def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[str, str], *, anyway: bool) -> Comparison:

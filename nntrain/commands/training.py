@@ -11,6 +11,7 @@ from nntrain.commands.diverging import explained, unmeasured_words
 from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.memory import explained_memory, portions_words
 from nntrain.commands.recording import Recorder
+from nntrain.commands.resuming import Beginning
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_space
 from nntrain.runs import Run
@@ -90,7 +91,7 @@ class _Consumer:
         return Position(step, total, step // plan.steps_per_epoch, plan.settings.max_epochs, recorder.rows_per_s, left)
 
 
-def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, *, is_exact: bool) -> Outcome:
+def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, beginning: Beginning) -> Outcome:
     """Train a run, from its newest checkpoint where it has one, and write its summary.
 
     Args:
@@ -99,7 +100,7 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
         assembly: The objects of the run.
         options: What the command line says beside the config.
         watchers: Display and signals.
-        is_exact: Whether a resumed run still means what it meant when it was started.
+        beginning: How it begins.
 
     Raises:
         DivergedError: NaN or infinity; what was saved before is whole.
@@ -115,7 +116,8 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
         display.note(tight)
     recorder = Recorder(run, assembly, constant, signals)
     try:
-        _tell_resumption(recorder, assembly, display, is_exact=is_exact)
+        beginning.when_restored()
+        _tell_resumption(recorder, assembly, display, is_exact=beginning.is_exact)
         reason = _go_on(_Consumer(run, job, assembly, recorder, display, signals))
     finally:
         recorder.close()

@@ -162,7 +162,10 @@ def told_as_damage(path: Path) -> Generator[None]:
     ) as error:
         if is_exhaustion(error):
             raise
-        raise CheckpointError(f"{path.as_posix()}: damaged: not what nntrain writes ({type(error).__name__}: {error})") from None
+        raise CheckpointError(
+            f"{path.as_posix()}: damaged: not what nntrain writes ({type(error).__name__}: {error})",
+            "if another version of nntrain has saved it, that one can go on with it",
+        ) from None
 
 
 def newest(checkpoints: Path, needed: Needed = ANY, *, before: Path | None = None) -> Newest:

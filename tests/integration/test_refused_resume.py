@@ -1,0 +1,40 @@
+"""A resume that comes to nothing leaves the run as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from nntrain.cli import main
+
+ROWS = "\n".join(f"{x},{'a' if x % 7 > 3 else 'b'}" for x in range(60))
+CONFIG = """
+data: {source: table.csv, target: label, fields: {x: number}, split: {validation: 0.2}, batch_size: 8}
+architecture: {type: mlp, hidden: [4]}
+training: {max_epochs: 2}
+"""
+
+
+def test_a_state_of_another_version_is_refused_and_the_config_of_the_run_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("table.csv").write_text(f"x,label\n{ROWS}\n")
+    Path("a.yaml").write_text(CONFIG)
+    assert main(["fit", "a.yaml"]) == 0
+    run = Path("runs/a/0001")
+    for saved in (run / "checkpoints").glob("step-*"):  # as a version wrote it that did not know of this
+        state = json.loads((saved / "state.json").read_text())
+        del state["progress"]["owed_rate"]
+        (saved / "state.json").write_text(json.dumps(state))
+        meta = json.loads((saved / "meta.json").read_text())
+        content = (saved / "state.json").read_bytes()
+        meta["files"]["state.json"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        (saved / "meta.json").write_text(json.dumps(meta))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert main(["fit", "--resume", "runs/a/0001", "training.max_epochs=3"]) == 4
+    told = capsys.readouterr().err
+    assert "another version of nntrain" in told
+    assert "owed_rate" in told
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
