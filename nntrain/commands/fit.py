@@ -18,7 +18,7 @@ from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
 from nntrain.commands.memory import memory_errors
 from nntrain.commands.output import emit, tell
 from nntrain.commands.resuming import Beginning, Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
-from nntrain.commands.signals import Signals
+from nntrain.commands.signals import EXIT_CODES, Signals
 from nntrain.commands.space import check_writable
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
 from nntrain.config.loading import parse
@@ -77,7 +77,7 @@ def run_each(paths: Sequence[Path], changes: Sequence[str], options: Options, tr
     return next((code for code in codes if code), 0)
 
 
-STOPPED = (130, 143)
+STOPPED = tuple(EXIT_CODES.values())
 """Exit codes of a run that somebody stopped: what comes after it is not started."""
 
 

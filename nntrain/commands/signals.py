@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from nntrain.errors import NNTrainError
 
-EXIT_CODES: Final = {"SIGINT": 130, "SIGTERM": 143}
+EXIT_CODES: Final = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 """What a command returns that was stopped, by the signal."""
 
 
@@ -35,15 +35,16 @@ class InterruptedRun(NNTrainError):  # noqa: N818 (no fault of anybody's)
 
 @dataclass(slots=True)
 class Signals:
-    """While this context manager is open, SIGINT and SIGTERM ask for a stop, and SIGUSR1 for a checkpoint.
+    """While this context manager is open, SIGINT, SIGTERM and SIGHUP ask for a stop, and SIGUSR1 for a checkpoint.
 
+    SIGHUP comes when a terminal is closed or a connection is lost; where it is ignored, as `nohup` does, it stays so.
     A SIGINT after a request to stop raises `KeyboardInterrupt` at once, one more ends the process the hard way.
     Signals that a platform lacks are left out. Outside of the main thread nothing is caught, because Python allows
     handlers only there: no request ever comes.
     """
 
     stop_requested: str | None = None
-    """Name of the first signal that asked for a stop: `SIGINT` or `SIGTERM`."""
+    """Name of the first signal that asked for a stop: `SIGINT`, `SIGTERM` or `SIGHUP`."""
     save_requested: bool = False
     """Whether somebody asked for a checkpoint; whoever writes it sets this back."""
     _raises: bool = False
@@ -55,9 +56,9 @@ class Signals:
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
-            for name, handler in (("SIGINT", self._stop), ("SIGTERM", self._stop), ("SIGUSR1", self._save)):
+            for name, handler in (*((name, self._stop) for name in EXIT_CODES), ("SIGUSR1", self._save)):
                 number = getattr(signal, name, None)
-                if number is not None:
+                if number is not None and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
                     self._before[number] = signal.signal(number, handler)
         return self
 
