@@ -19,7 +19,7 @@ def handlers() -> list[object]:
 @pytest.mark.parametrize(("name", "code"), [("SIGHUP", 129), ("SIGINT", 130), ("SIGTERM", 143)])
 def test_signal_asks_for_a_stop(name: str, code: int) -> None:
     with Signals() as signals:
-        (getattr(signal, name))
+        signal.raise_signal(getattr(signal, name))
         assert signals.stop_requested == name
     assert signals.exit_code == code
 
@@ -33,7 +33,7 @@ def test_no_signal_means_no_request() -> None:
 def test_usr1_asks_for_a_checkpoint_each_time() -> None:
     with Signals() as signals:
         for _ in range(2):
-            (signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
             assert signals.save_requested
             signals.save_requested = False
         assert signals.stop_requested is None
@@ -42,17 +42,17 @@ def test_usr1_asks_for_a_checkpoint_each_time() -> None:
 @pytest.mark.parametrize("first", ["SIGINT", "SIGTERM"])
 def test_interrupt_after_a_request_to_stop_quits_at_once(first: str) -> None:
     with Signals() as signals:
-        (getattr(signal, first))
+        signal.raise_signal(getattr(signal, first))
         with pytest.raises(KeyboardInterrupt):
-            (signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         assert signals.stop_requested == first
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 
 def test_terminate_after_an_interrupt_keeps_the_first_reason() -> None:
     with Signals() as signals:
-        (signal.SIGINT)
-        (signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
     assert signals.stop_requested == "SIGINT"
 
 
@@ -71,14 +71,14 @@ def test_handlers_are_put_back_after_the_hard_way() -> None:
 
 
 def interrupt_twice() -> None:
-    (signal.SIGINT)
-    (signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_missing_signals_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(signal, "SIGUSR1", raising=False)
     with Signals() as signals:
-        (signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert signals.stop_requested == "SIGTERM"
 
 
@@ -102,21 +102,21 @@ class TestInterruptible:
     @pytest.mark.parametrize(("name", "code"), [("SIGHUP", 129), ("SIGINT", 130), ("SIGTERM", 143)])
     def test_work_is_cut_off_at_once(self, name: str, code: int) -> None:
         with Signals() as signals, pytest.raises(InterruptedRun, match="nothing was trained") as caught, signals.interruptible():
-            raise AssertionError((getattr(signal, name)))
+            raise AssertionError(signal.raise_signal(getattr(signal, name)))
         assert caught.value.exit_code == code
 
     def test_work_that_swallows_it_is_told_afterwards(self) -> None:
         with Signals() as signals, pytest.raises(InterruptedRun), signals.interruptible(), contextlib.suppress(KeyboardInterrupt):
-            (signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
     def test_held_work_goes_on(self) -> None:
         with Signals() as signals, signals.interruptible(), signals.held():
-            (signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             assert signals.stop_wanted()
 
     def test_nothing_is_begun_after_a_request(self) -> None:
         with Signals() as signals:
-            (signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             with pytest.raises(InterruptedRun), signals.interruptible():
                 raise AssertionError
 
@@ -127,7 +127,7 @@ class TestInterruptible:
     def test_work_within_held_work_within_work(self) -> None:
         with Signals() as signals, signals.interruptible(), signals.held():
             with pytest.raises(InterruptedRun), signals.interruptible():
-                (signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             assert signals.exit_code == 130
 
 
