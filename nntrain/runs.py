@@ -28,7 +28,7 @@ MEMBERS = "members"
 """Folder of a run's members: runs of the same config with other seeds or other folds."""
 
 NUMBER = re.compile(r"[0-9]{1,9}")
-RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def create_run(root: Path, name: str, run_id: str | None = None) -> Run:
     """
     parent = root / name
     if run_id is not None and (not RUN_ID.fullmatch(run_id) or run_id == "latest"):
-        raise UsageError(f"no name for a run: {run_id!r}", "letters, digits, and _ - . between them; latest is taken")
+        raise UsageError(f"no name for a run: {run_id!r}", "up to 100 letters, digits, and _ - . between them; latest is taken")
     try:
         parent.mkdir(parents=True, exist_ok=True)
         path = _make_named(parent, run_id) if run_id is not None else _make_numbered(parent)
@@ -194,6 +194,9 @@ def find_run(given: str | None, root: Path) -> Run:
             return _of_its_own(Run(path))
         if (path / "latest").is_file():
             return _of_its_own(_latest_of(path))
+    inside = next((above for above in Path(given).parents if (above / "resolved.yaml").is_file()), None)
+    if inside is not None and Path(given).exists():
+        raise UsageError(f"{given} is a part of a run, and no run", f"the run: {inside.as_posix()}")
     known = ", ".join(run.name for run in all_runs(root)[-5:]) or "none yet"
     raise UsageError(f"no run {given}", f"the latest runs: {known}")
 

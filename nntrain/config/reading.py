@@ -51,6 +51,10 @@ def read_config(path: Path, changes: Sequence[str] = (), overlays: Sequence[Path
 
 def _loaded(path: Path) -> Document:
     overrides.check_text(path.as_posix(), "path")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "no file that stays as it is"
+        run = f"a run is gone on with by  --resume {path.as_posix()}" if (path / "resolved.yaml").is_file() else None
+        raise UsageError(f"{path.as_posix()} is {what}, and no config", run or _near(path / "x"))
     if not path.is_file():
         raise UsageError(f"no config {path.as_posix()}", _near(path))
     return loading.load(path)
