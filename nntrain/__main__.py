@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from types import FrameType
 
 
 def main() -> None:
@@ -13,20 +12,18 @@ def main() -> None:
     A scheduler may ask for a checkpoint (SIGUSR1) when there is nothing to be saved yet, or no longer: that does not end the process,
     as it would by itself. SIGTERM and SIGHUP unwind, so that no half-written file is left. `fit` has handlers of its own while it trains.
     """
-    for name, handler in (("SIGUSR1", signal.SIG_IGN), ("SIGTERM", _end), ("SIGHUP", _end)):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
-            signal.signal(number, handler)
-    from nntrain.commands.output import open_standard_streams
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    from nntrain.commands.signals import ending
 
-    open_standard_streams()
-    from nntrain.cli import main as run
+    with ending() as exit_code:
+        from nntrain.commands.output import open_standard_streams
 
-    sys.exit(run())
+        open_standard_streams()
+        from nntrain.cli import main as run
 
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+        code = run()
+    sys.exit(exit_code() or code)
 
 
 if __name__ == "__main__":

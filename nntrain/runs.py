@@ -160,13 +160,20 @@ def is_finished(run: Run) -> bool:
     """Whether a run has ended and was measured."""
     if not (run.path / "summary.json").is_file():
         return False
-    return run.read_json("summary.json").get("stop_reason") not in {None, "interrupted", "diverged"}
+    return _stop_reason(run) not in {None, "interrupted", "diverged"}
+
+
+def _stop_reason(run: Run) -> str | None:
+    reason: object = run.read_json("summary.json").get("stop_reason")
+    if reason is not None and not isinstance(reason, str):
+        raise CheckpointError(f"{run.name}/summary.json: damaged (stop_reason is no text)")
+    return reason
 
 
 def diverged_part(run: Run) -> Run | None:
     """The run, or its member, that ended with NaN or infinity; `None` where none did. Raises `CheckpointError` for a damaged summary."""
     for each in (run, *(Run(path) for path in sorted((run.path / MEMBERS).glob("*")))):
-        if (each.path / "summary.json").is_file() and each.read_json("summary.json").get("stop_reason") == "diverged":
+        if (each.path / "summary.json").is_file() and _stop_reason(each) == "diverged":
             return each
     return None
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from nntrain.commands.figures import format_seconds
 from nntrain.commands.output import emit, tell
@@ -153,18 +153,36 @@ def _row(found: Run) -> Row:
     """A run as a row. Raises `CheckpointError` where it isn't finished."""
     if not is_finished(found):
         raise CheckpointError(f"{found.name} is not finished", f"go on with it: nntrain fit --resume {found.name}")
-    summary = found.read_json("summary.json")
+    summary = _summary(found)
     members = [Run(Path(str(each["run"]))) for each in summary.get("members", [])]
     whole = [Run(found.path / "members" / member.path.name) for member in members]
     if not whole:
         return Row(found.name, (summary,), (), _tested_on([found]))
-    summaries = tuple(member.read_json("summary.json") for member in whole)
+    summaries = tuple(_summary(member) for member in whole)
     return Row(found.name, summaries, tuple(dict.fromkeys(_varied(whole))), _tested_on(whole))
 
 
+def _summary(run: Run) -> dict[str, Any]:
+    """What a run has measured. Raises `CheckpointError` where parts are missing or of another type."""
+    summary = run.read_json("summary.json")
+    wrong = [name for name in ("best", "last", "test", "directions") if not isinstance(summary.get(name), dict)]
+    wrong += [] if isinstance(summary.get("monitor"), str) else ["monitor"]
+    members: object = summary.get("members", [])
+    is_list = isinstance(members, list) and all(isinstance(each, dict) and "run" in each for each in cast("list[object]", members))
+    wrong += [] if is_list else ["members"]
+    if wrong:
+        raise CheckpointError(f"{run.name}/summary.json: damaged ({', '.join(wrong)} missing, or of another type)")
+    return summary
+
+
 def _tested_on(runs: Sequence[Run]) -> frozenset[str]:
-    found = [run.read_json("data.json").get("fingerprints", {}).get("test") for run in runs]
-    return frozenset(each for each in found if each is not None)
+    found: list[object] = []
+    for run in runs:
+        fingerprints: object = run.read_json("data.json").get("fingerprints", {})
+        if not isinstance(fingerprints, dict):
+            raise CheckpointError(f"{run.name}/data.json: damaged (fingerprints are no mapping)")
+        found.append(cast("dict[str, object]", fingerprints).get("test"))
+    return frozenset(each for each in found if isinstance(each, str))
 
 
 def _render(rows: Sequence[Row], form: Form) -> str:

@@ -249,7 +249,7 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
     for note in found.notes:
         watchers.display.note(note)
     is_exact = not (found.means_something_else or found.rounds_otherwise)
-    beginning = Beginning(is_exact, lambda: write_resolved(stored, resolved, record))
+    beginning = Beginning(is_exact, bool(found.notes), lambda: write_resolved(stored, resolved, record))
     return _train(stored, job, assembly, options, watchers, beginning)
 
 

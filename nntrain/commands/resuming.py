@@ -71,6 +71,8 @@ class Beginning:
 
     is_exact: bool = True
     """Whether a resumed run still means what it meant when it was started."""
+    is_changed: bool = False
+    """Whether it goes on with other settings than before."""
     when_restored: Callable[[], None] = lambda: None
     """What is done once its state is read, before the first step: a run that can't go on is left as it was."""
 

@@ -10,8 +10,9 @@ raises `KeyboardInterrupt` at once, wherever the program stands, as Python's own
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
@@ -31,6 +32,33 @@ class InterruptedRun(NNTrainError):  # noqa: N818 (no fault of anybody's)
     def __init__(self, signals: Signals) -> None:
         super().__init__("interrupted before the first step: nothing was trained, nothing is kept")
         self.exit_code = signals.exit_code
+
+
+_unwound: list[str] = []
+"""Signals that have ended the program by `ending`: Python drops an exception that a handler raises within a callback of its own."""
+
+
+@contextmanager
+def ending() -> Generator[Callable[[], int]]:
+    """Context in which SIGTERM and SIGHUP leave the program by way of its exit.
+
+    Gives the exit code of a signal whose exit was dropped, or 0: to be asked when the work is done.
+    """
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        _unwound.append(signal.Signals(number).name)
+        sys.exit(EXIT_CODES[_unwound[0]])
+
+    def tell(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, SystemExit | KeyboardInterrupt):  # of a signal, which is granted all the same
+            sys.__unraisablehook__(unraisable)
+
+    sys.unraisablehook = tell
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+            signal.signal(number, leave)
+    yield lambda: EXIT_CODES[_unwound[0]] if _unwound else 0
 
 
 @dataclass(slots=True)
@@ -55,6 +83,7 @@ class Signals:
     """The handlers that stood there before."""
 
     def __enter__(self) -> Signals:
+        self.stop_requested = next(iter(_unwound), None)
         if threading.current_thread() is threading.main_thread():
             for name, handler in (*((name, self._stop) for name in EXIT_CODES), ("SIGUSR1", self._save)):
                 number = getattr(signal, name, None)

@@ -116,8 +116,13 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
         display.note(tight)
     recorder = Recorder(run, assembly, constant, signals)
     try:
-        beginning.when_restored()
-        _tell_resumption(recorder, assembly, display, is_exact=beginning.is_exact)
+        for line in recorder.damaged:
+            display.note(f"damaged, passed over: {line}")
+        if not _has_ended(assembly):
+            beginning.when_restored()
+            _tell_resumption(recorder, assembly, display, is_exact=beginning.is_exact)
+        elif beginning.is_changed:
+            display.note("there is nothing to train: the run keeps its settings, those that were changed now are dropped")
         reason = _go_on(_Consumer(run, job, assembly, recorder, display, signals))
     finally:
         recorder.close()
@@ -151,6 +156,11 @@ def _go_on(consumer: _Consumer) -> StopReason:
         raise explained_memory(error, consumer.job, consumer.assembly.session, consumer.run) from None
 
 
+def _has_ended(assembly: Assembly) -> bool:
+    """Whether a run has come to its end, and nothing that was said now lets it go on."""
+    return assembly.progress.stop_reason is not None and not _is_lifted(assembly)
+
+
 def _is_lifted(assembly: Assembly) -> bool:
     """Whether what ended a run ends it no longer: a limit or the patience was raised."""
     progress, plan = assembly.progress, assembly.plan
@@ -175,8 +185,6 @@ def _way_on(reason: StopReason) -> str:
 
 
 def _tell_resumption(recorder: Recorder, assembly: Assembly, display: Display, *, is_exact: bool) -> None:
-    for line in recorder.damaged:
-        display.note(f"damaged, passed over: {line}")
     if recorder.resumed_from is None:
         return
     step = assembly.progress.step

@@ -13,6 +13,7 @@ from typing import Any, Final
 from nntrain.config import composing, environment, faults, merging, scalars
 from nntrain.config.composing import Mapping, Node, Scalar
 from nntrain.config.document import Document, Mark, Place, Source
+from nntrain.config.lengths import check_lengths
 from nntrain.config.normalising import normalise
 from nntrain.config.rendering import Finding, LocatedError
 from nntrain.config.writing import dump
@@ -42,7 +43,9 @@ def load_without(path: Path, unneeded: YamlPath) -> Document:
     """
     source = Source(path.as_posix(), _decode(_read_bytes(path), path.as_posix()))
     tree, marks, unexpanded = read(source, unneeded)
-    return Document(path, source.text, tree, marks, unexpanded)
+    document = Document(path, source.text, tree, marks, unexpanded)
+    check_lengths(document)
+    return document
 
 
 def parse(text: str, name: str, folder: Path | None = None) -> Document:
@@ -91,6 +94,7 @@ def _parse(source: Source, path: Path | None, below: tuple[Path, ...], folder: P
             marks[()].value, "must be a mapping of sections", "the shortest config:  data: {source: data.csv, target: COLUMN}"
         )
     document = Document(path, source.text, tree, marks, unexpanded)
+    check_lengths(document)
     if "extends" not in tree:
         return document
     base_path = _base(document, folder, below, path)

@@ -42,6 +42,11 @@ class Change:
     mark: Mark
 
 
+_MAX_ENTRIES: Final = 10_000
+LONGEST: Final = 200
+"""Letters of an override that messages show."""
+
+
 def apply(document: Document, changes: Sequence[str], root: Model = Experiment) -> Document:
     """Lay overrides over a document, one after the other.
 
@@ -56,7 +61,7 @@ def apply(document: Document, changes: Sequence[str], root: Model = Experiment) 
     tree = nodes.of(document)
     findings: list[Finding] = []
     for number, change in enumerate(changes, 1):
-        source = Source(f'override "{change}"', "", layer=number, is_file=False)
+        source = Source(f'override "{shortened(change)}"', "", layer=number, is_file=False)
         mark = Mark(source, 1, 1, 0)
         try:
             tree = _put(tree, _read(change, mark), root)
@@ -98,10 +103,15 @@ def split_path(text: str) -> tuple[str, ...]:
     raise ValueError(text)
 
 
+def shortened(change: str) -> str:
+    """An override as messages name it."""
+    return change if len(change) <= LONGEST else f"{change[: LONGEST - 1]}…"
+
+
 def _read(change: str, mark: Mark) -> Change:
     match = _OPERATOR.match(change)
     if match is None:
-        raise _WrongError((), "has no value", f"an override sets one:  {change}=VALUE")
+        raise _WrongError((), "has no value", f"an override sets one:  {shortened(change)}=VALUE")
     written, operator, value = match.groups()
     try:
         path = split_path(written)
@@ -117,10 +127,13 @@ def _read(change: str, mark: Mark) -> Change:
 def _value(text: str, mark: Mark, path: YamlPath) -> Node:
     text = text.strip()
     try:
-        if re.match(r"""[\[{"']""", text) or re.search(r":(\s|$)", text) or re.search(r""",.*[\[{"']""", text):
+        after_comma = text[text.find(",") :] if "," in text else ""
+        if re.match(r"""[\[{"']""", text) or re.search(r":(\s|$)", text) or re.search(r"""[\[{"']""", after_comma):
             return _as_yaml(text, mark)
         if "," in text and text != ",":
             parts = text.removesuffix(",").split(",")
+            if len(parts) > _MAX_ENTRIES:
+                raise _WrongError(path, f"has {len(parts):,} entries, and an override may have {_MAX_ENTRIES:,}", "write them in the file")
             return Node([_scalar(part.strip(), mark) for part in parts], nodes.at(None, mark).place)
         return _scalar(text, mark)
     except environment.UnsetError as error:

@@ -16,9 +16,7 @@ from nntrain.config import loading, merging, nodes, normalising, overrides, rend
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.rendering import LocatedError
-from nntrain.config.structure import has
-from nntrain.errors import ConfigError, Problem, UsageError, YamlPath
-from nntrain.layers.settings import MAX_LAYERS
+from nntrain.errors import ConfigError, Problem, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,6 @@ def read_document(document: Document, changes: Sequence[str], folder: Path) -> C
 
 
 def _validate(document: Document, changes: Sequence[str], folder: Path, name: str) -> Config:
-    _check_lengths(document)
     document, findings = normalising.with_homes(document)
     document, more = normalising.with_homes(overrides.apply(document, changes))
     findings += more
@@ -102,32 +99,6 @@ def _validate(document: Document, changes: Sequence[str], folder: Path, name: st
     if experiment.name is None:
         experiment = experiment.model_copy(update={"name": run_name(name)})
     return Config(experiment, document, folder)
-
-
-def _check_lengths(document: Document) -> None:
-    """Refuse lists in an architecture that no network has, before anything is made of them.
-
-    Raises:
-        LocatedError: With one of them.
-    """
-    waiting: list[tuple[YamlPath, object]] = (
-        [(("architecture",), document.value(("architecture",)))] if has(document.tree, "architecture") else []
-    )
-    while waiting:
-        path, value = waiting.pop()
-        if not isinstance(value, list | dict):
-            continue
-        entries = cast("list[object] | dict[str, object]", value)
-        length = len(entries) if isinstance(entries, dict) else sum(map(_length, entries))
-        if length > MAX_LAYERS:
-            told = f"has {length:,} entries, and a config may have {MAX_LAYERS:,} layers"
-            raise rendering.error([Problem(path, told, "fewer layers", on_key=True)], document)
-        waiting += [((*path, key), each) for key, each in (entries.items() if isinstance(entries, dict) else enumerate(entries))]
-
-
-def _length(entry: object) -> int:
-    """Entries that one of a list is: a list in a list of layers is spliced."""
-    return len(cast("list[object]", entry)) if isinstance(entry, list) else 1
 
 
 def _plugin_problems(experiment: Experiment, tree: Any) -> list[Problem]:

@@ -17,6 +17,8 @@ from nntrain.config.structure import Kind, Model, Spot
 from nntrain.errors import Problem, YamlPath, render_path
 
 _LONGEST_VALUE: Final = 60
+_MOST_FAULTS: Final = 500
+"""Faults that are explained: more are those of a program, or of somebody who means harm."""
 _SLOT_ERRORS: Final = frozenset({"unknown_component", "two_keys", "no_type", "no_main_option", "not_a_component", "no_source"})
 _OPTION_OF_NUMBER: Final = {"early_stopping": "patience", "split": "validation"}
 """Section to the option that a number alone was meant for."""
@@ -55,8 +57,11 @@ class _Fault:
 
 def problems(error: ValidationError, document: Document, root: Model) -> list[Problem]:
     """Everything that is wrong with a config, each fault once."""
-    faults = [_fault(details, document.tree, root) for details in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    faults = [_fault(each, document.tree, root) for each in details[:_MOST_FAULTS]]
     found = [*_names(faults, document, root), *_components(faults), *_own(faults), *_values(faults, document)]
+    if len(details) > _MOST_FAULTS:
+        found.append(Problem((), f"{len(details) - _MOST_FAULTS:,} faults more are not looked at", "mend the first ones"))
     return list(dict.fromkeys(found))
 
 

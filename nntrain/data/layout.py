@@ -235,12 +235,13 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
 
 def streaming_problems(settings: DataSettings, plans: Sequence[FieldPlan], header: Header | None) -> Iterator[Problem]:
     """Settings of reading rows when their batch comes that nothing hears."""
-    if settings.workers and not settings.streaming:
-        message = "has no effect: without streaming all rows are kept in memory"
-        yield Problem(("data", "workers"), message, "remove it, or add  streaming: true", on_key=True)
     targets = {plan.name for plan in plans if plan.role == "target"}
     inputs = [plan for plan in plans if plan.role == "input" and plan.name not in targets]
-    if settings.streaming and header is not None and not any(plan.field.streams(header.column(plan.columns[0])) for plan in inputs):
+    has_nothing = header is not None and not any(plan.field.streams(header.column(plan.columns[0])) for plan in inputs)
+    if settings.workers and not settings.streaming:
+        message = "has no effect: without streaming all rows are kept in memory"
+        yield Problem(("data", "workers"), message, "remove it" if has_nothing else "remove it, or add  streaming: true", on_key=True)
+    if settings.streaming and has_nothing:
         message = "has no effect: no input is read when its batch comes; images that are files are, where they are no target"
         yield Problem(("data", "streaming"), message, "remove it: rows are kept in memory", on_key=True)
 

@@ -216,7 +216,7 @@ class Reading:
         """Tell in words that a process was killed."""
         try:
             yield
-        except (RuntimeError, OSError, EOFError):
+        except Exception:  # what a process that dies in the middle of a message leaves is of any kind; others' faults go on below
             for process in self._processes:
                 process.join(0.1)
             dead = [process for process in self._processes if not process.is_alive()]

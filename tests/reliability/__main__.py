@@ -11,9 +11,12 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import pytest
-
 from tests.reliability.bars import BARS
+
+try:
+    import pytest
+except ImportError:
+    sys.exit("the bars need what the tests need: pip install -c .ci/constraints.txt -e '.[test]'")
 
 HERE = Path(__file__).parent
 

@@ -13,6 +13,7 @@ from nntrain.config.documentation import examples
 from nntrain.config.documentation.catalogue import Catalogue, Setting, catalogue
 from nntrain.config.documentation.topics import TOPICS, Topic, topics
 from nntrain.config.documentation.wording import Schema, default_in_words, first_sentence, named, type_in_words, with_article
+from nntrain.config.documentation.wrapping import paragraphs
 from nntrain.errors import UsageError
 from nntrain.nearest import nearest
 
@@ -121,7 +122,7 @@ def _setting(content: Catalogue, same: Sequence[Setting]) -> str:
     tags = [setting.tag for setting in same if setting.tag is not None]
     if tags:
         rows.append(("option of", ", ".join(tags)))
-    return "\n".join([first.name, f"  {first.description}", *_rows(rows), *_inside(content, first.schema)])
+    return "\n".join([first.name, *paragraphs(first.description, "  "), *_rows(rows), *_inside(content, first.schema)])
 
 
 def _joined(same: Sequence[Setting], words_of: Callable[[Setting], str]) -> str:
@@ -181,7 +182,7 @@ def _component(content: Catalogue, component: _Named) -> str:
     if place is not None and example is not None:
         rows.append(("stands in", ".".join("NAME" if key == "*" else key for key in place[1])))
         rows.append(("example", example))
-    text = [component.tag, *(f"  {line}" if line else "" for line in _description(content, component.kind, component.tag).splitlines())]
+    text = [component.tag, *paragraphs(_description(content, component.kind, component.tag), "  ")]
     lines = [line for option in options for line in _option_lines(content, option)]
     return "\n".join([*text, *_rows(rows), *(["", *lines] if lines else [])])
 

@@ -23,6 +23,12 @@ def wrapped(text: str, hang: int | None = None) -> str:
     return "\n".join(_wrapped(line, hang) for line in text.splitlines())
 
 
+def paragraphs(text: str, indent: str) -> list[str]:
+    """A docstring without the breaks of its lines in the source: one line a paragraph, indented."""
+    joined = (" ".join(block.split()) for block in re.split(r"\n\s*\n", text.strip()))
+    return [f"{indent}{block}" for block in joined if block]
+
+
 def _wrapped(line: str, hang: int | None) -> str:
     if len(line) <= WIDTH or _COMMAND.match(line):
         return line
