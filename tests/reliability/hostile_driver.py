@@ -1,8 +1,9 @@
 """Runs nntrain on hostile input in children that are measured and watched. A script, so that it may fork safely.
 
-A case is a line of JSON on its standard input, its result one on its standard output. A case is a mapping: `call`, the arguments of the command line, or `load` and a run for the Python API; and where it is wanted
-`folder` (where it stands), `watched` (what is done beside reading is noted), `home` (folders in which it may write), `extra_mb`
-(address space beside that of the idle process), `seconds` (of wall time), `environment`.
+A case is a line of JSON on its standard input, its result one on its standard output. A case is a mapping: `call`, the arguments of
+the command line, or `load` and a run for the Python API; and where it is wanted `folder` (where it stands), `watched` (what is done
+beside reading is noted), `home` (folders in which it may write), `extra_mb` (address space beside that of the idle process), `seconds`
+(of wall time), `environment`.
 A result: `code` (`None` where it was killed), `signal`, `cpu_s`, `extra_mb` (resident, above an idle child), `output`, `events`.
 """
 
