@@ -300,7 +300,7 @@ def _cannot_save(checkpoints: Path, path: Path, error: OSError, parts: Mapping[s
         _sweep(checkpoints)
     with suppress(OSError, CheckpointError):
         if newest_path(checkpoints) is not None:
-            kept = "what was saved before is whole, and the run can be resumed from it"
+            kept = f"what was saved before is whole; make room, then: nntrain fit --resume {checkpoints.parent.as_posix()}"
         facts += _room(checkpoints, error)
     hint = "; ".join([", ".join(facts), kept] if facts else [kept])
     return ResourceError(f"cannot save {path.as_posix()}: {error.strerror or error}", hint)
