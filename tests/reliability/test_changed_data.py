@@ -225,7 +225,7 @@ def test_resume_anyway_goes_on_and_says_what_has_changed(folder: Path, monkeypat
     monkeypatch.chdir(folder)
     (folder / "flats.csv").write_text(text_of(table()[:80]), encoding="utf-8")
     try:
-        code, _, told = command(capsys, "fit", "--resume", "runs/flats", "--resume-anyway", "training.max_epochs=3")
+        code, _, told = command(capsys, "fit", "--resume", "runs/flats", "--resume-anyway", "training.max_epochs=9")
     finally:
         (folder / "flats.csv").write_text(text_of(table()), encoding="utf-8")
     assert code == 0, told
