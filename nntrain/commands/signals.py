@@ -61,6 +61,13 @@ def ending() -> Generator[Callable[[], int]]:
     yield lambda: EXIT_CODES[_unwound[0]] if _unwound else 0
 
 
+class Interrupt(KeyboardInterrupt):
+    """What a handler raises.
+
+    Python remembers a plain one that has passed through an `exec`, as imports have them, and ends by SIGINT in place of the exit code.
+    """
+
+
 @dataclass(slots=True)
 class Signals:
     """While this context manager is open, SIGINT, SIGTERM and SIGHUP ask for a stop, and SIGUSR1 for a checkpoint.
@@ -149,12 +156,12 @@ class Signals:
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if self.stop_requested is not None and number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            raise KeyboardInterrupt
+            raise Interrupt
         is_first = self.stop_requested is None
         self.stop_requested = self.stop_requested or signal.Signals(number).name
         if self._raises and is_first:
             self._has_raised = True
-            raise KeyboardInterrupt
+            raise Interrupt
 
     def _save(self, _number: int, _frame: FrameType | None) -> None:
         self.save_requested = True
