@@ -147,7 +147,8 @@ def test_stopped_after_a_random_time(count: int, toy: Path, record_property: Cal
         _, told = child.communicate()
         slowest = max(slowest, time.monotonic() - sent)
         assert "Traceback" not in told
-        assert child.returncode in {128 + number, 0}, told
+        is_over = "epoch 20/20" in told  # Python, which is ending, has handlers of its own again
+        assert child.returncode in ({128 + number, 0, -number} if is_over else {128 + number, 0}), told
         codes.append(child.returncode)
         run = toy.parent / "runs" / "toy" / f"run-{index}"
         again = ["--resume", str(run)] if run.exists() else [str(toy), "--run-id", f"run-{index}"]
