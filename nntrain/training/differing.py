@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor
 
-from nntrain.training.state import Tree
+from nntrain.training.state import Tree, type_and_shape
 
 CLOCK: Final = ("state/progress/elapsed_s",)
 """What is never the same twice: how long it took."""
@@ -80,7 +80,7 @@ def _different_entries(ours: Mapping[Any, Tree], theirs: Mapping[Any, Tree], pla
 
 def _different_tensor(ours: Tensor, theirs: Tensor) -> str | None:
     if ours.dtype != theirs.dtype or ours.shape != theirs.shape:
-        return f"{_kind(ours)} and {_kind(theirs)}"
+        return f"{type_and_shape(ours)} and {type_and_shape(theirs)}"
     left, right = (tensor.detach().cpu().clone(memory_format=torch.contiguous_format).reshape(-1) for tensor in (ours, theirs))
     if not left.numel() or torch.equal(left.view(torch.uint8), right.view(torch.uint8)):
         return None
@@ -94,9 +94,5 @@ def _different_tensor(ours: Tensor, theirs: Tensor) -> str | None:
     return f"{count}, by {apart:.3g} at most; the first: {left[first].item():.9g} and {right[first].item():.9g}"
 
 
-def _kind(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
-
-
 def _shown(value: object) -> str:
-    return _kind(value) if isinstance(value, Tensor) else repr(value)
+    return type_and_shape(value) if isinstance(value, Tensor) else repr(value)

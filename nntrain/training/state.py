@@ -142,8 +142,8 @@ def restore_network(network: torch.nn.Module, saved: Mapping[str, Tensor]) -> No
     lines = [f"{name}: is not saved" for name in live if name not in saved]
     lines += [f"{name}: is saved, and the network has no such tensor" for name in saved if name not in live]
     for name in live:
-        if name in saved and _text(saved[name]) != _text(live[name]):
-            lines.append(f"{name}: saved as {_text(saved[name])}, and is {_text(live[name])} here")
+        if name in saved and type_and_shape(saved[name]) != type_and_shape(live[name]):
+            lines.append(f"{name}: saved as {type_and_shape(saved[name])}, and is {type_and_shape(live[name])} here")
     _refuse("network", lines)
     with torch.no_grad():
         for name, value in live.items():
@@ -180,5 +180,6 @@ def _refuse(what: str, lines: Sequence[str]) -> None:
         raise CheckpointError(f"the checkpoint does not fit the {what}:\n   " + "\n   ".join(lines))
 
 
-def _text(tensor: Tensor) -> str:
+def type_and_shape(tensor: Tensor) -> str:
+    """A tensor in messages: `float32 [2, 3]`."""
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
