@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ LOADED = (polars, torch._dynamo, nntrain.data.preparing)
 """What a run imports on its way: once here, not in every child."""
 
 
-def in_child(arguments: list[str], kill_at: str | None = None) -> int:
-    """Run the command line in a forked process; returns what `waitpid` says."""
+def in_child(arguments: list[str], prepare: Callable[[], None] | None = None) -> int:
+    """Run the command line in a forked process, after something was done there; returns what `waitpid` says."""
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]
@@ -42,13 +43,16 @@ def in_child(arguments: list[str], kill_at: str | None = None) -> int:
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
-        if kill_at == "end":
-            _kill_in_last_measurement()
-        elif kill_at is not None:
-            _kill_in_step(int(kill_at))
+        if prepare is not None:
+            prepare()
         code = main(arguments)
     finally:
         os._exit(code)
+
+
+def killing(at: str) -> Callable[[], None]:
+    """What makes a process kill itself in a step, or at the `end`."""
+    return _kill_in_last_measurement if at == "end" else lambda: _kill_in_step(int(at))
 
 
 def _kill_in_step(step: int) -> None:
@@ -99,7 +103,7 @@ def drive(config: str, runs: Path, steps: list[str]) -> dict[str, dict[str, Any]
     results = {"whole": digests(runs / name / "whole")}
     for step in steps:
         run_id = f"killed-{step}"
-        status = in_child(["fit", config, "--runs", str(runs), "--run-id", run_id], kill_at=step)
+        status = in_child(["fit", config, "--runs", str(runs), "--run-id", run_id], killing(step))
         assert os.WIFSIGNALED(status), f"step {step} was not reached: {status}"
         assert in_child(["fit", "--resume", str(runs / name / run_id)]) == 0
         results[step] = digests(runs / name / run_id)

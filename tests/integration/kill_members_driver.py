@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import polars
-import torch
 import torch._dynamo
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kill_driver import in_child  # pyright: ignore
 
 import nntrain.data.preparing
 from nntrain import runs
-from nntrain.cli import main
 from nntrain.commands import finishing, members
 from nntrain.training import loop
 
@@ -107,23 +109,6 @@ def _kill_at_write(is_it: Callable[[Path], bool], *, inside: bool) -> None:
     runs.write_atomically = fatal
 
 
-def in_child(arguments: list[str], moment: str | None = None) -> int:
-    """Run the command line in a forked process; returns what `waitpid` says."""
-    child = os.fork()
-    if child:
-        return os.waitpid(child, 0)[1]
-    code = 1
-    try:
-        torch.set_num_threads(1)
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
-        if moment is not None:
-            MOMENTS[moment]()
-        code = main(arguments)
-    finally:
-        os._exit(code)
-
-
 def digests(run: Path) -> dict[str, Any]:
     """What must be equal of a run and its members: weights, optimizer, random states, history, summary, predictions."""
     files = [path for path in run.rglob("*") if path.suffix in {".safetensors", ".jsonl", ".csv", ".yaml"} and path.name != "timing.jsonl"]
@@ -146,7 +131,7 @@ def drive(config: str, runs_folder: Path, kind: str, moments: list[str]) -> dict
     parent = next(path for path in runs_folder.iterdir() if path.is_dir())
     results = {"whole": digests(parent / "whole")}
     for number, moment in enumerate(moments):
-        status = in_child([*start, "--run-id", moment], moment)
+        status = in_child([*start, "--run-id", moment], MOMENTS[moment])
         assert os.WIFSIGNALED(status), f"{moment} was not reached: {status}"
         way = [*start, "--run-id", moment, "--resume", "auto"] if number % 2 else ["fit", "--resume", str(parent / moment)]
         assert in_child(way) == 0, moment

@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
-from kill_driver import digests, in_child  # pyright: ignore
+from kill_driver import digests, in_child, killing  # pyright: ignore
 from worker_driver import LOADED
 
 PRELOADED: Final = LOADED
@@ -35,7 +35,9 @@ def drive(config: str, runs: Path, pairs: list[str], steps: list[str]) -> dict[s
     for step in steps:
         for before, after in pairs:
             run_id = f"killed-{step}-{before}{after}"
-            status = cast("int", in_child(["fit", config, f"data.workers={before}", "--runs", str(runs), "--run-id", run_id], kill_at=step))
+            status = cast(
+                "int", in_child(["fit", config, f"data.workers={before}", "--runs", str(runs), "--run-id", run_id], killing(step))
+            )
             assert os.WIFSIGNALED(status), f"step {step} was not reached: {status}"
             run = runs / "streamed" / run_id
             assert in_child(["fit", "--resume", str(run), f"data.workers={after}"]) == 0
