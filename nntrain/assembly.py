@@ -188,7 +188,7 @@ def fit_class_weights(blueprint: Blueprint, train: TensorData) -> ClassWeights:
     """How much a row of each class counts, by target and loss, for the losses that say so; fitted on the training rows."""
     return {
         name: {
-            loss.type: _class_weights(loss, plan, train.targets[name].cpu(), None if train.weights is None else train.weights.cpu())
+            loss.type: _class_weights(loss, plan, train.target(name).cpu(), None if train.weights is None else train.weights.cpu())
             for loss in plan.losses
             if isinstance(loss, ClassLoss) and loss.class_weights is not None
         }
@@ -208,7 +208,8 @@ def _class_weights(loss: ClassLoss, plan: TargetPlan, encoded: Tensor, weights: 
         return torch.tensor([loss.class_weights.get(name, 1.0) for name in classes])
     rows = encoded.new_ones(encoded.shape, dtype=torch.float64) if weights is None else weights.double()
     rows = rows.reshape(-1, *[1] * (encoded.ndim - 1)).expand(encoded.shape) if rows.ndim < encoded.ndim else rows
-    counts = encoded.long().flatten().bincount(weights=rows.flatten(), minlength=len(classes))
+    is_there = encoded >= 0  # a unit of -1 counts nothing
+    counts = encoded[is_there].long().bincount(weights=rows[is_there], minlength=len(classes))
     shown = counts > 0
     balanced = counts.sum() / (len(classes) * counts.clamp(min=torch.finfo(torch.float64).tiny))
     return torch.where(shown, balanced, 1.0).float()

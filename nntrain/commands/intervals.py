@@ -42,8 +42,8 @@ def keep_scores(run: Run, checkpoint: Path, session: Session, objective: Objecti
         why = _why_none(target) or (None if validation is not None else NO_ROWS)
         if why is None and validation is not None:
             try:
-                truth = target.read(validation.targets[name].cpu())
-                targets[name] = Scores.of(*found[name], truth).state()
+                truth = target.read(validation.target(name).cpu())
+                targets[name] = Scores.of(found[name].values, found[name].interval, truth).state()
                 continue
             except ValueError:
                 why = "misses some validation rows by more than a number can say"

@@ -145,10 +145,11 @@ def predict_rows(stored: Stored, data: TensorData, level: float | None = None) -
     promised = {} if level is None else limits(stored, level, outputs)
     plans, targets = stored.blueprint.targets, stored.fields.targets
     found: dict[str, Decoded] = {}
-    for name, (values, own) in outputs.items():
+    for name, (values, own, counts) in outputs.items():
         plan = plans[name]
         threshold = stored.objective.targets[name].reading.threshold
         decoded = plan.task.decode(values, replace(plan.target, classes=targets[name].classes), threshold)
+        decoded = decoded if counts is None else decoded.by_row(cast("list[int]", counts.tolist()))
         interval = promised.get(name) if level is not None else own
         found[name] = decoded if interval is None else replace(decoded, interval=(_listed(interval.low), _listed(interval.high)))
     return found

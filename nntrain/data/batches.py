@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from nntrain.data.noise import derive_seed
-from nntrain.data.packed import LENGTHS, PackedSteps, cut
+from nntrain.data.packed import Stored, cut
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.streaming import Streamed
-from nntrain.data.windows import Windows
 
 CHUNK_BYTES: Final = 64 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
@@ -46,7 +45,8 @@ class Batch:
     """By field `[B, …]`; `@number` float32 `[B, F]`, `@category` int64 `[B, C]`. Rows of different lengths are padded to the longest of the
     batch, `[B, T, F]`, with `<field>.lengths` int64 `[B]` beside them."""
     targets: Mapping[str, Tensor]
-    """By field: int64 `[B]` classes, float32 `[B]` 0 or 1, float32 `[B]`, `[B, F]` or `[B, C, H, W]` scaled values."""
+    """By field: int64 `[B]` classes, float32 `[B]` 0 or 1, float32 `[B]`, `[B, F]` or `[B, C, H, W]` scaled values. Of rows with a value of
+    each step, `[B, T]` or `[B, T, F]`: what is -1 (a class) or NaN (a value) counts nothing, as what is padded behind a row's end."""
     weights: Tensor | None
     """Float32 `[B]`."""
     rows: Tensor
@@ -82,12 +82,12 @@ class TensorData:
     targets: Mapping[str, Tensor]
     weights: Tensor | None
     rows: Tensor
-    packed: Mapping[str, PackedSteps] = field(default_factory=dict[str, PackedSteps])
-    """Inputs whose rows differ in length, by field."""
+    stored: Mapping[str, Stored] = field(default_factory=dict[str, Stored])
+    """Inputs that are kept in another form, by field: rows of different lengths, windows over rows."""
     pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
     """How image inputs, uint8 or in [0, 1], become what the network reads, by field."""
-    windows: Mapping[str, Windows] = field(default_factory=dict[str, Windows])
-    """Inputs that are cut from rows in their order, by name."""
+    stored_targets: Mapping[str, Stored] = field(default_factory=dict[str, Stored])
+    """The same of targets."""
     target_pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
     """The same as `pixels`, of targets that are images."""
     streamed: Streamed | None = None
@@ -104,9 +104,9 @@ class TensorData:
             {name: tensor.index_select(0, index) for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights.index_select(0, index),
             self.rows.index_select(0, index),
-            {name: steps.take(index) for name, steps in self.packed.items()},
+            {name: rows.take(index) for name, rows in self.stored.items()},
             self.pixels,
-            {name: windows.take(index) for name, windows in self.windows.items()},
+            {name: rows.take(index) for name, rows in self.stored_targets.items()},
             target_pixels=self.target_pixels,
             streamed=None if self.streamed is None else self.streamed.take(index),
         )
@@ -118,9 +118,9 @@ class TensorData:
             {name: tensor.to(device) for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights.to(device),
             self.rows.to(device),
-            {name: steps.to(device) for name, steps in self.packed.items()},
+            {name: rows.to(device) for name, rows in self.stored.items()},
             {name: scaling.to(device) for name, scaling in self.pixels.items()},
-            {name: windows.to(device) for name, windows in self.windows.items()},
+            {name: rows.to(device) for name, rows in self.stored_targets.items()},
             target_pixels={name: scaling.to(device) for name, scaling in self.target_pixels.items()},
             streamed=self.streamed,
         )
@@ -143,9 +143,9 @@ class TensorData:
             {name: tensor[start:end] for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights[start:end],
             self.rows[start:end],
-            {name: steps.narrow(start, end) for name, steps in self.packed.items()},
+            {name: rows.narrow(start, end) for name, rows in self.stored.items()},
             self.pixels,
-            {name: windows.narrow(start, end) for name, windows in self.windows.items()},
+            {name: rows.narrow(start, end) for name, rows in self.stored_targets.items()},
             target_pixels=self.target_pixels,
             streamed=None if self.streamed is None else self.streamed.narrow(start, end),
         )
@@ -167,15 +167,21 @@ class TensorData:
         for name, scaling in part.pixels.items():
             images = scaling.unit(inputs[name])
             inputs[name] = scaling.normalize(images if augment is None else augment(name, images, part.rows))
-        for name, steps in part.packed.items():
-            inputs[name], inputs[LENGTHS.format(name)] = steps.pad()
-        for name, windows in part.windows.items():
-            inputs[name] = windows.gather()
-        targets = part.targets if not part.target_pixels else {name: part.target(name) for name in part.targets}
+        for name, rows in part.stored.items():
+            inputs |= rows.tensors(name)
+        is_plain = not part.target_pixels and not part.stored_targets
+        targets = part.targets if is_plain else {name: part.target(name) for name in part.target_names}
         return Batch(inputs, targets, part.weights, part.rows)
 
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """All targets."""
+        return (*self.targets, *self.stored_targets)
+
     def target(self, name: str) -> Tensor:
-        """A target of all rows as the losses read it, `[N, …]`: images are stored as the data has them."""
+        """A target of all rows as the losses read it, `[N, …]`, padded where rows differ in length."""
+        if name in self.stored_targets:
+            return self.stored_targets[name].tensors(name)[name]
         scaling = self.target_pixels.get(name)
         values = self.targets[name]
         return values if scaling is None else scaling.normalize(scaling.unit(values))
@@ -184,9 +190,8 @@ class TensorData:
     def values_per_row(self) -> int:
         """Input values of a row in a batch; of the longest where rows differ in length."""
         single = sum(tensor[:1].numel() for tensor in self.inputs.values())
-        single += sum(windows.values_per_window for windows in self.windows.values())
         single += 0 if self.streamed is None else self.streamed.store.values_per_row
-        return single + sum(steps.longest * steps.values[:1].numel() for steps in self.packed.values())
+        return single + sum(rows.values_per_row for rows in self.stored.values())
 
 
 Augment = Callable[[str, Tensor, Tensor], Tensor]
@@ -296,5 +301,5 @@ def _edges(total: int, rows: int) -> list[int]:
 
 def _row_bytes(data: TensorData) -> int:
     tensors = [*data.inputs.values(), *data.targets.values(), data.rows]
-    packed = sum(steps.values.numel() * steps.values.element_size() for steps in data.packed.values())
-    return sum(tensor[:1].numel() * tensor.element_size() for tensor in tensors) + packed // max(1, len(data))
+    stored = sum(rows.row_bytes for rows in (*data.stored.values(), *data.stored_targets.values()))
+    return sum(tensor[:1].numel() * tensor.element_size() for tensor in tensors) + stored

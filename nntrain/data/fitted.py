@@ -17,7 +17,7 @@ from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
 from nntrain.data.fields.number import Number
 from nntrain.data.fields.vector import Vector
 from nntrain.data.layout import SPLITTING, FieldPlan
-from nntrain.data.packed import PackedSteps
+from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.scaling import take
 from nntrain.data.settings import FIELD_SLOT, DataSettings
@@ -303,27 +303,39 @@ def _tensors(
     for block, dtype in ((NUMBER_BLOCK, np.float32), (CATEGORY_BLOCK, np.int64)):
         if block in grouped:
             found[block] = np.stack([encoded["input", name].values for name in grouped[block]], axis=1).astype(dtype, copy=False)
-    packed: dict[str, PackedSteps] = {}
+    stored: dict[str, Stored] = {}
     for name in inputs:
         field = encoded["input", name]
         if field.lengths is not None:
-            kept = take(RaggedArray(field.values, field.lengths), np.flatnonzero(keep))
-            packed[name] = PackedSteps.of(torch.from_numpy(kept.values), torch.from_numpy(kept.lengths))
+            stored[name] = _packed(field, keep, 0.0)
         elif field.files is None and not any(name in names for names in grouped.values()):
             found[name] = field.values
     pixels = {key: PixelScaling.of(*field.pixels) for key, field in encoded.items() if field.pixels}
-    targets = {name: encoded[role, name].values for role, name in encoded if role == "target"}
+    wanted = {name: field for (role, name), field in encoded.items() if role == "target"}
+    targets = {name: field.values for name, field in wanted.items() if field.lengths is None}
     weights = next((encoded[role, name].values for role, name in encoded if role == "weight"), None)
     return TensorData(
         {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in found.items()},
         {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in targets.items()},
         None if weights is None else torch.from_numpy(np.ascontiguousarray(weights[index])),
         torch.from_numpy(np.ascontiguousarray(rows[index].astype(np.int64))),
-        packed,
+        stored,
         {name: scaling for (role, name), scaling in pixels.items() if role == "input"},
+        stored_targets={
+            name: _packed(field, keep, -1 if field.values.dtype.kind in "iu" else np.nan)
+            for name, field in wanted.items()
+            if field.lengths is not None
+        },
         target_pixels={name: scaling for (role, name), scaling in pixels.items() if role == "target"},
         streamed=_streamed(inputs, encoded, rows[index], reading),
     )
+
+
+def _packed(field: Encoded, keep: Array, fill: float) -> PackedSteps:
+    """The kept rows of a field whose rows differ in length."""
+    assert field.lengths is not None
+    kept = take(RaggedArray(field.values, field.lengths), np.flatnonzero(keep))
+    return PackedSteps.of(torch.from_numpy(kept.values), torch.from_numpy(kept.lengths), fill)
 
 
 def _streamed(

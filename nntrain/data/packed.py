@@ -1,8 +1,13 @@
-"""Rows of different lengths as tensors: kept one after another, padded batch by batch."""
+"""Rows that are no slices of one tensor: kept in another form, and made into the tensors of a batch when it comes.
+
+Rows of different lengths are kept one after another and padded batch by batch.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -11,19 +16,55 @@ LENGTHS = "{}.lengths"
 """Key of the lengths beside a padded input, int64 `[B]`."""
 
 
+class Stored(Protocol):
+    """An input or a target of all rows in a form of its own."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        ...
+
+    def take(self, index: Tensor) -> Self:
+        """Some rows, by position `[M]`."""
+        ...
+
+    def narrow(self, start: int, end: int) -> Self:
+        """The rows from `start` to before `end`."""
+        ...
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same rows with their values on a device."""
+        ...
+
+    def tensors(self, name: str) -> Mapping[str, Tensor]:
+        """What a batch of all these rows has of them: a tensor under the name, and what belongs to it under keys that begin with it."""
+        ...
+
+    @property
+    def values_per_row(self) -> int:
+        """Values of a row in a batch; of the longest where rows differ in length."""
+        ...
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that a row takes on average where it is gathered for a batch; 0 for rows that stay where they are."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PackedSteps:
     """Rows of different lengths: their memory is that of their steps, whatever the longest row has."""
 
     values: Tensor
-    """`[sum of lengths, F]`, one row after another."""
+    """`[sum of lengths, …]`, one row after another: `[S, F]` of numbers, `[S]` of indices."""
     offsets: Tensor
     """Int64 `[N + 1]` on the CPU: where each row begins, and the end of the last."""
+    fill: float = 0.0
+    """What stands behind the end of a row. Targets have -1 or NaN there, which count nothing."""
 
     @classmethod
-    def of(cls, values: Tensor, lengths: Tensor) -> PackedSteps:
-        """Values `[sum of lengths, F]` of rows with these lengths, int64 `[N]`."""
-        return cls(values, torch.nn.functional.pad(lengths.cpu().cumsum(0), (1, 0)))
+    def of(cls, values: Tensor, lengths: Tensor, fill: float = 0.0) -> PackedSteps:
+        """Values `[sum of lengths, …]` of rows with these lengths, int64 `[N]`."""
+        return cls(values, torch.nn.functional.pad(lengths.cpu().cumsum(0), (1, 0)), fill)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -44,26 +85,41 @@ class PackedSteps:
         lengths = self.lengths[index]
         found = PackedSteps.of(self.values, lengths)
         position = torch.arange(int(found.offsets[-1])) + (self.offsets[index] - found.offsets[:-1]).repeat_interleave(lengths)
-        return PackedSteps(self.values.index_select(0, position.to(self.values.device)), found.offsets)
+        return replace(self, values=self.values.index_select(0, position.to(self.values.device)), offsets=found.offsets)
 
     def narrow(self, start: int, end: int) -> PackedSteps:
         """The rows from `start` to before `end`, without a copy of their values."""
         offsets = self.offsets[start : end + 1]
-        return PackedSteps(self.values[int(offsets[0]) : int(offsets[-1])], offsets - offsets[0])
+        return replace(self, values=self.values[int(offsets[0]) : int(offsets[-1])], offsets=offsets - offsets[0])
 
     def to(self, device: torch.device | str) -> PackedSteps:
         """The same rows with their values on a device."""
-        return PackedSteps(self.values.to(device), self.offsets)
+        return replace(self, values=self.values.to(device))
+
+    @property
+    def values_per_row(self) -> int:
+        """Values of the longest row."""
+        return self.longest * self.values[:1].numel()
+
+    @property
+    def row_bytes(self) -> int:
+        """Of the average row."""
+        return self.values.numel() * self.values.element_size() // max(1, len(self))
+
+    def tensors(self, name: str) -> Mapping[str, Tensor]:
+        """The rows padded to the longest of them, `[N, T, …]`, and their lengths `[N]`."""
+        values, lengths = self.pad()
+        return {name: values, LENGTHS.format(name): lengths}
 
     def pad(self) -> tuple[Tensor, Tensor]:
-        """All rows as `[N, T, F]`, T being the longest of them, with zeros after the end of each, and their lengths `[N]`."""
+        """All rows as `[N, T, …]`, T being the longest of them, with `fill` after the end of each, and their lengths `[N]`."""
         lengths = self.lengths.to(self.values.device)
         step = torch.arange(self.longest, device=self.values.device)
         is_padding = step >= lengths[:, None]
         if not len(self.values):
-            return self.values.new_zeros(*is_padding.shape, self.values.shape[1]), lengths
+            return self.values.new_full((*is_padding.shape, *self.values.shape[1:]), self.fill), lengths
         position = (self.offsets[:-1].to(self.values.device)[:, None] + step).masked_fill(is_padding, 0)
-        return self.values[position].masked_fill(is_padding[:, :, None], 0.0), lengths
+        return self.values[position].masked_fill(is_padding.reshape(*is_padding.shape, *[1] * (self.values.ndim - 1)), self.fill), lengths
 
 
 def cut(inputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -47,5 +47,5 @@ def window_tensors(
         {name: torch.from_numpy(values[:, 0].copy() if window.horizon == 1 else values) for name, values in wanted.items()},
         None,
         torch.from_numpy(cut.rows[origins]),
-        windows={WINDOW: Windows(torch.from_numpy(series), torch.from_numpy(origins), window.steps, window.step)},
+        stored={WINDOW: Windows(torch.from_numpy(series), torch.from_numpy(origins), window.steps, window.step)},
     ), notes

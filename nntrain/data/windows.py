@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,7 @@ class Windows:
     """The past of some rows. Their memory is that of the rows and of one number a window, however far each window reaches back."""
 
     values: Tensor
-    """`[N, F]`: rows in their order."""
+    """`[N, F]`, or `[N]` of one index a row: rows in their order."""
     origins: Tensor
     """Int64 `[M]`: where in `values` the last row of each window is."""
     steps: int
@@ -25,9 +26,18 @@ class Windows:
         return len(self.origins)
 
     @property
-    def values_per_window(self) -> int:
+    def values_per_row(self) -> int:
         """T x F."""
-        return self.steps * self.values.shape[1]
+        return self.steps * self.values[:1].numel()
+
+    @property
+    def row_bytes(self) -> int:
+        """Windows stay where they are until their batch comes."""
+        return 0
+
+    def tensors(self, name: str) -> Mapping[str, Tensor]:
+        """The windows, `[M, T, F]`, or `[M, T]` of rows that are one index each."""
+        return {name: self.gather()}
 
     def take(self, index: Tensor) -> Windows:
         """Some windows, by position `[B]`, over the same rows."""
@@ -42,7 +52,7 @@ class Windows:
         return Windows(self.values.to(device), self.origins.to(device), self.steps, self.step)
 
     def gather(self) -> Tensor:
-        """`[M, T, F]`, the oldest row of each window first."""
+        """`[M, T, …]`, the oldest row of each window first."""
         back = self.step * torch.arange(1 - self.steps, 1, device=self.origins.device)
         rows = (self.origins[:, None] + back).flatten()
-        return self.values.index_select(0, rows).reshape(len(self), self.steps, self.values.shape[1])
+        return self.values.index_select(0, rows).reshape(len(self), self.steps, *self.values.shape[1:])

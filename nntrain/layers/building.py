@@ -41,8 +41,10 @@ def build(program: Program) -> Network:
                 shortenings.append(Shortening(step.layer.out_lengths, lengths[source]))
                 lengths[value.lengths] = len(lengths)
     outputs = tuple((name, places[value.key]) for name, value in program.outputs.items())
+    ragged = {LENGTHS.format(name): value.lengths for name, value in program.outputs.items() if value.lengths is not None}
+    output_lengths = tuple((key, lengths[known]) for key, known in ragged.items())
     tie(program, modules)
-    return Network(Wiring(keys, tuple(calls), outputs, length_keys, tuple(shortenings)), freeze(program, modules))
+    return Network(Wiring(keys, tuple(calls), outputs, output_lengths, length_keys, tuple(shortenings)), freeze(program, modules))
 
 
 def _inputs(program: Program) -> tuple[tuple[str, ...], dict[Lengths, int]]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from nntrain.modules.losses import Score
 
-TargetKind = Literal["classes", "binary", "labels", "ordinal", "values"]
+TargetKind = Literal["classes", "binary", "labels", "ordinal", "values", "sequence"]
 """How the numbers of a target read: class indices int64 `[B]`; 0 or 1, `[B]`; any of K labels, 0 or 1 `[B, K]`; classes in order,
-int64 `[B]`; or values with a unit. Losses and metrics say which they fit."""
+int64 `[B]`; values with a unit; or a sequence of tokens, int64 `[B, L]` with -1 behind its end. Losses and metrics say which they fit."""
 
 PositiveNumber = Annotated[float, Field(gt=0)]
 
@@ -46,13 +46,14 @@ class LossFunction:
     class_weights: Tensor | None = None
     """How much a row of each class counts, `[K]`; `None` where all count once."""
 
-    def __call__(self, output: Tensor, target: Tensor, row_weights: Tensor | None = None) -> Part:
+    def __call__(self, output: Tensor, target: Tensor, row_weights: Tensor | None = None, lengths: Tensor | None = None) -> Part:
         """Score a batch.
 
         Args:
             output: What the network gives, `[B, …]`; half precision is scored in float32.
             target: `[B, …]` as the loss says.
             row_weights: `[B]`, or `None` where every row counts once.
+            lengths: Steps of each row of the output, int64 `[B]`, for losses of sequences; `None` where all rows have all.
         """
         output = output if output.itemsize >= 4 else output.float()
         if row_weights is None and self.class_weights is None:

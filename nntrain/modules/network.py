@@ -48,6 +48,8 @@ class Wiring:
     calls: tuple[Call, ...]
     outputs: tuple[tuple[str, int], ...]
     """Targets and the values that are read off for them."""
+    output_lengths: tuple[tuple[str, int], ...]
+    """Key of the row lengths of each ragged output, and their place in the list of lengths."""
     length_keys: tuple[str, ...]
     """Keys of the row lengths of ragged inputs: the first lengths."""
     shortenings: tuple[Shortening, ...]
@@ -111,7 +113,8 @@ class Network(Namespace):
                 which is cheaper for ragged rows.
 
         Returns:
-            The outputs by target, and the state to go on from (empty where nothing is carried).
+            The outputs by target, with `<target>.lengths` int64 `[B]` beside those whose rows differ in length, and the state to go on
+            from (empty where nothing is carried).
         """
         wiring = self._wiring
         values = [inputs[key] for key in wiring.keys]
@@ -122,7 +125,10 @@ class Network(Namespace):
                 values.append(call.module(values[call.source]))
             else:
                 self._run(call, values, lengths, state, carried)
-        return {name: values[place] for name, place in wiring.outputs}, carried
+        outputs = {name: values[place] for name, place in wiring.outputs}
+        for key, place in wiring.output_lengths:
+            outputs[key] = lengths[place]
+        return outputs, carried
 
     @staticmethod
     def _run(call: Call, values: list[Any], lengths: list[Tensor], state: Mapping[str, Any] | None, carried: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ class Classification(Task):
             return ("f1", "accuracy", "hamming_loss")
         return ("accuracy", "balanced_accuracy", "f1", "log_loss", "auroc", "confusion_matrix")
 
-    def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
+    def predict(self, output: Tensor, target: Target, link: Link, lengths: Tensor | None = None) -> Tensor:
         output = output.float()
         return link.point(output.reshape(len(output)) if self.kind(target) == "binary" else output)
 

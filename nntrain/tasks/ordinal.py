@@ -42,7 +42,7 @@ class Ordinal(Task):
         """Kappa counts how far off a class is, where there are more than two."""
         return {} if len(target.classes) == 2 else {"cohen_kappa": {"weights": "quadratic"}}
 
-    def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
+    def predict(self, output: Tensor, target: Target, link: Link, lengths: Tensor | None = None) -> Tensor:
         return link.point(output.float())
 
     def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:

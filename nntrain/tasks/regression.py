@@ -39,7 +39,7 @@ class Regression(Task):
             return ("rmse", "mae")
         return ("rmse", "mae", "r2")
 
-    def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
+    def predict(self, output: Tensor, target: Target, link: Link, lengths: Tensor | None = None) -> Tensor:
         return link.point(_numbers(output, target, link))
 
     def interval(self, output: Tensor, target: Target, link: Link) -> Interval | None:

@@ -5,9 +5,10 @@ A task reads no files and knows no model. One target has one task; a network wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nntrain.errors import Problem
 from nntrain.losses.links import Interval, Link
@@ -18,6 +19,10 @@ from nntrain.tasks.judging import Reading, Tuning
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+UnitAxis = Literal["time", "node"]
+"""What each row of a target with several values has one for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,12 @@ class Decoded:
     separator: str | None = None
     """What stands between two labels of a row in a cell; `None` where values are no lists of labels."""
 
+    def by_row(self, counts: Sequence[int]) -> Decoded:
+        """Of predictions of units, one after another, those of each row as a list; `counts` has the units of each row."""
+        starts = list(accumulate(counts, initial=0))
+        values = tuple(list(self.values[start:end]) for start, end in pairwise(starts))
+        return Decoded(values, separator=" " if all(isinstance(value, str) for value in self.values) else None)
+
 
 class Task(Component):
     """One target's task."""
@@ -58,6 +69,10 @@ class Task(Component):
     def kind(self, target: Target) -> TargetKind:
         """How the target reads."""
         raise NotImplementedError
+
+    def unit_axis(self, target: Target) -> UnitAxis | None:
+        """What of a row is scored and judged by itself, as a row is: its steps or nodes; `None` where a row is one whole."""
+        return None
 
     def needs(self, target: Target, link: Link) -> Spec:
         """What the network must output, where a loss reads it through `link`."""
@@ -75,16 +90,18 @@ class Task(Component):
         """Options of metrics that are reported by default, by tag."""
         return {}
 
-    def predict(self, output: Tensor, target: Target, link: Link) -> Tensor:
+    def predict(self, output: Tensor, target: Target, link: Link, lengths: Tensor | None = None) -> Tensor:
         """Read the network's output.
 
         Args:
-            output: What the network gives, `[B, …]` as `needs` says.
+            output: What the network gives, `[B, …]` as `needs` says; units one after another, `[S, …]`, of a target that has them.
             target: The target.
             link: How the loss reads the output.
+            lengths: Steps of each row of the output, int64 `[B]`, where rows differ and are no units.
 
         Returns:
-            Probabilities `[B, K]` of classes or labels, `[B]` of the second of two; values in the unit of training otherwise.
+            Probabilities `[B, K]` of classes or labels, `[B]` of the second of two; values in the unit of training; of a sequence the
+            indices of its tokens, int64 `[B, L]` with -1 behind the end.
         """
         raise NotImplementedError
 

@@ -144,7 +144,7 @@ def _features(data: TensorData) -> tuple[Array, list[bool]]:
         flat = cast("Array", tensor.reshape(len(data), -1).double().numpy())
         columns.append(flat)
         is_category += [name == CATEGORY_BLOCK] * flat.shape[1]
-    for windows in data.windows.values():
-        columns.append(windows.gather().reshape(len(data), -1).double().numpy())
-        is_category += [False] * windows.values_per_window
+    for name, rows in data.stored.items():
+        columns.append(rows.tensors(name)[name].reshape(len(data), -1).double().numpy())
+        is_category += [False] * columns[-1].shape[1]
     return np.concatenate(columns, axis=1), is_category

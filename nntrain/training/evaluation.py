@@ -11,14 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
+from nntrain.data.packed import LENGTHS
 from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
+from nntrain.modules.masking import true_steps
 from nntrain.modules.metrics import accumulator, finite
+from nntrain.tasks.task import Target
 from nntrain.training.device import Precision
 from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.memory import ExhaustedError, requested
-from nntrain.training.objective import Objective, PartName
+from nntrain.training.objective import Objective, PartName, TargetObjective
 from nntrain.training.session import Metrics, Session
+from nntrain.training.units import chosen, fold
 
 _ROWS: Final = 1024
 _VALUES: Final = 2**16
@@ -125,7 +129,7 @@ class _Measuring:
         for name, part in self._objective.parts(outputs, batch).items():
             added = torch.stack([part.sum, part.weight]).to(accumulator(self._device))
             self._losses[name] = self._losses[name] + added if name in self._losses else added
-        self._judges.update({name: target.predict(outputs[name]) for name, target in self._objective.targets.items()}, batch)
+        self._judges.update(_read(self._objective, outputs), batch)
 
     def scores(self) -> Scores:
         return self._judges.scores(self._objective.name_losses(_means(self._losses)))
@@ -152,6 +156,8 @@ class Predicted(NamedTuple):
     objective's `to_raw` gives them (float64)."""
     interval: Interval | None
     """Where values probably lie, in raw units; `None` for a loss that doesn't tell."""
+    counts: Tensor | None = None
+    """Units of each row, int64 `[N]`, where values are those of units, one row's after another's; `None` where each row has one."""
 
 
 def predict(
@@ -159,15 +165,48 @@ def predict(
 ) -> dict[str, Predicted]:
     """Predict every target of all rows of `data`, which needs no targets; arguments as in `measure`."""
     values: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
+    counts: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     intervals: dict[str, list[Interval]] = {name: [] for name in objective.targets}
     with _evaluating(network):
         for batch in plain_batches(data, _batch_rows(data, rows, most)):
             outputs = _outputs(network, batch, precision)
             for name, target in objective.targets.items():
-                values[name].append(target.predict(outputs[name]).cpu())
+                read, own = _true_units(target, _read_one(objective, name, outputs), outputs[name], outputs.get(LENGTHS.format(name)))
+                values[name].append(read.cpu())
+                counts[name] += [] if own is None else [own.cpu()]
                 interval = target.interval(outputs[name])
                 intervals[name] += [] if interval is None else [Interval(interval.low.cpu(), interval.high.cpu())]
-    return {name: Predicted(torch.cat(batches), _joined(intervals[name])) for name, batches in values.items()}
+    return {
+        name: Predicted(_cat(batches), _joined(intervals[name]), torch.cat(counts[name]) if counts[name] else None)
+        for name, batches in values.items()
+    }
+
+
+def _read(objective: Objective, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is predicted of a batch, by target."""
+    return {name: _read_one(objective, name, outputs) for name in objective.targets}
+
+
+def _read_one(objective: Objective, name: str, outputs: Mapping[str, Tensor]) -> Tensor:
+    return objective.targets[name].predict(outputs[name], outputs.get(LENGTHS.format(name)))
+
+
+def _true_units(target: TargetObjective, values: Tensor, output: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """The predictions of the units that rows have, and how many each row has; `None` where each row is one."""
+    if target.unit_axis != "time":
+        return values, None
+    rows, steps = output.shape[:2]
+    if lengths is None:
+        return values, torch.full((rows,), steps)
+    return values[true_steps(lengths, steps).flatten()], lengths
+
+
+def _cat(parts: Sequence[Tensor]) -> Tensor:
+    """Predictions of all batches; sequences `[B, L]` are padded to the longest of all."""
+    longest = max(part.shape[1] for part in parts) if parts[0].ndim == 2 else 0
+    if all(part.ndim != 2 or part.shape[1] == longest for part in parts):
+        return torch.cat(list(parts))
+    return torch.cat([torch.nn.functional.pad(part, (0, longest - part.shape[1]), value=-1) for part in parts])
 
 
 def _joined(parts: Sequence[Interval]) -> Interval | None:
@@ -181,7 +220,7 @@ def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
     weights = None if train.weights is None else train.weights.cpu()
     with torch.inference_mode():
         return {
-            name: target.read(target.task.baseline(train.target(name).cpu(), target.target, weights))
+            name: target.read(target.task.baseline(*_units(target, train.target(name).cpu(), weights)))
             for name, target in objective.targets.items()
         }
 
@@ -193,7 +232,7 @@ def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data
         device = data.rows.device
         rows = {name: row.to(accumulator(device)).to(device) for name, row in baseline.items()}
         for batch in plain_batches(data, _ROWS):
-            judges.update({name: row.expand(len(batch), *row.shape[1:]) for name, row in rows.items()}, batch)
+            judges.update({name: _repeated(row, objective.targets[name], batch.targets[name]) for name, row in rows.items()}, batch)
     return judges.scores({})
 
 
@@ -204,6 +243,20 @@ def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor]
         for batch in plain_batches(data, len(data)):
             judges.update(predictions, batch)
     return judges.scores({})
+
+
+def _units(target: TargetObjective, encoded: Tensor, weights: Tensor | None) -> tuple[Tensor, Target, Tensor | None]:
+    """The rows or units of training targets `[N, …]` that count, as `Task.baseline` is told of them."""
+    axis = target.unit_axis
+    if axis is None:
+        return encoded, target.target, weights
+    units = chosen(fold(encoded, axis), encoded, weights, axis)
+    return units.target, target.target, units.weights
+
+
+def _repeated(row: Tensor, target: TargetObjective, truth: Tensor) -> Tensor:
+    """One prediction `[1, …]` for each row of a batch, or each unit of its targets."""
+    return row.expand(len(fold(truth, target.unit_axis)), *row.shape[1:])
 
 
 class _Judges:
@@ -219,9 +272,9 @@ class _Judges:
 
     def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
         for name, states in self._states.items():
-            target = self._objective.targets[name].read(batch.targets[name])
+            prediction, target, weights = self._objective.targets[name].judged(predictions[name], batch.targets[name], batch.weights)
             for state in states.values():
-                state.update(predictions[name], target, batch.weights)
+                state.update(prediction, target, weights)
 
     def scores(self, losses: Mapping[str, float | None]) -> Scores:
         single = len(self._objective.targets) == 1

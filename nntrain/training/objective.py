@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
+from nntrain.data.packed import LENGTHS
 from nntrain.layers.program import Auxiliary
 from nntrain.losses.links import Identity, Interval, Link
 from nntrain.losses.loss import LossFunction, Part
 from nntrain.metrics.metric import Metric, MetricInfo
 from nntrain.tasks.judging import Reading, metric_info
-from nntrain.tasks.task import Target, Task
+from nntrain.tasks.task import Target, Task, UnitAxis
+from nntrain.training.units import Units, chosen, fold, fold_target
 
 
 def as_is(values: Tensor) -> Tensor:
@@ -61,11 +63,35 @@ class TargetObjective:
         """What the metrics must know."""
         return metric_info(self.task, self.target, self.reading.threshold)
 
-    def predict(self, output: Tensor) -> Tensor:
-        """Read the network's output `[B, …]`: probabilities `[B, K]`, `[B]` of the second of two, or values in raw units."""
+    @property
+    def unit_axis(self) -> UnitAxis | None:
+        """What of a row is scored and judged by itself; `None` for the row."""
+        return self.task.unit_axis(self.target)
+
+    def predict(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Read the network's output `[B, …]`: probabilities `[B, K]`, `[B]` of the second of two, or values in raw units.
+
+        Of a target with units there is one for each, `[S, …]`, those behind the ends of rows included; `lengths` is that of the rows of an
+        output `[B, T, …]` that is no unit's, or `None`.
+        """
         if self.reading.temperature != 1:
             output = output.float() / self.reading.temperature
-        return self.read(self.task.predict(output, self.target, self.link))
+        return self.read(self.task.predict(fold(output, self.unit_axis), self.target, self.link, lengths))
+
+    def judged(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> Units:
+        """What metrics are told of a batch: what `predict` gives, the target and the weights, of the rows or units that count."""
+        units = chosen(prediction, target, weights, self.unit_axis)
+        return units._replace(target=self.read(units.target))
+
+    def score(self, loss: LossFunction, output: Tensor, batch: Batch, targets: Mapping[str, Tensor], lengths: Tensor | None) -> Part:
+        """Score the output for a batch by its rows or units; `targets` are those of the batch, or of what it was mixed with."""
+        axis = self.unit_axis
+        target, weights = fold_target(targets[self.target.name], batch.weights, axis, output.shape[1] if axis == "time" else None)
+        return loss(fold(output, axis), target, weights, lengths)
+
+    def weigh(self, loss: LossFunction, batch: Batch, targets: Mapping[str, Tensor]) -> Tensor:
+        """The weight that `score` gives, before any forward pass."""
+        return loss.weight(*fold_target(targets[self.target.name], batch.weights, self.unit_axis))
 
     def interval(self, output: Tensor) -> Interval | None:
         """Where the values probably lie, in raw units, of the network's output; `None` where the loss doesn't tell."""
@@ -93,14 +119,16 @@ class Objective:
     def parts(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[PartName, Part]:
         """Loss parts: a differentiable sum, the weight it is to be divided by, and how much it counts."""
         return {
-            (output, tag): _score(loss.function, outputs[output], batch, name)._replace(factor=loss.factor)
+            (output, tag): _score(self.targets[name], loss.function, outputs[output], batch, outputs.get(LENGTHS.format(output)))._replace(
+                factor=loss.factor
+            )
             for output, name, tag, loss in self._scored()
         }
 
     def weights(self, batches: Sequence[Batch]) -> dict[PartName, Tensor]:
         """Weight of each part over several micro-batches, from their targets alone (no forward pass)."""
         return {
-            (output, tag): sum_tensors([_weight(loss.function, batch, name) for batch in batches])
+            (output, tag): sum_tensors([_weight(self.targets[name], loss.function, batch) for batch in batches])
             for output, name, tag, loss in self._scored()
         }
 
@@ -130,21 +158,21 @@ class Objective:
         return found
 
 
-def _score(loss: LossFunction, output: Tensor, batch: Batch, name: str) -> Part:
+def _score(target: TargetObjective, loss: LossFunction, output: Tensor, batch: Batch, lengths: Tensor | None = None) -> Part:
     """Score a target; of rows that were mixed with others both targets, each by its share."""
-    own = loss(output, batch.targets[name], batch.weights)
-    if batch.partner is None or name not in batch.partner.targets:
+    own = target.score(loss, output, batch, batch.targets, lengths)
+    if batch.partner is None or target.target.name not in batch.partner.targets:
         return own
-    other, share = loss(output, batch.partner.targets[name], batch.weights), batch.partner.share
+    other, share = target.score(loss, output, batch, batch.partner.targets, lengths), batch.partner.share
     return own._replace(sum=share * own.sum + (1 - share) * other.sum, weight=share * own.weight + (1 - share) * other.weight)
 
 
-def _weight(loss: LossFunction, batch: Batch, name: str) -> Tensor:
+def _weight(target: TargetObjective, loss: LossFunction, batch: Batch) -> Tensor:
     """The weight that `_score` gives."""
-    own = loss.weight(batch.targets[name], batch.weights)
-    if batch.partner is None or name not in batch.partner.targets:
+    own = target.weigh(loss, batch, batch.targets)
+    if batch.partner is None or target.target.name not in batch.partner.targets:
         return own
-    return batch.partner.share * own + (1 - batch.partner.share) * loss.weight(batch.partner.targets[name], batch.weights)
+    return batch.partner.share * own + (1 - batch.partner.share) * target.weigh(loss, batch, batch.partner.targets)
 
 
 def total(parts: Mapping[PartName, Part], weights: Mapping[PartName, Tensor] | None = None) -> Tensor:

@@ -197,7 +197,8 @@ def _look_at_rows(batch: Batch, found: Trace) -> None:
             if not value.is_floating_point() or not value.numel() or len(value) != len(batch):
                 continue
             flat = value.reshape(len(value), -1).abs()
-            flat = torch.where(flat.isnan(), math.inf, flat)
+            blank = 0.0 if table is batch.targets and value.ndim > 2 else math.inf  # what counts nothing in targets by step is NaN
+            flat = torch.where(flat.isnan(), blank, flat)
             place = int(flat.argmax())
             row, column = divmod(place, flat.shape[1])
             value_there = float(value.reshape(len(value), -1)[row, column])
@@ -233,7 +234,8 @@ def unmeasured(session: Session, data: TensorData) -> Unmeasured | None:
         with averaged, session.precision.autocast():
             for batch in plain_batches(data, 4 * session.batch_size):
                 outputs = cast("tuple[dict[str, Tensor], object]", network(batch.inputs))[0]
-                bad = torch.stack([~torch.isfinite(output).reshape(len(batch), -1).all(dim=1) for output in outputs.values()]).any(dim=0)
+                rows = [output for output in outputs.values() if len(output) == len(batch)]
+                bad = torch.stack([~torch.isfinite(output).reshape(len(batch), -1).all(dim=1) for output in rows]).any(dim=0)
                 found.append(batch.rows[bad])
     finally:
         network.train(was_training)

@@ -38,7 +38,7 @@ def tune(session: Session) -> dict[str, dict[str, Any]]:
     with averaged:
         outputs = raw_outputs(session.network, session.objective, validation, session.precision, most=session.portions.evaluation_rows)
     weights = None if validation.weights is None else validation.weights.cpu()
-    return {name: _Rows(target, outputs[name], validation.targets[name].cpu(), weights).tuned() for name, target in wanted.items()}
+    return {name: _Rows(target, outputs[name], validation.target(name).cpu(), weights).tuned() for name, target in wanted.items()}
 
 
 def told(readings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

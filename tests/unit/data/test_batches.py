@@ -112,8 +112,8 @@ def test_rows_of_different_lengths_by_position():
     lengths = [3, 0, 1, 50]
     data = ragged(lengths)
     assert data.values_per_row == 100
-    assert len(data.head(2).packed["x"].values) == 3
+    assert len(data.head(2).stored["x"].values) == 3
     part = data.take(torch.tensor([2, 0])).to("cpu")
-    assert len(part.packed["x"].values) == 4
+    assert len(part.stored["x"].values) == 4
     check_steps(next(plain_batches(part, 2)), lengths)
     check_steps(next(plain_batches(data.take(torch.tensor([1])), 1)), lengths)

@@ -21,7 +21,7 @@ def test_ragged_series(tmp_path):
     found = prepare(DataSettings.parse({"source": "a.npz", "target": "y", "fields": fields}), tmp_path, seed=0)
     assert found.layout.inputs["x"].sizes == (RAGGED, 2)
     for data in (found.train, found.validation, found.test):
-        assert len(data.packed["x"].values) == int(data.packed["x"].lengths.sum())
+        assert len(data.stored["x"].values) == int(data.stored["x"].lengths.sum())
         batch = next(plain_batches(data, len(data)))
         for place, row in enumerate(data.rows.tolist()):
             length = min(int(lengths[row]), 4)

@@ -102,7 +102,7 @@ def test_numbers_are_scaled_by_the_training_rows_and_come_back_in_their_unit() -
     fields = {"y": {"type": "number", "role": ["input", "target"]}}
     found = prepared({"past": 4, "horizon": 2}, fields=fields, split={"validation": 20, "test": None})
     train = torch.tensor([10.0 + row**2 for row in range(80)])
-    values = found.train.windows["window"].values[:, 0]
+    values = found.train.stored["window"].values[:, 0]
     assert torch.allclose(values, (train - train.mean()) / train.std(correction=0), atol=1e-5)
     target = found.fields.targets["y"]
     assert found.validation is not None
@@ -227,7 +227,7 @@ def test_what_is_restored_cuts_the_same_windows() -> None:
     data = restored.encode(table, with_targets=True)
     assert numbers(data.rows) == [1, 2, 9]
     assert numbers(data.targets["y"]) == [0, 1, 10]
-    assert data.windows["window"].gather()[:, :, 0].tolist() == [[4, 3, 2, 1], [5, 4, 3, 2], [6, 7, 8, 9]]
+    assert data.stored["window"].gather()[:, :, 0].tolist() == [[4, 3, 2, 1], [5, 4, 3, 2], [6, 7, 8, 9]]
     with pytest.raises(DataError, match="no column 'day'"):
         restored.encode(Table.of_cells({"shop": ["a"] * 9, "y": range(9)}, frozenset(), POINT), with_targets=False)
 
@@ -321,7 +321,7 @@ def test_memory_is_that_of_the_rows_and_of_a_number_a_window() -> None:
         assert window.shape == (256, past, 1)
         assert torch.equal(window[:, -1, 0], batch.rows.float())
         assert torch.equal(window[:, 0, 0], batch.rows.float() - past + 1)
-    windows = data.windows["window"]
+    windows = data.stored["window"]
     assert windows.take(order).values is windows.narrow(3, 9).values is windows.values
     assert windows.values.untyped_storage().nbytes() == 4 * rows
     assert data.values_per_row == past

@@ -11,9 +11,13 @@ from nntrain.data.batches import Batch, balanced_order, turns_of
 from nntrain.losses.classification import CrossEntropy
 from nntrain.losses.regression import MeanSquaredError
 from nntrain.regularization import Regularization
+from nntrain.specs import Spec
+from nntrain.tasks.classification import Classification
+from nntrain.tasks.task import Target
 from nntrain.training.mixing import Mixer
-from nntrain.training.objective import _score, _weight
+from nntrain.training.objective import TargetObjective, _score, _weight
 
+TARGET = TargetObjective(Target("y", "category", Spec((), (), "index", classes=4)), Classification(), {})
 IMAGES = torch.rand(12, 3, 10, 8)
 CLASSES = torch.arange(12) % 4
 
@@ -29,11 +33,11 @@ def test_mixup_is_the_loss_of_mixed_targets():
     assert 0 < share < 1
     soft = share * one_hot(CLASSES, 4) + (1 - share) * one_hot(batch.partner.targets["y"], 4)
     output = torch.randn(12, 4, requires_grad=True)
-    part = _score(CrossEntropy().build(label_smoothing=0.1), output, batch, "y")
+    part = _score(TARGET, CrossEntropy().build(label_smoothing=0.1), output, batch)
     wanted = cross_entropy(output, soft.float(), label_smoothing=0.1)
     torch.testing.assert_close(part.sum / part.weight, wanted)
     torch.testing.assert_close(torch.autograd.grad(part.sum / part.weight, output), torch.autograd.grad(wanted, output))
-    assert torch.equal(part.weight, _weight(CrossEntropy().build(), batch, "y"))
+    assert torch.equal(part.weight, _weight(TARGET, CrossEntropy().build(), batch))
 
 
 def test_inputs_and_targets_come_from_the_same_partner():
@@ -50,7 +54,7 @@ def test_values_are_mixed_themselves():
     batch = Mixer(0, 0.4, None, frozenset({"y"})).mix(make(values=True), 0, 0)
     assert batch.partner.targets == {}
     output = torch.randn(12)
-    part = _score(MeanSquaredError().build(), output, batch, "y")
+    part = _score(TARGET, MeanSquaredError().build(), output, batch)
     torch.testing.assert_close(part.sum / part.weight, mse_loss(output, batch.targets["y"]))
     torch.testing.assert_close(batch.targets["y"].mean(), torch.tensor(0.5))
 
@@ -68,8 +72,8 @@ def test_micro_batches_add_up_to_the_step():
     batch = Mixer(0, 1.0, None, frozenset()).mix(make(weights=torch.linspace(0.5, 2, 12)), 0, 0)
     loss = CrossEntropy().build()
     output = torch.randn(12, 4)
-    whole = _score(loss, output, batch, "y")
-    parts = [_score(loss, output[start : start + 4], part, "y") for start, part in zip((0, 4, 8), batch.split(4), strict=True)]
+    whole = _score(TARGET, loss, output, batch)
+    parts = [_score(TARGET, loss, output[start : start + 4], part) for start, part in zip((0, 4, 8), batch.split(4), strict=True)]
     torch.testing.assert_close(sum(part.sum for part in parts), whole.sum)
     torch.testing.assert_close(sum(part.weight for part in parts), whole.weight)
 
