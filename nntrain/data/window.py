@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import Field as Option
 from pydantic import PositiveInt, model_validator
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 WINDOW: Final = "window"
 """Name of the one input that windows are, as `from` and reports have it."""
+
+FORECAST: Final = "forecast"
+"""Name of the one target that several columns are which are predicted together."""
 
 
 class WindowSettings(StrictModel):
@@ -35,6 +38,16 @@ class WindowSettings(StrictModel):
     """Every how many rows the past is read, back from its last row: `past: 720, step: 6` reads 120 of 720 rows."""
     stride: PositiveInt = 1
     """Rows from one window to the next; where new rows are predicted, counted back from the last."""
+    targets: Literal["together", "separate"] | None = None
+    """Several target columns as one target `forecast` [horizon, columns], with one loss and one output, or each as a target of its own.
+    Default: together where each of them is an input too, a forecast of all from all; else separate."""
+    past_from: Literal["split", "earlier"] = "split"
+    """Which rows the past of a validation or test window may have: those of its own split alone, or those of the splits before it in the
+    same file too. What is predicted is always of its own split. `earlier` is how published forecasts are measured: as many windows as
+    targets, the first of them right after the training rows."""
+    season: Annotated[int, Option(ge=2)] | None = None
+    """Rows after which the series repeat, such as 24 hours or 12 months: the seasonal naive forecast, which the report has beside the
+    network, says what was there a season before, and `mase` divides by its error. Default: the last value stands for both."""
 
     @model_validator(mode="before")
     @classmethod
@@ -45,6 +58,12 @@ class WindowSettings(StrictModel):
     def _step_is_within_past(self) -> WindowSettings:
         if self.step > self.past:
             raise ValueError(f"step {self.step} is larger than past {self.past}: a window would read a single row; both are in rows")
+        return self
+
+    @model_validator(mode="after")
+    def _season_is_within_past(self) -> WindowSettings:
+        if self.season is not None and self.season > self.past:
+            raise ValueError(f"season {self.season} is longer than past {self.past}, in which the forecast that repeats it looks")
         return self
 
     @property
@@ -71,6 +90,16 @@ class WindowSettings(StrictModel):
         """One value, or as many as rows are predicted."""
         return Spec((), ()) if self.horizon == 1 else Spec(VECTOR, (self.horizon,))
 
+    def joint_spec(self, columns: Size) -> Spec:
+        """Several columns together: [horizon, columns]."""
+        return Spec(SEQUENCE, (self.horizon, columns))
+
+    def joins(self, inputs: Collection[str], targets: Collection[str]) -> bool:
+        """Whether some target columns are one target."""
+        if len(targets) < 2:
+            return False
+        return set(targets) <= set(inputs) if self.targets is None else self.targets == "together"
+
 
 def window_inputs(window: WindowSettings, features: int | None) -> dict[str, Spec]:
     """The input that some number columns become; `None` where only the data tell how many there are, none for no column."""
@@ -90,6 +119,7 @@ def window_problems(settings: DataSettings, plans: Sequence[FieldPlan], *, has_a
     if settings.window is None:
         return
     path = ("data", "window")
+    yield from _without_effect(settings, plans, has_all_columns=has_all_columns)
     if not settings.source.has_order:
         message = f"needs rows in an order, and the rows of {settings.source.type} have none"
         yield Problem(path, message, "remove window, or read the rows from a table: csv, parquet, jsonl, excel, arrays", on_key=True)
@@ -108,6 +138,26 @@ def window_problems(settings: DataSettings, plans: Sequence[FieldPlan], *, has_a
     if targets and has_all_columns and not any(plan.role == "input" for plan in plans):
         message = f"has no input: a window over {targets[0]} itself needs it as input too"
         yield Problem(("data", "fields"), message, f"fix:  fields: {{{targets[0]}: {{type: number, role: [input, target]}}}}")
+
+
+def _without_effect(settings: DataSettings, plans: Sequence[FieldPlan], *, has_all_columns: bool) -> Iterator[Problem]:
+    """Options of windows that change nothing, and columns that can't be one target."""
+    window = settings.window
+    assert window is not None
+    targets = [plan for plan in plans if plan.role == "target"]
+    if window.targets is not None and len(targets) == 1 and has_all_columns:
+        yield Problem(("data", "window", "targets"), f"has no effect: {targets[0].name} is the only target", "remove it")
+    if window.joins([plan.name for plan in plans if plan.role == "input"], [plan.name for plan in targets]):
+        scaled = {plan.name: str(getattr(plan.field, "normalize", "")) for plan in targets if plan.field.type == "number"}
+        first = next(iter(scaled), "")
+        for name in (name for name, scaling in scaled.items() if scaling != scaled[first]):
+            message = f"is scaled otherwise than {first}, and both are one target (normalize: {scaled[name]} and {scaled[first]})"
+            yield Problem(("data", "fields", name), message, "fix:  one normalize for all, or data.window: {…, targets: separate}")
+    split, given = settings.split, settings.source.written_paths()
+    off = [part for part in ("validation", "test") if part not in given and (getattr(split, part) is not None or split.folds is not None)]
+    if window.past_from == "earlier" and split.by != "column" and (not off or split.by == "given"):
+        message = "has no effect: no rows for validation or test are split off the training file"
+        yield Problem(("data", "window", "past_from"), message, "remove it")
 
 
 def _not_a_number(plan: FieldPlan) -> Problem:

@@ -29,8 +29,27 @@ class Cut:
     """Rows that are in no window, and why."""
 
 
-def cut_windows(
-    window: WindowSettings, table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], rows: Array, *, ahead: bool
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Some rows in their order, in runs that nothing interrupts."""
+
+    rows: Array
+    """Row numbers, int64 `[N]`: group after group, each by time."""
+    starts: Array
+    """Where in `rows` each run begins."""
+    lengths: Array
+    """Rows of each run."""
+
+
+def cut_windows(  # noqa: PLR0913 (what is cut, and from which rows)
+    window: WindowSettings,
+    table: Table,
+    plans: Sequence[FieldPlan],
+    values: Mapping[str, Values],
+    rows: Array,
+    *,
+    ahead: bool,
+    before: Array | None = None,
 ) -> Cut:
     """Cut windows from some rows of a table.
 
@@ -42,10 +61,48 @@ def cut_windows(
         rows: Row numbers of one split. Where another row stands between two of them, no window has both.
         ahead: Whether the rows that are predicted are there too; then windows are counted from the first row that gives one. Else from the
             last row on, so that what comes after it is predicted.
+        before: Row numbers of the splits before, which the past of a window may have too; what it predicts is in `rows` alone.
 
     Raises:
         DataError: A row has no time.
     """
+    runs = _runs(table, plans, values, rows if before is None else np.concatenate([before, rows]))
+    is_own = np.zeros(table.rows, dtype=bool)
+    is_own[rows] = True
+    origins: list[Array] = []
+    for start, length in zip(runs.starts, runs.lengths, strict=True):
+        possible = _origins(window, int(start), int(length), ahead=ahead)
+        if before is not None and ahead:
+            possible = possible[is_own[runs.rows[target_rows(window, possible)]].all(axis=1)]
+        origins.append(possible[:: window.stride] if ahead else possible[:: -window.stride][::-1])
+    found = np.concatenate(origins) if origins else np.empty(0, dtype=np.int64)
+    found = found[np.argsort(runs.rows[found], kind="stable")]
+    return Cut(runs.rows, found, tuple(_told(window, runs.lengths, ahead=ahead)))
+
+
+def naive_errors(
+    window: WindowSettings, table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], rows: Array
+) -> dict[str, float]:
+    """How far each target lies on average from itself a season before, in its own unit: of `mase`, over the training rows.
+
+    A season without a length is one row. NaN where no two rows are a season apart. Arguments as of `cut_windows`.
+    """
+    runs = _runs(table, plans, values, rows)
+    season = window.season or 1
+    run = np.repeat(np.arange(len(runs.lengths)), runs.lengths)
+    is_pair = run[season:] == run[:-season]
+    found: dict[str, float] = {}
+    for plan in plans:
+        if plan.role == "target":
+            series = np.asarray(values[plan.name], dtype=np.float64)[runs.rows]
+            off = np.abs(series[season:] - series[:-season])[is_pair]
+            off = off[~np.isnan(off)]
+            found[plan.name] = float(off.mean()) if len(off) else float("nan")
+    return found
+
+
+def _runs(table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], rows: Array) -> _Runs:
+    """Some rows in their order. A run ends where another row stands between two, and with its group. Raises `DataError`."""
     group = group_numbers(table, plans)
     order = _order(table, plans, values, group)
     is_member = np.zeros(table.rows, dtype=bool)
@@ -57,11 +114,7 @@ def cut_windows(
     if group is not None:
         is_new[1:] |= np.diff(group[kept]) != 0
     starts = np.flatnonzero(is_new)
-    lengths = np.diff(np.append(starts, len(kept)))
-    origins = [_origins(window, int(start), int(length), ahead=ahead) for start, length in zip(starts, lengths, strict=True)]
-    found = np.concatenate(origins) if origins else np.empty(0, dtype=np.int64)
-    found = found[np.argsort(kept[found], kind="stable")]
-    return Cut(kept, found, tuple(_told(window, lengths, ahead=ahead)))
+    return _Runs(kept, starts, np.diff(np.append(starts, len(kept))))
 
 
 def group_numbers(table: Table, plans: Sequence[FieldPlan]) -> Array | None:
@@ -107,11 +160,8 @@ def target_rows(window: WindowSettings, origins: Array) -> Array:
 
 
 def _origins(window: WindowSettings, start: int, length: int, *, ahead: bool) -> Array:
-    """Last rows of the windows over one run of rows, rising."""
-    first = start + window.past - 1
-    if ahead:
-        return np.arange(first, start + length - window.gap - window.horizon, window.stride)
-    return np.arange(start + length - 1, first - 1, -window.stride)[::-1]
+    """Last rows of all windows over one run of rows, rising."""
+    return np.arange(start + window.past - 1, start + length - (window.gap + window.horizon if ahead else 0))
 
 
 def _order(table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], group: Array | None) -> Array:
