@@ -15,7 +15,7 @@ from nntrain.metrics.settings import AnyMetric
 from nntrain.schema import StrictModel
 from nntrain.specs import VECTOR, Spec
 from nntrain.tasks.judging import Reading, Tuning, metric_info
-from nntrain.tasks.task import Decoded, Target, Task, weighted_mean
+from nntrain.tasks.task import Decoded, Target, Task, UnitAxis, axis_of_units, by_unit, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +50,7 @@ class Tuned(StrictModel):
 class Classification(Task):
     """One of K classes (a category target), yes and no (a boolean target) or any of K labels (a multi_label target).
 
-    Of an ordinal target the order of the classes does not count.
+    A target with a value for each step or node has one such answer for each. Of an ordinal target the order of the classes does not count.
     """
 
     field_types: ClassVar[frozenset[str]] = frozenset({"category", "boolean", "multi_label", "ordinal"})
@@ -67,12 +67,16 @@ class Classification(Task):
         kinds: dict[str, TargetKind] = {"boolean": "binary", "multi_label": "labels"}
         return kinds.get(target.field_type, "classes")
 
+    def unit_axis(self, target: Target) -> UnitAxis | None:
+        return axis_of_units(target)
+
     def needs(self, target: Target, link: Link) -> Spec:
-        if self.kind(target) == "binary":
-            return Spec(VECTOR, (1,), "logits")
-        size = target.spec.sizes[-1] if self.kind(target) == "labels" else target.spec.classes
-        assert size is not None
-        return Spec(VECTOR, (link.outputs(size),), "logits")
+        need = Spec(VECTOR, (1,), "logits")
+        if self.kind(target) != "binary":
+            size = target.spec.sizes[-1] if self.kind(target) == "labels" else target.spec.classes
+            assert size is not None
+            need = Spec(VECTOR, (link.outputs(size),), "logits")
+        return need if self.unit_axis(target) is None else by_unit(target, need)
 
     def losses(self, target: Target) -> tuple[str, ...]:
         several = ("focal", "hinge", "perceptron")

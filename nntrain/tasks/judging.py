@@ -52,10 +52,10 @@ def metric_info(task: Task, target: Target, threshold: float | None = None) -> M
         target: The target; before the data is fitted its classes may not be known.
         threshold: Probability above which the second of two classes, or a label, is taken; `None` stands for 0.5.
     """
-    kind = task.kind(target)
-    if kind == "values":
-        return MetricInfo(kind)
+    kind, axis = task.kind(target), task.unit_axis(target)
+    if kind in ("values", "sequence"):
+        return MetricInfo(kind, unit_axis=axis)
     if kind == "binary":
-        return MetricInfo(kind, 2, target.classes, threshold)
+        return MetricInfo(kind, 2, target.classes, threshold, axis)
     size = target.spec.sizes[-1] if kind == "labels" else target.spec.classes
-    return MetricInfo(kind, len(target.classes) or (size if isinstance(size, int) else 0), target.classes, threshold)
+    return MetricInfo(kind, len(target.classes) or (size if isinstance(size, int) else 0), target.classes, threshold, axis)

@@ -6,9 +6,9 @@ A task reads no files and knows no model. One target has one task; a network wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from nntrain.errors import Problem
 from nntrain.losses.links import Interval, Link
@@ -147,6 +147,16 @@ class Task(Component):
     def baseline_name(self) -> str:
         """What the trivial prediction does, for the table: `always the mean`."""
         raise NotImplementedError
+
+
+def axis_of_units(target: Target) -> UnitAxis | None:
+    """The axis of steps or nodes that the tensor of a target begins with."""
+    return cast("UnitAxis", target.spec.axes[0]) if target.spec.axes[:1] in (("time",), ("node",)) else None
+
+
+def by_unit(target: Target, need: Spec) -> Spec:
+    """What is needed for each unit of a target, where what a row needs is known: `[K]` to `[T, K]`."""
+    return replace(need, axes=(target.spec.axes[0], *need.axes), sizes=(target.spec.sizes[0], *need.sizes))
 
 
 def with_size(target: Target, axis_size: Callable[[Size], Size]) -> Spec:
