@@ -38,6 +38,8 @@ class MetricInfo:
     """Names of the classes; empty where there are none or they are not known yet."""
     threshold: float | None = None
     """Probability above which the task takes the second of two classes, or a label; `None`: the likelier, 0.5."""
+    unit_axis: Literal["time", "node"] | None = None
+    """What of a row is judged by itself: its steps or nodes; `None` where a row is one whole."""
 
 
 class MetricState(Protocol):
@@ -72,6 +74,9 @@ class Metric(Component):
     """Whether more or less of it is better, so that it can decide which state is the best, and stop a run."""
     decides: ClassVar[bool] = False
     """Whether it depends on the probability above which a class is taken."""
+    by_row: ClassVar[bool] = False
+    """Whether it is told of the steps of a row together, predictions `[B, T, K]` and targets `[B, T]` with -1 where nothing counts, in
+    place of one step after another."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """Its name in reports, for `monitor`, `--min` and `--max`. Default: the type, its main option (`top_k_accuracy_5`), a class

@@ -53,7 +53,7 @@ def metric_info(task: Task, target: Target, threshold: float | None = None) -> M
         threshold: Probability above which the second of two classes, or a label, is taken; `None` stands for 0.5.
     """
     kind, axis = task.kind(target), task.unit_axis(target)
-    if kind in ("values", "sequence"):
+    if kind == "values":
         return MetricInfo(kind, unit_axis=axis)
     if kind == "binary":
         return MetricInfo(kind, 2, target.classes, threshold, axis)

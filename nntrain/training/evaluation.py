@@ -272,9 +272,11 @@ class _Judges:
 
     def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
         for name, states in self._states.items():
-            prediction, target, weights = self._objective.targets[name].judged(predictions[name], batch.targets[name], batch.weights)
-            for state in states.values():
-                state.update(prediction, target, weights)
+            target = self._objective.targets[name]
+            told = predictions[name], batch.targets[name], batch.weights
+            units, rows = target.judged(*told), target.judged_by_row(*told)
+            for key, state in states.items():
+                state.update(*(rows if target.metrics[key].by_row else units))
 
     def scores(self, losses: Mapping[str, float | None]) -> Scores:
         single = len(self._objective.targets) == 1

@@ -83,6 +83,11 @@ class TargetObjective:
         units = chosen(prediction, target, weights, self.unit_axis)
         return units._replace(target=self.read(units.target))
 
+    def judged_by_row(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> Units:
+        """What metrics of whole rows are told of a batch: the steps of each row together, whether they count or not."""
+        by_row = prediction.reshape(len(target), -1, *prediction.shape[1:]) if self.unit_axis == "time" else prediction
+        return Units(by_row, self.read(target[:, : by_row.shape[1]] if self.unit_axis == "time" else target), weights)
+
     def score(self, loss: LossFunction, output: Tensor, batch: Batch, targets: Mapping[str, Tensor], lengths: Tensor | None) -> Part:
         """Score the output for a batch by its rows or units; `targets` are those of the batch, or of what it was mixed with."""
         axis = self.unit_axis

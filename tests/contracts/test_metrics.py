@@ -32,6 +32,8 @@ class Case:
     perfect: float | None
     num_classes: int = 0
     values: tuple[int, ...] = ()
+    steps: int | None = None
+    """Steps of a row, of metrics that are told of them together."""
 
     def __str__(self) -> str:
         return f"{self.metric().label}-{self.kind}-{self.num_classes}{list(self.values)}"
@@ -47,11 +49,16 @@ class Case:
 
     @property
     def info(self) -> MetricInfo:
-        return MetricInfo(self.kind, self.num_classes, NAMES[: self.num_classes])  # type: ignore[arg-type]
+        names = (NAMES if self.steps is None else TAGS)[: self.num_classes]
+        return MetricInfo(self.kind, self.num_classes, names, unit_axis=None if self.steps is None else "time")  # type: ignore[arg-type]
 
     def tensors(self, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Predictions, targets, and perfect predictions."""
         torch.manual_seed(seed)
+        if self.steps is not None:
+            target = torch.randint(-1, self.num_classes, (ROWS, self.steps))
+            perfect = torch.eye(self.num_classes)[target.clamp(min=0)]
+            return torch.randn(ROWS, self.steps, self.num_classes).softmax(dim=2), target, perfect
         if self.kind == "values":
             target = torch.randn(ROWS, *self.values) * 5 + 20
             return target + torch.randn_like(target), target, target.clone()
@@ -73,6 +80,7 @@ class Case:
 
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
+TAGS = ("O", "B-ant", "I-ant", "B-bee", "I-bee")
 
 ONE_CLASS: list[tuple[Any, float | None]] = [
     ("balanced_accuracy", 1.0),
@@ -114,6 +122,8 @@ CASES = [
     *(Case(written, "ordinal", perfect, 5) for written, perfect in [*ONE_CLASS, *ANY_LABELS, *MANY_CLASSES]),
     *(Case(written, "ordinal", 0.0, 5) for written in ("mae", "rmse")),
     *(Case(written, "classes", perfect, 5) for written, perfect in MANY_CLASSES),
+    *(Case(written, "classes", 1.0, 5, steps=4) for written in ("entity_f1", "entity_precision", "entity_recall")),
+    Case({"type": "entity_f1", "class": "bee"}, "classes", 1.0, 5, steps=4),
     *(Case(written, "labels", perfect, 3) for written, perfect in ANY_LABELS),
     *(Case(written, "values", perfect, values=values) for written, perfect in VALUES for values in ((), (3,))),
 ]
