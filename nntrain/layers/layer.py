@@ -91,6 +91,14 @@ class Layer(Component):
         """Whether its options promise that no step sees a later one."""
         return False
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it makes a step of a sequence of later ones too: what comes out at the time of some step changes with a later one.
+
+        Of a layer that leaves no time, whether any step but the first counts.
+        """
+        return self.mixes_steps
+
     def is_output(self) -> bool:
         """Whether a list ending here is its own output: a layer whose size is written is, and no output layer is added."""
         return self.sized

@@ -9,6 +9,7 @@ from cases_families import FAMILIES
 from cases_filters import CONVOLUTIONS
 from cases_pointwise import ACTIVATIONS, NORMS, RANDOM
 from cases_pools import POOLS, SHAPES
+from cases_recurrent import RECURRENT
 from contract_case import CATEGORY, NUMBER, PHOTO, PROBES, ROW, SCAN, SERIES, STEPS, TEXT, Case
 
 __all__ = ["CASES", "CATEGORY", "NUMBER", "PHOTO", "PROBES", "ROW", "SCAN", "SERIES", "STEPS", "TEXT", "Case"]
@@ -20,11 +21,7 @@ CASES = (
     *POOLS,
     *SHAPES,
     *NORMS,
-    Case({"lstm": 5}, SERIES),
-    Case({"lstm": {"hidden_size": 5, "num_layers": 2}}, SERIES),
-    Case({"lstm": {"hidden_size": 5, "num_layers": 2, "dropout": 0.2}}, SERIES, is_random=True),
-    Case({"lstm": {"hidden_size": 5, "bidirectional": True}}, SERIES),
-    Case({"lstm": {"hidden_size": 5, "bidirectional": True, "num_layers": 2}}, SERIES),
+    *RECURRENT,
     Case({"embedding": 3}, CATEGORY),
     Case({"embedding": 3}, TEXT),
     *RANDOM,

@@ -179,7 +179,7 @@ _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
     ("series", "values"): {"lengths": "NAME"},
     ("series", "lengths"): {"values": "NAME"},
     ("jitter", ""): {"brightness": 0.2},
-    ("lstm", "dropout"): {"num_layers": 2},
+    **{(tag, "dropout"): {"num_layers": 2} for tag in ("rnn", "lstm", "gru")},
     **{(f"conv_transpose{rank}d", "output_padding"): {"stride": 2} for rank in (1, 2, 3)},
     **{(f"{kind}{rank}d", "padding_mode"): {"padding": 1} for kind in ("conv", "depthwise_conv", "separable_conv") for rank in (1, 2, 3)},
     ("upsample", "align_corners"): {"mode": "bilinear"},

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from nntrain.layers.embedding import Embedding
 from nntrain.layers.global_pooling import Pool
-from nntrain.layers.recurrent import LSTM
+from nntrain.layers.recurrent import GRU, LSTM, RNN, Recurrent
 from nntrain.modules.recurrent import reverse
 from nntrain.specs import RAGGED, SEQUENCE, Spec
 
@@ -38,11 +38,12 @@ def test_lstm_starts_by_remembering():
         assert not torch.equal(total[:2], torch.ones(2))
 
 
-def test_lstm_bidirectional_last_is_what_torch_ends_with():
+@pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
+def test_bidirectional_last_is_what_torch_ends_with(cell: type[Recurrent]):
     torch.manual_seed(0)
-    layer = LSTM(hidden_size=4, bidirectional=True)
+    layer = cell(hidden_size=4, bidirectional=True)
     module = layer.build(SERIES)
-    theirs = torch.nn.LSTM(3, 4, bidirectional=True, batch_first=True)
+    theirs = getattr(torch.nn, cell.__name__)(3, 4, bidirectional=True, batch_first=True)
     ours = module.state_dict()
     theirs.load_state_dict(
         {name.removeprefix("ahead.0."): value for name, value in ours.items() if name.startswith("ahead")}
@@ -50,15 +51,47 @@ def test_lstm_bidirectional_last_is_what_torch_ends_with():
     )
     x = torch.randn(2, 5, 3)
     out, _ = module(x)
-    expected, (hidden, _) = theirs(x)
+    expected, end = theirs(x)
+    hidden = end[0] if cell is LSTM else end
     assert_close(out, expected)
     assert_close(Pool(how="last").build(layer.out_spec(SERIES))(out), torch.cat([hidden[0], hidden[1]], 1))
 
 
-def test_lstm_bidirectional_refuses_a_state():
-    module = LSTM(hidden_size=4, bidirectional=True).build(SERIES)
+def test_rnn_of_relu_by_hand():
+    module = RNN(hidden_size=1, nonlinearity="relu", bias=False).build(Spec(SEQUENCE, (RAGGED, 1)))
+    with torch.no_grad():
+        for value in module.parameters():
+            value.fill_(0.5)
+    out, (hidden,) = module(torch.tensor([[[2.0], [4.0], [-9.0]]]), state=module.init_state(1))
+    assert out.flatten().tolist() == [1.0, 2.5, 0.0]
+    assert hidden.item() == 0.0
+
+
+def test_gru_keeps_its_state_behind_a_closed_gate():
+    module = GRU(hidden_size=2).build(SERIES)
+    with torch.no_grad():
+        for value in module.parameters():
+            value.zero_()
+        module.get_parameter("bias_ih_l0")[2:4] = 100.0  # torch's order: reset, update, new; an update gate of 1 keeps the state
+    begin = torch.tensor([[[0.3, -0.7]]])
+    out, (hidden,) = module(torch.randn(1, 6, 3), state=(begin,))
+    assert_close(hidden, begin)
+    assert_close(out, begin[0].expand(1, 6, 2))
+
+
+@pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
+def test_bidirectional_refuses_a_state(cell: type[Recurrent]):
+    module = cell(hidden_size=4, bidirectional=True).build(SERIES)
+    with pytest.raises(ValueError, match="carries no state"):
+        module.init_state(1)
     with pytest.raises(ValueError, match="carries no state"):
         module(torch.zeros(1, 2, 3), state=(torch.zeros(1, 1, 4), torch.zeros(1, 1, 4)))
+
+
+@pytest.mark.parametrize("tag", ["rnn", "gru", "lstm"])
+def test_without_bias_there_is_none(tag: str):
+    layer = {"rnn": RNN, "gru": GRU, "lstm": LSTM}[tag](hidden_size=4, bias=False)
+    assert [name for name, _ in layer.build(SERIES).named_parameters()] == ["weight_ih_l0", "weight_hh_l0"]
 
 
 def test_lstm_gives_a_state_back_where_one_was_given():
