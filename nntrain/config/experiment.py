@@ -9,6 +9,7 @@ from pydantic import Field
 from nntrain.architectures.settings import AnyArchitecture
 from nntrain.arithmetic import Value
 from nntrain.data.settings import DataSettings
+from nntrain.generation.settings import GenerateSettings
 from nntrain.losses.settings import Losses
 from nntrain.metrics.settings import Metrics
 from nntrain.optimizers.settings import AnyOptimizer
@@ -51,6 +52,8 @@ class Experiment(StrictModel):
     always shown. Default: none of them."""
     regularization: Regularization = Regularization()
     """Everything that holds a network back from learning its training rows by heart."""
+    generate: GenerateSettings | None = None
+    """What `nntrain generate` does with a network that predicts the next step of a sequence, where its flags say nothing."""
     training: TrainingSettings | None = None
     """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
     converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""

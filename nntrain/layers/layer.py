@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from nntrain.layers.sizing import Deferred
     from nntrain.specs import Size, Spec
 
-Need = Literal["lengths", "state"]
-"""What a module is given beside its input: the row lengths of the ragged axis `[B]` (or `None`), the carried state."""
+Need = Literal["lengths", "side_lengths", "state", "edges", "edge_weights"]
+"""What a module is given beside its input: the row lengths of the ragged axis `[B]` (or `None`; with `side_lengths` those of the
+input itself, and a tuple with those of each side input; of nodes `[S, F]` how many each row
+has), the carried state, the edges int64 `[2, E]` between the nodes and their weights `[E]`."""
 
 L = TypeVar("L", int, "Tensor")
 
@@ -95,9 +97,13 @@ class Layer(Component):
     def looks_ahead(self) -> bool:
         """Whether it makes a step of a sequence of later ones too: what comes out at the time of some step changes with a later one.
 
-        Of a layer that leaves no time, whether any step but the first counts.
+        Of a layer that leaves no time, whether any step but the first counts. Nothing is asked of tensors without time.
         """
         return self.mixes_steps
+
+    def most_steps(self, spec: Spec) -> int | None:
+        """Steps of a sequence that it can read, whatever their number was in training; `None` where there is no limit."""
+        return None
 
     def is_output(self) -> bool:
         """Whether a list ending here is its own output: a layer whose size is written is, and no output layer is added."""
@@ -132,7 +138,7 @@ class Layer(Component):
 
     def place(self, scope: Scope, value: Value) -> Value:
         """Add this layer to a program. Composite layers and families add what they consist of instead."""
-        return scope.add(self, value)
+        return scope.add(self, value, *scope.read(self.reads()))
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
         """Shapes of the module's parameters by name, in its order; known before torch is. Empty for a layer without any."""

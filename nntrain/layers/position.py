@@ -8,7 +8,7 @@ from pydantic import PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from nntrain.errors import SpecError
-from nntrain.layers.layer import Layer
+from nntrain.layers.layer import Layer, Need
 from nntrain.layers.requirements import need_known
 from nntrain.layers.windows import need_sequence
 from nntrain.specs import RAGGED, Size, Spec, known
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 class PositionEmbedding(Layer):
     """Adds to each step of a sequence [B, T, F] a vector that says where it stands.
 
-    `sinusoidal` (Vaswani et al. 2017): sin(t / 10000^(2i / F)) in feature 2i and its cosine in 2i + 1, for any length.
+    `sinusoidal` (Vaswani et al. 2017): sin(t / 10000^(2i / F)) in feature 2i and its cosine in 2i + 1, for any length. Its state is
+    the number of steps before, so that a sequence may come in parts.
     """
 
     main: ClassVar[str | None] = "kind"
+    needs: ClassVar[frozenset[Need]] = frozenset({"lengths", "state"})
 
     type: Literal["position_embedding"] = "position_embedding"
     kind: Literal["learned", "sinusoidal"]
@@ -49,6 +51,9 @@ class PositionEmbedding(Layer):
         if isinstance(steps, int) and self.max_length is not None and steps > self.max_length:
             raise SpecError(f"has vectors for {self.max_length} steps and gets {spec.describe()}", hint=f"max_length: {steps}")
         return Spec(spec.axes, spec.sizes)
+
+    def most_steps(self, spec: Spec) -> int | None:
+        return (self.max_length or known(spec.size("time"))) if self.kind == "learned" else None
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
         return {"weight": (self.max_length or spec.size("time"), spec.size("feature"))} if self.kind == "learned" else {}

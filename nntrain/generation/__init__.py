@@ -1,0 +1,1 @@
+"""Sequences that a network goes on with by itself."""
