@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nntrain.data.audio.wave_header import SOUND_SUFFIXES, SoundHead
 from nntrain.data.facts import Facts
 from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.numerals import Numerals
@@ -28,6 +29,11 @@ class FileFacts:
         """Whether their names end as those of images do."""
         return bool(self.suffixes) and IMAGE_SUFFIXES.issuperset(self.suffixes)
 
+    @property
+    def are_sounds(self) -> bool:
+        """Whether their names end as those of sounds do."""
+        return bool(self.suffixes) and SOUND_SUFFIXES.issuperset(self.suffixes)
+
 
 @dataclass(frozen=True, slots=True)
 class HeaderColumn:
@@ -43,6 +49,13 @@ class HeaderColumn:
     """Length of the first axis of an array; a column has as many rows as its table."""
     files: FileFacts | None = None
     """What is known of the files that the cells name."""
+    sound: SoundHead | None = None
+    """The first of them, where the cells name sounds."""
+
+    @property
+    def names_files(self) -> bool:
+        """Whether its cells may be names of files: text that is no number."""
+        return self.kind == "file" or (self.kind == "text" and not (self.facts is not None and self.facts.is_numeric))
 
 
 @dataclass(frozen=True, slots=True)

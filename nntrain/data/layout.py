@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from nntrain.data.audio.sound_heads import with_sounds
 from nntrain.data.dates import TwoReadings
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
@@ -149,7 +150,7 @@ def peek(settings: DataSettings, folder: Path) -> dict[Part, Header]:
     headers: dict[Part, Header] = {}
     source = settings.source
     for part, path in source.files(folder).items():
-        headers[part] = source.peek(path, path.name)
+        headers[part] = with_sounds(source.peek(path, path.name), path.parent)
         source = source.leaning_on(headers["train"].numerals)
     return headers
 

@@ -28,6 +28,7 @@ SOURCES: Final = {
 }
 
 FIELDS: Final = {
+    "audio": "nntrain.data.fields.audio:Audio",
     "auto": "nntrain.data.fields.auto:Auto",
     "boolean": "nntrain.data.fields.boolean:Boolean",
     "category": "nntrain.data.fields.category:Category",
@@ -68,7 +69,7 @@ _TYPE_OF_OPTION: Final = {
 }
 """The type that an option stands for where a field has no `type`; the first that is written counts."""
 
-_TYPE_OF_OWN_OPTION: Final = {"order": "ordinal", "format": "date", "time_zone": "date", "separator": "multi_label"}
+_TYPE_OF_OWN_OPTION: Final = {"order": "ordinal", "format": "date", "time_zone": "date", "separator": "multi_label", "sample_rate": "audio", "features": "audio"}
 """Options of one type alone: they count before all others."""
 
 

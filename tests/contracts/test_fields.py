@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import io
+import wave
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from torch import Tensor
 
 from nntrain.data.batches import TensorData, plain_batches
 from nntrain.data.fields.field import Field
+from nntrain.data.file_store import FileStore
 from nntrain.data.fitted import FittedFields
 from nntrain.data.layout import FieldPlan
 from nntrain.data.numerals import POINT
@@ -28,6 +32,19 @@ Columns = Mapping[str, Any]
 
 RANDOM = np.random.default_rng(0)
 NAN = float("nan")
+
+
+class Sounds(FileStore):
+    """Made-up sounds: `440 0.3` is a tone of 440 Hz that lasts 0.3 seconds."""
+
+    def read(self, name: str, most: int = -1) -> bytes:
+        hertz, seconds = map(float, name.split())
+        samples = 9000 * np.sin(2 * np.pi * hertz * np.arange(int(8000 * seconds)) / 8000)
+        content = io.BytesIO()
+        with wave.open(content, "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(samples.astype("<i2").tobytes())
+        return content.getvalue()[: None if most < 0 else most]
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,8 @@ class Case:
         rows = 6 * len(parts)
         if "v" in arrays or any(array.ndim > 1 for array in arrays.values()):
             return Table("t", arrays, rows)
-        return Table("t", Table.of_cells({name: array.tolist() for name, array in arrays.items()}, frozenset(), POINT).columns, rows)
+        cells = {name: array.tolist() for name, array in arrays.items()}
+        return Table("t", Table.of_cells(cells, frozenset(), POINT).columns, rows, store=Sounds(Path()))
 
     def fit(self, table: Table, *, is_target: bool = False) -> FittedFields:
         made = self.field()
@@ -134,6 +152,22 @@ CASES = [
         {"v": RANDOM.normal(size=(15, 2)) + 100, "n": [0, 4, 3, 2, 1, 5]},
         {"values": "v", "lengths": "n"},
         sizes=(RAGGED, 2),
+    ),
+    Case(
+        "audio",
+        {"a": ["200 0.1", "300 0.2", "900 0.1", "500 0.3", "700 0.1", "800 0.1"]},
+        {"a": ["900 0.1", "100 0.05", "900 0.1", "500 0.3", "700 0.1", "3000 0.4"]},
+        {"features": {"type": "log_mel", "bins": 3}},
+        sizes=(RAGGED, 3),
+        missing=None,
+    ),
+    Case(
+        "audio",
+        {"a": ["200 0.1", "300 0.2", "900 0.1", "500 0.3", "700 0.1", "800 0.1"]},
+        {"a": ["900 0.1", "100 0.05", "900 0.1", "500 0.3", "700 0.1", "3000 0.4"]},
+        {"features": {"type": "mfcc", "bins": 4, "coefficients": 2}, "length": 0.1, "sample_rate": 4000},
+        sizes=(8, 2),
+        missing=None,
     ),
     Case(
         "image",

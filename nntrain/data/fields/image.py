@@ -90,7 +90,7 @@ class Image(Field):
     def _sizes(self, name: str, column: HeaderColumn | None) -> tuple[Size, Size, Size]:
         """Channels, height and width, as far as the options and the head of the data tell."""
         unknown = (Unknown(f"channels of {name}"), Unknown(f"height of {name}"), Unknown(f"width of {name}"))
-        if column is not None and _names_files(column):
+        if column is not None and column.names_files:
             found = _sizes_of_files(name, column, needs_size=self.size is None)
         else:
             found = channels_first(name, column.shape) if column is not None else None
@@ -110,7 +110,7 @@ class Image(Field):
 
     def streams(self, column: HeaderColumn) -> bool:
         """Images that are files."""
-        return _names_files(column)
+        return column.names_files
 
     def stream(self, table: Table, columns: tuple[str, ...]) -> Values | None:
         """The files; `None` for an array of images. Raises `DataError` where a cell names none."""
@@ -146,11 +146,6 @@ class Image(Field):
         import numpy as np
 
         return np.zeros(len(values), dtype=bool)
-
-
-def _names_files(column: HeaderColumn) -> bool:
-    """Whether its cells are names of files: text that is no number."""
-    return column.kind == "file" or (column.kind == "text" and not (column.facts is not None and column.facts.is_numeric))
 
 
 def _sizes_of_files(name: str, column: HeaderColumn, *, needs_size: bool) -> tuple[int, int, int] | None:

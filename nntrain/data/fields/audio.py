@@ -1,0 +1,114 @@
+"""A sound per row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
+
+from pydantic import Field as Option
+from pydantic import PositiveFloat
+
+from nntrain.data.audio.features import LogMel
+from nntrain.data.audio.settings import AnyAudioFeatures
+from nntrain.data.fields.field import Encoded, Field, RaggedArray, Role
+from nntrain.errors import SpecError
+from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.header import HeaderColumn
+    from nntrain.data.table import Table
+
+
+class Audio(Field):
+    """A sound [T, F]: the files that a column names, counted from the folder of the table; their channels are averaged.
+
+    Needs `pip install 'nntrain[audio]'`. Files: WAVE, FLAC, Ogg, MP3, AIFF, AU.
+    """
+
+    main: ClassVar[str | None] = "features"
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "ignore"})
+
+    type: Literal["audio"] = "audio"
+    sample_rate: Annotated[int, Option(ge=100, le=768_000)] | None = None
+    """Samples of a second that the network hears; files of another rate are resampled. Default: that of the training files, which must
+    agree then."""
+    features: AnyAudioFeatures = LogMel()
+    """What a step is: `log_mel` (bands of the spectrum), `mfcc` or `raw`, or one with options: `{type: log_mel, bins: 80}`."""
+    length: PositiveFloat | None = None
+    """Seconds of each sound: longer ones are cut, and shorter ones are followed by silence. Default: each as long as it is."""
+    normalize: Literal["standard", "none"] = "standard"
+    """`standard`: each feature to mean 0 and standard deviation 1 over all steps of the training rows."""
+
+    def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
+        """[T, F]; T is ragged without `length`. Raises `SpecError` for what names no files, and options that do not fit the rate."""
+        column = None if columns is None else columns[0]
+        if column is not None and not column.names_files:
+            found = "numbers" if not column.shape else f"an array [{', '.join(map(str, ('N', *column.shape)))}]"
+            raise SpecError(f"{name} is {found}, and an audio field is a column of file names", "numbers of each step? type: series")
+        if column is not None and column.files is not None and not column.files.are_sounds:
+            raise SpecError(f"{name} is {', '.join(column.files.suffixes[:3])} files, and these are no sounds")
+        sound = None if column is None else column.sound
+        if sound is not None and sound.fault is not None:
+            raise SpecError(f"{name}: {sound.fault}", "names count from the folder of the table")
+        rate = self.sample_rate or (None if sound is None else sound.rate)
+        return Spec(SEQUENCE, (self._steps(name, rate), self.features.width))
+
+    def _steps(self, name: str, rate: int | None) -> Size:
+        """Steps of every sound, as far as the sample rate tells. Raises `SpecError` where `length` has none."""
+        if rate is None:
+            return RAGGED if self.length is None else Unknown(f"steps of {name}")
+        self.features.check(rate)
+        samples = self.samples(rate)
+        if samples is None:
+            return RAGGED
+        if samples < self.features.least(rate):
+            least = self.features.least(rate) / rate
+            raise SpecError(f"length: {self.length:g} is shorter than a step, which takes {1000 * least:g} ms", f"fix:  length: {least:g}")
+        return self.features.steps(samples, rate)
+
+    def samples(self, rate: int) -> int | None:
+        """Samples of every sound; `None` where each is as long as it is."""
+        return None if self.length is None else max(1, round(self.length * rate))
+
+    def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
+        """[T, F]."""
+        return Spec(SEQUENCE, (RAGGED if state["steps"] is None else state["steps"], self.features.width))
+
+    def settled(self, table: Table, columns: tuple[str, ...]) -> Audio:
+        """With the sample rate of all training files. Raises `DataError` where they have several, or one can't be read."""
+        if self.sample_rate is not None:
+            return self
+        from nntrain.data.audio.reading import common_rate
+
+        return self.model_copy(update={"sample_rate": common_rate(table, columns[0])})
+
+    def read(self, table: Table, columns: tuple[str, ...]) -> Array | RaggedArray:
+        """The steps of all sounds, float32, not scaled yet: `[N, T, F]`, or rows of different lengths.
+
+        Raises:
+            DataError: A file is missing, broken, or shorter than a step; rows and files are named.
+        """
+        from nntrain.data.audio.reading import read_sounds
+
+        return read_sounds(self, table, columns[0])
+
+    def fit(self, values: Values, *, is_target: bool) -> State:
+        """Offset and scale of each feature, float64 `[F]`, and the steps of every row where they are equal."""
+        from nntrain.data.audio.reading import fit_sounds
+
+        return fit_sounds(cast("Array | RaggedArray", values), self.normalize)
+
+    def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
+        """Float32 `[N, T, F]`; `[sum of lengths, F]` and the lengths `[N]` where rows differ."""
+        from nntrain.data.audio.reading import scaled
+
+        if isinstance(values, RaggedArray):
+            return Encoded(scaled(values.values, state), values.lengths)
+        return Encoded(scaled(cast("Array", values), state))
+
+    def is_missing(self, values: Values) -> Array:
+        """None is: a row without a file is an error."""
+        import numpy as np
+
+        return np.zeros(len(values), dtype=bool)
