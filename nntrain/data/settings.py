@@ -69,7 +69,14 @@ _TYPE_OF_OPTION: Final = {
 }
 """The type that an option stands for where a field has no `type`; the first that is written counts."""
 
-_TYPE_OF_OWN_OPTION: Final = {"order": "ordinal", "format": "date", "time_zone": "date", "separator": "multi_label", "sample_rate": "audio", "features": "audio"}
+_TYPE_OF_OWN_OPTION: Final = {
+    "order": "ordinal",
+    "format": "date",
+    "time_zone": "date",
+    "separator": "multi_label",
+    "sample_rate": "audio",
+    "features": "audio",
+}
 """Options of one type alone: they count before all others."""
 
 
