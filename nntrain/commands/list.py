@@ -17,6 +17,7 @@ from nntrain.config.documentation.wrapping import wrapped
 from nntrain.data.audio.settings import AUDIO_FEATURES
 from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.settings import FIELDS, SOURCES
+from nntrain.data.tokenizing.settings import TOKENIZERS
 from nntrain.errors import UsageError
 from nntrain.layers.encoding import ENCODINGS
 from nntrain.layers.initializer import INITIALIZERS
@@ -38,6 +39,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "metrics": METRICS,
     "tasks": TASKS,
     "fields": FIELDS,
+    "tokenizers": TOKENIZERS,
     "augmentations": AUGMENTATIONS,
     "audio_features": AUDIO_FEATURES,
     "sources": SOURCES,

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
     from nntrain.data.fitted import FittedField
 
-Kind = Literal["new", "beyond", "missing"]
+Kind = Literal["new", "unknown", "beyond", "missing"]
 
-HEADS: Final[Mapping[Kind, str]] = {"new": "new categories", "beyond": "out of range", "missing": "missing"}
+HEADS: Final[Mapping[Kind, str]] = {
+    "new": "new categories",
+    "unknown": "unknown tokens",
+    "beyond": "out of range",
+    "missing": "missing",
+}
 MAX_NAMED: Final = 3
 """Columns that a line or a note names, and values that a column shows."""
 
@@ -68,6 +73,7 @@ class Departures:
             own = every if len(rows) == len(every) else take(every, rows)
             if field.name in unknown and unknown[field.name].any():
                 found.append(_new(field, own, unknown[field.name]))
+            found += _unseen(field, own)
             found += _beyond(field, own)
             is_missing = field.plan.field.is_missing(own)
             if is_missing.any():
@@ -89,16 +95,17 @@ class Departures:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """At most three lines for the screen: the columns with the largest shares of each kind.
+        """At most four lines for the screen: the columns with the largest shares of each kind.
 
-        Missing values count where more are missing than chance makes of the share in training.
+        Missing values count where more are missing than chance makes of the share in training, unknown tokens where there are more of
+        them than in training.
         """
-        kinds: tuple[Kind, ...] = ("new", "beyond", "missing")
+        kinds: tuple[Kind, ...] = ("new", "unknown", "beyond", "missing")
         return tuple(line for kind in kinds if (line := self._line(kind)) is not None)
 
     def _line(self, kind: Kind) -> str | None:
         found = sorted((departure for departure in self.found if departure.kind == kind), key=lambda each: -each.share)
-        if kind == "missing":
+        if kind in ("unknown", "missing"):
             found = [departure for departure in found if departure.beside is not None]
         if not found:
             return None
@@ -128,6 +135,21 @@ def _new(field: FittedField, values: Any, unknown: Array) -> Departure:
 
     shown = list(dict.fromkeys(cell(int(row)) for row in np.flatnonzero(unknown)[:1_000]))
     return Departure("new", field.name, unknown, "new category", cell, _some([repr(value) for value in shown]))
+
+
+def _unseen(field: FittedField, values: Any) -> Iterable[Departure]:
+    """Tokens of texts that training never showed."""
+    unseen = field.plan.field.unseen(values, field.state)
+    if unseen is None or not unseen.counts.any():
+        return
+    share = float(unseen.counts.sum() / unseen.totals.sum())
+    shown = list(dict.fromkeys(token for row in unseen.examples for token in row))
+    beside = f"{percent(share)} of the tokens: {_some([repr(token) for token in shown])}; training {percent(unseen.usual)}"
+
+    def cell(row: int) -> str:
+        return " ".join(map(beginning, unseen.examples[row]))
+
+    yield Departure("unknown", field.name, unseen.counts > 0, "unknown tokens", cell, beside if share > unseen.usual else None)
 
 
 def _beyond(field: FittedField, values: Any) -> Iterable[Departure]:

@@ -61,6 +61,8 @@ class Facts:
     """Whether these are all rows there are."""
     date_format: str | TwoReadings | None = None
     """How the cells are written if all of them are dates."""
+    words: float = 0.0
+    """Parts between blanks that a cell which is no number has on average."""
     stand_in: str | None = None
     """A number far from all others that may stand for no value: `-999`."""
 
@@ -99,6 +101,7 @@ def facts_of_cells(
         near=sum(re.fullmatch(NEAR_NUMBER, cell) is not None for cell in others),
         is_complete=is_complete,
         date_format=_date_format(list(dict.fromkeys(present)), len(numbers), date_format),
+        words=sum(len(cell.split()) for cell in others) / max(1, len(others)),
         stand_in=_stand_in(sorted(set(numbers))),
     )
 
@@ -133,6 +136,7 @@ def facts_of_series(
         near=int(others.str.contains(f"^(?:{NEAR_NUMBER})$").sum()),
         is_complete=is_complete,
         date_format=_date_format(dates, len(present), date_format),
+        words=int(others.str.count_matches(r"\S+").sum()) / max(1, len(others)),
         stand_in=_stand_in(sizes.to_list() if len(sizes) < 5 else [*sizes.head(2), *sizes.tail(2)]),
     )
 

@@ -87,12 +87,16 @@ class FittedField:
     """Of an input, what new rows are compared with."""
 
     @property
+        together: dict[str, State] = {}
+        """What fields that share learned, by the one that they share with."""
+        leaders = {plan.field.shares for plan in plans} - {None}
     def name(self) -> str:
         """Name of the field."""
         return self.plan.name
 
     @property
     def classes(self) -> tuple[str, ...]:
+            leader = plan.field.shares or plan.name
         """Names of the classes, of a category in the order of their indices."""
         if "classes" not in self.state:
             return self.plan.classes
@@ -129,7 +133,14 @@ class FittedFields:
             is_target = plan.role == "target"
             own = take(values[plan.name], rows)
             with _told(file, plan.name):
-                state = plan.field.fit(own, is_target=is_target)
+                if leader not in leaders:
+                    state = plan.field.fit(own, is_target=is_target)
+                elif leader in together:
+                    state = together[leader]
+                else:
+                    names = dict.fromkeys(each.name for each in plans if leader in (each.name, each.field.shares))
+                    joined = plan.field.join([take(values[name], rows) for name in names])
+                    state = together[leader] = plan.field.fit(joined, is_target=is_target)
             shown = Shown.of(plan.field, own) if plan.role == "input" else NONE
             field = FittedField(replace(plan, spec=plan.field.fitted_spec(state, is_target=is_target)), state, shown)
             fitted.append(replace(field, plan=replace(field.plan, classes=field.classes)))

@@ -25,6 +25,10 @@ MIN_ROWS_OF_AN_ID: Final = 20
 """Text columns with fewer different values are never taken for identifiers."""
 
 
+WORDS_OF_A_TEXT: Final = 3.0
+"""Words of a cell, on average, from which many different ones are taken for texts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guess:
     """What a column was taken for."""
@@ -55,6 +59,10 @@ def _guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
     if is_target:
         return _guess_target(facts)
     is_date = facts.date_format is not None
+    if not is_date and _are_texts(facts):
+        from nntrain.data.fields.text import Text  # few tables have texts, and every check infers types
+
+        return Guess(Text(), f"text ({facts.words:.0f} words each{_part(facts)})   change: tokenizer: char | {{bpe: 8000}}")
     reason = None if is_named or (is_date and facts.distinct > 1) else _reason_to_leave_out(facts)
     if reason is not None:
         return Guess(None, reason)
@@ -124,6 +132,11 @@ def _reason_to_leave_out(facts: Facts) -> str | None:
     if facts.is_numeric or facts.distinct <= max(MIN_ROWS_OF_AN_ID, facts.present // 2):
         return None
     return "one value per row" if facts.distinct == facts.present else f"{facts.distinct:,} values in {facts.present:,} rows"
+
+
+def _are_texts(facts: Facts) -> bool:
+    """Whether a column holds texts: cells of several words, hardly two of them alike."""
+    return facts.words >= WORDS_OF_A_TEXT and not facts.is_numeric and facts.distinct > max(MIN_ROWS_OF_AN_ID, facts.present // 2)
 
 
 def _category_note(facts: Facts) -> str:

@@ -19,7 +19,8 @@ from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
-from nntrain.data.window import WindowSettings, window_inputs, window_problems
+from nntrain.data.texts import with_shared, without_unasked
+from nntrain.data.window import FORECAST, WindowSettings, window_inputs, window_problems
 from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
 
@@ -172,6 +173,7 @@ def assemble_layout(
         if guess is not None and guess.field is None:
             left_out.append((field.name, guess.note))
         elif field.field.type == "auto" and guess is None and field.roles <= SPLITTING:
+    guesses = without_unasked(named, guesses)
             continue  # nothing of the network hangs on it
         elif field.field.type == "auto" and guess is None:
             untyped.append(field.name)
@@ -189,6 +191,8 @@ def assemble_layout(
     layout = Layout(
         fields=tuple(plans),
         has_validation=parts["validation"],
+    plans = with_shared(plans, named, problems)
+    problems += alignment_problems(plans, named)
         has_test=parts["test"],
         rows=header.rows if header else None,
         left_out=tuple(left_out),

@@ -10,6 +10,7 @@ from nntrain.config.documentation.catalogue import attribute_docstrings
 from nntrain.data.audio.settings import AUDIO_FEATURES
 from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.settings import FIELDS, SOURCES
+from nntrain.data.tokenizing.settings import TOKENIZERS
 from nntrain.layers.encoding import ENCODINGS
 from nntrain.layers.initializer import INITIALIZERS
 from nntrain.layers.settings import LAYERS
@@ -38,6 +39,7 @@ COMPONENTS = [
         SCHEDULES,
         SOURCES,
         TASKS,
+        TOKENIZERS,
     )
     for tag, target in table.items()
 ]

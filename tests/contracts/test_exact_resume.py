@@ -215,6 +215,8 @@ def test_field(case: FieldCase, tmp_path: Path) -> None:
     tree = {**BASE, "data": {"source": {"type": "rows"}, "fields": {"f": field, "y": {"role": "target"}}, "batch_size": 8}}
     if "values" in case.options or case.tag == "audio":  # of unequal length
         tree["architecture"] = {"layers": [{"conv1d": {"out_channels": 3, "kernel_size": 1}}, "global_avg_pool"]}
+    if case.tag == "text":
+        tree["architecture"] = {"layers": [{"embedding": 3}, {"pool": "mean"}]}
     config = read_mapping(tree)
     source = config.experiment.data.source
     assert isinstance(source, Rows)

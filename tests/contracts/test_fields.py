@@ -153,6 +153,15 @@ CASES = [
         {"values": "v", "lengths": "n"},
         sizes=(RAGGED, 2),
     ),
+    Case("text", {"a": ["a b", "b", "b c", "a", "a b c", "c"]}, {"a": [None, "a", "b b c", "a", "c", "x y b"]}, sizes=(RAGGED,)),
+    Case(
+        "text",
+        {"a": ["a b", "é", "b c", "a", "a b c", "c"]},
+        {"a": [None, "a", "b b c", "a", "c", "x y b"]},
+        {"tokenizer": "byte"},
+        sizes=(RAGGED,),
+        is_target=True,
+    ),
     Case(
         "audio",
         {"a": ["200 0.1", "300 0.2", "900 0.1", "500 0.3", "700 0.1", "800 0.1"]},
@@ -306,7 +315,7 @@ def test_targets_come_back_in_their_own_unit_and_rows_without_are_left_out(case:
         }
         assert made == wanted.get(case.tag, words)
     again = FittedFields.restore(DataSettings.parse({"source": "t.csv", "target": "f"}), fields.state())
-    assert equal(again.encode(table, with_targets=True).targets["f"], data.targets["f"])
+    assert equal(again.encode(table, with_targets=True).target("f"), data.target("f"))
 
 
 WRITTEN_SOURCES: dict[str, dict[str, Any]] = {

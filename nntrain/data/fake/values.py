@@ -157,6 +157,14 @@ def _labels(field: Field, rows: Rows, place: int, role: Role) -> list[Any]:
     return [separator.join(names[index] for index in sorted({one, two})) for one, two in pairs]
 
 
+def _texts(field: Field, rows: Rows, place: int, role: Role) -> list[Any]:
+    """Three to nine words each, most of them of a stretch of the hidden number."""
+    names = np.array([f"{first}{last}" for first in ("ba", "do", "fi", "gu", "le", "mo") for last in ("ra", "tin", "sel", "ko", "ven")])
+    near = (rows.hidden[:, None] * len(names) + rows.random.integers(0, 4, (len(rows), 9))).astype(int) % len(names)
+    lengths = rows.random.integers(3, 10, len(rows))
+    return [" ".join(names[words[:length]]) for words, length in zip(near, lengths, strict=True)]
+
+
 def _dates(field: Field, rows: Rows, place: int, role: Role) -> list[Any]:
     assert isinstance(field, Date)
     written = field.format or ("%Y-%m-%d %H:%M%z" if field.time_zone else "%Y-%m-%d")
@@ -175,6 +183,7 @@ _OF_TYPE: Final[Mapping[str, Callable[[Any, Rows, int, Role], list[Any]]]] = {
     "multi_label": _labels,
     "number": _numbers,
     "ordinal": _categories,
+    "text": _texts,
 }
 
 _OF_ROLE: Final[Mapping[Role, Callable[[Rows], list[Any]]]] = {

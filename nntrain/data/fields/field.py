@@ -65,6 +65,20 @@ class Encoded:
     """Of images that are read when their batch comes: the files. `values` has the numbers of the rows then, int64 `[N]`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Parts of rows that training never showed: the tokens of texts."""
+
+    counts: Array
+    """How many of a row are new, int64 `[N]`."""
+    totals: Array
+    """How many it has, int64 `[N]`."""
+    examples: tuple[tuple[str, ...], ...]
+    """Of each row the first few of them."""
+    usual: float
+    """Share of the parts of the training rows that are unknown all the same."""
+
+
 INPUTS_ONLY = "it acts on inputs only"
 """Why an option has no effect."""
 
@@ -118,6 +132,24 @@ class Field(Component):
     @property
     def step_column(self) -> str | None:
         """The array that has an entry for each step instead of each row."""
+        return None
+
+    @property
+    def shares(self) -> str | None:
+        """The field from whose training rows, and whose own, this one learns; `None` for one that learns by itself."""
+        return None
+
+    def sharing(self, other: Field) -> Field:
+        """The field with what it has in common with the one that it shares with. Raises `SpecError` where they don't go together."""
+        return self
+
+    def join(self, values: Sequence[Values]) -> Values:
+        """The values of fields that share what they learn, one after another."""
+        raise NotImplementedError
+
+    @property
+    def beside(self) -> str | None:
+        """The field of whose steps this one has a value each; `None` for one that stands by itself."""
         return None
 
     @property
@@ -192,6 +224,10 @@ class Field(Component):
 
     def magnitudes(self, values: Values) -> Array | None:
         """The numbers of the rows `[N, F]`, NaN where missing, of which new rows may be beyond training; `None` for what has no range."""
+        return None
+
+    def unseen(self, values: Values, state: State) -> Unseen | None:
+        """Which parts of the rows training never showed; `None` for what has no parts."""
         return None
 
     def is_dropped(self, values: Values) -> Array | None:

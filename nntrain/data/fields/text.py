@@ -1,0 +1,146 @@
+"""A text: the indices of its tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
+
+from pydantic import Field as Option
+from pydantic import PositiveInt, field_validator
+
+from nntrain.data.fields.field import Encoded, Field, Role, Unseen
+from nntrain.data.fields.number import require_single
+from nntrain.data.tokenizing.settings import AnyTokenizer
+from nntrain.data.tokenizing.splitting import Word
+from nntrain.errors import DataError, SpecError
+from nntrain.specs import RAGGED, TOKENS, Size, Spec, Unknown
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.header import HeaderColumn
+    from nntrain.data.table import Table
+    from nntrain.data.tokenizing.encoder import TextEncoder
+
+SHARED: Final = ("tokenizer", "lowercase", "strip_accents", "replace", "max_vocab", "min_count")
+"""Options that decide the vocabulary: fields that share it have the same."""
+
+
+class Text(Field):
+    """A text [T]: an index for each token. Index 0 is padding, 1 a token that the training rows never showed."""
+
+    main: ClassVar[str | None] = "tokenizer"
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
+
+    type: Literal["text"] = "text"
+    tokenizer: AnyTokenizer = Word()
+    """What a token is: `word`, `char`, `byte`, `space` (what stands between blanks), or `{type: bpe, size: 8000}` (learned pieces)."""
+    lowercase: bool = False
+    """Whether all letters become small ones."""
+    strip_accents: bool = False
+    """Whether letters lose their accents: `é` becomes `e`."""
+    replace: dict[str, str] = Option(default_factory=dict[str, str])
+    r"""What stands for each match of a regular expression, in this order and before all else: `{"\d+": "0"}`; `\1` is a group."""
+    max_vocab: PositiveInt | None = None
+    """The commonest so many tokens of the training rows are kept, others are unknown. Default: all."""
+    min_count: Annotated[int, Option(ge=1)] = 1
+    """Tokens that occur less often in the training rows are unknown."""
+    max_length: PositiveInt | None = None
+    """Longer texts are cut to their first tokens."""
+    like: str | None = None
+    """A text field whose tokens and vocabulary this one shares; it is made of the training rows of both."""
+    missing: Literal["empty", "error"] = "empty"
+    """What a missing input is: a text without tokens, or an error."""
+
+    @field_validator("replace")
+    @classmethod
+    def _are_patterns(cls, value: dict[str, str]) -> dict[str, str]:
+        for pattern, replacement in value.items():
+            try:
+                re.compile(pattern).sub(replacement, "")
+            except (re.error, IndexError) as error:
+                raise ValueError(f"{pattern!r}: {replacement!r} is no regular expression and what stands for it: {error}") from None
+        return value
+
+    @property
+    def filling(self) -> str | None:
+        """A text without tokens."""
+        return "an empty text"
+
+    @property
+    def shares(self) -> str | None:
+        """`like`."""
+        return self.like
+
+    def sharing(self, other: Field) -> Field:
+        """The field with the tokens of `other`. Raises `SpecError` where that is no text, or other tokens are asked for here."""
+        if not isinstance(other, Text):
+            raise SpecError(f"shares the tokens of {self.like}, which is a {other.type}", "like names another text")
+        if other.like is not None:
+            raise SpecError(f"shares the tokens of {self.like}, which shares those of {other.like}", f"fix:  like: {other.like}")
+        for option in SHARED:
+            own, theirs = getattr(self, option), getattr(other, option)
+            if own not in (theirs, type(self).model_fields[option].get_default(call_default_factory=True)):
+                raise SpecError(f"shares the tokens of {self.like}, which has another {option}", f"remove {option} here, or like")
+        return self.model_copy(update={option: getattr(other, option) for option in SHARED})
+
+    def join(self, values: Sequence[Values]) -> pl.Series:
+        """All texts."""
+        import polars as pl
+
+        return pl.concat([cast("pl.Series", texts).rename("text") for texts in values])
+
+    def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
+        """Limits of a list of tokens where there is none; what only inputs have."""
+        found: dict[str, str] = {}
+        if not self.tokenizer.learns_words:
+            why = "it keeps no list of tokens" if self.tokenizer.known_size is not None else f"{self.tokenizer.type} has a size of its own"
+            found |= self._changed(dict.fromkeys(("max_vocab", "min_count"), why))
+        if "input" not in roles:
+            found |= self._changed({"missing": "rows without a target are left out"})
+        return found
+
+    def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
+        """[T], each an index of V. Raises `SpecError` for an array with axes beside the rows."""
+        require_single(name, columns, "a text")
+        size: Size = self.tokenizer.known_size or Unknown(f"tokens of {self.like or name}")
+        return Spec(TOKENS, (RAGGED,), "index", classes=size)
+
+    def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
+        """[T]; V counts padding and unknown."""
+        return Spec(TOKENS, (RAGGED,), "index", classes=state["size"])
+
+    def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series:
+        """Text `[N]`. Raises `DataError` for a missing one where that is an error."""
+        texts = table.texts(columns[0])
+        if self.missing == "error" and texts.null_count() > 0:
+            rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
+            raise DataError(f"{table.name}: {columns[0]} is missing in {table.places(rows)}, and missing: error allows none")
+        return texts
+
+    def fit(self, values: Values, *, is_target: bool) -> State:
+        """The vocabulary of the training rows. Raises `DataError` where they have no token, or a library is missing."""
+        from nntrain.data.tokenizing.encoder import TextEncoder
+
+        return TextEncoder.learn(self, cast("pl.Series", values).drop_nulls().to_list())
+
+    def encoder(self, state: State) -> TextEncoder:
+        """Texts to indices and back. Raises `DataError` where a library is missing."""
+        from nntrain.data.tokenizing.encoder import TextEncoder
+
+        return TextEncoder.of(self, state)
+
+    def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
+        """Int64 `[sum of lengths]`, and the lengths `[N]`. Raises `DataError` where a library is missing."""
+        indices, lengths = self.encoder(state).encode(cast("pl.Series", values).fill_null("").to_list(), self.max_length)
+        return Encoded(indices, lengths)
+
+    def unseen(self, values: Values, state: State) -> Unseen | None:
+        """Tokens that training never showed."""
+        return self.encoder(state).unseen(cast("pl.Series", values).fill_null("").to_list())
+
+    def is_missing(self, values: Values) -> Array:
+        """Null."""
+        return cast("pl.Series", values).is_null().to_numpy()

@@ -1,0 +1,1 @@
+"""How texts are cut into tokens, and tokens become numbers."""

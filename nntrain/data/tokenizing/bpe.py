@@ -1,0 +1,87 @@
+"""Pieces of words that are learned: byte pair encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field as Option
+
+from nntrain.data.tokenizing.tokenizer import SPECIAL, Cutter, Offsets, Tokenizer
+from nntrain.data.tokenizing.vocabulary import UNKNOWN_TEXT, Limits
+from nntrain.errors import DataError
+
+EXTRA: Final = "pip install 'nntrain[text]'"
+
+
+class Bpe(Tokenizer):
+    """Byte pair encoding (Sennrich et al. 2016, over bytes as in GPT-2): bytes, joined to ever longer pieces by how often they meet.
+
+    Any text comes back from its tokens, blanks and all. Needs `pip install 'nntrain[text]'`.
+    """
+
+    main: ClassVar[str | None] = "size"
+    learns_words: ClassVar[bool] = False
+    extra: ClassVar[str | None] = "tokenizers"
+
+    type: Literal["bpe"] = "bpe"
+    size: Annotated[int, Option(ge=256)] = 8000
+    """Most pieces of the vocabulary, the 256 bytes included; fewer where the training rows give no more."""
+
+    def fit(self, texts: Iterable[str], limits: Limits) -> Mapping[str, Any]:
+        """Joins pairs until there are `size` pieces, or no pair occurs twice. Raises `DataError` without the library."""
+        library = _library()
+        made = library.Tokenizer(library.models.BPE())
+        made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        made.decoder = library.decoders.ByteLevel()
+        trainer = library.trainers.BpeTrainer(
+            vocab_size=self.size,
+            min_frequency=2,
+            show_progress=False,
+            special_tokens=[],
+            initial_alphabet=sorted(library.pre_tokenizers.ByteLevel.alphabet()),
+        )
+        made.train_from_iterator(texts, trainer)
+        return {"model": made.to_str()}
+
+    def cutter(self, learned: Mapping[str, Any]) -> Cutter:
+        """Raises `DataError` without the library."""
+        return _Pieces(_library().Tokenizer.from_str(learned["model"]))
+
+
+class _Pieces:
+    """Piece p of the library has the index p + 2."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    @property
+    def size(self) -> int:
+        return self.tokenizer.get_vocab_size() + SPECIAL
+
+    def indices(self, texts: Iterable[str]) -> list[list[int]]:
+        found = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [[piece + SPECIAL for piece in encoding.ids] for encoding in found]
+
+    def tokens(self, text: str) -> tuple[list[str], list[Offsets]]:
+        found = self.tokenizer.encode(text, add_special_tokens=False)
+        return [self.tokenizer.decode([piece]) for piece in found.ids], [(start, end) for start, end in found.offsets]
+
+    def decode(self, indices: Iterable[int]) -> str:
+        parts: list[str] = []
+        run: list[int] = []
+        for place in indices:
+            if place >= SPECIAL:
+                run.append(place - SPECIAL)
+            elif place:
+                parts += [self.tokenizer.decode(run), UNKNOWN_TEXT]
+                run = []
+        return "".join([*parts, self.tokenizer.decode(run)])
+
+
+def _library() -> Any:
+    try:
+        import tokenizers
+    except ImportError:
+        raise DataError("tokenizer: bpe needs the package tokenizers, which is not installed", EXTRA) from None
+    return tokenizers
