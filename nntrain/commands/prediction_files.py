@@ -124,10 +124,13 @@ def readable(value: Any) -> Any:
 
 
 def split_lists(values: Sequence[Any], name: str) -> dict[str, Sequence[Any]]:
-    """Several numbers a row as a column each: `prediction_0`, `prediction_1`."""
+    """Several numbers a row as a column each, `prediction_0`, `prediction_1`; in one cell where rows have different numbers of them."""
     if not len(values) or not isinstance(values[0], list):
         return {name: values}
-    return {f"{name}_{index}": column for index, column in enumerate(zip(*map(_flat, values), strict=True))}
+    flat = [_flat(value) for value in values]
+    if len({len(numbers) for numbers in flat}) > 1:
+        return {name: [" ".join(f"{readable(number)}" for number in numbers) for numbers in flat]}
+    return {f"{name}_{index}": column for index, column in enumerate(zip(*flat, strict=True))}
 
 
 def _flat(value: Any) -> list[Any]:
