@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from nntrain.layers.sharing import freeze, tie
+from nntrain.specs import GRAPH
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from nntrain.layers.layer import Need
     from nntrain.layers.program import Lengths, Program, Step, Value
     from nntrain.modules.network import Call, Network
 
 LENGTHS: Final = "{}.lengths"
 """Key under which the row lengths `[B]` of a ragged field travel."""
+
+GRAPH_KEYS: Final[dict[Need, str]] = {"edges": f"{GRAPH}.edges", "edge_weights": f"{GRAPH}.weights"}
+"""Keys under which what belongs to the nodes of a batch travels."""
 
 
 def build(program: Program) -> Network:
@@ -51,8 +56,10 @@ def _inputs(program: Program) -> tuple[tuple[str, ...], dict[Lengths, int]]:
     """Keys of the input tensors that are read, and the places of their row lengths."""
     read: list[Value] = [value for step in program.steps for value in step.inputs] + list(program.outputs.values())
     inputs = {str(value.output): value.lengths for value in read if value.step is None}
-    ragged = [lengths for lengths in inputs.values() if lengths is not None]
-    return tuple(inputs), {lengths: place for place, lengths in enumerate(ragged)}
+    ragged = dict.fromkeys(lengths for lengths in inputs.values() if lengths is not None)
+    needs = {need for step in program.steps for need in step.layer.needs}
+    keys = (*inputs, *(key for need, key in GRAPH_KEYS.items() if need in needs))
+    return keys, {lengths: place for place, lengths in enumerate(ragged)}
 
 
 def _lengths(step: Step) -> Lengths | None:
@@ -64,7 +71,8 @@ def _call(step: Step, module: nn.Module, places: Mapping[tuple[str | None, str |
     from nntrain.modules.network import Call
 
     source, *side = (places[value.key] for value in step.inputs)
-    ragged = _lengths(step) if "lengths" in step.layer.needs else None
+    apart = "side_lengths" in step.layer.needs
+    ragged = None if "lengths" not in step.layer.needs else step.inputs[0].lengths if apart else _lengths(step)
     return Call(
         step.name,
         module,
@@ -73,6 +81,8 @@ def _call(step: Step, module: nn.Module, places: Mapping[tuple[str | None, str |
         None if ragged is None else lengths[ragged],
         step.name if "state" in step.layer.needs else None,
         len(step.extras),
+        named=tuple((need, places[None, key]) for need, key in GRAPH_KEYS.items() if need in step.layer.needs),
+        side_lengths=tuple(None if value.lengths is None else lengths[value.lengths] for value in step.inputs[1:]) if apart else (),
     )
 
 

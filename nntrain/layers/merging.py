@@ -27,6 +27,8 @@ class Merge(Layer):
     main: ClassVar[str | None] = "points"
     is_pair: ClassVar[bool] = False
     """Whether it takes two tensors and no more."""
+    aligned: ClassVar[bool] = True
+    """Whether steps that stand at one place are joined, so that sequences must have the same lengths."""
 
     points: Names | None = None
     """Names of the points that join the stream; patterns such as `skip*` are allowed."""
@@ -56,7 +58,7 @@ class Merge(Layer):
             raise SpecError(f"joins two tensors or more and gets {found}", hint=f"name what it joins: - {self.type}: NAME")
         if self.is_pair and len(values) > 2:
             raise SpecError(f"joins two tensors and gets {len(values)}", hint="name the two of them")
-        if len({value.lengths for value in values if value.lengths is not None}) > 1:
+        if self.aligned and len({value.lengths for value in values if value.lengths is not None}) > 1:
             raise SpecError("joins sequences of equal lengths, and these come from different fields or were shortened differently")
         return scope.add(self, *values)
 
@@ -71,7 +73,7 @@ class Merge(Layer):
             need_numbers(each)
         widest = max(specs, key=lambda each: each.rank)
         for each in specs:
-            if each.axes not in {widest.axes, VECTOR}:
+            if each.axes != widest.axes and (each.axes != VECTOR or widest.has_nodes):
                 raise SpecError(f"joins tensors of one kind, and gets {widest.describe()} and {each.describe()}")
         return self.joined(widest, [spread(each, widest) for each in specs])
 
@@ -91,6 +93,11 @@ class Concat(Merge):
     axis: Literal["feature", "time"] = "feature"
     """`time` puts sequences one after another instead."""
 
+    @property
+    def looks_ahead(self) -> bool:
+        """One that stands behind another one is no part of its past."""
+        return self.axis == "time"
+
     def joined(self, widest: Spec, specs: Sequence[Spec]) -> Spec:
         joined = self._axis(widest)
         if widest.size(joined) == RAGGED:
@@ -105,7 +112,7 @@ class Concat(Merge):
         from nntrain.modules.merging import Concatenate
 
         widest = max((spec, *side), key=lambda each: each.rank)
-        return Concatenate(1 + widest.axes.index(self._axis(widest)), missing_axes(widest, (spec, *side)))
+        return Concatenate(widest.dim(self._axis(widest)), missing_axes(widest, (spec, *side)))
 
     def _axis(self, widest: Spec) -> str:
         return "time" if self.axis == "time" else channel_axis(widest)

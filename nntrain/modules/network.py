@@ -24,11 +24,15 @@ class Call(NamedTuple):
     """Key of the state that it carries."""
     extras: int
     """Number of further outputs."""
+    named: tuple[tuple[str, int], ...] = ()
+    """Input tensors that it gets by name: the edges between nodes."""
+    side_lengths: tuple[int | None, ...] = ()
+    """Places of the lengths of its side inputs; `None` for one that is not ragged. Empty where the module reads none."""
 
     @property
     def is_plain(self) -> bool:
         """Whether it takes one tensor and gives one. Row lengths are `None` by default where a module reads them."""
-        return not (self.side or self.lengths is not None or self.state is not None or self.extras)
+        return not (self.side or self.lengths is not None or self.state is not None or self.extras or self.named)
 
 
 class Shortening(NamedTuple):
@@ -132,9 +136,11 @@ class Network(Namespace):
 
     @staticmethod
     def _run(call: Call, values: list[Any], lengths: list[Tensor], state: Mapping[str, Any] | None, carried: dict[str, Any]) -> None:
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {name: values[place] for name, place in call.named}
         if call.lengths is not None:
             options["lengths"] = lengths[call.lengths]
+        if call.side_lengths:
+            options["side_lengths"] = tuple(None if place is None else lengths[place] for place in call.side_lengths)
         if call.state is not None:
             options["state"] = _state(call, state, rows=len(values[call.source]))
         result = call.module(values[call.source], *(values[place] for place in call.side), **options)

@@ -14,10 +14,11 @@ from torch.testing import assert_close
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
+from nntrain.layers.recurrent import Recurrent
 from nntrain.specs import Spec
 
 every = pytest.mark.parametrize("case", CASES, ids=str)
-ragged = pytest.mark.parametrize("case", [case for case in CASES if case.spec.is_ragged], ids=str)
+ragged = pytest.mark.parametrize("case", [case for case in CASES if case.is_padded], ids=str)
 modes = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 
 LENGTHS = (4, 9, 1, 6)
@@ -120,7 +121,7 @@ def test_evaluation_draws_no_numbers(case: Case):
         pytest.param(case, training, id=f"{case}-{'train' if training else 'eval'}")
         for case in CASES
         for training in (True, False)
-        if case.spec.is_ragged and not (training and (case.is_random or case.mixes_rows))
+        if case.is_padded and not (training and (case.is_random or case.mixes_rows))
     ],
 )
 def test_padding_law(case: Case, training: bool):
@@ -151,7 +152,7 @@ def test_padding_law(case: Case, training: bool):
     assert_close(_take_gradients(built), parameters)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.spec.is_ragged and spec_of(case).is_ragged], ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if case.is_padded and spec_of(case).is_ragged], ids=str)
 def test_lengths_follow_time(case: Case):
     """Lengths after a layer are what a row of that length gives alone; one formula for ints and tensors."""
     built = subject_of(case)
@@ -176,7 +177,7 @@ def test_row_without_steps_gives_numbers(case: Case):
     assert all((gradient.abs() < 1e3).all() for gradient in gradients if gradient is not None)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.mixes_rows], ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if case.mixes_rows and case.is_padded], ids=str)
 def test_padding_law_of_batch_statistics(case: Case):
     """In training, rows of a padded batch are what their true steps give laid end to end as one row."""
     built, reference = subject_of(case), subject_of(case)
@@ -200,7 +201,7 @@ def test_padding_law_of_batch_statistics(case: Case):
 
 def _stateful(case: Case) -> bool:
     layer = read(case.written)
-    return "state" in layer.needs and not getattr(layer, "bidirectional", False)
+    return "state" in layer.needs and not layer.looks_ahead
 
 
 stateful = pytest.mark.parametrize("case", [case for case in CASES if _stateful(case)], ids=str)
@@ -221,7 +222,13 @@ def test_step_law(case: Case):
     assert_close(module(x)[0], whole)
 
 
-@stateful
+recurrent = pytest.mark.parametrize(
+    "case", [case for case in CASES if _stateful(case) and isinstance(read(case.written), Recurrent)], ids=str
+)
+"""Their state is one tensor or several, `[num_layers, B, H]` each."""
+
+
+@recurrent
 def test_state_is_that_of_the_last_true_step(case: Case):
     module = subject_of(case).module.eval()
     rows = _rows(case.spec)
@@ -234,7 +241,7 @@ def test_state_is_that_of_the_last_true_step(case: Case):
         assert_close([part[:, index] for part in end], [part[:, 0] for part in last])
 
 
-@stateful
+@recurrent
 def test_row_without_steps_keeps_its_state(case: Case):
     module = subject_of(case).module.eval()
     begin = tuple(torch.randn_like(part) for part in module.init_state(2))

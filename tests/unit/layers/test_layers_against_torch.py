@@ -148,6 +148,6 @@ def test_squeeze_excite_weighs_channels_by_their_means():
 
 
 def test_sinusoidal_positions_are_the_papers():
-    out = built("position_embedding", Spec(SEQUENCE, (50, 6)), kind="sinusoidal")(torch.zeros(1, 50, 6))
+    out, _ = built("position_embedding", Spec(SEQUENCE, (50, 6)), kind="sinusoidal")(torch.zeros(1, 50, 6))
     expected = [torch.tensor(7 / 10000 ** (2 * i / 6)) for i in range(3)]
     assert_close(out[0, 7], torch.stack([wave for angle in expected for wave in (angle.sin(), angle.cos())]))
