@@ -28,6 +28,11 @@ class AdaptivePool(Layer):
         """Parts along each axis."""
         raise NotImplementedError
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Where a part ends depends on how long the row is."""
+        return True
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_axes(spec, self.axes)
         sizes = dict(zip(spatial_axes(spec), self.bins, strict=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nntrain.errors import Problem
 
 if TYPE_CHECKING:
-    from nntrain.layers.program import Step
+    from nntrain.layers.program import Program, Step
 
 
 def check_causal(steps: Sequence[Step]) -> Iterator[Problem]:
@@ -50,3 +50,38 @@ def _first_behind(steps: Sequence[Step], causal: Sequence[int]) -> dict[str, int
             if value.step is not None:
                 found[value.step] = min(found[value.step], first)
     return found
+
+
+def non_causal_step(program: Program, target: str, field: str | None = None) -> Step | None:
+    """The first step on the way to an output that makes a step of a sequence of later ones; `None` for a causal network.
+
+    An output without time, such as that of `pool: last`, has no earlier steps that could see later ones.
+
+    Args:
+        program: The network.
+        target: The output.
+        field: The input whose steps are to be hidden from earlier ones, such as the one that the target is made of; others, such as the
+            sentence that is translated, may be read as a whole. Default: every input.
+    """
+    output = program.outputs[target]
+    if "time" not in output.spec.axes:
+        return None
+    behind = {output.step}
+    for step in reversed(program.steps):  # each after those that it reads
+        if step.name in behind:
+            behind |= {value.step for value in step.inputs}
+    reached = set[str]()
+    for step in program.steps:
+        carrying = [value.step in reached or (value.step is None and field in {None, value.output}) for value in step.inputs]
+        if any(carrying):
+            reached.add(step.name)
+            if step.name in behind and any(_mixes(step, place) for place, carries in enumerate(carrying) if carries):
+                return step
+    return None
+
+
+def _mixes(step: Step, place: int) -> bool:
+    """Whether a step makes something of the later steps of one of its inputs."""
+    if "time" not in step.inputs[place].spec.axes:
+        return False
+    return step.layer.looks_ahead or (place > 0 and "side_lengths" in step.layer.needs)

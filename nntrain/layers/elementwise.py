@@ -79,6 +79,11 @@ class Stack(Merge):
 
     type: Literal["stack"] = "stack"
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Steps become pixels, which know no past."""
+        return True
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         """Shape rule: all of one shape, of fixed length.
 

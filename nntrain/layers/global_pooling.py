@@ -21,6 +21,10 @@ class GlobalPool(Layer):
     how: ClassVar[Literal["mean", "max"]]
     """What is taken over the axes."""
 
+    @property
+    def looks_ahead(self) -> bool:
+        return True
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         if spec.rank < 2 or spec.kind == "index":
             raise SpecError(f"needs an image [C, H, W] or a sequence [T, F] and gets {spec.describe()}")
@@ -62,6 +66,10 @@ class Pool(Layer):
     how: Literal["last", "first", "mean", "max", "sum", "attention"]
     """`last` of a bidirectional layer joins the forward half at the last true step and the backward half at the first.
     `attention` is a mean weighted by the softmax of a learned score `w · x_t` (Yang et al. 2016, without the hidden layer)."""
+
+    @property
+    def looks_ahead(self) -> bool:
+        return self.how != "first"
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_sequence(spec)

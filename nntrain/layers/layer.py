@@ -97,7 +97,8 @@ class Layer(Component):
     def looks_ahead(self) -> bool:
         """Whether it makes a step of a sequence of later ones too: what comes out at the time of some step changes with a later one.
 
-        Of a layer that leaves no time, whether any step but the first counts. Nothing is asked of tensors without time.
+        Of a layer that leaves no time, whether any step but the first counts. Nothing is asked of tensors without time. A side input
+        whose lengths it needs is read as a whole in any case.
         """
         return self.mixes_steps
 

@@ -38,6 +38,10 @@ class SlidingPool(Layer):
                 )
         return self
 
+    @property
+    def looks_ahead(self) -> bool:
+        return any(window.looks_ahead for window in self.windows)
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_axes(spec, self.axes)
         return slid(spec, self.windows)

@@ -66,6 +66,13 @@ class Rearrange(Layer):
         read_pattern(value)
         return value
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it does more than arrange the features of each step."""
+        pattern = read_pattern(self.pattern)
+        steps = pattern.before[0]
+        return len(steps) > 1 or steps != pattern.after[0] or len(pattern.after) != len(SEQUENCE)
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_numbers(spec)
         pattern = read_pattern(self.pattern)

@@ -43,6 +43,10 @@ class Upsample(Layer):
             raise PydanticCustomError("align_corners_of_nearest", "align_corners has no effect with mode: nearest", {})
         return self
 
+    @property
+    def looks_ahead(self) -> bool:
+        return self.mode != "nearest"
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         if spec.axes not in _SPATIAL:
             raise SpecError(f"needs an image [C, H, W] or a sequence [T, F], and gets {spec.describe()}")
@@ -133,6 +137,11 @@ class Pad(Layer):
     padding_mode: PaddingMode = "zeros"
     """What stands there: zeros, the input mirrored (`reflect`), its edge (`replicate`), or its other end (`circular`).
     All but zeros need rows of one length."""
+
+    @property
+    def looks_ahead(self) -> bool:
+        """What is mirrored comes from later steps."""
+        return self.padding_mode in {"reflect", "circular"}
 
     def _windows(self, rank: int) -> tuple[Window, ...]:
         """The same as windows of one point, which know how an axis grows."""

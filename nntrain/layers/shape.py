@@ -21,6 +21,10 @@ class Flatten(Layer):
 
     type: Literal["flatten"] = "flatten"
 
+    @property
+    def looks_ahead(self) -> bool:
+        return True
+
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_channels(spec)
         if spec.is_ragged:

@@ -73,6 +73,10 @@ class Sliding(Windowed):
             )
         return self
 
+    @property
+    def looks_ahead(self) -> bool:
+        return any(window.looks_ahead for window in self.windows) or self.padding_mode in {"reflect", "circular"}
+
     def slid(self, spec: Spec) -> Spec:
         """What comes out along the axes that the filter slides over.
 

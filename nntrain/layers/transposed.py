@@ -68,6 +68,11 @@ class Transposed(Reparametrized):
         """How each axis grows."""
         raise NotImplementedError
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Points that are left out at the start move what is behind them to the front."""
+        return any(axis.padding > 0 for axis in self.spreadings)
+
     @model_validator(mode="after")
     def _extra_is_below_stride(self) -> Self:
         for axis in self.spreadings:

@@ -46,6 +46,11 @@ class Window:
         return (self.before, self.after)
 
     @property
+    def looks_ahead(self) -> bool:
+        """Whether it covers points behind the one that it stands for."""
+        return self.span - 1 > self.before
+
+    @property
     def is_symmetric(self) -> bool:
         """Whether both ends are padded alike, which torch's modules can do themselves."""
         return self.before == self.after
