@@ -19,7 +19,6 @@ from nntrain.errors import DataError
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.losses.loss import ClassLoss, Loss
 from nntrain.optimizers.groups import parameter_groups
-from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.regularization import SWASettings
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon
@@ -33,7 +32,7 @@ from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import seed_everything, use_determinism
-from nntrain.training.session import Session, Splits, TrainingProtocol
+from nntrain.training.session import Origin, Session, Splits, TrainingProtocol
 from nntrain.training.shaping import Shaping
 from nntrain.training.swa import StochasticAverage
 
@@ -117,9 +116,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
         mixer=_mixer(blueprint),
         balance=next(iter(prepared.train.targets.values())).long().cpu() if experiment.data.batch is not None else None,
     )
-    settings = Supervised() if training.protocol is None else training.protocol
-    assert isinstance(settings, Protocol)
-    protocol = settings.build()
+    protocol = blueprint.protocol.build(Origin(experiment.data.source, prepared.fields))
     plan = Plan(training, protocol.steps_per_epoch(session), blueprint.best, blueprint.directions)
     horizon = Horizon(plan.total_steps, plan.steps_per_epoch)
     average = session.ema if regularization.swa is None else _stochastic_average(experiment, regularization.swa, network, horizon)

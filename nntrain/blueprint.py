@@ -26,6 +26,7 @@ from nntrain.metrics.metric import Direction
 from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.groups import unused_rules
+from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
@@ -51,15 +52,42 @@ class Blueprint:
 
     @property
     def baseline_name(self) -> str:
-        """What the trivial prediction does, where it does the same for all targets."""
+        """What the metrics are compared with: the trivial prediction, where it does the same for all targets."""
+        if self.protocol.baseline_name is not None:
+            return self.protocol.baseline_name
         names = {plan.task.baseline_name() for plan in self.targets.values()}
         return names.pop() if len(names) == 1 else "the trivial prediction"
+
+    @property
+    def protocol(self) -> Protocol:
+        """Order of the batches, meaning of a step, and what is reported."""
+        return protocol_of(self.experiment)
 
     @property
     def training(self) -> TrainingSettings:
         """The training section, defaults filled in."""
         assert self.experiment.training is not None
         return self.experiment.training
+
+
+def protocol_of(experiment: Experiment) -> Protocol:
+    """The protocol of a config; supervised where it names none."""
+    found = None if experiment.training is None else experiment.training.protocol
+    if found is None:
+        return Supervised()
+    assert isinstance(found, Protocol)
+    return found
+
+
+def _protocol_problems(
+    protocol: Protocol, experiment: Experiment, training: TrainingSettings, targets: Mapping[str, TargetPlan]
+) -> Iterator[Problem]:
+    """Why a protocol does not go with the rest, or settings that it does not read."""
+    tasks = {name: plan.task for name, plan in targets.items()}
+    links = {name: plan.link for name, plan in targets.items()}
+    has_length = training.max_epochs is not None or training.max_steps is not None
+    yield from protocol.problems(experiment.data.source, tasks, links, has_length=has_length)
+    yield from protocol.idle(experiment)
 
 
 def can_draw(layout: Layout) -> bool:
@@ -90,17 +118,19 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     elif len(targets) == len(layout.targets):
         experiment = experiment.model_copy(update=_defaults(experiment, layout, targets))
         program = _compile(experiment, layout, targets, problems)
-    names = metric_directions(targets, has_validation=layout.has_validation)
+    protocol = protocol_of(experiment)
+    names = metric_directions(targets, has_validation=layout.has_validation, own=protocol.metrics)
     training = _training(experiment, layout)
     if targets:
         problems += _check_names(training, names, layout)
         if isinstance(experiment.scheduler, Plateau) and experiment.scheduler.monitor is not None:
             problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
+        problems += _protocol_problems(protocol, experiment, training, targets)
         problems += effects.problems(experiment, training, [loss for plan in targets.values() for loss in plan.losses], program)
     if problems:
         raise config.error(problems)
     assert program is not None
-    best = _best(training, targets, names, has_validation=layout.has_validation)
+    best = _best(training, targets, names, next(iter(protocol.metrics or ()), None), has_validation=layout.has_validation)
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
     rows = rows_to_train(experiment.data, layout) if train_rows is None else train_rows
@@ -218,12 +248,21 @@ def _training(experiment: Experiment, layout: Layout) -> TrainingSettings:
     return given.with_defaults(has_validation=layout.has_validation)
 
 
-def _best(training: TrainingSettings, targets: Mapping[str, TargetPlan], names: Mapping[str, Direction], *, has_validation: bool) -> Watch:
-    """The metric that early stopping watches, else the first of the first target."""
+def _best(
+    training: TrainingSettings,
+    targets: Mapping[str, TargetPlan],
+    names: Mapping[str, Direction],
+    first: str | None,
+    *,
+    has_validation: bool,
+) -> Watch:
+    """The metric that early stopping watches, else the first of the protocol, else that of the first target."""
     stopping = training.early_stopping
     if stopping is not None and stopping.monitor is not None:
         return Watch(stopping.monitor, names[stopping.monitor])
     split = "validation" if has_validation else "train"
+    if first is not None:
+        return Watch(f"{split}.{first}", names[f"{split}.{first}"])
     name, plan = next(iter(targets.items()))
     metric = next((metric for metric in plan.metrics if metric.monitored), None)
     prefix = f"{name}." if len(targets) > 1 else ""

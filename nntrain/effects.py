@@ -15,6 +15,7 @@ from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
 from nntrain.metrics.metric import Metric
 from nntrain.optimizers.optimizer import Beside, Optimizer
+from nntrain.protocols.protocol import Protocol
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.specs import IMAGE
@@ -223,7 +224,8 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
     assert training is not None
     assert experiment.optimizer is not None
     assert experiment.scheduler is not None
-    course = Course(training, _steps_per_epoch(experiment, training, train_rows))
+    epoch = training.protocol.epoch if isinstance(training.protocol, Protocol) else None
+    course = Course(training, _steps_per_epoch(experiment, training, train_rows) if epoch is None else epoch)
     yield from _evaluation_warnings(course)
     if not _is_default(training):
         yield from _limit_warnings(course)

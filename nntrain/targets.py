@@ -88,10 +88,18 @@ def loss_names(targets: Mapping[str, TargetPlan]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def metric_directions(targets: Mapping[str, TargetPlan], *, has_validation: bool) -> dict[str, Direction]:
-    """Full names of all scalar metrics of a report, with the direction that is better; the loss comes first."""
-    local: dict[str, Direction] = dict.fromkeys(loss_names(targets), "min")
-    for name, plan in targets.items():
+def metric_directions(
+    targets: Mapping[str, TargetPlan], *, has_validation: bool, own: Mapping[str, Direction] | None = None
+) -> dict[str, Direction]:
+    """Full names of all scalar metrics of a report, with the direction that is better.
+
+    Args:
+        targets: Whose losses and metrics are reported; the losses come first.
+        has_validation: Whether there are validation rows.
+        own: What a protocol reports in their place.
+    """
+    local: dict[str, Direction] = dict.fromkeys(loss_names(targets), "min") if own is None else dict(own)
+    for name, plan in targets.items() if own is None else ():
         prefix = f"{name}." if len(targets) > 1 else ""
         local |= {f"{prefix}{metric.label}": metric.direction for metric in plan.metrics if metric.monitored}
     splits = ("train", "validation") if has_validation else ("train",)
@@ -186,7 +194,7 @@ def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, targ
         yield Problem(
             path,
             f"{loss.type} scores the values as they are, and {target.name} is scaled (normalize: {normalize})",
-            f"fix:  data.fields.{target.name}: {{type: {target.field_type}, role: {role}, normalize: {wanted}}}",
+            f"fix:  data.fields.{field}: {{type: {target.field_type}, role: {role}, normalize: {wanted}}}",
         )
     if loss.reduction == "sum" and target.spec.rank == 0:
         yield Problem((*path, "reduction"), f"has no effect: {target.name} has one value a row", on_key=True)

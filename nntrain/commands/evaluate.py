@@ -20,10 +20,11 @@ from nntrain.runs import count_test_look, find_run, runs_root
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
+    from nntrain.data.sources.source import Part
     from nntrain.data.table import Table
     from nntrain.training.evaluation import Scores
     from nntrain.training.objective import Objective
-    from nntrain.training.resampling import Judged
+    from nntrain.training.session import Weighable
 
 SPLITS = ("train", "validation", "test")
 MAX_GROUPS: Final = 50
@@ -127,21 +128,19 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
         DataError: The rows can't be read, or the data of the run have changed since.
         UsageError: The run has no such split, or the rows no such column.
     """
-    from nntrain.training.evaluation import evaluate_baseline, measure
-
     rows = _new_rows(stored, where.data) if where.data is not None else _split_rows(stored, where.split)
     groups = None if extras.by is None else _groups(rows, extras.by)
     data = rows.data.to(stored.device)
-    objective = _with_class_tables(stored.objective)
-    scores = measure(stored.network, objective, data, stored.precision)
-    baseline = evaluate_baseline(stored.objective, stored.baseline, data, tables=False)
+    protocol, subject = stored.protocol, stored.subject
+    scores = protocol.measure(replace(subject, objective=_with_class_tables(stored.objective)), data, rows.part)
+    baseline = protocol.measure_baseline(subject, data, rows.part)
     notes = (*stored.notes, *rows.notes)
-    found = Evaluation(stored.run.name, rows.name, len(data), scores.metrics, baseline.metrics, scores.tables, notes)
+    found = Evaluation(stored.run.name, rows.name, len(data), scores.metrics, baseline, scores.tables, notes)
     if extras.level is None and groups is None:
         return found
-    from nntrain.training.resampling import by_group, intervals, judge
+    from nntrain.training.resampling import by_group, intervals
 
-    judged = judge(stored.network, stored.objective, data, stored.precision)
+    judged = protocol.judge(subject, data, rows.part)
     if extras.level is not None:
         found = replace(found, intervals=intervals(judged, extras.level, stored.blueprint.experiment.seed))
     if groups is not None:
@@ -149,11 +148,9 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
     return found
 
 
-def score(stored: Stored, data: TensorData) -> Scores:
-    """Measure on encoded rows."""
-    from nntrain.training.evaluation import measure
-
-    return measure(stored.network, stored.objective, data.to(stored.device), stored.precision)
+def score(stored: Stored, data: TensorData, part: Part | None) -> Scores:
+    """Measure on encoded rows, of a split where one is named."""
+    return stored.protocol.measure(stored.subject, data.to(stored.device), part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +162,8 @@ class _Rows:
     notes: tuple[str, ...]
     table: Callable[[], Table]
     """Reads the file that they are from."""
+    part: Part | None = None
+    """The split that they are; `None` for new rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +208,7 @@ def _groups(rows: _Rows, column: str) -> _Groups:
 
 
 def _measured(
-    judged: Judged, groups: _Groups, by_group: Callable[..., list[dict[str, float | None]]]
+    judged: Weighable, groups: _Groups, by_group: Callable[..., list[dict[str, float | None]]]
 ) -> dict[str, dict[str, float | None]]:
     import torch
 
@@ -237,10 +236,10 @@ def _split_rows(stored: Stored, split: str | None) -> _Rows:
     changed = changed_data(stored.run, prepared.fingerprints)
     if changed:
         raise changed_error(stored.run, changed)
-    splits = {str(part): data for part, data in reversed(prepared.splits.items())}
-    name = next(iter(splits)) if split is None else split
-    if name not in splits:
-        raise UsageError(f"{stored.run.name} has no {name} rows", f"it has: {', '.join(splits)}")
+    splits = dict(reversed(prepared.splits.items()))
+    name: Part | None = next((part for part in splits if split in (None, part)), None)
+    if name is None:
+        raise UsageError(f"{stored.run.name} has no {split} rows", f"it has: {', '.join(splits)}")
 
     def table() -> Table:
         from nntrain.data.reading import read_tables
@@ -249,7 +248,7 @@ def _split_rows(stored: Stored, split: str | None) -> _Rows:
         return tables.get(name, tables["train"])
 
     if name != "test":
-        return _Rows(name, splits[name], (), table)
+        return _Rows(name, splits[name], (), table, name)
     looks = count_test_look(prepared.fingerprints["test"], stored.run)
     told = f"these test rows were looked at by {looks} run{'s' if looks != 1 else ''}"
-    return _Rows(name, splits[name], (told,), table)
+    return _Rows(name, splits[name], (told,), table, name)

@@ -14,12 +14,13 @@ from nntrain.commands.results import Summary, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
+from nntrain.data.sources.source import Part
 from nntrain.errors import DataError, ResourceError
 from nntrain.metrics.metric import Table
 from nntrain.runs import Run, count_test_look
-from nntrain.training.evaluation import evaluate_baseline, measure
 from nntrain.training.history import read_history
 from nntrain.training.plan import StopReason
+from nntrain.training.session import Subject
 from nntrain.training.snapshot import predicting_weights
 from nntrain.training.state import restore_network
 from nntrain.training.tuning import told
@@ -128,16 +129,17 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
     restore_network(session.network, predicting_weights(parts))
     readings = parts["task"]["readings"]
     objective = session.objective.tuned(readings)
-    splits: dict[str, TensorData | None] = {"train": session.splits.sample, "validation": session.splits.validation}
+    splits: dict[Part, TensorData | None] = {"train": session.splits.sample, "validation": session.splits.validation}
     if test and job.prepared.test is not None:
         splits["test"] = job.prepared.test.to(session.device)
     measured = Measured({}, {}, {}, (*notes, *told(readings)))
+    most = session.portions.evaluation_rows
+    subject = Subject(session.network, objective, session.precision, ending.baseline, session.batch_size, most)
     for name, data in splits.items():
         if data is not None:
-            most = session.portions.evaluation_rows
-            scores = measure(session.network, objective, data, session.precision, rows=session.batch_size, most=most)
+            scores = assembly.protocol.measure(subject, data, name)
             _add(measured.metrics, name, scores.metrics)
-            _add(measured.baseline, name, evaluate_baseline(session.objective, ending.baseline, data, tables=False).metrics)
+            _add(measured.baseline, name, assembly.protocol.measure_baseline(subject, data, name))
             measured.tables.update({f"{name}.{table}": counts for table, counts in scores.tables.items()})
     keep_scores(run, path, session, objective)
     return replace(measured, simple=_simple(job, assembly, splits))
@@ -148,9 +150,6 @@ def _simple(job: Job, assembly: Assembly, splits: Mapping[str, TensorData | None
     from nntrain.training.baselines import measure_baselines
 
     experiment = job.config.experiment
-    if not experiment.baselines:
-        return {}
-    shown = {name: data.to("cpu") for name, data in splits.items() if data is not None}
     objective = assembly.session.objective
     return measure_baselines(experiment.baselines, objective, job.prepared.train.to("cpu"), shown, experiment.seed)
 

@@ -25,6 +25,7 @@ from nntrain.runs import Run
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
     from nntrain.data.fake.faking import MadeUp
+    from nntrain.data.sources.source import Part
 
 STEPS = 6
 KILLED_AFTER = 5
@@ -206,16 +207,17 @@ def _compare(whole: Run, resumed: Run) -> None:
         raise NNTrainError(f"a resumed run differs from one that was never stopped: {', '.join(different)}")
 
 
-def _last_split(job: Job) -> TensorData:
+def _last_split(job: Job) -> tuple[Part, TensorData]:
     """The test rows, else the validation rows, else those of training."""
-    return list(job.prepared.splits.values())[-1]
+    return list(job.prepared.splits.items())[-1]
 
 
 def _evaluate(whole: Outcome, job: Job) -> str:
     from nntrain.commands.evaluate import score
     from nntrain.commands.stored import open_run
 
-    scores = score(open_run(whole.run), _last_split(job))
+    part, data = _last_split(job)
+    scores = score(open_run(whole.run), data, part)
     shown = [f"{name} {value:.4g}" for name, value in scores.metrics.items() if value is not None and math.isfinite(value)]
     return ", ".join(shown[:3])
 
@@ -224,7 +226,7 @@ def _predict(whole: Outcome, job: Job) -> str:
     from nntrain.commands.predict import predict_rows
     from nntrain.commands.stored import open_run
 
-    found = next(iter(predict_rows(open_run(whole.run), _last_split(job).head(3)).values()))
+    found = next(iter(predict_rows(open_run(whole.run), _last_split(job)[1].head(3)).values()))
     if found.values and getattr(found.values[0], "ndim", 0):  # an image
         return f"{len(found.values)} images {list(found.values[0].shape)}"
     numbers = cast("list[Any]", found.values[0]) if found.values and isinstance(found.values[0], list) else []

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nntrain.training.checkpoint import Needed
     from nntrain.training.device import Precision
     from nntrain.training.objective import Objective
+    from nntrain.training.session import Subject, TrainingProtocol
 
 
 PARTS: Final = ("weights", "optimizer", "rng", "protocol", "state", "fields", "task")
@@ -226,6 +227,8 @@ class Stored:
     objective: Objective
     baseline: dict[str, Tensor]
     """The trivial prediction of each target, as it was fitted on the training rows."""
+    protocol: TrainingProtocol
+    """Who measures it."""
     device: torch.device
     precision: Precision
     checkpoint: Path
@@ -234,6 +237,13 @@ class Stored:
     """Steps of the checkpoint."""
     notes: tuple[str, ...]
     """What is to be told of the state that was taken."""
+
+    @property
+    def subject(self) -> Subject:
+        """The network as it is measured."""
+        from nntrain.training.session import Subject
+
+        return Subject(self.network, self.objective, self.precision, self.baseline)
 
 
 def open_run(run: Run) -> Stored:
@@ -245,6 +255,7 @@ def open_run(run: Run) -> Stored:
     from nntrain.assembly import build_objective
     from nntrain.training.checkpoint import told_as_damage
     from nntrain.training.device import resolve_device, resolve_precision
+    from nntrain.training.session import Origin
     from nntrain.training.snapshot import predicting_weights
     from nntrain.training.state import restore_network
 
@@ -268,6 +279,7 @@ def open_run(run: Run) -> Stored:
         network=network.to(device).eval(),
         objective=objective,
         baseline=baseline,
+        protocol=blueprint.protocol.build(Origin(config.experiment.data.source, fields)),
         device=device,
         precision=precision,
         checkpoint=path,

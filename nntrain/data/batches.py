@@ -54,6 +54,9 @@ class Batch:
     it has another number each time."""
     partner: Partner | None = None
     """What the rows were mixed with, where they were."""
+    choice: Tensor | None = None
+    """Int64 `[B]`, where outputs `[B, K]` hold a value of each of K choices: the one that the target of a row is the value of, as the
+    others were not made and nobody knows theirs. `None`: targets are of the whole output."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -71,6 +74,7 @@ class Batch:
             None
             if self.partner is None
             else Partner({name: tensor[start:end] for name, tensor in self.partner.targets.items()}, self.partner.share),
+            None if self.choice is None else self.choice[start:end],
         )
 
 

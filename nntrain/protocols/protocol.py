@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from nntrain.schema import Component
+from nntrain.data.sources.source import Source
+from nntrain.errors import Problem, YamlPath
+from nntrain.losses.links import Link
+from nntrain.metrics.metric import Direction
+from nntrain.schema import Component, StrictModel
+from nntrain.tasks.task import Task
 
 if TYPE_CHECKING:
-    from nntrain.training.session import TrainingProtocol
+    from nntrain.training.session import Origin, TrainingProtocol
 
 
 class Protocol(Component):
     """In which order batches come, and what one step is."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"protocol"})
+    deaf: ClassVar[Mapping[YamlPath, str]] = {}
+    """Settings that this protocol does not read, and why."""
 
-    def build(self) -> TrainingProtocol:
+    @property
+    def metrics(self) -> Mapping[str, Direction] | None:
+        """What it reports of each split in place of the tasks' losses and metrics (`None`), and which direction is better.
+
+        Names are without the split; the first decides which state is the best.
+        """
+        return None
+
+    @property
+    def baseline_name(self) -> str | None:
+        """What its metrics are compared with, for tables; `None`: the trivial prediction of the tasks."""
+        return None
+
+    @property
+    def epoch(self) -> int | None:
+        """Steps of an epoch, where they do not depend on the number of training rows."""
+        return None
+
+    def problems(self, source: Source, tasks: Mapping[str, Task], links: Mapping[str, Link], *, has_length: bool) -> Iterator[Problem]:
+        """Why it can't train on a source, or learn tasks.
+
+        Args:
+            source: Where the records come from.
+            tasks: By target.
+            links: How the losses of each target read the network's output.
+            has_length: Whether the number of steps is known before the run.
+        """
+        for task in tasks.values():
+            if not task.supervised:
+                yield Problem(
+                    ("training", "protocol"),
+                    f"{task.type} has no right answers in rows: it is learned by acting, and {self.type} does not act",
+                    "fix:  training.protocol: dqn",
+                )
+
+    def idle(self, settings: StrictModel) -> Iterator[Problem]:
+        """Settings of a config that it does not read."""
+        for path, why in self.deaf.items():
+            if _is_written(settings, path):
+                yield Problem(path, f"has no effect: {self.type} {why}", "remove it", on_key=True)
+
+    def build(self, origin: Origin) -> TrainingProtocol:
         """Make the object that the loop asks."""
         raise NotImplementedError
 
@@ -25,7 +74,17 @@ class Supervised(Protocol):
 
     type: Literal["supervised"] = "supervised"
 
-    def build(self) -> TrainingProtocol:
+    def build(self, origin: Origin) -> TrainingProtocol:
         from nntrain.protocols.supervised import SupervisedProtocol
 
         return SupervisedProtocol()
+
+
+def _is_written(settings: StrictModel, path: YamlPath) -> bool:
+    """Whether a setting is on: neither off nor left out."""
+    value: object = settings
+    for key in path:
+        if value is None:
+            return False
+        value = getattr(value, str(key))
+    return value not in (None, (), {})

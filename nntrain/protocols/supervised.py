@@ -8,11 +8,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import Batch, balanced_order, epoch_order, num_batches, ordered_batches, turns_of
-from nntrain.training.evaluation import evaluate
+from nntrain.data.batches import Batch, TensorData, balanced_order, epoch_order, num_batches, ordered_batches, turns_of
+from nntrain.data.sources.source import Part
+from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, measure
 from nntrain.training.input_noise import with_noise
 from nntrain.training.objective import PartName, sum_tensors, total
-from nntrain.training.session import Metrics, Session, StepLoss
+from nntrain.training.resampling import judge
+from nntrain.training.session import Metrics, Session, StepLoss, Subject, Weighable
 
 
 class SupervisedProtocol:
@@ -95,6 +97,18 @@ class SupervisedProtocol:
                     return None
                 found |= {f"{name}.{metric}": value for metric, value in metrics.items()}
         return found
+
+    def measure(self, subject: Subject, data: TensorData, part: Part | None) -> Scores:
+        """The loss and the metrics of the targets over all rows."""
+        return measure(subject.network, subject.objective, data, subject.precision, rows=subject.rows, most=subject.most)
+
+    def measure_baseline(self, subject: Subject, data: TensorData, part: Part | None) -> Metrics:
+        """The metrics of the trivial prediction."""
+        return evaluate_baseline(subject.objective, subject.baseline, data, tables=False).metrics
+
+    def judge(self, subject: Subject, data: TensorData, part: Part | None) -> Weighable:
+        """All rows with their predictions."""
+        return judge(subject.network, subject.objective, data, subject.precision)
 
     def state(self) -> dict[str, Any]:
         """Nothing beyond the position."""

@@ -18,7 +18,9 @@ from nntrain.specs import VECTOR, Size, Spec
 from nntrain.tasks.judging import Reading, Tuning
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
+
+    from nntrain.tasks.sampling import Sampling
 
 
 UnitAxis = Literal["time", "node"]
@@ -116,6 +118,20 @@ class Task(Component):
             prediction: What `predict` gives, values in raw units.
             target: The target, with the names of its classes.
             threshold: Probability above which the second of two classes, or a label, is taken; `None`: the likelier, 0.5.
+        """
+        raise NotImplementedError
+
+    def draw(self, output: Tensor, seen: Tensor, sampling: Sampling, generator: Generator) -> Tensor:
+        """Draw the next step of a sequence, for a task that generates.
+
+        Args:
+            output: What the network gives at the last step, `[B, …]`.
+            seen: The steps before as they were read, `[B, T, …]`.
+            sampling: How to draw.
+            generator: Where the random numbers come from, on the CPU.
+
+        Returns:
+            The step as the network reads it, `[B, …]`.
         """
         raise NotImplementedError
 

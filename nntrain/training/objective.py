@@ -94,6 +94,8 @@ class TargetObjective:
         target, weights = fold_target(targets[self.target.name], batch.weights, axis, output.shape[1] if axis == "time" else None)
         return loss(fold(output, axis), target, weights, lengths)
 
+        if batch.choice is not None:
+            output = output.gather(1, batch.choice.unsqueeze(1)).squeeze(1)
     def weigh(self, loss: LossFunction, batch: Batch, targets: Mapping[str, Tensor]) -> Tensor:
         """The weight that `score` gives, before any forward pass."""
         return loss.weight(*fold_target(targets[self.target.name], batch.weights, self.unit_axis))

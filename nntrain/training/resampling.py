@@ -16,6 +16,7 @@ from nntrain.modules.metrics import Scalar, finite
 from nntrain.training.device import Precision
 from nntrain.training.evaluation import predict
 from nntrain.training.objective import Objective
+from nntrain.training.session import Weighable
 
 RESAMPLES: Final = 1000
 """Times that the rows are drawn anew for an interval."""
@@ -57,7 +58,7 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
     return Judged(objective, {name: found.values for name, found in predicted.items()}, targets, weights)
 
 
-def by_group(judged: Judged, groups: Tensor, count: int) -> list[dict[str, float | None]]:
+def by_group(judged: Weighable, groups: Tensor, count: int) -> list[dict[str, float | None]]:
     """The metrics of each of some groups of rows.
 
     Args:
@@ -69,7 +70,7 @@ def by_group(judged: Judged, groups: Tensor, count: int) -> list[dict[str, float
     return [{name: finite(float(values[group])) for name, values in found.items()} for group in range(count)]
 
 
-def intervals(judged: Judged, level: float, seed: int) -> dict[str, tuple[float, float] | None]:
+def intervals(judged: Weighable, level: float, seed: int) -> dict[str, tuple[float, float] | None]:
     """Where each metric probably lies: the middle `level` of its values on rows drawn anew (percentile bootstrap, Efron 1979).
 
     `RESAMPLES` times as many rows as there are are drawn with replacement, and keep their weights. A metric that is undefined on more

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import Batch, TensorData
+from nntrain.data.fitted import FittedFields
+from nntrain.data.sources.source import Part, Source
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.training.device import Precision
 from nntrain.training.ema import WeightAverage
@@ -18,6 +20,9 @@ from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective
 from nntrain.training.shaping import Shaping
+
+if TYPE_CHECKING:
+    from nntrain.training.evaluation import Scores
 
 Metrics = dict[str, float | None]
 """Metric values by name; `None` where a metric is undefined on these rows."""
@@ -83,6 +88,42 @@ class StepLoss:
     """`loss`: the loop runs backward and update; `filled`: gradients are there; `applied`: the weights are moved already."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the rows of a run come from, for a protocol that gets more from there while it trains or measures."""
+
+    source: Source
+    fields: FittedFields
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A network that is measured. It is in evaluation mode, or is put into it and back."""
+
+    network: nn.Module
+    objective: Objective
+    precision: Precision
+    baseline: Mapping[str, Tensor]
+    """The trivial prediction of each target, as it was fitted on the training rows."""
+    rows: int = 1
+    """Rows that surely fit in one batch."""
+    most: int | None = None
+    """Rows above which a batch is known not to fit."""
+
+
+class Weighable(Protocol):
+    """Rows of which the metrics can be asked for again, each counted as often as one likes."""
+
+    @property
+    def weights(self) -> Tensor:
+        """How much each row counts, float64 `[N]`, on the CPU."""
+        ...
+
+    def values(self, weights: Tensor) -> dict[str, Tensor]:
+        """The metrics that are numbers, by name as in reports, for R weightings `[R, N]`: `[R]` each, NaN where undefined."""
+        ...
+
+
 class TrainingProtocol(Protocol):
     """Socket around the step; see `nntrain.protocols`."""
 
@@ -100,6 +141,22 @@ class TrainingProtocol(Protocol):
 
     def evaluate(self, session: Session) -> Metrics | None:
         """The metrics of a report, named `train.loss`, `validation.accuracy`; `None` where `session.stop_wanted` said yes in between."""
+        ...
+
+    def measure(self, subject: Subject, data: TensorData, part: Part | None) -> Scores:
+        """Measure a network on the rows of a split, or on new ones (`None`). Names as in reports, without the split.
+
+        Raises:
+            UsageError: New rows have nothing that can be measured.
+        """
+        ...
+
+    def measure_baseline(self, subject: Subject, data: TensorData, part: Part | None) -> Metrics:
+        """The same metrics of what needs no network, so far as it has them; the network is not asked."""
+        ...
+
+    def judge(self, subject: Subject, data: TensorData, part: Part | None) -> Weighable:
+        """The metrics for other weights of the rows: what intervals and groups are made of. Raises `UsageError` as `measure`."""
         ...
 
     def state(self) -> dict[str, Any]:
