@@ -29,8 +29,9 @@ class Node(StrictModel):
 
     rest: ClassVar[str | None] = "layer"
 
-    from_: str | tuple[str, ...] | None = Field(default=None, alias="from")
-    """What it reads: nodes, named points, input fields, field types, or `inputs` for all fields. A merge names them itself."""
+    from_: str | tuple[str, ...] | dict[str, str] | None = Field(default=None, alias="from")
+    """What it reads: nodes, named points, input fields, field types, or `inputs` for all fields. A merge names them itself. For a layer
+    whose inputs have names, by name: `{query: a, memory: b}` for multihead_attention."""
     layers: tuple[AnyLayer, ...] | None = None
     """Its layers."""
     layer: AnyLayer | None = None
@@ -82,6 +83,11 @@ class Node(StrictModel):
             raise PydanticCustomError(
                 "merge_with_from", "a merge of nodes names them itself: {{type}: [{names}]}", _merge_context(self.layer.type, self.from_)
             )
+        if isinstance(self.from_, dict):
+            ports = () if self.layer is None else self.layer.ports
+            if set(self.from_) != set(ports):
+                what = "its layers read one" if not ports else f"{', '.join(ports)} are the names"
+                raise PydanticCustomError("ports", "names inputs {found}, and {what}", {"found": " and ".join(self.from_), "what": what})
         return self
 
     @property
@@ -89,12 +95,19 @@ class Node(StrictModel):
         """What `from` says."""
         if self.from_ is None:
             return ()
+        if isinstance(self.from_, dict):
+            assert self.layer is not None
+            return (self.from_[self.layer.ports[0]],)
         return (self.from_,) if isinstance(self.from_, str) else self.from_
 
     @property
     def content(self) -> tuple[Layer, ...]:
         """Its layers, however they are written."""
-        return (self.layer,) if self.layer is not None else self.layers or ()
+        if self.layer is None:
+            return self.layers or ()
+        if isinstance(self.from_, dict):
+            return (self.layer.model_copy(update={port: self.from_[port] for port in self.layer.ports[1:]}),)
+        return (self.layer,)
 
     def is_output(self) -> bool:
         """Whether it ends in a layer that is its own output."""

@@ -32,6 +32,8 @@ class MultiheadAttention(Layer):
     main: ClassVar[str | None] = "num_heads"
     needs: ClassVar[frozenset[Need]] = NEEDS
 
+    ports: ClassVar[tuple[str, ...]] = ("query", "memory")
+
     type: Literal["multihead_attention"] = "multihead_attention"
     num_heads: PositiveInt
     """Heads, each of `dim / num_heads` numbers."""

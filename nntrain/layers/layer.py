@@ -47,6 +47,8 @@ class Layer(Component):
     """Whether it makes each step of a sequence from statistics of all steps (a norm over time): refused in a causal network."""
     extras: ClassVar[tuple[str, ...]] = ()
     """Names of further outputs, read as `node.hidden`."""
+    ports: ClassVar[tuple[str, ...]] = ()
+    """Names of its inputs, where it has several: the first is what comes in, each other an option that names a point."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """Name of this point, for merges, parameter patterns and messages."""
