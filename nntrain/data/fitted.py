@@ -87,16 +87,12 @@ class FittedField:
     """Of an input, what new rows are compared with."""
 
     @property
-        together: dict[str, State] = {}
-        """What fields that share learned, by the one that they share with."""
-        leaders = {plan.field.shares for plan in plans} - {None}
     def name(self) -> str:
         """Name of the field."""
         return self.plan.name
 
     @property
     def classes(self) -> tuple[str, ...]:
-            leader = plan.field.shares or plan.name
         """Names of the classes, of a category in the order of their indices."""
         if "classes" not in self.state:
             return self.plan.classes
@@ -126,12 +122,16 @@ class FittedFields:
     ) -> FittedFields:
         """Learn from some rows of the values. Raises `DataError`."""
         fitted: list[FittedField] = []
+        together: dict[str, State] = {}
+        """What fields that share learned, by the one that they share with."""
+        leaders = {plan.field.shares for plan in plans} - {None}
         for plan in plans:
             if plan.role in SPLITTING:
                 fitted.append(FittedField(plan, {}))
                 continue
             is_target = plan.role == "target"
             own = take(values[plan.name], rows)
+            leader = plan.field.shares or plan.name
             with _told(file, plan.name):
                 if leader not in leaders:
                     state = plan.field.fit(own, is_target=is_target)

@@ -20,7 +20,7 @@ from nntrain.data.numerals import Numerals
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.texts import with_shared, without_unasked
-from nntrain.data.window import FORECAST, WindowSettings, window_inputs, window_problems
+from nntrain.data.window import WindowSettings, window_inputs, window_problems
 from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
 
@@ -166,6 +166,7 @@ def assemble_layout(
     problems: list[Problem] = []
     idle: dict[str, list[dict[str, str]]] = {}
     inputs = [field.name for field in named if "input" in field.roles]
+    guesses = without_unasked(named, guesses)
     for field in named:
         guess = guesses[field.name]
         if guess is not None and guess.note == ROW_NUMBERS and inputs == [field.name]:
@@ -173,7 +174,6 @@ def assemble_layout(
         if guess is not None and guess.field is None:
             left_out.append((field.name, guess.note))
         elif field.field.type == "auto" and guess is None and field.roles <= SPLITTING:
-    guesses = without_unasked(named, guesses)
             continue  # nothing of the network hangs on it
         elif field.field.type == "auto" and guess is None:
             untyped.append(field.name)
@@ -184,6 +184,7 @@ def assemble_layout(
             if field.key is not None:
                 idle.setdefault(field.key, []).append(field.field.idle_options(field.roles))
     problems += _without_effect(idle)
+    plans = with_shared(plans, named, problems)
     has_column = any("split" in field.roles for field in named)
     parts = {
         part: has_column or part in settings.source.written_paths() or _splits_off(settings.split, part) for part in ("validation", "test")
@@ -191,8 +192,6 @@ def assemble_layout(
     layout = Layout(
         fields=tuple(plans),
         has_validation=parts["validation"],
-    plans = with_shared(plans, named, problems)
-    problems += alignment_problems(plans, named)
         has_test=parts["test"],
         rows=header.rows if header else None,
         left_out=tuple(left_out),
