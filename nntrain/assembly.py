@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -178,7 +179,13 @@ def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFiel
         function = loss.build(label_smoothing=smoothing if loss.smooths_labels else 0.0, class_weights=class_weights.get(loss.type))
         losses[loss.type] = WeightedLoss(function, loss.weight)
     metrics = {metric.label: metric for metric in plan.metrics}
-    return TargetObjective(plan.target, plan.task, losses, metrics, fields.targets[plan.target.name].to_raw, plan.link, plan.task.reading())
+    fitted = fields.targets[plan.target.name]
+    scale, naive = (_numbers(part) if plan.kind == "values" else () for part in (fitted.scale, fitted.naive))
+    return TargetObjective(plan.target, plan.task, losses, metrics, fitted.to_raw, plan.link, plan.task.reading(), scale=scale, naive=naive)
+
+
+def _numbers(values: Tensor | None) -> tuple[float, ...]:
+    return () if values is None else tuple(cast("list[float]", values.tolist()))
 
 
 def fit_class_weights(blueprint: Blueprint, train: TensorData) -> ClassWeights:

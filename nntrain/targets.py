@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, cast
 
 from nntrain.config.experiment import Experiment
 from nntrain.data.layout import FieldPlan
+from nntrain.data.window import FORECAST
 from nntrain.errors import Problem, SpecError, YamlPath
 from nntrain.losses.links import Link
 from nntrain.losses.loss import ClassLoss, Loss, TargetKind
@@ -138,11 +139,14 @@ def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem
 def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: list[Problem]) -> Task | None:
     task, path = cast("tuple[Task | None, YamlPath]", _of(experiment.task, "task", target.name))
     if task is None:
-        tag = TASK_OF_FIELD.get(target.field_type)
+        tag = "forecasting" if plan.has_past else TASK_OF_FIELD.get(target.field_type)
         if tag is not None:
             return _make(TASKS[tag], Task)
         known = ", ".join(sorted(TASK_OF_FIELD))
         problems.append(Problem(("data", "fields", plan.name), f"no task has a target of type {target.field_type}", f"one of: {known}"))
+        return None
+    if task.forecasts and experiment.data.window is None:
+        problems.append(Problem(path, f"{task.type} needs windows over rows in their order", "fix:  data.window: {past: 96, horizon: 24}"))
         return None
     if target.field_type in task.field_types:
         return task
@@ -186,7 +190,7 @@ def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, targ
         what = f"{loss.type} does not fit the target {target.name} ({in_words(task, target)})"
         yield Problem(path, what, f"fix:  loss: {first}   or one of: {', '.join(others)}")
         return
-    normalize = str(getattr(plan.field, "normalize", "none"))
+    normalize, field = str(getattr(plan.field, "normalize", "none")), plan.columns[0] if target.name == FORECAST else target.name
     role = "target" if plan.field.role_set <= {"target"} else f"[{', '.join(sorted(plan.field.role_set))}]"
     if kind == "values" and loss.scalings is not None and normalize not in loss.scalings:
         fitting = ("unit",) if target.field_type == "image" else ("none", "minmax")

@@ -17,6 +17,7 @@ from nntrain.layers.program import Auxiliary, Program, Value
 from nntrain.layers.regularizing import check_placed, check_written, grade_depths
 from nntrain.layers.requirements import channel_axis, one_row_hint
 from nntrain.layers.scope import Draft, Scope, UnplacedError
+from nntrain.layers.series import StepsHead
 from nntrain.layers.settings import MAX_LAYERS
 from nntrain.regularization import Regularization
 from nntrain.specs import VECTOR, Spec
@@ -124,7 +125,8 @@ def _output(scope: Scope, target: str, name: str, ending: Ending, needs: Mapping
     try:
         if not ending.is_output:
             own = "head" + name[len(target) :] if len(needs) == 1 else name
-            return scope.add(Head.of(need), ending.value, name=re.sub(r"\W", "_", own))
+            head = StepsHead(output=need) if StepsHead.fits(ending.value.spec, need) else Head.of(need)
+            return scope.add(head, ending.value, name=re.sub(r"\W", "_", own))
         return _own_output(scope, target, ending.value, need)
     except UnplacedError:
         return None

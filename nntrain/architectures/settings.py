@@ -18,6 +18,8 @@ FAMILIES: Final = {
     "densenet": "nntrain.architectures.densenet:DenseNet",
     "mobilenet": "nntrain.architectures.mobilenet:MobileNet",
     "unet": "nntrain.architectures.unet:UNet",
+    "dlinear": "nntrain.architectures.dlinear:DLinear",
+    "gnn": "nntrain.architectures.gnn:GNN",
 }
 """Recipes; they may stand wherever a layer may."""
 

@@ -145,13 +145,18 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
     return replace(measured, simple=_simple(job, assembly, splits))
 
 
-def _simple(job: Job, assembly: Assembly, splits: Mapping[str, TensorData | None]) -> dict[str, Baseline]:
-    """The simple models that the config asks for, fitted on the training rows and measured on the splits."""
+def _simple(job: Job, assembly: Assembly, splits: Mapping[Part, TensorData | None]) -> dict[str, Baseline]:
+    """The naive forecasts, and the simple models that the config asks for, fitted on the training rows and measured on the splits."""
     from nntrain.training.baselines import measure_baselines
+    from nntrain.training.naive import measure_naive
 
     experiment = job.config.experiment
     objective = assembly.session.objective
-    return measure_baselines(experiment.baselines, objective, job.prepared.train.to("cpu"), shown, experiment.seed)
+    shown: dict[str, TensorData] = {name: data.to("cpu") for name, data in splits.items() if data is not None}
+    naive = measure_naive(objective, experiment.data.window, job.prepared.fields.targets, shown)
+    if not experiment.baselines:
+        return naive
+    return naive | measure_baselines(experiment.baselines, objective, job.prepared.train.to("cpu"), shown, experiment.seed)
 
 
 def _add(into: dict[str, float | None], split: str, metrics: Mapping[str, float | None]) -> None:
@@ -165,7 +170,12 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
     return {"test_looks": count_test_look(job.prepared.fingerprints["test"], run)}
 
 
-SIMPLE: Final = {"linear": "linear", "boosted_trees": "boosted trees"}
+SIMPLE: Final = {
+    "last_value": "last value",
+    "seasonal_naive": "a season ago",
+    "linear": "linear",
+    "boosted_trees": "boosted trees",
+}
 """Word of the config to the head of a column."""
 
 

@@ -17,7 +17,7 @@ from nntrain.config.loading import dump
 from nntrain.config.reading import find_config, read_config
 from nntrain.config.resolving import resolved_tree
 from nntrain.data.layout import Layout
-from nntrain.data.window import WINDOW
+from nntrain.data.window import FORECAST, WINDOW
 from nntrain.errors import UsageError
 from nntrain.layers.program import Row
 from nntrain.runs import find_run, runs_root
@@ -106,12 +106,15 @@ def _fields(layout: Layout) -> list[tuple[str, str, str, str]]:
     uses = {"input": f"a feature of {WINDOW}", "group": "no window has two of its values", "time": "orders the rows"}
     ahead = f"{window.horizon:,} row{'s' if window.horizon > 1 else ''} ahead" + (f" after {window.gap:,}" if window.gap else "")
     uses["target"] = f"target: {ahead}"
+    joint = [(name, "series", shape, uses["target"]) for name, shape in targets.items() if name == FORECAST]
+    if joint:
+        uses["target"] = f"a column of {FORECAST}"
     rows = [
-        (plan.name, plan.field.type, targets[plan.name] if plan.role == "target" else "", uses.get(plan.role, plan.note or ""))
+        (plan.name, plan.field.type, targets.get(plan.name, "") if plan.role == "target" else "", uses.get(plan.role, plan.note or ""))
         for plan in layout.fields
     ]
     every = f", one every {window.step}" if window.step > 1 else ""
-    return [*rows, (WINDOW, "series", str(layout.inputs.get(WINDOW, "")), f"the last {window.past:,} rows{every}")]
+    return [*rows, *joint, (WINDOW, "series", str(layout.inputs.get(WINDOW, "")), f"the last {window.past:,} rows{every}")]
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:

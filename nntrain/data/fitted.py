@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from nntrain.data.batches import TensorData
 from nntrain.data.drift import NONE, Departures
@@ -17,6 +16,7 @@ from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
 from nntrain.data.fields.number import Number
 from nntrain.data.fields.vector import Vector
 from nntrain.data.layout import SPLITTING, FieldPlan
+from nntrain.data.fitted_target import FittedTarget, fitted_targets
 from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.scaling import take
@@ -29,7 +29,6 @@ from nntrain.data.window import WindowSettings, window_inputs
 from nntrain.data.window_cutting import cut_windows
 from nntrain.data.window_tensors import window_tensors
 from nntrain.errors import DataError
-from nntrain.modules.metrics import accumulator
 from nntrain.schema import load_class
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, Spec, blocks
 
@@ -40,41 +39,6 @@ if TYPE_CHECKING:
 
 MISSING_CLASS = "(missing)"
 """Name of the class that stands for missing inputs."""
-
-
-@dataclass(frozen=True, slots=True)
-class FittedTarget:
-    """A target and the way back from what the network is trained on to its own unit."""
-
-    name: str
-    field_type: str
-    spec: Spec
-    classes: tuple[str, ...]
-    """Class names in the order of the outputs, of false and true for a boolean; empty for numbers."""
-    offset: Tensor
-    scale: Tensor
-
-    def to_raw(self, values: Tensor) -> Tensor:
-        """Values in the unit of training, `[B]`, `[B, F]` or images `[B, C, H, W]`, to the target's own unit; classes and booleans stay.
-
-        Returns:
-            Float64, as an offset far larger than the scale leaves nothing of it in float32; float32 on mps, which has no more.
-        """
-        if self.classes:
-            return values
-        kind = accumulator(values.device)
-        shape = (-1, 1, 1) if values.ndim == 4 else () if values.ndim == 1 else (-1,)
-        offset, scale = (part.to(kind).to(values.device).reshape(shape) for part in (self.offset, self.scale))
-        return values.to(kind) * scale + offset
-
-    def decode(self, values: Tensor) -> list[Any]:
-        """Class indices `[B]`, or 0 and 1, to class names, rows of 0 and 1 `[B, K]` to lists of names; other values to their own unit."""
-        if self.field_type == "multi_label":
-            rows = cast("list[list[float]]", values.tolist())
-            return [[name for name, value in zip(self.classes, row, strict=True) if value > 0.5] for row in rows]
-        if self.classes:
-            return [self.classes[int(index)] for index in cast("list[float]", values.tolist())]
-        return cast("list[Any]", self.to_raw(values).tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +119,15 @@ class FittedFields:
     @property
     def targets(self) -> dict[str, FittedTarget]:
         """The targets by name."""
-        return {field.name: _target(field, self.window) for field in self.fields if field.plan.role == "target"}
+        return fitted_targets(self.fields, self.window)
+
+    def with_naive_errors(self, errors: Mapping[str, float]) -> FittedFields:
+        """The same with how far each target of a window lies from itself a season before, which the metric `mase` divides by."""
+        found = (
+            replace(field, state={**field.state, "naive": errors[field.name]}) if field.plan.role == "target" else field
+            for field in self.fields
+        )
+        return replace(self, fields=tuple(found))
 
     def state(self) -> list[dict[str, Any]]:
         """Plain values and tensors from which `restore` makes the same fields."""
@@ -182,9 +154,10 @@ class FittedFields:
             DataError: The tree has no field for a target that the settings name.
         """
         fields = cls(tuple(_restored(saved) for saved in tree), settings.window, reading_of(settings))
-        lost = [name for name in settings.targets if name not in fields.targets]
+        targets = [field.name for field in fields.fields if field.plan.role == "target"]
+        lost = [name for name in settings.targets if name not in targets]
         if lost:
-            raise DataError(f"the stored fields have no target {lost[0]!r}; they predict {', '.join(fields.targets)}")
+            raise DataError(f"the stored fields have no target {lost[0]!r}; they predict {', '.join(targets)}")
         return fields
 
     def read(self, table: Table, *, with_targets: bool) -> dict[str, Values]:
@@ -227,21 +200,27 @@ class FittedFields:
         notes += [note for role, note in more if role == "target"]
         return NewRows(data, tuple(notes), Departures.of(inputs, values, rows[keep], unknown))
 
-    def encode_rows(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
+    def encode_rows(
+        self, table: Table, values: Read, rows: Array, *, with_targets: bool, before: Array | None = None
+    ) -> tuple[TensorData, list[str]]:
         """Turn some rows `[M]` of a table into tensors; returns what is to be told as well.
 
         Raises:
+        The past of a window may have the rows `before` too.
+
             DataError: A value does not fit what was fitted, or a weight is negative.
         """
         if self.window is not None:
-            return self._cut(self.window, table, values, rows, with_targets=with_targets)
+            return self._cut(self.window, table, values, rows, with_targets=with_targets, before=before)
         encoded = self._encoded(table, values, rows, with_targets=with_targets)
         keep, notes = _left(table, encoded, rows)
         return _tensors(self.inputs, encoded, rows, keep, self.reading), [note for _, note in notes]
 
-    def _cut(self, window: WindowSettings, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
+    def _cut(
+        self, window: WindowSettings, table: Table, values: Read, rows: Array, *, with_targets: bool, before: Array | None = None
+    ) -> tuple[TensorData, list[str]]:
         """Windows over some rows: numbered by the last row of their past. Raises `DataError`."""
-        cut = cut_windows(window, table, [field.plan for field in self.fields], values, rows, ahead=with_targets)
+        cut = cut_windows(window, table, [field.plan for field in self.fields], values, rows, ahead=with_targets, before=before)
         encoded = self._encoded(table, values, cut.rows, with_targets=with_targets)
         targets = [field for field in self.fields if field.plan.role == "target"] if with_targets else []
         is_missing = {field.name: field.plan.field.is_missing(take(values[field.name], cut.rows)) for field in targets}
@@ -360,13 +339,6 @@ def _streamed(
 
     shapes = {name: cast("tuple[int, int, int]", inputs[name].sizes) for name in files}
     return Streamed(ImageStore(files, shapes), torch.from_numpy(np.ascontiguousarray(rows.astype(np.int64))), reading)
-
-
-def _target(field: FittedField, window: WindowSettings | None) -> FittedTarget:
-    one = torch.ones(1, dtype=torch.float64)
-    offset, scale = field.state.get("offset", 0 * one), field.state.get("scale", one)
-    spec = field.plan.spec if window is None else window.target_spec
-    return FittedTarget(field.name, field.plan.field.type, spec, field.classes, offset, scale)
 
 
 def _restored(saved: dict[str, Any]) -> FittedField:

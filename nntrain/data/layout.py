@@ -20,7 +20,7 @@ from nntrain.data.numerals import Numerals
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.texts import with_shared, without_unasked
-from nntrain.data.window import WindowSettings, window_inputs, window_problems
+from nntrain.data.window import FORECAST, WindowSettings, window_inputs, window_problems
 from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
 
@@ -45,6 +45,8 @@ class FieldPlan:
     classes: tuple[str, ...] = ()
     """Names of the classes, where they are known already."""
 
+    has_past: bool = False
+    """Whether a target's own past is in the window that it is predicted from."""
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -83,7 +85,11 @@ class Layout:
         window = self.window
         if window is None:
             return plans
-        return tuple(replace(plan, spec=window.target_spec) if plan.field.type == "number" else plan for plan in plans)
+        inputs, names = {plan.name for plan in self.fields if plan.role == "input"}, tuple(plan.name for plan in plans)
+        if window.joins(inputs, names):
+            spec = window.joint_spec(len(names))
+            return (FieldPlan(FORECAST, plans[0].field, names, "target", None, spec, has_past=set(names) <= inputs),)
+        return tuple(replace(plan, spec=window.target_spec, has_past=plan.name in inputs) for plan in plans)
 
     @property
     def weight(self) -> FieldPlan | None:

@@ -25,7 +25,7 @@ from nntrain.data.splitting import PARTS, Splitting
 from nntrain.data.table import Table, counted, listed
 from nntrain.data.values import read_values, usable_rows
 from nntrain.data.window import WindowSettings
-from nntrain.data.window_cutting import order_in_words
+from nntrain.data.window_cutting import naive_errors, order_in_words
 from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING or plan.role in ordering)
     values: dict[Part, dict[str, Values]] = {part: read_values(plans, table, streams=settings.streaming) for part, table in tables.items()}
     fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name, settings.window, reading_of(settings))
+    if settings.window is not None:
+        fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))
     _check_targets(fields, tables["train"], values["train"], parts.train)
     data, notes = _encode(fields, tables, values, plans, parts)
     layout = replace(
@@ -229,12 +231,20 @@ def _encode(
         elif not len(rows):
             continue
         notes += _filled(plans, values[source], rows) if part == "train" else []
-        found, told = fields.encode_rows(tables[source], values[source], rows, with_targets=True)
+        before = _earlier(fields.window, parts, part) if source == "train" else None
+        found, told = fields.encode_rows(tables[source], values[source], rows, with_targets=True, before=before)
         if not len(found):
             raise _none_left(tables[source], part, [*dropped, *told], has_windows=fields.window is not None)
         data[part] = found
         notes += [f"{part}: {note}" for note in (*dropped, *told)]
     return data, notes
+
+
+def _earlier(window: WindowSettings | None, parts: Parts, part: Part) -> Array | None:
+    """The rows of the splits before one, where the past of its windows may have them."""
+    if window is None or window.past_from == "split" or part == "train":
+        return None
+    return parts.train if part == "validation" else np.concatenate([parts.train, parts.validation])
 
 
 def _none_left(table: Table, part: Part, why: list[str], *, has_windows: bool) -> DataError:

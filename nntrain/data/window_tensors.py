@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from nntrain.data.batches import TensorData
-from nntrain.data.window import WINDOW, WindowSettings
+from nntrain.data.window import FORECAST, WINDOW, WindowSettings
 from nntrain.data.window_cutting import Cut, target_rows
 from nntrain.data.windows import Windows
 
@@ -41,11 +41,13 @@ def window_tensors(
         keep &= ~is_lost
     origins, ahead = cut.origins[keep], ahead[keep]
     series = np.stack([field.values for (role, _), field in encoded.items() if role == "input"], axis=1)
+    inputs = {WINDOW: Windows(torch.from_numpy(series), torch.from_numpy(origins), window.steps, window.step)}
+    numbers = torch.from_numpy(cut.rows[origins])
+    if window.joins([name for role, name in encoded if role == "input"], is_missing.keys()):
+        together = np.stack([encoded["target", name].values for name in is_missing], axis=1)
+        ends = torch.from_numpy(origins + window.gap + window.horizon)
+        ahead_of = Windows(torch.from_numpy(together), ends, window.horizon, 1)
+        return TensorData({}, {}, None, numbers, stored=inputs, stored_targets={FORECAST: ahead_of}), notes
     wanted = {name: encoded["target", name].values[ahead] for name in is_missing}
-    return TensorData(
-        {},
-        {name: torch.from_numpy(values[:, 0].copy() if window.horizon == 1 else values) for name, values in wanted.items()},
-        None,
-        torch.from_numpy(cut.rows[origins]),
-        stored={WINDOW: Windows(torch.from_numpy(series), torch.from_numpy(origins), window.steps, window.step)},
-    ), notes
+    targets = {name: torch.from_numpy(values[:, 0].copy() if window.horizon == 1 else values) for name, values in wanted.items()}
+    return TensorData({}, targets, None, numbers, stored=inputs), notes

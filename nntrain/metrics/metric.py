@@ -40,6 +40,12 @@ class MetricInfo:
     """Probability above which the task takes the second of two classes, or a label; `None`: the likelier, 0.5."""
     unit_axis: Literal["time", "node"] | None = None
     """What of a row is judged by itself: its steps or nodes; `None` where a row is one whole."""
+    scale: tuple[float, ...] = ()
+    """Of values, what they are divided by for training: one number, or one for each place of the last axis. Empty: as they are."""
+    naive: tuple[float, ...] = ()
+    """Of a forecast, the mean error of the training rows a season before: one number, or one for each place of the last axis."""
+    forecasts: bool = False
+    """Whether the values are forecasts."""
 
 
 class MetricState(Protocol):

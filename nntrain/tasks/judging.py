@@ -54,7 +54,7 @@ def metric_info(task: Task, target: Target, threshold: float | None = None) -> M
     """
     kind, axis = task.kind(target), task.unit_axis(target)
     if kind == "values":
-        return MetricInfo(kind, unit_axis=axis)
+        return MetricInfo(kind, unit_axis=axis, forecasts=task.forecasts)
     if kind == "binary":
         return MetricInfo(kind, 2, target.classes, threshold, axis)
     size = target.spec.sizes[-1] if kind == "labels" else target.spec.classes

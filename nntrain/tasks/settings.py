@@ -9,6 +9,8 @@ from nntrain.tasks.task import Task
 
 TASKS: Final = {
     "classification": "nntrain.tasks.classification:Classification",
+    "forecasting": "nntrain.tasks.forecasting:Forecasting",
+    "next_step": "nntrain.tasks.next_step:NextStep",
     "ordinal": "nntrain.tasks.ordinal:Ordinal",
     "regression": "nntrain.tasks.regression:Regression",
 }

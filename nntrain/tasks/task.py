@@ -67,6 +67,16 @@ class Task(Component):
     kinds: ClassVar[frozenset[str]] = frozenset({"task"})
     field_types: ClassVar[frozenset[str]]
     """Field types that a target of this task may have."""
+    supervised: ClassVar[bool] = True
+    """Whether the rows say what the network should output; else it is learned by acting."""
+    forecasts: ClassVar[bool] = False
+    """Whether its targets are the rows that follow a window, which `data.window` cuts."""
+
+    looks_back: ClassVar[bool] = False
+    """Whether the network must make no step of later ones, as they hold the answer."""
+
+    generates: ClassVar[bool] = False
+    """Whether what is predicted of a step can be drawn and read as the next step, so that a sequence goes on."""
 
     def kind(self, target: Target) -> TargetKind:
         """How the target reads."""

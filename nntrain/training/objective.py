@@ -57,11 +57,15 @@ class TargetObjective:
     """How the losses read the network's output."""
     reading: Reading = field(default_factory=Reading)
     """How logits become probabilities, and those become classes."""
+    scale: tuple[float, ...] = ()
+    """What values were divided by for training, as metrics are told."""
+    naive: tuple[float, ...] = ()
+    """Of a forecast, the error of repeating the last season, as metrics are told."""
 
     @property
     def metric_info(self) -> MetricInfo:
         """What the metrics must know."""
-        return metric_info(self.task, self.target, self.reading.threshold)
+        return replace(metric_info(self.task, self.target, self.reading.threshold), scale=self.scale, naive=self.naive)
 
     @property
     def unit_axis(self) -> UnitAxis | None:

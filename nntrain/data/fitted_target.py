@@ -1,0 +1,101 @@
+"""Targets that have learned from the training rows: the way back from what the network is trained on to their own unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor
+
+from nntrain.data.fields.text import Text
+from nntrain.data.window import FORECAST, WindowSettings
+from nntrain.modules.metrics import accumulator
+from nntrain.specs import Spec
+
+if TYPE_CHECKING:
+    from nntrain.data.fitted import FittedField
+    from nntrain.data.tokenizing.encoder import TextEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class FittedTarget:
+    """A target and the way back from what the network is trained on to its own unit."""
+
+    name: str
+    field_type: str
+    spec: Spec
+    classes: tuple[str, ...]
+    """Class names in the order of the outputs, of false and true for a boolean; empty for numbers."""
+    offset: Tensor
+    scale: Tensor
+    columns: tuple[str, ...] = ()
+    """Of a target that is several columns together: their names, in the order of its last axis."""
+    places: tuple[int, ...] | None = None
+    """Which features of the window are its own past; `None` where these are no inputs."""
+    naive: Tensor | None = None
+    """How far its values lie from those a season before, by column, in the training rows, in its own unit; `None` without a window."""
+
+    text: Callable[[], TextEncoder] | None = None
+    """Of a text: makes what turns indices back into it."""
+
+    def to_raw(self, values: Tensor) -> Tensor:
+        """Values in the unit of training, `[B]`, `[B, F]` or images `[B, C, H, W]`, to the target's own unit; classes and booleans stay.
+
+        Returns:
+            Float64, as an offset far larger than the scale leaves nothing of it in float32; float32 on mps, which has no more.
+        """
+        if self.classes:
+            return values
+        kind = accumulator(values.device)
+        shape = (-1, 1, 1) if values.ndim == 4 else () if values.ndim == 1 else (-1,)
+        offset, scale = (part.to(kind).to(values.device).reshape(shape) for part in (self.offset, self.scale))
+        return values.to(kind) * scale + offset
+
+    def decode(self, values: Tensor) -> list[Any]:
+        """Predictions as people write them.
+
+        Class indices `[B]`, or 0 and 1, become class names, rows of 0 and 1 `[B, K]` lists of names, indices of tokens `[B, L]`, padded
+        with -1, texts; other values are in their own unit.
+        """
+        if self.text is not None:
+            encoder = self.text()
+            return [encoder.decode(index for index in row if index >= 0) for row in cast("list[list[int]]", values.tolist())]
+        if self.field_type == "multi_label":
+            rows = cast("list[list[float]]", values.tolist())
+            return [[name for name, value in zip(self.classes, row, strict=True) if value > 0.5] for row in rows]
+        if self.classes:
+            return [self.classes[int(index)] for index in cast("list[float]", values.tolist())]
+        return cast("list[Any]", self.to_raw(values).tolist())
+
+
+def fitted_targets(fields: Sequence[FittedField], window: WindowSettings | None) -> dict[str, FittedTarget]:
+    """The targets of some fields by name; columns of a window that are one target under the name that it has."""
+    inputs = [field.name for field in fields if field.plan.role == "input"]
+    found = [field for field in fields if field.plan.role == "target"]
+    names = tuple(field.name for field in found)
+    if window is not None and window.joins(inputs, names):
+        spec = window.joint_spec(len(names))
+        return {FORECAST: _target(FORECAST, found, spec, inputs, columns=names)}
+    return {field.name: _target(field.name, [field], window.target_spec if window else field.plan.spec, inputs) for field in found}
+
+
+def _target(name: str, fields: Sequence[FittedField], spec: Spec, inputs: Sequence[str], columns: tuple[str, ...] = ()) -> FittedTarget:
+    one = torch.ones(1, dtype=torch.float64)
+    first = fields[0]
+    naive = [field.state["naive"] for field in fields if "naive" in field.state]
+    has_past = bool(naive) and all(field.name in inputs for field in fields)
+    return FittedTarget(
+        name,
+        first.plan.field.type,
+        spec,
+        first.classes,
+        torch.cat([field.state.get("offset", 0 * one) for field in fields]),
+        torch.cat([field.state.get("scale", one) for field in fields]),
+        columns,
+        tuple(inputs.index(field.name) for field in fields) if has_past else None,
+        torch.tensor(naive, dtype=torch.float64) if naive else None,
+        partial(first.plan.field.encoder, first.state) if isinstance(first.plan.field, Text) else None,
+    )

@@ -1,0 +1,25 @@
+"""What the next rows of a series will be."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from nntrain.tasks.regression import Regression
+from nntrain.tasks.task import Target
+
+
+class Forecasting(Regression):
+    """The rows that follow those of a window: H values of a column, or [H, C] of C columns together (`data.window`).
+
+    A point by `mse`, `mae`, `huber`; with intervals by `quantile` and `gaussian_nll`. Where the past of the targets is an input, what
+    repeating the last value, and the last season (`data.window.season`), would score stands beside it.
+    """
+
+    field_types: ClassVar[frozenset[str]] = frozenset({"number"})
+    forecasts: ClassVar[bool] = True
+
+    type: Literal["forecasting"] = "forecasting"
+
+    def metrics(self, target: Target) -> tuple[str, ...]:
+        """Several columns have no common unit."""
+        return ("mse_scaled", "mae_scaled", "mase") if "time" in target.spec.axes else ("rmse", "mae", "mase", "smape")
