@@ -190,6 +190,33 @@ def predict(
 
 
 @app.command()
+def generate(
+    arguments: RunArguments = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", help="What the sequence begins with.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Tokens of a text, or steps of music, that are generated.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="Below 1 the likelier is taken more often; 0 takes the likeliest.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option("--top-k", help="Draw from the k likeliest tokens only.")] = None,
+    top_p: Annotated[float | None, typer.Option("--top-p", help="Draw from the likeliest tokens that make up this share only.")] = None,
+    repetition_penalty: Annotated[
+        float | None, typer.Option("--repetition-penalty", help="Above 1, tokens that were there before become less likely.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Decides what is drawn.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here: a text, or a MIDI file; default: stdout.")] = None,
+    as_json: Json = False,
+    runs: Runs = None,
+    plugin_modules: Plugins = None,
+) -> None:
+    """Go on with a text or a piece of music, by a network that predicts the next step."""
+    from nntrain.commands import generate as command
+
+    flags: dict[str, Any] = {"prompt": prompt, "steps": steps, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    flags |= {"repetition_penalty": repetition_penalty, "seed": seed}
+    raise typer.Exit(command.run(arguments or [], flags, output, as_json=as_json, runs=runs))
+
+
+@app.command()
 def compare(
     arguments: Annotated[list[str] | None, typer.Argument(help="Runs; with --by, folders of runs (default: all).")] = None,
     by: Annotated[str | None, typer.Option("--by", help="config: one row for all finished runs of a config.")] = None,

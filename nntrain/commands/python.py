@@ -13,6 +13,7 @@ from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
 from nntrain.commands.fit import fit, fit_job, prepare_job, resume_job
 from nntrain.commands.frames import Rows, table_of
+from nntrain.commands.generate import Writer, settings_of
 from nntrain.commands.jobs import AUTO, Options, Watchers
 from nntrain.commands.members import has_members
 from nntrain.commands.predict import Predictions, Wanted, predict_table
@@ -92,6 +93,20 @@ class Model:
         if isinstance(rows, str | Path):
             return predict_table(self._stored, read_new(settings, Path(rows), self._stored.fields), wanted)
         return predict_table(self._stored, table_of(rows, settings.source, self._numbers), wanted)
+
+    def generate(self, prompt: str | None = None, **options: Any) -> str | bytes:
+        """Go on with a text or a piece of music, as `nntrain generate` does: the whole of it, a text or the content of a MIDI file.
+
+        Args:
+            prompt: What it begins with.
+            options: `steps`, `temperature`, `top_k`, `top_p`, `repetition_penalty`, `seed`; what is not given is the config's.
+
+        Raises:
+            UsageError: The network predicts no next step, or an option is wrong.
+        """
+        settings = settings_of(self._stored, {"prompt": prompt, **options})
+        writer = Writer.of(self._stored)
+        return writer.all(writer.opening(settings.prompt), settings)
 
 
 AnyConfig = str | Path | Mapping[str, Any]

@@ -94,6 +94,10 @@ class Task(Component):
         """Tags of the losses that fit; the first is the default."""
         raise NotImplementedError
 
+    def loss_options(self, target: Target) -> Mapping[str, Any]:
+        """Options of the default loss."""
+        return {}
+
     def metrics(self, target: Target) -> tuple[str, ...]:
         """Tags of the metrics that are reported by default; the first decides which state is the best."""
         raise NotImplementedError
@@ -117,20 +121,6 @@ class Task(Component):
         """
         raise NotImplementedError
 
-    def interval(self, output: Tensor, target: Target, link: Link) -> Interval | None:
-        """Where the values probably lie, in the unit of training; `None` where the loss doesn't tell. Arguments as of `predict`."""
-        return None
-
-    def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
-        """Put predictions into words.
-
-        Args:
-            prediction: What `predict` gives, values in raw units.
-            target: The target, with the names of its classes.
-            threshold: Probability above which the second of two classes, or a label, is taken; `None`: the likelier, 0.5.
-        """
-        raise NotImplementedError
-
     def draw(self, output: Tensor, seen: Tensor, sampling: Sampling, generator: Generator) -> Tensor:
         """Draw the next step of a sequence, for a task that generates.
 
@@ -142,6 +132,20 @@ class Task(Component):
 
         Returns:
             The step as the network reads it, `[B, …]`.
+        """
+        raise NotImplementedError
+
+    def interval(self, output: Tensor, target: Target, link: Link) -> Interval | None:
+        """Where the values probably lie, in the unit of training; `None` where the loss doesn't tell. Arguments as of `predict`."""
+        return None
+
+    def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
+        """Put predictions into words.
+
+        Args:
+            prediction: What `predict` gives, values in raw units.
+            target: The target, with the names of its classes.
+            threshold: Probability above which the second of two classes, or a label, is taken; `None`: the likelier, 0.5.
         """
         raise NotImplementedError
 

@@ -202,6 +202,22 @@ class Field(Component):
         """
         raise NotImplementedError
 
+    def opening(self, prompt: str | None, state: State) -> Array:
+        """The steps that a generated sequence begins with, `[T, …]` as the network reads them; at least one.
+
+        Args:
+            prompt: What it is to begin with; `None` for as little as there can be.
+            state: What the field learned.
+
+        Raises:
+            DataError: The prompt can't be read.
+        """
+        raise NotImplementedError
+
+    def rendered(self, steps: Array, state: State) -> str | bytes:
+        """A generated sequence `[T, …]` as people keep it: a text, or the content of a file."""
+        raise NotImplementedError
+
     def streams(self, column: HeaderColumn) -> bool:
         """Whether the rows of a column can be read when their batch comes."""
         return False

@@ -137,6 +137,20 @@ class Text(Field):
         indices, lengths = self.encoder(state).encode(cast("pl.Series", values).fill_null("").to_list(), self.max_length)
         return Encoded(indices, lengths)
 
+    def opening(self, prompt: str | None, state: State) -> Array:
+        """Int64 `[T]`; without a prompt a new line. Raises `DataError` for a prompt without a token that training showed."""
+        from nntrain.data.tokenizing.tokenizer import UNKNOWN
+
+        text = prompt or "\n"
+        indices, _ = self.encoder(state).encode([text])
+        if not len(indices) or (prompt and bool((indices == UNKNOWN).all())):
+            raise DataError(f"{text!r} has no token that the training text has", "begin with another text")
+        return indices
+
+    def rendered(self, steps: Array, state: State) -> str:
+        """The text."""
+        return self.encoder(state).decode(steps.tolist())
+
     def unseen(self, values: Values, state: State) -> Unseen | None:
         """Tokens that training never showed."""
         return self.encoder(state).unseen(cast("pl.Series", values).fill_null("").to_list())

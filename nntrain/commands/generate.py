@@ -1,0 +1,143 @@
+"""`nntrain generate`: a trained network goes on with a text or a piece of music, and the same from Python."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from nntrain.commands.output import emit, tell
+from nntrain.commands.stored import Stored, open_run
+from nntrain.errors import DataError, ResourceError, UsageError
+from nntrain.generation.settings import GenerateSettings
+from nntrain.runs import find_run, runs_root, write_atomically
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array
+    from nntrain.data.fitted import FittedField
+
+
+def run(arguments: Sequence[str], flags: dict[str, Any], output: Path | None, *, as_json: bool, runs: Path | None) -> int:
+    """Go on with a sequence; to `output`, else to stdout, where a text comes as it is drawn.
+
+    Args:
+        arguments: A run (the latest if there is none).
+        flags: Settings that were given, by name; they go before those of the config.
+        output: File to be written; replaced whole or not at all.
+        as_json: Whether one JSON object is wanted.
+        runs: The runs folder.
+    """
+    if len(arguments) > 1:
+        raise UsageError(f"generate takes a run, got {' '.join(arguments)}", "nntrain generate runs/shakespeare --prompt 'ROMEO:'")
+    found = find_run(arguments[0] if arguments else None, runs_root(runs))
+    stored = open_run(found)
+    writer = Writer.of(stored)
+    settings = settings_of(stored, flags)
+    opening = writer.opening(settings.prompt)
+    is_text = isinstance(writer.render(opening), str)
+    if not is_text and output is None:
+        raise UsageError(f"{found.name} makes {writer.field.plan.field.type}, which no screen shows", "-o piece.mid")
+    tell(f"run      {found.name}   step {stored.step:,}   seed {settings.seed}")
+    for note in stored.notes:
+        tell(note)
+    streams = is_text and output is None and not as_json
+    content = _write(writer, opening, settings) if streams else writer.all(opening, settings)
+    if output is not None:
+        _keep(output, content)
+        tell(f"wrote    {output.as_posix()}   {settings.steps:,} steps")
+    if as_json:
+        told = {"run": found.name, "prompt": settings.prompt, **settings.model_dump(mode="json", exclude={"prompt"})}
+        emit(json.dumps({**told, **({"text": content} if isinstance(content, str) else {"file": str(output)})}, ensure_ascii=False))
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A run that goes on with sequences."""
+
+    stored: Stored
+    field: FittedField
+    """The input that it reads step by step."""
+    target: str
+
+    @classmethod
+    def of(cls, stored: Stored) -> Writer:
+        """Raises `UsageError` where the network of a run predicts no next step."""
+        plans = stored.blueprint.targets
+        target = next((name for name, plan in plans.items() if plan.task.generates), None)
+        inputs = [field for field in stored.fields.fields if field.plan.role == "input"]
+        if target is None or len(inputs) != 1:
+            tasks = ", ".join(dict.fromkeys(plan.task.type for plan in plans.values()))
+            hint = "a network that predicts the next step does: nntrain init --example tinyshakespeare_gpt"
+            raise UsageError(f"{stored.run.name} can't go on with a sequence: its task is {tasks}", hint)
+        return cls(stored, inputs[0], target)
+
+    def opening(self, prompt: str | None) -> Array:
+        """The first steps. Raises `UsageError` for a prompt that can't be read."""
+        try:
+            return self.field.plan.field.opening(prompt, self.field.state)
+        except DataError as error:
+            raise UsageError(f"--prompt: {error.message}", error.hint) from None
+
+    def render(self, steps: Array) -> str | bytes:
+        """Steps as people keep them."""
+        return self.field.plan.field.rendered(steps, self.field.state)
+
+    def sequences(self, opening: Array, settings: GenerateSettings) -> Iterator[Array]:
+        """The sequence after each further step."""
+        import numpy as np
+        import torch
+
+        from nntrain.generation.continuing import Generator
+
+        stored = self.stored
+        plan = stored.blueprint.targets[self.target]
+        generator = Generator(stored.network, stored.blueprint.program, plan.task, self.field.name, self.target, stored.precision)
+        sequence = opening
+        for step in generator.steps(torch.from_numpy(opening).unsqueeze(0).to(stored.device), settings):
+            sequence = np.concatenate([sequence, step.cpu().numpy()])
+            yield sequence
+
+    def all(self, opening: Array, settings: GenerateSettings) -> str | bytes:
+        """The sequence after all its steps."""
+        return self.render(deque(self.sequences(opening, settings), maxlen=1).pop())
+
+
+def settings_of(stored: Stored, flags: Mapping[str, Any]) -> GenerateSettings:
+    """The config's settings under what was given. Raises `UsageError`."""
+    base = stored.config.experiment.generate or GenerateSettings()
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return GenerateSettings.parse({**base.model_dump(mode="json"), **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{name} {given.get(str(first['loc'][0]))}: {first['msg']}", "nntrain generate --help") from None
+
+
+def _write(writer: Writer, opening: Array, settings: GenerateSettings) -> str:
+    """To stdout as it comes: what is certain of the text after each step."""
+    shown = writer.render(opening)
+    assert isinstance(shown, str)
+    emit(shown, end="")
+    text = shown
+    for sequence in writer.sequences(opening, settings):
+        text = str(writer.render(sequence))
+        if text.startswith(shown) and not text.endswith("�"):  # a character of which bytes are still to come is not shown yet
+            emit(text[len(shown) :], end="")
+            shown = text
+    emit(text.removeprefix(shown), end="" if text.endswith("\n") else "\n")
+    return text
+
+
+def _keep(output: Path, content: str | bytes) -> None:
+    """Raises `ResourceError` where the file can't be written; what was there before is whole."""
+    try:
+        write_atomically(output.resolve(), content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
