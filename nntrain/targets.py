@@ -171,7 +171,7 @@ def _make(location: str, base: type[T], options: Mapping[str, Any] | None = None
 def _losses(experiment: Experiment, plan: FieldPlan, task: Task, target: Target) -> tuple[tuple[Loss, ...], list[Problem]]:
     written, path = _of(experiment.loss, "loss", target.name)
     if written is None:
-        return (_make(LOSSES[task.losses(target)[0]], Loss),), []
+        return (_make(LOSSES[task.losses(target)[0]], Loss, task.loss_options(target)),), []
     losses = cast("tuple[Loss, ...]", written if isinstance(written, tuple) else (written,))
     paths = [(*path, place) for place in range(len(losses))] if isinstance(written, tuple) else [path]
     if not losses:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from nntrain.data.alignment import aligned
 from nntrain.data.batches import TensorData
 from nntrain.data.drift import NONE, Departures
 from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
 from nntrain.data.fields.number import Number
 from nntrain.data.fields.vector import Vector
-from nntrain.data.layout import SPLITTING, FieldPlan
 from nntrain.data.fitted_target import FittedTarget, fitted_targets
+from nntrain.data.layout import SPLITTING, FieldPlan
 from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.scaling import take
@@ -205,9 +206,9 @@ class FittedFields:
     ) -> tuple[TensorData, list[str]]:
         """Turn some rows `[M]` of a table into tensors; returns what is to be told as well.
 
-        Raises:
         The past of a window may have the rows `before` too.
 
+        Raises:
             DataError: A value does not fit what was fitted, or a weight is negative.
         """
         if self.window is not None:
@@ -237,7 +238,7 @@ class FittedFields:
                     own[field.name] = take(values[field.name], rows)
                 with _told(table.name, field.name):
                     encoded[role, field.name] = field.plan.field.encode(own[field.name], field.state, is_target=role == "target")
-        return encoded
+        return aligned([(field.name, field.plan.field) for field in self.fields], encoded, table, rows)
 
 
 @dataclass(frozen=True, slots=True)

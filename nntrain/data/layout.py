@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from nntrain.data.alignment import alignment_problems
 from nntrain.data.audio.sound_heads import with_sounds
 from nntrain.data.dates import TwoReadings
 from nntrain.data.fields.category import Category
@@ -44,9 +45,9 @@ class FieldPlan:
     """The tensor; with unknown sizes where only fitting tells."""
     classes: tuple[str, ...] = ()
     """Names of the classes, where they are known already."""
-
     has_past: bool = False
     """Whether a target's own past is in the window that it is predicted from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -80,10 +81,10 @@ class Layout:
 
     @property
     def targets(self) -> tuple[FieldPlan, ...]:
-        """Fields to be predicted."""
+        """What is to be predicted: the target fields, or the one target that columns of a window are together."""
         plans = tuple(plan for plan in self.fields if plan.role == "target")
         window = self.window
-        if window is None:
+        if window is None or any(plan.field.type != "number" for plan in plans):
             return plans
         inputs, names = {plan.name for plan in self.fields if plan.role == "input"}, tuple(plan.name for plan in plans)
         if window.joins(inputs, names):
@@ -136,7 +137,8 @@ def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> list[Pl
     planned: list[Planned] = []
     for reading in (guesses, *_other_guesses(named, header, guesses)):
         layout, more = assemble_layout(settings, header, named, reading)
-        planned.append((layout, (*problems, *more, *check_split(settings, layout), *streaming_problems(settings, layout.fields, header))))
+        more += [*check_split(settings, layout), *streaming_problems(settings, layout.fields, header)]
+        planned.append((layout, (*problems, *more, *alignment_problems(layout.fields, named))))
     return planned
 
 

@@ -18,12 +18,15 @@ from nntrain.schema import Slot, StrictModel
 SOURCES: Final = {
     "arrays": "nntrain.data.sources.arrays:Arrays",
     "builtin": "nntrain.data.sources.builtin:Builtin",
+    "conll": "nntrain.data.sources.conll:Conll",
     "csv": "nntrain.data.sources.csv:Csv",
     "excel": "nntrain.data.sources.excel:Excel",
     "files": "nntrain.data.sources.files:Files",
+    "gymnasium": "nntrain.data.sources.gymnasium:Gymnasium",
     "image_folder": "nntrain.data.sources.image_folder:ImageFolder",
     "jsonl": "nntrain.data.sources.jsonl:JsonLines",
     "parquet": "nntrain.data.sources.parquet:Parquet",
+    "pianoroll": "nntrain.data.sources.pianoroll:PianoRoll",
     "rows": "nntrain.data.sources.rows:Rows",
 }
 
@@ -35,15 +38,19 @@ FIELDS: Final = {
     "date": "nntrain.data.fields.date:Date",
     "image": "nntrain.data.fields.image:Image",
     "multi_label": "nntrain.data.fields.multi_label:MultiLabel",
+    "notes": "nntrain.data.fields.notes:Notes",
     "number": "nntrain.data.fields.number:Number",
     "ordinal": "nntrain.data.fields.ordinal:Ordinal",
     "series": "nntrain.data.fields.series:Series",
+    "text": "nntrain.data.fields.text:Text",
+    "tags": "nntrain.data.fields.tags:Tags",
     "vector": "nntrain.data.fields.vector:Vector",
 }
 
 SOURCE_OF_SUFFIX: Final = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".data", ".zip"), "csv"),
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".conll", ".iob", ".bio"), "conll"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     **dict.fromkeys((".xlsx", ".xlsm"), "excel"),
     ".npz": "arrays",
@@ -66,6 +73,12 @@ _TYPE_OF_OPTION: Final = {
     "clip": "number",
     "strip": "number",
     "normalize": "number",
+    "tokenizer": "text",
+    "lowercase": "text",
+    "strip_accents": "text",
+    "replace": "text",
+    "max_vocab": "text",
+    "like": "text",
 }
 """The type that an option stands for where a field has no `type`; the first that is written counts."""
 

@@ -116,6 +116,23 @@ class LogLoss(Metric):
         return mean_of(_surprise)
 
 
+class NLL(Metric):
+    """Negative log-likelihood of all labels of a row together, in nats: the sum over its labels, where log_loss is their mean.
+
+    Of music it is the frame-level negative log-likelihood of the literature.
+    """
+
+    direction: ClassVar[Direction] = "min"
+    fits: ClassVar[frozenset[TargetKind]] = frozenset({"labels"})
+
+    type: Literal["nll"] = "nll"
+
+    def build(self, info: MetricInfo, device: torch.device) -> MetricState:
+        from nntrain.modules.metrics import mean_of
+
+        return mean_of(lambda prediction, target: _surprise(prediction, target).sum(dim=1))
+
+
 class Brier(Metric):
     """Mean squared difference of the probabilities and what came true (Brier 1950): 0 is best.
 

@@ -13,6 +13,7 @@ TASKS: Final = {
     "next_step": "nntrain.tasks.next_step:NextStep",
     "ordinal": "nntrain.tasks.ordinal:Ordinal",
     "regression": "nntrain.tasks.regression:Regression",
+    "tagging": "nntrain.tasks.tagging:Tagging",
 }
 
 AnyTask = Annotated[Task, Slot("task", (TASKS,))]
@@ -28,5 +29,7 @@ TASK_OF_FIELD: Final = {
     "number": "regression",
     "vector": "regression",
     "image": "regression",
+    "tags": "tagging",
+    "notes": "next_step",
 }
 """The task that a target of a field type gets where `task` says nothing."""

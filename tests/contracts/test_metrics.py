@@ -125,6 +125,7 @@ CASES = [
     *(Case(written, "classes", 1.0, 5, steps=4) for written in ("entity_f1", "entity_precision", "entity_recall")),
     Case({"type": "entity_f1", "class": "bee"}, "classes", 1.0, 5, steps=4),
     *(Case(written, "labels", perfect, 3) for written, perfect in ANY_LABELS),
+    Case("nll", "labels", 0.0, 3),
     *(Case(written, "values", perfect, values=values) for written, perfect in VALUES for values in ((), (3,))),
 ]
 

@@ -1,0 +1,117 @@
+"""Notes that sound together, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+
+from pydantic import Field as Option
+from pydantic import model_validator
+
+from nntrain.data.fields.field import Encoded, Field, RaggedArray, Role
+from nntrain.data.fields.number import require_single
+from nntrain.errors import DataError, SpecError
+from nntrain.specs import RAGGED, SEQUENCE, Spec
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.header import HeaderColumn
+    from nntrain.data.table import Table
+
+STEP_MARK: Final = ";"
+"""What stands between two steps in a cell."""
+
+Note = Annotated[int, Option(ge=0, le=127)]
+
+
+class Notes(Field):
+    """A piece of music [T, F]: for each step which of F notes sound, 1 or 0. A cell has the MIDI notes of each step: `60 64 67; ; 62`.
+
+    In the role [input, target] the target of a step are the notes of the next one.
+    """
+
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
+
+    type: Literal["notes"] = "notes"
+    low: Note = 21
+    """The lowest MIDI note there may be; 21 is the lowest key of a piano."""
+    high: Note = 108
+    """The highest one; F = high - low + 1."""
+    max_length: Annotated[int, Option(ge=2)] | None = None
+    """Longer pieces are cut to their first steps."""
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> Notes:
+        if self.low >= self.high:
+            raise ValueError(f"low: {self.low} is not below high: {self.high}")
+        return self
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The MIDI numbers of the notes."""
+        return tuple(map(str, range(self.low, self.high + 1)))
+
+    def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
+        """[T, F]. Raises `SpecError` for an array with axes beside the rows, and for a target that is no input."""
+        require_single(name, columns, "a cell of notes")
+        if is_target and "input" not in self.role_set:
+            raise SpecError("is a target and no input: what follows is predicted from what was", "fix:  role: [input, target]")
+        return self._spec
+
+    def fitted_spec(self, state: State, *, is_target: bool) -> Spec:
+        """[T, F]."""
+        return self._spec
+
+    @property
+    def _spec(self) -> Spec:
+        return Spec(SEQUENCE, (RAGGED, self.high - self.low + 1))
+
+    def read(self, table: Table, columns: tuple[str, ...]) -> RaggedArray:
+        """Float32 `[sum of lengths, F]` and the lengths. Raises `DataError` that names the row for what is no note or beyond the limits."""
+        import numpy as np
+
+        pieces: list[str | None] = table.texts(columns[0]).to_list()
+        places: list[tuple[int, int]] = []
+        lengths: list[int] = []
+        done = 0
+        for row, piece in enumerate(pieces):
+            steps: list[str] = [] if piece is None else piece.split(STEP_MARK)[: self.max_length]
+            for step, notes in enumerate(steps):
+                where = f"{table.name}: {table.place(row)}: {columns[0]}: step {step}"
+                places += [(done + step, self._place(note, where)) for note in notes.split()]
+            lengths.append(len(steps))
+            done += len(steps)
+        found = np.zeros((done, self.high - self.low + 1), dtype=np.float32)
+        if places:
+            found[tuple(np.array(places).T)] = 1.0
+        return RaggedArray(found, np.array(lengths, dtype=np.int64))
+
+    def _place(self, note: str, where: str) -> int:
+        if not (note.isascii() and note.isdigit()):
+            raise DataError(f"{where}: {note!r} is no MIDI note", "a cell has the notes of each step: 60 64 67; ; 62")
+        if not self.low <= int(note) <= self.high:
+            raise DataError(
+                f"{where}: the note {note} is not from {self.low} to {self.high}", f"wider limits: low: {min(int(note), self.low)}"
+            )
+        return int(note) - self.low
+
+    def fit(self, values: Values, *, is_target: bool) -> State:
+        """Nothing."""
+        return {}
+
+    def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
+        """Float32 `[sum of lengths, F]` and the lengths `[N]`; of a target each step has the notes of the next, and the last NaN."""
+        import numpy as np
+
+        assert isinstance(values, RaggedArray)
+        if not is_target:
+            return Encoded(values.values, values.lengths)
+        found = np.concatenate([values.values[1:], values.values[:1]])
+        ends = (values.lengths.cumsum() - 1)[values.lengths > 0]
+        found[ends] = np.nan
+        return Encoded(found, values.lengths)
+
+    def is_missing(self, values: Values) -> Array:
+        """Pieces of less than two steps: nothing follows."""
+        assert isinstance(values, RaggedArray)
+        return values.lengths < 2
