@@ -2,7 +2,8 @@
 
 Axes are named and the batch axis is implicit. Shape legend of the whole project: B batch, T time, F features, C channels,
 D depth, H height, W width, K classes, V vocabulary. `[B, T, F]` is a sequence everywhere, `[B, C, H, W]` an image,
-`[B, C, D, H, W]` a volume.
+`[B, C, D, H, W]` a volume. The nodes of the graphs of a batch are one after another, without a batch axis: S nodes, `[S, F]`, and
+E edges between them, `[2, E]`.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ SEQUENCE: Final[Axes] = ("time", "feature")
 TOKENS: Final[Axes] = ("time",)
 IMAGE: Final[Axes] = ("channel", "height", "width")
 VOLUME: Final[Axes] = ("channel", "depth", "height", "width")
+NODES: Final[Axes] = ("node", "feature")
+
+GRAPH: Final = "@graph"
+"""What the tensors begin with that say how the nodes of a batch belong together: `@graph.edges` int64 `[2, E]` (from, to),
+`@graph.weights` float32 `[E]`, and `@graph.lengths` int64 `[B]`, the nodes of each row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,24 @@ class Spec:
         """Whether an axis has lengths."""
         return RAGGED in self.sizes
 
+    @property
+    def has_nodes(self) -> bool:
+        """Whether it has a value for each node of a graph."""
+        return self.axes[:1] == NODES[:1]
+
+    @property
+    def of_one(self) -> Spec:
+        """Of nodes the tensor of one of them; anything else stays."""
+        return replace(self, axes=self.axes[1:], sizes=self.sizes[1:]) if self.has_nodes else self
+
+    def dim(self, axis: str) -> int:
+        """Which axis of the tensors of a batch a named axis is: the batch is axis 0, unless there are nodes in its place."""
+        return self.axes.index(axis) + (0 if self.has_nodes else 1)
+
+    def for_nodes(self) -> Spec:
+        """The same for each node of a graph."""
+        return replace(self, axes=(*NODES[:1], *self.axes), sizes=(RAGGED, *self.sizes))
+
     def size(self, axis: str) -> Size:
         """Return the size of a named axis; `SpecError` if there is none."""
         if axis not in self.axes:
@@ -102,7 +126,7 @@ class Spec:
     def describe(self) -> str:
         """Name the tensor as a person would: `an image [1, 8, 8]`."""
         names = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", VOLUME: "a volume"}
-        names |= {TOKENS: "a sequence of tokens", (): "one value"}
+        names |= {TOKENS: "a sequence of tokens", (): "one value", NODES: "nodes of graphs", NODES[:1]: "a value for each node"}
         return f"{names.get(self.axes, 'a tensor')} {self}"
 
 
@@ -153,8 +177,9 @@ def blocks(inputs: Mapping[str, Spec]) -> dict[str, tuple[str, ...]]:
 
     `@number` is float32 `[N, F]` of all input fields with spec `[]` of kind float, `@category` int64 `[N, C]` of those of kind
     index: one gather a batch for any number of columns, instead of one a column. Data and network both follow this rule.
+    Of nodes, `[S, F]` and `[S, C]` in place of `[N, F]` and `[N, C]`.
     """
-    numbers = tuple(name for name, spec in inputs.items() if spec.rank == 0 and spec.kind == "float")
-    categories = tuple(name for name, spec in inputs.items() if spec.rank == 0 and spec.kind == "index")
+    numbers = tuple(name for name, spec in inputs.items() if spec.of_one.rank == 0 and spec.kind == "float")
+    categories = tuple(name for name, spec in inputs.items() if spec.of_one.rank == 0 and spec.kind == "index")
     found = {NUMBER_BLOCK: numbers, CATEGORY_BLOCK: categories}
     return {block: names for block, names in found.items() if names}

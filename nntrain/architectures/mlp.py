@@ -35,7 +35,7 @@ class MLP(Family):
     """Activation after each hidden layer."""
 
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
-        layers: list[Layer] = [Flatten()] if spec.rank > 1 else []
+        layers: list[Layer] = [Flatten()] if spec.of_one.rank > 1 else []
         for width in self.hidden:
             layers += [Linear(out_features=width), *norms(context), self.activation, *dropouts(context)]
         return layers

@@ -24,4 +24,4 @@ class Perceptron(Family):
     type: Literal["perceptron"] = "perceptron"
 
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
-        return [Flatten()] if spec.rank > 1 else []
+        return [Flatten()] if spec.of_one.rank > 1 else []

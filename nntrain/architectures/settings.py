@@ -43,7 +43,9 @@ LEAST: Final = 4
 
 
 def default_architecture(inputs: Mapping[str, Spec]) -> Architecture:
-    """What a config without `architecture` gets: a cnn for one image or series that it can halve twice, else an mlp."""
+    """What a config without `architecture` gets: a cnn for one image or series that it can halve twice, a gnn for nodes, else an mlp."""
+    if any(spec.has_nodes for spec in inputs.values()):
+        return cast("Architecture", load_class(ARCHITECTURES["gnn"]).parse({"type": "gnn"}))
     spec = next(iter(inputs.values())) if len(inputs) == 1 else None
     is_wide = spec is not None and all(size >= LEAST for size in _places(spec))
     tag = "cnn" if spec is not None and spec.axes in (IMAGE, SEQUENCE) and is_wide else "mlp"

@@ -82,7 +82,7 @@ class PReLU(Activation):
 
         [slopes] = self.parameter_shapes(spec)["weight"]
         assert isinstance(slopes, int)
-        return LearnedSlope(slopes, self.init, 1 + spec.axes.index(channel_axis(spec)) if self.per_channel else 1)
+        return LearnedSlope(slopes, self.init, spec.dim(channel_axis(spec)) if self.per_channel else 1)
 
 
 class Threshold(Activation):

@@ -26,7 +26,7 @@ class ChannelDropout(AnyDropout):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.dropping import SharedDropout
 
-        return SharedDropout(self.p, kept=1 + spec.axes.index(channel_axis(spec)))
+        return SharedDropout(self.p, kept=spec.dim(channel_axis(spec)))
 
 
 class Dropout1d(ChannelDropout):

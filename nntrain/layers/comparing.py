@@ -27,7 +27,7 @@ class Compare(Merge):
         from nntrain.modules.merging import Comparison
 
         widest = max((spec, *side), key=lambda each: each.rank)
-        return Comparison(self.how, 1 + widest.axes.index(channel_axis(widest)), missing_axes(widest, (spec, *side)))
+        return Comparison(self.how, widest.dim(channel_axis(widest)), missing_axes(widest, (spec, *side)))
 
 
 class Dot(Compare):

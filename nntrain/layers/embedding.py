@@ -71,6 +71,6 @@ def _need_index(spec: Spec) -> Size:
             f"needs an index (a category or a text) and gets {spec.describe()}",
             hint="put it first, on a category or text; numbers take linear",
         )
-    if spec.axes not in {(), ("time",)}:
+    if spec.of_one.axes not in {(), ("time",)}:
         raise SpecError(f"needs one index a row, or a sequence of them, and gets {spec.describe()}")
     return spec.classes

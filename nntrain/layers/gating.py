@@ -31,7 +31,7 @@ class GLU(Activation):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.activation import GatedUnit
 
-        return GatedUnit(self.gate, 1 + spec.axes.index(channel_axis(spec)))
+        return GatedUnit(self.gate, spec.dim(channel_axis(spec)))
 
 
 class ReGLU(GLU):
@@ -73,7 +73,7 @@ class Maxout(Activation):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.activation import LargestOf
 
-        return LargestOf(self.pieces, 1 + spec.axes.index(channel_axis(spec)))
+        return LargestOf(self.pieces, spec.dim(channel_axis(spec)))
 
 
 def _folded(spec: Spec, pieces: Size, does: str) -> Spec:

@@ -42,7 +42,7 @@ class Columns(Layer):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.inputs import SelectColumns, SingleColumn
 
-        return SelectColumns(self.columns) if self.output.rank else SingleColumn(self.columns[0])
+        return SelectColumns(self.columns) if self.output.of_one.rank else SingleColumn(self.columns[0])
 
 
 class CategoryColumns(Layer):
@@ -63,7 +63,8 @@ class CategoryColumns(Layer):
         raise NotImplementedError
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        return Spec(VECTOR, (compute(lambda *sizes: sum(sizes), *self.widths()),))
+        row = Spec(VECTOR, (compute(lambda *sizes: sum(sizes), *self.widths()),))
+        return row.for_nodes() if spec.has_nodes else row
 
 
 class OneHotColumns(CategoryColumns):
@@ -123,12 +124,13 @@ def encode(scope: Scope, names: Sequence[str], encodings: Mapping[str, Encoding]
     """
     scope = replace(scope, stage="inputs", prefix=f"{scope.prefix}inputs.")
     fields = scope.draft.fields
-    large = [name for name in names if fields[name].rank > 1 or (fields[name].kind == "index" and fields[name].rank == 1)]
+    ranks = {name: fields[name].of_one.rank for name in names}
+    large = [name for name in names if ranks[name] > 1 or (fields[name].kind == "index" and ranks[name] == 1)]
     if large and len(names) > 1:
         example = f"fix:  nodes: {{a: {{from: {large[0]}, layers: […]}}, b: {{from: …}}, both: {{concat: [a, b]}}}}"
         raise scope.fail(f"gets {fields[large[0]].describe()} ({large[0]}) among several fields, which make no single tensor", example)
     chosen = {name: find_encoding(name, encodings) for name in names}
-    unencoded = [name for name in names if isinstance(chosen[name], NoEncoding) and fields[name].rank == 0 and fields[name].kind == "index"]
+    unencoded = [name for name in names if isinstance(chosen[name], NoEncoding) and ranks[name] == 0 and fields[name].kind == "index"]
     if unencoded and len(names) > 1:
         raise scope.fail(f"can't join the index {unencoded[0]!r} with other fields", "encode it: one_hot or embedding")
     if large or unencoded:
@@ -172,7 +174,7 @@ def check_encodings(scope: Scope, encodings: Mapping[str, Encoding]) -> None:
         matched = [name for name in fields if fnmatchcase(name, pattern)]
         if not matched:
             scope.at(pattern).fail(f"no input field {pattern!r}", f"input fields: {_listed(tuple(fields))}")
-        categories = [name for name in matched if fields[name].kind == "index" and fields[name].rank == 0]
+        categories = [name for name in matched if fields[name].kind == "index" and fields[name].of_one.rank == 0]
         if matched and not categories and not isinstance(encoding, NoEncoding):
             scope.at(pattern).fail(
                 f"{encoding.type} needs a category and gets {fields[matched[0]].describe()} ({matched[0]})", "fix:  none"
@@ -181,7 +183,7 @@ def check_encodings(scope: Scope, encodings: Mapping[str, Encoding]) -> None:
 
 def _single(scope: Scope, name: str) -> Value:
     spec = scope.draft.fields[name]
-    if spec.rank:
+    if spec.of_one.rank:
         return scope.input(name, spec)
     column = blocks(scope.draft.fields)[CATEGORY_BLOCK].index(name)
     return scope.add(Columns(columns=(column,), fields=(name,), output=spec), _block(scope, CATEGORY_BLOCK))
@@ -189,7 +191,8 @@ def _single(scope: Scope, name: str) -> Value:
 
 def _block(scope: Scope, key: str) -> Value:
     columns = blocks(scope.draft.fields)[key]
-    return scope.input(key, Spec(("column",), (len(columns),), "index") if key == CATEGORY_BLOCK else Spec(VECTOR, (len(columns),)))
+    spec = Spec(("column",), (len(columns),), "index") if key == CATEGORY_BLOCK else Spec(VECTOR, (len(columns),))
+    return scope.input(key, spec.for_nodes() if scope.draft.fields[columns[0]].has_nodes else spec)
 
 
 def _numbers(scope: Scope, names: Sequence[str]) -> list[Value]:
@@ -201,7 +204,7 @@ def _numbers(scope: Scope, names: Sequence[str]) -> list[Value]:
     if wanted == stored:
         return [block]
     columns = tuple(stored.index(name) for name in wanted)
-    return [scope.add(Columns(columns=columns, fields=wanted, output=Spec(VECTOR, (len(wanted),))), block)]
+    return [scope.add(Columns(columns=columns, fields=wanted, output=block.spec.with_last(len(wanted))), block)]
 
 
 def _categories(scope: Scope, names: Sequence[str], chosen: Mapping[str, Encoding | None]) -> list[Value]:
@@ -243,7 +246,7 @@ def _is_one_hot(spec: Spec, encoding: Encoding | None) -> bool:
 
 def _vectors(scope: Scope, names: Sequence[str]) -> list[Value]:
     fields = scope.draft.fields
-    return [scope.input(name, fields[name]) for name in names if fields[name].axes == VECTOR and fields[name].kind != "index"]
+    return [scope.input(name, fields[name]) for name in names if fields[name].of_one.axes == VECTOR and fields[name].kind != "index"]
 
 
 def _values(classes: int) -> int:

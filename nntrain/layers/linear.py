@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import channel_axis, need_features, one_row_hint
-from nntrain.specs import IMAGE, SEQUENCE, VECTOR, VOLUME, Axes, Size, Spec, known
+from nntrain.specs import IMAGE, NODES, SEQUENCE, VECTOR, VOLUME, Axes, Size, Spec, known
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,9 +43,10 @@ class Linear(Layer):
 
 
 class Head(Layer):
-    """The output layer that a task adds: to a row of numbers [B, F] one layer, the same to every step, or to every pixel.
+    """The output layer that a task adds: to a row of numbers [B, F] one layer, the same to every step, node or pixel.
 
-    [B, F] -> [B, K], [B, T, F] -> [B, T, K] by a linear layer; [B, C, H, W] -> [B, K, H, W] (and a volume) by a 1x1 convolution.
+    [B, F] -> [B, K], [B, T, F] -> [B, T, K], [S, F] -> [S, K] by a linear layer; [B, C, H, W] -> [B, K, H, W] (and a volume) by a 1x1
+    convolution.
     """
 
     type: Literal["linear", "conv2d", "conv3d"] = "linear"
@@ -60,7 +61,7 @@ class Head(Layer):
 
     @property
     def width(self) -> Size:
-        """Numbers that the task needs per row, step or pixel."""
+        """Numbers that the task needs per row, step, node or pixel."""
         return self.output.size(channel_axis(self.output))
 
     def describe(self) -> str:
@@ -90,11 +91,15 @@ def needed(need: Spec) -> str:
     """What a task needs, in words."""
     if need.axes == VECTOR:
         return "one row of numbers per example"
+    if need.axes == NODES:
+        return "a row of numbers for each node"
     return "a row of numbers for each step" if need.axes == SEQUENCE else "numbers for each pixel"
 
 
 def rank_hint(need: Spec) -> str:
     """How a network keeps the axes that a task needs."""
+    if need.axes == NODES:
+        return "this target has a value for each node: end in nodes, without pool"
     if need.axes == SEQUENCE:
         return "this target has a value for each step: end in a sequence [T, F], without pool or flatten"
     return "this target has a value for each pixel: end in maps [C, H, W], without flatten or global pooling"

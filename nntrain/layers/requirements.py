@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from nntrain.errors import SpecError
-from nntrain.specs import IMAGE, SEQUENCE, Spec, Unknown
+from nntrain.specs import IMAGE, NODES, SEQUENCE, Spec, Unknown
 
 EMBED = "put embedding before it"
 """What an index needs before a layer that computes with numbers."""
@@ -66,6 +66,8 @@ def one_row_hint(spec: Spec) -> str:
     """How to make one row of numbers of a tensor."""
     if spec.axes == SEQUENCE:
         return "one row per example: put `pool: last` (or mean, max) after it"
+    if spec.axes == NODES:
+        return "one row per graph: put `pool: mean` (or sum, max) after it"
     if spec.axes == IMAGE:
         return "put flatten or global_avg_pool after it"
     return EMBED if spec.kind == "index" else "put flatten after it"

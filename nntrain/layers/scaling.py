@@ -32,7 +32,7 @@ class Normalize(Layer):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.scaling import UnitLength
 
-        return UnitLength(self.p, 1 + spec.axes.index(channel_axis(spec)), self.eps)
+        return UnitLength(self.p, spec.dim(channel_axis(spec)), self.eps)
 
 
 class Scale(Layer):

@@ -16,7 +16,7 @@ from nntrain.layers.program import Lengths, Stage, Step, Value
 from nntrain.layers.sizing import settled
 from nntrain.layers.weights import InitializerRule
 from nntrain.nearest import nearest
-from nntrain.specs import Spec, Unknown
+from nntrain.specs import GRAPH, Spec, Unknown
 
 PROBE: Final = (*range(1, 65), *(pow(3, power, 1_000_003) for power in range(13, 45)))
 """Row lengths on which the lengths of ragged axes are compared: all short ones, and some up to a million, which tell long windows apart."""
@@ -145,8 +145,8 @@ class Scope:
         return output
 
     def input(self, key: str, spec: Spec) -> Value:
-        """An input tensor of the program."""
-        return Value(spec, None, key, Lengths(key, PROBE) if spec.is_ragged else None)
+        """An input tensor of the program. Nodes are those of the row's one graph, whatever key they have."""
+        return Value(spec, None, key, Lengths(GRAPH if spec.has_nodes else key, PROBE) if spec.is_ragged else None)
 
     def read(self, names: Sequence[str]) -> list[Value]:
         """The named points that names and patterns stand for, in the order of the program within a pattern.

@@ -114,7 +114,7 @@ class Softmax(Activation):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
 
-        return nn.Softmax(1 + spec.axes.index(channel_axis(spec)))
+        return nn.Softmax(spec.dim(channel_axis(spec)))
 
 
 class LogSoftmax(Activation):
@@ -132,4 +132,4 @@ class LogSoftmax(Activation):
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
 
-        return nn.LogSoftmax(1 + spec.axes.index(channel_axis(spec)))
+        return nn.LogSoftmax(spec.dim(channel_axis(spec)))

@@ -26,11 +26,11 @@ class VolumeBatchNorm(nn.BatchNorm3d):
 
 
 class FeatureBatchNorm(nn.BatchNorm1d):
-    """Batch norm of features: vectors `[B, F]` over the batch, sequences `[B, T, F]` over batch and true steps."""
+    """Batch norm of features: vectors `[B, F]` over the batch, sequences `[B, T, F]` over batch and true steps, nodes `[S, F]` over all."""
 
     def forward(self, input: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Normalise; padding enters no statistic."""
-        if lengths is None or not self.training:
+        if lengths is None or not self.training or input.ndim == 2:
             return super().forward(input.flatten(0, -2)).view(input.shape)
         return self._normalize_true_steps(input, lengths)
 
@@ -91,7 +91,7 @@ class MaskedGroupNorm(nn.GroupNorm):
 
     def forward(self, input: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Normalise; padding enters no statistic."""
-        if lengths is not None:
+        if lengths is not None and self.is_sequence:
             return self._normalize_true_steps(input, lengths)
         x = input.transpose(1, 2) if self.is_sequence else input
         # torch's module refuses a single value per group, which a row of one step has: it comes out as 0 and the offset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nntrain.specs import IMAGE, RAGGED, SEQUENCE, TOKENS, VECTOR, VOLUME, Spec
+from nntrain.specs import IMAGE, NODES, RAGGED, SEQUENCE, TOKENS, VECTOR, VOLUME, Spec
 
 NUMBER = Spec((), ())
 CATEGORY = Spec((), (), kind="index", classes=5)
@@ -14,8 +14,9 @@ STEPS = Spec(SEQUENCE, (8, 6))
 PHOTO = Spec(IMAGE, (4, 9, 7))
 SCAN = Spec(VOLUME, (4, 5, 6, 7))
 TEXT = Spec(TOKENS, (RAGGED,), kind="index", classes=11)
+ATOMS = Spec(NODES, (RAGGED, 6))
 
-PROBES = (NUMBER, CATEGORY, ROW, SERIES, STEPS, PHOTO, SCAN, TEXT)
+PROBES = (NUMBER, CATEGORY, ROW, SERIES, STEPS, PHOTO, SCAN, TEXT, ATOMS)
 """What any layer may meet: it refuses it in words, or gives what its spec says."""
 
 
@@ -33,6 +34,11 @@ class Case:
     """Whether training draws numbers, so that two passes differ (dropout)."""
     mixes_rows: bool = False
     """Whether rows see each other in training (batch norm)."""
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether shorter rows of a batch are padded; nodes of graphs are not."""
+        return self.spec.is_ragged and not self.spec.has_nodes
 
     @property
     def tag(self) -> str:

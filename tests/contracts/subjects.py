@@ -14,7 +14,7 @@ from nntrain.layers.program import Program
 from nntrain.layers.scope import Draft, Scope, UnplacedError
 from nntrain.layers.settings import AnyLayer
 from nntrain.schema import StrictModel
-from nntrain.specs import Ragged, Size, Spec
+from nntrain.specs import GRAPH, Ragged, Size, Spec
 
 if TYPE_CHECKING:
     from layer_cases import Case
@@ -46,7 +46,13 @@ class Subject:
     is_program: bool
 
     def __call__(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The output for `[B, …]`."""
+        """The output for `[B, …]`; of nodes `[S, F]`, those of one graph."""
+        if self.takes.has_nodes:
+            given_graph = graph_of(x)
+            if self.is_program:
+                return self.module({"x": x, **{f"{GRAPH}.{name}": value for name, value in given_graph.items()}})[0]["y"]
+            names: dict[str, str] = {"edges": "edges", "edge_weights": "weights", "lengths": "lengths"}
+            return self.module(x, **{need: given_graph[name] for need, name in names.items() if need in self.layer.needs})
         if self.is_program:
             inputs = {"x": x}
             if self.takes.is_ragged:
@@ -59,6 +65,15 @@ class Subject:
 def given(layer: Layer, lengths: Tensor | None) -> dict[str, Any]:
     """What a module gets beside its input."""
     return {"lengths": lengths} if "lengths" in layer.needs else {}
+
+
+def graph_of(x: Tensor) -> dict[str, Tensor]:
+    """One graph of all nodes `[S, …]`: a ring in both directions, and a node that is its own neighbour."""
+    here = torch.arange(len(x))
+    there = here.roll(1)
+    loop = torch.zeros(1, dtype=torch.int64)
+    edges = torch.stack([torch.cat([here, there, loop]), torch.cat([there, here, loop])])
+    return {"edges": edges, "weights": torch.linspace(0.5, 2, edges.shape[1]), "lengths": torch.tensor([len(x)])}
 
 
 def is_composite(layer: Layer) -> bool:
@@ -99,9 +114,10 @@ def spec_of(case: Case) -> Spec:
 
 
 def tensor(spec: Spec, rows: int, steps: int = 9, seed: int = 1) -> Tensor:
-    """A batch `[rows, …]` as a spec says, ragged axes `steps` long. Index 0 is left out: its vector is zero."""
+    """A batch `[rows, …]` as a spec says, ragged axes `steps` long, nodes `rows * steps`. Index 0 is left out: its vector is zero."""
     generator = torch.Generator().manual_seed(seed)
-    shape = (rows, *(steps if isinstance(size, Ragged) else size for size in spec.sizes))
+    sizes = tuple(steps if isinstance(size, Ragged) else size for size in spec.sizes)
+    shape = (rows * steps, *sizes[1:]) if spec.has_nodes else (rows, *sizes)
     if spec.kind == "index":
         return torch.randint(1, spec.classes, shape, generator=generator)
     return torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -109,4 +125,7 @@ def tensor(spec: Spec, rows: int, steps: int = 9, seed: int = 1) -> Tensor:
 
 def shape_of(spec: Spec, out: Tensor) -> tuple[Size, ...]:
     """The shape of a tensor as a spec would have it: ragged axes compare with anything."""
-    return tuple(size if isinstance(size, Ragged) else actual for size, actual in zip(spec.sizes, out.shape[1:], strict=True))
+    return tuple(
+        size if isinstance(size, Ragged) else actual
+        for size, actual in zip(spec.sizes, out.shape[0 if spec.has_nodes else 1 :], strict=True)
+    )
