@@ -1,0 +1,81 @@
+"""Beam search: with a wide beam it finds what trying everything finds, with one of 1 it takes the likeliest token each time."""
+
+from itertools import product
+
+import pytest
+import torch
+
+from nntrain.modules.beam_search import END, beam_search, penalty
+
+TOKENS, MOST = 4, 4
+
+
+def table(seed):
+    """Log-probabilities of the next token for every beginning of two rows."""
+    generator = torch.Generator().manual_seed(seed)
+    found = {}
+    for row in range(2):
+        for length in range(MOST + 1):
+            for beginning in product(range(1, TOKENS), repeat=length):
+                found[row, beginning] = (2 * torch.randn(TOKENS, generator=generator, dtype=torch.float64)).log_softmax(0)
+    return found
+
+
+def scores(known):
+    def look_up(rows, tokens):
+        assert (tokens[:, 0] == END).all()
+        pairs = zip(rows.tolist(), tokens[:, 1:].tolist(), strict=True)
+        return torch.stack([known[row, tuple(beginning)] for row, beginning in pairs])
+
+    return look_up
+
+
+def everything(known, row, exponent):
+    """The best sequence of a row, and what it scores."""
+    found = []
+    for length in range(MOST + 1):
+        for sequence in product(range(1, TOKENS), repeat=length):
+            total = sum(known[row, sequence[:place]][token] for place, token in enumerate((*sequence, END)))
+            found.append((float(total) / penalty(length + 1, exponent), list(sequence)))
+    return max(found)
+
+
+def search(known, beam, exponent=0.0):
+    found = beam_search(scores(known), 2, beam=beam, most=MOST, length_penalty=exponent, device=torch.device("cpu"))
+    return [[token for token in row if token >= 0] for row in found.tolist()]
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.6, 2.0])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_wide_beam_finds_the_best_of_all_sequences(seed, exponent):
+    known = table(seed)
+    assert search(known, TOKENS ** (MOST + 1), exponent) == [everything(known, row, exponent)[1] for row in range(2)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_beam_of_one_takes_the_likeliest_each_time(seed):
+    known, wanted = table(seed), []
+    for row in range(2):
+        sequence = []
+        while len(sequence) < MOST and (token := int(known[row, tuple(sequence)].argmax())) != END:
+            sequence.append(token)
+        wanted.append(sequence)
+    assert search(known, 1) == wanted
+
+
+def test_a_wider_beam_is_not_worse_on_the_whole():
+    def mean(beam):
+        totals = []
+        for seed in range(20):
+            known = table(seed)
+            for row, sequence in enumerate(search(known, beam)):
+                totals.append(sum(float(known[row, tuple(sequence[:place])][token]) for place, token in enumerate((*sequence, END))))
+        return sum(totals) / len(totals)
+
+    assert mean(1) < mean(2) <= mean(8)
+
+
+def test_nothing_is_a_sequence_too():
+    certain = torch.full((2, 3), -torch.inf).index_fill(1, torch.tensor([END]), 0.0)
+    found = beam_search(lambda rows, tokens: certain, 2, beam=3, most=5, length_penalty=0.0, device=torch.device("cpu"))
+    assert found.shape == (2, 0)
