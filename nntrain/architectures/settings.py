@@ -25,6 +25,7 @@ FAMILIES: Final = {
 
 ARCHITECTURES: Final = {
     **FAMILIES,
+    "patchtst": "nntrain.architectures.patchtst:PatchTST",
     "layers": "nntrain.architectures.layer_list:LayerList",
     "nodes": "nntrain.architectures.node_graph:NodeGraph",
 }

@@ -11,6 +11,7 @@ from cases_filters import CONVOLUTIONS
 from cases_pointwise import ACTIVATIONS, NORMS, RANDOM
 from cases_pools import POOLS, SHAPES
 from cases_recurrent import RECURRENT
+from cases_series import SERIES_LAYERS
 from contract_case import CATEGORY, NUMBER, PHOTO, PROBES, ROW, SCAN, SERIES, STEPS, TEXT, Case
 
 __all__ = ["CASES", "CATEGORY", "NUMBER", "PHOTO", "PROBES", "ROW", "SCAN", "SERIES", "STEPS", "TEXT", "Case"]
@@ -50,4 +51,6 @@ CASES = (
     Case({"cnn": {"channels": [3], "kernel_size": 4, "convolutions": 2, "pool": "avg", "reduce": "mean", "hidden": [6]}}, PHOTO),
     Case({"cnn": {"channels": [4, 3], "kernel_size": 2}}, SERIES),
     *FAMILIES,
+    *TRANSFORMERS,
+    *SERIES_LAYERS,
 )

@@ -112,6 +112,7 @@ MANY_CLASSES: list[tuple[Any, float | None]] = [
 ]
 VALUES: list[tuple[Any, float | None]] = [
     *((tag, 0.0) for tag in ("mae", "rmse", "mse", "bias", "mape", "smape", "rmsle", "medae", "max_error")),
+    *((tag, 0.0) for tag in ("mse_scaled", "mae_scaled", "mase")),
     ({"pinball": 0.9}, 0.0),
     *((tag, 1.0) for tag in ("r2", "explained_variance", "pearson", "spearman")),
 ]
