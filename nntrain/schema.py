@@ -118,7 +118,8 @@ class Slot:
     kind: str
     """What stands here, for messages: `layer`."""
     tables: tuple[str | Mapping[str, str], ...]
-    """Tag to `"module:Class"`. A table of a package further up is named, `"module:TABLE"`, and read on demand."""
+    """Tag to `"module:Class"`; of a tag that several have, the first one counts. A table of a package further up is named,
+    `"module:TABLE"`, and read on demand."""
     default: str | None = None
     """Tag taken when options are given without one."""
     infer: Callable[[Mapping[str, Any]], str | None] | None = None
@@ -242,7 +243,8 @@ def _form(member: Any) -> str:
 def _join(tables: tuple[str | Mapping[str, str], ...]) -> Mapping[str, str]:
     joined: dict[str, str] = {}
     for table in tables:
-        joined |= cast("Mapping[str, str]", load_name(table)) if isinstance(table, str) else table
+        for tag, target in (cast("Mapping[str, str]", load_name(table)) if isinstance(table, str) else table).items():
+            joined.setdefault(tag, target)
     return joined
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nntrain.architectures.architecture import Architecture
 from nntrain.layers.layer import Layer
+from nntrain.specs import SEQUENCE
 
 if TYPE_CHECKING:
     from nntrain.layers.context import Context
@@ -22,7 +24,7 @@ class Family(Architecture):
         """Become layers.
 
         Args:
-            context: Dropout and norm, which each family places as its paper does.
+            context: Dropout and norm, which each family places as its paper does, and whether steps of a sequence are kept.
             spec: What the first layer gets.
 
         Raises:
@@ -31,4 +33,6 @@ class Family(Architecture):
         raise NotImplementedError
 
     def place(self, scope: Scope, value: Value) -> Value:
-        return scope.sequence(self.expand(scope.context, value.spec), value)
+        needs = scope.needs.values()
+        context = replace(scope.context, keeps_steps=bool(needs) and all(need.axes == SEQUENCE for need in needs))
+        return scope.sequence(self.expand(context, value.spec), value)

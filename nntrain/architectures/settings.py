@@ -18,10 +18,16 @@ FAMILIES: Final = {
     "densenet": "nntrain.architectures.densenet:DenseNet",
     "mobilenet": "nntrain.architectures.mobilenet:MobileNet",
     "unet": "nntrain.architectures.unet:UNet",
+    "rnn": "nntrain.architectures.recurrent:RNNNetwork",
+    "lstm": "nntrain.architectures.recurrent:LSTMNetwork",
+    "gru": "nntrain.architectures.recurrent:GRUNetwork",
+    "tcn": "nntrain.architectures.temporal:TCN",
+    "conv_rnn": "nntrain.architectures.temporal:ConvRNN",
+    "textcnn": "nntrain.architectures.temporal:TextCNN",
     "dlinear": "nntrain.architectures.dlinear:DLinear",
     "gnn": "nntrain.architectures.gnn:GNN",
 }
-"""Recipes; they may stand wherever a layer may."""
+"""Recipes; they may stand wherever a layer may, but for those with the name of a layer, which is the layer there."""
 
 ARCHITECTURES: Final = {
     **FAMILIES,

@@ -17,3 +17,5 @@ class Context:
     dropout: float | None = None
     norm: NormKind | None = None
     stochastic_depth: float | None = None
+    keeps_steps: bool = False
+    """Whether every target that may hang on what is made has a value for each step, so that a family keeps the steps of a sequence."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract_case import PHOTO, Case
+from contract_case import PHOTO, SERIES, TEXT, Case
 
 from nntrain.specs import IMAGE, Spec
 
@@ -17,4 +17,10 @@ FAMILIES = (
     Case({"mobilenet": {"width_multiplier": 0.1, "stem": "cifar"}}, TINY),
     Case({"unet": {"channels": 2, "num_levels": 2}}, TINY),
     Case({"unet": {"channels": 2, "num_levels": 1, "up": "upsample"}}, TINY),
+    Case({"tcn": [4, 4]}, SERIES),
+    Case({"tcn": {"channels": [6, 3], "kernel_size": 2, "pool": None, "dim": 6}}, TEXT),
+    Case({"conv_rnn": {"channels": [3, 4], "stride": 4, "hidden_size": 3, "pool": None}}, SERIES),
+    Case({"conv_rnn": {"channels": [3], "kernel_size": 2, "stride": 3, "hidden_size": 3, "num_layers": 2, "dim": 4}}, TEXT),
+    Case({"textcnn": {"filters": 2, "widths": [1, 2], "dim": 4}}, TEXT),
+    Case({"textcnn": {"filters": 2, "widths": [2]}}, SERIES),
 )

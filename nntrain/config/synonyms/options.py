@@ -32,6 +32,10 @@ OPTIONS: Final[dict[str, str]] = {
     " fc_layers layer_sizes"
     " neurons widths sizes dims",
     "hidden_size": "units state_size hidden_dim hidden num_units hidden_units rnn_units cell_size n_hidden",
+    "nonlinearity": "activation non_linearity act activation_fn",
+    "bidirectional": "bidir is_bidirectional bi_directional both_directions",
+    "widths": "kernel_sizes filter_sizes kernel_size filter_size window_sizes region_sizes ngrams",
+    "filters": "num_filters n_filters out_channels channels filter_count",
     "num_layers": "n_layers layers depth num_recurrent_layers stacks",
     "dim": "embedding_dim output_dim embedding_size embed_dim emb_dim size out_features d_model",
     "p": "rate dropout_rate drop_rate prob probability keep_prob drop_prob",

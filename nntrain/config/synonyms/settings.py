@@ -137,7 +137,8 @@ NOTES: Final[dict[str, str]] = {
     "output_dir save_dir log_dir default_root_dir out_dir output_path model_dir logs save_path": "the folder of the runs is given"
     " by the command:  nntrain fit CONFIG --runs FOLDER",
     "return_sequences reduce_output return_state": "recurrent layers return all steps; the line after makes one vector of them:  -"
-    " pool: last",
+    " pool: last   (an option of the families: pool: last, or null for all steps)",
+    "pool pooling": "a layer of its own, behind the one that gives steps:  - pool: last",
     "t_max t_0 total_iters decay_steps num_training_steps max_decay_steps": "remove it: the schedule ends where the run does"
     " (training.max_epochs or max_steps)",
     "in_features in_channels input_size input_dim input_shape n_inputs num_features n_features input_channels"
