@@ -11,7 +11,8 @@ from nntrain.layers.encoding import AnyEncoding
 from nntrain.layers.layer import Layer
 
 if TYPE_CHECKING:
-    from nntrain.layers.program import Value
+    from nntrain.layers.initializer import Initializer
+    from nntrain.layers.program import Program, Value
     from nntrain.layers.scope import Scope
 
 
@@ -26,6 +27,8 @@ class Ending:
     """Place of the last layer."""
     weight: float = 1.0
     """Weight of its loss, where it is an auxiliary head."""
+    bias: bool = True
+    """Whether the layer that the task adds has an offset."""
 
 
 class Architecture(Layer):
@@ -36,6 +39,17 @@ class Architecture(Layer):
     """How fields reach the first layer: `{color: embedding, "*": one_hot}`; exact names first. Default: by type."""
     tie: dict[str, str] | None = None
     """Parameters that are one, by their full names: `{head.weight: embedding_1.weight}`. They are counted and saved once."""
+
+    head_bias: ClassVar[bool] = True
+    """Whether the output layer has an offset, where the whole network is this."""
+
+    def initial(self) -> Mapping[str, Initializer]:
+        """How weights begin, by pattern, where the config says nothing of them: as a family's paper has it."""
+        return {}
+
+    def tied(self, program: Program) -> Mapping[str, str]:
+        """Parameters of the whole network that are one, by their full names."""
+        return self.tie or {}
 
     def endings(self, scope: Scope, targets: Collection[str]) -> Mapping[str, Sequence[Ending]]:
         """Add everything up to the output layers and say where each target hangs: the output, then auxiliary heads.
@@ -48,7 +62,7 @@ class Architecture(Layer):
         from nntrain.layers.inputs import encode
 
         value = scope.place(self, encode(scope, list(scope.draft.fields), self.inputs or {}))
-        return dict.fromkeys(targets, (Ending(value, self.is_output(), self.last_path(scope.path)),))
+        return dict.fromkeys(targets, (Ending(value, self.is_output(), self.last_path(scope.path), bias=self.head_bias),))
 
     def last_path(self, path: YamlPath) -> YamlPath:
         """Place of the last layer, given the place of the architecture."""

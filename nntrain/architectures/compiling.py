@@ -29,6 +29,7 @@ def compile_program(
     needs: Mapping[str, Spec],
     regularization: Regularization | None = None,
     path: YamlPath = ("architecture",),
+    ports: Mapping[str, Spec] | None = None,
 ) -> Program:
     """Compile an architecture.
 
@@ -38,12 +39,13 @@ def compile_program(
         needs: What the task wants for each target.
         regularization: Dropout and norm are placed here.
         path: Where the architecture stands in the config.
+        ports: What tasks give the network to read beside the fields, by target: `teacher.<target>` in it.
 
     Raises:
         ConfigError: With all problems that were found, not rendered.
     """
-    draft = Draft(path, inputs)
-    scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture)
+    draft = Draft(path, inputs, {teacher_port(name): spec for name, spec in (ports or {}).items()})
+    scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture).starting(architecture.initial())
     encodings = architecture.inputs or {}
     scope = replace(scope, encode_field=field_encoder(encodings), needs=needs)
     check_encodings(scope.at("inputs"), encodings)
@@ -65,7 +67,7 @@ def compile_program(
         draft.problems += check_placed([step.layer for step in program.steps], scope.context)
         draft.problems += check_causal(program.steps)
         draft.problems += initializer_problems(program)
-        program = tie(program, architecture.tie or {}, (*path, "tie"), draft.problems)
+        program = tie(program, architecture.tied(program), (*path, "tie"), draft.problems)
         program = freeze(program, architecture.freeze, architecture.frozen_places(path), path, draft.problems)
     if draft.problems:
         raise ConfigError(draft.problems)
@@ -125,7 +127,7 @@ def _output(scope: Scope, target: str, name: str, ending: Ending, needs: Mapping
     try:
         if not ending.is_output:
             own = "head" + name[len(target) :] if len(needs) == 1 else name
-            head = StepsHead(output=need) if StepsHead.fits(ending.value.spec, need) else Head.of(need)
+            head = StepsHead(output=need) if StepsHead.fits(ending.value.spec, need) else Head.of(need, bias=ending.bias)
             return scope.add(head, ending.value, name=re.sub(r"\W", "_", own))
         return _own_output(scope, target, ending.value, need)
     except UnplacedError:

@@ -35,4 +35,4 @@ class Family(Architecture):
     def place(self, scope: Scope, value: Value) -> Value:
         needs = scope.needs.values()
         context = replace(scope.context, keeps_steps=bool(needs) and all(need.axes == SEQUENCE for need in needs))
-        return scope.sequence(self.expand(context, value.spec), value)
+        return scope.starting(self.initial()).sequence(self.expand(context, value.spec), value)

@@ -100,6 +100,8 @@ def initializer_problems(program: Program) -> list[Problem]:
     problems: list[Problem] = []
     for step in program.steps:
         for rule in step.rules:
+            if rule.is_default:
+                continue
             matched = _matched(rule, step)
             used[rule.path] = (rule, used.get(rule.path, (rule, False))[1] or bool(matched))
             flat = [name for name, rank in matched if rank < 2 and isinstance(rule.initializer, FanInitializer)]

@@ -25,13 +25,15 @@ FAMILIES: Final = {
     "conv_rnn": "nntrain.architectures.temporal:ConvRNN",
     "textcnn": "nntrain.architectures.temporal:TextCNN",
     "dlinear": "nntrain.architectures.dlinear:DLinear",
+    "patchtst": "nntrain.architectures.patchtst:PatchTST",
     "gnn": "nntrain.architectures.gnn:GNN",
+    "transformer_encoder": "nntrain.architectures.transformer:TransformerEncoder",
+    "gpt": "nntrain.architectures.transformer:GPT",
 }
 """Recipes; they may stand wherever a layer may, but for those with the name of a layer, which is the layer there."""
 
 ARCHITECTURES: Final = {
     **FAMILIES,
-    "patchtst": "nntrain.architectures.patchtst:PatchTST",
     "layers": "nntrain.architectures.layer_list:LayerList",
     "nodes": "nntrain.architectures.node_graph:NodeGraph",
 }

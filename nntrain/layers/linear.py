@@ -52,12 +52,14 @@ class Head(Layer):
     type: Literal["linear", "conv2d", "conv3d"] = "linear"
     output: Spec
     """What the task needs; its size may still be unknown."""
+    bias: bool = True
+    """Whether it has an offset."""
 
     @classmethod
-    def of(cls, output: Spec) -> Head:
+    def of(cls, output: Spec, *, bias: bool = True) -> Head:
         """The layer that a need takes."""
         kinds: dict[Axes, Literal["conv2d", "conv3d"]] = {IMAGE: "conv2d", VOLUME: "conv3d"}
-        return cls(type=kinds.get(output.axes, "linear"), output=output)
+        return cls(type=kinds.get(output.axes, "linear"), output=output, bias=bias)
 
     @property
     def width(self) -> Size:
@@ -77,14 +79,14 @@ class Head(Layer):
         return replace(need, sizes=fitted_sizes(spec, need))
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
-        shapes = linear_shapes(spec.size(channel_axis(spec)), self.width, bias=True)
+        shapes = linear_shapes(spec.size(channel_axis(spec)), self.width, bias=self.bias)
         return shapes if self.type == "linear" else {**shapes, "weight": (*shapes["weight"], *[1] * (spec.rank - 1))}
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
 
         layers = {"linear": nn.Linear, "conv2d": partial(nn.Conv2d, kernel_size=1), "conv3d": partial(nn.Conv3d, kernel_size=1)}
-        return layers[self.type](known(spec.size(channel_axis(spec))), known(self.width))
+        return layers[self.type](known(spec.size(channel_axis(spec))), known(self.width), bias=self.bias)
 
 
 def needed(need: Spec) -> str:

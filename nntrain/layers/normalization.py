@@ -50,6 +50,12 @@ class LayerNorm(Norm):
     """
 
     type: Literal["layer_norm"] = "layer_norm"
+    bias: bool = True
+    """Whether to add a learned offset."""
+
+    def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
+        shapes = super().parameter_shapes(spec, *side)
+        return shapes if self.bias else {"weight": shapes["weight"]}
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from torch import nn
@@ -57,7 +63,7 @@ class LayerNorm(Norm):
         from nntrain.modules.normalization import ChannelLayerNorm
 
         norm = nn.LayerNorm if channel_axis(spec) == "feature" else ChannelLayerNorm
-        return norm(known(spec.size(channel_axis(spec))), eps=self.eps)
+        return norm(known(spec.size(channel_axis(spec))), eps=self.eps, bias=self.bias)
 
 
 class RMSNorm(Norm):

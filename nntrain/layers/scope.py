@@ -37,6 +37,8 @@ class Draft:
     """Place of the architecture in the config."""
     fields: Mapping[str, Spec]
     """All input fields."""
+    ports: Mapping[str, Spec] = field(default_factory=dict[str, Spec])
+    """What tasks give the network to read beside them: `teacher.<target>`."""
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
     points: dict[str, Value] = field(default_factory=dict[str, Value])
     """What can be read by name: named items and nodes."""
@@ -83,6 +85,14 @@ class Scope:
             return replace(self, rules=(InitializerRule("*", layer.initializer, path), *self.rules))
         own = (InitializerRule(pattern, initializer, (*path, pattern)) for pattern, initializer in layer.initializer.items())
         return replace(self, rules=(*own, *self.rules))
+
+    def starting(self, initializers: Mapping[str, Initializer]) -> Scope:
+        """The scope in which weights begin as a family has them, by pattern, wherever the config says nothing of them."""
+        if not initializers:
+            return self
+        written = [rule for rule in self.rules if not rule.is_default]
+        own = [InitializerRule(pattern, initializer, ()) for pattern, initializer in initializers.items()]
+        return replace(self, rules=(*written, *own, *(rule for rule in self.rules if rule.is_default)))
 
     def noted(self, note: str) -> Scope:
         """The same scope for steps that come from elsewhere than the line at `path`."""
@@ -183,6 +193,8 @@ class Scope:
         points = {**self.draft.points, **(self.own_points or {})}
         if name in points:
             return [points[name]]
+        if name in self.draft.ports:
+            return [self.input(name, self.draft.ports[name])]
         if name in self.draft.fields and self.encode_field is not None:
             return [self.encode_field(self, name)]
         found = [points[point] for point in points if fnmatchcase(point, name)] if set(name) & set("*?[") else self._extra(name)

@@ -129,4 +129,14 @@ LAYERS: Final = {
 }
 
 AnyLayer = Annotated[Layer, LayerSlot("layer", (LAYERS, "nntrain.architectures.settings:FAMILIES"))]
+GATES: Final = {
+    "glu": "nntrain.layers.gating:GLU",
+    "reglu": "nntrain.layers.gating:ReGLU",
+    "geglu": "nntrain.layers.gating:GEGLU",
+    "swiglu": "nntrain.layers.gating:SwiGLU",
+}
+"""Activations that multiply one half of the features by a function of the other."""
+
 AnyActivation = Annotated[Layer, Slot("activation", (ACTIVATIONS,))]
+AnyFeedforwardActivation = Annotated[Layer, Slot("feedforward activation", (ACTIVATIONS, GATES))]
+"""Of the hidden layer of a transformer, which may be gated."""

@@ -18,7 +18,12 @@ class InitializerRule:
     """Matches a layer's type or name (a name stands for everything below it), or a parameter's name: full, or below its step."""
     initializer: Initializer
     path: YamlPath
-    """Where the config says so."""
+    """Where the config says so; empty for what a family begins with where the config says nothing."""
+
+    @property
+    def is_default(self) -> bool:
+        """Whether a family says so."""
+        return not self.path
 
     def matches(self, layer_type: str, step: str, parameter: str, rank: int) -> bool:
         """Whether it acts on a parameter.

@@ -5,7 +5,7 @@ A new layer is one class, one line in `nntrain/layers/settings.py`, and one row 
 
 from __future__ import annotations
 
-from cases_attention import ATTENTION
+from cases_attention import ATTENTION, TRANSFORMERS
 from cases_families import FAMILIES
 from cases_filters import CONVOLUTIONS
 from cases_pointwise import ACTIVATIONS, NORMS, RANDOM

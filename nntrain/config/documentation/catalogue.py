@@ -20,7 +20,7 @@ from nntrain.schema import Component, Slot, StrictModel, load_class, load_name
 Model = type[StrictModel]
 
 _ROOT = "nntrain.config.experiment:Experiment"
-_NESTED = frozenset({"layer", "activation"})
+_NESTED = frozenset({"layer", "activation", "feedforward activation"})
 """Components that stand in lists and inside of one another: their options have no one path."""
 
 

@@ -1,0 +1,216 @@
+"""Transformers over texts and series: blocks of attention and a feedforward layer, written out as residuals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from nntrain.architectures.family import Family
+from nntrain.architectures.sequences import StepPool, pooled
+from nntrain.errors import SpecError
+from nntrain.layers.composite import Residual
+from nntrain.layers.dropout import Dropout
+from nntrain.layers.gating import GLU
+from nntrain.layers.initialization import Normal, Zeros
+from nntrain.layers.layer import Layer
+from nntrain.layers.linear import Linear
+from nntrain.layers.settings import AnyFeedforwardActivation
+from nntrain.layers.smooth_activation import GELU
+from nntrain.layers.starting import Starting
+from nntrain.layers.windows import need_sequence
+from nntrain.specs import TOKENS, Spec
+
+if TYPE_CHECKING:
+    from nntrain.layers.context import Context
+    from nntrain.layers.initializer import Initializer
+    from nntrain.layers.norm import Norm
+    from nntrain.layers.program import Program
+
+
+class Transformer(Family):
+    """What transformers share: tokens or steps become vectors that know their place, then blocks, and the norm behind them."""
+
+    dim: PositiveInt = 128
+    """Numbers of a step all through the network."""
+    num_layers: PositiveInt = 4
+    """Blocks."""
+    num_heads: PositiveInt = 4
+    """Heads of attention, each of `dim / num_heads` numbers."""
+    num_kv_heads: PositiveInt | None = None
+    """Heads of keys and values, each shared by a group of query heads. Default: `num_heads`."""
+    dim_feedforward: PositiveInt | None = None
+    """Features of the hidden layer of a block. Default: 4 times `dim`."""
+    activation: AnyFeedforwardActivation = GELU()
+    """Activation of that layer; of a gated one, such as `swiglu`, the layer before it is twice as wide."""
+    norm_first: bool = True
+    """Whether each residual begins with its norm (and one more stands at the end), or a norm follows each sum, as in the first paper."""
+    positions: Literal["learned", "sinusoidal", "rotary"] | None
+    """How steps know their place: by vectors that are added, learned or of sines, by turning queries and keys, or (`null`) not at all."""
+    max_length: PositiveInt | None = None
+    """Steps for which `learned` has vectors: required where lengths differ by row, else the length of the sequence."""
+    bias: bool = True
+    """Whether linear layers and layer norms have offsets."""
+    pool: StepPool | None = "auto"
+    """How the steps become one row of numbers; `null` keeps them. `auto` keeps them where every target that hangs here has a value for
+    each step."""
+
+    drops_hidden: ClassVar[bool]
+    """Whether dropout stands behind the activation of the feedforward layer too."""
+
+    @model_validator(mode="after")
+    def _length_is_read(self) -> Self:
+        if self.max_length is not None and self.positions != "learned":
+            raise PydanticCustomError("length_of_no_vectors", "max_length has no effect without positions: learned", {})
+        return self
+
+    @property
+    def is_causal(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def reduction(self) -> StepPool:
+        """The pool of `auto` where one row of numbers is wanted."""
+        raise NotImplementedError
+
+    def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        pool = self.reduction if self.pool == "auto" and not context.keeps_steps else self.pool
+        end = (self._norm(context),) if self.norm_first else ()
+        blocks = [layer for _ in range(self.num_layers) for layer in self._block(context)]
+        return [*self._entrance(context, spec), *blocks, *end, *pooled(context, pool)]
+
+    def _entrance(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        """Vectors of the tokens or steps, with their place."""
+        from nntrain.layers.embedding import Embedding
+        from nntrain.layers.position import PositionEmbedding
+        from nntrain.layers.scaling import Scale
+
+        is_text = spec.axes == TOKENS and spec.kind == "index"
+        if not is_text:
+            need_sequence(spec)
+        layers: list[Layer] = [Embedding(dim=self.dim) if is_text else Linear(out_features=self.dim, bias=self.bias)]
+        if is_text and self.positions == "sinusoidal":  # waves of size 1 would hide vectors of size 0.02
+            layers.append(Scale(factor=math.sqrt(self.dim)))
+        if self.positions in {"learned", "sinusoidal"}:
+            layers.append(PositionEmbedding.parse({"kind": self.positions, "max_length": self.max_length}))
+        return [*layers, *_dropouts(context)]
+
+    def _block(self, context: Context) -> Sequence[Layer]:
+        from nntrain.layers.attention import MultiheadAttention
+
+        attention = MultiheadAttention(
+            num_heads=self.num_heads,
+            num_kv_heads=self.num_kv_heads,
+            causal=self.is_causal,
+            rotary=self.positions == "rotary",
+            dropout=context.dropout or 0.0,
+            bias=self.bias,
+        )
+        parts = [attention, *_dropouts(context)], [*self._feedforward(context), *_dropouts(context)]
+        if self.norm_first:
+            return [Residual(layers=(self._norm(context), *part)) for part in parts]
+        return [layer for part in parts for layer in (Residual(layers=tuple(part)), self._norm(context))]
+
+    def _feedforward(self, context: Context) -> Sequence[Layer]:
+        width = self.dim_feedforward or 4 * self.dim
+        gates = 2 if isinstance(self.activation, GLU) else 1
+        hidden = _dropouts(context) if self.drops_hidden else ()
+        return [Linear(out_features=gates * width, bias=self.bias), self.activation, *hidden, self._projection()]
+
+    def _projection(self) -> Layer:
+        """The linear layer that ends a feedforward residual."""
+        return Linear(out_features=self.dim, bias=self.bias)
+
+    def _norm(self, context: Context) -> Norm:
+        from nntrain.layers.normalization import LayerNorm, RMSNorm
+
+        if context.norm == "rms":
+            return RMSNorm()
+        if context.norm in {None, "layer"}:
+            return LayerNorm(bias=self.bias)
+        raise SpecError(f"has a norm of each step by itself, and regularization.norm says {context.norm}", hint="layer or rms")
+
+
+class TransformerEncoder(Transformer):
+    """Transformer encoder (Vaswani et al. 2017; BERT) over a text or a series: every step sees all steps of its row.
+
+    A text is embedded, a series projected to `dim`. Dropout stands where the paper and torch's `TransformerEncoderLayer` have it: behind
+    the positions, in the weights of attention, behind each hidden activation, and at the end of each residual. The norm is
+    `regularization.norm`: `layer` (the default) or `rms`. Embeddings begin at normal(0.02); everything else as torch's layers.
+    """
+
+    main: ClassVar[str | None] = "dim"
+    drops_hidden: ClassVar[bool] = True
+
+    type: Literal["transformer_encoder"] = "transformer_encoder"
+    positions: Literal["learned", "sinusoidal", "rotary"] | None = "sinusoidal"
+    """How steps know their place: by vectors that are added, learned or of sines, by turning queries and keys, or (`null`) not at all."""
+    causal: bool = False
+    """Whether a step sees only itself and earlier ones."""
+
+    @property
+    def is_causal(self) -> bool:
+        return self.causal
+
+    @property
+    def reduction(self) -> StepPool:
+        return "mean"
+
+    def initial(self) -> Mapping[str, Initializer]:
+        return {"embedding": Normal(std=0.02)}
+
+
+class GPT(Transformer):
+    """Causal transformer (GPT-2, Radford et al. 2019) over a text or a series: a step sees itself and earlier ones.
+
+    Norms stand first, positions are learned. Dropout stands behind the positions, in the weights of attention, and at the end of each
+    residual. Weights begin at normal(0.02), those that end a residual at 0.02 / sqrt(2 num_layers), offsets at 0. The output layer has no
+    offset, and its weights are those of the embedding (`tie`). `pool: auto` takes the last step where one row of numbers is wanted.
+    """
+
+    main: ClassVar[str | None] = "dim"
+    drops_hidden: ClassVar[bool] = False
+    head_bias: ClassVar[bool] = False
+
+    type: Literal["gpt"] = "gpt"
+    positions: Literal["learned", "sinusoidal", "rotary"] | None = "learned"
+    """How steps know their place: by vectors that are added, learned or of sines, by turning queries and keys, or (`null`) not at all."""
+    tie: bool | dict[str, str] | None = None
+    """Whether the output layer has the weights of the embedding; or parameters that are one, by their full names. Default: where the
+    network predicts one of its own tokens at each step."""
+
+    @property
+    def is_causal(self) -> bool:
+        return True
+
+    @property
+    def reduction(self) -> StepPool:
+        return "last"
+
+    def initial(self) -> Mapping[str, Initializer]:
+        weights = Normal(std=0.02)
+        wide = ("embedding", "linear", "multihead_attention")
+        return {"*.out_proj.weight": self._small(), **dict.fromkeys(wide, weights), "*.bias": Zeros(), "*.in_proj_bias": Zeros()}
+
+    def _small(self) -> Initializer:
+        """Of weights that end a residual: all of them together are to add as much as one would."""
+        return Normal(std=0.02 / math.sqrt(2 * self.num_layers))
+
+    def _projection(self) -> Layer:
+        return Starting(layers=(super()._projection(),), initial={"linear": self._small()})
+
+    def tied(self, program: Program) -> Mapping[str, str]:
+        if isinstance(self.tie, dict):
+            return self.tie
+        embedding = next((f"{step.name}.weight" for step in program.steps if step.layer.type == "embedding" and step.stage == "body"), None)
+        pair = {"head.weight": embedding or "embedding_1.weight"}
+        shapes = program.named_shapes
+        fits = "time" in next(iter(program.outputs.values())).spec.axes and shapes.get("head.weight") == shapes.get(embedding or "")
+        return pair if self.tie or (self.tie is None and fits) else {}
+
+
+def _dropouts(context: Context) -> tuple[Layer, ...]:
+    return () if context.dropout is None else (Dropout(p=context.dropout),)
