@@ -4,4 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PROTOCOLS: Final = {"supervised": "nntrain.protocols.protocol:Supervised"}
+PROTOCOLS: Final = {
+    "dqn": "nntrain.protocols.q_learning:DQN",
+    "supervised": "nntrain.protocols.protocol:Supervised",
+}
