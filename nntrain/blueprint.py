@@ -30,6 +30,7 @@ from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
+from nntrain.short_outputs import short_outputs
 from nntrain.targets import TargetPlan, metric_directions, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
@@ -134,7 +135,10 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
     rows = rows_to_train(experiment.data, layout) if train_rows is None else train_rows
-    warnings = (*layout.doubts, *effects.warnings(experiment, program, rows))
+    short, told = short_outputs(program, targets, layout.row_steps)
+    if short:
+        raise config.error(short)
+    warnings = (*layout.doubts, *told, *effects.warnings(experiment, program, rows))
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
 
 
@@ -207,7 +211,8 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     assert experiment.architecture is not None
     needs = {name: plan.task.needs(plan.target, plan.link) for name, plan in targets.items()}
     try:
-        program = compile_program(experiment.architecture, layout.inputs, needs, experiment.regularization)
+        ports = {name: port for name, plan in targets.items() if (port := plan.task.port(plan.target)) is not None}
+        program = compile_program(experiment.architecture, layout.inputs, needs, experiment.regularization, ports=ports)
     except ConfigError as error:
         problems += error.problems
         return None

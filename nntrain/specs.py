@@ -125,7 +125,7 @@ class Spec:
 
     def describe(self) -> str:
         """Name the tensor as a person would: `an image [1, 8, 8]`."""
-        names = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", VOLUME: "a volume"}
+        names: dict[Axes, str] = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", VOLUME: "a volume"}
         names |= {TOKENS: "a sequence of tokens", (): "one value", NODES: "nodes of graphs", NODES[:1]: "a value for each node"}
         return f"{names.get(self.axes, 'a tensor')} {self}"
 
@@ -183,3 +183,12 @@ def blocks(inputs: Mapping[str, Spec]) -> dict[str, tuple[str, ...]]:
     categories = tuple(name for name, spec in inputs.items() if spec.of_one.rank == 0 and spec.kind == "index")
     found = {NUMBER_BLOCK: numbers, CATEGORY_BLOCK: categories}
     return {block: names for block, names in found.items() if names}
+
+
+TEACHER: Final = "teacher."
+"""What the key of a teacher port begins with."""
+
+
+def teacher_port(target: str) -> str:
+    """The key under which a network reads what its task tells it of a target: the true beginning of a sequence, or its own."""
+    return TEACHER + target

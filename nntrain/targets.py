@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
 from nntrain.config.experiment import Experiment
-from nntrain.data.layout import FieldPlan
+from nntrain.data.field_plan import FieldPlan
 from nntrain.data.window import FORECAST
 from nntrain.errors import Problem, SpecError, YamlPath
 from nntrain.losses.links import Link
@@ -45,9 +45,14 @@ class TargetPlan:
         return self.task.kind(self.target)
 
     @property
+    def scored_kind(self) -> TargetKind:
+        """How what losses score reads."""
+        return self.task.scored_kind(self.target)
+
+    @property
     def link(self) -> Link:
         """How the network's output reads."""
-        return self.losses[0].link(self.kind)
+        return self.losses[0].link(self.scored_kind)
 
 
 def plan_targets(experiment: Experiment, plans: Sequence[FieldPlan], problems: list[Problem]) -> dict[str, TargetPlan]:
@@ -126,7 +131,7 @@ def _of(written: object, section: str, target: str) -> tuple[Any, YamlPath]:
 def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem]) -> TargetPlan | None:
     """Task, losses and metrics of a target; `None` where one of them doesn't fit."""
     separator: str | None = getattr(plan.field, "separator", None)
-    target = Target(plan.name, plan.field.type, plan.spec, plan.classes, *([separator] if separator else []))
+    target = Target(plan.name, plan.field.type, plan.spec, plan.classes, separator or "|", plan.to_text)
     task = _task(experiment, plan, target, problems)
     if task is None:
         return None
@@ -139,7 +144,7 @@ def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem
 def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: list[Problem]) -> Task | None:
     task, path = cast("tuple[Task | None, YamlPath]", _of(experiment.task, "task", target.name))
     if task is None:
-        tag = "forecasting" if plan.has_past else TASK_OF_FIELD.get(target.field_type)
+        tag = "forecasting" if plan.has_past else plan.field.task or TASK_OF_FIELD.get(target.field_type)
         if tag is not None:
             return _make(TASKS[tag], Task)
         known = ", ".join(sorted(TASK_OF_FIELD))
@@ -158,7 +163,7 @@ def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: lis
 
 
 def _retype(plan: FieldPlan, task: Task) -> str:
-    wanted = next(field_type for field_type, tag in TASK_OF_FIELD.items() if tag == task.type)
+    wanted = next((field_type for field_type, tag in TASK_OF_FIELD.items() if tag == task.type), min(task.field_types))
     return f"fix:  leave task out, or  data.fields.{plan.name}: {{type: {wanted}, role: target}}"
 
 
@@ -178,13 +183,13 @@ def _losses(experiment: Experiment, plan: FieldPlan, task: Task, target: Target)
         return (), [Problem(path, "is an empty list: nothing would be minimised", f"fix:  loss: {task.losses(target)[0]}")]
     problems = [problem for loss, place in zip(losses, paths, strict=True) for problem in _loss_problems(loss, place, plan, task, target)]
     if not problems:
-        problems += _sum_problems(losses, paths, task.kind(target))
+        problems += _sum_problems(losses, paths, task.scored_kind(target))
     return losses, problems
 
 
 def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, target: Target) -> Iterator[Problem]:
     """Why a loss can't score a target, or an option of it does nothing."""
-    kind = task.kind(target)
+    kind = task.scored_kind(target)
     if kind not in loss.targets:
         first, *others = task.losses(target)
         what = f"{loss.type} does not fit the target {target.name} ({in_words(task, target)})"
@@ -255,4 +260,5 @@ def _misfits(path: YamlPath, metric: Metric, task: Task, target: Target) -> Iter
 def in_words(task: Task, target: Target) -> str:
     """What a target is, for messages."""
     words = {"classes": "one of several classes", "binary": "yes or no", "labels": "any of some labels", "ordinal": "classes in order"}
+    words |= {"sequence": "a sequence of tokens"}
     return words.get(task.kind(target), "a number" if target.spec.rank == 0 else "numbers")

@@ -20,7 +20,7 @@ from nntrain.layers.scope import Draft, Scope, UnplacedError
 from nntrain.layers.series import StepsHead
 from nntrain.layers.settings import MAX_LAYERS
 from nntrain.regularization import Regularization
-from nntrain.specs import VECTOR, Spec
+from nntrain.specs import VECTOR, Spec, teacher_port
 
 
 def compile_program(

@@ -174,6 +174,15 @@ class Program:
         """Steps that carry a state from one call to the next."""
         return tuple(step.name for step in self.steps if "state" in step.layer.needs)
 
+    def time_steps(self, value: Value) -> list[Step]:
+        """The steps of the program that decide how long the rows of a sequence are, in their order."""
+        by_name = {step.name: step for step in self.steps}
+        found: list[Step] = []
+        while (step := by_name.get(value.step or "")) is not None:
+            found.append(step)
+            value = next((source for source in step.inputs if (source.lengths is None) == (value.lengths is None)), step.inputs[0])
+        return found[::-1]
+
     def rows(self) -> list[Row]:
         """The network line by line."""
         return [self._row(step) for step in self.steps]

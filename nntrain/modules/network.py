@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, cast
 
 from torch import Tensor, nn
 
+from nntrain.specs import TEACHER
+
 
 class Call(NamedTuple):
     """One step at run time; numbers are places in the list of values, which is filled in the order of the steps."""
@@ -59,12 +61,20 @@ class Wiring:
     shortenings: tuple[Shortening, ...]
     """The further ones."""
 
-    def row_lengths(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-        """All row lengths `[B]`, worked out once a pass."""
-        lengths = [inputs[key] for key in self.length_keys]
+    def row_lengths(self, inputs: Mapping[str, Tensor]) -> list[Any]:
+        """All row lengths `[B]`, worked out once a pass; `None` for those of a teacher port that is not there."""
+        lengths: list[Any] = [inputs.get(key) if key.startswith(TEACHER) else inputs[key] for key in self.length_keys]
         for shortening in self.shortenings:
-            lengths.append(shortening.rule(lengths[shortening.source]))
+            before = lengths[shortening.source]
+            lengths.append(None if before is None else shortening.rule(before))
         return lengths
+
+    def late(self) -> tuple[bool, ...]:
+        """Which values hang on a teacher port."""
+        late = [key.startswith(TEACHER) for key in self.keys]
+        for call in self.calls:
+            late += [any(late[place] for place in (call.source, *call.side))] * (1 + call.extras)
+        return tuple(late)
 
 
 class Namespace(nn.Module):
@@ -79,6 +89,22 @@ class Namespace(nn.Module):
         inner = self._modules.setdefault(first, Namespace())
         assert isinstance(inner, Namespace), name
         inner.put(rest, module)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a network makes of rows without what tasks tell it: read once, and gone on from again and again."""
+
+    inputs: Mapping[str, Tensor]
+    values: tuple[Tensor | None, ...]
+    """All values of the program; `None` for those that hang on what is told."""
+    outputs: Mapping[str, Tensor]
+    """The outputs among them."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(next(value for value in self.values if value is not None))
 
 
 class Network(Namespace):
@@ -100,6 +126,7 @@ class Network(Namespace):
         self._resting = tuple(resting)
         self._wiring = wiring
         self._calls = tuple((call, call.is_plain) for call in wiring.calls)
+        self._late = wiring.late()
 
     def train(self, mode: bool = True) -> Network:
         """Switch between training and evaluation, in which frozen batch norms stay."""
@@ -133,6 +160,48 @@ class Network(Namespace):
         for key, place in wiring.output_lengths:
             outputs[key] = lengths[place]
         return outputs, carried
+
+    def memorise(self, inputs: Mapping[str, Tensor]) -> Memory:
+        """Run the steps that don't hang on a teacher port, on inputs without any; nothing is carried."""
+        wiring, late = self._wiring, self._late
+        values: list[Any] = [inputs.get(key) if late[place] else inputs[key] for place, key in enumerate(wiring.keys)]
+        lengths = wiring.row_lengths(inputs) if wiring.length_keys else []
+        for call, is_plain in self._calls:
+            if late[len(values)]:
+                values.extend([None] * (1 + call.extras))
+            elif is_plain:
+                values.append(call.module(values[call.source]))
+            else:
+                self._run(call, values, lengths, None, {})
+        outputs = {name: value for name, place in wiring.outputs if (value := values[place]) is not None}
+        own = {key: length for key, place in wiring.output_lengths if (length := lengths[place]) is not None}
+        return Memory(inputs, tuple(values), {**outputs, **own})
+
+    def recall(self, memory: Memory, rows: Tensor, told: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run the other steps, for some rows of a memory.
+
+        Args:
+            memory: What the network has made of the fields.
+            rows: Rows of it, int64 `[N]`; one may come several times.
+            told: The teacher ports `[N, T]` by key, and their lengths `[N]`.
+
+        Returns:
+            The outputs that hang on a port.
+        """
+        wiring = self._wiring
+        known = [None if value is None else value.index_select(0, rows) for value in memory.values]
+        values: list[Any] = [told.get(key, known[place]) for place, key in enumerate(wiring.keys)]
+        own = {key: memory.inputs[key].index_select(0, rows) for key in wiring.length_keys if key in memory.inputs}
+        lengths = wiring.row_lengths({**own, **told}) if wiring.length_keys else []
+        for call, is_plain in self._calls:
+            place = len(values)
+            if not self._late[place]:
+                values.extend(known[place : place + 1 + call.extras])
+            elif is_plain:
+                values.append(call.module(values[call.source]))
+            else:
+                self._run(call, values, lengths, None, {})
+        return {name: values[place] for name, place in wiring.outputs if self._late[place]}
 
     @staticmethod
     def _run(call: Call, values: list[Any], lengths: list[Tensor], state: Mapping[str, Any] | None, carried: dict[str, Any]) -> None:

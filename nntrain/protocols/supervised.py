@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import Batch, TensorData, balanced_order, epoch_order, num_batches, ordered_batches, turns_of
+from nntrain.data.batches import Batch, TensorData, balanced_order, num_batches, ordered_batches, shown_order, turns_of
 from nntrain.data.sources.source import Part
 from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, measure
 from nntrain.training.input_noise import with_noise
@@ -22,13 +22,13 @@ class SupervisedProtocol:
 
     def steps_per_epoch(self, session: Session) -> int:
         """Steps of one epoch; a last batch of one row is merged into the one before."""
-        return num_batches(len(session.splits.train), session.batch_size * session.accumulate)
+        return num_batches(session.splits.train.shown, session.batch_size * session.accumulate)
 
     def batches(self, session: Session, epoch: int, start: int) -> Iterator[tuple[Batch, ...]]:
         """The rows of each step, cut into micro-batches."""
         rows, train = session.batch_size * session.accumulate, session.splits.train
         if session.balance is None:
-            order, turns = epoch_order(len(train), seed=session.seed, epoch=epoch), None
+            order, turns = shown_order(train, seed=session.seed, epoch=epoch), None
         else:
             order = balanced_order(session.balance, seed=session.seed, epoch=epoch)
             turns = turns_of(order)
@@ -80,7 +80,7 @@ class SupervisedProtocol:
 
     def _loss(self, session: Session, batch: Batch, weights: Mapping[PartName, Tensor] | None) -> Tensor:
         with session.precision.autocast():
-            outputs, _ = session.network(batch.inputs)
+            outputs, _ = session.network(session.objective.inputs(batch))
         return total(session.objective.parts(outputs, batch), weights)
 
     def evaluate(self, session: Session) -> Metrics | None:

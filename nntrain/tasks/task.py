@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 from nntrain.errors import Problem
 from nntrain.losses.links import Interval, Link
@@ -39,6 +39,32 @@ class Target:
     """Names of classes or labels in the order of the outputs; empty where there are none or they are not known yet."""
     separator: str = "|"
     """What stands between two labels in a cell."""
+    to_text: Callable[[Sequence[int]], str] | None = field(default=None, repr=False, compare=False)
+    """The text of some tokens, once the data is fitted; `None` for what is no text."""
+
+
+class Lesson(NamedTuple):
+    """What a network is told of a target while it is trained, and what it is to answer."""
+
+    told: Tensor
+    """What it reads under its teacher port, int64 `[B, T]`."""
+    lengths: Tensor
+    """Steps of each row of it, int64 `[B]`."""
+    target: Tensor
+    """What it is scored by, `[B, T]`."""
+
+
+class Asked(Protocol):
+    """A network that has read its fields, and is asked again and again what follows."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, B."""
+        ...
+
+    def __call__(self, rows: Tensor, told: Tensor) -> Tensor:
+        """What it says at the last step, `[N, …]`, of rows int64 `[N]` of the batch that were told so much, `[N, T]`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +114,29 @@ class Task(Component):
 
     def needs(self, target: Target, link: Link) -> Spec:
         """What the network must output, where a loss reads it through `link`."""
+        raise NotImplementedError
+
+    def steps_for(self, tokens: int, repeats: int) -> int | None:
+        """Steps that a row of the output must have at least, for a target of so many tokens, of which some repeat the one before.
+
+        `None` where any number will do.
+        """
+        return None
+
+    def scored_kind(self, target: Target) -> TargetKind:
+        """How what losses score reads, where that is not the target itself."""
+        return self.kind(target)
+
+    def port(self, target: Target) -> Spec | None:
+        """What the network may read under `teacher.<target>`; `None` for a task that tells it nothing."""
+        return None
+
+    def teach(self, target: Tensor) -> Lesson:
+        """What a network with a port is told of targets `[B, …]`, and scored by."""
+        raise NotImplementedError
+
+    def search(self, asked: Asked, target: Target) -> Tensor:
+        """Predict by asking a network with a port, in place of `predict`: int64 `[B, L]` with -1 behind the end."""
         raise NotImplementedError
 
     def losses(self, target: Target) -> tuple[str, ...]:

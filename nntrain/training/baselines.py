@@ -12,12 +12,19 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import TensorData
+from nntrain.data.packed import PackedSteps
+from nntrain.data.tokenizing.tokenizer import SPECIAL
 from nntrain.specs import CATEGORY_BLOCK
 from nntrain.training.evaluation import evaluate_predictions
 from nntrain.training.objective import Objective, TargetObjective
 from nntrain.training.session import Metrics
 
 Array = np.ndarray[Any, Any]
+
+Tokens = list[tuple[int, int]]
+"""Place of a text and index of a token, of a row."""
+
+TFIDF: Final = "tfidf_logistic"
 
 MOST_CODES: Final = 255
 """Values of a category that histogram trees can hold apart; one with more is read as a number."""
@@ -40,10 +47,11 @@ def measure_baselines(
 
     `linear` is ridge regression, or logistic regression with its default strength, on standardised columns and one-hot categories;
     `boosted_trees` is histogram gradient boosting with scikit-learn's defaults (which stops early on a part of the training rows of
-    its own where there are more than 10,000).
+    its own where there are more than 10,000). `tfidf_logistic` is logistic regression with its default strength on the tokens of texts,
+    each weighed by how often it is in the row and how rare in the training rows (scikit-learn's TfidfVectorizer).
 
     Args:
-        names: `linear`, `boosted_trees`.
+        names: `linear`, `boosted_trees`, `tfidf_logistic`.
         objective: Targets and metrics.
         train: The training rows, on the CPU.
         splits: Rows to be measured by name of the split, on the CPU.
@@ -58,7 +66,7 @@ def measure_baselines(
         models = {key: _fit(name, target, train, seed) for key, target in objective.targets.items()}
         metrics: Metrics = {}
         for split, data in splits.items():
-            predictions = {key: _predict(models[key], target, data) for key, target in objective.targets.items()}
+            predictions = {key: _predict(name, models[key], target, data) for key, target in objective.targets.items()}
             scores = evaluate_predictions(objective, predictions, data)
             metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
         found[name] = Baseline(metrics, round(time.monotonic() - started, 3))
@@ -67,7 +75,7 @@ def measure_baselines(
 
 def _fit(name: str, target: TargetObjective, train: TensorData, seed: int) -> list[Any]:
     """Fitted models of scikit-learn: one for each value or label of a target, but for linear values, which share one."""
-    features, is_category = _features(train)
+    features, is_category = (_tokens(train), ()) if name == TFIDF else _features(train)
     goal: Array = train.target(target.target.name).numpy()
     weights = None if train.weights is None else train.weights.numpy()
     is_values = target.task.kind(target.target) == "values"
@@ -76,10 +84,12 @@ def _fit(name: str, target: TargetObjective, train: TensorData, seed: int) -> li
     for values in [columns.T] if name == "linear" and is_values and goal.ndim > 1 else columns:
         if not is_values and bool((values == values[0]).all()):
             model = _prior()
+        elif name == TFIDF:
+            model = _tfidf()
         elif name == "linear":
             model = _linear(is_values=is_values, is_category=is_category)
         else:
-            model = _trees(features, is_category, seed, is_values=is_values)
+            model = _trees(cast("Array", features), is_category, seed, is_values=is_values)
         found.append(model.fit(features, values, **({} if weights is None else _weighted(model, weights))))
     return found
 
@@ -108,6 +118,19 @@ def _linear(*, is_values: bool, is_category: Sequence[bool]) -> Any:
     return Pipeline([("columns", columns), ("model", Ridge() if is_values else LogisticRegression(max_iter=1000))])
 
 
+def _tfidf() -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    analyzer: Any = _as_they_are
+    return Pipeline([("weights", TfidfVectorizer(analyzer=analyzer)), ("model", LogisticRegression(max_iter=1000))])
+
+
+def _as_they_are(tokens: Tokens) -> Tokens:
+    return tokens
+
+
 def _trees(features: Array, is_category: Sequence[bool], seed: int, *, is_values: bool) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -116,9 +139,9 @@ def _trees(features: Array, is_category: Sequence[bool], seed: int, *, is_values
     return kind(random_state=seed, categorical_features=few if any(few) else None)
 
 
-def _predict(models: Sequence[Any], target: TargetObjective, data: TensorData) -> Tensor:
+def _predict(name: str, models: Sequence[Any], target: TargetObjective, data: TensorData) -> Tensor:
     """Chances float64 `[N, K]` of classes or labels, `[N]` of the second of two; values in raw units."""
-    features, _ = _features(data)
+    features = _tokens(data) if name == TFIDF else _features(data)[0]
     kind = target.task.kind(target.target)
     if kind == "values":
         values = np.concatenate([np.asarray(model.predict(features)).reshape(len(data), -1) for model in models], axis=1)
@@ -129,11 +152,22 @@ def _predict(models: Sequence[Any], target: TargetObjective, data: TensorData) -
     return shares[:, 1] if kind == "binary" else shares
 
 
-def _chances(model: Any, features: Array, num_classes: int) -> Tensor:
+def _chances(model: Any, features: Array | list[Tokens], num_classes: int) -> Tensor:
     """Float64 `[N, K]`; a class that the training rows don't have gets 0."""
     shares = torch.zeros(len(features), num_classes, dtype=torch.float64)
     shares[:, torch.from_numpy(np.asarray(model.classes_)).long()] = torch.from_numpy(np.asarray(model.predict_proba(features)))
     return shares
+
+
+def _tokens(data: TensorData) -> list[Tokens]:
+    """The tokens of the texts of each row: place of the text and index of the token, without those that training never showed."""
+    found: list[Tokens] = [[] for _ in range(len(data))]
+    for place, steps in enumerate(data.stored.values()):
+        assert isinstance(steps, PackedSteps)
+        parts = cast("tuple[Tensor, ...]", steps.values.split(cast("list[int]", steps.lengths.tolist())))
+        for row, part in zip(found, parts, strict=True):
+            row += [(place, index) for index in cast("list[int]", part.tolist()) if index >= SPECIAL]
+    return found
 
 
 def _features(data: TensorData) -> tuple[Array, list[bool]]:

@@ -17,6 +17,7 @@ from nntrain.metrics.metric import MetricState, Table
 from nntrain.modules.masking import true_steps
 from nntrain.modules.metrics import accumulator, finite
 from nntrain.tasks.task import Target
+from nntrain.training.asking import Reader
 from nntrain.training.device import Precision
 from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.memory import ExhaustedError, requested
@@ -77,7 +78,7 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
         for batch in plain_batches(data, rows):
             if session.stop_wanted():
                 return None
-            measuring.add(batch, _outputs(session.network, batch, session.precision))
+            measuring.add(batch, Reader(session.network, session.objective, session.precision))
     return measuring.scores().metrics
 
 
@@ -113,7 +114,7 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
     measuring = _Measuring(objective, data.rows.device, tables=tables)
     with _evaluating(network):
         for batch in plain_batches(data, _batch_rows(data, rows, most)):
-            measuring.add(batch, _outputs(network, batch, precision))
+            measuring.add(batch, Reader(network, objective, precision))
     return measuring.scores()
 
 
@@ -125,11 +126,12 @@ class _Measuring:
         self._judges = _Judges(objective, device, tables=tables)
         self._losses: dict[PartName, Tensor] = {}
 
-    def add(self, batch: Batch, outputs: Mapping[str, Tensor]) -> None:
+    def add(self, batch: Batch, reader: Reader) -> None:
+        outputs = reader.outputs(batch)
         for name, part in self._objective.parts(outputs, batch).items():
             added = torch.stack([part.sum, part.weight]).to(accumulator(self._device))
             self._losses[name] = self._losses[name] + added if name in self._losses else added
-        self._judges.update(_read(self._objective, outputs), batch)
+        self._judges.update(reader.predictions(batch, outputs), batch)
 
     def scores(self) -> Scores:
         return self._judges.scores(self._objective.name_losses(_means(self._losses)))
@@ -140,9 +142,10 @@ def raw_outputs(
 ) -> dict[str, Tensor]:
     """What the network outputs for each target of all rows, on the CPU; arguments as in `measure`."""
     found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
+    reader = Reader(network, objective, precision)
     with _evaluating(network):
         for batch in plain_batches(data, _batch_rows(data, 1, most)):
-            outputs = _outputs(network, batch, precision)
+            outputs = reader.outputs(batch)
             for name, parts in found.items():
                 parts.append(outputs[name].float().cpu())
     return {name: torch.cat(parts) for name, parts in found.items()}
@@ -167,14 +170,16 @@ def predict(
     values: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     counts: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     intervals: dict[str, list[Interval]] = {name: [] for name in objective.targets}
+    reader = Reader(network, objective, precision)
     with _evaluating(network):
         for batch in plain_batches(data, _batch_rows(data, rows, most)):
-            outputs = _outputs(network, batch, precision)
+            outputs = reader.blind(batch)
+            predictions = reader.predictions(batch, outputs)
             for name, target in objective.targets.items():
-                read, own = _true_units(target, _read_one(objective, name, outputs), outputs[name], outputs.get(LENGTHS.format(name)))
+                read, own = _true_units(target, predictions[name], outputs.get(name), outputs.get(LENGTHS.format(name)))
                 values[name].append(read.cpu())
                 counts[name] += [] if own is None else [own.cpu()]
-                interval = target.interval(outputs[name])
+                interval = target.interval(outputs[name]) if name in outputs else None
                 intervals[name] += [] if interval is None else [Interval(interval.low.cpu(), interval.high.cpu())]
     return {
         name: Predicted(_cat(batches), _joined(intervals[name]), torch.cat(counts[name]) if counts[name] else None)
@@ -182,18 +187,9 @@ def predict(
     }
 
 
-def _read(objective: Objective, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What is predicted of a batch, by target."""
-    return {name: _read_one(objective, name, outputs) for name in objective.targets}
-
-
-def _read_one(objective: Objective, name: str, outputs: Mapping[str, Tensor]) -> Tensor:
-    return objective.targets[name].predict(outputs[name], outputs.get(LENGTHS.format(name)))
-
-
-def _true_units(target: TargetObjective, values: Tensor, output: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+def _true_units(target: TargetObjective, values: Tensor, output: Tensor | None, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """The predictions of the units that rows have, and how many each row has; `None` where each row is one."""
-    if target.unit_axis != "time":
+    if target.unit_axis != "time" or output is None:
         return values, None
     rows, steps = output.shape[:2]
     if lengths is None:
@@ -217,6 +213,7 @@ def _joined(parts: Sequence[Interval]) -> Interval | None:
 
 def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
     """The trivial prediction of each target, fitted on the training rows and their weights: float64 `[1, …]`, in raw units, on the CPU."""
+    train = train.once()
     weights = None if train.weights is None else train.weights.cpu()
     with torch.inference_mode():
         return {
@@ -305,12 +302,6 @@ def _evaluating(network: nn.Module) -> Generator[None]:
     finally:
         if was_training:
             network.train()
-
-
-def _outputs(network: nn.Module, batch: Batch, precision: Precision) -> dict[str, Tensor]:
-    with precision.autocast():
-        outputs, _ = network(batch.inputs)
-    return outputs
 
 
 def _means(losses: Mapping[PartName, Tensor]) -> dict[PartName, float | None]:

@@ -18,8 +18,9 @@ from nntrain.layers.program import Auxiliary
 from nntrain.losses.links import Identity, Interval, Link
 from nntrain.losses.loss import LossFunction, Part
 from nntrain.metrics.metric import Metric, MetricInfo
+from nntrain.specs import teacher_port
 from nntrain.tasks.judging import Reading, metric_info
-from nntrain.tasks.task import Target, Task, UnitAxis
+from nntrain.tasks.task import Lesson, Target, Task, UnitAxis
 from nntrain.training.units import Units, chosen, fold, fold_target
 
 
@@ -72,6 +73,15 @@ class TargetObjective:
         """What of a row is scored and judged by itself; `None` for the row."""
         return self.task.unit_axis(self.target)
 
+    @property
+    def is_taught(self) -> bool:
+        """Whether the network reads what its task tells it of the target."""
+        return self.task.port(self.target) is not None
+
+    def lesson(self, targets: Mapping[str, Tensor]) -> Lesson:
+        """What the network is told, and scored by."""
+        return self.task.teach(targets[self.target.name])
+
     def predict(self, output: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Read the network's output `[B, …]`: probabilities `[B, K]`, `[B]` of the second of two, or values in raw units.
 
@@ -94,15 +104,23 @@ class TargetObjective:
 
     def score(self, loss: LossFunction, output: Tensor, batch: Batch, targets: Mapping[str, Tensor], lengths: Tensor | None) -> Part:
         """Score the output for a batch by its rows or units; `targets` are those of the batch, or of what it was mixed with."""
-        axis = self.unit_axis
-        target, weights = fold_target(targets[self.target.name], batch.weights, axis, output.shape[1] if axis == "time" else None)
-        return loss(fold(output, axis), target, weights, lengths)
-
         if batch.choice is not None:
             output = output.gather(1, batch.choice.unsqueeze(1)).squeeze(1)
+        axis = self.scored_axis
+        target, weights = fold_target(self._scored(targets), batch.weights, axis, output.shape[1] if axis == "time" else None)
+        return loss(fold(output, axis), target, weights, lengths)
+
     def weigh(self, loss: LossFunction, batch: Batch, targets: Mapping[str, Tensor]) -> Tensor:
         """The weight that `score` gives, before any forward pass."""
-        return loss.weight(*fold_target(targets[self.target.name], batch.weights, self.unit_axis))
+        return loss.weight(*fold_target(self._scored(targets), batch.weights, self.scored_axis))
+
+    @property
+    def scored_axis(self) -> UnitAxis | None:
+        """What of a row losses score by itself: of a lesson each step."""
+        return "time" if self.is_taught else self.unit_axis
+
+    def _scored(self, targets: Mapping[str, Tensor]) -> Tensor:
+        return self.lesson(targets).target if self.is_taught else targets[self.target.name]
 
     def interval(self, output: Tensor) -> Interval | None:
         """Where the values probably lie, in raw units, of the network's output; `None` where the loss doesn't tell."""
@@ -126,6 +144,17 @@ class Objective:
         """The same, with what was tuned by target. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
         changed = {name: replace(self.targets[name], reading=Reading.restore(tree)) for name, tree in readings.items()}
         return replace(self, targets={**self.targets, **changed})
+
+    def inputs(self, batch: Batch) -> Mapping[str, Tensor]:
+        """What the network reads of a batch of which the targets are known: its fields, and what it is told of targets."""
+        taught = [name for name, target in self.targets.items() if target.is_taught]
+        if not taught:
+            return batch.inputs
+        found = dict(batch.inputs)
+        for name in taught:
+            lesson, port = self.targets[name].lesson(batch.targets), teacher_port(name)
+            found |= {port: lesson.told, LENGTHS.format(port): lesson.lengths}
+        return found
 
     def parts(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[PartName, Part]:
         """Loss parts: a differentiable sum, the weight it is to be divided by, and how much it counts."""

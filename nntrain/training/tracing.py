@@ -97,7 +97,7 @@ def trace(session: Session, batches: Sequence[Batch]) -> Trace:
 def _run(session: Session, batch: Batch, watch: _Watch) -> None:
     found = watch.found
     with torch.enable_grad(), session.precision.autocast():
-        outputs = cast("tuple[dict[str, Tensor], object]", session.network(batch.inputs))[0]
+        outputs = cast("tuple[dict[str, Tensor], object]", session.network(session.objective.inputs(batch)))[0]
     for name, output in outputs.items():
         found.outputs[name] = max(found.outputs.get(name, 0.0), _size(output))
     if found.place is not None:
@@ -233,7 +233,7 @@ def unmeasured(session: Session, data: TensorData) -> Unmeasured | None:
     try:
         with averaged, session.precision.autocast():
             for batch in plain_batches(data, 4 * session.batch_size):
-                outputs = cast("tuple[dict[str, Tensor], object]", network(batch.inputs))[0]
+                outputs = cast("tuple[dict[str, Tensor], object]", network(session.objective.inputs(batch)))[0]
                 rows = [output for output in outputs.values() if len(output) == len(batch)]
                 bad = torch.stack([~torch.isfinite(output).reshape(len(batch), -1).all(dim=1) for output in rows]).any(dim=0)
                 found.append(batch.rows[bad])
