@@ -62,7 +62,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "rnn": "simple_rnn simple_rnn_cell rnn_cell elman birnn bidirectional_rnn recurrent",
         "lstm": "bilstm lstm_cell bidirectional_lstm",
         "gru": "bigru gru_cell bidirectional_gru",
-        "multihead_attention": "attention mha multi_head_attention self_attention multihead_self_attention scaled_dot_product_attention",
+        "multihead_attention": "attention mha self_attention multihead_self_attention scaled_dot_product_attention",
         "cross_attention": "encoder_decoder_attention decoder_attention",
         "transformer_encoder": "transformer transformer_encoder_layer bert encoder",
         "gpt": "gpt2 nanogpt transformer_decoder decoder_only llama",
