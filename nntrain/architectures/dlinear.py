@@ -10,7 +10,7 @@ from nntrain.architectures.family import Family
 from nntrain.architectures.forecasting import forecast_of
 from nntrain.layers.elementwise import Add
 from nntrain.layers.requirements import need_known
-from nntrain.layers.series import SeriesDecomposition, TimeLinear
+from nntrain.layers.series import RestoreSeries, SeriesDecomposition, TimeLinear, standardized
 
 if TYPE_CHECKING:
     from nntrain.layers.program import Value
@@ -30,6 +30,9 @@ class DLinear(Family):
     """Steps of the moving average that is the trend, an odd number."""
     individual: bool = False
     """Whether each column has weights of its own; else all share them."""
+    reversible_norm: bool = False
+    """Whether each series is normalised before and restored after, so that forecasts follow a level that training never had (Li et al.
+    2023 call it RLinear)."""
     horizon: PositiveInt | None = None
     """Steps that come out. Default: those that the target has (`data.window.horizon`)."""
 
@@ -39,7 +42,9 @@ class DLinear(Family):
     def place(self, scope: Scope, value: Value) -> Value:
         need_known(kernel_size=self.kernel_size, horizon=self.horizon)
         forecast = forecast_of(scope, value.spec, self.horizon, self.type)
+        value, moments = standardized(scope, value) if self.reversible_norm else (value, ())
         rest = scope.add(SeriesDecomposition(kernel_size=self.kernel_size), value)
         trend = scope.draft.steps[rest.step or ""].extras[0]
         over_time = TimeLinear(out_steps=forecast.steps * forecast.per_value, individual=self.individual)
-        return forecast.arranged(scope, scope.add(Add(), *(scope.add(over_time, part) for part in (rest, trend))))
+        value = scope.add(Add(), *(scope.add(over_time, part) for part in (rest, trend)))
+        return forecast.arranged(scope, scope.add(RestoreSeries(), value, *moments) if moments else value)

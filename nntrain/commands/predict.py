@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from nntrain.commands.forecast_rows import forecast_rows, is_forecast
 from nntrain.commands.intervals import check_level, limits
 from nntrain.commands.output import emit, tell
 from nntrain.commands.prediction_arrays import check_form, image_targets, write_arrays
@@ -41,7 +42,7 @@ class Wanted:
 
 
 def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted(), *, runs: Path | None) -> int:
-    """Predict for a file; write to `output` as its name says, or CSV to stdout.
+    """Predict for a file; write to `output` as its name says, or CSV to stdout. Of a forecast that is what follows the last row.
 
     Args:
         arguments: A run (the latest if there is none), then the data.
@@ -56,9 +57,13 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
     check_form(output, images, stored.run.name)
     table = read_new(stored.config.experiment.data, path, stored.fields)
     found = predict_table(stored, table, wanted)
-    added = {} if images else free_names(table, {name: _in_rows(cells, found.rows, table.rows) for name, cells in found.columns().items()})
     for line in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes, *found.drift):
         tell(line)
+    if is_forecast(stored):
+        table, added = forecast_rows(stored, table, found)
+    else:
+        cells = {} if images else found.columns()
+        added = free_names(table, {name: _in_rows(column, found.rows, table.rows) for name, column in cells.items()})
     if output is None:
         emit(as_text(table, added), end="")
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from nntrain.layers.program import Value
     from nntrain.layers.scope import Scope
+
+EPS: Final = 1e-5
+"""Added to the variance of a series that is normalised."""
 
 
 class SeriesDecomposition(Layer):
@@ -187,19 +190,24 @@ class ReversibleNorm(Layer):
     type: Literal["reversible_norm"] = "reversible_norm"
     layers: Annotated[tuple[AnyLayer, ...], Field(min_length=1)]
     """The layers in between; they give as many features as they get."""
-    eps: PositiveFloat = 1e-5
+    eps: PositiveFloat = EPS
     """Added to the variance, against division by zero."""
 
     def parts(self) -> Mapping[str, tuple[Layer, ...]]:
         return {"layers": self.layers}
 
     def place(self, scope: Scope, value: Value) -> Value:
-        normed = scope.add(StandardizeSeries(eps=self.eps), value)
-        moments = scope.draft.steps[normed.step or ""].extras
+        normed, moments = standardized(scope, value, self.eps)
         return scope.add(RestoreSeries(name=self.name), scope.sequence(self.layers, normed, key="layers"), *moments)
 
     def is_output(self) -> bool:
         return self.layers[-1].is_output()
+
+
+def standardized(scope: Scope, value: Value, eps: float = EPS) -> tuple[Value, tuple[Value, ...]]:
+    """A series with mean 0 and variance 1, and the moments that restore it."""
+    normed = scope.add(StandardizeSeries(eps=eps), value)
+    return normed, scope.draft.steps[normed.step or ""].extras
 
 
 class StandardizeSeries(Layer):

@@ -14,7 +14,7 @@ SERIES_LAYERS = (
     Case({"each_feature": [{"linear": 3}, "relu"]}, STEPS),
     Case({"reversible_norm": [{"time_linear": 5}]}, STEPS),
     Case({"dlinear": {"kernel_size": 3, "horizon": 5}}, STEPS),
-    Case({"dlinear": {"kernel_size": 3, "horizon": 5, "individual": True}}, STEPS),
+    Case({"dlinear": {"kernel_size": 3, "horizon": 5, "individual": True, "reversible_norm": True}}, STEPS),
     Case(
         {"patchtst": {"patch_size": 4, "stride": 2, "num_layers": 1, "dim": 4, "num_heads": 2, "dim_feedforward": 6, "horizon": 5}},
         STEPS,
