@@ -192,7 +192,7 @@ def fit_class_weights(blueprint: Blueprint, train: TensorData) -> ClassWeights:
     """How much a row of each class counts, by target and loss, for the losses that say so; fitted on the training rows."""
     return {
         name: {
-            loss.type: _class_weights(loss, plan, train.target(name).cpu(), None if train.weights is None else train.weights.cpu())
+            loss.type: _class_weights(loss, plan, train.once().target(name).cpu(), None if train.weights is None else train.weights.cpu())
             for loss in plan.losses
             if isinstance(loss, ClassLoss) and loss.class_weights is not None
         }
@@ -225,7 +225,7 @@ def _check_targets(blueprint: Blueprint, prepared: Prepared) -> None:
         for name, plan in blueprint.targets.items() if data is not None else ():
             for loss in plan.losses:
                 assert data is not None
-                _check_target(loss, plan, data.target(name), part)
+                _check_target(loss, plan, data.once().target(name), part)
 
 
 def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:

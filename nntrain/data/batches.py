@@ -96,6 +96,8 @@ class TensorData:
     """The same as `pixels`, of targets that are images."""
     streamed: Streamed | None = None
     """Inputs that are read when their batch comes."""
+    overlap: int = 1
+    """Rows in a row that overlap, as windows over a text do that begin a token apart: an epoch shows one of so many."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -127,7 +129,17 @@ class TensorData:
             {name: rows.to(device) for name, rows in self.stored_targets.items()},
             target_pixels={name: scaling.to(device) for name, scaling in self.target_pixels.items()},
             streamed=self.streamed,
+            overlap=self.overlap,
         )
+
+    @property
+    def shown(self) -> int:
+        """Rows that an epoch shows."""
+        return len(self) // self.overlap
+
+    def once(self) -> TensorData:
+        """The rows without those that overlap others: all there is, once."""
+        return self if self.overlap == 1 else self.take(torch.arange(0, len(self), self.overlap))
 
     def loaded(self) -> TensorData:
         """The same rows with all inputs in memory. Raises `DataError` where a row can't be read."""
@@ -212,6 +224,15 @@ def epoch_order(rows: int, *, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))
 
 
+def shown_order(data: TensorData, *, seed: int, epoch: int) -> Tensor:
+    """The positions that an epoch shows in its random order, int64 `[N]`.
+
+    All; of rows that overlap those that lie one behind another, from a place on that is drawn for the epoch.
+    """
+    order = epoch_order(data.shown, seed=seed, epoch=epoch)
+    return order if data.overlap == 1 else order * data.overlap + derive_seed(seed, "first window", epoch) % data.overlap
+
+
 def balanced_order(classes: Tensor, *, seed: int, epoch: int) -> Tensor:
     """Positions in which every class occurs equally often, to a row: as many as there are rows, in random order, int64 `[N]`.
 
@@ -279,7 +300,7 @@ def ordered_batches(
 
 def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
     """The batches of an epoch in its own random order, from batch `start` on."""
-    return ordered_batches(data, rows, epoch_order(len(data), seed=seed, epoch=epoch), start=start)
+    return ordered_batches(data, rows, shown_order(data, seed=seed, epoch=epoch), start=start)
 
 
 def plain_batches(data: TensorData, rows: int) -> Iterator[Batch]:

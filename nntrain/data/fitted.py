@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nntrain.data.alignment import aligned
 from nntrain.data.batches import TensorData
@@ -19,12 +20,14 @@ from nntrain.data.fields.vector import Vector
 from nntrain.data.fitted_target import FittedTarget, fitted_targets
 from nntrain.data.layout import SPLITTING, FieldPlan
 from nntrain.data.packed import PackedSteps, Stored
+from nntrain.data.passages import Passages
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.scaling import take
 from nntrain.data.settings import FIELD_SLOT, DataSettings
 from nntrain.data.shown import Shown
 from nntrain.data.streaming import Reading, Streamed
 from nntrain.data.table import Table, counted
+from nntrain.data.token_windows import cut_text
 from nntrain.data.values import read_values, usable_rows
 from nntrain.data.window import WindowSettings, window_inputs
 from nntrain.data.window_cutting import cut_windows
@@ -74,6 +77,8 @@ class FittedFields:
     """How windows are cut from the rows, where they are."""
     reading: Reading | None = None
     """Who reads the inputs that are not kept in memory; `None` where all are."""
+    passages: Passages | None = None
+    """How windows are cut from a running text, where that is what is read."""
 
     @classmethod
     def fit(
@@ -87,8 +92,6 @@ class FittedFields:
     ) -> FittedFields:
         """Learn from some rows of the values. Raises `DataError`."""
         fitted: list[FittedField] = []
-        together: dict[str, State] = {}
-        """What fields that share learned, by the one that they share with."""
         leaders = {plan.field.shares for plan in plans} - {None}
         for plan in plans:
             if plan.role in SPLITTING:
@@ -98,14 +101,11 @@ class FittedFields:
             own = take(values[plan.name], rows)
             leader = plan.field.shares or plan.name
             with _told(file, plan.name):
-                if leader not in leaders:
-                    state = plan.field.fit(own, is_target=is_target)
-                elif leader in together:
-                    state = together[leader]
-                else:
+                if leader in leaders:
                     names = dict.fromkeys(each.name for each in plans if leader in (each.name, each.field.shares))
-                    joined = plan.field.join([take(values[name], rows) for name in names])
-                    state = together[leader] = plan.field.fit(joined, is_target=is_target)
+                    state = plan.field.fit(plan.field.join([take(values[name], rows) for name in names]), is_target=is_target)
+                else:
+                    state = plan.field.fit(own, is_target=is_target)
             shown = Shown.of(plan.field, own) if plan.role == "input" else NONE
             field = FittedField(replace(plan, spec=plan.field.fitted_spec(state, is_target=is_target)), state, shown)
             fitted.append(replace(field, plan=replace(field.plan, classes=field.classes)))
@@ -159,7 +159,19 @@ class FittedFields:
         lost = [name for name in settings.targets if name not in targets]
         if lost:
             raise DataError(f"the stored fields have no target {lost[0]!r}; they predict {', '.join(targets)}")
-        return fields
+        passages = Passages.of(settings)
+        return fields if passages is None else fields.cut_into(passages)
+
+    def cut_into(self, passages: Passages) -> FittedFields:
+        """The same for windows over a running text."""
+        fields = (replace(field, plan=replace(field.plan, spec=passages.spec(field.plan.spec))) for field in self.fields)
+        return replace(self, fields=tuple(fields), passages=passages)
+
+    def cut_tokens(self, tokens: Tensor, first: int = 0, *, stride: int | None = None) -> TensorData:
+        """Windows over tokens int64 `[S]` of a running text, of which the first is number `first` of the source."""
+        assert self.passages is not None
+        field = self.fields[0]
+        return cut_text(tokens, self.passages.steps, field.name, field.state["size"], first=first, stride=stride)
 
     def read(self, table: Table, *, with_targets: bool) -> dict[str, Values]:
         """Values of all rows, typed. Raises `DataError` that names a missing column or an unreadable cell."""
@@ -193,6 +205,8 @@ class FittedFields:
             data, more = self._cut(self.window, table, values, rows, with_targets=with_targets)
             _require_rows(table, data, [*notes, *more])
             return NewRows(data, (*notes, *more), Departures.of(inputs, values, data.rows.numpy(), {}))
+        if self.passages is not None:
+            return NewRows(self._running(values), tuple(notes), Departures.of(inputs, values, rows, {}))
         encoded = self._encoded(table, values, rows, with_targets=with_targets)
         keep, more = _left(table, encoded, rows)
         data = _tensors(self.inputs, encoded, rows, keep, self.reading)
@@ -213,6 +227,8 @@ class FittedFields:
         """
         if self.window is not None:
             return self._cut(self.window, table, values, rows, with_targets=with_targets, before=before)
+        if self.passages is not None:
+            return self._running(values), []
         encoded = self._encoded(table, values, rows, with_targets=with_targets)
         keep, notes = _left(table, encoded, rows)
         return _tensors(self.inputs, encoded, rows, keep, self.reading), [note for _, note in notes]
@@ -226,6 +242,11 @@ class FittedFields:
         targets = [field for field in self.fields if field.plan.role == "target"] if with_targets else []
         is_missing = {field.name: field.plan.field.is_missing(take(values[field.name], cut.rows)) for field in targets}
         return window_tensors(window, cut, encoded, is_missing)
+
+    def _running(self, values: Read) -> TensorData:
+        """Windows over the running text of a file, which is one row. Raises `DataError`."""
+        field = self.fields[0]
+        return self.cut_tokens(torch.from_numpy(field.plan.field.encode(values[field.name], field.state, is_target=False).values))
 
     def _encoded(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> dict[tuple[str, str], Encoded]:
         """Numbers of some rows, by role and field. Raises `DataError`."""

@@ -18,6 +18,7 @@ from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values, other_readings
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
+from nntrain.data.passages import Passages
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.texts import with_shared, without_unasked
@@ -193,6 +194,8 @@ def assemble_layout(
                 idle.setdefault(field.key, []).append(field.field.idle_options(field.roles))
     problems += _without_effect(idle)
     plans = with_shared(plans, named, problems)
+    passages = Passages.of(settings)
+    plans = plans if passages is None else passages.planned(plans)
     has_column = any("split" in field.roles for field in named)
     parts = {
         part: has_column or part in settings.source.written_paths() or _splits_off(settings.split, part) for part in ("validation", "test")
@@ -207,7 +210,7 @@ def assemble_layout(
         untyped=tuple(untyped),
         dialect=header.dialect if header else None,
         numerals=header.numerals if header else None,
-        window=settings.window,
+        window=None if settings.source.is_running_text else settings.window,
         has_all_columns=header is not None,
     )
     return layout, problems

@@ -11,6 +11,7 @@ from nntrain.data.fields.field import Field, Role
 from nntrain.data.header import Header
 from nntrain.data.settings import DataSettings
 from nntrain.data.table import listed
+from nntrain.data.texts import own_answer
 from nntrain.errors import Problem, YamlPath
 from nntrain.nearest import nearest
 
@@ -80,7 +81,7 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
         if "ignore" not in roles:
             is_named = field.key == field.name or field.name in targets
             named.append(NamedField(field.name, field.field, field.columns, roles or frozenset[Role]({"input"}), field.key, is_named))
-    return named, problems + _once(named) + _reserved(named)
+    return own_answer(named), problems + _once(named) + _reserved(named)
 
 
 def no_column(name: str, header: Header, path: YamlPath, *, on_key: bool = False) -> Problem:

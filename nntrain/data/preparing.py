@@ -73,6 +73,8 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     planned, problems = plan_layout(settings, folder, look=True)
     if problems:
         raise ConfigError(problems)
+    if settings.source.is_running_text:
+        return _prepare_running_text(settings, folder, planned)
     tables = read_tables(settings, folder)
     named = _named(settings, tables)
     sorting = _Sorting(settings, tables, named)
@@ -108,6 +110,16 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
             *_inferred(layout, planned),
         ),
     )
+
+
+def _prepare_running_text(settings: DataSettings, folder: Path, planned: Layout) -> Prepared:
+    """The data of a language model. Raises `DataError`."""
+    from nntrain.data.running_text import prepare_running_text
+
+    fields, data, notes = prepare_running_text(settings, folder, planned.fields)
+    layout = replace(planned, fields=tuple(field.plan for field in fields.fields))
+    fingerprints = _fingerprints(settings, folder, data.get("test"))
+    return Prepared(layout, fields, data["train"], data.get("validation"), data.get("test"), fingerprints, tuple(notes))
 
 
 class _Sorting:

@@ -28,6 +28,7 @@ SOURCES: Final = {
     "parquet": "nntrain.data.sources.parquet:Parquet",
     "pianoroll": "nntrain.data.sources.pianoroll:PianoRoll",
     "rows": "nntrain.data.sources.rows:Rows",
+    "text": "nntrain.data.sources.text:Text",
 }
 
 FIELDS: Final = {

@@ -54,6 +54,8 @@ class Table:
     """Classes of columns, where they are known for sure."""
     notes: tuple[str, ...] = ()
     """What was left out in reading, in words."""
+    is_verbatim: bool = False
+    """Whether cells keep the blanks around them."""
 
     @classmethod
     def of_cells(cls, columns: Mapping[str, Sequence[object]], missing: frozenset[str], numerals: Numerals, file: str = ROWS) -> Table:
@@ -94,7 +96,7 @@ class Table:
         column = self.column(name)
         if not isinstance(column, pl.Series):
             return text_of_array(name, _flat(self.name, name, column))
-        stripped = column.str.strip_chars()
+        stripped = column if self.is_verbatim else column.str.strip_chars()
         return stripped.to_frame("cell").select(pl.when(~pl.col("cell").is_in(list(self.missing))).then("cell").alias(name)).to_series()
 
     def numbers(self, name: str, *, strip: str | None = None) -> Array:

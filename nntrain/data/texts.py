@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nntrain.data.fields.field import Role
 from nntrain.data.inference import Guess
-from nntrain.data.naming import NamedField
 from nntrain.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from nntrain.data.layout import FieldPlan
+    from nntrain.data.field_plan import FieldPlan
+    from nntrain.data.naming import NamedField
 
 
 def without_unasked(named: Sequence[NamedField], guesses: Mapping[str, Guess | None]) -> dict[str, Guess | None]:
@@ -24,6 +25,15 @@ def with_shared(plans: Sequence[FieldPlan], named: Sequence[NamedField], problem
     """Plans in which fields that share what they learn have the same options; `problems` says where they don't go together."""
     keys = {field.name: field.key or field.name for field in named}
     return [_shared(plan, plans, keys[plan.name], problems) if plan.field.shares is not None else plan for plan in plans]
+
+
+def own_answer(named: list[NamedField]) -> list[NamedField]:
+    """Fields in which the only one, a text without a target beside it, is its own answer: its next tokens are predicted."""
+    if len(named) != 1 or named[0].field.type != "text" or named[0].roles != frozenset[Role]({"input"}):
+        return named
+    only = named[0]
+    both = frozenset[Role]({"input", "target"})
+    return [replace(only, field=only.field.model_copy(update={"role": ("input", "target")}), roles=both)]
 
 
 def _is_text(guess: Guess | None) -> bool:

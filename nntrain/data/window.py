@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from pydantic import Field as Option
 from pydantic import PositiveInt, model_validator
 
+from nntrain.data.passages import passage_problems
 from nntrain.errors import Problem
 from nntrain.schema import StrictModel
 from nntrain.specs import SEQUENCE, VECTOR, Size, Spec, Unknown
@@ -116,6 +117,9 @@ def window_problems(settings: DataSettings, plans: Sequence[FieldPlan], *, has_a
         plans: The fields that are known.
         has_all_columns: Whether these are all.
     """
+    if settings.source.is_running_text:
+        yield from passage_problems(settings, plans)
+        return
     if settings.window is None:
         return
     path = ("data", "window")

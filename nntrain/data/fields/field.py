@@ -153,6 +153,11 @@ class Field(Component):
         return None
 
     @property
+    def task(self) -> str | None:
+        """The task of a target that its roles decide, in place of its type alone."""
+        return None
+
+    @property
     def augmentations(self) -> tuple[Augmentation, ...]:
         """Random changes of the training rows, in their order."""
         return ()

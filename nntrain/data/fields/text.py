@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import Field as Option
@@ -13,6 +13,7 @@ from nntrain.data.fields.field import Encoded, Field, Role, Unseen
 from nntrain.data.fields.number import require_single
 from nntrain.data.tokenizing.settings import AnyTokenizer
 from nntrain.data.tokenizing.splitting import Word
+from nntrain.data.tokenizing.tokenizer import SPECIAL, UNKNOWN
 from nntrain.errors import DataError, SpecError
 from nntrain.specs import RAGGED, TOKENS, Size, Spec, Unknown
 
@@ -28,8 +29,20 @@ SHARED: Final = ("tokenizer", "lowercase", "strip_accents", "replace", "max_voca
 """Options that decide the vocabulary: fields that share it have the same."""
 
 
+def following(indices: Array, lengths: Array) -> Array:
+    """What follows each token of its row, int64 `[sum of lengths]`; -1 behind the last of a row."""
+    import numpy as np
+
+    found = np.concatenate([indices[1:], indices[:1]])
+    found[(lengths.cumsum() - 1)[lengths > 0]] = -1
+    return found
+
+
 class Text(Field):
-    """A text [T]: an index for each token. Index 0 is padding, 1 a token that the training rows never showed."""
+    """A text [T]: an index for each token. Index 0 is padding, 1 a token that the training rows never showed.
+
+    In the role [input, target] the target of a token is the next one: a language model. As a target alone it is a sequence by itself.
+    """
 
     main: ClassVar[str | None] = "tokenizer"
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
@@ -86,6 +99,11 @@ class Text(Field):
                 raise SpecError(f"shares the tokens of {self.like}, which has another {option}", f"remove {option} here, or like")
         return self.model_copy(update={option: getattr(other, option) for option in SHARED})
 
+    @property
+    def task(self) -> str | None:
+        """A text that is its own answer is modelled."""
+        return "language_model" if {"input", "target"} <= self.role_set else None
+
     def join(self, values: Sequence[Values]) -> pl.Series:
         """All texts."""
         import polars as pl
@@ -124,7 +142,8 @@ class Text(Field):
         """The vocabulary of the training rows. Raises `DataError` where they have no token, or a library is missing."""
         from nntrain.data.tokenizing.encoder import TextEncoder
 
-        return TextEncoder.learn(self, cast("pl.Series", values).drop_nulls().to_list())
+        follows = is_target and {"input", "target"} <= self.role_set
+        return {**TextEncoder.learn(self, cast("pl.Series", values).drop_nulls().to_list()), "follows": follows}
 
     def encoder(self, state: State) -> TextEncoder:
         """Texts to indices and back. Raises `DataError` where a library is missing."""
@@ -133,23 +152,50 @@ class Text(Field):
         return TextEncoder.of(self, state)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Int64 `[sum of lengths]`, and the lengths `[N]`. Raises `DataError` where a library is missing."""
+        """Int64 `[sum of lengths]`, and the lengths `[N]`; of a text that is its own answer each token is the next one, and the last -1.
+
+        Raises:
+            DataError: A library is missing.
+        """
         indices, lengths = self.encoder(state).encode(cast("pl.Series", values).fill_null("").to_list(), self.max_length)
-        return Encoded(indices, lengths)
+        return Encoded(following(indices, lengths) if is_target and state["follows"] else indices, lengths)
 
     def opening(self, prompt: str | None, state: State) -> Array:
-        """Int64 `[T]`; without a prompt a new line. Raises `DataError` for a prompt without a token that training showed."""
-        from nntrain.data.tokenizing.tokenizer import UNKNOWN
+        """The tokens of a prompt, int64 `[T]`; without one a line end, or the commonest token where that is none.
+
+        Raises:
+            DataError: The prompt has no token that training showed.
+        """
+        import numpy as np
 
         text = prompt or "\n"
-        indices, _ = self.encoder(state).encode([text])
-        if not len(indices) or (prompt and bool((indices == UNKNOWN).all())):
+        indices = self.encoder(state).encode([text])[0]
+        if len(indices) and not bool((indices == UNKNOWN).all()):
+            return indices
+        if prompt:
             raise DataError(f"{text!r} has no token that the training text has", "begin with another text")
-        return indices
+        return np.array([SPECIAL], dtype=np.int64)
 
     def rendered(self, steps: Array, state: State) -> str:
         """The text."""
         return self.encoder(state).decode(steps.tolist())
+
+    def to_text(self, state: State) -> Callable[[Sequence[int]], str]:
+        """The tokens joined. Raises `DataError` where a library is missing."""
+        return self.encoder(state).decode
+
+    def first_steps(self, columns: Sequence[HeaderColumn]) -> int | None:
+        """The fewest tokens of the first different texts; `None` for tokens that are learned."""
+        texts = columns[0].facts.others if columns[0].facts is not None else ()
+        if not texts or self.tokenizer.extra is not None:
+            return None
+        from nntrain.data.tokenizing.normalizing import Normalizer
+        from nntrain.data.tokenizing.vocabulary import Limits
+
+        normalize = Normalizer(self.replace, lowercase=self.lowercase, strip_accents=self.strip_accents)
+        changed = [normalize(text) for text in texts]
+        cutter = self.tokenizer.cutter(self.tokenizer.fit(["a", *changed], Limits()))
+        return min(len(row[: self.max_length]) for row in cutter.indices(changed))
 
     def unseen(self, values: Values, state: State) -> Unseen | None:
         """Tokens that training never showed."""

@@ -33,6 +33,8 @@ class Source(Component):
     """Where the records come from."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"source"})
+    is_running_text: ClassVar[bool] = False
+    """Whether it is one text, which is split by place and cut into windows of tokens."""
     takes_folders: ClassVar[bool] = False
     """Whether a path may be a folder."""
 

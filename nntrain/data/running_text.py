@@ -1,0 +1,105 @@
+"""Reads, splits and encodes a running text: what a language model is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import numpy as np
+import polars as pl
+import torch
+
+from nntrain.data.batches import TensorData
+from nntrain.data.fields.text import Text
+from nntrain.data.fitted import FittedFields
+from nntrain.data.passages import Passages
+from nntrain.data.reading import read_tables
+from nntrain.data.settings import DataSettings
+from nntrain.data.sources.source import Part
+from nntrain.data.sources.text import TEXT
+from nntrain.data.tokenizing.tokenizer import SPECIAL
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.field_plan import FieldPlan
+
+SPLIT_OFF: Final[tuple[Part, ...]] = ("validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The part of a text that is one split's."""
+
+    text: str
+    start: int
+    """Where it begins in its file, in characters."""
+
+
+def prepare_running_text(
+    settings: DataSettings, folder: Path, plans: Sequence[FieldPlan]
+) -> tuple[FittedFields, dict[Part, TensorData], list[str]]:
+    """Split a text by place, learn its tokens from the part that trains, cut windows; what is to be told as well.
+
+    Args:
+        settings: The data section.
+        folder: The config's folder, from which paths are counted.
+        plans: The text as input and as target.
+
+    Raises:
+        DataError: A file can't be read, or a part is too short.
+    """
+    passages = Passages.of(settings)
+    assert passages is not None
+    tables = read_tables(settings, folder)
+    contents: dict[Part, str] = {part: cast("pl.Series", table.column(TEXT))[0] for part, table in tables.items()}
+    stretches = split_text(settings, contents)
+    own = pl.Series(TEXT, [stretches["train"].text])
+    values = {plan.name: own for plan in plans}
+    fields = FittedFields.fit(tuple(plans), values, np.arange(1), tables["train"].name).cut_into(passages)
+    notes = [f"{table.name}    {len(contents[part]):,} characters" for part, table in tables.items()]
+    data: dict[Part, TensorData] = {}
+    sizes: list[str] = []
+    for part, stretch in stretches.items():
+        tokens = encode_text(fields, stretch.text)
+        if len(tokens) < 2:
+            raise DataError(f"{tables['train'].name}: the {part} part has {len(tokens)} tokens, and two are needed", "a longer text")
+        stride = passages.stride if part == "train" else None
+        data[part] = fields.cut_tokens(tokens, stretch.start, stride=stride)
+        sizes.append(f"{part} {len(tokens):,} tokens")
+    field = fields.fields[0]
+    assert isinstance(field.plan.field, Text)
+    kind = f"{field.plan.field.tokenizer.type}, {field.state['size'] - SPECIAL:,} different"
+    notes.append(f"{', '.join(sizes)}; by place   tokens: {kind}")
+    epoch = data["train"].shown
+    notes.append(f"windows of {passages.steps} tokens, {epoch:,} an epoch (one pass over the training part, from another place each time)")
+    return fields, data, notes
+
+
+def split_text(settings: DataSettings, contents: Mapping[Part, str]) -> dict[Part, Stretch]:
+    """The parts of a text in their order: what no file gives is cut off the end of the training text. Raises `DataError`."""
+    text = contents["train"]
+    sizes: dict[Part, int] = {}
+    for part in SPLIT_OFF:
+        share = None if part in contents or settings.split.by == "given" else getattr(settings.split, part)
+        sizes[part] = 0 if share is None else share if isinstance(share, int) else max(1, round(share * len(text)))
+    end = len(text)
+    found: dict[Part, Stretch] = {}
+    for part in reversed(SPLIT_OFF):
+        if sizes[part]:
+            found[part] = Stretch(text[end - sizes[part] : end] if sizes[part] <= end else "", end - sizes[part])
+            end -= sizes[part]
+    if end < 1:
+        taken = ", ".join(f"{part} takes {size:,}" for part, size in sizes.items() if size)
+        raise DataError(f"{len(text):,} characters leave nothing to train on: {taken}", "smaller shares in data.split, or a longer text")
+    given = {part: Stretch(contents[part], 0) for part in SPLIT_OFF if part in contents}
+    parts = {"train": Stretch(text[:end], 0), **found, **given}
+    return {part: parts[part] for part in ("train", *SPLIT_OFF) if part in parts}
+
+
+def encode_text(fields: FittedFields, text: str) -> torch.Tensor:
+    """The tokens of a text, int64 `[S]`."""
+    field = fields.fields[0]
+    assert isinstance(field.plan.field, Text)
+    return torch.from_numpy(field.plan.field.encoder(field.state).encode([text])[0])
