@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Protocol
 
@@ -46,6 +47,8 @@ class MetricInfo:
     """Of a forecast, the mean error of the training rows a season before: one number, or one for each place of the last axis."""
     forecasts: bool = False
     """Whether the values are forecasts."""
+    to_text: Callable[[Sequence[int]], str] | None = None
+    """The text of some tokens of a sequence; `None` for all else."""
 
 
 class MetricState(Protocol):

@@ -32,6 +32,8 @@ METRICS: Final = {
     "entity_recall": "nntrain.metrics.entities:EntityRecall",
     "auroc": "nntrain.metrics.ranking:AUROC",
     "average_precision": "nntrain.metrics.ranking:AveragePrecision",
+    "perplexity": "nntrain.metrics.language:Perplexity",
+    "bits_per_char": "nntrain.metrics.language:BitsPerChar",
     "mae": "nntrain.metrics.regression:MAE",
     "rmse": "nntrain.metrics.regression:RMSE",
     "mse": "nntrain.metrics.regression:MSE",

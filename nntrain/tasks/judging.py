@@ -58,4 +58,5 @@ def metric_info(task: Task, target: Target, threshold: float | None = None) -> M
     if kind == "binary":
         return MetricInfo(kind, 2, target.classes, threshold, axis)
     size = target.spec.sizes[-1] if kind == "labels" else target.spec.classes
-    return MetricInfo(kind, len(target.classes) or (size if isinstance(size, int) else 0), target.classes, threshold, axis)
+    known = len(target.classes) or (size if isinstance(size, int) else 0)
+    return MetricInfo(kind, known, target.classes, threshold, axis, to_text=target.to_text)

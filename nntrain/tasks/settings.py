@@ -10,6 +10,7 @@ from nntrain.tasks.task import Task
 TASKS: Final = {
     "classification": "nntrain.tasks.classification:Classification",
     "forecasting": "nntrain.tasks.forecasting:Forecasting",
+    "language_model": "nntrain.tasks.language_model:LanguageModel",
     "next_step": "nntrain.tasks.next_step:NextStep",
     "ordinal": "nntrain.tasks.ordinal:Ordinal",
     "regression": "nntrain.tasks.regression:Regression",
