@@ -12,13 +12,13 @@ from nntrain.errors import Problem, YamlPath
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
-from nntrain.losses.loss import Loss
+from nntrain.losses.loss import ClassLoss, Loss
 from nntrain.metrics.metric import Metric
 from nntrain.optimizers.optimizer import Beside, Optimizer
 from nntrain.protocols.protocol import Protocol
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon, Schedule
-from nntrain.specs import IMAGE
+from nntrain.specs import IMAGE, TOKENS, Spec
 from nntrain.training.settings import DEFAULT_MAX_EPOCHS, DEFAULT_MAX_STEPS, EarlyStoppingSettings, TrainingSettings
 
 FOREIGN_TO_CLOSURES: Final = ("clip_norm", "clip_value", "l1", "gradient_noise", "max_norm")
@@ -44,7 +44,7 @@ def problems(experiment: Experiment, training: TrainingSettings, losses: Sequenc
     yield from _schedule_problems(experiment, training)
     if program is not None:
         yield from _mixing_problems(experiment, program)
-    yield from _baseline_problems(experiment, program)
+    yield from _baseline_problems(experiment, losses, program)
     if training.stop_at == {}:
         yield Problem(("training", "stop_at"), "has no effect: it names no metric", "fix:  stop_at: {train.loss: 0.01}, or leave it out")
     by_target = experiment.metrics if isinstance(experiment.metrics, dict) else {}
@@ -53,20 +53,33 @@ def problems(experiment: Experiment, training: TrainingSettings, losses: Sequenc
         yield from _name_problems(path, metrics)
 
 
-def _baseline_problems(experiment: Experiment, program: Program | None) -> Iterator[Problem]:
+def _baseline_problems(experiment: Experiment, losses: Sequence[Loss], program: Program | None) -> Iterator[Problem]:
     """Simple models that are not installed, or have no use for the inputs."""
     if not experiment.baselines:
         return
     if find_spec("sklearn") is None:
         yield Problem(("baselines",), "needs scikit-learn, which is not installed", "pip install 'nntrain[baselines]'", on_key=True)
-    ragged = [] if program is None else [name for name, spec in program.inputs.items() if spec.is_ragged]
-    if ragged:
-        message = f"needs rows of one size, and {ragged[0]} differs in length from row to row"
-        yield Problem(("baselines",), message, "leave baselines out", on_key=True)
+    inputs = dict[str, Spec]() if program is None else program.inputs
+    ragged = [name for name, spec in inputs.items() if spec.is_ragged]
+    others = [name for name, spec in inputs.items() if not (spec.axes == TOKENS and spec.kind == "index")]
+    for place, name in enumerate(experiment.baselines):
+        path = ("baselines", place)
+        if name == "tfidf_logistic" and others:
+            yield Problem(path, f"{name} reads texts, and {others[0]} is {inputs[others[0]].describe()}", "fix:  baselines: [linear]")
+        elif name == "tfidf_logistic" and not all(isinstance(loss, ClassLoss) for loss in losses):
+            yield Problem(path, f"{name} tells classes, and the target has values", "leave it out")
+        elif name != "tfidf_logistic" and ragged:
+            hint = "fix:  baselines: [tfidf_logistic]" if not others else "leave baselines out"
+            yield Problem(path, f"{name} needs rows of one size, and {ragged[0]} differs in length from row to row", hint)
     images = [] if program is None else [name for name, value in program.outputs.items() if value.spec.axes == IMAGE]
     if images and "boosted_trees" in experiment.baselines:
         message = f"boosted_trees fits a model for each value of a target, and {images[0]} is an image"
         yield Problem(("baselines", experiment.baselines.index("boosted_trees")), message, "fix:  baselines: [linear]")
+    steps = [] if program is None else [name for name, value in program.outputs.items() if "time" in value.spec.axes]
+    if steps:
+        yield Problem(
+            ("baselines",), f"needs an answer for each row, and {steps[0]} has one for each step", "leave baselines out", on_key=True
+        )
 
 
 def _name_problems(path: YamlPath, metrics: Sequence[Metric]) -> Iterator[Problem]:

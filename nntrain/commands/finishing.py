@@ -175,6 +175,7 @@ SIMPLE: Final = {
     "seasonal_naive": "a season ago",
     "linear": "linear",
     "boosted_trees": "boosted trees",
+    "tfidf_logistic": "TF-IDF + logistic",
 }
 """Word of the config to the head of a column."""
 

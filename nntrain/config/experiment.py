@@ -46,10 +46,10 @@ class Experiment(StrictModel):
     """How gradients move the weights. Default: adamw with lr 1e-3."""
     scheduler: AnySchedule | None = None
     """How the learning rate changes over the steps. Default: constant."""
-    baselines: tuple[Literal["linear", "boosted_trees"], ...] | None = None
-    """Simple models that are fitted on the same rows and shown beside the network: `linear` (ridge or logistic regression) and
-    `boosted_trees` (histogram gradient boosting), from scikit-learn: `pip install 'nntrain[baselines]'`. The trivial prediction is
-    always shown. Default: none of them."""
+    baselines: tuple[Literal["linear", "boosted_trees", "tfidf_logistic"], ...] | None = None
+    """Simple models that are fitted on the same rows and shown beside the network: `linear` (ridge or logistic regression),
+    `boosted_trees` (histogram gradient boosting) and, for texts, `tfidf_logistic` (logistic regression on the weights of their tokens),
+    from scikit-learn: `pip install 'nntrain[baselines]'`. The trivial prediction is always shown. Default: none of them."""
     regularization: Regularization = Regularization()
     """Everything that holds a network back from learning its training rows by heart."""
     generate: GenerateSettings | None = None

@@ -13,7 +13,7 @@ from nntrain.nearest import nearest
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array
-    from nntrain.data.layout import FieldPlan
+    from nntrain.data.field_plan import FieldPlan
     from nntrain.data.naming import NamedField
 
 
@@ -49,9 +49,10 @@ def aligned(
     by_name = dict(fields)
     for (role, name), own in encoded.items():
         other = by_name[name].beside
-        steps = None if other is None else encoded["input", other].lengths
-        if other is None or own.lengths is None or steps is None:
+        if other is None or own.lengths is None or ("input", other) not in encoded:
             continue
+        steps = encoded["input", other].lengths
+        assert steps is not None, other
         limit = getattr(by_name[other], "max_length", None)
         lengths = own.lengths if limit is None else own.lengths.clip(max=limit)
         is_there = own.lengths > 0  # a row without is left out, and told, elsewhere

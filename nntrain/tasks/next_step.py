@@ -12,7 +12,9 @@ from nntrain.tasks.classification import decode_labels
 from nntrain.tasks.task import Decoded, Target, Task, UnitAxis, by_unit, weighted_mean
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
+
+    from nntrain.tasks.sampling import Sampling
 
 
 class NextStep(Task):
@@ -24,6 +26,7 @@ class NextStep(Task):
 
     field_types: ClassVar[frozenset[str]] = frozenset({"notes"})
     looks_back: ClassVar[bool] = True
+    generates: ClassVar[bool] = True
 
     type: Literal["next_step"] = "next_step"
 
@@ -52,6 +55,12 @@ class NextStep(Task):
 
     def predict(self, output: Tensor, target: Target, link: Link, lengths: Tensor | None = None) -> Tensor:
         return link.point(output.float())
+
+    def draw(self, output: Tensor, seen: Tensor, sampling: Sampling, generator: Generator) -> Tensor:
+        """Each note by itself; `top_k`, `top_p` and the repetition penalty are of tokens, and have no effect."""
+        from nntrain.modules.sampling import draw_notes
+
+        return draw_notes(output, sampling, generator)
 
     def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
         return decode_labels(prediction, target, threshold)

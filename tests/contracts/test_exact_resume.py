@@ -217,6 +217,13 @@ def test_field(case: FieldCase, tmp_path: Path) -> None:
         tree["architecture"] = {"layers": [{"conv1d": {"out_channels": 3, "kernel_size": 1}}, "global_avg_pool"]}
     if case.tag == "text":
         tree["architecture"] = {"layers": [{"embedding": 3}, {"pool": "mean"}]}
+    if case.tag == "tags":
+        tokens = {"type": "text", "tokenizer": "space", "column": field["column"]}
+        tree["data"]["fields"] = {"tokens": tokens, "f": {**field, "role": "target"}, "y": {"role": "ignore"}}
+        tree["architecture"] = {"layers": [{"embedding": 3}, "relu"]}
+    if case.tag == "notes":
+        tree["data"]["fields"] = {"f": {**field, "role": ["input", "target"]}, "y": {"role": "ignore"}}
+        tree["architecture"] = {"layers": [{"gru": 3}]}
     config = read_mapping(tree)
     source = config.experiment.data.source
     assert isinstance(source, Rows)

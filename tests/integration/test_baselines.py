@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import accuracy_score, root_mean_squared_error
+from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 from sklearn.preprocessing import StandardScaler
 
 from nntrain.cli import main
@@ -151,3 +152,43 @@ def test_images_are_predicted_pixel_by_pixel_by_a_linear_model_alone(tmp_path: P
     (tmp_path / "a.yaml").write_text(AUTOENCODER.format(baselines="linear, boosted_trees"))
     assert main(["check"]) == 2
     assert "boosted_trees fits a model for each value of a target, and image is an image" in capsys.readouterr().err
+
+
+def test_texts_are_told_apart_as_scikit_learn_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    words = np.array(["good", "bad", "film", "very", "the", "plot"])
+    draw = [[int(random.integers(2)), *random.choice(words[2:], 3).tolist()] for _ in range(160)]
+    rows = [(f"{words[1 - label] if random.random() < 0.8 else 'so'} {' '.join(rest)}", label) for label, *rest in draw]
+    rows = [(f"{text} unseen" if place >= 120 else text, label) for place, (text, label) in enumerate(rows)]
+    for name, part in (("train", rows[:120]), ("test", rows[120:])):
+        lines = [f"{text},{label}" for text, label in part]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,y", *lines]) + "\n")
+    (tmp_path / "a.yaml").write_text(
+        "data: {source: {path: train.csv, test: test.csv}, fields: {text: text, y: {type: category, role: target}},"
+        " split: {validation: null}}\narchitecture: {layers: [{embedding: 4}, {pool: mean}]}\n"
+        "baselines: [tfidf_logistic]\ntraining: {max_epochs: 1}\n"
+    )
+    assert main(["fit"]) == 0
+    found = json.loads((tmp_path / "runs" / "a" / "0001" / "summary.json").read_text())["baselines"]["tfidf_logistic"]
+    weights = TfidfVectorizer()
+    model = LogisticRegression().fit(weights.fit_transform([text for text, _ in rows[:120]]), [label for _, label in rows[:120]])
+    shares = model.predict_proba(weights.transform([text for text, _ in rows[120:]]))
+    truth = [label for _, label in rows[120:]]
+    assert found["test.accuracy"] == pytest.approx(accuracy_score(truth, shares.argmax(axis=1)))
+    assert found["test.log_loss"] == pytest.approx(log_loss(truth, shares), rel=1e-5)
+    assert "TF-IDF + logistic" in capsys.readouterr().out
+
+
+def test_a_model_without_use_for_the_inputs_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text("text,n,y\n" + "\n".join(f"some words {row} of it,{row},{row % 2}" for row in range(40)) + "\n")
+    of_text = "fields: {text: text, n: {role: ignore}, y: {type: category, role: target}}}\n"
+    of_text += "architecture: {layers: [{embedding: 4}, {pool: mean}]}\n"
+    (tmp_path / "a.yaml").write_text("data: {source: a.csv, " + of_text + "baselines: [linear]\n")
+    assert main(["check", "a.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert "linear needs rows of one size, and text differs in length" in told
+    assert "fix:  baselines: [tfidf_logistic]" in told
+    of_numbers = "fields: {text: {role: ignore}, n: number, y: {type: category, role: target}}}\n"
+    (tmp_path / "a.yaml").write_text("data: {source: a.csv, " + of_numbers + "baselines: [tfidf_logistic]\n")
+    assert main(["check", "a.yaml"]) == 2
+    assert "tfidf_logistic reads texts, and n is one value" in capsys.readouterr().err

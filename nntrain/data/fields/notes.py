@@ -81,10 +81,16 @@ class Notes(Field):
                 places += [(done + step, self._place(note, where)) for note in notes.split()]
             lengths.append(len(steps))
             done += len(steps)
-        found = np.zeros((done, self.high - self.low + 1), dtype=np.float32)
+        return RaggedArray(self._sounding(places, done), np.array(lengths, dtype=np.int64))
+
+    def _sounding(self, places: Sequence[tuple[int, int]], steps: int) -> Array:
+        """Float32 `[T, F]` from steps and the places of the notes that sound in them."""
+        import numpy as np
+
+        found = np.zeros((steps, self.high - self.low + 1), dtype=np.float32)
         if places:
             found[tuple(np.array(places).T)] = 1.0
-        return RaggedArray(found, np.array(lengths, dtype=np.int64))
+        return found
 
     def _place(self, note: str, where: str) -> int:
         if not (note.isascii() and note.isdigit()):
@@ -110,6 +116,18 @@ class Notes(Field):
         ends = (values.lengths.cumsum() - 1)[values.lengths > 0]
         found[ends] = np.nan
         return Encoded(found, values.lengths)
+
+    def opening(self, prompt: str | None, state: State) -> Array:
+        """The steps of a prompt as in a cell, float32 `[T, F]`; a silent one without. Raises `DataError` for what is no note."""
+        steps = ("" if prompt is None else prompt).split(STEP_MARK)
+        places = [(step, self._place(note, f"step {step}")) for step, notes in enumerate(steps) for note in notes.split()]
+        return self._sounding(places, len(steps))
+
+    def rendered(self, steps: Array, state: State) -> bytes:
+        """A MIDI file."""
+        from nntrain.data.midi import midi
+
+        return midi([{self.low + int(place) for place in step.nonzero()[0]} for step in steps])
 
     def is_missing(self, values: Values) -> Array:
         """Pieces of less than two steps: nothing follows."""
