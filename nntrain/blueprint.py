@@ -18,9 +18,11 @@ from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.inference import ROW_NUMBERS
 from nntrain.data.layout import SPLITTING, Layout, Planned
+from nntrain.data.row_steps import RowSteps
 from nntrain.data.split_sizes import rows_to_train
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
+from nntrain.layers.causality import non_causal_step
 from nntrain.layers.program import Program
 from nntrain.metrics.metric import Direction
 from nntrain.nearest import nearest
@@ -31,7 +33,7 @@ from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
 from nntrain.short_outputs import short_outputs
-from nntrain.targets import TargetPlan, metric_directions, plan_targets, reading_problems, resolved
+from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
 
@@ -120,7 +122,9 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
         experiment = experiment.model_copy(update=_defaults(experiment, layout, targets))
         program = _compile(experiment, layout, targets, problems)
     protocol = protocol_of(experiment)
-    names = metric_directions(targets, has_validation=layout.has_validation, own=protocol.metrics)
+    names = metric_directions(
+        targets, has_validation=layout.has_validation, own=protocol.metrics, parts=[] if program is None else program.loss_parts
+    )
     training = _training(experiment, layout)
     if targets:
         problems += _check_names(training, names, layout)
@@ -135,7 +139,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
     rows = rows_to_train(experiment.data, layout) if train_rows is None else train_rows
-    short, told = short_outputs(program, targets, layout.row_steps)
+    short, told = short_outputs(program, targets, layout.row_steps or RowSteps())
     if short:
         raise config.error(short)
     warnings = (*layout.doubts, *told, *effects.warnings(experiment, program, rows))
@@ -217,12 +221,26 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
         problems += error.problems
         return None
     problems += _check_outputs(program, targets)
+    problems += _check_order(program, targets)
+    problems += part_problems(experiment, program, targets)
     names = list(program.trainable_shapes)
     if not names:
         problems.append(Problem(("architecture",), "has no parameter that can be trained"))
     elif experiment.optimizer is not None:
         problems += unused_rules(experiment.optimizer.groups, names)
     return program
+
+
+def _check_order(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """A layer that looks ahead, where the later steps of an input hold the answer."""
+    for name, plan in targets.items():
+        step = non_causal_step(program, name, name) if plan.task.looks_back else None
+        if step is not None:
+            yield Problem(
+                step.path,
+                f"{step.layer.type} reads later steps, and {plan.task.type} is to predict them from those before",
+                "fix:  bidirectional: false, padding: causal, or causal: true, as the layer has it",
+            )
 
 
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
