@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from nntrain.data.noise import derive_seed
-from nntrain.data.packed import Stored, cut
+from nntrain.data.packed import LENGTHS, Stored, cut
+from nntrain.data.packed_graphs import part_of_graphs
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.streaming import Streamed
+from nntrain.specs import GRAPH
 
 CHUNK_BYTES: Final = 64 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
@@ -43,10 +45,12 @@ class Batch:
 
     inputs: Mapping[str, Tensor]
     """By field `[B, …]`; `@number` float32 `[B, F]`, `@category` int64 `[B, C]`. Rows of different lengths are padded to the longest of the
-    batch, `[B, T, F]`, with `<field>.lengths` int64 `[B]` beside them."""
+    batch, `[B, T, F]`, with `<field>.lengths` int64 `[B]` beside them. Where rows are graphs, all are of their nodes, `[S, …]`, and
+    `@graph.edges` int64 `[2, E]`, `@graph.weights` float32 `[E]` and `@graph.lengths` int64 `[B]` say how these belong together."""
     targets: Mapping[str, Tensor]
     """By field: int64 `[B]` classes, float32 `[B]` 0 or 1, float32 `[B]`, `[B, F]` or `[B, C, H, W]` scaled values. Of rows with a value of
-    each step, `[B, T]` or `[B, T, F]`: what is -1 (a class) or NaN (a value) counts nothing, as what is padded behind a row's end."""
+    each step, `[B, T]` or `[B, T, F]`, or of each node, `[S]` or `[S, F]`: what is -1 (a class) or NaN (a value) counts nothing, as what
+    is padded behind a row's end."""
     weights: Tensor | None
     """Float32 `[B]`."""
     rows: Tensor
@@ -54,6 +58,10 @@ class Batch:
     it has another number each time."""
     partner: Partner | None = None
     """What the rows were mixed with, where they were."""
+    goes_on: Tensor | None = None
+    """Whether each row goes on where the one at the same place of the batch before has ended, bool `[B]`; `None` where rows stand alone."""
+    lane: int = 0
+    """Place of the first row among those of its step, where rows go on from others."""
     choice: Tensor | None = None
     """Int64 `[B]`, where outputs `[B, K]` hold a value of each of K choices: the one that the target of a row is the value of, as the
     others were not made and nobody knows theirs. `None`: targets are of the whole output."""
@@ -66,9 +74,17 @@ class Batch:
         return tuple(self._part(start, end) for start, end in pairwise(_edges(len(self), rows)))
 
     def _part(self, start: int, end: int) -> Batch:
+        nodes = self.inputs.get(LENGTHS.format(GRAPH))
+        if nodes is None:
+            inputs = cut({name: tensor[start:end] for name, tensor in self.inputs.items()})
+            targets = {name: tensor[start:end] for name, tensor in self.targets.items()}
+        else:
+            inputs = part_of_graphs(self.inputs, nodes, start, end)
+            whole = {name: tensor[start:end] for name, tensor in self.targets.items() if len(tensor) == len(self)}
+            targets = part_of_graphs({name: self.targets[name] for name in self.targets if name not in whole}, nodes, start, end) | whole
         return Batch(
-            cut({name: tensor[start:end] for name, tensor in self.inputs.items()}),
-            {name: tensor[start:end] for name, tensor in self.targets.items()},
+            inputs,
+            targets,
             None if self.weights is None else self.weights[start:end],
             self.rows[start:end],
             None
@@ -98,6 +114,13 @@ class TensorData:
     """Inputs that are read when their batch comes."""
     overlap: int = 1
     """Rows in a row that overlap, as windows over a text do that begin a token apart: an epoch shows one of so many."""
+    units: Tensor | None = None
+    """Of a whole split whose rows have several values to be scored: their numbers in the source, int64 `[U]`; `None`: those of the rows."""
+
+    @property
+    def scored(self) -> Tensor:
+        """The numbers in the source of what is scored, int64: of units, else of the rows."""
+        return self.rows if self.units is None else self.units
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -130,6 +153,7 @@ class TensorData:
             target_pixels={name: scaling.to(device) for name, scaling in self.target_pixels.items()},
             streamed=self.streamed,
             overlap=self.overlap,
+            units=self.units,
         )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,18 +14,18 @@ from torch import Tensor
 from nntrain.data.alignment import aligned
 from nntrain.data.batches import TensorData
 from nntrain.data.drift import NONE, Departures
-from nntrain.data.fields.field import Encoded, Field, RaggedArray, State
+from nntrain.data.fields.field import Encoded, Field, State
 from nntrain.data.fields.number import Number
 from nntrain.data.fields.vector import Vector
 from nntrain.data.fitted_target import FittedTarget, fitted_targets
+from nntrain.data.graph_tensors import graph_tensors
 from nntrain.data.layout import SPLITTING, FieldPlan
-from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.passages import Passages
-from nntrain.data.pixels import PixelScaling
+from nntrain.data.row_tensors import left_out, row_tensors
 from nntrain.data.scaling import take
 from nntrain.data.settings import FIELD_SLOT, DataSettings
 from nntrain.data.shown import Shown
-from nntrain.data.streaming import Reading, Streamed
+from nntrain.data.streaming import Reading
 from nntrain.data.table import Table, counted
 from nntrain.data.token_windows import cut_text
 from nntrain.data.values import read_values, usable_rows
@@ -34,7 +34,7 @@ from nntrain.data.window_cutting import cut_windows
 from nntrain.data.window_tensors import window_tensors
 from nntrain.errors import DataError
 from nntrain.schema import load_class
-from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, Spec, blocks
+from nntrain.specs import Spec
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
@@ -107,8 +107,8 @@ class FittedFields:
                 else:
                     state = plan.field.fit(own, is_target=is_target)
             shown = Shown.of(plan.field, own) if plan.role == "input" else NONE
-            field = FittedField(replace(plan, spec=plan.field.fitted_spec(state, is_target=is_target)), state, shown)
-            fitted.append(replace(field, plan=replace(field.plan, classes=field.classes)))
+            field = FittedField(plan.with_spec(plan.field.fitted_spec(state, is_target=is_target)), state, shown)
+            fitted.append(_named(field))
         return cls(tuple(fitted), window, reading)
 
     @property
@@ -141,6 +141,7 @@ class FittedFields:
                     **field.plan.field.model_dump(mode="json"),
                     "role": field.plan.role,
                 },  # the same, written in the config or found
+                "of_nodes": field.plan.of_nodes,
                 "learned": field.state,
                 "shown": field.shown.state(),
             }
@@ -201,6 +202,11 @@ class FittedFields:
         plans = tuple(field.plan for field in self.fields)
         rows, notes = usable_rows(plans, table, values, self.window) if with_targets else (np.arange(table.rows), [])
         inputs = [field for field in self.fields if field.plan.role == "input"]
+        if self.has_nodes:
+            data, more = self._graphs(table, values, rows, with_targets=with_targets)
+            _require_rows(table, data, [*notes, *more])
+            departures = Departures.of(inputs, values, data.scored.numpy() if data.units is not None else rows, {})
+            return NewRows(data, (*notes, *more), departures if data.units is not None else Departures(len(data), ()))
         if self.window is not None:
             data, more = self._cut(self.window, table, values, rows, with_targets=with_targets)
             _require_rows(table, data, [*notes, *more])
@@ -208,8 +214,8 @@ class FittedFields:
         if self.passages is not None:
             return NewRows(self._running(values), tuple(notes), Departures.of(inputs, values, rows, {}))
         encoded = self._encoded(table, values, rows, with_targets=with_targets)
-        keep, more = _left(table, encoded, rows)
-        data = _tensors(self.inputs, encoded, rows, keep, self.reading)
+        keep, more = left_out(table, encoded, rows)
+        data = row_tensors(self.inputs, encoded, rows, keep, self.reading)
         _require_rows(table, data, [*notes, *(note for _, note in more)])
         unknown = {name: found.unknown[keep] for (role, name), found in encoded.items() if role == "input" and found.unknown is not None}
         notes += [note for role, note in more if role == "target"]
@@ -225,13 +231,15 @@ class FittedFields:
         Raises:
             DataError: A value does not fit what was fitted, or a weight is negative.
         """
+        if self.has_nodes:
+            return self._graphs(table, values, rows, with_targets=with_targets)
         if self.window is not None:
             return self._cut(self.window, table, values, rows, with_targets=with_targets, before=before)
         if self.passages is not None:
             return self._running(values), []
         encoded = self._encoded(table, values, rows, with_targets=with_targets)
-        keep, notes = _left(table, encoded, rows)
-        return _tensors(self.inputs, encoded, rows, keep, self.reading), [note for _, note in notes]
+        keep, notes = left_out(table, encoded, rows)
+        return row_tensors(self.inputs, encoded, rows, keep, self.reading), [note for _, note in notes]
 
     def _cut(
         self, window: WindowSettings, table: Table, values: Read, rows: Array, *, with_targets: bool, before: Array | None = None
@@ -248,13 +256,38 @@ class FittedFields:
         field = self.fields[0]
         return self.cut_tokens(torch.from_numpy(field.plan.field.encode(values[field.name], field.state, is_target=False).values))
 
-    def _encoded(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> dict[tuple[str, str], Encoded]:
+    @property
+    def has_nodes(self) -> bool:
+        """Whether rows are graphs, and the table has their nodes."""
+        return any(field.plan.of_nodes for field in self.fields)
+
+    def _graphs(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
+        """The graphs that some nodes are of, with the targets of these nodes. Raises `DataError`."""
+        if table.graphs is None:
+            raise DataError(f"{table.name} has no edges", "rows are nodes of graphs: give the file beside which that of the edges lies")
+        of_nodes = [field.name for field in self.fields if field.plan.role == "target" and field.plan.of_nodes]
+        scored: dict[tuple[str, str], Encoded] = {}
+        notes: list[tuple[str, str]] = []
+        if with_targets:
+            scored = self._encoded(table, values, rows, with_targets=True, with_inputs=False)
+            keep, notes = left_out(table, scored, rows)
+            rows, scored = rows[keep], {key: replace(found, values=found.values[keep]) for key, found in scored.items()}
+        every = table.graphs.nodes(rows)
+        encoded = self._encoded(table, values, every, with_targets=False)
+        notes += left_out(table, encoded, every)[1]
+        nodes = {name: found for (_, name), found in encoded.items()}
+        data = graph_tensors(table.graphs, self.inputs, nodes, scored, rows, of_nodes)
+        return data, [note for _, note in notes]
+
+    def _encoded(
+        self, table: Table, values: Read, rows: Array, *, with_targets: bool, with_inputs: bool = True
+    ) -> dict[tuple[str, str], Encoded]:
         """Numbers of some rows, by role and field. Raises `DataError`."""
         encoded: dict[tuple[str, str], Encoded] = {}
         own: dict[str, Values] = {}
         for field in self.fields:
             role = field.plan.role
-            if role == "input" or (with_targets and role not in SPLITTING):
+            if (role == "input" and with_inputs) or (role != "input" and with_targets and role not in SPLITTING):
                 if field.name not in own:  # once, so that images that are input and target are kept once
                     own[field.name] = take(values[field.name], rows)
                 with _told(table.name, field.name):
@@ -284,85 +317,6 @@ def _require_rows(table: Table, data: TensorData, notes: Sequence[str]) -> None:
         raise DataError(f"{table.name}: none of {counted(table.rows)} can be used", "; ".join(notes) or None)
 
 
-def _left(table: Table, encoded: Mapping[tuple[str, str], Encoded], rows: Array) -> tuple[Array, list[tuple[str, str]]]:
-    """Which of some rows can be used, bool `[M]`, and of which field training never showed a value, in words.
-
-    Raises:
-        DataError: A weight is negative.
-    """
-    keep = np.ones(len(rows), dtype=bool)
-    notes: list[tuple[str, str]] = []
-    for (role, name), found in encoded.items():
-        if role == "weight" and (found.values < 0).any():
-            raise DataError(f"{table.name}: weight {name} is negative in {table.places([int(row) for row in rows[found.values < 0]])}")
-        if found.unknown is None or not found.unknown.any():
-            continue
-        what = f"{name}: {counted(int(found.unknown.sum()))} with a value that training never showed"
-        places = table.places([int(row) for row in rows[found.unknown]])
-        if role == "target":
-            keep &= ~found.unknown
-        notes.append((role, f"{what}, left out ({places})" if role == "target" else f"{what} ({places})"))
-    return keep, notes
-
-
-def _tensors(
-    inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encoded], rows: Array, keep: Array, reading: Reading | None
-) -> TensorData:
-    """Put the single values of inputs into blocks, rows of different lengths one after another, everything else under its name."""
-    index = slice(None) if keep.all() else keep
-    found: dict[str, Array] = {}
-    grouped = blocks(inputs)
-    for block, dtype in ((NUMBER_BLOCK, np.float32), (CATEGORY_BLOCK, np.int64)):
-        if block in grouped:
-            found[block] = np.stack([encoded["input", name].values for name in grouped[block]], axis=1).astype(dtype, copy=False)
-    stored: dict[str, Stored] = {}
-    for name in inputs:
-        field = encoded["input", name]
-        if field.lengths is not None:
-            stored[name] = _packed(field, keep, 0.0)
-        elif field.files is None and not any(name in names for names in grouped.values()):
-            found[name] = field.values
-    pixels = {key: PixelScaling.of(*field.pixels) for key, field in encoded.items() if field.pixels}
-    wanted = {name: field for (role, name), field in encoded.items() if role == "target"}
-    targets = {name: field.values for name, field in wanted.items() if field.lengths is None}
-    weights = next((encoded[role, name].values for role, name in encoded if role == "weight"), None)
-    return TensorData(
-        {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in found.items()},
-        {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in targets.items()},
-        None if weights is None else torch.from_numpy(np.ascontiguousarray(weights[index])),
-        torch.from_numpy(np.ascontiguousarray(rows[index].astype(np.int64))),
-        stored,
-        {name: scaling for (role, name), scaling in pixels.items() if role == "input"},
-        stored_targets={
-            name: _packed(field, keep, -1 if field.values.dtype.kind in "iu" else np.nan)
-            for name, field in wanted.items()
-            if field.lengths is not None
-        },
-        target_pixels={name: scaling for (role, name), scaling in pixels.items() if role == "target"},
-        streamed=_streamed(inputs, encoded, rows[index], reading),
-    )
-
-
-def _packed(field: Encoded, keep: Array, fill: float) -> PackedSteps:
-    """The kept rows of a field whose rows differ in length."""
-    assert field.lengths is not None
-    kept = take(RaggedArray(field.values, field.lengths), np.flatnonzero(keep))
-    return PackedSteps.of(torch.from_numpy(kept.values), torch.from_numpy(kept.lengths), fill)
-
-
-def _streamed(
-    inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encoded], rows: Array, reading: Reading | None
-) -> Streamed | None:
-    """The inputs that are read when their batch comes, of some rows by their number in the table."""
-    files = {name: found for name in inputs if (found := encoded["input", name].files) is not None}
-    if reading is None or not files:
-        return None
-    from nntrain.data.image_stream import ImageStore
-
-    shapes = {name: cast("tuple[int, int, int]", inputs[name].sizes) for name in files}
-    return Streamed(ImageStore(files, shapes), torch.from_numpy(np.ascontiguousarray(rows.astype(np.int64))), reading)
-
-
 def _restored(saved: dict[str, Any]) -> FittedField:
     field = load_class(FIELD_SLOT.table[saved["settings"]["type"]]).parse(saved["settings"])
     assert isinstance(field, Field)
@@ -372,9 +326,15 @@ def _restored(saved: dict[str, Any]) -> FittedField:
     spec = field.fitted_spec(state, is_target=role == "target")
     features = len(state["scale"]) if isinstance(field, Number | Vector) and role == "input" else None
     shown = Shown.restore(saved["shown"], features)
-    plan = FieldPlan(saved["name"], field, tuple(saved["columns"]), role, None, spec, field.class_names)
-    fitted = FittedField(plan, state, shown)
-    return replace(fitted, plan=replace(fitted.plan, classes=fitted.classes))
+    plan = FieldPlan(saved["name"], field, tuple(saved["columns"]), role, None, spec, field.class_names, of_nodes=saved["of_nodes"])
+    fitted = FittedField(plan.with_spec(spec), state, shown)
+    return _named(fitted)
+
+
+def _named(field: FittedField) -> FittedField:
+    """The field with a plan that knows what its numbers stand for."""
+    to_text = field.plan.field.to_text(field.state) if field.plan.role == "target" else None
+    return replace(field, plan=replace(field.plan, classes=field.classes, to_text=to_text))
 
 
 @contextmanager

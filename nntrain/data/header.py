@@ -49,6 +49,8 @@ class HeaderColumn:
     """Length of the first axis of an array; a column has as many rows as its table."""
     files: FileFacts | None = None
     """What is known of the files that the cells name."""
+    key: str | None = None
+    """Why it is no input, where its cells only tell rows apart: `names the nodes`."""
     sound: SoundHead | None = None
     """The first of them, where the cells name sounds."""
 
@@ -72,6 +74,8 @@ class Header:
     """Classes of columns, where they are known for sure."""
     numerals: Numerals | None = None
     """Marks in the numbers of a text file."""
+    graph_columns: frozenset[str] = frozenset()
+    """Where rows are the nodes of graphs: the columns that say the same of all nodes of a graph."""
     by_name: Mapping[str, HeaderColumn] = field(init=False, repr=False, compare=False)
     """The columns by their names, in the order of the file."""
 

@@ -10,17 +10,21 @@ from typing import Final, Literal
 from nntrain.data.alignment import alignment_problems
 from nntrain.data.audio.sound_heads import with_sounds
 from nntrain.data.dates import TwoReadings
+from nntrain.data.field_plan import FieldPlan
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
-from nntrain.data.fields.field import Field, Role
+from nntrain.data.fields.field import Role
 from nntrain.data.fields.number import Number
+from nntrain.data.graphs import for_nodes, graph_problems
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values, other_readings
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.passages import Passages
+from nntrain.data.row_steps import RowSteps, Tokens
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
+from nntrain.data.streaming_problems import streaming_problems
 from nntrain.data.texts import with_shared, without_unasked
 from nntrain.data.window import FORECAST, WindowSettings, window_inputs, window_problems
 from nntrain.errors import DataError, Problem, SpecError
@@ -28,26 +32,6 @@ from nntrain.specs import Spec
 
 SPLITTING: Final[frozenset[Role]] = frozenset({"split", "group", "time"})
 """Roles that only say which rows are used for what; new rows need no such columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldPlan:
-    """One field in one role."""
-
-    name: str
-    field: Field
-    """Its settings, with everything that was inferred filled in."""
-    columns: tuple[str, ...]
-    """The columns or arrays that it is made of, in the order of the file."""
-    role: Role
-    note: str | None
-    """What was inferred, and the line that changes it: `category (5 values)   change: type: number`."""
-    spec: Spec
-    """The tensor; with unknown sizes where only fitting tells."""
-    classes: tuple[str, ...] = ()
-    """Names of the classes, where they are known already."""
-    has_past: bool = False
-    """Whether a target's own past is in the window that it is predicted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +57,8 @@ class Layout:
     """How inputs and targets are cut from the rows, where they are."""
     has_all_columns: bool = True
     """Whether the columns of the file are known (not with `--no-data`)."""
+    row_steps: RowSteps | None = None
+    """How long rows are; `None` where nothing is known of it."""
 
     @property
     def inputs(self) -> dict[str, Spec]:
@@ -188,7 +174,7 @@ def assemble_layout(
             untyped.append(field.name)
         else:
             found, faults = _plan(field, guess, header, settings.window)
-            plans += found
+            plans += for_nodes(found, settings, header)
             problems += faults
             if field.key is not None:
                 idle.setdefault(field.key, []).append(field.field.idle_options(field.roles))
@@ -212,15 +198,30 @@ def assemble_layout(
         numerals=header.numerals if header else None,
         window=None if settings.source.is_running_text else settings.window,
         has_all_columns=header is not None,
+        row_steps=None if header is None else _first_steps(plans, header),
     )
     return layout, problems
+
+
+def _first_steps(plans: Sequence[FieldPlan], header: Header) -> RowSteps:
+    """How long the first rows are."""
+    found = {(plan.role, plan.name): plan.field.first_steps([header.column(name) for name in plan.columns]) for plan in plans}
+    known = {place: steps for place, steps in found.items() if steps is not None}
+    return RowSteps(
+        {name: [steps] for (role, name), steps in known.items() if role == "input"},
+        {name: [Tokens(steps, 0)] for (role, name), steps in known.items() if role == "target"},
+    )
 
 
 def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     """What is wrong with the split settings, given the fields."""
     split = settings.split
     column = next((plan.name for plan in layout.fields if plan.role == "split"), None)
-    problems = [*_split_without_effect(settings, column), *window_problems(settings, layout.fields, has_all_columns=layout.has_all_columns)]
+    problems = [
+        *_split_without_effect(settings, column),
+        *graph_problems(settings, layout.fields),
+        *window_problems(settings, layout.fields, has_all_columns=layout.has_all_columns),
+    ]
     roles: set[Role] = {plan.role for plan in layout.fields}
     for role in ("group", "time") if settings.window is None else ():
         name = next((plan.name for plan in layout.fields if plan.role == role), None)
@@ -246,19 +247,6 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
         )
         problems.append(Problem(("data", "batch", "sampler"), f"balanced shows the classes of one target equally often, and {found}"))
     return problems
-
-
-def streaming_problems(settings: DataSettings, plans: Sequence[FieldPlan], header: Header | None) -> Iterator[Problem]:
-    """Settings of reading rows when their batch comes that nothing hears."""
-    targets = {plan.name for plan in plans if plan.role == "target"}
-    inputs = [plan for plan in plans if plan.role == "input" and plan.name not in targets]
-    has_nothing = header is not None and not any(plan.field.streams(header.column(plan.columns[0])) for plan in inputs)
-    if settings.workers and not settings.streaming:
-        message = "has no effect: without streaming all rows are kept in memory"
-        yield Problem(("data", "workers"), message, "remove it" if has_nothing else "remove it, or add  streaming: true", on_key=True)
-    if settings.streaming and has_nothing:
-        message = "has no effect: no input is read when its batch comes; images that are files are, where they are no target"
-        yield Problem(("data", "streaming"), message, "remove it: rows are kept in memory", on_key=True)
 
 
 def _split_without_effect(settings: DataSettings, column: str | None) -> list[Problem]:
@@ -320,6 +308,8 @@ def _guess(field: NamedField, column: HeaderColumn | None) -> Guess | None:
 
 def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
     """The type of a field that has none, from what is known of its column."""
+    if column.key is not None and not field.is_named:
+        return Guess(None, column.key)
     if column.files is not None:
         return guess_files(column.files)
     if column.kind == "class":

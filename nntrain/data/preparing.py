@@ -14,10 +14,12 @@ from nntrain.data.dialect import PLAIN
 from nntrain.data.facts import Facts, facts_of_series, quoted
 from nntrain.data.fingerprint import fingerprint_rows, fingerprint_sources
 from nntrain.data.fitted import FittedFields, reading_of
+from nntrain.data.graphs import counted_as, splits_graphs
 from nntrain.data.inference import Guess
 from nntrain.data.layout import SPLITTING, FieldPlan, Layout, assemble_layout, check_split, guess_column, plan_layout
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.reading import header_of, read_tables
+from nntrain.data.row_steps import RowSteps
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.split import Parts
@@ -91,7 +93,11 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     _check_targets(fields, tables["train"], values["train"], parts.train)
     data, notes = _encode(fields, tables, values, plans, parts)
     layout = replace(
-        layout, fields=tuple(field.plan for field in fields.fields), has_validation="validation" in data, has_test="test" in data
+        layout,
+        fields=tuple(field.plan for field in fields.fields),
+        has_validation="validation" in data,
+        has_test="test" in data,
+        row_steps=RowSteps.of(data["train"]),
     )
     return Prepared(
         layout=layout,
@@ -154,7 +160,9 @@ class _Sorting:
 
     def split(self, seed: int) -> Parts:
         """Drop the rows that cannot be used, then split the others. Raises `DataError` where too few are left."""
-        deciding = [field for field in self.named if field.name in self.guesses or field.field.drops_rows]
+        first = [field for field in self.named if field.name in self.guesses or field.field.drops_rows]
+        leaders = {field.field.shares for field in first}
+        deciding = [field for field in self.named if field in first or field.name in leaders]
         plans = self.plan(deciding).fields
         values = read_values(plans, self.table)
         rows, dropped = usable_rows(plans, self.table, values, self.settings.window)
@@ -165,8 +173,12 @@ class _Sorting:
                 "; ".join(dropped) or None,
             )
         splitting = Splitting(self.settings, self.table, self.given, plans, values, self.guesses)
-        parts, self.how = splitting.split(rows, seed)
-        return parts
+        graphs = self.table.graphs
+        if graphs is None or not splits_graphs(self.table, [plan.columns[0] for plan in plans if plan.role == "split"]):
+            parts, self.how = splitting.split(rows, seed)
+            return parts
+        parts, self.how = splitting.split(graphs.firsts(rows), seed)
+        return graphs.whole(parts, rows)
 
     def layout(self, train: Array) -> Layout:
         """All fields with their types, those of inputs from the training rows. Raises `ConfigError` and `DataError`."""
@@ -217,7 +229,7 @@ def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]
 
 def _check_targets(fields: FittedFields, table: Table, values: Mapping[str, Values], train: Array) -> None:
     """Refuse targets that never change in the training rows."""
-    plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.rank == 0]
+    plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.of_one.rank == 0]
     for plan in plans:
         if len(np.unique(table.texts(plan.columns[0])[train].to_numpy().astype(str))) < 2:
             only = quoted(str(table.texts(plan.columns[0])[int(train[0])]))
@@ -282,7 +294,7 @@ def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None)
     found = fingerprint_sources(settings, folder)
     if test is None:
         return found
-    return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.rows)}
+    return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.scored)}
 
 
 def _rows_read(tables: Mapping[Part, Table]) -> list[str]:
@@ -301,7 +313,8 @@ def _windows(
 
 
 def _sizes(data: Mapping[Part, TensorData], sorting: _Sorting) -> str:
-    sizes = ", ".join(f"{part} {len(rows):,}" for part, rows in data.items()) + (" windows" if sorting.settings.window is not None else "")
+    word = " windows" if sorting.settings.window is not None else counted_as(sorting.table, data["train"])
+    sizes = ", ".join(f"{part} {len(rows.scored):,}" for part, rows in data.items()) + word
     return f"{sizes}; {sorting.how}" if sorting.how else sizes
 
 

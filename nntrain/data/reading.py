@@ -56,7 +56,8 @@ def header_of(table: Table) -> Header:
     """Names, shapes and kinds of what was read; no facts."""
     columns = tuple(table.known.get(name) or _column(name, column) for name, column in table.columns.items())
     numerals = None if table.dialect is None else table.numerals
-    return Header(table.name, columns, table.rows, table.dialect, classes=table.classes, numerals=numerals)
+    graph_columns = frozenset[str]() if table.graphs is None else table.graphs.columns
+    return Header(table.name, columns, table.rows, table.dialect, table.classes, numerals, graph_columns)
 
 
 def _column(name: str, column: Any) -> HeaderColumn:

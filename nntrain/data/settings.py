@@ -23,12 +23,14 @@ SOURCES: Final = {
     "excel": "nntrain.data.sources.excel:Excel",
     "files": "nntrain.data.sources.files:Files",
     "gymnasium": "nntrain.data.sources.gymnasium:Gymnasium",
+    "graph": "nntrain.data.sources.graph:Graph",
     "image_folder": "nntrain.data.sources.image_folder:ImageFolder",
     "jsonl": "nntrain.data.sources.jsonl:JsonLines",
     "parquet": "nntrain.data.sources.parquet:Parquet",
     "pianoroll": "nntrain.data.sources.pianoroll:PianoRoll",
     "rows": "nntrain.data.sources.rows:Rows",
     "text": "nntrain.data.sources.text:Text",
+    "tu": "nntrain.data.sources.tu:TU",
 }
 
 FIELDS: Final = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nntrain.data.facts import quoted
+from nntrain.data.graphs import in_a_split
 from nntrain.data.inference import Guess
 from nntrain.data.layout import FieldPlan, split_rule
 from nntrain.data.noise import derive_seed
@@ -114,7 +115,9 @@ class Splitting:
 
     def _by_column(self, rows: Array, plan: FieldPlan) -> Parts:
         """Split as a column says. Raises `DataError` for other words, and for parts that a file gives already."""
-        words = self.table.texts(plan.columns[0])[rows].to_list()
+        words: list[str | None] = self.table.texts(plan.columns[0])[rows].to_list()
+        if self.table.graphs is not None:
+            rows, words = in_a_split(rows, words)
         parts, unknown = split_by_words(rows, words, plan.name)
         if len(unknown):
             raise self.table.unreadable(

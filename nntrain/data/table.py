@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from nntrain.data.file_store import FileStore
+    from nntrain.data.graphs import Graphs
     from nntrain.data.header import HeaderColumn
 
     Array = np.ndarray[Any, Any]
@@ -54,6 +55,8 @@ class Table:
     """Classes of columns, where they are known for sure."""
     notes: tuple[str, ...] = ()
     """What was left out in reading, in words."""
+    graphs: Graphs | None = None
+    """How the rows belong together, where they are the nodes of graphs."""
     is_verbatim: bool = False
     """Whether cells keep the blanks around them."""
 

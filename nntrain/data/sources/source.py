@@ -11,6 +11,7 @@ from nntrain.data.paths import locate
 from nntrain.schema import Component
 
 if TYPE_CHECKING:
+    from nntrain.data.fields.field import Field
     from nntrain.data.header import Header
     from nntrain.data.table import Table
 
@@ -49,6 +50,11 @@ class Source(Component):
         return True
 
     @property
+    def has_nodes(self) -> bool:
+        """Whether its rows are the nodes of graphs."""
+        return False
+
+    @property
     def missing_words(self) -> frozenset[str]:
         """Text that stands for no value."""
         return frozenset({""})
@@ -62,6 +68,11 @@ class Source(Component):
     def target(self) -> str | None:
         """The column that is the target where the config names none."""
         return None
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Fields whose columns the config does not speak of, where the source knows what they mean."""
+        return {}
 
     @property
     def split_column(self) -> str | None:

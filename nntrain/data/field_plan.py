@@ -1,0 +1,38 @@
+"""One field of a run in one role, before and after it is fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nntrain.data.fields.field import Field, Role
+from nntrain.specs import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """One field in one role."""
+
+    name: str
+    field: Field
+    """Its settings, with everything that was inferred filled in."""
+    columns: tuple[str, ...]
+    """The columns or arrays that it is made of, in the order of the file."""
+    role: Role
+    note: str | None
+    """What was inferred, and the line that changes it: `category (5 values)   change: type: number`."""
+    spec: Spec
+    """The tensor; with unknown sizes where only fitting tells."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, where they are known already."""
+    to_text: Callable[[Sequence[int]], str] | None = dataclasses.field(default=None, repr=False, compare=False)
+    """The text of some tokens of a target, once it is fitted; `None` for what is no text."""
+    has_past: bool = False
+    """Whether a target's own past is in the window that it is predicted from."""
+    of_nodes: bool = False
+    """Whether each node of a graph has a value of its own."""
+
+    def with_spec(self, spec: Spec) -> FieldPlan:
+        """With another tensor of a row; of a node, where each has a value."""
+        return dataclasses.replace(self, spec=spec.for_nodes() if self.of_nodes else spec)

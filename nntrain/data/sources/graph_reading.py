@@ -1,0 +1,143 @@
+"""Reads the tables of a graph: names become numbers of rows, and edges are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from nntrain.data.facts import quoted
+from nntrain.data.graphs import Graphs
+from nntrain.data.header import HeaderColumn
+from nntrain.data.sources.graph import NAMES_GRAPHS, NAMES_NODES, Graph
+from nntrain.data.table import Table, counted
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.table import Column
+
+    Array = np.ndarray[Any, Any]
+
+
+def read_graph(source: Graph, path: Path, name: str) -> Table:
+    """All nodes of the tables that a source names, and the edges between them. Raises `DataError`."""
+    table = replace(source.read_table(path), name=name)
+    id_column = source.id_column(tuple(table.columns), name)
+    names = table.texts(id_column) if id_column is not None else pl.Series([str(row) for row in range(table.rows)])
+    _require_names(table, names, id_column)
+    edges = source.read_table(source.beside(path, source.edges))
+    ends = _ends(source, edges, names, f"{name}, column {id_column}" if id_column is not None else f"{name}, whose rows count from 0")
+    weights = None if source.weight is None else edges.numbers(source.weight).astype(np.float32)
+    pairs, strengths = (ends, weights) if source.directed else both_ways(ends, weights, edges.name)
+    graph, count, columns = _graphs(source, path, table)
+    _require_within(pairs, graph, edges.name)
+    known = {column: _known(table, column, why) for column, why in ((id_column, NAMES_NODES), (source.graph, NAMES_GRAPHS)) if column}
+    told = f"{edges.name}    {counted(edges.rows).replace('row', 'edge')}" + ("" if source.directed else f", {pairs.shape[1]:,} both ways")
+    return replace(
+        table,
+        columns={**table.columns, **columns},
+        known={**table.known, **known},
+        notes=(*table.notes, told),
+        graphs=Graphs(pairs, strengths, graph, count, frozenset(columns), source.graph),
+    )
+
+
+def both_ways(ends: Array, weights: Array | None, file: str) -> tuple[Array, Array | None]:
+    """Every edge in both directions, each once, sorted; an edge of a node to itself stays one.
+
+    Raises:
+        DataError: An edge is listed twice with different weights.
+    """
+    doubled = np.concatenate([ends, ends[::-1]], axis=1)
+    pairs, first, group = np.unique(doubled, axis=1, return_index=True, return_inverse=True)
+    if weights is None:
+        return pairs, None
+    both = np.concatenate([weights, weights])
+    kept = both[first]
+    if (kept[group.ravel()] != both).any():
+        row = int(np.flatnonzero(kept[group.ravel()] != both)[0] % len(weights))
+        raise DataError(
+            f"{file}: an edge is listed twice with different weights, the second time in row {row}", "data.source.directed: true"
+        )
+    return pairs, kept
+
+
+def _require_names(table: Table, names: pl.Series, column: str | None) -> None:
+    """Refuse nodes without a name, or two of one. Raises `DataError`."""
+    if column is None:
+        return
+    if names.null_count():
+        rows = [int(row) for row in np.flatnonzero(names.is_null().to_numpy())]
+        raise DataError(
+            f"{table.name}: {column} is empty in {table.places(rows)}", "every node needs a name: data.source.id names the column"
+        )
+    if names.n_unique() < len(names):
+        twice = names.filter(names.is_duplicated())[0]
+        raise DataError(
+            f"{table.name}: {column} is {quoted(twice)} in several rows", "data.source.id: the column that names each node once"
+        )
+
+
+def _ends(source: Graph, edges: Table, names: pl.Series, where: str) -> Array:
+    """Rows of the nodes that the edges are between, int64 `[2, E]`. Raises `DataError` for a name that no node has."""
+    found: list[Array] = []
+    rows = pl.DataFrame({"name": names, "row": np.arange(len(names))})
+    for column in source.end_columns(tuple(edges.columns), edges.name):
+        wanted = edges.texts(column).rename("name").to_frame()
+        row = wanted.join(rows, on="name", how="left", maintain_order="left")["row"]
+        lost = [int(place) for place in np.flatnonzero(row.is_null().to_numpy())]
+        if lost:
+            cell = wanted["name"][lost[0]]
+            raise DataError(
+                f"{edges.name}: {column} is {quoted(cell)} in {edges.places(lost)}, and no node is named so ({where})",
+                "data.source.id: the column of the nodes that edges name",
+            )
+        found.append(row.to_numpy().astype(np.int64))
+    return np.stack(found)
+
+
+def _graphs(source: Graph, path: Path, table: Table) -> tuple[Array, int, Mapping[str, Column]]:
+    """The graph of each node, how many there are, and what each node has of its graph. Raises `DataError`."""
+    if source.graph is None:
+        return np.zeros(table.rows, dtype=np.int64), 1, {}
+    own = table.texts(source.graph)
+    if own.null_count():
+        rows = [int(row) for row in np.flatnonzero(own.is_null().to_numpy())]
+        raise DataError(f"{table.name}: {source.graph} is empty in {table.places(rows)}", "every node is of a graph")
+    if source.graphs is None:
+        order = own.unique(maintain_order=True)
+        return _places(own, order), len(order), {}
+    graphs = source.read_table(source.beside(path, source.graphs))
+    key = source.graph_column(tuple(graphs.columns), graphs.name)
+    names = graphs.texts(key)
+    _require_names(graphs, names, key)
+    lost = own.filter(~own.is_in(names.implode()))
+    if len(lost):
+        raise DataError(f"{table.name}: {key} is {quoted(lost[0])}, and {graphs.name} has no such graph")
+    order = names.filter(names.is_in(own.unique().implode()))  # a graph without nodes is none
+    place, row = _places(own, order), _places(own, names)
+    return place, len(order), {name: column[row] for name, column in graphs.columns.items() if name != key}
+
+
+def _places(values: pl.Series, order: pl.Series) -> Array:
+    """Where each value stands in an order that has it."""
+    known = pl.DataFrame({"name": order, "place": np.arange(len(order))})
+    return values.rename("name").to_frame().join(known, on="name", how="left", maintain_order="left")["place"].to_numpy().astype(np.int64)
+
+
+def _require_within(edges: Array, graph: Array, file: str) -> None:
+    """Refuse edges between two graphs. Raises `DataError`."""
+    apart = graph[edges[0]] != graph[edges[1]]
+    if apart.any():
+        raise DataError(
+            f"{file}: {counted(int(apart.sum())).replace('row', 'edge')} between nodes of two graphs", "data.source.graph: another column"
+        )
+
+
+def _known(table: Table, column: str, why: str) -> HeaderColumn:
+    values = table.columns[column]
+    return HeaderColumn(column, () if isinstance(values, pl.Series) else tuple(values.shape[1:]), "text", key=why)
