@@ -14,7 +14,7 @@ from nntrain.data.settings import source_type
 if TYPE_CHECKING:
     from nntrain.blueprint import Blueprint
     from nntrain.commands.jobs import Job
-    from nntrain.data.layout import FieldPlan
+    from nntrain.data.field_plan import FieldPlan
 
 MOST_FIELDS: Final = 12
 """Fields that get a line each; where there are more, types are found anew each time."""

@@ -14,7 +14,7 @@ from nntrain.schema import StrictModel
 from nntrain.specs import SEQUENCE, VECTOR, Size, Spec, Unknown
 
 if TYPE_CHECKING:
-    from nntrain.data.layout import FieldPlan
+    from nntrain.data.field_plan import FieldPlan
     from nntrain.data.settings import DataSettings
 
 WINDOW: Final = "window"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nntrain.data.layout import FieldPlan
+from nntrain.data.field_plan import FieldPlan
 from nntrain.data.table import Table, counted
 from nntrain.data.window import WindowSettings
 from nntrain.errors import DataError

@@ -10,6 +10,7 @@ from nntrain.schema import Forms, Slot, Tags
 LOSSES: Final = {
     "cross_entropy": "nntrain.losses.classification:CrossEntropy",
     "bce": "nntrain.losses.classification:BinaryCrossEntropy",
+    "ctc": "nntrain.losses.ctc:CTC",
     "focal": "nntrain.losses.classification:Focal",
     "ordinal": "nntrain.losses.classification:OrdinalLoss",
     "hinge": "nntrain.losses.margins:Hinge",

@@ -34,6 +34,8 @@ METRICS: Final = {
     "average_precision": "nntrain.metrics.ranking:AveragePrecision",
     "perplexity": "nntrain.metrics.language:Perplexity",
     "bits_per_char": "nntrain.metrics.language:BitsPerChar",
+    "wer": "nntrain.metrics.transcripts:WER",
+    "cer": "nntrain.metrics.transcripts:CER",
     "mae": "nntrain.metrics.regression:MAE",
     "rmse": "nntrain.metrics.regression:RMSE",
     "mse": "nntrain.metrics.regression:MSE",

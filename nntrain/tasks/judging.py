@@ -55,6 +55,9 @@ def metric_info(task: Task, target: Target, threshold: float | None = None) -> M
     kind, axis = task.kind(target), task.unit_axis(target)
     if kind == "values":
         return MetricInfo(kind, unit_axis=axis, forecasts=task.forecasts)
+    if kind == "sequence":
+        size = target.spec.classes
+        return MetricInfo(kind, size if isinstance(size, int) else 0, to_text=target.to_text)
     if kind == "binary":
         return MetricInfo(kind, 2, target.classes, threshold, axis)
     size = target.spec.sizes[-1] if kind == "labels" else target.spec.classes

@@ -9,6 +9,7 @@ from nntrain.tasks.task import Task
 
 TASKS: Final = {
     "classification": "nntrain.tasks.classification:Classification",
+    "ctc": "nntrain.tasks.ctc:CTC",
     "forecasting": "nntrain.tasks.forecasting:Forecasting",
     "language_model": "nntrain.tasks.language_model:LanguageModel",
     "next_step": "nntrain.tasks.next_step:NextStep",

@@ -139,6 +139,13 @@ class Task(Component):
         """Predict by asking a network with a port, in place of `predict`: int64 `[B, L]` with -1 behind the end."""
         raise NotImplementedError
 
+    def steps_for(self, tokens: int, repeats: int) -> int | None:
+        """Steps that a row of the output must have at least, for a target of so many tokens, of which some repeat the one before.
+
+        `None` where any number will do.
+        """
+        return None
+
     def losses(self, target: Target) -> tuple[str, ...]:
         """Tags of the losses that fit; the first is the default."""
         raise NotImplementedError

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -45,7 +46,7 @@ def read_sounds(field: Audio, table: Table, column: str) -> Array | RaggedArray:
     read = partial(_samples, _store(table), rate=rate, most=field.samples(rate), least=field.features.least(rate))
     found: list[Array] = []
     faults: dict[int, str] = {}
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with _one_thread(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for row, samples in enumerate(pool.map(read, names)):
             if isinstance(samples, str):
                 faults[row] = samples
@@ -155,6 +156,17 @@ def _opened(store: FileStore, name: str, read: Callable[[Any], Any]) -> Any:
         return error.message
     except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError):
         return f"{name}: no sound, or damaged"
+
+
+@contextmanager
+def _one_thread() -> Generator[None]:
+    """Compute with one thread: a sound is too short to be shared, and threads that wait for each other cost many times as much."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def library() -> Any:

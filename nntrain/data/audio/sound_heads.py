@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from nntrain.data.audio.wave_header import HEADER_BYTES, SOUND_SUFFIXES, SoundHead, wave_rate
+from nntrain.data.audio.wave_header import HEADER_BYTES, SOUND_SUFFIXES, SoundHead, wave_head
 from nntrain.data.file_store import FileStore
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.errors import DataError
@@ -23,7 +23,7 @@ def _looked_at(column: HeaderColumn, folder: Path) -> HeaderColumn:
     if not names:
         return column
     try:
-        return replace(column, sound=SoundHead(names[0], wave_rate(FileStore(folder).read(names[0], HEADER_BYTES))))
+        return replace(column, sound=wave_head(names[0], FileStore(folder).read(names[0], HEADER_BYTES)))
     except DataError as error:
         return replace(column, sound=SoundHead(names[0], fault=error.message))
 

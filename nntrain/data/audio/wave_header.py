@@ -24,19 +24,22 @@ class SoundHead:
     """Its name, as the cell has it."""
     rate: int | None = None
     """Samples of a second; `None` where the head does not tell."""
+    samples: int | None = None
+    """Of each channel."""
     fault: str | None = None
     """Why there is nothing to look at."""
 
 
-def wave_rate(head: bytes) -> int | None:
-    """Sample rate of a WAVE file from its first bytes; `None` for other formats, and for what is cut off or damaged."""
+def wave_head(file: str, head: bytes) -> SoundHead:
+    """Rate and length of a WAVE file from its first bytes; neither of other formats, and of what is cut off or damaged."""
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        return None
-    place = 12
+        return SoundHead(file)
+    place, rate, frame = 12, 0, 0
     while place + 8 <= len(head):
         name, size = struct.unpack("<4sI", head[place : place + 8])
         if name == b"fmt " and size >= 16 and place + 24 <= len(head):
-            rate = int(struct.unpack("<I", head[place + 12 : place + 16])[0])
-            return rate or None
+            _, _, rate, _, frame = struct.unpack("<HHIIH", head[place + 8 : place + 22])
+        if name == b"data":
+            return SoundHead(file, rate or None, size // frame if frame else None)
         place += 8 + size + size % 2
-    return None
+    return SoundHead(file, rate or None)

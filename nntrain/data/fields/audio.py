@@ -67,6 +67,15 @@ class Audio(Field):
             raise SpecError(f"length: {self.length:g} is shorter than a step, which takes {1000 * least:g} ms", f"fix:  length: {least:g}")
         return self.features.steps(samples, rate)
 
+    def first_steps(self, columns: Sequence[HeaderColumn]) -> int | None:
+        """Steps of the first sound."""
+        sound = columns[0].sound
+        if sound is None or sound.rate is None or sound.samples is None:
+            return None
+        rate = self.sample_rate or sound.rate
+        samples = self.samples(rate) or sound.samples * rate // sound.rate
+        return self.features.steps(samples, rate) if samples >= self.features.least(rate) else 0
+
     def samples(self, rate: int) -> int | None:
         """Samples of every sound; `None` where each is as long as it is."""
         return None if self.length is None else max(1, round(self.length * rate))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -222,6 +222,14 @@ class Field(Component):
     def rendered(self, steps: Array, state: State) -> str | bytes:
         """A generated sequence `[T, …]` as people keep it: a text, or the content of a file."""
         raise NotImplementedError
+
+    def to_text(self, state: State) -> Callable[[Sequence[int]], str] | None:
+        """What makes a text of indices again; `None` for what is no text. Raises `DataError` where a library is missing."""
+        return None
+
+    def first_steps(self, columns: Sequence[HeaderColumn]) -> int | None:
+        """Steps of the first row, or the fewest of the first few, as far as the head of the data tells; `None` where it does not."""
+        return None
 
     def streams(self, column: HeaderColumn) -> bool:
         """Whether the rows of a column can be read when their batch comes."""

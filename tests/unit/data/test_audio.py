@@ -16,7 +16,7 @@ from nntrain.data.audio.features import MFCC, LogMel, Raw, from_mel, to_mel
 from nntrain.data.audio.reading import common_rate, fit_sounds, read_sounds, scaled
 from nntrain.data.audio.resampling import resample
 from nntrain.data.audio.spectra import dct_matrix, filterbank
-from nntrain.data.audio.wave_header import wave_rate
+from nntrain.data.audio.wave_header import SoundHead, wave_head
 from nntrain.data.fields.audio import Audio
 from nntrain.data.fields.field import RaggedArray
 from nntrain.data.layout import plan_layout
@@ -138,11 +138,11 @@ def test_resampling_refuses_rates_without_a_common_divisor() -> None:
 def test_the_rate_stands_in_the_head_of_a_wave_file(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", tone(440, 0.1, 11025), rate=11025)
     head = (tmp_path / "a.wav").read_bytes()
-    assert wave_rate(head) == 11025
+    assert wave_head("a.wav", head) == SoundHead("a.wav", 11025, 1102)
     moved = head[:12] + b"LIST" + struct.pack("<I", 3) + b"abc\0" + head[12:]
-    assert wave_rate(moved) == 11025, "chunks have an even length"
-    assert wave_rate(head[:20]) is None
-    assert wave_rate(b"fLaC" + head) is None
+    assert wave_head("a.wav", moved).samples == 1102, "chunks have an even length"
+    assert wave_head("a.wav", head[:36]) == SoundHead("a.wav", 11025)
+    assert wave_head("a.wav", head[:20]) == wave_head("a.wav", b"fLaC" + head) == SoundHead("a.wav")
 
 
 def test_channels_are_averaged_and_files_count_from_the_table(tmp_path: Path) -> None:
