@@ -58,13 +58,13 @@ class Batch:
     it has another number each time."""
     partner: Partner | None = None
     """What the rows were mixed with, where they were."""
+    choice: Tensor | None = None
+    """Int64 `[B]`, where outputs `[B, K]` hold a value of each of K choices: the one that the target of a row is the value of, as the
+    others were not made and nobody knows theirs. `None`: targets are of the whole output."""
     goes_on: Tensor | None = None
     """Whether each row goes on where the one at the same place of the batch before has ended, bool `[B]`; `None` where rows stand alone."""
     lane: int = 0
     """Place of the first row among those of its step, where rows go on from others."""
-    choice: Tensor | None = None
-    """Int64 `[B]`, where outputs `[B, K]` hold a value of each of K choices: the one that the target of a row is the value of, as the
-    others were not made and nobody knows theirs. `None`: targets are of the whole output."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -91,6 +91,8 @@ class Batch:
             if self.partner is None
             else Partner({name: tensor[start:end] for name, tensor in self.partner.targets.items()}, self.partner.share),
             None if self.choice is None else self.choice[start:end],
+            goes_on=None if self.goes_on is None else self.goes_on[start:end],
+            lane=self.lane + start,
         )
 
 
@@ -114,6 +116,8 @@ class TensorData:
     """Inputs that are read when their batch comes."""
     overlap: int = 1
     """Rows in a row that overlap, as windows over a text do that begin a token apart: an epoch shows one of so many."""
+    lanes: int | None = None
+    """Stretches in which the rows are walked side by side, where what a network remembers of a row is carried over to the next."""
     units: Tensor | None = None
     """Of a whole split whose rows have several values to be scored: their numbers in the source, int64 `[U]`; `None`: those of the rows."""
 
@@ -138,6 +142,7 @@ class TensorData:
             {name: rows.take(index) for name, rows in self.stored_targets.items()},
             target_pixels=self.target_pixels,
             streamed=None if self.streamed is None else self.streamed.take(index),
+            lanes=self.lanes,
         )
 
     def to(self, device: torch.device | str) -> TensorData:
@@ -153,6 +158,7 @@ class TensorData:
             target_pixels={name: scaling.to(device) for name, scaling in self.target_pixels.items()},
             streamed=self.streamed,
             overlap=self.overlap,
+            lanes=self.lanes,
             units=self.units,
         )
 
@@ -188,6 +194,7 @@ class TensorData:
             {name: rows.narrow(start, end) for name, rows in self.stored_targets.items()},
             target_pixels=self.target_pixels,
             streamed=None if self.streamed is None else self.streamed.narrow(start, end),
+            lanes=self.lanes,
         )
 
     def batch(self, start: int, end: int, augment: Augment | None = None, read: Mapping[str, Tensor] | None = None) -> Batch:
@@ -297,6 +304,7 @@ def ordered_batches(
     start: int = 0,
     augment: Augment | None = None,
     turns: Tensor | None = None,
+    merges: bool = True,
 ) -> Iterator[Batch]:
     """Batches in some order.
 
@@ -307,8 +315,9 @@ def ordered_batches(
         start: Batches to be left out at the beginning; costs no more for many than for few.
         augment: Changes images, each as its row says.
         turns: How often each position came before, int64 `[N]` on the CPU; `None` for an order without repetitions.
+        merges: Whether a last batch of one row is merged into the one before.
     """
-    edges = _edges(len(order), rows)
+    edges = _edges(len(order), rows) if merges else [*range(0, len(order), rows), len(order)]
     reads = _reads(data, len(edges) - 1 - start, lambda batch: order[edges[start + batch] : edges[start + batch + 1]])
     # Chunks begin at fixed batches, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
     # depend, is then the same for a resumed run.

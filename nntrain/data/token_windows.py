@@ -39,6 +39,10 @@ class TokenWindows:
         """0: windows stay where they are."""
         return 0
 
+    def follows(self) -> Tensor:
+        """Whether each window begins where the one before it ends, bool `[M]`."""
+        return self.starts.diff(prepend=self.starts[:1]) == self.steps
+
     def take(self, index: Tensor) -> TokenWindows:
         """Some windows, by position `[B]`, over the same text."""
         return replace(self, starts=self.starts.index_select(0, index))

@@ -39,6 +39,11 @@ class Windows:
         """The windows, `[M, T, F]`, or `[M, T]` of rows that are one index each."""
         return {name: self.gather()}
 
+    def follows(self) -> Tensor:
+        """Whether each window begins where the one before it ends, bool `[M]`."""
+        apart = self.origins.diff(prepend=self.origins[:1])
+        return apart == self.steps * self.step
+
     def take(self, index: Tensor) -> Windows:
         """Some windows, by position `[B]`, over the same rows."""
         return Windows(self.values, self.origins.index_select(0, index), self.steps, self.step)
