@@ -29,6 +29,7 @@ FAMILIES: Final = {
     "gnn": "nntrain.architectures.gnn:GNN",
     "transformer_encoder": "nntrain.architectures.transformer:TransformerEncoder",
     "gpt": "nntrain.architectures.transformer:GPT",
+    "encoder_decoder": "nntrain.architectures.encoder_decoder:EncoderDecoder",
 }
 """Recipes; they may stand wherever a layer may, but for those with the name of a layer, which is the layer there."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
@@ -54,9 +54,6 @@ class Transformer(Family):
     """Steps for which `learned` has vectors: required where lengths differ by row, else the length of the sequence."""
     bias: bool = True
     """Whether linear layers and layer norms have offsets."""
-    pool: StepPool | None = "auto"
-    """How the steps become one row of numbers; `null` keeps them. `auto` keeps them where every target that hangs here has a value for
-    each step."""
 
     drops_hidden: ClassVar[bool]
     """Whether dropout stands behind the activation of the feedforward layer too."""
@@ -71,16 +68,11 @@ class Transformer(Family):
     def is_causal(self) -> bool:
         raise NotImplementedError
 
-    @property
-    def reduction(self) -> StepPool:
-        """The pool of `auto` where one row of numbers is wanted."""
-        raise NotImplementedError
-
-    def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
-        pool = self.reduction if self.pool == "auto" and not context.keeps_steps else self.pool
+    def _stack(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        """Everything up to what is made of the steps."""
         end = (self._norm(context),) if self.norm_first else ()
         blocks = [layer for _ in range(self.num_layers) for layer in self._block(context)]
-        return [*self._entrance(context, spec), *blocks, *end, *pooled(context, pool)]
+        return [*self._entrance(context, spec), *blocks, *end]
 
     def _entrance(self, context: Context, spec: Spec) -> Sequence[Layer]:
         """Vectors of the tokens or steps, with their place."""
@@ -101,15 +93,17 @@ class Transformer(Family):
     def _block(self, context: Context) -> Sequence[Layer]:
         from nntrain.layers.attention import MultiheadAttention
 
-        attention = MultiheadAttention(
-            num_heads=self.num_heads,
-            num_kv_heads=self.num_kv_heads,
-            causal=self.is_causal,
-            rotary=self.positions == "rotary",
-            dropout=context.dropout or 0.0,
-            bias=self.bias,
-        )
-        parts = [attention, *_dropouts(context)], [*self._feedforward(context), *_dropouts(context)]
+        attention = MultiheadAttention(**self._heads(context), causal=self.is_causal, rotary=self.positions == "rotary")
+        return self._residuals(context, [attention], self._feedforward(context))
+
+    def _heads(self, context: Context) -> dict[str, Any]:
+        """Options that all attention has."""
+        counts = {"num_heads": self.num_heads, "num_kv_heads": self.num_kv_heads}
+        return {**counts, "dropout": context.dropout or 0.0, "bias": self.bias}
+
+    def _residuals(self, context: Context, *parts: Sequence[Layer]) -> Sequence[Layer]:
+        """Each part added to what it gets, with a norm before or behind."""
+        parts = tuple((*part, *_dropouts(context)) for part in parts)
         if self.norm_first:
             return [Residual(layers=(self._norm(context), *part)) for part in parts]
         return [layer for part in parts for layer in (Residual(layers=tuple(part)), self._norm(context))]
@@ -134,7 +128,24 @@ class Transformer(Family):
         raise SpecError(f"has a norm of each step by itself, and regularization.norm says {context.norm}", hint="layer or rms")
 
 
-class TransformerEncoder(Transformer):
+class PooledTransformer(Transformer):
+    """A transformer over one sequence, whose steps may become one row."""
+
+    pool: StepPool | None = "auto"
+    """How the steps become one row of numbers; `null` keeps them. `auto` keeps them where every target that hangs here has a value for
+    each step."""
+
+    @property
+    def reduction(self) -> StepPool:
+        """The pool of `auto` where one row of numbers is wanted."""
+        raise NotImplementedError
+
+    def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        pool = self.reduction if self.pool == "auto" and not context.keeps_steps else self.pool
+        return [*self._stack(context, spec), *pooled(context, pool)]
+
+
+class TransformerEncoder(PooledTransformer):
     """Transformer encoder (Vaswani et al. 2017; BERT) over a text or a series: every step sees all steps of its row.
 
     A text is embedded, a series projected to `dim`. Dropout stands where the paper and torch's `TransformerEncoderLayer` have it: behind
@@ -163,7 +174,7 @@ class TransformerEncoder(Transformer):
         return {"embedding": Normal(std=0.02)}
 
 
-class GPT(Transformer):
+class GPT(PooledTransformer):
     """Causal transformer (GPT-2, Radford et al. 2019) over a text or a series: a step sees itself and earlier ones.
 
     Norms stand first, positions are learned. Dropout stands behind the positions, in the weights of attention, and at the end of each

@@ -14,7 +14,7 @@ Scores = Callable[[Tensor, Tensor], Tensor]
 """`(rows [N], tokens so far [N, T], the first of them END)` to the log-probability of each next token, `[N, V]`."""
 
 
-def beam_search(scores: Scores, rows: int, *, beam: int, most: int, length_penalty: float, device: torch.device) -> Tensor:
+def beam_search(scores: Scores, rows: int, device: torch.device, *, beam: int, most: int, length_penalty: float) -> Tensor:
     """The most likely sequence of each row, as far as it is seen when only the `beam` likeliest beginnings are kept.
 
     A sequence counts once its end is among the `beam` likeliest continuations; a row has found its sequences when `beam` have ended, or
@@ -23,11 +23,11 @@ def beam_search(scores: Scores, rows: int, *, beam: int, most: int, length_penal
     Args:
         scores: Log-probabilities of the next token.
         rows: Number of rows, B.
+        device: Where rows and tokens are to be.
         beam: Beginnings that are kept.
         most: Tokens after which a sequence ends.
         length_penalty: Exponent alpha: log-probabilities are divided by ((5 + length) / 6) ** alpha, where the length counts the end (Wu
             et al. 2016, equation 14). 0 leaves them.
-        device: Where rows and tokens are to be.
 
     Returns:
         Int64 `[B, L]`, -1 behind the end.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 
 from nntrain.specs import TEACHER
@@ -25,7 +26,7 @@ class Call(NamedTuple):
     state: str | None
     """Key of the state that it carries."""
     extras: int
-    """Number of further outputs."""
+    """Number of further outputs, parts of the loss among them."""
     named: tuple[tuple[str, int], ...] = ()
     """Input tensors that it gets by name: the edges between nodes."""
     side_lengths: tuple[int | None, ...] = ()
@@ -60,6 +61,8 @@ class Wiring:
     """Keys of the row lengths of ragged inputs: the first lengths."""
     shortenings: tuple[Shortening, ...]
     """The further ones."""
+    loss_parts: tuple[tuple[str, int], ...] = ()
+    """Names of the parts that layers add to the loss, and their values."""
 
     def row_lengths(self, inputs: Mapping[str, Tensor]) -> list[Any]:
         """All row lengths `[B]`, worked out once a pass; `None` for those of a teacher port that is not there."""
@@ -104,7 +107,16 @@ class Memory:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(next(value for value in self.values if value is not None))
+        return len(self._first)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self._first.device
+
+    @property
+    def _first(self) -> Tensor:
+        return next(value for value in self.values if value is not None)
 
 
 class Network(Namespace):
@@ -144,8 +156,8 @@ class Network(Namespace):
                 which is cheaper for ragged rows.
 
         Returns:
-            The outputs by target, with `<target>.lengths` int64 `[B]` beside those whose rows differ in length, and the state to go on
-            from (empty where nothing is carried).
+            The outputs by target, with `<target>.lengths` int64 `[B]` beside those whose rows differ in length and `loss.<step>.<part>`
+            `[B]` that layers add to the loss, and the state to go on from (empty where nothing is carried).
         """
         wiring = self._wiring
         values = [inputs[key] for key in wiring.keys]
@@ -159,6 +171,8 @@ class Network(Namespace):
         outputs = {name: values[place] for name, place in wiring.outputs}
         for key, place in wiring.output_lengths:
             outputs[key] = lengths[place]
+        for key, place in wiring.loss_parts:
+            outputs[key] = values[place]
         return outputs, carried
 
     def memorise(self, inputs: Mapping[str, Tensor]) -> Memory:

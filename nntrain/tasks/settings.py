@@ -14,7 +14,9 @@ TASKS: Final = {
     "language_model": "nntrain.tasks.language_model:LanguageModel",
     "next_step": "nntrain.tasks.next_step:NextStep",
     "ordinal": "nntrain.tasks.ordinal:Ordinal",
+    "q_values": "nntrain.tasks.q_values:QValues",
     "regression": "nntrain.tasks.regression:Regression",
+    "seq2seq": "nntrain.tasks.seq2seq:Seq2Seq",
     "tagging": "nntrain.tasks.tagging:Tagging",
 }
 
@@ -33,5 +35,6 @@ TASK_OF_FIELD: Final = {
     "image": "regression",
     "tags": "tagging",
     "notes": "next_step",
+    "text": "seq2seq",
 }
 """The task that a target of a field type gets where `task` says nothing."""

@@ -18,6 +18,7 @@ from nntrain.specs import VECTOR, Size, Spec
 from nntrain.tasks.judging import Reading, Tuning
 
 if TYPE_CHECKING:
+    import torch
     from torch import Generator, Tensor
 
     from nntrain.tasks.sampling import Sampling
@@ -60,6 +61,11 @@ class Asked(Protocol):
     @property
     def rows(self) -> int:
         """Number of rows, B."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
         ...
 
     def __call__(self, rows: Tensor, told: Tensor) -> Tensor:
@@ -138,13 +144,6 @@ class Task(Component):
     def search(self, asked: Asked, target: Target) -> Tensor:
         """Predict by asking a network with a port, in place of `predict`: int64 `[B, L]` with -1 behind the end."""
         raise NotImplementedError
-
-    def steps_for(self, tokens: int, repeats: int) -> int | None:
-        """Steps that a row of the output must have at least, for a target of so many tokens, of which some repeat the one before.
-
-        `None` where any number will do.
-        """
-        return None
 
     def losses(self, target: Target) -> tuple[str, ...]:
         """Tags of the losses that fit; the first is the default."""

@@ -69,6 +69,10 @@ class _Asked:
     def rows(self) -> int:
         return self.memory.rows
 
+    @property
+    def device(self) -> torch.device:
+        return self.memory.device
+
     def __call__(self, rows: Tensor, told: Tensor) -> Tensor:
         port = teacher_port(self.target)
         lengths = torch.full((len(told),), told.shape[1], device=told.device)

@@ -41,7 +41,7 @@ def everything(known, row, exponent):
 
 
 def search(known, beam, exponent=0.0):
-    found = beam_search(scores(known), 2, beam=beam, most=MOST, length_penalty=exponent, device=torch.device("cpu"))
+    found = beam_search(scores(known), 2, torch.device("cpu"), beam=beam, most=MOST, length_penalty=exponent)
     return [[token for token in row if token >= 0] for row in found.tolist()]
 
 
@@ -77,5 +77,5 @@ def test_a_wider_beam_is_not_worse_on_the_whole():
 
 def test_nothing_is_a_sequence_too():
     certain = torch.full((2, 3), -torch.inf).index_fill(1, torch.tensor([END]), 0.0)
-    found = beam_search(lambda rows, tokens: certain, 2, beam=3, most=5, length_penalty=0.0, device=torch.device("cpu"))
+    found = beam_search(lambda rows, tokens: certain, 2, torch.device("cpu"), beam=3, most=5, length_penalty=0.0)
     assert found.shape == (2, 0)

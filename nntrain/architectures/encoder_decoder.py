@@ -1,0 +1,93 @@
+"""Transformers that read one text and write another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from pydantic import PositiveInt
+
+from nntrain.architectures.transformer import Transformer
+from nntrain.layers.activation import ReLU
+from nntrain.layers.attention import MultiheadAttention
+from nntrain.layers.initialization import Normal
+from nntrain.layers.settings import AnyFeedforwardActivation
+from nntrain.specs import TEACHER
+
+if TYPE_CHECKING:
+    from nntrain.layers.context import Context
+    from nntrain.layers.initializer import Initializer
+    from nntrain.layers.layer import Layer
+    from nntrain.layers.program import Program, Value
+    from nntrain.layers.scope import Scope
+    from nntrain.specs import Spec
+
+MEMORY: Final = "memory"
+"""Name under which the decoder reads what the encoder made of the source."""
+
+
+class EncoderDecoder(Transformer):
+    """Transformer that reads a sequence and writes a text (Vaswani et al. 2017): the task seq2seq, as for translation.
+
+    The encoder sees the whole source; the decoder sees what was written so far and, in each block, the encoder's steps. While it trains
+    it is told the true beginning of each target, a step behind. Dropout stands as in `transformer_encoder`.
+    """
+
+    main: ClassVar[str | None] = "dim"
+    drops_hidden: ClassVar[bool] = True
+
+    type: Literal["encoder_decoder"] = "encoder_decoder"
+    num_layers: PositiveInt = 3
+    """Blocks of the encoder."""
+    num_decoder_layers: PositiveInt | None = None
+    """Blocks of the decoder. Default: `num_layers`."""
+    activation: AnyFeedforwardActivation = ReLU()
+    """Activation of the feedforward layers; of a gated one, such as `swiglu`, the layer before it is twice as wide."""
+    positions: Literal["learned", "sinusoidal", "rotary"] | None = "sinusoidal"
+    """How steps know their place: by vectors that are added, learned or of sines, by turning queries and keys, or (`null`) not at all."""
+    tie: bool | dict[str, str] | None = None
+    """Whether the output layer has the weights of the decoder's embedding; or parameters that are one, by their full names."""
+
+    @property
+    def is_causal(self) -> bool:
+        return False
+
+    def initial(self) -> Mapping[str, Initializer]:
+        return {"embedding": Normal(std=0.02)}
+
+    def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        return self._stack(context, spec)
+
+    def place(self, scope: Scope, value: Value) -> Value:
+        memory = super().place(scope, value)
+        ports = [port for port in scope.draft.ports if port.removeprefix(TEACHER) in scope.needs]
+        if len(ports) != 1:
+            raise scope.fail(
+                "writes a text, and no target that hangs here is one that it is taught",
+                "fix:  data.fields: {TARGET: {type: text, role: target}}, whose task is seq2seq",
+            )
+        [told] = scope.read(ports)
+        inner = replace(scope, own_points={**(scope.own_points or {}), MEMORY: memory})
+        return inner.sequence(self._decoder(scope.context, told.spec), told)
+
+    def _decoder(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        heads, turns = self._heads(context), self.positions == "rotary"
+        blocks = [
+            layer
+            for _ in range(self.num_decoder_layers or self.num_layers)
+            for layer in self._residuals(
+                context,
+                [MultiheadAttention(**heads, causal=True, rotary=turns)],
+                [MultiheadAttention(**heads, memory=MEMORY)],
+                self._feedforward(context),
+            )
+        ]
+        end = (self._norm(context),) if self.norm_first else ()
+        return [*self._entrance(context, spec), *blocks, *end]
+
+    def tied(self, program: Program) -> Mapping[str, str]:
+        if isinstance(self.tie, dict):
+            return self.tie
+        embeddings = [step.name for step in program.steps if step.layer.type == "embedding"]
+        return {"head.weight": f"{embeddings[-1]}.weight"} if self.tie else {}

@@ -1,0 +1,107 @@
+"""Texts that are written token by token: what the network is told, what it is scored by, and what it writes by itself."""
+
+import pytest
+import torch
+
+from nntrain.architectures.compiling import compile_program
+from nntrain.architectures.settings import ARCHITECTURES
+from nntrain.data.batches import Batch
+from nntrain.errors import ConfigError
+from nntrain.losses.links import Identity
+from nntrain.schema import load_class
+from nntrain.specs import RAGGED, Spec
+from nntrain.tasks.seq2seq import Seq2Seq
+from nntrain.tasks.task import Target
+from nntrain.training.asking import Reader
+from nntrain.training.device import resolve_precision
+from nntrain.training.objective import Objective, TargetObjective
+
+TEXT = Spec(("time",), (RAGGED,), "index", classes=9)
+TARGET = Target("y", "text", TEXT)
+SOURCE = {"x": torch.tensor([[2, 3, 4], [5, 0, 0]]), "x.lengths": torch.tensor([3, 1])}
+
+
+def make(**options):
+    tree = {"type": "encoder_decoder", "dim": 8, "num_layers": 2, "num_heads": 2, **options}
+    family, task = load_class(ARCHITECTURES["encoder_decoder"]).parse(tree), Seq2Seq()
+    program = compile_program(family, {"x": TEXT}, {"y": task.needs(TARGET, Identity())}, ports={"y": task.port(TARGET)})
+    torch.manual_seed(0)
+    network = program.build().eval()
+    for parameter in network.parameters():  # embeddings begin so small that rows would hardly differ
+        torch.nn.init.normal_(parameter, std=0.5)
+    return network
+
+
+def told(*rows):
+    lengths = torch.tensor([len(row) for row in rows])
+    padded = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
+    return {"teacher.y": padded, "teacher.y.lengths": lengths}
+
+
+def test_the_network_is_told_each_token_a_step_behind():
+    lesson = Seq2Seq().teach(torch.tensor([[4, 5, 6], [7, -1, -1], [-1, -1, -1]]))
+    assert lesson.told.tolist() == [[0, 4, 5, 6], [0, 7, 0, 0], [0, 0, 0, 0]]
+    assert lesson.lengths.tolist() == [4, 2, 1]
+    assert lesson.target.tolist() == [[4, 5, 6, 0], [7, 0, -1, -1], [0, -1, -1, -1]]
+
+
+@pytest.mark.parametrize("options", [{}, {"norm_first": False}, {"positions": "rotary"}, {"activation": "swiglu", "num_decoder_layers": 1}])
+def test_what_is_written_later_changes_nothing_before(options):
+    network = make(**options)
+    short, long = (network({**SOURCE, **told(*rows)})[0]["y"] for rows in (([0, 3], [0, 4]), ([0, 3, 8, 8], [0, 4, 2, 7])))
+    torch.testing.assert_close(short, long[:, :2])
+
+
+def test_a_padded_row_is_written_as_it_is_alone():
+    network = make()
+    both = network({**SOURCE, **told([0, 3, 5], [0])})[0]["y"]
+    alone = network({"x": torch.tensor([[5]]), "x.lengths": torch.tensor([1]), **told([0])})[0]["y"]
+    torch.testing.assert_close(both[1, :1], alone[0])
+
+
+def test_a_memory_answers_as_the_whole_network_does():
+    network = make()
+    whole = network({**SOURCE, **told([0, 3, 5], [0, 7, 2])})[0]["y"]
+    memory = network.memorise(SOURCE)
+    answered = network.recall(memory, torch.tensor([1, 0, 1]), told([0, 7, 2], [0, 3, 5], [0, 7, 2]))["y"]
+    torch.testing.assert_close(answered, whole[[1, 0, 1]])
+
+
+def write(network, decode):
+    task = Seq2Seq.parse({"type": "seq2seq", "decode": decode, "max_length": 5})
+    reader = Reader(network, Objective({"y": TargetObjective(TARGET, task, {})}), resolve_precision("float32", torch.device("cpu")))
+    batch = Batch(SOURCE, {}, None, torch.arange(2))
+    with torch.inference_mode():
+        found = reader.predictions(batch, reader.blind(batch))["y"]
+    return [[token for token in row if token >= 0] for row in found.tolist()]
+
+
+def test_greedily_it_writes_the_likeliest_token_each_time():
+    network = make()
+    for row, tokens in enumerate(write(network, "greedy")):
+        inputs = {"x": SOURCE["x"][row : row + 1], "x.lengths": SOURCE["x.lengths"][row : row + 1], **told([0, *tokens])}
+        logits = network(inputs)[0]["y"][0]
+        logits[:, 1] = -torch.inf  # what training never showed is not written
+        assert logits.argmax(1).tolist()[: len(tokens)] == tokens
+        assert len(tokens) == 5 or int(logits[len(tokens)].argmax()) == 0
+
+
+def likelihood(network, row, tokens):
+    inputs = {"x": SOURCE["x"][row : row + 1], "x.lengths": SOURCE["x.lengths"][row : row + 1], **told([0, *tokens])}
+    logits = network(inputs)[0]["y"][0]
+    logits[:, 1] = -torch.inf
+    return float(logits.log_softmax(1)[torch.arange(len(tokens) + 1), torch.tensor([*tokens, 0])].sum().detach())
+
+
+def test_a_search_finds_what_is_as_likely_or_likelier():
+    network = make()
+    wide, one = write(network, {"beam": 8, "length_penalty": 0.0}), write(network, {"beam": 1, "length_penalty": 0.0})
+    for row in range(2):
+        assert likelihood(network, row, wide[row]) >= likelihood(network, row, one[row]) - 1e-5
+
+
+def test_a_target_that_is_no_text_is_refused_at_its_place():
+    family = load_class(ARCHITECTURES["encoder_decoder"]).parse({"type": "encoder_decoder"})
+    with pytest.raises(ConfigError) as caught:
+        compile_program(family, {"x": TEXT}, {"y": Spec(("feature",), (3,), "logits")})
+    assert "no target that hangs here is one that it is taught" in caught.value.problems[0].message
