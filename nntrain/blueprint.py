@@ -22,8 +22,8 @@ from nntrain.data.row_steps import RowSteps
 from nntrain.data.split_sizes import rows_to_train
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
-from nntrain.layers.causality import non_causal_step
 from nntrain.layers.program import Program
+from nntrain.layers.scope import PROBE
 from nntrain.metrics.metric import Direction
 from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
@@ -221,7 +221,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
         problems += error.problems
         return None
     problems += _check_outputs(program, targets)
-    problems += _check_order(program, targets)
+    problems += _check_steps(program, targets)
     problems += part_problems(experiment, program, targets)
     names = list(program.trainable_shapes)
     if not names:
@@ -231,16 +231,15 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     return program
 
 
-def _check_order(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """A layer that looks ahead, where the later steps of an input hold the answer."""
+def _check_steps(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Layers that change the number of steps, where each has a target."""
     for name, plan in targets.items():
-        step = non_causal_step(program, name, name) if plan.task.looks_back else None
-        if step is not None:
-            yield Problem(
-                step.path,
-                f"{step.layer.type} reads later steps, and {plan.task.type} is to predict them from those before",
-                "fix:  bidirectional: false, padding: causal, or causal: true, as the layer has it",
-            )
+        lengths = program.outputs[name].lengths
+        if plan.task.unit_axis(plan.target) != "time" or not plan.target.spec.is_ragged or lengths is None or lengths.counts == PROBE:
+            continue
+        first = next(step for step in program.steps if step.output.lengths is not None and step.output.lengths.counts != PROBE)
+        what = f"{first.layer.type} changes the number of steps, and {name} has a value for each step of {lengths.field}"
+        yield Problem(first.path, what, "fix:  stride: 1, and padding: same or causal")
 
 
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
