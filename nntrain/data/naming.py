@@ -45,6 +45,7 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
         settings: The data section.
         header: Names of the columns; `None` where the data are not looked at.
     """
+    settings = _with_known(settings, header)
     found, problems = _match(settings, header)
     targets = {
         name: ("data", "target", index) if isinstance(settings.target, tuple) else ("data", "target")
@@ -103,6 +104,17 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(
         name for name in names if any(name == pattern or (is_pattern(pattern) and fnmatchcase(name, pattern)) for pattern in patterns)
     )
+
+
+def _with_known(settings: DataSettings, header: Header | None) -> DataSettings:
+    """The settings with the fields that the source knows, of whose columns nothing is written."""
+    known: dict[str, Field] = {}
+    for name, field in settings.source.fields.items():
+        columns = field.source_columns or (name,)
+        named = columns if header is None else (name, *matching(columns, header.names))
+        if not matching(tuple(settings.fields), named):
+            known[name] = field
+    return settings.model_copy(update={"fields": {**known, **settings.fields}}) if known else settings
 
 
 def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found], list[Problem]]:

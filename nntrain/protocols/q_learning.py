@@ -54,7 +54,6 @@ class DQN(Protocol):
 
     main: ClassVar[str | None] = "epsilon"
     deaf: ClassVar[Mapping[YamlPath, str]] = {
-        ("metrics",): "reports the return of episodes",
         ("baselines",): "is compared with a random policy, not with models of the rows",
         ("data", "batch"): "draws the rows of a step from what it has seen",
         ("data", "window"): "acts by single observations",

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import corridor
 import numpy as np
 import pytest
 import torch
@@ -29,6 +30,7 @@ from test_optimizers import CASES as OPTIMIZER_CASES
 from test_schedules import CASES as SCHEDULE_CASES
 from torch import Tensor, nn
 
+from nntrain import plugins
 from nntrain.architectures.settings import FAMILIES
 from nntrain.assembly import assemble
 from nntrain.commands.fit import prepare_job
@@ -58,7 +60,14 @@ BASE: dict[str, Any] = {
 IMAGES: dict[str, Any] = {**BASE, "data": {**BASE["data"], "source": "images.npz"}, "architecture": {"type": "cnn", "channels": [3]}}
 WORDS: dict[str, Any] = {**BASE, "data": {**BASE["data"], "source": "words.npz"}}
 
-PROTOCOL_ROWS: dict[str, list[Any]] = {"supervised": ["supervised"]}
+PROTOCOL_ROWS: dict[str, list[Any]] = {
+    "dqn": [
+        {"dqn": {"buffer": 30, "learn_start": 10, "target_every": 3, "epoch_moves": 4}},
+        {"dqn": {"double": False, "learn_start": 10, "train_every": 2, "epoch_moves": 8, "epsilon": {"end": 1.0}}},
+    ],
+    "supervised": ["supervised"],
+}
+ACTING: dict[str, Any] = {**BASE, "plugins": [corridor.MODULE], "data": {"source": corridor.SOURCE, "batch_size": 8}, "task": "q_values"}
 
 AUGMENTATION_ROWS: dict[str, list[Any]] = {
     "crop": [{"crop": 1}],
@@ -174,8 +183,9 @@ def test_schedule(case: dict[str, Any], data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("tag", "row"), rows_of(PROTOCOL_ROWS))
-def test_protocol(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
-    tree = {**BASE, "training": {**BASE["training"], "protocol": row}}
+def test_protocol(tag: str, row: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(plugins._allowed, corridor.MODULE, corridor)  # pyright: ignore[reportPrivateUsage]
+    tree = {**(ACTING if tag == "dqn" else BASE), "training": {**BASE["training"], "protocol": row}}
     for stop in (1, STOP, 4, STEPS - 1):
         assert differing(of_config(tree, data), stop, tmp_path / f"{tag}-{stop}") == []
 
