@@ -22,6 +22,7 @@ from nntrain.data.row_steps import RowSteps
 from nntrain.data.split_sizes import rows_to_train
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
+from nntrain.layers.causality import non_causal_step
 from nntrain.layers.program import Program
 from nntrain.layers.scope import PROBE
 from nntrain.metrics.metric import Direction
@@ -222,6 +223,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
         return None
     problems += _check_outputs(program, targets)
     problems += _check_steps(program, targets)
+    problems += _look_ahead(program, targets)
     problems += part_problems(experiment, program, targets)
     names = list(program.trainable_shapes)
     if not names:
@@ -240,6 +242,15 @@ def _check_steps(program: Program, targets: Mapping[str, TargetPlan]) -> Iterato
         first = next(step for step in program.steps if step.output.lengths is not None and step.output.lengths.counts != PROBE)
         what = f"{first.layer.type} changes the number of steps, and {name} has a value for each step of {lengths.field}"
         yield Problem(first.path, what, "fix:  stride: 1, and padding: same or causal")
+
+
+def _look_ahead(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Layers by which a network would read what it is to predict."""
+    for name, plan in targets.items():
+        step = non_causal_step(program, name, name if name in program.inputs else None) if plan.task.looks_back else None
+        if step is not None:
+            message = f"{step.layer.type} looks ahead, and {plan.task.type} is to predict what comes next: the answer would be read"
+            yield Problem(step.path, message, "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal")
 
 
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
