@@ -75,4 +75,4 @@ class LanguageModel(Task):
         return (raised / raised.sum()).unsqueeze(0)
 
     def baseline_name(self) -> str:
-        return "how often each token is there"
+        return "unigram"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
@@ -239,6 +239,18 @@ def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor]
     with torch.inference_mode():
         for batch in plain_batches(data, len(data)):
             judges.update(predictions, batch)
+    return judges.scores({})
+
+
+def evaluate_portions(
+    objective: Objective, predict: Callable[[int, int], Mapping[str, Tensor]], data: TensorData, rows: int
+) -> Scores:
+    """Like `evaluate_predictions`, of predictions that are asked for so many rows at a time: from one row to before another."""
+    judges = _Judges(objective, data.rows.device, tables=False)
+    with torch.inference_mode():
+        for start in range(0, len(data), rows):
+            end = min(start + rows, len(data))
+            judges.update(predict(start, end), data.batch(start, end))
     return judges.scores({})
 
 
