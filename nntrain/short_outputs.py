@@ -65,7 +65,7 @@ def short_outputs(program: Program, targets: Mapping[str, TargetPlan], rows: Row
 
 def _needed(name: str, row: _Short) -> str:
     again = f", {row.tokens.repeats} of them like the one before" if row.tokens.repeats else ""
-    return f"{name} needs {row.need} for its {row.tokens.count} tokens{again}"
+    return f"{name} needs {row.need} for its {row.tokens.number} tokens{again}"
 
 
 def _left(chain: list[Step], program: Program, name: str, plan: TargetPlan, rows: RowSteps) -> list[_Short]:
@@ -83,7 +83,7 @@ def _left(chain: list[Step], program: Program, name: str, plan: TargetPlan, rows
         after = {length: _after(chain, length)[-1] for length in set(lengths)}
     found: list[_Short] = []
     for length, row in zip(lengths, tokens, strict=False):
-        need = plan.task.steps_for(row.count, row.repeats)
+        need = plan.task.steps_for(row.number, row.repeats)
         if need is not None and length in after:
             found.append(_Short(need, row, length, after[length]))
     return found

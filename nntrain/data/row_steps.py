@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Tokens(NamedTuple):
     """A target of one row."""
 
-    count: int
+    number: int
     repeats: int
     """How many of them are the same as the one before."""
 

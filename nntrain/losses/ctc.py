@@ -18,7 +18,7 @@ class _Aligned(LossFunction):
 
     def __call__(self, output: Tensor, target: Tensor, row_weights: Tensor | None = None, lengths: Tensor | None = None) -> Part:
         """Score a batch; arguments as of `LossFunction`."""
-        scores = self.per_row(output.float(), target, lengths)
+        scores = self.per_row(output if output.itemsize >= 4 else output.float(), target, lengths)
         return Part((scores if row_weights is None else scores * row_weights).sum(), self.weight(target, row_weights))
 
 

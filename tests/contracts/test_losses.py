@@ -52,6 +52,8 @@ class Case:
             target = torch.randint(0, 5, self.target)
         elif self.kind in {"binary", "labels"}:
             target = target.gt(0).float()
+        elif self.kind == "sequence":
+            target = torch.where(torch.arange(self.target[1]) < torch.randint(0, 3, (ROWS, 1)), torch.randint(1, 5, self.target), -1)
         elif self.loss.type == "kl_div":
             target = target.softmax(dim=1)
         elif self.loss.type == "poisson_nll":
@@ -93,6 +95,8 @@ CASES = [
     Case("gaussian_nll", (ROWS, 2), (ROWS,), "values"),
     Case("gaussian_nll", (ROWS, 6), (ROWS, 3), "values"),
     Case("gaussian_nll", (ROWS, 6, 2, 2), IMAGE, "values"),
+    Case("ctc", (ROWS, 6, 5), (ROWS, 3), "sequence"),
+    Case({"type": "ctc", "reduction": "sum"}, (ROWS, 6, 5), (ROWS, 3), "sequence"),
     Case("kl_div", (ROWS, 4), (ROWS, 4), "values"),
     Case("cosine", (ROWS, 4), (ROWS, 4), "values"),
 ]
@@ -125,15 +129,15 @@ def test_settings_survive_json(case: Case) -> None:
 @every
 def test_the_link_reads_the_output_as_values_or_shares(case: Case) -> None:
     link, output = case.loss.link(case.kind), case.tensors()[0]
-    sizes = {"classes": 5, "ordinal": 5, "binary": 1}
+    sizes = {"classes": 5, "ordinal": 5, "binary": 1, "sequence": 5}
     size = sizes.get(case.kind, case.target[1] if len(case.target) > 1 else 1)
-    assert link.outputs(size) == case.output[1]
+    assert link.outputs(size) == case.output[2 if case.kind == "sequence" else 1]
     if case.kind in {"classes", "ordinal"}:
         shares = link.point(output)
         assert shares.shape == (ROWS, 5, *case.target[1:])
         assert bool((shares >= 0).all())
         torch.testing.assert_close(shares.sum(dim=1), torch.ones(case.target))
-    elif case.kind != "values":
+    elif case.kind not in {"values", "sequence"}:
         assert bool((link.point(output) > 0).all())
         assert link.point(output).shape == output.shape
 

@@ -49,6 +49,8 @@ class Case:
 
     @property
     def info(self) -> MetricInfo:
+        if self.kind == "sequence":
+            return MetricInfo("sequence", self.num_classes, to_text=lambda tokens: "".join(chr(97 + token) + " " for token in tokens))
         names = (NAMES if self.steps is None else TAGS)[: self.num_classes]
         return MetricInfo(self.kind, self.num_classes, names, unit_axis=None if self.steps is None else "time")  # type: ignore[arg-type]
 
@@ -59,6 +61,9 @@ class Case:
             target = torch.randint(-1, self.num_classes, (ROWS, self.steps))
             perfect = torch.eye(self.num_classes)[target.clamp(min=0)]
             return torch.randn(ROWS, self.steps, self.num_classes).softmax(dim=2), target, perfect
+        if self.kind == "sequence":
+            target = torch.where(torch.arange(6) < torch.randint(1, 7, (ROWS, 1)), torch.randint(0, self.num_classes, (ROWS, 6)), -1)
+            return target.roll(1, dims=0), target, target.clone()
         if self.kind == "values":
             target = torch.randn(ROWS, *self.values) * 5 + 20
             return target + torch.randn_like(target), target, target.clone()
@@ -127,6 +132,7 @@ CASES = [
     Case({"type": "entity_f1", "class": "bee"}, "classes", 1.0, 5, steps=4),
     *(Case(written, "labels", perfect, 3) for written, perfect in ANY_LABELS),
     Case("nll", "labels", 0.0, 3),
+    *(Case(written, "sequence", 0.0, 4) for written in ("wer", "cer")),
     *(Case(written, "values", perfect, values=values) for written, perfect in VALUES for values in ((), (3,))),
 ]
 
