@@ -23,7 +23,6 @@ from nntrain.data.split_sizes import rows_to_train
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
 from nntrain.layers.causality import non_causal_step
-from nntrain.layers.causality import non_causal_step
 from nntrain.layers.program import Program
 from nntrain.layers.scope import PROBE
 from nntrain.metrics.metric import Direction
@@ -223,7 +222,6 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
         problems += error.problems
         return None
     problems += _check_outputs(program, targets)
-    problems += _check_order(program, targets)
     problems += _check_steps(program, targets)
     problems += _look_ahead(program, targets)
     problems += part_problems(experiment, program, targets)
@@ -233,18 +231,6 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     elif experiment.optimizer is not None:
         problems += unused_rules(experiment.optimizer.groups, names)
     return program
-
-
-def _check_order(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """A layer that looks ahead, where the later steps of an input hold the answer."""
-    for name, plan in targets.items():
-        step = non_causal_step(program, name, name) if plan.task.looks_back else None
-        if step is not None:
-            yield Problem(
-                step.path,
-                f"{step.layer.type} reads later steps, and {plan.task.type} is to predict them from those before",
-                "fix:  bidirectional: false, padding: causal, or causal: true, as the layer has it",
-            )
 
 
 def _check_steps(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
