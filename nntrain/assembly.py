@@ -23,7 +23,7 @@ from nntrain.optimizers.groups import parameter_groups
 from nntrain.regularization import SWASettings
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon
-from nntrain.targets import TargetPlan
+from nntrain.targets import TargetPlan, part_factors
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
@@ -115,7 +115,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,
         augmenter=Augmenter.of({plan.name: plan.field for plan in blueprint.layout.fields if plan.role == "input"}, experiment.seed),
         mixer=_mixer(blueprint),
-        balance=next(iter(prepared.train.targets.values())).long().cpu() if experiment.data.batch is not None else None,
+        balance=next(iter(prepared.train.targets.values())).long().cpu() if _is_balanced(experiment) else None,
     )
     protocol = blueprint.protocol.build(Origin(experiment.data.source, prepared.fields))
     plan = Plan(training, protocol.steps_per_epoch(session), blueprint.best, blueprint.directions)
@@ -124,6 +124,10 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
     session = replace(session, horizon=horizon, ema=average)
     _check_shared_memory(session)
     return Assembly(session, protocol, plan, new_progress(blueprint), threads, class_weights)
+
+
+def _is_balanced(experiment: Experiment) -> bool:
+    return experiment.data.batch is not None and experiment.data.batch.sampler is not None
 
 
 def _check_shared_memory(session: Session) -> None:
@@ -169,7 +173,8 @@ def _rate_scales(blueprint: Blueprint) -> dict[str, float] | None:
 def build_objective(blueprint: Blueprint, fields: FittedFields, class_weights: ClassWeights) -> Objective:
     """How the outputs of the network are scored and judged."""
     targets = {name: _target_objective(blueprint, plan, fields, class_weights[name]) for name, plan in blueprint.targets.items()}
-    return Objective(targets, blueprint.program.auxiliary)
+    parts = {f"loss.{name}": factor for name, factor in part_factors(blueprint.program, blueprint.targets).items()}
+    return Objective(targets, blueprint.program.auxiliary, parts)
 
 
 def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields, class_weights: dict[str, Tensor]) -> TargetObjective:
@@ -265,7 +270,13 @@ def _splits(prepared: Prepared, seed: int, device: torch.device) -> Splits:
 
 
 def _sample(train: TensorData, validation: TensorData | None, seed: int) -> TensorData:
-    """As many training rows as there are validation rows, else all, at most `MAX_SAMPLE`; fixed by the seed."""
+    """As many training rows as there are validation rows, else all, at most `MAX_SAMPLE`; fixed by the seed.
+
+    Where what is remembered of a row is carried over to the next, the first ones.
+    """
+    if train.lanes is not None:
+        train = train.once()
+        return train.head(min(MAX_SAMPLE, len(validation) if validation is not None else len(train)))
     rows = min(len(train), MAX_SAMPLE, len(validation) if validation is not None else len(train))
     if rows == len(train):
         return train

@@ -13,6 +13,7 @@ from nntrain.config.experiment import Experiment
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.window import FORECAST
 from nntrain.errors import Problem, SpecError, YamlPath
+from nntrain.layers.program import Program
 from nntrain.losses.links import Link
 from nntrain.losses.loss import ClassLoss, Loss, TargetKind
 from nntrain.losses.settings import LOSSES
@@ -94,8 +95,31 @@ def loss_names(targets: Mapping[str, TargetPlan]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def part_factors(program: Program, targets: Mapping[str, TargetPlan]) -> dict[str, float]:
+    """How much the parts count that layers add to the loss, by `<step>.<part>`."""
+    said = {name: factor for plan in targets.values() for loss in plan.losses for name, factor in (loss.parts or {}).items()}
+    return {name: said.get(name, factor) for name, factor in program.loss_parts.items()}
+
+
+def part_problems(experiment: Experiment, program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Weights of parts that no layer adds."""
+    known = program.loss_parts
+    for target, plan in targets.items():
+        _, path = _of(experiment.loss, "loss", target)
+        for place, loss in enumerate(plan.losses):
+            for name in loss.parts or {}:
+                if name not in known:
+                    where = (*path, place) if len(plan.losses) > 1 else path
+                    told = f"parts: {', '.join(known)}" if known else "no layer of this network adds one"
+                    yield Problem((*where, name), f"no layer adds a part {name!r} to the loss", told, on_key=True)
+
+
 def metric_directions(
-    targets: Mapping[str, TargetPlan], *, has_validation: bool, own: Mapping[str, Direction] | None = None
+    targets: Mapping[str, TargetPlan],
+    *,
+    has_validation: bool,
+    own: Mapping[str, Direction] | None = None,
+    parts: Iterable[str] = (),
 ) -> dict[str, Direction]:
     """Full names of all scalar metrics of a report, with the direction that is better.
 
@@ -103,8 +127,10 @@ def metric_directions(
         targets: Whose losses and metrics are reported; the losses come first.
         has_validation: Whether there are validation rows.
         own: What a protocol reports in their place.
+        parts: What layers add to the loss: `<step>.<part>`.
     """
-    local: dict[str, Direction] = dict.fromkeys(loss_names(targets), "min") if own is None else dict(own)
+    losses = [*loss_names(targets), *(f"loss.{part}" for part in parts)]
+    local: dict[str, Direction] = dict.fromkeys(losses, "min") if own is None else dict(own)
     for name, plan in targets.items() if own is None else ():
         prefix = f"{name}." if len(targets) > 1 else ""
         local |= {f"{prefix}{metric.label}": metric.direction for metric in plan.metrics if metric.monitored}
@@ -242,6 +268,10 @@ def _metrics(experiment: Experiment, task: Task, target: Target) -> tuple[tuple[
         options = task.metric_options(target)
         return tuple(_make(METRICS[tag], Metric, options.get(tag)) for tag in task.metrics(target)), []
     metrics = cast("tuple[Metric, ...]", written)
+    if metrics and not task.supervised:
+        return (), [
+            Problem(path, f"{task.type} takes none: what counts is what the actions bring, which the protocol reports", "remove it")
+        ]
     return metrics, [problem for place, metric in enumerate(metrics) for problem in _misfits((*path, place), metric, task, target)]
 
 

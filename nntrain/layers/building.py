@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LENGTHS: Final = "{}.lengths"
 """Key under which the row lengths `[B]` of a ragged field travel."""
 
+PART: Final = "loss.{}"
+"""Name of a part that a layer adds to the loss, among what its step gives; the network gives it as `loss.<step>.<part>`."""
+
 GRAPH_KEYS: Final[dict[Need, str]] = {"edges": f"{GRAPH}.edges", "edge_weights": f"{GRAPH}.weights"}
 """Keys under which what belongs to the nodes of a batch travels."""
 
@@ -38,8 +41,8 @@ def build(program: Program) -> Network:
             modules[step.name] = module = step.layer.build(*(value.spec for value in step.inputs))
             _initialize(step, module)
         calls.append(_call(step, module, places, lengths))
+        places |= {(step.name, key): len(places) + index for index, key in enumerate(_keys(step))}
         for value in (step.output, *step.extras):
-            places[value.key] = len(places)
             if value.lengths is not None and value.lengths not in lengths:
                 source = _lengths(step)
                 assert source is not None
@@ -48,8 +51,16 @@ def build(program: Program) -> Network:
     outputs = tuple((name, places[value.key]) for name, value in program.outputs.items())
     ragged = {LENGTHS.format(name): value.lengths for name, value in program.outputs.items() if value.lengths is not None}
     output_lengths = tuple((key, lengths[known]) for key, known in ragged.items())
+    parts = tuple((step.name, part) for step in program.steps for part in step.layer.loss_parts)
+    loss_parts = tuple((PART.format(f"{name}.{part}"), places[name, PART.format(part)]) for name, part in parts)
     tie(program, modules)
-    return Network(Wiring(keys, tuple(calls), outputs, output_lengths, length_keys, tuple(shortenings)), freeze(program, modules))
+    wiring = Wiring(keys, tuple(calls), outputs, output_lengths, length_keys, tuple(shortenings), loss_parts)
+    return Network(wiring, freeze(program, modules))
+
+
+def _keys(step: Step) -> list[str | None]:
+    """What a step gives, in the order of its module."""
+    return [step.output.output, *(value.output for value in step.extras), *(PART.format(part) for part in step.layer.loss_parts)]
 
 
 def _inputs(program: Program) -> tuple[tuple[str, ...], dict[Lengths, int]]:
@@ -80,7 +91,7 @@ def _call(step: Step, module: nn.Module, places: Mapping[tuple[str | None, str |
         tuple(side),
         None if ragged is None else lengths[ragged],
         step.name if "state" in step.layer.needs else None,
-        len(step.extras),
+        len(step.extras) + len(step.layer.loss_parts),
         named=tuple((need, places[None, key]) for need, key in GRAPH_KEYS.items() if need in step.layer.needs),
         side_lengths=tuple(None if value.lengths is None else lengths[value.lengths] for value in step.inputs[1:]) if apart else (),
     )

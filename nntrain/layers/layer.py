@@ -30,8 +30,8 @@ L = TypeVar("L", int, "Tensor")
 class Layer(Component):
     """One layer. Modules take and return plain tensors: `module(x, *side, lengths=…, state=…)`, as `needs` says.
 
-    A module returns its output; one with `extras` returns `(output, *extras)`; one that needs `state` returns
-    `(output, *extras, state)`.
+    A module returns its output; one with `extras` or `loss_parts` returns `(output, *extras, *parts)`; one that needs `state` returns
+    `(output, *extras, *parts, state)`.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"layer"})
@@ -47,6 +47,8 @@ class Layer(Component):
     """Whether it makes each step of a sequence from statistics of all steps (a norm over time): refused in a causal network."""
     extras: ClassVar[tuple[str, ...]] = ()
     """Names of further outputs, read as `node.hidden`."""
+    loss_parts: ClassVar[Mapping[str, float]] = {}
+    """Parts that it adds to the loss, `[B]` by row (of a batch as a whole the same for each), and how much each counts by itself."""
     ports: ClassVar[tuple[str, ...]] = ()
     """Names of its inputs, where it has several: the first is what comes in, each other an option that names a point."""
 

@@ -170,6 +170,11 @@ class Program:
         return {name: shape for name, shape in self.parameter_shapes.items() if name not in self.frozen}
 
     @property
+    def loss_parts(self) -> dict[str, float]:
+        """The parts that layers add to the loss, `<step>.<part>`, and how much each counts where the config doesn't say."""
+        return {f"{step.name}.{part}": factor for step in self.steps for part, factor in step.layer.loss_parts.items()}
+
+    @property
     def state_steps(self) -> tuple[str, ...]:
         """Steps that carry a state from one call to the next."""
         return tuple(step.name for step in self.steps if "state" in step.layer.needs)

@@ -89,6 +89,7 @@ LAYERS: Final = {
     "gru": "nntrain.layers.recurrent:GRU",
     "multihead_attention": "nntrain.layers.attention:MultiheadAttention",
     "cross_attention": "nntrain.layers.attention:CrossAttention",
+    "mixture_of_experts": "nntrain.layers.experts:MixtureOfExperts",
     "series_decomposition": "nntrain.layers.series:SeriesDecomposition",
     "time_linear": "nntrain.layers.series:TimeLinear",
     "patch": "nntrain.layers.series:Patch",

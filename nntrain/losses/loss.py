@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nntrain.losses.links import Identity, Link
 from nntrain.schema import Component
@@ -95,6 +95,24 @@ class Loss(Component):
     """How much it counts where several losses are added up."""
     reduction: Literal["mean", "sum"] = "mean"
     """How the values of a row (of a vector, an image, several labels) become one number; rows are averaged."""
+    parts: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    """How much the parts count that layers add to the loss, by `<layer>.<part>`; they may stand beside the other options:
+    `{type: cross_entropy, mixture_of_experts_1.balance: 0.1}`. Default: as each layer says."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parts_beside_options(cls, value: object) -> object:
+        """Read options with a dot as parts."""
+        if not isinstance(value, dict):
+            return value
+        written = cast("dict[str, Any]", value)
+        dotted = {key: option for key, option in written.items() if "." in key}
+        if not dotted:
+            return written
+        return {
+            **{key: option for key, option in written.items() if key not in dotted},
+            "parts": {**(written.get("parts") or {}), **dotted},
+        }
 
     def link(self, kind: TargetKind) -> Link:
         """How the network's output reads."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
+from nntrain.data.lanes import places, read_batches
 from nntrain.data.packed import LENGTHS
 from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
@@ -74,11 +75,12 @@ def evaluate(session: Session, data: TensorData) -> Metrics | None:
 def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
     measuring = _Measuring(session.objective, data.rows.device, tables=False)
+    reader = Reader(session.network, session.objective, session.precision)
     with averaged, _evaluating(session.network):
-        for batch in plain_batches(data, rows):
+        for batch in read_batches(data, rows):
             if session.stop_wanted():
                 return None
-            measuring.add(batch, Reader(session.network, session.objective, session.precision))
+            measuring.add(batch, reader)
     return measuring.scores().metrics
 
 
@@ -112,9 +114,10 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
         tables: Whether metrics that are no number are wanted.
     """
     measuring = _Measuring(objective, data.rows.device, tables=tables)
+    reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in plain_batches(data, _batch_rows(data, rows, most)):
-            measuring.add(batch, Reader(network, objective, precision))
+        for batch in read_batches(data, _batch_rows(data, rows, most)):
+            measuring.add(batch, reader)
     return measuring.scores()
 
 
@@ -144,11 +147,12 @@ def raw_outputs(
     found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in plain_batches(data, _batch_rows(data, 1, most)):
+        for batch in read_batches(data, _batch_rows(data, 1, most)):
             outputs = reader.outputs(batch)
             for name, parts in found.items():
                 parts.append(outputs[name].float().cpu())
-    return {name: torch.cat(parts) for name, parts in found.items()}
+    where = places(data)
+    return {name: torch.cat(parts) if where is None else torch.cat(parts)[where] for name, parts in found.items()}
 
 
 class Predicted(NamedTuple):
@@ -172,7 +176,7 @@ def predict(
     intervals: dict[str, list[Interval]] = {name: [] for name in objective.targets}
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in plain_batches(data, _batch_rows(data, rows, most)):
+        for batch in read_batches(data, _batch_rows(data, rows, most)):
             outputs = reader.blind(batch)
             predictions = reader.predictions(batch, outputs)
             for name, target in objective.targets.items():
@@ -181,10 +185,22 @@ def predict(
                 counts[name] += [] if own is None else [own.cpu()]
                 interval = target.interval(outputs[name]) if name in outputs else None
                 intervals[name] += [] if interval is None else [Interval(interval.low.cpu(), interval.high.cpu())]
-    return {
+    predicted = {
         name: Predicted(_cat(batches), _joined(intervals[name]), torch.cat(counts[name]) if counts[name] else None)
         for name, batches in values.items()
     }
+    where = places(data)
+    return predicted if where is None else {name: _in_order(found, where) for name, found in predicted.items()}
+
+
+def _in_order(found: Predicted, where: Tensor) -> Predicted:
+    """Predictions of rows that were read in another order, in that of the data; `where` says at which place each row was read."""
+    counts, index = found.counts, where
+    if counts is not None:
+        ends, counts = counts.cumsum(0), counts[where]
+        index = torch.arange(int(counts.sum())) + (ends[where] - counts.cumsum(0)).repeat_interleave(counts)
+    interval = None if found.interval is None else Interval(found.interval.low[index], found.interval.high[index])
+    return Predicted(found.values[index], interval, counts)
 
 
 def _true_units(target: TargetObjective, values: Tensor, output: Tensor | None, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -242,9 +258,7 @@ def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor]
     return judges.scores({})
 
 
-def evaluate_portions(
-    objective: Objective, predict: Callable[[int, int], Mapping[str, Tensor]], data: TensorData, rows: int
-) -> Scores:
+def evaluate_portions(objective: Objective, predict: Callable[[int, int], Mapping[str, Tensor]], data: TensorData, rows: int) -> Scores:
     """Like `evaluate_predictions`, of predictions that are asked for so many rows at a time: from one row to before another."""
     judges = _Judges(objective, data.rows.device, tables=False)
     with torch.inference_mode():
@@ -290,7 +304,7 @@ class _Judges:
     def scores(self, losses: Mapping[str, float | None]) -> Scores:
         single = len(self._objective.targets) == 1
         scores = Scores()
-        scores.metrics.update({name: mean for name, mean in losses.items() if name == "loss"})
+        scores.metrics.update({name: mean for name, mean in losses.items() if name == "loss" or name.startswith("loss.")})
         for name, states in self._states.items():
             prefix = "" if single else f"{name}."
             scores.metrics.update({key: mean for key, mean in losses.items() if key.startswith(f"{prefix}loss")})

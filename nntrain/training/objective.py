@@ -139,6 +139,8 @@ class Objective:
     targets: Mapping[str, TargetObjective]
     auxiliary: Mapping[str, Auxiliary] = field(default_factory=dict[str, Auxiliary])
     """Outputs beside those of the targets whose losses count too, by name."""
+    layer_parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Parts of the loss that layers add, as the network names them (`loss.<step>.<part>`), and how much each counts."""
 
     def tuned(self, readings: Mapping[str, Mapping[str, Any]]) -> Objective:
         """The same, with what was tuned by target. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
@@ -158,19 +160,24 @@ class Objective:
 
     def parts(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[PartName, Part]:
         """Loss parts: a differentiable sum, the weight it is to be divided by, and how much it counts."""
-        return {
+        scored = {
             (output, tag): _score(self.targets[name], loss.function, outputs[output], batch, outputs.get(LENGTHS.format(output)))._replace(
                 factor=loss.factor
             )
             for output, name, tag, loss in self._scored()
         }
+        for name, factor in self.layer_parts.items():
+            by_row = outputs[name] if batch.weights is None else outputs[name] * batch.weights
+            scored[name, ""] = Part(by_row.sum(), _rows_weight(batch), factor)
+        return scored
 
     def weights(self, batches: Sequence[Batch]) -> dict[PartName, Tensor]:
         """Weight of each part over several micro-batches, from their targets alone (no forward pass)."""
-        return {
+        scored = {
             (output, tag): sum_tensors([_weight(self.targets[name], loss.function, batch) for batch in batches])
             for output, name, tag, loss in self._scored()
         }
+        return scored | {(name, ""): sum_tensors([_rows_weight(batch) for batch in batches]) for name in self.layer_parts}
 
     def _scored(self) -> Iterator[tuple[str, str, str, WeightedLoss]]:
         """Everything that is scored: the output, its target, and a loss under its name."""
@@ -184,18 +191,26 @@ class Objective:
         """The means of the parts under their names in reports.
 
         `loss` is what is minimised; `<target>.loss` the share of each of several targets in it; `loss.dice`, `<target>.loss.dice` each
-        of several losses of a target, as if it had the weight 1.
+        of several losses of a target, and `loss.<step>.<part>` each that a layer adds, as if it had the weight 1.
         """
         factors = {(output, tag): loss.factor for output, _, tag, loss in self._scored()}
+        factors |= {(name, ""): factor for name, factor in self.layer_parts.items()}
         owners = {output: name for output, name, _, _ in self._scored()}
         found = {"loss": _weighted_sum(means, factors)}
         for name, target in self.targets.items():
             prefix = "" if len(self.targets) == 1 else f"{name}."
-            own = {key: mean for key, mean in means.items() if owners[key[0]] == name}
+            own = {key: mean for key, mean in means.items() if owners.get(key[0]) == name}
             found[f"{prefix}loss"] = _weighted_sum(own, factors)
             if len(target.losses) > 1:
                 found |= {f"{prefix}loss.{tag}": mean for (output, tag), mean in own.items() if output == name}
-        return found
+        return found | {name: means.get((name, "")) for name in self.layer_parts}
+
+
+def _rows_weight(batch: Batch) -> Tensor:
+    """How many rows of a batch count."""
+    if batch.weights is None:
+        return batch.rows.new_full((), len(batch), dtype=torch.float32)
+    return batch.weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def _score(target: TargetObjective, loss: LossFunction, output: Tensor, batch: Batch, lengths: Tensor | None = None) -> Part:

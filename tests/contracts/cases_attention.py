@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract_case import SERIES, STEPS, TEXT, Case
+from contract_case import ROW, SERIES, STEPS, TEXT, Case
 
 SMALL = {"dim": 8, "num_layers": 1, "num_heads": 2, "dim_feedforward": 6}
 POINT = {"linear": {"out_features": 6, "name": "a"}}
@@ -16,6 +16,12 @@ ATTENTION = (
     Case({"multihead_attention": {"num_heads": 2, "dropout": 0.2}}, SERIES, is_random=True),
     Case({"sequential": [POINT, "relu", {"multihead_attention": {"num_heads": 2, "memory": "a"}}]}, SERIES, "multihead_attention"),
     Case({"sequential": [POINT, {"max_pool1d": 2}, {"cross_attention": {"points": "a", "num_heads": 3}}]}, SERIES, "cross_attention"),
+)
+
+EXPERTS = (
+    Case({"mixture_of_experts": 3}, SERIES),
+    Case({"mixture_of_experts": {"num_experts": 2, "top_k": 1, "hidden": 5, "activation": "swiglu", "bias": False}}, SERIES),
+    Case({"mixture_of_experts": {"num_experts": 2, "hidden": 5}}, ROW),
 )
 
 TRANSFORMERS = (

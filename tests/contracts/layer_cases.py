@@ -5,7 +5,7 @@ A new layer is one class, one line in `nntrain/layers/settings.py`, and one row 
 
 from __future__ import annotations
 
-from cases_attention import ATTENTION, TRANSFORMERS
+from cases_attention import ATTENTION, EXPERTS, TRANSFORMERS
 from cases_families import FAMILIES
 from cases_filters import CONVOLUTIONS
 from cases_pointwise import ACTIVATIONS, NORMS, RANDOM
@@ -51,6 +51,7 @@ CASES = (
     Case({"cnn": {"channels": [3], "kernel_size": 4, "convolutions": 2, "pool": "avg", "reduce": "mean", "hidden": [6]}}, PHOTO),
     Case({"cnn": {"channels": [4, 3], "kernel_size": 2}}, SERIES),
     *FAMILIES,
+    *EXPERTS,
     *TRANSFORMERS,
     *SERIES_LAYERS,
 )

@@ -53,7 +53,7 @@ def call(name: str, module: nn.Module, source: int, **options: Any) -> Call:
 def plain(*names: str) -> Network:
     torch.manual_seed(0)
     calls = tuple(call(name, nn.Linear(3, 3), place) for place, name in enumerate(names))
-    return Network(Wiring(("x",), calls, (("y", len(names)),), (), ()))
+    return Network(Wiring(("x",), calls, (("y", len(names)),), (), (), ()))
 
 
 def test_parameters_are_named_after_steps():
@@ -111,7 +111,7 @@ def test_functional_call_and_vmap_take_the_weights_of_members():
 
 def test_side_inputs_and_further_outputs_are_passed():
     wiring = Wiring(
-        ("a", "b"), (call("total", Total(), 0, state="total", extras=1), call("minus", Difference(), 3, side=(1,))), (("y", 4),), (), ()
+        ("a", "b"), (call("total", Total(), 0, state="total", extras=1), call("minus", Difference(), 3, side=(1,))), (("y", 4),), (), (), ()
     )
     outputs, state = Network(wiring)({"a": torch.full((1, 2), 5.0), "b": torch.full((1, 2), 3.0)})
     assert outputs["y"].tolist() == [[2.0, 2.0]]
@@ -119,7 +119,7 @@ def test_side_inputs_and_further_outputs_are_passed():
 
 
 def test_state_is_carried_when_asked():
-    network = Network(Wiring(("x",), (call("total", Total(), 0, state="total", extras=1),), (("y", 1),), (), ()))
+    network = Network(Wiring(("x",), (call("total", Total(), 0, state="total", extras=1),), (("y", 1),), (), (), ()))
     x = torch.ones(3, 2)
     _, state = network({"x": x}, {})
     outputs, state = network({"x": x}, state)
@@ -135,7 +135,7 @@ def test_lengths_are_worked_out_once_and_follow():
         return (lengths + 1) // 2
 
     calls = (call("halve", Halve(), 0, lengths=0), call("a", LastLength(), 1, lengths=1), call("b", LastLength(), 1, lengths=1))
-    network = Network(Wiring(("x",), calls, (("y", 3),), ("x.lengths",), (Shortening(rule, 0),)))
+    network = Network(Wiring(("x",), calls, (("y", 3),), (), ("x.lengths",), (Shortening(rule, 0),)))
     outputs, _ = network({"x": torch.ones(2, 5, 1), "x.lengths": torch.tensor([5, 2])})
     assert outputs["y"].tolist() == [[3.0], [1.0]]
     assert len(asked) == 1
