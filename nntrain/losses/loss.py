@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from nntrain.losses.links import Identity, Link
 from nntrain.schema import Component
@@ -99,20 +99,17 @@ class Loss(Component):
     """How much the parts count that layers add to the loss, by `<layer>.<part>`; they may stand beside the other options:
     `{type: cross_entropy, mixture_of_experts_1.balance: 0.1}`. Default: as each layer says."""
 
-    @model_validator(mode="before")
     @classmethod
-    def _parts_beside_options(cls, value: object) -> object:
-        """Read options with a dot as parts."""
-        if not isinstance(value, dict):
-            return value
-        written = cast("dict[str, Any]", value)
+    def parse(cls, tree: object) -> Self:
+        """Read options; those with a dot in their name are weights of parts."""
+        if not isinstance(tree, dict):
+            return super().parse(tree)
+        written = cast("dict[str, Any]", tree)
         dotted = {key: option for key, option in written.items() if "." in key}
-        if not dotted:
-            return written
-        return {
-            **{key: option for key, option in written.items() if key not in dotted},
-            "parts": {**(written.get("parts") or {}), **dotted},
-        }
+        options = {key: option for key, option in written.items() if key not in dotted}
+        if dotted and isinstance(options.get("parts") or {}, dict):
+            options["parts"] = {**cast("dict[str, Any]", options.get("parts") or {}), **dotted}
+        return super().parse(options)
 
     def link(self, kind: TargetKind) -> Link:
         """How the network's output reads."""
