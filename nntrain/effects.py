@@ -8,7 +8,9 @@ from importlib.util import find_spec
 from typing import Final
 
 from nntrain.config.experiment import Experiment
+from nntrain.data.carrying import CARRY
 from nntrain.errors import Problem, YamlPath
+from nntrain.layers.carrying import carried_problems
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
@@ -97,6 +99,12 @@ def _name_problems(path: YamlPath, metrics: Sequence[Metric]) -> Iterator[Proble
 
 
 def _batch_problems(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:
+    if experiment.data.lanes is not None:
+        for mixing in ("mixup", "cutmix"):
+            if getattr(experiment.regularization, mixing) is not None:
+                message = "mixes rows with others, and data.batch.carry_state goes on from each row to the one behind it"
+                yield Problem(("regularization", mixing), message, "remove one of the two", on_key=True)
+        yield from carried_problems(program, CARRY) if program is not None else ()
     steps = program.steps if program is not None else ()
     norms = [step.name for step in steps if program is not None and step.layer.mixes_rows and step.name not in program.resting]
     if experiment.data.batch_size == 1 and norms:

@@ -79,6 +79,8 @@ class FittedFields:
     """Who reads the inputs that are not kept in memory; `None` where all are."""
     passages: Passages | None = None
     """How windows are cut from a running text, where that is what is read."""
+    lanes: int | None = None
+    """Stretches in which windows are walked side by side; `None` where each stands alone."""
 
     @classmethod
     def fit(
@@ -161,6 +163,7 @@ class FittedFields:
         if lost:
             raise DataError(f"the stored fields have no target {lost[0]!r}; they predict {', '.join(targets)}")
         passages = Passages.of(settings)
+        fields = replace(fields, lanes=settings.lanes)
         return fields if passages is None else fields.cut_into(passages)
 
     def cut_into(self, passages: Passages) -> FittedFields:
@@ -172,7 +175,7 @@ class FittedFields:
         """Windows over tokens int64 `[S]` of a running text, of which the first is number `first` of the source."""
         assert self.passages is not None
         field = self.fields[0]
-        return cut_text(tokens, self.passages.steps, field.name, field.state["size"], first=first, stride=stride)
+        return replace(cut_text(tokens, self.passages.steps, field.name, field.state["size"], first=first, stride=stride), lanes=self.lanes)
 
     def read(self, table: Table, *, with_targets: bool) -> dict[str, Values]:
         """Values of all rows, typed. Raises `DataError` that names a missing column or an unreadable cell."""
@@ -249,7 +252,8 @@ class FittedFields:
         encoded = self._encoded(table, values, cut.rows, with_targets=with_targets)
         targets = [field for field in self.fields if field.plan.role == "target"] if with_targets else []
         is_missing = {field.name: field.plan.field.is_missing(take(values[field.name], cut.rows)) for field in targets}
-        return window_tensors(window, cut, encoded, is_missing)
+        data, notes = window_tensors(window, cut, encoded, is_missing)
+        return replace(data, lanes=self.lanes), notes
 
     def _running(self, values: Read) -> TensorData:
         """Windows over the running text of a file, which is one row. Raises `DataError`."""

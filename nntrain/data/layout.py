@@ -15,6 +15,7 @@ from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
 from nntrain.data.fields.field import Role
 from nntrain.data.fields.number import Number
+from nntrain.data.carrying import carry_problems
 from nntrain.data.graphs import for_nodes, graph_problems
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values, other_readings
@@ -219,6 +220,7 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     column = next((plan.name for plan in layout.fields if plan.role == "split"), None)
     problems = [
         *_split_without_effect(settings, column),
+        *carry_problems(settings),
         *graph_problems(settings, layout.fields),
         *window_problems(settings, layout.fields, has_all_columns=layout.has_all_columns),
     ]
@@ -241,7 +243,8 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     if split.by == "stratified" and layout.targets and not any(plan.field.stratifies for plan in layout.targets):
         message = f"stratified keeps the shares of classes, and the target is a {layout.targets[0].field.type}"
         problems.append(Problem(("data", "split", "by"), message, "fix:  by: random"))
-    if settings.batch is not None and layout.targets and not (len(layout.targets) == 1 and layout.targets[0].field.stratifies):
+    is_balanced = settings.batch is not None and settings.batch.sampler is not None
+    if is_balanced and layout.targets and not (len(layout.targets) == 1 and layout.targets[0].field.stratifies):
         found = (
             f"the target is a {layout.targets[0].field.type}" if len(layout.targets) == 1 else f"there are {len(layout.targets)} targets"
         )

@@ -88,6 +88,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING or plan.role in ordering)
     values: dict[Part, dict[str, Values]] = {part: read_values(plans, table, streams=settings.streaming) for part, table in tables.items()}
     fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name, settings.window, reading_of(settings))
+    fields = replace(fields, lanes=settings.lanes)
     if settings.window is not None:
         fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))
     _check_targets(fields, tables["train"], values["train"], parts.train)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -58,6 +58,7 @@ def prepare_running_text(
     own = pl.Series(TEXT, [stretches["train"].text])
     values = {plan.name: own for plan in plans}
     fields = FittedFields.fit(tuple(plans), values, np.arange(1), tables["train"].name).cut_into(passages)
+    fields = replace(fields, lanes=settings.lanes)
     notes = [f"{table.name}    {len(contents[part]):,} characters" for part, table in tables.items()]
     data: dict[Part, TensorData] = {}
     sizes: list[str] = []

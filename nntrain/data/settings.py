@@ -207,9 +207,19 @@ class SplitSettings(StrictModel):
 class BatchSettings(StrictModel):
     """Which rows come together in a batch."""
 
-    sampler: Literal["balanced"]
+    sampler: Literal["balanced"] | None = None
     """`balanced`: an epoch has as many rows as there are training rows, and the same number of each class: rows of rare classes come more
     than once, and of frequent ones other rows are left out each time."""
+    carry_state: bool = False
+    """Whether recurrent layers go on from window to window: the rows are walked in their order, in `batch_size` stretches side by side, and
+    what the layers remember of a window is where the next one begins. Gradients end with the window (truncated backpropagation through
+    time). Needs `data.window` without overlap. Splits are measured in the same way, each from its beginning."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> BatchSettings:
+        if self.sampler is not None and self.carry_state:
+            raise ValueError("sampler shows rows in random order, and carry_state in theirs; remove one of the two")
+        return self
 
 
 class DataSettings(StrictModel):
@@ -246,6 +256,12 @@ class DataSettings(StrictModel):
         if twice is not None:
             raise ValueError(f"target names {twice} twice; remove one of the two")
         return self
+
+    @property
+    def lanes(self) -> int | None:
+        """Stretches in which windows are walked side by side; `None` where each stands alone."""
+        carries = self.batch is not None and self.batch.carry_state
+        return self.batch_size if carries and isinstance(self.batch_size, int) else None
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch, TensorData, balanced_order, num_batches, ordered_batches, shown_order, turns_of
+from nntrain.data.lanes import lane_batches, num_lane_batches, shown_once
 from nntrain.data.sources.source import Part
+from nntrain.training.carrying import Carried
 from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, measure
 from nntrain.training.input_noise import with_noise
 from nntrain.training.objective import PartName, sum_tensors, total
@@ -18,27 +20,44 @@ from nntrain.training.session import Metrics, Session, StepLoss, Subject, Weigha
 
 
 class SupervisedProtocol:
-    """Stateless: the order is a function of (seed, epoch), so the position is all that a resumed run needs."""
+    """The order is a function of (seed, epoch), so a resumed run needs little beyond the position: what recurrent layers remember.
+
+    That is where they go on from row to row (`data.batch.carry_state`); elsewhere nothing.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing remembered."""
+        self._carried = Carried()
 
     def steps_per_epoch(self, session: Session) -> int:
-        """Steps of one epoch; a last batch of one row is merged into the one before."""
-        return num_batches(session.splits.train.shown, session.batch_size * session.accumulate)
+        """Steps of one epoch; a last batch of one row is merged into the one before, but where rows go on from others."""
+        rows, train = session.batch_size * session.accumulate, session.splits.train
+        return num_batches(train.shown, rows) if train.lanes is None else num_lane_batches(train.shown, rows)
 
     def batches(self, session: Session, epoch: int, start: int) -> Iterator[tuple[Batch, ...]]:
         """The rows of each step, cut into micro-batches."""
+        if start == 0:
+            self._carried.forget()
+        for step, batch in enumerate(self._in_order(session, epoch, start), start):
+            if session.mixer is not None:
+                batch = session.mixer.mix(batch, epoch, step)
+            if session.input_noise is not None:
+                batch = with_noise(batch, session.input_noise, seed=session.seed, epoch=epoch)
+            yield (batch,) if session.accumulate == 1 else batch.split(session.batch_size)
+            self._carried.advance()
+
+    def _in_order(self, session: Session, epoch: int, start: int) -> Iterator[Batch]:
+        """The rows of each step in the order of an epoch."""
         rows, train = session.batch_size * session.accumulate, session.splits.train
+        if train.lanes is not None:
+            return lane_batches(shown_once(train, seed=session.seed, epoch=epoch), rows, start=start)
         if session.balance is None:
             order, turns = shown_order(train, seed=session.seed, epoch=epoch), None
         else:
             order = balanced_order(session.balance, seed=session.seed, epoch=epoch)
             turns = turns_of(order)
         augment = None if session.augmenter is None else session.augmenter.at(epoch)
-        for step, batch in enumerate(ordered_batches(train, rows, order, start=start, augment=augment, turns=turns), start):
-            if session.mixer is not None:
-                batch = session.mixer.mix(batch, epoch, step)
-            if session.input_noise is not None:
-                batch = with_noise(batch, session.input_noise, seed=session.seed, epoch=epoch)
-            yield (batch,) if session.accumulate == 1 else batch.split(session.batch_size)
+        return ordered_batches(train, rows, order, start=start, augment=augment, turns=turns)
 
     def step(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
         """Mean loss over the step's rows.
@@ -80,7 +99,8 @@ class SupervisedProtocol:
 
     def _loss(self, session: Session, batch: Batch, weights: Mapping[PartName, Tensor] | None) -> Tensor:
         with session.precision.autocast():
-            outputs, _ = session.network(session.objective.inputs(batch))
+            outputs, end = session.network(session.objective.inputs(batch), self._carried.given(batch))
+        self._carried.keep(batch, end)
         return total(session.objective.parts(outputs, batch), weights)
 
     def evaluate(self, session: Session) -> Metrics | None:
@@ -111,11 +131,13 @@ class SupervisedProtocol:
         return judge(subject.network, subject.objective, data, subject.precision)
 
     def state(self) -> dict[str, Any]:
-        """Nothing beyond the position."""
-        return {}
+        """What is carried over to the next step."""
+        carried = self._carried.state()
+        return {"carried": carried} if carried else {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Nothing to take back."""
+        """Take back what was carried over. Raises `AttributeError` or `TypeError` where it is something else."""
+        self._carried.restore(state.get("carried", {}))
 
 
 def _counted(batches: tuple[Batch, ...]) -> Tensor | float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import torch
@@ -13,6 +13,7 @@ from nntrain.data.batches import Batch
 from nntrain.data.packed import LENGTHS
 from nntrain.modules.network import Memory, Network
 from nntrain.specs import teacher_port
+from nntrain.training.carrying import Carried
 from nntrain.training.device import Precision
 from nntrain.training.objective import Objective
 
@@ -24,18 +25,17 @@ class Reader:
     network: nn.Module
     objective: Objective
     precision: Precision
+    carried: Carried = field(default_factory=Carried)
+    """What the network remembers of the batches before, where rows go on from others."""
 
     def outputs(self, batch: Batch) -> Mapping[str, Tensor]:
         """The outputs for rows whose targets are known: the network is told of them what it may know."""
-        with self.precision.autocast():
-            outputs, _ = self.network(self.objective.inputs(batch))
-        return outputs
+        return self._read(batch, self.objective.inputs(batch))
 
     def blind(self, batch: Batch) -> Mapping[str, Tensor]:
         """The outputs for rows whose targets nobody knows; none of targets that the network is told of."""
         if not any(target.is_taught for target in self.objective.targets.values()):
-            with self.precision.autocast():
-                return self.network(batch.inputs)[0]
+            return self._read(batch, batch.inputs)
         return self._memory(batch).outputs
 
     def predictions(self, batch: Batch, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -50,6 +50,14 @@ class Reader:
             else:
                 found[name] = target.predict(outputs[name], outputs.get(LENGTHS.format(name)))
         return found
+
+    def _read(self, batch: Batch, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        if batch.lane == 0:
+            self.carried.advance()
+        with self.precision.autocast():
+            outputs, end = self.network(inputs, self.carried.given(batch))
+        self.carried.keep(batch, end)
+        return outputs
 
     def _memory(self, batch: Batch) -> Memory:
         with self.precision.autocast():

@@ -190,6 +190,23 @@ def test_protocol(tag: str, row: Any, data: Path, tmp_path: Path, monkeypatch: p
         assert differing(of_config(tree, data), stop, tmp_path / f"{tag}-{stop}") == []
 
 
+@pytest.mark.parametrize("stop", [2, 3, 4, 7])
+def test_carried_state(stop: int, tmp_path: Path) -> None:
+    """Within an epoch of three steps, whose last is shorter, at its end, and in another one."""
+    np.savez(tmp_path / "rows.npz", y=np.sin(np.arange(44) / 3))
+    data = {
+        "source": "rows.npz",
+        "fields": {"y": {"type": "number", "role": ["input", "target"]}},
+        "window": {"past": 4, "stride": 4},
+        "split": {"validation": 0.25, "test": None},
+        "batch": {"carry_state": True},
+        "batch_size": 3,
+    }
+    layers = [{"lstm": {"hidden_size": 3, "num_layers": 2}}, {"pool": "last"}]
+    tree = {**BASE, "data": data, "architecture": {"layers": layers}}
+    assert differing(of_config(tree, tmp_path), stop, tmp_path / "saved") == []
+
+
 @pytest.mark.parametrize(("tag", "row"), rows_of(AUGMENTATION_ROWS))
 def test_augmentation(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     tree = copy.deepcopy(IMAGES)

@@ -1,0 +1,80 @@
+"""Rows that go on where others end, walked side by side: what a network remembers of one row is carried over to the next.
+
+The rows are cut into stretches of one length, the lanes. Each batch has the next row of every lane, so that the row at some place of a
+batch goes on where the one at the same place of the batch before has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from nntrain.data.batches import Batch, TensorData, ordered_batches, plain_batches
+from nntrain.data.noise import derive_seed
+
+
+@runtime_checkable
+class Following(Protocol):
+    """Rows of which some begin where others end, such as windows over a text without overlap."""
+
+    def follows(self) -> Tensor:
+        """Whether each row begins where the one before it ends, bool `[N]`; the first does not."""
+        ...
+
+
+def lane_order(rows: int, lanes: int) -> Tensor:
+    """Positions in the order in which lanes are walked, int64 `[N]`: the first row of each lane, then the second of each.
+
+    Where the rows can't be shared out evenly the first lanes have one more, and the last batch has these alone.
+    """
+    lanes = min(lanes, rows)
+    length, longer = divmod(rows, lanes)
+    starts = torch.arange(lanes) * length + torch.arange(lanes).clamp(max=longer)
+    order = (starts + torch.arange(length)[:, None]).flatten()
+    return torch.cat([order, starts[:longer] + length])
+
+
+def num_lane_batches(rows: int, lanes: int) -> int:
+    """Batches in which lanes are walked."""
+    return -(-rows // min(lanes, rows))
+
+
+def lane_batches(data: TensorData, lanes: int, *, start: int = 0) -> Iterator[Batch]:
+    """All rows in lanes, from batch `start` on."""
+    order = lane_order(len(data), lanes)
+    lanes = min(lanes, len(data))
+    follows = _follows(data)[order]
+    follows[:lanes] = False
+    for step, batch in enumerate(ordered_batches(data, lanes, order, start=start, merges=False), start):
+        yield replace(batch, goes_on=follows[step * lanes : (step + 1) * lanes].to(data.rows.device))
+
+
+def shown_once(data: TensorData, *, seed: int, epoch: int) -> TensorData:
+    """The rows that an epoch shows, one behind another: of rows that overlap those from a place on that is drawn for the epoch."""
+    if data.overlap == 1:
+        return data
+    first = derive_seed(seed, "first window", epoch) % data.overlap
+    return data.take(torch.arange(first, data.shown * data.overlap, data.overlap))
+
+
+def read_batches(data: TensorData, rows: int) -> Iterator[Batch]:
+    """Batches of at most `rows` rows for a network to read: in the order of the data, or in lanes where what it remembers is carried."""
+    if data.lanes is None:
+        yield from plain_batches(data, rows)
+        return
+    for batch in lane_batches(data, data.lanes):
+        yield from batch.split(rows)
+
+
+def places(data: TensorData) -> Tensor | None:
+    """Where the rows of the data are among those that `read_batches` gives, int64 `[N]`; `None` where they are in order."""
+    return None if data.lanes is None else lane_order(len(data), data.lanes).argsort()
+
+
+def _follows(data: TensorData) -> Tensor:
+    found = [rows.follows().cpu() for rows in data.stored.values() if isinstance(rows, Following)]
+    return torch.stack(found).all(0) if found else torch.zeros(len(data), dtype=torch.bool)
