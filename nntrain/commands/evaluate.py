@@ -135,7 +135,7 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
     scores = protocol.measure(replace(subject, objective=_with_class_tables(stored.objective)), data, rows.part)
     baseline = protocol.measure_baseline(subject, data, rows.part)
     notes = (*stored.notes, *rows.notes)
-    found = Evaluation(stored.run.name, rows.name, len(data), scores.metrics, baseline, scores.tables, notes)
+    found = Evaluation(stored.run.name, rows.name, len(data.scored), scores.metrics, baseline, scores.tables, notes)
     if extras.level is None and groups is None:
         return found
     from nntrain.training.resampling import by_group, intervals
@@ -198,7 +198,7 @@ def _groups(rows: _Rows, column: str) -> _Groups:
             f"--by: no column {column!r} in {table.name}", f"nearest: {near[0]}" if near else f"columns: {', '.join(table.columns)}"
         )
     texts = table.texts(column)
-    places_in_file = cast("list[int]", rows.data.rows.tolist())
+    places_in_file = cast("list[int]", rows.data.scored.tolist())
     cells = [MISSING if (cell := texts[row]) is None else str(cell) for row in places_in_file]
     names = tuple(sorted(set(cells)))
     if len(names) > MAX_GROUPS:

@@ -290,7 +290,7 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
         "folder": config.folder.as_posix(),
         "written": written_digest(config.experiment),
         "fingerprints": prepared.fingerprints,
-        "rows": {part: len(data) for part, data in prepared.splits.items()},
+        "rows": {part: len(data.scored) for part, data in prepared.splits.items()},
         "notes": list(prepared.notes),
         "environment": environment_digests(parse(resolved, "resolved.yaml")),
     }

@@ -274,7 +274,10 @@ def _write_out_of_fold(run: Run, members: Sequence[Run]) -> Path:
         if test is None:
             raise CheckpointError(f"{member.name} has no test rows")
         columns = prediction_columns(predict_rows(stored, test))
-        for place, row in enumerate(cast("list[int]", test.rows.tolist())):
+        tested = set(cast("list[int]", test.scored.tolist()))
+        for place, row in enumerate(cast("list[int]", test.predicted.tolist())):
+            if row not in tested:
+                continue
             lines[row] = {"row": row + 1, "fold": fold, **{name: column[place] for name, column in columns.items()}}
     text = io.StringIO()
     names = list(dict.fromkeys(name for line in lines.values() for name in line))

@@ -59,6 +59,7 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
     found = predict_table(stored, table, wanted)
     for line in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes, *found.drift):
         tell(line)
+    table = stored.fields.answered(table)
     if is_forecast(stored):
         table, added = forecast_rows(stored, table, found)
     else:
@@ -83,7 +84,7 @@ def _set_aside(table: Table) -> list[str]:
 
 def _in_rows(cells: Sequence[Any], rows: Sequence[int], count: int) -> Sequence[Any]:
     """Cells of some rows in a column of all; the others are empty."""
-    if len(rows) == count:
+    if len(rows) == count and list(rows) == list(range(count)):
         return cells
     column: list[Any] = [None] * count
     for row, cell in zip(rows, cells, strict=True):
@@ -138,7 +139,7 @@ def predict_table(stored: Stored, table: Table, wanted: Wanted = Wanted()) -> Pr
         UsageError: There is no interval of the level.
     """
     rows = stored.fields.encode_new(complete(table, stored.fields, wanted.missing), with_targets=False)
-    numbers = tuple(cast("list[int]", rows.data.rows.tolist()))
+    numbers = tuple(cast("list[int]", rows.data.predicted.tolist()))
     return Predictions(predict_rows(stored, rows.data, wanted.level), rows.departures.notes, rows.departures.lines, numbers)
 
 

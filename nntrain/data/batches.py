@@ -97,6 +97,16 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Units:
+    """The rows of a table that are the units of some rows: the nodes of graphs."""
+
+    scored: Tensor
+    """Numbers in the source of those that have a target, int64 `[U]`, in the order of predictions."""
+    predicted: Tensor
+    """Numbers in the source of all, int64 `[S]`, in the order of predictions."""
+
+
+@dataclass(frozen=True, slots=True)
 class TensorData:
     """All rows of a split; the fields are those of a batch, but for inputs whose rows differ in length or are not in memory."""
 
@@ -118,13 +128,18 @@ class TensorData:
     """Rows in a row that overlap, as windows over a text do that begin a token apart: an epoch shows one of so many."""
     lanes: int | None = None
     """Stretches in which the rows are walked side by side, where what a network remembers of a row is carried over to the next."""
-    units: Tensor | None = None
-    """Of a whole split whose rows have several values to be scored: their numbers in the source, int64 `[U]`; `None`: those of the rows."""
+    units: Units | None = None
+    """What is scored of a whole split whose rows have several values; `None`: its rows."""
 
     @property
     def scored(self) -> Tensor:
         """The numbers in the source of what is scored, int64: of units, else of the rows."""
-        return self.rows if self.units is None else self.units
+        return self.rows if self.units is None else self.units.scored
+
+    @property
+    def predicted(self) -> Tensor:
+        """The numbers in the source of what is predicted, in the order of predictions, int64: of units, else of the rows."""
+        return self.rows if self.units is None else self.units.predicted
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -169,7 +169,7 @@ class FittedFields:
     def cut_into(self, passages: Passages) -> FittedFields:
         """The same for windows over a running text."""
         fields = (replace(field, plan=replace(field.plan, spec=passages.spec(field.plan.spec))) for field in self.fields)
-        return replace(self, fields=tuple(fields), passages=passages)
+        return replace(self, fields=tuple(fields), window=None, passages=passages)
 
     def cut_tokens(self, tokens: Tensor, first: int = 0, *, stride: int | None = None) -> TensorData:
         """Windows over tokens int64 `[S]` of a running text, of which the first is number `first` of the source."""
@@ -208,8 +208,9 @@ class FittedFields:
         if self.has_nodes:
             data, more = self._graphs(table, values, rows, with_targets=with_targets)
             _require_rows(table, data, [*notes, *more])
-            departures = Departures.of(inputs, values, data.scored.numpy() if data.units is not None else rows, {})
-            return NewRows(data, (*notes, *more), departures if data.units is not None else Departures(len(data), ()))
+            is_of_graphs = data.units is None
+            departures = Departures(len(data), ()) if is_of_graphs else Departures.of(inputs, values, data.predicted.numpy(), {})
+            return NewRows(data, (*notes, *more), departures)
         if self.window is not None:
             data, more = self._cut(self.window, table, values, rows, with_targets=with_targets)
             _require_rows(table, data, [*notes, *more])
@@ -264,6 +265,11 @@ class FittedFields:
     def has_nodes(self) -> bool:
         """Whether rows are graphs, and the table has their nodes."""
         return any(field.plan.of_nodes for field in self.fields)
+
+    def answered(self, table: Table) -> Table:
+        """The rows that predictions for a table stand beside: where they are of whole graphs, a row for each."""
+        of_nodes = any(field.plan.of_nodes for field in self.fields if field.plan.role == "target")
+        return table if table.graphs is None or of_nodes else table.graphs.of_graphs(table)
 
     def _graphs(self, table: Table, values: Read, rows: Array, *, with_targets: bool) -> tuple[TensorData, list[str]]:
         """The graphs that some nodes are of, with the targets of these nodes. Raises `DataError`."""

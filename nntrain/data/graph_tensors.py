@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
-from nntrain.data.batches import TensorData
+from nntrain.data.batches import TensorData, Units
 from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.packed_graphs import PackedGraphs, PackedNodes
 from nntrain.specs import CATEGORY_BLOCK, GRAPH, NUMBER_BLOCK, Spec, blocks
@@ -60,8 +60,12 @@ def graph_tensors(
         torch.from_numpy(numbers),
         {GRAPH: _packed(graphs, inputs, nodes, place, offsets)},
         stored_targets=stored_targets,
-        units=torch.from_numpy(rows if scored else every) if of_nodes else None,
+        units=_units(rows[np.argsort(place[rows])] if scored else every, every) if of_nodes else None,
     )
+
+
+def _units(scored: Array, predicted: Array) -> Units:
+    return Units(torch.from_numpy(scored), torch.from_numpy(predicted))
 
 
 def _masked(values: Array, places: Array, nodes: int) -> torch.Tensor:
