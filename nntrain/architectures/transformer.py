@@ -46,6 +46,10 @@ class Transformer(Family):
     """Features of the hidden layer of a block. Default: 4 times `dim`."""
     activation: AnyFeedforwardActivation = GELU()
     """Activation of that layer; of a gated one, such as `swiglu`, the layer before it is twice as wide."""
+    num_experts: PositiveInt | None = None
+    """Feedforward layers in each block, of which a step uses `top_k`: see `mixture_of_experts`. Default: one, which every step uses."""
+    top_k: PositiveInt | None = None
+    """How many of `num_experts` a step uses. Default: 2."""
     norm_first: bool = True
     """Whether each residual begins with its norm (and one more stands at the end), or a norm follows each sum, as in the first paper."""
     positions: Literal["learned", "sinusoidal", "rotary"] | None
@@ -59,9 +63,11 @@ class Transformer(Family):
     """Whether dropout stands behind the activation of the feedforward layer too."""
 
     @model_validator(mode="after")
-    def _length_is_read(self) -> Self:
+    def _options_are_read(self) -> Self:
         if self.max_length is not None and self.positions != "learned":
             raise PydanticCustomError("length_of_no_vectors", "max_length has no effect without positions: learned", {})
+        if self.top_k is not None and self.num_experts is None:
+            raise PydanticCustomError("choice_of_one", "top_k has no effect without num_experts", {})
         return self
 
     @property
@@ -110,6 +116,12 @@ class Transformer(Family):
 
     def _feedforward(self, context: Context) -> Sequence[Layer]:
         width = self.dim_feedforward or 4 * self.dim
+        if self.num_experts is not None:
+            from nntrain.layers.experts import MixtureOfExperts
+
+            top_k = min(2, self.num_experts) if self.top_k is None else self.top_k
+            experts = MixtureOfExperts(num_experts=self.num_experts, top_k=top_k, hidden=width, activation=self.activation, bias=self.bias)
+            return [experts]
         gates = 2 if isinstance(self.activation, GLU) else 1
         hidden = _dropouts(context) if self.drops_hidden else ()
         return [Linear(out_features=gates * width, bias=self.bias), self.activation, *hidden, self._projection()]
@@ -203,8 +215,13 @@ class GPT(PooledTransformer):
 
     def initial(self) -> Mapping[str, Initializer]:
         weights = Normal(std=0.02)
-        wide = ("embedding", "linear", "multihead_attention")
-        return {"*.out_proj.weight": self._small(), **dict.fromkeys(wide, weights), "*.bias": Zeros(), "*.in_proj_bias": Zeros()}
+        wide = ("embedding", "linear", "multihead_attention", "mixture_of_experts")
+        return {
+            **dict.fromkeys(("*.out_proj.weight", "*.down.weight"), self._small()),
+            **dict.fromkeys(wide, weights),
+            "*.bias": Zeros(),
+            "*.in_proj_bias": Zeros(),
+        }
 
     def _small(self) -> Initializer:
         """Of weights that end a residual: all of them together are to add as much as one would."""

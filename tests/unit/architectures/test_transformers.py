@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from compiled import CLASSES, SERIES, compiled, lines, problems, told
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.testing import assert_close
 
@@ -199,6 +200,21 @@ def _looks_ahead(program: Program) -> bool:
 def test_what_does_not_fit_is_refused(options: dict[str, object], inputs: Mapping[str, Spec], regularization: dict[str, object], text: str):
     (problem,) = told(problems({"type": "transformer_encoder", **options}, inputs, {"y": CLASSES}, regularization))
     assert text in problem
+
+
+def test_experts_stand_in_place_of_the_feedforward_layer():
+    program = compiled({**NANO, "num_experts": 3, "top_k": 1}, CHARACTERS, NEXT)
+    assert program.loss_parts == {f"mixture_of_experts_{number}.balance": 0.01 for number in range(1, 5)}
+    torch.manual_seed(0)
+    weights = dict(program.build().named_parameters())
+    assert_close(weights["mixture_of_experts_1.experts.0.up.weight"].std().item(), 0.02, rtol=0.05, atol=0)
+    assert_close(weights["mixture_of_experts_4.experts.2.down.weight"].std().item(), 0.02 / 8**0.5, rtol=0.05, atol=0)
+
+
+def test_options_without_effect_are_refused():
+    for options in ({"top_k": 2}, {"max_length": 9}):
+        with pytest.raises(ValidationError, match="has no effect without"):
+            compiled({"type": "transformer_encoder", **options}, TEXT, TAGS)
 
 
 def test_rms_norms_are_placed():
