@@ -259,6 +259,17 @@ def test_field(case: FieldCase, tmp_path: Path) -> None:
     assert differing(maker(replace(config, experiment=experiment)), STOP, tmp_path) == []
 
 
+def test_running_text(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a text of which the next letter is learned. " * 9)
+    tree = {
+        **BASE,
+        "data": {"source": {"type": "text", "path": "t.txt"}, "window": 10, "split": {"validation": 0.2, "test": None}, "batch_size": 8},
+        "architecture": {"layers": [{"embedding": 4}, {"lstm": 4}]},
+    }
+    for stop in (STOP, STEPS - 1):
+        assert differing(of_config(tree, tmp_path), stop, tmp_path / str(stop)) == []
+
+
 def resumed_alike(make: Callable[[], tuple[nn.Module, Callable[[], Tensor]]], folder: Path) -> list[str]:
     """The same for a bare module: what differs between six steps, and three, a checkpoint and three more in a new module.
 

@@ -354,6 +354,7 @@ WRITTEN_SOURCES: dict[str, dict[str, Any]] = {
     "jsonl": {"path": "a.jsonl.gz", "test": "b.jsonl"},
     "parquet": {"path": "a.parquet", "missing": ["-"]},
     "rows": {},
+    "text": {"path": "a.txt", "validation": "b.txt", "encoding": "latin-1"},
     "csv": {"path": "a.csv", "validation": "b.csv", "missing": ["-"], "decimal": ","},
 }
 

@@ -51,6 +51,10 @@ class Case:
     def info(self) -> MetricInfo:
         if self.kind == "sequence":
             return MetricInfo("sequence", self.num_classes, to_text=lambda tokens: "".join(chr(97 + token) + " " for token in tokens))
+        if self.tag == "bits_per_char":
+            return MetricInfo(
+                "classes", self.num_classes, unit_axis="time", to_text=lambda tokens: "".join((token + 1) * "a" for token in tokens)
+            )
         names = (NAMES if self.steps is None else TAGS)[: self.num_classes]
         return MetricInfo(self.kind, self.num_classes, names, unit_axis=None if self.steps is None else "time")  # type: ignore[arg-type]
 
@@ -128,6 +132,8 @@ CASES = [
     *(Case(written, "ordinal", perfect, 5) for written, perfect in [*ONE_CLASS, *ANY_LABELS, *MANY_CLASSES]),
     *(Case(written, "ordinal", 0.0, 5) for written in ("mae", "rmse")),
     *(Case(written, "classes", perfect, 5) for written, perfect in MANY_CLASSES),
+    Case("perplexity", "classes", 1.0, 5),
+    Case("bits_per_char", "classes", 0.0, 5),
     *(Case(written, "classes", 1.0, 5, steps=4) for written in ("entity_f1", "entity_precision", "entity_recall")),
     Case({"type": "entity_f1", "class": "bee"}, "classes", 1.0, 5, steps=4),
     *(Case(written, "labels", perfect, 3) for written, perfect in ANY_LABELS),
