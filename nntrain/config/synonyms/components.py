@@ -189,7 +189,9 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "classification": "binary multiclass binary_classification multiclass_classification classify classifier image_classification"
         " tabular_classification",
         "regression": "regress regressor tabular_regression forecasting",
+        "q_values": "dqn q_learning q_function reinforcement_learning reinforcement rl",
     },
+    "protocol": {"dqn": "q_learning deep_q_learning deep_q_network double_dqn ddqn off_policy", "supervised": "default normal batches"},
     "field type": {
         "number": "numeric numerical float int integer continuous real double float32 int64",
         "category": "categorical class enum string str label discrete factor nominal text_category",
@@ -221,6 +223,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "parquet": "pq arrow pyarrow",
         "arrays": "numpy npz npy array tensors",
         "builtin": "sklearn torchvision dataset example toy",
+        "gymnasium": "gym environment env simulator farama openai_gym",
     },
     "encoding": {"one_hot": "dummy dummies ohe", "embedding": "embed entity_embedding", "none": "identity raw passthrough"},
 }

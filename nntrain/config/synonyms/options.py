@@ -6,6 +6,12 @@ from typing import Final
 
 OPTIONS: Final[dict[str, str]] = {
     "class_weights": "class_weight weights loss_weights",
+    "buffer": "buffer_size replay_size replay_buffer replay_memory memory memory_size",
+    "learn_start": "learning_starts warmup warmup_steps start_steps",
+    "train_every": "train_freq train_frequency train_interval",
+    "target_every": "target_update_interval target_network_frequency target_update target_update_freq",
+    "epsilon": "exploration eps",
+    "fraction": "exploration_fraction",
     "pos_weight": "positive_weight positive_class_weight",
     "quantiles": "quantile q tau alpha levels",
     "out_features": "units num_units n_units neurons out_dim output_dim output_size num_outputs width nodes size dim features"
@@ -51,7 +57,7 @@ OPTIONS: Final[dict[str, str]] = {
     "eps": "epsilon adam_epsilon e",
     "momentum": "mom momentum_factor",
     "nesterov": "use_nesterov nesterov_momentum",
-    "gamma": "decay_rate lr_decay factor decay lr_gamma decay_factor",
+    "gamma": "decay_rate lr_decay factor decay lr_gamma decay_factor discount discount_factor",
     "min_lr": "eta_min lr_min end_lr final_lr min_learning_rate",
     "multiply": "t_mult t_mul",
     "every_epochs": "epochs period step_epochs drop_every decay_every",
