@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from nntrain.data.batches import TensorData
 from nntrain.data.noise import derive_seed
+from nntrain.metrics.metric import Metric
 from nntrain.modules.metrics import Scalar, finite
 from nntrain.training.device import Precision
 from nntrain.training.evaluation import predict
 from nntrain.training.objective import Objective
 from nntrain.training.session import Weighable
+from nntrain.training.units import Units, counting, fold
 
 RESAMPLES: Final = 1000
 """Times that the rows are drawn anew for an interval."""
@@ -32,10 +35,15 @@ class Judged:
 
     objective: Objective
     predictions: Mapping[str, Tensor]
+    """Of the rows, or of their units that count."""
     targets: Mapping[str, Tensor]
     """In raw units."""
     weights: Tensor
     """Float64 `[N]`."""
+    rows: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """The row that each unit is of, int64 `[S]`, of targets that have units."""
+    by_row: Mapping[str, Units] = field(default_factory=dict[str, Units])
+    """The same targets with the steps of each row together, for metrics that need them so."""
 
     def values(self, weights: Tensor) -> dict[str, Tensor]:
         """The metrics that are numbers, by name as in reports, for R weightings `[R, N]`: `[R]` each, NaN where undefined."""
@@ -43,19 +51,43 @@ class Judged:
         for name, target in self.objective.targets.items():
             prefix = "" if len(self.objective.targets) == 1 else f"{name}."
             for key, metric in target.metrics.items():
-                state = metric.build(target.metric_info, weights.device)
-                if isinstance(state, Scalar):
-                    state.update(self.predictions[name], self.targets[name], weights)
-                    found[f"{prefix}{key}"] = state.values()
+                if isinstance(metric.build(target.metric_info, weights.device), Scalar):
+                    found[f"{prefix}{key}"] = self._values(metric, name, weights)
         return found
+
+    def _values(self, metric: Metric, name: str, weights: Tensor) -> Tensor:
+        """A metric for R weightings `[R, N]` of the rows, `[R]`."""
+        rows = None if metric.by_row else self.rows.get(name)
+        told = Units(self.predictions[name], self.targets[name], None)
+        told = self.by_row.get(name, told) if metric.by_row else told
+        at_once = len(weights) if rows is None else max(1, _CELLS // max(1, len(rows)))
+        found: list[Tensor] = []
+        for part in cast("tuple[Tensor, ...]", weights.split(at_once)):
+            state = metric.build(self.objective.targets[name].metric_info, weights.device)
+            assert isinstance(state, Scalar)
+            state.update(told.output, told.target, part if rows is None else part[:, rows])
+            found.append(state.values())
+        return torch.cat(found)
 
 
 def judge(network: nn.Module, objective: Objective, data: TensorData, precision: Precision) -> Judged:
     """Predict all rows of a split, which are on the network's device."""
     predicted = predict(network, objective, data, precision)
     weights = torch.ones(len(data), dtype=torch.float64) if data.weights is None else data.weights.cpu().double()
-    targets = {name: target.read(data.target(name).cpu()) for name, target in objective.targets.items()}
-    return Judged(objective, {name: found.values for name, found in predicted.items()}, targets, weights)
+    units: dict[str, Units] = {}
+    rows: dict[str, Tensor] = {}
+    by_row: dict[str, Units] = {}
+    for name, target in objective.targets.items():
+        values, truth, counts = predicted[name].values, data.target(name).cpu(), predicted[name].counts
+        if counts is None or target.unit_axis != "time":
+            units[name] = Units(values, target.read(truth), None)
+            continue
+        steps = pad_sequence(list(cast("tuple[Tensor, ...]", values.split(cast("list[int]", counts.tolist())))), batch_first=True)
+        told = fold(steps, "time"), truth, None
+        units[name], by_row[name] = target.judged(*told), target.judged_by_row(*told)
+        rows[name] = torch.arange(len(truth)).repeat_interleave(steps.shape[1])[counting(fold(truth[:, : steps.shape[1]], "time"))]
+    predictions, targets = {name: told.output for name, told in units.items()}, {name: told.target for name, told in units.items()}
+    return Judged(objective, predictions, targets, weights, rows, by_row)
 
 
 def by_group(judged: Weighable, groups: Tensor, count: int) -> list[dict[str, float | None]]:
