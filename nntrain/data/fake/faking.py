@@ -12,8 +12,9 @@ from nntrain.data.fake.assumptions import Assumptions
 from nntrain.data.fake.columns import Place, columns, made_up_inputs
 from nntrain.data.fake.image_files import SPLITS, write_folders, write_known_set, write_matching
 from nntrain.data.fake.tables import write_arrays, write_lines, write_parquet, write_text, write_workbook
-from nntrain.data.fake.values import GROUPS, Rows
+from nntrain.data.fake.values import GROUPS, Rows, cells
 from nntrain.data.fields.category import Category
+from nntrain.data.fields.text import Text as TextField
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.arrays import Arrays
 from nntrain.data.sources.builtin import Builtin
@@ -24,11 +25,14 @@ from nntrain.data.sources.image_folder import ImageFolder
 from nntrain.data.sources.jsonl import JsonLines
 from nntrain.data.sources.parquet import Parquet
 from nntrain.data.sources.source import Source
+from nntrain.data.sources.text import Text as RunningText
 from nntrain.errors import DataError
 
 ROWS: Final = 400
 ROWS_OF_A_CLASS: Final = 40
 """Enough that every class is in every split."""
+LINES: Final = 800
+"""Lines of a running text: some 30,000 characters."""
 MOST_ROWS: Final = 4_000
 MOST_ROWS_OF_WINDOWS: Final = 40_000
 _PATHS: Final = ("path", "validation", "test")
@@ -74,6 +78,9 @@ def _write(settings: DataSettings, folder: Path, count: int, assumptions: Assump
             write_folders(folder / written, settings, Rows.of(count, seed, assumptions), _folders_of_splits(settings))
     elif isinstance(source, Files):
         write_matching(folder, settings, source, rows)
+    elif isinstance(source, RunningText):
+        for seed, written in enumerate(source.written_paths().values()):
+            write_running_text(folder / written, source, Rows.of(LINES, seed, assumptions))
     else:
         for seed, (part, written) in enumerate(source.written_paths().items()):
             path = folder / written
@@ -88,6 +95,12 @@ def _write(settings: DataSettings, folder: Path, count: int, assumptions: Assump
                 date_format=getattr(source, "date_format", None),
             )
             _write_table(path, source, columns(settings, Rows.of(count, seed, assumptions, is_smooth=settings.window is not None), place))
+
+
+def write_running_text(path: Path, source: RunningText, rows: Rows) -> None:
+    """Lines of made-up words."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in cells(TextField(), "input", rows, 0)), encoding=source.encoding)
 
 
 def _folders_of_splits(settings: DataSettings) -> tuple[str, ...]:
