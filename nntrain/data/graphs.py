@@ -97,13 +97,17 @@ def for_nodes(plans: Sequence[FieldPlan], settings: DataSettings, header: Header
     """The plans of a field: its inputs, and the targets that each node has, are of nodes where the rows are nodes."""
     if not settings.source.has_nodes:
         return list(plans)
-    whole = frozenset[str]() if header is None else header.graph_columns
     return [
         replace(plan, of_nodes=True, spec=plan.spec.for_nodes())
-        if plan.role == "input" or (plan.role in ("target", "weight") and not set(plan.columns) <= whole)
+        if plan.role == "input" or (plan.role in ("target", "weight") and not _is_of_graphs(plan, settings, header))
         else plan
         for plan in plans
     ]
+
+
+def _is_of_graphs(plan: FieldPlan, settings: DataSettings, header: Header | None) -> bool:
+    """Whether a field says the same of all nodes of a graph."""
+    return settings.source.has_graph_columns if header is None else set(plan.columns) <= header.graph_columns
 
 
 def graph_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterator[Problem]:

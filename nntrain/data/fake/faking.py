@@ -10,22 +10,29 @@ from typing import Any, Final
 
 from nntrain.data.fake.assumptions import Assumptions
 from nntrain.data.fake.columns import Place, columns, made_up_inputs
+from nntrain.data.fake.graph_files import edges_between, write_tu
 from nntrain.data.fake.image_files import SPLITS, write_folders, write_known_set, write_matching
+from nntrain.data.fake.sequences import pieces, write_pieces, write_sentences
 from nntrain.data.fake.tables import write_arrays, write_lines, write_parquet, write_text, write_workbook
 from nntrain.data.fake.values import GROUPS, Rows, cells
 from nntrain.data.fields.category import Category
+from nntrain.data.fields.notes import Notes
 from nntrain.data.fields.text import Text as TextField
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.arrays import Arrays
 from nntrain.data.sources.builtin import Builtin
+from nntrain.data.sources.conll import Conll
 from nntrain.data.sources.csv import Csv
 from nntrain.data.sources.excel import Excel
 from nntrain.data.sources.files import Files
+from nntrain.data.sources.graph import Graph, table_source
 from nntrain.data.sources.image_folder import ImageFolder
 from nntrain.data.sources.jsonl import JsonLines
 from nntrain.data.sources.parquet import Parquet
+from nntrain.data.sources.pianoroll import PianoRoll
 from nntrain.data.sources.source import Source
 from nntrain.data.sources.text import Text as RunningText
+from nntrain.data.sources.tu import TU
 from nntrain.errors import DataError
 
 ROWS: Final = 400
@@ -35,7 +42,7 @@ LINES: Final = 800
 """Lines of a running text: some 30,000 characters."""
 MOST_ROWS: Final = 4_000
 MOST_ROWS_OF_WINDOWS: Final = 40_000
-_PATHS: Final = ("path", "validation", "test")
+_PATHS: Final = ("path", "validation", "test", "nodes", "edges")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def make_up(settings: DataSettings, folder: Path, assumptions: Assumptions, miss
     moved = settings.model_copy(update={"source": source})
     count = _count(moved, assumptions)
     _write(moved, folder, count, assumptions)
-    has_columns = not isinstance(source, (Builtin, Files, ImageFolder)) and _fixed_names(moved) is None
+    has_columns = not isinstance(source, (Builtin, Files, ImageFolder, PianoRoll, TU)) and _fixed_names(moved) is None
     return MadeUp(moved, folder, count, missing, made_up_inputs(settings) if has_columns else (), assumptions)
 
 
@@ -81,6 +88,14 @@ def _write(settings: DataSettings, folder: Path, count: int, assumptions: Assump
     elif isinstance(source, RunningText):
         for seed, written in enumerate(source.written_paths().values()):
             write_running_text(folder / written, source, Rows.of(LINES, seed, assumptions))
+    elif isinstance(source, TU):
+        write_tu(folder / source.path, source, rows)
+    elif isinstance(source, Graph):
+        _write_graph(folder, settings, source, rows)
+    elif isinstance(source, PianoRoll):
+        for seed, written in enumerate(source.written_paths().values()):
+            notes = next((field for field in settings.fields.values() if isinstance(field, Notes)), Notes())
+            write_pieces(folder / written, pieces(notes, Rows.of(count, seed, assumptions)))
     else:
         for seed, (part, written) in enumerate(source.written_paths().items()):
             path = folder / written
@@ -95,6 +110,18 @@ def _write(settings: DataSettings, folder: Path, count: int, assumptions: Assump
                 date_format=getattr(source, "date_format", None),
             )
             _write_table(path, source, columns(settings, Rows.of(count, seed, assumptions, is_smooth=settings.window is not None), place))
+
+
+def _write_graph(folder: Path, settings: DataSettings, source: Graph, rows: Rows) -> None:
+    """Tables of nodes and edges. Raises `DataError` for several graphs, and for nodes that have names."""
+    if source.graph is not None or source.id is not None:
+        raise DataError("no rows can be made up for several graphs, or for nodes with names", "smoke-run it on a few real rows")
+    (folder / source.nodes).parent.mkdir(parents=True, exist_ok=True)
+    (folder / source.edges).parent.mkdir(parents=True, exist_ok=True)
+    nodes, edges = table_source(folder / source.nodes), table_source(folder / source.edges)
+    place = Place((folder / source.nodes).parent, "train", has_arrays=isinstance(nodes, (JsonLines, Parquet)))
+    _write_table(folder / source.nodes, nodes, columns(settings, rows, place))
+    _write_table(folder / source.edges, edges, edges_between(source, rows))
 
 
 def write_running_text(path: Path, source: RunningText, rows: Rows) -> None:
@@ -121,6 +148,8 @@ def _write_table(path: Path, source: Source, found: Mapping[str, Any]) -> None:
         write_parquet(path, found)
     elif isinstance(source, Arrays):
         write_arrays(path, found)
+    elif isinstance(source, Conll):
+        write_sentences(path, source, found)
     else:
         raise DataError(f"no rows can be made up for the source {source.type}", "smoke-run it on a few real rows")
 

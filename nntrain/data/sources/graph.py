@@ -79,16 +79,22 @@ class Graph(NodeSource):
             raise ValueError("graphs has a row for each graph; add graph: the column of the nodes that says which graph each is of")
         return self
 
+    @property
+    def has_graph_columns(self) -> bool:
+        """Where there is a table of graphs."""
+        return self.graphs is not None
+
     def written_paths(self) -> Mapping[Part, str]:
         """The table of nodes."""
         return {"train": self.nodes}
 
     def files(self, folder: Path) -> dict[Part, Path]:
         """The table of nodes; that all are there is looked at. Raises `DataError`."""
+        nodes = locate(self.nodes, folder, "data.source.nodes")
         for key, written in (("edges", self.edges), ("graphs", self.graphs)):
             if written is not None:
                 locate(written, folder, f"data.source.{key}")
-        return {"train": locate(self.nodes, folder, "data.source.nodes")}
+        return {"train": nodes}
 
     def reads(self, path: Path) -> bool:
         """A table of nodes, beside which that of the edges lies as it does in the config."""
@@ -111,9 +117,9 @@ class Graph(NodeSource):
 
     def peek(self, path: Path, name: str) -> Header:
         """The columns of the nodes, then those of the graphs. Raises `DataError` where the tables don't go together."""
-        header = _source(path).peek(path, name)
+        header = table_source(path).peek(path, name)
         edges = self.beside(path, self.edges)
-        ends = _source(edges).peek(edges, edges.name)
+        ends = table_source(edges).peek(edges, edges.name)
         self.end_columns(ends.names, edges.name)
         id_column = self.id_column(header.names, name)
         columns = [_marked(column, id_column, NAMES_NODES, self.graph) for column in header.columns]
@@ -122,7 +128,7 @@ class Graph(NodeSource):
             raise _no_column(self.graph, "graph", name, header.names)
         if self.graphs is not None:
             table = self.beside(path, self.graphs)
-            found = _source(table).peek(table, table.name)
+            found = table_source(table).peek(table, table.name)
             whole = tuple(column for column in found.columns if column.name != self.graph_column(found.names, table.name))
             clash = next((column.name for column in whole if column.name in header.names), None)
             if clash is not None:
@@ -137,7 +143,7 @@ class Graph(NodeSource):
 
     def read_table(self, path: Path) -> Table:
         """One of the tables. Raises `DataError`."""
-        return _source(path).read(path, path.name)
+        return table_source(path).read(path, path.name)
 
     def id_column(self, names: tuple[str, ...], file: str) -> str | None:
         """The column of the nodes by which edges name them; `None` for the number of the row. Raises `DataError`."""
@@ -163,8 +169,8 @@ class Graph(NodeSource):
         return self.graph
 
 
-def _source(path: Path) -> Source:
-    """What reads a table. Raises `DataError` for a file that is none."""
+def table_source(path: Path) -> Source:
+    """What reads a table of nodes or edges. Raises `DataError` for a file that is none."""
     from nntrain.data.settings import SOURCES, source_of
 
     tag = source_of(path.name)

@@ -55,6 +55,11 @@ class Source(Component):
         return False
 
     @property
+    def has_graph_columns(self) -> bool:
+        """Whether some columns say the same of all nodes of a graph: where the files are not looked at, targets are thought to."""
+        return False
+
+    @property
     def missing_words(self) -> frozenset[str]:
         """Text that stands for no value."""
         return frozenset({""})

@@ -46,6 +46,17 @@ class TU(NodeSource):
         """The class of a graph."""
         return LABEL
 
+    @property
+    def has_graph_columns(self) -> bool:
+        """Labels and attributes of graphs."""
+        return True
+
+    def outline(self) -> Header:
+        """Of a set with labels of nodes and of graphs, as most have them."""
+        whole = (LABEL, *([SPLIT] if self.fold is not None else []))
+        columns = tuple(HeaderColumn(name, (), "class") for name in (KIND, *whole))
+        return Header(self.path, columns, None, graph_columns=frozenset(whole))
+
     def written_paths(self) -> Mapping[Part, str]:
         """The folder."""
         return {"train": self.path}
