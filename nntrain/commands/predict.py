@@ -53,6 +53,9 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
     run_name, path = _split(arguments, runs)
     check_output(output, path)
     stored = open_run(find_run(run_name, runs_root(runs)))
+    if stored.fields.passages is not None:
+        hint = f"nntrain generate {stored.run.name} --prompt TEXT   nntrain eval {stored.run.name} --data {path}"
+        raise UsageError(f"{stored.run.name} goes on with a text; predict gives each row of a table its answer", hint)
     images = image_targets(stored)
     check_form(output, images, stored.run.name)
     table = read_new(stored.config.experiment.data, path, stored.fields)

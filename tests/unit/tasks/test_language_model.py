@@ -73,6 +73,8 @@ def test_a_run_learns_is_measured_and_goes_on(folder: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert main(["generate", "runs/lm", "--prompt", "the cat", "--temperature", "0", "--steps", "16"]) == 0
     assert capsys.readouterr().out == "the cat sat on the mat.\n"
+    assert main(["predict", "runs/lm", "input.txt"]) == 2
+    assert "nntrain generate" in capsys.readouterr().err
 
 
 def test_a_saved_config_resolves_to_itself(folder: Path) -> None:
