@@ -220,7 +220,9 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             confusions=confusions(job.prepared.fields, tables, split),
             next=(
                 f"nntrain eval {shlex.quote(run.name)}{'' if test else ' --split validation'}",
-                f"nntrain predict {shlex.quote(run.name)} DATA -o FILE",
+                f"nntrain generate {shlex.quote(run.name)}"
+                if job.prepared.fields.passages is not None
+                else f"nntrain predict {shlex.quote(run.name)} DATA -o FILE",
             ),
         )
     )
