@@ -49,7 +49,7 @@ class MixtureOfExperts(nn.Module):
             The output, and how unevenly the experts are used: 1 if all alike, up to their number; `[B]`, the same for each row.
         """
         flat = x.flatten(0, -2)
-        likely = self.router(flat).float().softmax(1)  # small differences decide: never in half precision
+        likely = self.router(flat).float().softmax(1)  # the choice is made in float32
         shares, chosen = likely.topk(self.top_k, dim=1)
         if self.top_k > 1:
             shares = shares / shares.sum(1, keepdim=True)
