@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from nntrain.data.audio.wave_header import SOUND_SUFFIXES
+from nntrain.data.file_store import FileStore
 from nntrain.data.naming import no_column
 from nntrain.data.reading import header_of, read_file
 from nntrain.data.settings import DataSettings
@@ -33,7 +35,7 @@ def missing_columns(word: str | None) -> Missing:
 
 
 def read_new(settings: DataSettings, path: Path, fields: FittedFields) -> Table:
-    """Read new rows as training files are read, in the dialect of the settings; a folder of images for a network of images.
+    """Read new rows as training files are read, in the dialect of the settings; a folder of images or sounds for a network of these.
 
     Raises:
         DataError: The file is not there, is not what it should be, or has no rows.
@@ -42,6 +44,8 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields) -> Table:
         inputs = [field for field in fields.fields if field.plan.role == "input"]
         if len(inputs) == 1 and inputs[0].plan.field.type == "image":
             return _images(path, inputs[0].plan.columns[0])
+        if len(inputs) == 1 and inputs[0].plan.field.type == "audio":
+            return _sounds(path, inputs[0].plan.columns[0])
     return read_file(settings, path)
 
 
@@ -98,3 +102,14 @@ def _images(path: Path, column: str) -> Table:
     table = ImageFolder(path=path.as_posix()).read(path, path.name)
     renamed = {column if name == "image" else name: values for name, values in table.columns.items()}
     return replace(table, columns=renamed, known={})
+
+
+def _sounds(path: Path, column: str) -> Table:
+    """All sounds of a folder under the name that the network knows them by. Raises `DataError`."""
+    import polars as pl
+
+    store = FileStore(path)
+    names = [name for name in store.names()[0] if PurePosixPath(name).suffix.lower() in SOUND_SUFFIXES]
+    if not names:
+        raise DataError(f"{path.name} has no sounds", f"sounds end in {', '.join(sorted(SOUND_SUFFIXES))}")
+    return Table(path.name, {column: pl.Series(column, names, dtype=pl.String)}, len(names), store=store)

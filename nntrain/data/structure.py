@@ -200,10 +200,15 @@ def _are_units(body: Sequence[Record], width: int, missing: frozenset[str]) -> b
             return False
         if not cell or cell in missing:
             continue
-        if not _UNIT.fullmatch(cell) or cell in below:
+        if not _UNIT.fullmatch(cell) or _form(cell) in map(_form, below):
             return False
         found += is_numeric
     return found > 0
+
+
+def _form(cell: str) -> str:
+    """A cell with each number as one sign: those of `a/1.wav` and `a/27.wav` are alike."""
+    return re.sub(r"\d+", "0", cell)
 
 
 def _is_footer(record: Record, before: Sequence[Record], width: int) -> bool:

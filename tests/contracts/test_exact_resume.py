@@ -16,6 +16,7 @@ from typing import Any
 
 import corridor
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from contract_case import Case as LayerCase
@@ -268,6 +269,25 @@ def test_running_text(tmp_path: Path) -> None:
     }
     for stop in (STOP, STEPS - 1):
         assert differing(of_config(tree, tmp_path), stop, tmp_path / str(stop)) == []
+
+
+def test_sequence_of_tokens(tmp_path: Path) -> None:
+    sounds = next(case for case in FIELD_CASES if case.tag == "audio")
+    table = sounds.table(*[sounds.train] * 6)
+    texts = pl.Series(["lo hi", "hi", "lo", "mid hi", "hi lo", "mid"] * 6)
+    tree = copy.deepcopy(BASE)
+    tree["data"] = {
+        "source": {"type": "rows"},
+        "fields": {"a": {"type": "audio"}, "y": {"type": "text", "role": "target"}},
+        "batch_size": 8,
+    }
+    tree["architecture"] = {"layers": [{"gru": 4}]}
+    config = read_mapping({**tree, "task": "ctc"})
+    source = config.experiment.data.source
+    assert isinstance(source, Rows)
+    held = source.holding(replace(table, columns={**table.columns, "y": texts}))
+    experiment = config.experiment.model_copy(update={"data": config.experiment.data.model_copy(update={"source": held})})
+    assert differing(maker(replace(config, experiment=experiment)), STOP, tmp_path) == []
 
 
 def resumed_alike(make: Callable[[], tuple[nn.Module, Callable[[], Tensor]]], folder: Path) -> list[str]:

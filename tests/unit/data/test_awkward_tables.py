@@ -92,6 +92,11 @@ GOOD = [
         "units below it ('kg')",
         lines=[3, 4, 5],
     ),
+    Good(
+        "short names of files are no units",
+        "file;v\na/0.b;low\na/1.b;mid\na/2.b;high\na/27.b;high\n",
+        {"file": ["a/0.b", "a/1.b", "a/2.b", "a/27.b"]},
+    ),
     Good("units in brackets", "t;v\n[s];[m/s]\n1;2,5\n2;3,5\n3;4,5\n", {"t": [1, 2, 3], "v": [2.5, 3.5, 4.5]}, "units below it"),
     Good("lines below the header, said", "a,b\nx1,x2\n1,2\n", {"a": [1]}, "line below it skipped", options={"skip_after_header": 1}),
     Good("a word for no value is no unit", "a,b\nx,NA\ny,2\nz,3\nw,4\n", {"b": [None, 2, 3, 4]}),
