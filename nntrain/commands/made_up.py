@@ -85,8 +85,8 @@ def describe(made: MadeUp, job: Job) -> list[str]:
 
 
 def _target_in_words(job: Job, name: str) -> str:
-    field = next(field for field in job.prepared.fields.fields if field.name == name and field.plan.role == "target")
-    kind, classes = field.plan.field.type, field.classes
+    target = job.prepared.fields.targets[name]
+    kind, classes = target.field_type, target.classes
     return f"{kind}, {len(classes)} classes" if classes and kind != "boolean" else kind
 
 

@@ -120,7 +120,7 @@ def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> list[Pl
         if part != "train":
             problems += _missing_columns(named, other, part)
     guesses = {field.name: _guess(field, header.column(field.columns[0]) if header else None) for field in named}
-    if not any("target" in field.roles for field in named) and not _names_lost_target(settings, problems):
+    if not any("target" in field.roles for field in named) and not _names_lost_target(settings, problems, is_unseen=header is None):
         problems.append(_no_target(header))
     planned: list[Planned] = []
     for reading in (guesses, *_other_guesses(named, header, guesses)):
@@ -382,9 +382,10 @@ def _missing_columns(named: list[NamedField], header: Header, part: Part) -> lis
     return [no_column(column, header, path) for column in wanted if column not in header.by_name]
 
 
-def _names_lost_target(settings: DataSettings, problems: list[Problem]) -> bool:
-    """Whether a target is named, and its column is not there: that is told already."""
-    return bool(problems) and (bool(settings.targets) or any("target" in field.role_set for field in settings.fields.values()))
+def _names_lost_target(settings: DataSettings, problems: list[Problem], *, is_unseen: bool) -> bool:
+    """Whether a target is named, and its column is not there: that is told already, or a pattern of columns that nobody has seen."""
+    named = any("target" in field.role_set for field in settings.fields.values())
+    return (is_unseen and named) or (bool(problems) and (bool(settings.targets) or named))
 
 
 def _no_target(header: Header | None) -> Problem:
