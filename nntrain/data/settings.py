@@ -16,6 +16,7 @@ from nntrain.plugins import TAG
 from nntrain.schema import Slot, StrictModel
 
 SOURCES: Final = {
+    "adding": "nntrain.data.sources.adding:Adding",
     "arrays": "nntrain.data.sources.arrays:Arrays",
     "builtin": "nntrain.data.sources.builtin:Builtin",
     "conll": "nntrain.data.sources.conll:Conll",

@@ -344,6 +344,7 @@ def test_targets_come_back_in_their_own_unit_and_rows_without_are_left_out(case:
 
 
 WRITTEN_SOURCES: dict[str, dict[str, Any]] = {
+    "adding": {"length": 50, "seed": 3},
     "arrays": {"path": "a.npz", "test": "b.npz"},
     "conll": {"path": "a.conll", "columns": ["tokens", None, "tags"], "comment": "#"},
     "pianoroll": {"path": "a.json"},

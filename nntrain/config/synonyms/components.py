@@ -215,6 +215,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "noise": "gaussian_noise random_noise gauss_noise",
     },
     "source": {
+        "adding": "adding_problem addition synthetic memory_task",
         "image_folder": "folder images image_dataset_from_directory directory",
         "files": "glob pattern paths filenames",
         "csv": "file table tabular dataframe tsv pandas",
