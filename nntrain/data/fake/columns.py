@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.data.fake.image_files import write_images
+from nntrain.data.fake.sequences import tags_of
+from nntrain.data.fake.sounds import write_sounds
 from nntrain.data.fake.values import Rows, cells, images, matrix
+from nntrain.data.fields.audio import Audio
 from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.field import Field, Role
@@ -56,10 +59,18 @@ def columns(settings: DataSettings, rows: Rows, place: Place) -> dict[str, Value
         DataError: Nothing makes up what a field says.
     """
     found: dict[str, Values] = {}
+    beside = {key: field for key, field in _fields(settings).items() if field.beside is not None}
     for index, (key, field) in enumerate(_fields(settings).items()):
+        if key in beside:
+            continue
         role = role_of(key, field, settings)
         for name, values in _columns(key, field, role, rows, place, settings, index).items():
             found.setdefault(name, values)
+    for key, field in beside.items():
+        other = settings.fields.get(str(field.beside))
+        texts = found.get((other.column if other is not None else None) or str(field.beside))
+        if texts is not None:
+            found[field.column or key] = tags_of(field, list(texts))
     if place.names is None:
         return found
     lost = [name for name in place.names if name not in found]
@@ -116,6 +127,8 @@ def _columns(key: str, field: Field, role: Role, rows: Rows, place: Place, setti
         return {names[0]: matrix(rows, rows.assumptions.steps, index)}
     if field.type == "image" and role != "ignore":
         return {name: _images(field, rows, place, name) for name in names}
+    if isinstance(field, Audio) and role != "ignore":
+        return {name: write_sounds(place.folder, f"{name}_{place.part}", field, rows) for name in names}
     plain = Number() if is_joined else field
     if isinstance(plain, Category) and role == "input" and plain.classes is None:
         plain = plain.model_copy(update={"classes": _CLASSES_OF_AN_INPUT})

@@ -80,36 +80,40 @@ def _write(settings: DataSettings, folder: Path, count: int, assumptions: Assump
     rows = Rows.of(count, 0, assumptions)
     if isinstance(source, Builtin):
         write_known_set(folder / str(source.path), source, rows)
-    elif isinstance(source, ImageFolder):
-        for seed, written in enumerate(source.written_paths().values()):
-            write_folders(folder / written, settings, Rows.of(count, seed, assumptions), _folders_of_splits(settings))
     elif isinstance(source, Files):
         write_matching(folder, settings, source, rows)
-    elif isinstance(source, RunningText):
-        for seed, written in enumerate(source.written_paths().values()):
-            write_running_text(folder / written, source, Rows.of(LINES, seed, assumptions))
     elif isinstance(source, TU):
         write_tu(folder / source.path, source, rows)
     elif isinstance(source, Graph):
         _write_graph(folder, settings, source, rows)
-    elif isinstance(source, PianoRoll):
-        for seed, written in enumerate(source.written_paths().values()):
-            notes = next((field for field in settings.fields.values() if isinstance(field, Notes)), Notes())
-            write_pieces(folder / written, pieces(notes, Rows.of(count, seed, assumptions)))
     else:
         for seed, (part, written) in enumerate(source.written_paths().items()):
-            path = folder / written
-            path.parent.mkdir(parents=True, exist_ok=True)
-            is_array = isinstance(source, Arrays)
-            place = Place(
-                path.parent,
-                part,
-                has_arrays=is_array or isinstance(source, (JsonLines, Parquet)),
-                is_binary=is_array,
-                names=_fixed_names(settings),
-                date_format=getattr(source, "date_format", None),
-            )
-            _write_table(path, source, columns(settings, Rows.of(count, seed, assumptions, is_smooth=settings.window is not None), place))
+            _write_part(folder / written, settings, part, count, seed, assumptions)
+
+
+def _write_part(path: Path, settings: DataSettings, part: str, count: int, seed: int, assumptions: Assumptions) -> None:
+    """One file or folder of a source that may have one for each split."""
+    source = settings.source
+    rows = Rows.of(count, seed, assumptions, is_smooth=settings.window is not None)
+    if isinstance(source, ImageFolder):
+        write_folders(path, settings, rows, _folders_of_splits(settings))
+    elif isinstance(source, RunningText):
+        write_running_text(path, source, Rows.of(LINES, seed, assumptions))
+    elif isinstance(source, PianoRoll):
+        notes = next((field for field in settings.fields.values() if isinstance(field, Notes)), Notes())
+        write_pieces(path, pieces(notes, rows))
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_array = isinstance(source, Arrays)
+        place = Place(
+            path.parent,
+            part,
+            has_arrays=is_array or isinstance(source, (JsonLines, Parquet)),
+            is_binary=is_array,
+            names=_fixed_names(settings),
+            date_format=getattr(source, "date_format", None),
+        )
+        _write_table(path, source, columns(settings, rows, place))
 
 
 def _write_graph(folder: Path, settings: DataSettings, source: Graph, rows: Rows) -> None:

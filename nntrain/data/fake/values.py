@@ -11,6 +11,7 @@ import numpy as np
 
 from nntrain.data.dates import has_zone
 from nntrain.data.fake.assumptions import Assumptions
+from nntrain.data.fake.sequences import pieces
 from nntrain.data.fields.boolean import Boolean
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
@@ -181,6 +182,7 @@ _OF_TYPE: Final[Mapping[str, Callable[[Any, Rows, int, Role], list[Any]]]] = {
     "category": _categories,
     "date": _dates,
     "multi_label": _labels,
+    "notes": lambda field, rows, place, role: list(pieces(field, rows)),
     "number": _numbers,
     "ordinal": _categories,
     "text": _texts,
