@@ -80,6 +80,7 @@ TABLES: dict[str, dict[str, Any]] = {
         "window": {"past": 6, "horizon": 3},
         "split": {"by": "time"},
     },
+    "sounds of a table": {"source": "a.csv", "target": "y", "fields": {"wav": {"type": "audio", "length": 0.5}}},
     "pictures of a table": {"source": "a.csv", "target": "y", "fields": {"photo": {"type": "image", "size": 16}}},
 }
 SETS: dict[str, dict[str, Any]] = {
