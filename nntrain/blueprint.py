@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nntrain import effects
+from nntrain.architectures.architecture import Architecture
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.settings import default_architecture
 from nntrain.config.experiment import Experiment
@@ -182,11 +183,15 @@ def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, Targ
         "data": experiment.data.model_copy(
             update={"source": experiment.data.source.settled(layout.numerals), "fields": _named_fields(experiment, layout), "target": None}
         ),
-        "architecture": experiment.architecture or default_architecture(layout.inputs),
+        "architecture": experiment.architecture or _default_architecture(layout, targets),
         **resolved(targets),
         "optimizer": experiment.optimizer or AdamW(),
         "scheduler": experiment.scheduler or Constant(),
     }
+
+
+def _default_architecture(layout: Layout, targets: Mapping[str, TargetPlan]) -> Architecture:
+    return default_architecture(layout.inputs, by_step=any(plan.task.unit_axis(plan.target) == "time" for plan in targets.values()))
 
 
 def _named_fields(experiment: Experiment, layout: Layout) -> dict[str, Field]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, cast
 
 from nntrain.architectures.architecture import Architecture
 from nntrain.schema import Slot, load_class
-from nntrain.specs import IMAGE, SEQUENCE, Spec
+from nntrain.specs import IMAGE, SEQUENCE, TOKENS, Spec
 
 FAMILIES: Final = {
     "perceptron": "nntrain.architectures.perceptron:Perceptron",
@@ -52,11 +52,18 @@ LEAST: Final = 4
 """Pixels or steps that the two stages of a default cnn need."""
 
 
-def default_architecture(inputs: Mapping[str, Spec]) -> Architecture:
-    """What a config without `architecture` gets: a cnn for one image or series that it can halve twice, a gnn for nodes, else an mlp."""
+def default_architecture(inputs: Mapping[str, Spec], *, by_step: bool = False) -> Architecture:
+    """What a config without `architecture` gets.
+
+    A cnn for one image or series that it can halve twice, a textcnn for a text (a gru where each token has a target, `by_step`), a gnn for
+    nodes, else an mlp.
+    """
     if any(spec.has_nodes for spec in inputs.values()):
         return cast("Architecture", load_class(ARCHITECTURES["gnn"]).parse({"type": "gnn"}))
     spec = next(iter(inputs.values())) if len(inputs) == 1 else None
+    if spec is not None and spec.axes == TOKENS and spec.kind == "index":
+        word = "gru" if by_step else "textcnn"
+        return cast("Architecture", load_class(ARCHITECTURES[word]).parse({"type": word}))
     is_wide = spec is not None and all(size >= LEAST for size in _places(spec))
     tag = "cnn" if spec is not None and spec.axes in (IMAGE, SEQUENCE) and is_wide else "mlp"
     return cast("Architecture", load_class(ARCHITECTURES[tag]).parse({"type": tag}))

@@ -35,7 +35,8 @@ class Experiment(StrictModel):
     data: DataSettings
     """Where the records come from, what the columns are, and how the rows are split."""
     architecture: AnyArchitecture | None = None
-    """The network: a family, a list of layers, or named nodes. Default: mlp for tables, cnn for images and series."""
+    """The network: a family, a list of layers, or named nodes. Default: mlp for tables, cnn for images and series,
+    textcnn for texts, gru for texts with a target a token, gnn for nodes."""
     task: Tasks = None
     """What the network is to do with the target; or a mapping by target. Default: found from the type of the target field."""
     loss: Losses = None

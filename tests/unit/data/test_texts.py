@@ -237,3 +237,19 @@ def test_lengths_and_indices_are_whole_numbers() -> None:
     indices, lengths = encoder(SENTENCES).encode(SENTENCES)
     assert indices.dtype == lengths.dtype == np.int64
     assert int(lengths.sum()) == len(indices)
+
+
+@pytest.mark.parametrize(
+    ("data", "family"),
+    [
+        ({"source": "rows.csv", "target": "label"}, "textcnn"),
+        ({"source": {"type": "text", "path": "rows.csv"}, "window": 8}, "gru"),
+    ],
+)
+def test_texts_get_a_network_that_reads_them(data: dict[str, Any], family: str, tmp_path: Path) -> None:
+    from nntrain.commands.fit import prepare_job
+
+    write(tmp_path, reviews())
+    job = prepare_job(read_mapping({"name": "t", "data": data}, (), tmp_path))
+    assert job.blueprint.experiment.architecture is not None
+    assert job.blueprint.experiment.architecture.type == family
