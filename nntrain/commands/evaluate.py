@@ -133,6 +133,8 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
     data = rows.data.to(stored.device)
     protocol, subject = stored.protocol, stored.subject
     scores = protocol.measure(replace(subject, objective=_with_class_tables(stored.objective)), data, rows.part)
+    if not scores.metrics:
+        raise UsageError(f"{stored.run.name} measures nothing on its {rows.name} rows", "--split validation, or --split test")
     baseline = protocol.measure_baseline(subject, data, rows.part)
     notes = (*stored.notes, *rows.notes)
     found = Evaluation(stored.run.name, rows.name, len(data.scored), scores.metrics, baseline, scores.tables, notes)

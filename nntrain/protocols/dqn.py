@@ -188,8 +188,8 @@ class DQNProtocol:
 
     def _played(self, subject: Subject, data: TensorData, part: Part | None) -> list[float]:
         if part is None or part == "train":
-            what = "the training rows are" if part == "train" else "rows of a file are"
-            raise UsageError(f"dqn measures by playing episodes of {self._source.title}, and {what} none", "--split validation, or test")
+            what = "the training rows are none" if part == "train" else "rows of a file are none"
+            raise UsageError(f"dqn measures by playing episodes of {self._source.title}, and {what}", "--split validation, or --split test")
         return self._play(subject, data, part) or []
 
     def _play(self, subject: Subject, data: TensorData, part: Part, session: Session | None = None) -> list[float] | None:

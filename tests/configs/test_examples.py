@@ -27,6 +27,15 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _installed(request: pytest.FixtureRequest) -> None:
+    """Skip an example whose source needs a package that is not installed."""
+    name = request.node.callspec.params["example"] if hasattr(request.node, "callspec") else None
+    lacks = None if name is None else read_config(CONFIGS / name).experiment.data.source.lacks
+    if lacks is not None and "pip install" in lacks:
+        pytest.skip(f"{name}: {lacks}")
+
+
 def brings(path: Path) -> tuple[str, ...]:
     """The files that an example needs and that are not shipped."""
     return missing_files(read_config(path).experiment.data, path.parent)
