@@ -20,7 +20,7 @@ from nntrain.data.fields.field import Field, Role
 from nntrain.data.inference import ROW_NUMBERS
 from nntrain.data.layout import SPLITTING, Layout, Planned
 from nntrain.data.row_steps import RowSteps
-from nntrain.data.split_sizes import rows_to_train
+from nntrain.data.split_sizes import rows_to_train, short_splits
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
 from nntrain.layers.causality import non_causal_step
@@ -127,6 +127,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     names = metric_directions(
         targets, has_validation=layout.has_validation, own=protocol.metrics, parts=[] if program is None else program.loss_parts
     )
+    problems += short_splits(experiment.data, layout) if train_rows is None else ()
     training = _training(experiment, layout)
     if targets:
         problems += _check_names(training, names, layout)

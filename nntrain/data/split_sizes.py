@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nntrain.data.fields.field import Role
 from nntrain.data.layout import Layout, split_rule
 from nntrain.data.settings import DataSettings
+from nntrain.errors import Problem
 
 
 def rows_to_train(settings: DataSettings, layout: Layout) -> int | None:
@@ -28,6 +31,23 @@ def rows_to_train(settings: DataSettings, layout: Layout) -> int | None:
     if window is None:
         return left
     return None if "group" in roles else max(0, (left - window.rows) // window.stride + 1)
+
+
+def short_splits(settings: DataSettings, layout: Layout) -> Iterator[Problem]:
+    """Splits of which no window can be cut, as far as the head of the data tells: a window reaches back further than they do."""
+    split, window = settings.split, settings.window
+    is_open = split.by in ("given", "column") or split.folds is not None or any(plan.role in ("group", "split") for plan in layout.fields)
+    if window is None or is_open:
+        return
+    own = window.past_from == "split"
+    needed = window.rows if own else window.horizon
+    takes = f"takes {needed:,} ({window.in_words})" if own else f"predicts {needed:,}"
+    given = settings.source.written_paths()
+    for part, size in (("validation", split.validation), ("test", split.test)):
+        rows = size if isinstance(size, int) or size is None or layout.rows is None else max(1, round(size * layout.rows))
+        if part not in given and isinstance(rows, int) and rows < needed:
+            hint = f"fix:  {part}: {needed}, or more" + (", or data.window.past_from: earlier" if own else "")
+            yield Problem(("data", "split", part), f"has {rows:,} rows, and a window {takes}", hint)
 
 
 def _rows_beside_fold(rows: int, count: int, fold: int, *, in_time: bool) -> int:

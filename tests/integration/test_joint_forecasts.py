@@ -21,6 +21,12 @@ from nntrain.errors import ConfigError
 
 BOTH = {"type": "number", "role": ["input", "target"]}
 HOURS = 400
+SHORT = {
+    "source": "load.csv",
+    "fields": {"hour": {"role": "time"}, "*": BOTH},
+    "window": {"past": 36, "horizon": 6},
+    "split": {"validation": 50, "test": 10},
+}
 
 
 def hour(row: int) -> str:
@@ -150,6 +156,7 @@ training: {max_epochs: 1}
     ("changes", "found"),
     [
         ({"task": "classification"}, "classification needs a target of type"),
+        ({"data": SHORT}, r"data.split.test    has 10 rows, and a window takes 42 \(past 36"),
         ({"metrics": ["accuracy"]}, "accuracy does not fit the target forecast"),
         ({"architecture": {"patchtst": {"patch_size": 16, "stride": 7}}}, "are left over"),
     ],

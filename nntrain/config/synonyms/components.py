@@ -185,10 +185,12 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "pearson": "pearsonr pearson_corrcoef correlation corr pcc",
         "spearman": "spearmanr spearman_corrcoef rank_correlation srcc",
     },
+        "mase": "mean_absolute_scaled_error",
     "task": {
         "classification": "binary multiclass binary_classification multiclass_classification classify classifier image_classification"
         " tabular_classification",
-        "regression": "regress regressor tabular_regression forecasting",
+        "regression": "regress regressor tabular_regression",
+        "forecasting": "forecast time_series_forecasting timeseries_forecasting",
         "q_values": "dqn q_learning q_function reinforcement_learning reinforcement rl",
     },
     "protocol": {"dqn": "q_learning deep_q_learning deep_q_network double_dqn ddqn off_policy", "supervised": "default normal batches"},
