@@ -13,6 +13,7 @@ from nntrain.data.augmentation.draws import keys_on_device
 from nntrain.data.batches import Batch
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import LENGTHS
+from nntrain.specs import GRAPH
 
 _HALF: Final = 2**32 - 1
 
@@ -27,10 +28,19 @@ def with_noise(batch: Batch, deviation: float, *, seed: int, epoch: int) -> Batc
         epoch: Number of the epoch.
     """
     inputs = dict(batch.inputs)
+    rows = batch.rows
+    nodes = batch.inputs.get(LENGTHS.format(GRAPH))
+    if nodes is not None:  # each node draws as a row of its own does, by its place in the graph
+        starts = (nodes.cumsum(0) - nodes).repeat_interleave(nodes)
+        rows = (
+            keys_on_device(derive_seed(seed, "nodes"), rows).repeat_interleave(nodes)
+            + torch.arange(len(starts), device=rows.device)
+            - starts
+        )
     for name, values in batch.inputs.items():
-        if not values.is_floating_point():
+        if not values.is_floating_point() or name.startswith(GRAPH):
             continue
-        noise = normal_by_row(derive_seed(seed, "input noise", epoch, name), batch.rows, values[:1].numel()).view(values.shape)
+        noise = normal_by_row(derive_seed(seed, "input noise", epoch, name), rows, values[:1].numel()).view(values.shape)
         lengths = batch.inputs.get(LENGTHS.format(name))
         if lengths is not None:
             steps = torch.arange(values.shape[1], device=values.device)

@@ -34,7 +34,7 @@ def read_graph(source: Graph, path: Path, name: str) -> Table:
     weights = None if source.weight is None else edges.numbers(source.weight).astype(np.float32)
     pairs, strengths = (ends, weights) if source.directed else both_ways(ends, weights, edges.name)
     graph, count, columns = _graphs(source, path, table)
-    _require_within(pairs, graph, edges.name)
+    _require_within(ends, graph, edges.name)
     known = {column: _known(table, column, why) for column, why in ((id_column, NAMES_NODES), (source.graph, NAMES_GRAPHS)) if column}
     told = f"{edges.name}    {counted(edges.rows).replace('row', 'edge')}" + ("" if source.directed else f", {pairs.shape[1]:,} both ways")
     return replace(
