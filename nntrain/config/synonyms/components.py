@@ -25,6 +25,13 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "layers": "sequential keras_sequential list custom",
         "nodes": "graph functional dag parallel",
     },
+    "tokenizer": {
+        "bpe": "byte_pair byte_pair_encoding subword subwords wordpiece sentencepiece unigram byte_level_bpe gpt2 tiktoken",
+        "byte": "bytes utf8 byte_level",
+        "char": "characters character chars letters",
+        "space": "whitespace split pretokenized blank tokens",
+        "word": "words spacy basic_english word_tokenize text_vectorization english moses",
+    },
     "layer": {
         "linear": "dense fc fully_connected affine inner_product lin projection",
         "conv2d": "conv convolution convolution2d cnn2d",
@@ -178,6 +185,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "smape": "symmetric_mape symmetric_mean_absolute_percentage_error",
         "rmsle": "root_mean_squared_log_error msle mean_squared_log_error",
         "pinball": "quantile_loss mean_pinball_loss quantile pinball_loss",
+        "mase": "mean_absolute_scaled_error",
         "medae": "median_absolute_error median_ae",
         "max_error": "maximum_error worst_error linf",
         "r2": "r2_score r_squared rsquared",
@@ -185,7 +193,6 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "pearson": "pearsonr pearson_corrcoef correlation corr pcc",
         "spearman": "spearmanr spearman_corrcoef rank_correlation srcc",
     },
-        "mase": "mean_absolute_scaled_error",
     "task": {
         "classification": "binary multiclass binary_classification multiclass_classification classify classifier image_classification"
         " tabular_classification",

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 OPTIONS: Final[dict[str, str]] = {
+    "max_vocab": "vocab_size max_tokens max_features max_vocab_size num_words most_common max_size",
+    "lowercase": "lower do_lower_case lower_case standardize",
+    "strip_accents": "remove_accents unidecode",
+    "tokenizer": "tokenize tokenization level split_by analyzer token_level",
     "class_weights": "class_weight weights loss_weights",
     "buffer": "buffer_size replay_size replay_buffer replay_memory memory memory_size",
     "learn_start": "learning_starts warmup warmup_steps start_steps",

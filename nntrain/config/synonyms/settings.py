@@ -34,7 +34,7 @@ SETTINGS: Final[dict[str, str]] = {
     "data.split.column": "split_column split_col fold_column",
     "data.streaming": "lazy lazy_loading stream stream_data",
     "data.window": "windowing sliding_window time_window window_generator",
-    "data.window.past": "lookback lookback_window seq_len context_length history history_size input_chunk_length"
+    "data.window.past": "lookback lookback_window seq_len block_size n_ctx context_length bptt history history_size input_chunk_length"
     " max_encoder_length n_lags num_lags past_history",
     "data.window.horizon": "pred_len prediction_length forecast_horizon output_chunk_length max_prediction_length steps_ahead n_ahead",
     "data.window.gap": "forecast_gap lead_time label_offset",
