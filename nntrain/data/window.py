@@ -30,7 +30,8 @@ class WindowSettings(StrictModel):
     main: ClassVar[str | None] = "past"
 
     past: PositiveInt
-    """Rows that a window reaches back, the row it predicts from among them."""
+    """Rows that a window reaches back, the row it predicts from among them; of a running text the tokens of a window, each of which
+    predicts the next. It is the only option beside `stride` that a running text has."""
     horizon: PositiveInt = 1
     """Rows that are predicted: one value for each target, or with more than one a vector of as many values."""
     gap: Annotated[int, Option(ge=0)] = 0
@@ -38,7 +39,8 @@ class WindowSettings(StrictModel):
     step: PositiveInt = 1
     """Every how many rows the past is read, back from its last row: `past: 720, step: 6` reads 120 of 720 rows."""
     stride: PositiveInt = 1
-    """Rows from one window to the next; where new rows are predicted, counted back from the last."""
+    """Rows from one window to the next; where new rows are predicted, counted back from the last. Of a running text the tokens from where
+    a training window may begin to where the next may: an epoch is one pass over the text in any case, from another place each time."""
     targets: Literal["together", "separate"] | None = None
     """Several target columns as one target `forecast` [horizon, columns], with one loss and one output, or each as a target of its own.
     Default: together where each of them is an input too, a forecast of all from all; else separate."""
