@@ -157,6 +157,7 @@ training: {max_epochs: 1}
     [
         ({"task": "classification"}, "classification needs a target of type"),
         ({"data": SHORT}, r"data.split.test    has 10 rows, and a window takes 42 \(past 36"),
+        ({"loss": "gaussian_nll"}, "restores every number to the level of its series"),
         ({"metrics": ["accuracy"]}, "accuracy does not fit the target forecast"),
         ({"architecture": {"patchtst": {"patch_size": 16, "stride": 7}}}, "are left over"),
     ],
