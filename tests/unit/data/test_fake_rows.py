@@ -80,6 +80,7 @@ TABLES: dict[str, dict[str, Any]] = {
         "window": {"past": 6, "horizon": 3},
         "split": {"by": "time"},
     },
+    "sentences of a table": {"source": "a.csv", "target": "y", "fields": {"comment": {"type": "text", "lowercase": True}}},
     "sounds of a table": {"source": "a.csv", "target": "y", "fields": {"wav": {"type": "audio", "length": 0.5}}},
     "pictures of a table": {"source": "a.csv", "target": "y", "fields": {"photo": {"type": "image", "size": 16}}},
 }
@@ -96,6 +97,7 @@ SETS: dict[str, dict[str, Any]] = {
     "pattern in a zip": {"source": {"type": "files", "path": "a.zip/{label}/{id}.png"}},
     "pairs": {"source": {"type": "files", "path": {"left": "l/{label}/{id}.png", "right": "r/{label}/{id}.png"}}},
     "number in the name": {"source": {"type": "files", "path": "{age}_{id}.png"}, "target": "age", "fields": {"age": "number"}},
+    "running text": {"source": {"type": "text", "path": "books/a.txt", "validation": "b.txt"}, "window": 16},
     "mnist": {"source": {"type": "builtin", "name": "mnist", "path": "mnist"}},
     "cifar10": {"source": {"type": "builtin", "name": "cifar10", "path": "../cifar"}},
     "cifar100": {"source": {"type": "builtin", "name": "cifar100", "path": "cifar100.npz"}},
@@ -110,7 +112,7 @@ def test_rows_can_be_read(data: dict[str, Any], tmp_path: Path) -> None:
     assert len(found.train) >= 200
     assert [file for file in tmp_path.rglob("*") if not file.is_relative_to(folder)] == []
     for name, target in found.fields.targets.items():
-        if target.spec.kind == "index":
+        if target.spec.kind == "index" and target.classes:
             for rows in found.splits.values():
                 assert len(np.unique(rows.targets[name].numpy())) == len(target.classes), "every class in every split"
 
