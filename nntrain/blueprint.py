@@ -19,7 +19,6 @@ from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.inference import ROW_NUMBERS
 from nntrain.data.layout import SPLITTING, Layout, Planned
-from nntrain.data.row_steps import RowSteps
 from nntrain.data.split_sizes import rows_to_train, short_splits
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
@@ -35,7 +34,7 @@ from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
-from nntrain.short_outputs import short_outputs
+from nntrain.specs import teacher_port
 from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
@@ -143,11 +142,20 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
     rows = rows_to_train(experiment.data, layout) if train_rows is None else train_rows
-    short, told = short_outputs(program, targets, layout.row_steps or RowSteps())
-    if short:
-        raise config.error(short)
-    warnings = (*layout.doubts, *told, *effects.warnings(experiment, program, rows))
+    warnings = (*layout.doubts, *_too_short(config, program, targets, layout), *effects.warnings(experiment, program, rows))
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
+
+
+def _too_short(config: Config, program: Program, targets: Mapping[str, TargetPlan], layout: Layout) -> list[str]:
+    """What is to be told of rows whose output has too few steps for their target. Raises `ConfigError` for too many of them."""
+    if layout.row_steps is None or not layout.row_steps.targets:
+        return []
+    from nntrain.short_outputs import short_outputs
+
+    problems, told = short_outputs(program, targets, layout.row_steps)
+    if problems:
+        raise config.error(problems)
+    return told
 
 
 def draw_first(config: Config, plans: Sequence[Planned]) -> Blueprint:
@@ -252,12 +260,19 @@ def _check_steps(program: Program, targets: Mapping[str, TargetPlan]) -> Iterato
 
 
 def _look_ahead(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """Layers by which a network would read what it is to predict."""
+    """Layers by which a network would read what it is to predict, and networks that don't read what they are told of it."""
     for name, plan in targets.items():
-        step = non_causal_step(program, name, name if name in program.inputs else None) if plan.task.looks_back else None
-        if step is not None:
-            message = f"{step.layer.type} looks ahead, and {plan.task.type} is to predict what comes next: the answer would be read"
-            yield Problem(step.path, message, "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal")
+        port = teacher_port(name) if plan.task.port(plan.target) is not None else None
+        if port is not None and not any(value.output == port for step in program.steps for value in step.inputs if value.step is None):
+            message = f"writes no text: {plan.task.type} needs a network that reads what it has written so far of {name}"
+            yield Problem(
+                ("architecture",), message, f"fix:  type: encoder_decoder, or a node with transformer_decoder, or one from: {port}"
+            )
+        elif port is not None or plan.task.looks_back:
+            step = non_causal_step(program, name, port or (name if name in program.inputs else None))
+            if step is not None:
+                message = f"{step.layer.type} looks ahead, and {plan.task.type} is to predict what comes next: the answer would be read"
+                yield Problem(step.path, message, "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal")
 
 
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:

@@ -128,7 +128,7 @@ class NodeGraph(Architecture):
         place = scope.at("nodes", name, "from") if self.nodes[name].sources else scope.at("nodes", name)
         found = False
         for want in wanted:
-            if want == "inputs" or want in fields or _of_type(want, fields) or means(want, known):
+            if want == "inputs" or want in fields or want in scope.draft.ports or _of_type(want, fields) or means(want, known):
                 continue
             found = True
             if want in targets:

@@ -30,6 +30,7 @@ FAMILIES: Final = {
     "transformer_encoder": "nntrain.architectures.transformer:TransformerEncoder",
     "gpt": "nntrain.architectures.transformer:GPT",
     "encoder_decoder": "nntrain.architectures.encoder_decoder:EncoderDecoder",
+    "transformer_decoder": "nntrain.architectures.encoder_decoder:TransformerDecoder",
 }
 """Recipes; they may stand wherever a layer may, but for those with the name of a layer, which is the layer there."""
 

@@ -5,6 +5,8 @@ import torch
 
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.settings import ARCHITECTURES
+from nntrain.commands.check import Look, check
+from nntrain.config.reading import read_mapping
 from nntrain.data.batches import Batch
 from nntrain.errors import ConfigError
 from nntrain.losses.links import Identity
@@ -105,3 +107,37 @@ def test_a_target_that_is_no_text_is_refused_at_its_place():
     with pytest.raises(ConfigError) as caught:
         compile_program(family, {"x": TEXT}, {"y": Spec(("feature",), (3,), "logits")})
     assert "no target that hangs here is one that it is taught" in caught.value.problems[0].message
+
+
+def test_a_text_is_written_of_what_is_seen_in_an_image():
+    eyes = {"from": "x", "layers": [{"conv2d": {"out_channels": 8, "kernel_size": 2, "stride": 2}}, {"rearrange": "c h w -> (h w) c"}]}
+    nodes = {"eyes": eyes, "words": {"from": "eyes", "transformer_decoder": {"dim": 8, "num_layers": 1, "num_heads": 2}}}
+    graph, task = load_class(ARCHITECTURES["nodes"]).parse({"type": "nodes", "nodes": nodes}), Seq2Seq()
+    inputs = {"x": Spec(("channel", "height", "width"), (1, 4, 4))}
+    program = compile_program(graph, inputs, {"y": task.needs(TARGET, Identity())}, ports={"y": task.port(TARGET)})
+    network = program.build().eval()
+    images = torch.rand(2, 1, 4, 4)
+    whole = network({"x": images, **told([0, 3], [0, 4])})[0]["y"]
+    assert whole.shape == (2, 2, 9)
+    again = network.recall(network.memorise({"x": images}), torch.arange(2), told([0, 3], [0, 4]))["y"]
+    torch.testing.assert_close(again, whole)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "told"),
+    [
+        ({"type": "lstm", "pool": None}, "writes no text"),
+        (
+            {"nodes": {"n": {"from": "teacher.y", "layers": [{"embedding": 4}, {"lstm": {"hidden_size": 4, "bidirectional": True}}]}}},
+            "ahead",
+        ),
+        ({"nodes": {"n": {"from": "teacher.y", "layers": [{"embedding": 4}, {"multihead_attention": 2}]}}}, "looks ahead"),
+    ],
+)
+def test_check_refuses_a_decoder_that_would_read_the_answer(architecture, told, tmp_path):
+    fields = {"x": {"type": "text", "tokenizer": "byte"}, "y": {"type": "text", "tokenizer": "byte", "role": "target"}}
+    (tmp_path / "rows.csv").write_text("x,y\na b,b\nc d e,d\n", encoding="utf-8")
+    config = read_mapping({"data": {"source": str(tmp_path / "rows.csv"), "fields": fields}, "architecture": architecture})
+    with pytest.raises(ConfigError) as caught:
+        check(config, Look.HEADER)
+    assert told in str(caught.value)
