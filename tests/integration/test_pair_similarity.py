@@ -6,9 +6,10 @@ import csv
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
-from scipy.stats import pearsonr, spearmanr
+from scipy import stats
 
 from nntrain.cli import main
 
@@ -76,5 +77,6 @@ def test_a_score_is_the_cosine_itself_and_is_judged_by_correlation(tmp_path: Pat
         rows = list(csv.DictReader(file))
     predicted, truth = [float(row["prediction"]) for row in rows], [float(row["score"]) for row in rows]
     assert max(map(abs, predicted)) <= 1
-    assert found["spearman"] == pytest.approx(float(spearmanr(predicted, truth).statistic), abs=1e-6)
-    assert found["pearson"] == pytest.approx(float(pearsonr(predicted, truth).statistic), abs=1e-6)
+    oracle: Any = stats
+    assert found["spearman"] == pytest.approx(float(oracle.spearmanr(predicted, truth).statistic), abs=1e-6)
+    assert found["pearson"] == pytest.approx(float(oracle.pearsonr(predicted, truth).statistic), abs=1e-6)
