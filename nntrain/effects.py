@@ -46,6 +46,7 @@ def problems(experiment: Experiment, training: TrainingSettings, losses: Sequenc
     yield from _schedule_problems(experiment, training)
     if program is not None:
         yield from _mixing_problems(experiment, program)
+        yield from experiment.data.source.unread({need for step in program.steps for need in step.layer.needs})
     yield from _baseline_problems(experiment, losses, program)
     if training.stop_at == {}:
         yield Problem(("training", "stop_at"), "has no effect: it names no metric", "fix:  stop_at: {train.loss: 0.01}, or leave it out")
@@ -106,7 +107,8 @@ def _batch_problems(experiment: Experiment, training: TrainingSettings, program:
                 yield Problem(("regularization", mixing), message, "remove one of the two", on_key=True)
         yield from carried_problems(program, CARRY) if program is not None else ()
     steps = program.steps if program is not None else ()
-    norms = [step.name for step in steps if program is not None and step.layer.mixes_rows and step.name not in program.resting]
+    resting = program.resting if program is not None else ()
+    norms = [step.name for step in steps if step.layer.mixes_rows and step.name not in resting and not step.spec.has_nodes]
     if experiment.data.batch_size == 1 and norms:
         yield Problem(
             ("data", "batch_size"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
@@ -13,7 +13,7 @@ from pydantic import model_validator
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.paths import locate
 from nntrain.data.sources.source import GivenFiles, Part, Source
-from nntrain.errors import DataError
+from nntrain.errors import DataError, Problem
 from nntrain.schema import load_class
 
 if TYPE_CHECKING:
@@ -95,6 +95,13 @@ class Graph(NodeSource):
             if written is not None:
                 locate(written, folder, f"data.source.{key}")
         return {"train": nodes}
+
+    def unread(self, needs: Collection[str]) -> Iterator[Problem]:
+        """Weights of edges that no layer reads."""
+        if self.weight is not None and "edge_weights" not in needs:
+            yield Problem(
+                ("data", "source", "weight"), "has no effect: of all layers only gcn reads weights of edges", "remove it", on_key=True
+            )
 
     def reads(self, path: Path) -> bool:
         """A table of nodes, beside which that of the edges lies as it does in the config."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Field
     from nntrain.data.header import Header
     from nntrain.data.table import Table
+    from nntrain.errors import Problem
 
 Part = Literal["train", "validation", "test"]
 
@@ -117,6 +118,10 @@ class Source(Component):
     def outline(self) -> Header | None:
         """The columns that there are whatever the files hold; `None` where only the files tell."""
         return None
+
+    def unread(self, needs: Collection[str]) -> Iterator[Problem]:
+        """Options that say what no layer of the network reads; `needs` is what its layers read beside their inputs."""
+        return iter(())
 
     def reads(self, path: Path) -> bool:
         """Whether a path of new rows is for this source, whatever its name ends in."""

@@ -111,3 +111,13 @@ def test_a_config_without_architecture_has_graph_convolutions(tmp_path: Path) ->
 
 def test_an_mlp_works_on_each_node(tmp_path: Path) -> None:
     assert drawn(tmp_path, GRAPH, "type: mlp").program.outputs["topic"].spec.axes == ("node", "feature")
+
+
+def test_weights_of_edges_that_nothing_reads(tmp_path: Path) -> None:
+    weighted = GRAPH.replace("edges.csv}", "edges.csv, weight: to}")
+    assert "source.weight" in refused(tmp_path, weighted, "layers: [gin: 4, relu]")
+    assert drawn(tmp_path, weighted, "layers: [gcn: 4, relu]").program.steps[0].layer.type == "gcn"
+
+
+def test_a_batch_of_one_graph_has_enough_nodes_to_normalise_over(tmp_path: Path) -> None:
+    assert drawn(tmp_path, GRAPH.replace("}", "}\n  batch_size: 1"), "layers: [gcn: 4, batch_norm, relu]").program
