@@ -17,10 +17,9 @@ from nntrain.layers.program import Auxiliary, Program, Value
 from nntrain.layers.regularizing import check_placed, check_written, grade_depths
 from nntrain.layers.requirements import channel_axis, one_row_hint
 from nntrain.layers.scope import Draft, Scope, UnplacedError
-from nntrain.layers.series import StepsHead
 from nntrain.layers.settings import MAX_LAYERS
 from nntrain.regularization import Regularization
-from nntrain.specs import VECTOR, Spec, teacher_port
+from nntrain.specs import SEQUENCE, VECTOR, Spec, teacher_port
 
 
 def compile_program(
@@ -127,11 +126,20 @@ def _output(scope: Scope, target: str, name: str, ending: Ending, needs: Mapping
     try:
         if not ending.is_output:
             own = "head" + name[len(target) :] if len(needs) == 1 else name
-            head = StepsHead(output=need) if StepsHead.fits(ending.value.spec, need) else Head.of(need, bias=ending.bias)
-            return scope.add(head, ending.value, name=re.sub(r"\W", "_", own))
+            return scope.add(_head(need, ending), ending.value, name=re.sub(r"\W", "_", own))
         return _own_output(scope, target, ending.value, need)
     except UnplacedError:
         return None
+
+
+def _head(need: Spec, ending: Ending) -> Layer:
+    """The output layer that a task adds."""
+    if need.axes == SEQUENCE and ending.value.spec.axes == VECTOR:
+        from nntrain.layers.series import StepsHead
+
+        if StepsHead.fits(ending.value.spec, need):
+            return StepsHead(output=need)
+    return Head.of(need, bias=ending.bias)
 
 
 def _own_output(scope: Scope, target: str, value: Value, need: Spec) -> Value:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from nntrain.data.alignment import alignment_problems
-from nntrain.data.audio.sound_heads import with_sounds
+from nntrain.data.carrying import carry_problems
 from nntrain.data.dates import TwoReadings
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.fields.category import Category
@@ -27,7 +27,7 @@ from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.streaming_problems import streaming_problems
 from nntrain.data.texts import with_shared, without_unasked
-from nntrain.data.window import FORECAST, WindowSettings, window_inputs, window_problems
+from nntrain.data.window import WindowSettings, window_inputs, window_problems, window_targets
 from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
 
@@ -71,14 +71,7 @@ class Layout:
     def targets(self) -> tuple[FieldPlan, ...]:
         """What is to be predicted: the target fields, or the one target that columns of a window are together."""
         plans = tuple(plan for plan in self.fields if plan.role == "target")
-        window = self.window
-        if window is None or any(plan.field.type != "number" for plan in plans):
-            return plans
-        inputs, names = {plan.name for plan in self.fields if plan.role == "input"}, tuple(plan.name for plan in plans)
-        if window.joins(inputs, names):
-            spec = window.joint_spec(len(names))
-            return (FieldPlan(FORECAST, plans[0].field, names, "target", None, spec, has_past=set(names) <= inputs),)
-        return tuple(replace(plan, spec=window.target_spec, has_past=plan.name in inputs) for plan in plans)
+        return plans if self.window is None else window_targets(self.window, self.fields)
 
     @property
     def weight(self) -> FieldPlan | None:
@@ -147,7 +140,11 @@ def peek(settings: DataSettings, folder: Path) -> dict[Part, Header]:
     headers: dict[Part, Header] = {}
     source = settings.source
     for part, path in source.files(folder).items():
-        headers[part] = with_sounds(source.peek(path, path.name), path.parent)
+        headers[part] = source.peek(path, path.name)
+        if any(column.first_sounds for column in headers[part].columns):
+            from nntrain.data.audio.sound_heads import with_sounds
+
+            headers[part] = with_sounds(headers[part], path.parent)
         source = source.leaning_on(headers["train"].numerals)
     return headers
 

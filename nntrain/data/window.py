@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import Field as Option
@@ -109,6 +110,18 @@ def window_inputs(window: WindowSettings, features: int | None) -> dict[str, Spe
     if features == 0:
         return {}
     return {WINDOW: window.input_spec(Unknown("columns of the window") if features is None else features)}
+
+
+def window_targets(window: WindowSettings, plans: Sequence[FieldPlan]) -> tuple[FieldPlan, ...]:
+    """What is predicted of some fields: each target column, or the one target that they are together."""
+    targets = tuple(plan for plan in plans if plan.role == "target")
+    if any(plan.field.type != "number" for plan in targets):
+        return targets
+    inputs, names = {plan.name for plan in plans if plan.role == "input"}, tuple(plan.name for plan in targets)
+    if window.joins(inputs, names):
+        joint = replace(targets[0], name=FORECAST, columns=names, note=None, spec=window.joint_spec(len(names)))
+        return (replace(joint, has_past=set(names) <= inputs),)
+    return tuple(replace(plan, spec=window.target_spec, has_past=plan.name in inputs) for plan in targets)
 
 
 def window_problems(settings: DataSettings, plans: Sequence[FieldPlan], *, has_all_columns: bool) -> Iterator[Problem]:
