@@ -16,7 +16,8 @@ WINDOWS = (
     "data: {source: rows.csv, fields: {'x*': {type: number, role: [input, target]}, y: {role: ignore}}, window: {past: 30, horizon: 2}}\n"
 )
 TEXT = "data: {source: {type: text, path: text.txt}, window: 16}\n"
-WRITTEN = "data: {source: said.csv, fields: {text: {type: text, tokenizer: char}, back: {type: text, like: text, role: target}, wav: {role: ignore}}}\n"
+BACK = "back: {type: text, like: text, role: target}"
+WRITTEN = "data: {source: said.csv, fields: {text: {type: text, tokenizer: char}, " + BACK + ", wav: {role: ignore}}}\n"
 SPEECH = (
     "data: {source: said.csv, fields: {wav: audio, text: {type: text, tokenizer: char, role: target}, back: {role: ignore}}}\ntask: ctc\n"
 )
@@ -46,8 +47,8 @@ def _files(tmp_path: Path) -> None:
         (TEXT, "architecture:\n  type: lstm\n  bidirectional: true\n", "", "looks ahead"),
         (
             WRITTEN,
-            "architecture:\n  nodes:\n    n:\n      from: teacher.back\n      layers:\n        - embedding: 8\n        - multihead_attention: 2\n",
-            "8:11",
+            "architecture:\n  nodes:\n    n:\n      from: teacher.back\n      layers:\n      - embedding: 8\n      - multihead_attention: 2\n",
+            "8:9",
             "looks ahead",
         ),
         (
