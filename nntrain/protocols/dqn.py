@@ -118,15 +118,19 @@ class DQNProtocol:
 
         Raises:
             CheckpointError: The episode does not go as it went.
+            LookupError, TypeError, ValueError, AttributeError, RuntimeError: It is not what `state` gives.
         """
         if not state:
             return
+        stage = self._on_stage()
         self._updates = count_of(state, "updates")
-        self._replay.restore(state["replay"])
         self._returns = [float(value) for value in state["returns"]]
         self._random.set_state(state["random"])
         self._copy, self._saved_copy = None, dict(state["copy"])
-        self._episode = Episode.restore(self._on_stage(), state["episode"])
+        if not all(isinstance(value, Tensor) for value in self._saved_copy.values()):
+            raise TypeError("copy: weights that are no tensors")
+        self._episode = Episode.restore(stage, state["episode"])
+        self._replay.restore(state["replay"], stage.inputs(self._episode.observation[None]))
 
     def _weights_of_copy(self) -> dict[str, Tensor]:
         return {} if self._copy is None else dict(self._copy.state_dict())

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from nntrain.training.progress import count_of
+from nntrain.training.state import type_and_shape
 
 Inputs = Mapping[str, Tensor]
 """Observations as the network reads them, `[B, …]` by name."""
@@ -47,14 +48,7 @@ class Replay:
 
     def add(self, inputs: Inputs, action: int, reward: float, next_inputs: Inputs, *, terminated: bool) -> None:
         """Remember a move; inputs are single rows, `[1, …]`."""
-        columns = {
-            **{f"before.{name}": value[0] for name, value in inputs.items()},
-            **{f"after.{name}": value[0] for name, value in next_inputs.items()},
-            "action": torch.tensor(action),
-            "reward": torch.tensor(reward, dtype=torch.float32),
-            "terminated": torch.tensor(terminated),
-            "number": torch.tensor(self.count),
-        }
+        columns = _columns(inputs, action, reward, next_inputs, terminated=terminated, number=self.count)
         place = self.count % self.capacity
         for name, value in columns.items():
             if name not in self._columns:
@@ -76,12 +70,35 @@ class Replay:
         """The moves that are remembered."""
         return {"count": self.count, "columns": {name: column[: len(self)] for name, column in self._columns.items()}}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave. Raises `LookupError`, `TypeError`, `ValueError` or `RuntimeError` where it is something else."""
-        self.count = count_of(state, "count")
-        self._columns = {}
-        for name, saved in cast("Mapping[str, Tensor]", state["columns"]).items():
-            if len(saved) != len(self):
-                raise ValueError(f"{name}: {len(saved)} moves, and {len(self)} are remembered")
-            self._columns[name] = torch.zeros(self.capacity, *saved.shape[1:], dtype=saved.dtype)
-            self._columns[name][: len(saved)] = saved
+    def restore(self, state: Mapping[str, Any], inputs: Inputs) -> None:
+        """Take back what `state` gave.
+
+        Args:
+            state: What was saved.
+            inputs: Any observation, `[1, …]`: those that were saved are of its form.
+
+        Raises:
+            LookupError, TypeError, ValueError, AttributeError: The state is something else.
+        """
+        self.count, self._columns = count_of(state, "count"), {}
+        saved = cast("Mapping[str, Tensor]", state["columns"])
+        if saved.keys() != _columns(inputs, 0, 0.0, inputs, terminated=False, number=0).keys():
+            raise ValueError(f"moves with {', '.join(saved)}")
+        for name, like in _columns(inputs, 0, 0.0, inputs, terminated=False, number=0).items():
+            column = saved[name]
+            if column.shape != (len(self), *like.shape) or column.dtype != like.dtype:
+                raise ValueError(f"{name}: {type_and_shape(column)} is not what {len(self)} moves have")
+            self._columns[name] = torch.zeros(self.capacity, *like.shape, dtype=like.dtype)
+            self._columns[name][: len(self)] = column
+
+
+def _columns(inputs: Inputs, action: int, reward: float, next_inputs: Inputs, *, terminated: bool, number: int) -> dict[str, Tensor]:
+    """A move by column, without the axis of rows."""
+    return {
+        **{f"before.{name}": value[0] for name, value in inputs.items()},
+        **{f"after.{name}": value[0] for name, value in next_inputs.items()},
+        "action": torch.tensor(action),
+        "reward": torch.tensor(reward, dtype=torch.float32),
+        "terminated": torch.tensor(terminated),
+        "number": torch.tensor(number),
+    }

@@ -173,11 +173,21 @@ def test_what_is_remembered_can_be_saved(count: int) -> None:
     seen = {"x": torch.zeros(1, 2)}
     for number in range(count):
         first.add(seen, 0, float(number), seen, terminated=False)
-    second.restore(copied(first.state()))
+    second.restore(copied(first.state()), seen)
     for replay in (first, second):
         replay.add(seen, 1, 9.0, seen, terminated=True)
     one, other = (replay.draw(20, torch.Generator().manual_seed(0)).rewards for replay in (first, second))
     assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("change", [{"reward": torch.zeros(3)}, {"action": torch.zeros(2)}, {"more": torch.zeros(2)}])
+def test_moves_that_are_none_are_refused(change: dict[str, torch.Tensor]) -> None:
+    replay, seen = Replay(3), {"x": torch.zeros(1, 2)}
+    for _ in range(2):
+        replay.add(seen, 0, 1.0, seen, terminated=False)
+    state = replay.state()
+    with pytest.raises(ValueError, match="moves"):
+        Replay(3).restore({**state, "columns": {**state["columns"], **change}}, seen)
 
 
 # a run
