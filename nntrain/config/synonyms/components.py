@@ -239,7 +239,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
     },
     "source": {
         "conll": "iob conll2003 conllu bio",
-        "pianoroll": "piano_roll midi music jsb_chorales",
+        "pianoroll": "midi music jsb_chorales",
         "adding": "adding_problem addition synthetic memory_task",
         "image_folder": "folder images image_dataset_from_directory directory",
         "files": "glob pattern paths filenames",
