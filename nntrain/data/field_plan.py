@@ -5,9 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nntrain.data.fields.field import Field, Role
 from nntrain.specs import Spec
+
+if TYPE_CHECKING:
+    from nntrain.data.header import Header
+    from nntrain.data.row_steps import RowSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +41,17 @@ class FieldPlan:
     def with_spec(self, spec: Spec) -> FieldPlan:
         """With another tensor of a row; of a node, where each has a value."""
         return dataclasses.replace(self, spec=spec.for_nodes() if self.of_nodes else spec)
+
+
+def first_steps(plans: Sequence[FieldPlan], header: Header) -> RowSteps | None:
+    """How long the first rows are, where a target is a sequence."""
+    if not any(plan.role == "target" and plan.spec.axes for plan in plans):
+        return None
+    from nntrain.data.row_steps import RowSteps, Tokens
+
+    found = {(plan.role, plan.name): plan.field.first_steps([header.column(name) for name in plan.columns]) for plan in plans}
+    known = {place: steps for place, steps in found.items() if steps is not None}
+    return RowSteps(
+        {name: [steps] for (role, name), steps in known.items() if role == "input"},
+        {name: [Tokens(steps, 0)] for (role, name), steps in known.items() if role == "target"},
+    )

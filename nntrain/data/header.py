@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
 
 from nntrain.data.audio.wave_header import SOUND_SUFFIXES, SoundHead
@@ -53,6 +54,12 @@ class HeaderColumn:
     """Why it is no input, where its cells only tell rows apart: `names the nodes`."""
     sound: SoundHead | None = None
     """The first of them, where the cells name sounds."""
+
+    @property
+    def first_sounds(self) -> tuple[str, ...]:
+        """The first different cells, where all of them are names of sounds."""
+        names = () if self.kind != "text" or self.facts is None or self.facts.numbers else self.facts.others
+        return names if all(PurePosixPath(name).suffix.lower() in SOUND_SUFFIXES for name in names) else ()
 
     @property
     def names_files(self) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nntrain.data.facts import MAX_VALUES, NEAR_NUMBER, Facts, quoted
-from nntrain.data.fields.audio import Audio
 from nntrain.data.fields.boolean import FALSE_WORDS, TRUE_WORDS, Boolean
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
@@ -103,6 +102,8 @@ def guess_files(files: FileFacts) -> Guess:
     if files.are_images:
         return Guess(Image(), "image")
     if files.are_sounds:
+        from nntrain.data.fields.audio import Audio
+
         return Guess(Audio(), "audio")
     return Guess(None, f"{', '.join(files.suffixes[:3])} files, which no field type reads")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from nntrain.data.alignment import alignment_problems
 from nntrain.data.carrying import carry_problems
 from nntrain.data.dates import TwoReadings
-from nntrain.data.field_plan import FieldPlan
+from nntrain.data.field_plan import FieldPlan, first_steps
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
 from nntrain.data.fields.field import Role
@@ -22,7 +22,6 @@ from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files,
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.passages import Passages
-from nntrain.data.row_steps import RowSteps, Tokens
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.streaming_problems import streaming_problems
@@ -30,6 +29,9 @@ from nntrain.data.texts import with_shared, without_unasked
 from nntrain.data.window import WindowSettings, window_inputs, window_problems, window_targets
 from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
+
+if TYPE_CHECKING:
+    from nntrain.data.row_steps import RowSteps
 
 SPLITTING: Final[frozenset[Role]] = frozenset({"split", "group", "time"})
 """Roles that only say which rows are used for what; new rows need no such columns."""
@@ -196,19 +198,9 @@ def assemble_layout(
         numerals=header.numerals if header else None,
         window=None if settings.source.is_running_text else settings.window,
         has_all_columns=header is not None,
-        row_steps=None if header is None else _first_steps(plans, header),
+        row_steps=None if header is None else first_steps(plans, header),
     )
     return layout, problems
-
-
-def _first_steps(plans: Sequence[FieldPlan], header: Header) -> RowSteps:
-    """How long the first rows are."""
-    found = {(plan.role, plan.name): plan.field.first_steps([header.column(name) for name in plan.columns]) for plan in plans}
-    known = {place: steps for place, steps in found.items() if steps is not None}
-    return RowSteps(
-        {name: [steps] for (role, name), steps in known.items() if role == "input"},
-        {name: [Tokens(steps, 0)] for (role, name), steps in known.items() if role == "target"},
-    )
 
 
 def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:

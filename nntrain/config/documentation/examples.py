@@ -92,6 +92,8 @@ WRITTEN: Final = {
 """Setting, component or option to its example, where it needs something else beside it."""
 
 _VALUES: Final[dict[tuple[str, str], object]] = {
+    ("log_mel", "f_max"): 4000.0,
+    ("mfcc", "f_max"): 4000.0,
     ("csv", "path"): "train.csv",
     ("arrays", "path"): "train.npz",
     ("builtin", "path"): "mnist",
