@@ -47,7 +47,7 @@ def _files(tmp_path: Path) -> None:
         (TEXT, "architecture:\n  type: lstm\n  bidirectional: true\n", "", "looks ahead"),
         (
             WRITTEN,
-            "architecture:\n  nodes:\n    n:\n      from: teacher.back\n      layers:\n      - embedding: 8\n      - multihead_attention: 2\n",
+            "architecture:\n nodes:\n  n:\n   from: teacher.back\n   layers:\n      - embedding: 8\n      - multihead_attention: 2\n",
             "8:9",
             "looks ahead",
         ),
