@@ -204,12 +204,38 @@ def _column_of(file: str, name: str, cells: Sequence[object], numerals: Numerals
     import numpy as np
     import polars as pl
 
+    joined = joined_tokens(file, name, cells)
+    if joined is not None:
+        return pl.Series(name, joined, dtype=pl.String)
     if not any(isinstance(cell, (list, tuple, np.ndarray)) for cell in cells):
         return pl.Series(name, [_text_of(cell, numerals) for cell in cells], dtype=pl.String)
     try:
         return np.stack([np.asarray(cell) for cell in cells])
     except ValueError:
         raise DataError(f"{file}: {name} should have an array of one shape in each row") from None
+
+
+def joined_tokens(file: str, name: str, cells: Sequence[object]) -> list[str | None] | None:
+    """Lists of texts, such as the tokens of a sentence, as texts with blanks between them, which the tokenizer `space` cuts again.
+
+    Returns:
+        A text for each cell, `None` for a missing one; `None` where the cells are no lists of texts.
+
+    Raises:
+        DataError: A text of a list has a blank inside.
+    """
+    lists = [cast("list[object]", cell) for cell in cells if cell is not None and isinstance(cell, list)]
+    if not any(lists) or not all(isinstance(cell, list) or cell is None for cell in cells):
+        return None
+    if not all(isinstance(token, str) for tokens in lists for token in tokens):
+        return None
+    for row, tokens in enumerate(cells):
+        bad = next((token for token in cast("list[str]", tokens or []) if token.split() != [token]), None)
+        if bad is not None:
+            raise DataError(
+                f"{file}: row {row}: {name}: {quoted(bad)} is no token: it is empty or has a blank inside", "join its parts: New_York"
+            )
+    return [None if tokens is None else " ".join(cast("list[str]", tokens)) for tokens in cells]
 
 
 def _text_of(cell: object, numerals: Numerals) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -11,6 +11,7 @@ from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.facts import facts_of_cells
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
 from nntrain.data.sources.source import GivenFiles
+from nntrain.data.table import joined_tokens
 from nntrain.data.text_file import decode, head_of, opened_text
 from nntrain.errors import DataError
 
@@ -41,7 +42,7 @@ class JsonLines(GivenFiles):
         columns = _columns([record for _, record in records[:PEEK_ROWS]])
         return Header(
             name,
-            tuple(self._peeked(column, cells, is_whole=is_whole) for column, cells in columns.items()),
+            tuple(self._peeked(name, column, cells, is_whole=is_whole) for column, cells in columns.items()),
             len(records) if is_whole else None,
         )
 
@@ -60,7 +61,9 @@ class JsonLines(GivenFiles):
         table = Table.of_cells(_columns([record for _, record in records]), self.missing_words, POINT, name)
         return Table(name, table.columns, table.rows, lines, self.missing_words)
 
-    def _peeked(self, name: str, cells: list[Any], *, is_whole: bool) -> HeaderColumn:
+    def _peeked(self, file: str, name: str, cells: Sequence[Any], *, is_whole: bool) -> HeaderColumn:
+        joined = joined_tokens(file, name, cells)
+        cells = cells if joined is None else joined
         shape, kind = _shape(next(filter(_is_list, cells), None))
         if shape:
             return HeaderColumn(name, shape, kind)

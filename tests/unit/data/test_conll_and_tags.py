@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,19 @@ def test_a_text_that_is_not_there_is_told_at_its_place(tmp_path: Path) -> None:
     (problem,) = error.value.problems
     assert problem.path == ("data", "fields", "tags", "of")
     assert problem.hint == "nearest: tokens"
+
+
+def test_lists_of_tokens_are_read_as_such(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"tokens": ["Ada", "writes"], "tags": ["B-per", "O"]},
+        {"tokens": ["in", "London", "."], "tags": ["O", "B-loc", "O"]},
+        {"tokens": ["she"], "tags": None},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    settings = {"source": "a.jsonl", "fields": FIELDS, "split": {"validation": None, "test": None}}
+    found = prepare(DataSettings.parse(settings), tmp_path, seed=0)
+    assert found.train.batch(0, 2).targets["tags"].tolist() == [[1, 2, -1], [2, 0, 2]]
+    rows[1]["tokens"][1] = "New York"
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(DataError, match="row 1: tokens: 'New York' is no token"):
+        prepare(DataSettings.parse(settings), tmp_path, seed=0)
