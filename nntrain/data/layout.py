@@ -15,7 +15,6 @@ from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
 from nntrain.data.fields.field import Role
 from nntrain.data.fields.number import Number
-from nntrain.data.carrying import carry_problems
 from nntrain.data.graphs import for_nodes, graph_problems
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values, other_readings
