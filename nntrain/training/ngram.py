@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -80,11 +80,12 @@ class NGram:
     def of(cls, tokens: Tensor, size: int, order: int) -> NGram:
         """Count a text, int64 `[S]`."""
         context = torch.zeros(len(tokens) + 1, dtype=torch.int64)
-        contexts, levels = 1, []
+        contexts = 1
+        levels: list[_Level] = []
         for length in range(order):
-            follows = tokens[max(0, length) :]
+            follows = tokens[length:]
             pair = context[length : length + len(follows)] * size + follows
-            pairs, inverse, counts = pair.unique(return_inverse=True, return_counts=True)
+            pairs, inverse, counts = cast("tuple[Tensor, Tensor, Tensor]", pair.unique(return_inverse=True, return_counts=True))
             starts = torch.searchsorted(pairs, torch.arange(contexts + 1) * size)
             levels.append(_Level(pairs, counts.float(), starts))
             context = torch.cat([torch.zeros(length + 1, dtype=torch.int64), inverse])

@@ -47,7 +47,7 @@ def test_parts_follow_one_another_and_only_the_first_teaches(tmp_path: Path) -> 
     assert texts[1] == whole[middle:end]
     assert texts[2] == whole[end:].replace("Z", "�")
     numbers = torch.cat([data.rows for data in found.splits.values()])
-    assert len(numbers.unique()) == len(numbers)
+    assert bool((numbers.sort().values.diff() > 0).all())
 
 
 def test_each_token_of_a_test_is_predicted_once_from_those_before(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_an_epoch_is_one_pass_from_a_place_of_its_own() -> None:
         order = shown_order(data, seed=3, epoch=epoch)
         assert len(order) == 24
         first = data.take(order).batch(0, 24).inputs["text"][:, 0].sort().values
-        assert set(first.diff().tolist()) == {8}
+        assert bool((first.diff() == 8).all())
         starts.add(int(first[0]))
         assert torch.equal(order, shown_order(data, seed=3, epoch=epoch))
     assert len(starts) > 2
@@ -81,7 +81,7 @@ def test_an_epoch_is_one_pass_from_a_place_of_its_own() -> None:
 
 def test_windows_start_every_stride_tokens(tmp_path: Path) -> None:
     train = prepared(tmp_path, window={"past": 16, "stride": 4}).train
-    assert set(train.rows.diff().tolist()) == {4}
+    assert bool((train.rows.diff() == 4).all())
     assert train.overlap == 4
 
 

@@ -29,6 +29,6 @@ def test_probabilities_are_those_of_counting_by_hand() -> None:
     found = model.probabilities(model.contexts(other))
     torch.testing.assert_close(found.sum(dim=1), torch.ones(40))
     for place in range(40):
-        context = tuple(other[max(0, place - 1) : place + 1].tolist())
-        wanted = by_hand(train.tolist(), context, 5)
+        context = tuple(int(token) for token in other[max(0, place - 1) : place + 1])
+        wanted = by_hand([int(token) for token in train], context, 5)
         torch.testing.assert_close(found[place], torch.tensor(wanted), rtol=1e-5, atol=1e-6)
