@@ -22,6 +22,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "transformer_encoder": "transformer bert roberta transformer_encoder_layer encoder self_attention",
         "encoder_decoder": "seq2seq_transformer t5 bart marian transformer_seq2seq",
         "gpt": "gpt2 nanogpt decoder_only causal_transformer llama",
+        "gnn": "graph_neural_network graph_network message_passing mpnn graphsage graphconv graph_conv",
         "layers": "sequential keras_sequential list custom",
         "nodes": "graph functional dag parallel",
     },
@@ -66,6 +67,10 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "batch_norm": "batch_norm1d batch_norm2d batch_norm3d batch_normalization bn batchnormalization",
         "layer_norm": "layer_normalization ln",
         "embedding": "embed lookup token_embedding",
+        "gcn": "gcn_conv gcnconv graph_conv graphconv graph_convolution",
+        "gat": "gat_conv gatconv gatv2 gatv2_conv graph_attention",
+        "sage": "sage_conv sageconv graphsage graph_sage",
+        "gin": "gin_conv ginconv graph_isomorphism",
         "rnn": "simple_rnn simple_rnn_cell rnn_cell elman birnn bidirectional_rnn recurrent",
         "lstm": "bilstm lstm_cell bidirectional_lstm",
         "gru": "bigru gru_cell bidirectional_gru",
@@ -113,6 +118,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "geglu": "gelu_glu",
     },
     "loss": {
+        "ctc": "ctc_loss ctcloss connectionist_temporal_classification",
         "cross_entropy": "cross_entropy_loss ce nll nll_loss categorical_crossentropy sparse_categorical_crossentropy softmax_cross_entropy"
         " log_loss softmax categorical_cross_entropy",
         "bce": "bce_loss bce_with_logits bce_with_logits_loss binary_crossentropy binary_cross_entropy sigmoid_cross_entropy"
@@ -166,6 +172,8 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "constant": "constant_lr none constant_with_warmup fixed",
     },
     "metric": {
+        "wer": "word_error_rate",
+        "cer": "char_error_rate character_error_rate",
         "accuracy": "acc categorical_accuracy sparse_categorical_accuracy binary_accuracy top1 accuracy_score",
         "balanced_accuracy": "balanced_acc bacc",
         "f1": "f1_score f1_macro f_score fscore macro_f1",
@@ -204,6 +212,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "spearman": "spearmanr spearman_corrcoef rank_correlation srcc",
     },
     "task": {
+        "ctc": "speech_recognition asr speech_to_text transcription handwriting_recognition",
         "classification": "binary multiclass binary_classification multiclass_classification classify classifier image_classification"
         " tabular_classification",
         "regression": "regress regressor tabular_regression",
@@ -214,6 +223,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
     },
     "protocol": {"dqn": "q_learning deep_q_learning deep_q_network double_dqn ddqn off_policy", "supervised": "default normal batches"},
     "field type": {
+        "audio": "sound speech waveform wav wave spectrogram",
         "number": "numeric numerical float int integer continuous real double float32 int64",
         "category": "categorical class enum string str label discrete factor nominal text_category",
         "boolean": "binary bool flag",
@@ -238,6 +248,8 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "noise": "gaussian_noise random_noise gauss_noise",
     },
     "source": {
+        "graph": "planetoid network networkx edge_list graphml node_table",
+        "tu": "tu_dataset tudataset tudortmund",
         "conll": "iob conll2003 conllu bio",
         "pianoroll": "midi music jsb_chorales",
         "adding": "adding_problem addition synthetic memory_task",

@@ -49,7 +49,8 @@ class Graph(NodeSource):
     """Nodes and the edges between them, as tables (CSV, Parquet and the like): one graph, or several with `graph`.
 
     A row of the data is a graph. Of one graph the split is over its nodes, all of which stay in it: a column `split` may say train,
-    validation or test, and none for nodes without a split. Several graphs are each whole in one split.
+    validation or test, and none for nodes without a split. Several graphs are each whole in one split. Of Planetoid's files (`ind.cora.x`),
+    which are pickles and are never opened, nodes and edges are to be written as tables.
     """
 
     main: ClassVar[str | None] = "nodes"
