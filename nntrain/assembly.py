@@ -96,7 +96,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
         scales=_rate_scales(blueprint),
         matrices=hidden_matrices(blueprint.program) if experiment.optimizer.splits_matrices else (),
     )
-    batch_size = len(prepared.train) if experiment.data.batch_size == "full" else experiment.data.batch_size
+    batch_size = prepared.train.shown if experiment.data.batch_size == "full" else experiment.data.batch_size
     session = Session(
         network=network,
         objective=build_objective(blueprint, prepared.fields, _on(device, class_weights)),

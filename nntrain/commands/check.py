@@ -87,7 +87,7 @@ def check(config: Config, look: Look) -> Blueprint | None:
         from nntrain.commands.fit import prepare_data
 
         prepared = prepare_data(config)
-        blueprint = draw(config, prepared.layout, train_rows=len(prepared.train))
+        blueprint = draw(config, prepared.layout, train_rows=prepared.train.shown)
     return blueprint
 
 

@@ -54,7 +54,7 @@ def find_series(blueprint: Blueprint) -> Series | None:
 
 def config_lines(job: Job, series: Series | None) -> list[str]:
     """The config, line by line."""
-    blueprint, rows = job.blueprint, len(job.prepared.train)
+    blueprint, rows = job.blueprint, job.prepared.train.shown
     experiment = blueprint.experiment
     targets = blueprint.layout.targets
     names = [scalar(target.name) for target in targets]

@@ -204,7 +204,7 @@ def look_first(config: Config) -> Blueprint:
 def read_job(config: Config) -> Job:
     """Read the data of a config that was looked at, and fit its fields."""
     prepared = prepare_data(config)
-    return Job(config, draw(config, prepared.layout, train_rows=len(prepared.train)), prepared)
+    return Job(config, draw(config, prepared.layout, train_rows=prepared.train.shown), prepared)
 
 
 def prepare_data(config: Config) -> Prepared:

@@ -166,7 +166,7 @@ def _job(run: Run, changes: tuple[str, ...], prepared: Any) -> Job:
     config = stored_config(run, changes)
     if prepared is None:
         return prepare_job(config)
-    return Job(config, draw(config, prepared.layout, train_rows=len(prepared.train)), prepared)
+    return Job(config, draw(config, prepared.layout, train_rows=prepared.train.shown), prepared)
 
 
 def _train(target: Run, word: str, job: Job, options: Options, watchers: Watchers) -> Outcome:

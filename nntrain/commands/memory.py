@@ -139,7 +139,7 @@ def _remedies(error: ExhaustedError, job: Job) -> list[str]:
     training, experiment = job.blueprint.training, job.blueprint.experiment
     found: list[str] = []
     if error.where != "update":
-        size = len(job.prepared.train) if experiment.data.batch_size == "full" else experiment.data.batch_size
+        size = job.prepared.train.shown if experiment.data.batch_size == "full" else experiment.data.batch_size
         size = min(size, max(error.rows, 1)) if error.where == "step" else size
         by = next((part for part in range(2, MOST_PARTS + 1) if size % part == 0), None)
         if by is not None and size > 1:

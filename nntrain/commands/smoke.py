@@ -171,7 +171,7 @@ def _shortened(subject: Subject, job: Job, made: MadeUp | None) -> Job:
     config = subject.read(LIMITS, made)
     prepared = job.prepared
     accumulate = config.experiment.training.accumulate if config.experiment.training is not None else 1
-    batch_size = len(prepared.train) if config.experiment.data.batch_size == "full" else config.experiment.data.batch_size
+    batch_size = prepared.train.shown if config.experiment.data.batch_size == "full" else config.experiment.data.batch_size
     rows = BATCHES * batch_size * accumulate
     short = {part: data.head(min(rows, len(data))) for part, data in prepared.splits.items()}
     return Job(config, draw(config, prepared.layout), replace(prepared, **short))
