@@ -214,16 +214,16 @@ def test_moves_for_each_step_and_steps_of_an_epoch() -> None:
     assert run.protocol.state()["replay"]["count"] == 20 + 3 * 5
 
 
-@pytest.mark.parametrize("stop", [1, 7, 50, 93])
+@pytest.mark.parametrize("stop", [1, 50])
 def test_a_run_goes_on_as_if_it_had_not_been_stopped(stop: int) -> None:
     whole, first, second = made(), made(), made()
-    trained(whole, 130)
+    trained(whole, 70)
     trained(first, stop)
     saved = copied(snapshot(first.session, first.protocol, first.progress))
     torch.rand(3)
     restore(second.session, second.protocol, second.progress, saved)
     assert _same(saved["protocol"], second.protocol.state()), "nothing is lost before the next step"
-    trained(second, 130)
+    trained(second, 70)
     assert _same(whole.protocol.state(), second.protocol.state())
     for one, other in zip(whole.session.network.parameters(), second.session.network.parameters(), strict=True):
         assert torch.equal(one, other)
