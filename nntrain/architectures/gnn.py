@@ -58,9 +58,7 @@ class GNN(Family):
         if self.num_heads > 1 and self.conv != "gat":
             raise PydanticCustomError("heads_without_place", "num_heads has no effect: only conv: gat has heads")
         if self.hidden_size % self.num_heads:
-            raise PydanticCustomError(
-                "heads_of_no_size", f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size} into heads of one size"
-            )
+            raise ValueError(f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size} into heads of one size")
         if self.jump is not None and self.num_layers == 1:
             raise PydanticCustomError(
                 "jump_of_one", "jump has no effect: it joins the outputs of several convolutions, and num_layers is 1"

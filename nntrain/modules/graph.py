@@ -68,7 +68,7 @@ class GraphConvolution(nn.Module):
 class Heads(NamedTuple):
     """What both kinds of graph attention are told of their heads."""
 
-    count: int
+    number: int
     out_features: int
     """Features that each head gives."""
     concat: bool
@@ -86,7 +86,7 @@ class AttentionHeads(nn.Module):
     def __init__(self, heads: Heads) -> None:
         super().__init__()
         self.heads = heads
-        width = heads.count * heads.out_features if heads.concat else heads.out_features
+        width = heads.number * heads.out_features if heads.concat else heads.out_features
         self.bias = nn.Parameter(torch.zeros(width)) if heads.bias else None
 
     def spread(self, values: Tensor, scores: Tensor, own: Tensor, edges: Tensor) -> Tensor:
@@ -117,16 +117,16 @@ class GraphAttention(AttentionHeads):
 
     def __init__(self, features: int, heads: Heads) -> None:
         super().__init__(heads)
-        width = heads.count * heads.out_features
+        width = heads.number * heads.out_features
         self.weight = nn.Parameter(torch.empty(width, features))
-        self.attention_from = nn.Parameter(torch.empty(heads.count, heads.out_features))
-        self.attention_to = nn.Parameter(torch.empty(heads.count, heads.out_features))
+        self.attention_from = nn.Parameter(torch.empty(heads.number, heads.out_features))
+        self.attention_to = nn.Parameter(torch.empty(heads.number, heads.out_features))
         for parameter in (self.weight, self.attention_from, self.attention_to):
             nn.init.xavier_uniform_(parameter)
 
     def forward(self, x: Tensor, *, edges: Tensor) -> Tensor:
         """`[S, F] -> [S, heads * out_features]`, `[S, out_features]` where heads are averaged."""
-        values = nn.functional.linear(x, self.weight).view(len(x), self.heads.count, self.heads.out_features)
+        values = nn.functional.linear(x, self.weight).view(len(x), self.heads.number, self.heads.out_features)
         sending, receiving = (values * self.attention_from).sum(2), (values * self.attention_to).sum(2)
         scores = leaky_relu(sending.index_select(0, edges[0]) + receiving.index_select(0, edges[1]), self.heads.slope)
         return self.spread(values, scores, leaky_relu(sending + receiving, self.heads.slope), edges)
@@ -137,10 +137,10 @@ class DynamicGraphAttention(AttentionHeads):
 
     def __init__(self, features: int, heads: Heads) -> None:
         super().__init__(heads)
-        width = heads.count * heads.out_features
+        width = heads.number * heads.out_features
         self.sending = nn.Linear(features, width, bias=heads.bias)
         self.receiving = nn.Linear(features, width, bias=heads.bias)
-        self.attention = nn.Parameter(torch.empty(heads.count, heads.out_features))
+        self.attention = nn.Parameter(torch.empty(heads.number, heads.out_features))
         for parameter in (self.sending.weight, self.receiving.weight, self.attention):
             nn.init.xavier_uniform_(parameter)
         if heads.bias:
@@ -149,7 +149,7 @@ class DynamicGraphAttention(AttentionHeads):
 
     def forward(self, x: Tensor, *, edges: Tensor) -> Tensor:
         """`[S, F] -> [S, heads * out_features]`, `[S, out_features]` where heads are averaged."""
-        shape = (len(x), self.heads.count, self.heads.out_features)
+        shape = (len(x), self.heads.number, self.heads.out_features)
         values, asking = self.sending(x).view(shape), self.receiving(x).view(shape)
         scores = self._score(values.index_select(0, edges[0]) + asking.index_select(0, edges[1]))
         return self.spread(values, scores, self._score(values + asking), edges)
@@ -166,13 +166,14 @@ class GraphSAGE(nn.Module):
         self.neighbors = nn.Linear(features, out_features, bias=bias)
         self.own = nn.Linear(features, out_features, bias=False)
         self.how: Aggregation = how
+        self.has_bias = bias
         self.normalize = normalize
 
     def forward(self, x: Tensor, *, edges: Tensor) -> Tensor:
         """`[S, F] -> [S, out_features]`. A mean or sum is taken of the smaller of both widths: the product may come first."""
         if self.how != "max" and self.neighbors.out_features < self.neighbors.in_features:
             near = aggregate(nn.functional.linear(x, self.neighbors.weight), edges, self.how)
-            near = near if self.neighbors.bias is None else near + self.neighbors.bias
+            near = near + self.neighbors.bias if self.has_bias else near
         else:
             near = self.neighbors(aggregate(x, edges, self.how))
         out = self.own(x) + near
