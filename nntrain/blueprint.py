@@ -15,6 +15,7 @@ from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.settings import default_architecture
 from nntrain.config.experiment import Experiment
 from nntrain.config.reading import Config
+from nntrain.data.alignment import inputs_beside
 from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.inference import ROW_NUMBERS
@@ -232,7 +233,9 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     needs = {name: plan.task.needs(plan.target, plan.link) for name, plan in targets.items()}
     try:
         ports = {name: port for name, plan in targets.items() if (port := plan.task.port(plan.target)) is not None}
-        program = compile_program(experiment.architecture, layout.inputs, needs, experiment.regularization, ports=ports)
+        program = compile_program(
+            experiment.architecture, layout.inputs, needs, experiment.regularization, ports=ports, beside=inputs_beside(layout.fields)
+        )
     except ConfigError as error:
         problems += error.problems
         return None

@@ -27,8 +27,8 @@ def compile_program(
     inputs: Mapping[str, Spec],
     needs: Mapping[str, Spec],
     regularization: Regularization | None = None,
-    path: YamlPath = ("architecture",),
     ports: Mapping[str, Spec] | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> Program:
     """Compile an architecture.
 
@@ -37,13 +37,14 @@ def compile_program(
         inputs: Input fields, in the order of the file; sizes that only fitting tells may be unknown.
         needs: What the task wants for each target.
         regularization: Dropout and norm are placed here.
-        path: Where the architecture stands in the config.
         ports: What tasks give the network to read beside the fields, by target: `teacher.<target>` in it.
+        beside: Inputs that have as many steps as another one, and that one.
 
     Raises:
         ConfigError: With all problems that were found, not rendered.
     """
-    draft = Draft(path, inputs, {teacher_port(name): spec for name, spec in (ports or {}).items()})
+    path: YamlPath = ("architecture",)
+    draft = Draft(path, inputs, {teacher_port(name): spec for name, spec in (ports or {}).items()}, beside=beside or {})
     scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture).starting(architecture.initial())
     encodings = architecture.inputs or {}
     scope = replace(scope, encode_field=field_encoder(encodings), needs=needs)

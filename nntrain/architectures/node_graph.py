@@ -262,7 +262,11 @@ def _source(scope: Scope, node: Node, encodings: Mapping[str, Encoding]) -> Valu
         encodings = node.encode
     values = [encode(scope.at("from"), [name for name in fields if name in named], encodings)] if named else []
     values += scope.at("from").read(points)
-    return values[0] if len(values) == 1 else scope.at("from").add(Concat(), *values)
+    place = scope.at("from")
+    try:
+        return values[0] if len(values) == 1 else Concat().join(place, values)
+    except SpecError as error:
+        raise place.fail(f"reads {len(values)} inputs, and concat {error.message}", error.hint) from None
 
 
 def _fields_of(source: str, fields: Mapping[str, Spec]) -> list[str]:

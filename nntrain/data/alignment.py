@@ -1,4 +1,4 @@
-"""Fields that have a value for each step of another field: tags beside the tokens of a text."""
+"""Fields that have a value for each step of another field: tags beside the tokens of a text, or the shapes of its words."""
 
 from __future__ import annotations
 
@@ -12,23 +12,35 @@ from nntrain.errors import DataError, Problem
 from nntrain.nearest import nearest
 
 if TYPE_CHECKING:
-    from nntrain.data.fields.field import Array
     from nntrain.data.field_plan import FieldPlan
+    from nntrain.data.fields.field import Array
     from nntrain.data.naming import NamedField
 
 
 def alignment_problems(plans: Sequence[FieldPlan], named: Sequence[NamedField]) -> list[Problem]:
-    """Fields beside one that is no input whose rows have steps."""
+    """Fields beside one that is no input whose rows have steps, or that is beside another one itself."""
     keys = {field.name: field.key or field.name for field in named}
-    inputs = [plan.name for plan in plans if plan.role == "input" and plan.spec.is_ragged]
+    inputs = [plan.name for plan in plans if plan.role == "input" and plan.spec.is_ragged and plan.field.beside is None]
+    chained = {plan.name: plan.field.beside for plan in plans if plan.role == "input"}
     lost = [(plan.name, plan.field.beside) for plan in plans if plan.field.beside not in (None, *inputs)]
     problems: list[Problem] = []
     for name, other in lost:
+        if (first := chained.get(str(other))) is not None:
+            same = "itself" if other == name else f"{other}, which is beside {first}"
+            hint = f"fix:  of: {first}" if other != name else f"one of: {', '.join(inputs)}" if inputs else None
+            problems.append(Problem(("data", "fields", keys[name], "of"), f"is beside {same}", hint))
+            continue
         near = nearest(str(other), inputs, cutoff=0.5)
         others = f"one of: {', '.join(inputs)}" if inputs else f"fix:  {other}: {{type: text, tokenizer: space}}"
         hint = f"nearest: {near[0]}" if near else others
-        problems.append(Problem(("data", "fields", keys[name], "of"), f"no input {other!r} with a token for each tag", hint))
+        problems.append(Problem(("data", "fields", keys[name], "of"), f"no input {other!r} that has steps", hint))
     return problems
+
+
+def inputs_beside(plans: Sequence[FieldPlan]) -> dict[str, str]:
+    """Inputs that have as many steps as another one, and that one."""
+    found = {plan.name: plan.field.beside for plan in plans if plan.role == "input"}
+    return {name: other for name, other in found.items() if other is not None}
 
 
 def aligned(
@@ -55,15 +67,19 @@ def aligned(
         assert steps is not None, other
         limit = getattr(by_name[other], "max_length", None)
         lengths = own.lengths if limit is None else own.lengths.clip(max=limit)
-        is_there = own.lengths > 0  # a row without is left out, and told, elsewhere
+        is_there = (own.lengths > 0) | (role == "input")  # a row without a target is left out, and told, elsewhere
         wrong = (lengths != steps) & is_there
         if wrong.any():
             first = int(wrong.nonzero()[0][0])
             more = f" and {int(wrong.sum()) - 1:,} rows more" if wrong.sum() > 1 else ""
+            what = "tokens" if role == "input" else "values"
+            fix = f"one for each token: data.fields.{other}: {{type: text, tokenizer: space}} takes what stands between blanks"
+            if role == "input":
+                fix = f"one for each token of {other}: the same tokenizer, and no replace that makes two tokens of one, or none"
             raise DataError(
-                f"{table.name}: {table.place(int(rows[first]))}{more}: {name} has {int(own.lengths[first]):,} values, "
+                f"{table.name}: {table.place(int(rows[first]))}{more}: {name} has {int(own.lengths[first]):,} {what}, "
                 f"and {other} {int(steps[first]):,} tokens",
-                f"one for each token: data.fields.{other}: {{type: text, tokenizer: space}} takes what stands between blanks",
+                fix,
             )
         found[role, name] = replace(own, values=_heads(own.values, own.lengths, lengths), lengths=lengths)
     return found

@@ -58,8 +58,10 @@ class Merge(Layer):
             raise SpecError(f"joins two tensors or more and gets {found}", hint=f"name what it joins: - {self.type}: NAME")
         if self.is_pair and len(values) > 2:
             raise SpecError(f"joins two tensors and gets {len(values)}", hint="name the two of them")
-        if self.aligned and len({value.lengths for value in values if value.lengths is not None}) > 1:
-            raise SpecError("joins sequences of equal lengths, and these come from different fields or were shortened differently")
+        lengths = dict.fromkeys(value.lengths for value in values if value.lengths is not None)
+        if self.aligned and len(lengths) > 1:
+            what = "joins sequences of equal lengths, and these come from different fields or were shortened differently"
+            raise SpecError(what, hint=_beside(scope, [each.field for each in lengths]))
         return scope.add(self, *values)
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
@@ -144,6 +146,15 @@ def missing_axes(widest: Spec, specs: Sequence[Spec]) -> tuple[tuple[int, ...], 
     kept = channel_axis(widest) if widest.rank > 1 else widest.axes[0]
     missing = tuple(1 + index for index, axis in enumerate(widest.axes) if axis != kept)
     return tuple(() if spec.axes == widest.axes else missing for spec in specs)
+
+
+def _beside(scope: Scope, fields: Sequence[str]) -> str | None:
+    """How texts of as many tokens are joined, where all fields are texts."""
+    first, *others = dict.fromkeys(fields)
+    known = [scope.draft.fields.get(name) for name in (first, *others)]
+    if not others or not all(spec is not None and spec.kind == "index" for spec in known):
+        return None
+    return f"of texts with as many tokens:  data.fields.{others[0]}.of: {first}"
 
 
 def _names(names: Names | None) -> tuple[str, ...]:

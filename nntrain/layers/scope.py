@@ -44,6 +44,8 @@ class Draft:
     """What can be read by name: named items and nodes."""
     problems: list[Problem] = field(default_factory=list[Problem])
     counters: Counter[str] = field(default_factory=Counter[str])
+    beside: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Fields that have as many steps as another one, and that one."""
 
 
 EncodeField = Callable[["Scope", str], Value]
@@ -156,7 +158,8 @@ class Scope:
 
     def input(self, key: str, spec: Spec) -> Value:
         """An input tensor of the program. Nodes are those of the row's one graph, whatever key they have."""
-        return Value(spec, None, key, Lengths(GRAPH if spec.has_nodes else key, PROBE) if spec.is_ragged else None)
+        leader = GRAPH if spec.has_nodes else self.draft.beside.get(key, key)
+        return Value(spec, None, key, Lengths(leader, PROBE) if spec.is_ragged else None)
 
     def read(self, names: Sequence[str]) -> list[Value]:
         """The named points that names and patterns stand for, in the order of the program within a pattern.

@@ -165,6 +165,13 @@ CASES = [
         is_target=True,
     ),
     Case(
+        "text",
+        {"a": ["A b", "B", "b C", "a", "a B c", "c"]},
+        {"a": [None, "a", "b b c", "a", "c", "x y b"]},
+        {"of": "words", "tokenizer": "space", "replace": {"[A-Z]": "X", "[a-z]": "x"}},
+        sizes=(RAGGED,),
+    ),
+    Case(
         "tags",
         {"a": ["O B", "I B O", "O", "B", "O O", "I"]},
         {"a": [None, "O", "B I", "I", "O", "O X"]},

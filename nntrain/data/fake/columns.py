@@ -69,7 +69,7 @@ def columns(settings: DataSettings, rows: Rows, place: Place) -> dict[str, Value
     for key, field in beside.items():
         other = settings.fields.get(str(field.beside))
         texts = found.get((other.column if other is not None else None) or str(field.beside))
-        if texts is not None:
+        if texts is not None and (field.column or key) not in found:
             found[field.column or key] = tags_of(field, list(texts))
     if place.names is None:
         return found

@@ -64,6 +64,9 @@ class Text(Field):
     """Longer texts are cut to their first tokens."""
     like: str | None = None
     """A text field whose tokens and vocabulary this one shares; it is made of the training rows of both."""
+    of: str | None = None
+    """An input that this one has a token for each step of, so that both can be joined: the shapes or endings of words beside the words,
+    which `replace` makes of the same column; a column of parts of speech. It is cut where the other one is."""
     missing: Literal["empty", "error"] = "empty"
     """What a missing input is: a text without tokens, or an error."""
 
@@ -100,6 +103,11 @@ class Text(Field):
         return self.model_copy(update={option: getattr(other, option) for option in SHARED})
 
     @property
+    def beside(self) -> str | None:
+        """`of`."""
+        return self.of
+
+    @property
     def task(self) -> str | None:
         """A text that is its own answer is modelled."""
         return "language_model" if {"input", "target"} <= self.role_set else None
@@ -118,6 +126,10 @@ class Text(Field):
             found |= self._changed(dict.fromkeys(("max_vocab", "min_count"), why))
         if "input" not in roles:
             found |= self._changed({"missing": "rows without a target are left out"})
+        if roles != {"input"}:
+            found |= self._changed({"of": "only what is an input, and nothing else, has a token for each step of another"})
+        if self.of is not None:
+            found |= self._changed({"max_length": f"it is cut where {self.of} is"})
         return found
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:

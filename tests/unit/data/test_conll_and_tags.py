@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from nntrain.data.alignment import inputs_beside
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.conll import Conll
@@ -112,6 +113,48 @@ def test_a_text_that_is_not_there_is_told_at_its_place(tmp_path: Path) -> None:
     (problem,) = error.value.problems
     assert problem.path == ("data", "fields", "tags", "of")
     assert problem.hint == "nearest: tokens"
+
+
+SHAPES: dict[str, Any] = {"type": "text", "column": "tokens", "of": "tokens", "tokenizer": "space", "replace": {"[A-Z]": "X", "[a-z]": "x"}}
+
+
+def test_the_shapes_of_words_are_as_many_as_these(tmp_path: Path) -> None:
+    tokens = {"type": "text", "tokenizer": "space", "lowercase": True, "max_length": 2}
+    found = prepared(tmp_path, TEXT, {**FIELDS, "tokens": tokens, "shape": SHAPES})
+    batch = found.train.batch(0, 3)
+    assert batch.inputs["shape.lengths"].tolist() == batch.inputs["tokens.lengths"].tolist() == [2, 2, 1]
+    shape = next(field for field in found.fields.fields if field.name == "shape")
+    to_text = shape.plan.field.to_text(shape.state)
+    assert to_text is not None
+    assert [to_text(cast("list[int]", row.tolist())) for row in batch.inputs["shape"]] == ["Xxx Xxxxxxxx", "xx Xxxxxx", "xxx"]
+    assert inputs_beside(found.layout.fields) == {"shape": "tokens"}
+
+
+@pytest.mark.parametrize(("replace", "counts"), [({"in": ""}, "1 tokens, and tokens 2"), ({"do": " "}, "3 tokens, and tokens 2")])
+def test_a_replacement_that_changes_the_number_of_tokens_names_the_row(replace: dict[str, str], counts: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"line 5.*: shape has {counts} tokens") as error:
+        prepared(tmp_path, TEXT, {**FIELDS, "shape": {**SHAPES, "replace": replace}})
+    assert "one for each token of tokens" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "message", "hint"),
+    [
+        ({"shape": {**SHAPES, "of": "shape"}}, ("shape", "of"), "is beside itself", "one of: tokens"),
+        ({"a": SHAPES, "b": {**SHAPES, "of": "a"}}, ("b", "of"), "is beside a, which is beside tokens", "fix:  of: tokens"),
+        ({"shape": {**SHAPES, "of": "token"}}, ("shape", "of"), "no input 'token' that has steps", "nearest: tokens"),
+        ({"shape": {**SHAPES, "max_length": 3}}, ("shape", "max_length"), "has no effect: it is cut where tokens is", None),
+    ],
+)
+def test_what_is_beside_nothing_is_told_at_its_place(
+    fields: dict[str, Any], place: tuple[str, ...], message: str, hint: str | None, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        prepared(tmp_path, TEXT, {**FIELDS, **fields})
+    (problem,) = error.value.problems
+    assert problem.path == ("data", "fields", *place)
+    assert problem.message == message
+    assert hint is None or problem.hint == hint
 
 
 def test_lists_of_tokens_are_read_as_such(tmp_path: Path) -> None:

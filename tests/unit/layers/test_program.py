@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import pytest
+import torch
 
+from nntrain.architectures.compiling import compile_program
+from nntrain.architectures.node_graph import NodeGraph
+from nntrain.errors import ConfigError
 from nntrain.layers.activation import ReLU
 from nntrain.layers.elementwise import Add
 from nntrain.layers.layer import Layer, Need
@@ -14,7 +18,7 @@ from nntrain.layers.program import Lengths, Program, Value
 from nntrain.layers.scope import PROBE, Draft, Scope, UnplacedError, near_names
 from nntrain.layers.settings import AnyLayer
 from nntrain.schema import StrictModel
-from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VECTOR, Spec, Unknown
+from nntrain.specs import IMAGE, RAGGED, SEQUENCE, TOKENS, VECTOR, Spec, Unknown
 
 ROW = Spec(VECTOR, (6,))
 SERIES = Spec(SEQUENCE, (RAGGED, 6))
@@ -116,6 +120,32 @@ def test_sequences_shortened_differently_are_not_joined():
     assert scope.draft.problems[0].message == (
         "add joins sequences of equal lengths, and these come from different fields or were shortened differently"
     )
+
+
+def test_a_text_beside_another_is_joined_with_it_and_others_are_not():
+    texts = {name: Spec(TOKENS, (RAGGED,), "index", classes=9) for name in ("words", "shapes", "others")}
+    nodes = {f"of_{name}": {"from": name, "embedding": 2} for name in texts}
+    need = {"y": Spec(SEQUENCE, (RAGGED, 3), "logits")}
+
+    def compiled(*names: str) -> Program:
+        joined = {"from": [f"of_{name}" for name in names], "relu": None}
+        used = {name: node for name, node in nodes.items() if name in joined["from"]}
+        graph = NodeGraph.parse({"nodes": {**used, "both": joined}, "heads": {"y": "both"}})
+        return compile_program(graph, texts, need, beside={"shapes": "words"})
+
+    made = compiled("words", "shapes")
+    assert made.outputs["y"].lengths == Lengths("words", PROBE)
+    batch = {name: torch.ones(2, 3, dtype=torch.long) for name in texts}
+    lengths = {f"{name}.lengths": torch.tensor([3, 2]) for name in ("words", "others")}  # of the shapes none are needed
+    outputs, _ = made.build()({**batch, **lengths})
+    assert outputs["y"].shape == (2, 3, 3)
+    assert outputs["y.lengths"].tolist() == [3, 2]
+    with pytest.raises(ConfigError) as error:
+        compiled("words", "others")
+    (problem,) = error.value.problems
+    assert problem.path == ("architecture", "nodes", "both", "from")
+    assert "come from different fields" in problem.message
+    assert problem.hint == "of texts with as many tokens:  data.fields.others.of: words"
 
 
 def test_further_outputs_are_read_by_their_name():
