@@ -36,7 +36,7 @@ from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
 from nntrain.specs import teacher_port
-from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved
+from nntrain.targets import TargetPlan, generate_problems, metric_directions, part_problems, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
 
@@ -134,7 +134,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
         problems += _check_names(training, names, layout)
         if isinstance(experiment.scheduler, Plateau) and experiment.scheduler.monitor is not None:
             problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
-        problems += _protocol_problems(protocol, experiment, training, targets)
+        problems += [*_protocol_problems(protocol, experiment, training, targets), *generate_problems(experiment, targets)]
         problems += effects.problems(experiment, training, [loss for plan in targets.values() for loss in plan.losses], program)
     if problems:
         raise config.error(problems)

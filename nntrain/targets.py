@@ -73,6 +73,23 @@ def reading_problems(experiment: Experiment, targets: Mapping[str, TargetPlan], 
             yield replace(problem, path=(*path, *problem.path))
 
 
+def generate_problems(experiment: Experiment, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """A section `generate` that nothing reads, or options of it."""
+    if experiment.generate is None or not targets:
+        return
+    plan = next((plan for plan in targets.values() if plan.task.generates), None)
+    if plan is None:
+        tasks = ", ".join(dict.fromkeys(plan.task.type for plan in targets.values()))
+        message = f"has no effect: {tasks} predicts no next step to go on with"
+        yield Problem(("generate",), message, "remove it, or make a text both: role: [input, target]", on_key=True)
+        return
+    for option in sorted(plan.task.undrawn):
+        if getattr(experiment.generate, option) != type(experiment.generate).model_fields[option].default:
+            yield Problem(
+                ("generate", option), f"has no effect: {plan.task.type} draws no tokens, of which it chooses", "remove it", on_key=True
+            )
+
+
 def resolved(targets: Mapping[str, TargetPlan]) -> dict[str, object]:
     """The sections `task`, `loss` and `metrics` as a saved config has them: by target where there are several."""
     sections: dict[str, Callable[[TargetPlan], object]] = {

@@ -37,13 +37,16 @@ def run(arguments: Sequence[str], flags: dict[str, Any], output: Path | None, *,
     found = find_run(arguments[0] if arguments else None, runs_root(runs))
     stored = open_run(found)
     writer = Writer.of(stored)
+    writer.require_drawn(flags)
     settings = settings_of(stored, flags)
     opening = writer.opening(settings.prompt)
     is_text = isinstance(writer.render(opening), str)
     if not is_text and output is None:
         raise UsageError(f"{found.name} makes {writer.field.plan.field.type}, which no screen shows", "-o piece.mid")
+    if output is not None and not output.resolve().parent.is_dir():  # said before all steps are drawn
+        raise UsageError(f"cannot write {output.as_posix()}: there is no folder {output.parent.as_posix()}", "make it first")
     tell(f"run      {found.name}   step {stored.step:,}   seed {settings.seed}")
-    for note in stored.notes:
+    for note in (*stored.notes, *writer.doubts(settings.prompt)):
         tell(note)
     streams = is_text and output is None and not as_json
     content = _write(writer, opening, settings) if streams else writer.all(opening, settings)
@@ -83,6 +86,22 @@ class Writer:
             return self.field.plan.field.opening(prompt, self.field.state)
         except DataError as error:
             raise UsageError(f"--prompt: {error.message}", error.hint) from None
+
+    def doubts(self, prompt: str | None) -> Iterator[str]:
+        """Tokens of a prompt that training never showed: they are read as one and the same, and written as what stands for it."""
+        import polars as pl
+
+        unseen = None if prompt is None else self.field.plan.field.unseen(pl.Series([prompt]), self.field.state)
+        if unseen is not None and unseen.counts[0]:
+            told = " ".join(repr(token) for token in unseen.examples[0])
+            yield f"prompt   {unseen.counts[0]:,} of {unseen.totals[0]:,} tokens are new to the network: {told}"
+
+    def require_drawn(self, flags: Mapping[str, Any]) -> None:
+        """Raises `UsageError` for a flag that doesn't change how a step is drawn."""
+        task = self.stored.blueprint.targets[self.target].task
+        for name in sorted(task.undrawn):
+            if flags.get(name) is not None:
+                raise UsageError(f"--{name.replace('_', '-')} has no effect: {task.type} draws no tokens, of which it chooses", "remove it")
 
     def render(self, steps: Array) -> str | bytes:
         """Steps as people keep them."""

@@ -25,6 +25,9 @@ def carry_problems(settings: DataSettings) -> Iterator[Problem]:
     if settings.batch_size == "full":
         message = "has no effect with batch_size: full, which shows all windows at once and carries nothing"
         yield Problem(CARRY, message, "fix:  batch_size: 16, the number of stretches that are walked side by side", on_key=True)
+    if window.past % window.step:  # else a row of another group could lie where the next window would begin
+        message = f"{window.past} is no multiple of step: {window.step}, so that windows that go on from others don't fit"
+        yield Problem(("data", "window", "past"), message, f"fix:  past: {window.steps * window.step}, which reads as many rows")
     reach = window.steps * window.step
     if settings.source.is_running_text and reach % window.stride:
         message = f"{window.stride} tokens apart no window begins where another one of {reach} ends, which data.batch.carry_state needs"

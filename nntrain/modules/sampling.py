@@ -47,6 +47,7 @@ def draw_token(logits: Tensor, seen: Tensor, choice: Choice, generator: torch.Ge
     logits = penalised(logits.double(), seen, choice.repetition_penalty)
     if choice.temperature == 0:
         return logits.argmax(dim=1)
+    logits = logits - logits.amax(dim=1, keepdim=True)  # however small the temperature, the likeliest stays a number
     shares = kept(logits / choice.temperature, choice).softmax(dim=1)
     return torch.multinomial(shares.cpu(), 1, generator=generator).squeeze(1).to(logits.device)
 

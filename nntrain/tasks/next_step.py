@@ -27,6 +27,7 @@ class NextStep(Task):
     field_types: ClassVar[frozenset[str]] = frozenset({"notes"})
     looks_back: ClassVar[bool] = True
     generates: ClassVar[bool] = True
+    undrawn: ClassVar[frozenset[str]] = frozenset({"top_k", "top_p", "repetition_penalty"})
 
     type: Literal["next_step"] = "next_step"
 
@@ -57,7 +58,7 @@ class NextStep(Task):
         return link.point(output.float())
 
     def draw(self, output: Tensor, seen: Tensor, sampling: Sampling, generator: Generator) -> Tensor:
-        """Each note by itself; `top_k`, `top_p` and the repetition penalty are of tokens, and have no effect."""
+        """Each note by itself: what `undrawn` names chooses among tokens, of which there is one at a time."""
         from nntrain.modules.sampling import draw_notes
 
         return draw_notes(output, sampling, generator)

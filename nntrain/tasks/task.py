@@ -110,6 +110,9 @@ class Task(Component):
     generates: ClassVar[bool] = False
     """Whether what is predicted of a step can be drawn and read as the next step, so that a sequence goes on."""
 
+    undrawn: ClassVar[frozenset[str]] = frozenset()
+    """Options of `Sampling` that don't change how a step is drawn."""
+
     def kind(self, target: Target) -> TargetKind:
         """How the target reads."""
         raise NotImplementedError

@@ -85,11 +85,11 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
 
 
 def _training_inputs(session: Session) -> Iterator[Mapping[str, Tensor]]:
-    """The inputs of all training rows, in batches like those of a step. Raises `_StopWantedError`."""
+    """What the network reads of all training rows, in batches like those of a step. Raises `_StopWantedError`."""
     for batch in epoch_batches(session.splits.train, session.portions.rows or session.batch_size, seed=session.seed, epoch=0):
         if session.stop_wanted():
             raise _StopWantedError
-        yield batch.inputs
+        yield session.objective.inputs(batch)
 
 
 def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)

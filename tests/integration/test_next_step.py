@@ -63,3 +63,13 @@ def test_a_network_that_looks_ahead_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert main(["check", "a.yaml"]) == 2
     told = capsys.readouterr().err
     assert "gru looks ahead, and next_step is to predict what comes next" in told
+
+
+def test_options_that_choose_among_tokens_are_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "a.yaml", "generate.top_k=3"]) == 2
+    told = capsys.readouterr().err
+    assert "generate.top_k" in told
+    assert "next_step draws no tokens" in told
+    assert main(["generate", str(run), "--top-k", "3", "-o", "piece.mid"]) == 2
+    assert "--top-k has no effect" in capsys.readouterr().err
+    assert not (tmp_path / "piece.mid").exists()

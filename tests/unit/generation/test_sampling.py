@@ -20,6 +20,10 @@ def test_temperature_0_takes_the_likeliest():
     assert draw([0.1, 2.0, 1.9], temperature=0).tolist() == [1]
 
 
+def test_the_smallest_temperature_takes_the_likeliest_too():
+    assert draw([0.1, 2.0, float("-inf")], temperature=1e-320).tolist() == [1]
+
+
 def test_draws_are_a_function_of_the_seed():
     one, two = (draw([0.0, 0.1, 0.2, 0.3], seed=3, count=50).tolist() for _ in range(2))
     assert one == two

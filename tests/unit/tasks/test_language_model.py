@@ -111,3 +111,19 @@ def test_rows_of_texts_are_modelled_too(folder: Path, capsys: pytest.CaptureFixt
     assert main(["fit", config, "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["test"]["perplexity"] < 2.5
+
+
+def test_what_of_a_prompt_is_new_is_told_and_a_missing_folder_before_all_steps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", write(folder, GRU), "training.max_steps=1", "training.evaluate_every.steps=1"]) == 0
+    capsys.readouterr()
+    assert main(["generate", "runs/lm", "--prompt", "the Ω", "--steps", "1"]) == 0
+    assert "1 of 5 tokens are new to the network: 'Ω'" in capsys.readouterr().err
+    assert main(["generate", "runs/lm", "-o", "nowhere/text.txt"]) == 2
+    assert "there is no folder nowhere" in capsys.readouterr().err
+
+
+def test_a_section_generate_that_nothing_reads_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "t.csv").write_text("a,y\n" + "1,2\n2,3\n" * 6)
+    config = write(folder, {"layers": [{"linear": 4}, "relu"]}, data={"source": "t.csv", "target": "y"}, generate={"steps": 5})
+    assert main(["check", config, "training.evaluate_every.steps=1"]) == 2
+    assert "predicts no next step to go on with" in capsys.readouterr().err

@@ -140,6 +140,7 @@ def test_an_epoch_begins_with_nothing(folder: Path) -> None:
     ("changes", "message"),
     [
         ({"data__window": {"past": WINDOW}}, "no window begins where another one of 4 ends"),
+        ({"data__window": {"past": 3, "step": 2, "stride": 4}}, "3 is no multiple of step: 2"),
         ({"data__batch": {"carry_state": True, "sampler": "balanced"}}, "remove one of the two"),
         ({"data__batch_size": "full"}, "shows all windows at once"),
         ({"architecture": {"type": "mlp"}}, "this network has none"),
