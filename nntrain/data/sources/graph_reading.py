@@ -92,6 +92,11 @@ def _ends(source: Graph, edges: Table, names: pl.Series, where: str) -> Array:
         lost = [int(place) for place in np.flatnonzero(row.is_null().to_numpy())]
         if lost:
             cell = wanted["name"][lost[0]]
+            if cell is None:
+                raise DataError(
+                    f"{edges.name}: {column} is missing in {edges.places(lost)}, and an edge is between two nodes",
+                    "leave such edges out, or name their nodes",
+                )
             raise DataError(
                 f"{edges.name}: {column} is {quoted(cell)} in {edges.places(lost)}, and no node is named so ({where})",
                 "data.source.id: the column of the nodes that edges name",

@@ -190,6 +190,7 @@ class TestFaults:
         ("changes", "words"),
         [
             ({"edges": "a,b\nann,zoe\n"}, ("edges.csv: b is 'zoe' in line 2", "no node is named so")),
+            ({"edges": "a,b\nann,\n"}, ("edges.csv: b is missing in line 2", "an edge is between two nodes")),
             ({"edges": "a\nann\n"}, ("edges.csv has one column", "two ends")),
             ({"id": "nobody"}, ("data.source.id", "no column 'nobody'")),
             ({"ends": ["who", "to"]}, ("data.source.ends", "no column 'to'")),
