@@ -128,9 +128,8 @@ def test_a_text_beside_another_is_joined_with_it_and_others_are_not():
     need = {"y": Spec(SEQUENCE, (RAGGED, 3), "logits")}
 
     def compiled(*names: str) -> Program:
-        joined = {"from": [f"of_{name}" for name in names], "relu": None}
-        used = {name: node for name, node in nodes.items() if name in joined["from"]}
-        graph = NodeGraph.parse({"nodes": {**used, "both": joined}, "heads": {"y": "both"}})
+        used = {name: nodes[name] for name in map("of_{}".format, names)}
+        graph = NodeGraph.parse({"nodes": {**used, "both": {"from": list(used), "relu": None}}, "heads": {"y": "both"}})
         return compile_program(graph, texts, need, beside={"shapes": "words"})
 
     made = compiled("words", "shapes")
