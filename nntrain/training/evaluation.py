@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.lanes import places, read_batches
-from nntrain.data.packed import LENGTHS
+from nntrain.data.packed import LENGTHS, PackedSteps
 from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
 from nntrain.modules.masking import true_steps
@@ -24,7 +24,7 @@ from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.memory import ExhaustedError, requested
 from nntrain.training.objective import Objective, PartName, TargetObjective
 from nntrain.training.session import Metrics, Session
-from nntrain.training.units import chosen, fold
+from nntrain.training.units import chosen, counting, fold
 
 _ROWS: Final = 1024
 _VALUES: Final = 2**16
@@ -233,8 +233,7 @@ def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
     weights = None if train.weights is None else train.weights.cpu()
     with torch.inference_mode():
         return {
-            name: target.read(target.task.baseline(*_units(target, train.target(name).cpu(), weights)))
-            for name, target in objective.targets.items()
+            name: target.read(target.task.baseline(*_units(name, target, train, weights))) for name, target in objective.targets.items()
         }
 
 
@@ -268,9 +267,15 @@ def evaluate_portions(objective: Objective, predict: Callable[[int, int], Mappin
     return judges.scores({})
 
 
-def _units(target: TargetObjective, encoded: Tensor, weights: Tensor | None) -> tuple[Tensor, Target, Tensor | None]:
-    """The rows or units of training targets `[N, …]` that count, as `Task.baseline` is told of them."""
-    axis = target.unit_axis
+def _units(name: str, target: TargetObjective, train: TensorData, weights: Tensor | None) -> tuple[Tensor, Target, Tensor | None]:
+    """The rows or units of training targets that count, as `Task.baseline` is told of them; rows of steps are not padded for it."""
+    axis, stored = target.unit_axis, train.stored_targets.get(name)
+    if axis == "time" and isinstance(stored, PackedSteps):
+        encoded = stored.values.cpu()
+        keep = counting(encoded)
+        by_step = None if weights is None else weights.repeat_interleave(stored.lengths)[keep]
+        return encoded[keep], target.target, by_step
+    encoded = train.target(name).cpu()
     if axis is None:
         return encoded, target.target, weights
     units = chosen(fold(encoded, axis), encoded, weights, axis)
@@ -297,9 +302,13 @@ class _Judges:
         for name, states in self._states.items():
             target = self._objective.targets[name]
             told = predictions[name], batch.targets[name], batch.weights
-            units, rows = target.judged(*told), target.judged_by_row(*told)
+            by_row = {target.metrics[key].by_row for key in states}
+            units = target.judged(*told) if False in by_row else None
+            rows = target.judged_by_row(*told) if True in by_row else None
             for key, state in states.items():
-                state.update(*(rows if target.metrics[key].by_row else units))
+                found = rows if target.metrics[key].by_row else units
+                assert found is not None
+                state.update(*found)
 
     def scores(self, losses: Mapping[str, float | None]) -> Scores:
         single = len(self._objective.targets) == 1
