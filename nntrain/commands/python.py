@@ -88,11 +88,13 @@ class Model:
             DataError: The file or a column is missing, or a cell can't be read.
             UsageError: There is no interval of that share.
         """
+        from nntrain.data.reading import as_rows
+
         settings = self._stored.config.experiment.data
         wanted = Wanted(interval, missing_columns)
         if isinstance(rows, str | Path):
             return predict_table(self._stored, read_new(settings, Path(rows), self._stored.fields), wanted)
-        return predict_table(self._stored, table_of(rows, settings.source, self._numbers), wanted)
+        return predict_table(self._stored, as_rows(settings, table_of(rows, settings.source, self._numbers)), wanted)
 
     def generate(self, prompt: str | None = None, **options: Any) -> str | bytes:
         """Go on with a text or a piece of music, as `nntrain generate` does: the whole of it, a text or the content of a MIDI file.
@@ -164,7 +166,10 @@ def evaluate_python(run: AnyRun | None, *, data: AnyRows | None, split: str | No
     stored = open_run(_find(run, runs))
     if data is None or isinstance(data, str | Path):
         return evaluate_stored(stored, Where(None if data is None else Path(data), split))
-    return evaluate_stored(stored, Where(table_of(data, stored.config.experiment.data.source), split))
+    from nntrain.data.reading import as_rows
+
+    settings = stored.config.experiment.data
+    return evaluate_stored(stored, Where(as_rows(settings, table_of(data, settings.source)), split))
 
 
 def _find(run: AnyRun | None, runs: Path | None) -> Run:

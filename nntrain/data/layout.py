@@ -18,6 +18,7 @@ from nntrain.data.fields.number import Number
 from nntrain.data.graphs import for_nodes, graph_problems
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values, other_readings
+from nntrain.data.long_series import LongSeries
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.passages import Passages
@@ -139,9 +140,9 @@ def _other_guesses(named: list[NamedField], header: Header | None, guesses: dict
 def peek(settings: DataSettings, folder: Path) -> dict[Part, Header]:
     """Heads of all files. Raises `DataError`."""
     headers: dict[Part, Header] = {}
-    source = settings.source
+    source, long = settings.source, LongSeries.of(settings)
     for part, path in source.files(folder).items():
-        headers[part] = source.peek(path, path.name)
+        headers[part] = source.peek(path, path.name) if long is None else long.header(source.peek(path, path.name), path)
         if any(column.first_sounds for column in headers[part].columns):
             from nntrain.data.audio.sound_heads import with_sounds
 

@@ -145,10 +145,11 @@ def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found],
     return sorted(found, key=lambda field: min(order[column] for column in field.columns)), problems
 
 
-def _claimed(settings: DataSettings, name: str) -> set[str]:
+def claimed(settings: DataSettings, name: str) -> set[str]:
     """Columns that others than this field name exactly: its patterns leave them out."""
     others = {key: field for key, field in settings.fields.items() if key != name}
     written = [column for field in others.values() for column in field.source_columns or ()]
+    written += [column for field in settings.fields.values() for column in field.step_keys]
     return {column for column in (*others, *written, *settings.targets, settings.split.column or "") if not is_pattern(column)}
 
 
@@ -161,8 +162,8 @@ def _columns(name: str, field: Field, header: Header, settings: DataSettings) ->
     if field.type == "series" and len(written) == 2 and not any(map(is_pattern, written)):
         columns = written  # values and lengths have their own order
     else:
-        claimed = _claimed(settings, name)
-        columns = matching(written, [column for column in header.names if column in written or column not in claimed])
+        others = claimed(settings, name)
+        columns = matching(written, [column for column in header.names if column in written or column not in others])
     option = next(option for option in ("column", "columns", "values") if getattr(field, option, None) is not None)
     return columns, [no_column(pattern, header, ("data", "fields", name, option)) for pattern in lost]
 

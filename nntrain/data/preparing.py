@@ -222,6 +222,8 @@ def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]
         if column not in table.columns:
             if not field.roles <= SPLITTING:
                 problems.append(no_column(column, header_of(table), ("data", "source", part)))
+        elif table.steps is not None and column in table.steps.columns:
+            continue
         elif column != field.field.step_column and len(table.columns[column]) != table.rows:
             found = f"{table.name}: {column} has {len(table.columns[column]):,} rows, and most arrays have {table.rows:,}"
             raise DataError(found, f"leave it out: data.fields.{column}: {{role: ignore}}, or name it in values of a series")

@@ -10,6 +10,7 @@ import polars as pl
 
 from nntrain.data.file_store import FileStore
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
+from nntrain.data.long_series import LongSeries
 from nntrain.data.paths import absolute
 from nntrain.data.settings import SOURCE_OF_SUFFIX, SOURCES, DataSettings, source_of
 from nntrain.data.sources.source import Part, Source
@@ -23,7 +24,7 @@ def read_tables(settings: DataSettings, folder: Path) -> dict[Part, Table]:
     tables: dict[Part, Table] = {}
     source = settings.source
     for part, path in source.files(folder).items():
-        tables[part] = _placed(source.read(path, path.name), path)
+        tables[part] = as_rows(settings, _placed(source.read(path, path.name), path), path)
         source = source.leaning_on(tables["train"].numerals)
     return tables
 
@@ -44,7 +45,13 @@ def read_file(settings: DataSettings, path: Path) -> Table:
         made = load_class(SOURCES[tag]).parse({"type": tag, "path": path.name})
         assert isinstance(made, Source)
         source = made
-    return _placed(source.read(path, path.name), path)
+    return as_rows(settings, _placed(source.read(path, path.name), path), path)
+
+
+def as_rows(settings: DataSettings, table: Table, path: Path | None = None) -> Table:
+    """A table with a row for each row of the data: where rows are steps of series, a series each. Raises `DataError`."""
+    long = LongSeries.of(settings)
+    return table if long is None else long.gather(table, path)
 
 
 def _placed(table: Table, path: Path) -> Table:

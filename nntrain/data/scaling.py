@@ -54,7 +54,17 @@ def read_ragged(table: Table, columns: tuple[str, ...], max_length: int | None) 
         )
     steps = as_numbers(table.name, columns[0], values)
     steps = steps.reshape(len(steps), -1)
-    lengths = lengths.astype(np.int64)
+    return _cut(steps, lengths.astype(np.int64), max_length)
+
+
+def read_long(table: Table, columns: tuple[str, ...], max_length: int | None) -> RaggedArray:
+    """Columns of steps side by side, each row cut to its first `max_length` steps."""
+    assert table.steps is not None
+    return _cut(np.stack([np.asarray(table.column(column)) for column in columns], axis=1), table.steps.lengths, max_length)
+
+
+def _cut(steps: Array, lengths: Array, max_length: int | None) -> RaggedArray:
+    """Rows with the first of their steps."""
     if max_length is None or not len(lengths) or lengths.max() <= max_length:
         return RaggedArray(steps, lengths)
     position = np.arange(len(steps)) - np.repeat(lengths.cumsum() - lengths, lengths)

@@ -10,6 +10,7 @@ from pydantic import Field as Option
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from nntrain.data.fields.field import Field
+from nntrain.data.long_series import check_long
 from nntrain.data.sources.source import Source
 from nntrain.data.window import WindowSettings
 from nntrain.plugins import TAG
@@ -87,6 +88,7 @@ _TYPE_OF_OPTION: Final = {
 """The type that an option stands for where a field has no `type`; the first that is written counts."""
 
 _TYPE_OF_OWN_OPTION: Final = {
+    "by": "series",
     "order": "ordinal",
     "format": "date",
     "time_zone": "date",
@@ -94,7 +96,7 @@ _TYPE_OF_OWN_OPTION: Final = {
     "sample_rate": "audio",
     "features": "audio",
 }
-"""Options of one type alone: they count before all others."""
+"""Options of one type alone: they count before all others; `by` of a series before its `order`."""
 
 
 def source_type(options: Mapping[str, Any]) -> str | None:
@@ -114,7 +116,7 @@ def source_of(path: str) -> str | None:
 
 def field_type(options: Mapping[str, Any]) -> str:
     """The type of a field that is written without one: `{role: target}` leaves it to the data."""
-    named = (table[key] for table in (_TYPE_OF_OWN_OPTION, _TYPE_OF_OPTION) for key in options if key in table)
+    named = (table[key] for table in (_TYPE_OF_OWN_OPTION, _TYPE_OF_OPTION) for key in sorted(options, key="by".__ne__) if key in table)
     return next(named, None) or _type_of_missing(options.get("missing"))
 
 
@@ -256,6 +258,11 @@ class DataSettings(StrictModel):
         twice = next((name for index, name in enumerate(self.targets) if name in self.targets[:index]), None)
         if twice is not None:
             raise ValueError(f"target names {twice} twice; remove one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_make_rows(self) -> DataSettings:
+        check_long(self.fields, self.source, has_window=self.window is not None)
         return self
 
     @property

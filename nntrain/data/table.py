@@ -30,6 +30,15 @@ ROWS: Final = "rows"
 
 
 @dataclass(frozen=True, slots=True)
+class StepLengths:
+    """Columns with a value for each step, those of one row after another."""
+
+    columns: frozenset[str]
+    lengths: Array
+    """Steps of each row, int64 `[N]`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows of one file. A column of text has the cells as they stand in the file; an array has the rows as its first axis."""
 
@@ -57,6 +66,8 @@ class Table:
     """What was left out in reading, in words."""
     graphs: Graphs | None = None
     """How the rows belong together, where they are the nodes of graphs."""
+    steps: StepLengths | None = None
+    """Columns with a value for each step, where rows are series."""
     is_verbatim: bool = False
     """Whether cells keep the blanks around them."""
 

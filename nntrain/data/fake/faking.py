@@ -12,6 +12,7 @@ from nntrain.data.fake.assumptions import Assumptions
 from nntrain.data.fake.columns import Place, columns, made_up_inputs
 from nntrain.data.fake.graph_files import edges_between, write_tu
 from nntrain.data.fake.image_files import SPLITS, write_folders, write_known_set, write_matching
+from nntrain.data.fake.long_series import stretched
 from nntrain.data.fake.sequences import pieces, write_pieces, write_sentences
 from nntrain.data.fake.tables import write_arrays, write_lines, write_parquet, write_text, write_workbook
 from nntrain.data.fake.values import GROUPS, Rows, cells
@@ -28,6 +29,7 @@ from nntrain.data.sources.files import Files
 from nntrain.data.sources.graph import Graph, table_source
 from nntrain.data.sources.image_folder import ImageFolder
 from nntrain.data.sources.jsonl import JsonLines
+from nntrain.data.sources.labelled import LabelledFiles
 from nntrain.data.sources.parquet import Parquet
 from nntrain.data.sources.pianoroll import PianoRoll
 from nntrain.data.sources.source import Source
@@ -42,7 +44,7 @@ LINES: Final = 800
 """Lines of a running text: some 30,000 characters."""
 MOST_ROWS: Final = 4_000
 MOST_ROWS_OF_WINDOWS: Final = 40_000
-_PATHS: Final = ("path", "validation", "test", "nodes", "edges")
+_PATHS: Final = ("path", "validation", "test", "nodes", "edges", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,12 @@ def _write_part(path: Path, settings: DataSettings, part: str, count: int, seed:
             names=_fixed_names(settings),
             date_format=getattr(source, "date_format", None),
         )
-        _write_table(path, source, columns(settings, rows, place))
+        found = columns(settings, rows, place)
+        steps, labels = stretched(settings, found, rows)
+        _write_table(path, source, steps)
+        if labels and isinstance(source, LabelledFiles) and source.labels is not None:
+            beside = path.parent / source.labels.replace("*", path.name.partition(".")[0]).rpartition("/")[2]
+            _write_table(beside, table_source(beside), labels)
 
 
 def _write_graph(folder: Path, settings: DataSettings, source: Graph, rows: Rows) -> None:

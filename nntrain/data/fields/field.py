@@ -135,6 +135,11 @@ class Field(Component):
         return None
 
     @property
+    def step_keys(self) -> tuple[str, ...]:
+        """Columns that say which row a step is of, and where in it, where a row of the file is a step."""
+        return ()
+
+    @property
     def shares(self) -> str | None:
         """The field from whose training rows, and whose own, this one learns; `None` for one that learns by itself."""
         return None

@@ -26,11 +26,17 @@ class Series(Field):
 
     type: Literal["series"] = "series"
     columns: str | tuple[str, ...] | None = None
-    """Names of the columns that hold the steps of one feature, in which `*` stands for any text: `t*`."""
+    """Names of the columns that hold the steps of one feature, in which `*` stands for any text: `t*`. With `by` each is a
+    feature."""
     values: str | None = None
     """Array with the steps of all rows one after another, [sum of lengths] or [sum of lengths, F]; needs `lengths`."""
     lengths: str | None = None
     """Array [N] with the number of steps of each row."""
+    by: str | None = None
+    """Column that says which series a row is a step of: all rows of one id are one series [T, F], whose features are `columns`. Other
+    columns say something of the whole series, and are the same in all of its rows."""
+    order: str | None = None
+    """Column of numbers or times by which the steps of a series are sorted; goes with `by`. Default: the order of the file."""
     max_length: PositiveInt | None = None
     """Longer series are cut to their first steps."""
     normalize: Normalize = "standard"
@@ -44,6 +50,10 @@ class Series(Field):
             raise ValueError("values and lengths go together: the steps of all rows, and how many each row has")
         if sum(option is not None for option in (self.columns, self.column, self.values)) > 1:
             raise ValueError("column, columns and values each say where the steps come from; keep one")
+        if self.by is not None and (self.columns is None or self.by == self.order):
+            raise ValueError("by needs columns: the features of a step; order is another column")
+        if self.order is not None and self.by is None:
+            raise ValueError("order sorts the steps of a series, and goes with by: the column that tells series apart")
         return self
 
     @property
@@ -54,6 +64,11 @@ class Series(Field):
         if self.columns is None:
             return super().source_columns
         return (self.columns,) if isinstance(self.columns, str) else self.columns
+
+    @property
+    def step_keys(self) -> tuple[str, ...]:
+        """The columns of ids and places."""
+        return tuple(column for column in (self.by, self.order) if column is not None)
 
     @property
     def filling(self) -> str | None:
@@ -70,6 +85,8 @@ class Series(Field):
         if self.values is not None:
             features: Size = Unknown(f"features of {name}") if columns is None else (*columns[0].shape, 1)[0]
             return Spec(SEQUENCE, (RAGGED, features))
+        if self.by is not None:
+            return Spec(SEQUENCE, (RAGGED, Unknown(f"features of {name}") if columns is None else len(columns)))
         if columns is None:
             return Spec(SEQUENCE, (Unknown(f"steps of {name}"), Unknown(f"features of {name}")))
         if len(columns) == 1 and len(columns[0].shape) in (1, 2):
@@ -87,10 +104,12 @@ class Series(Field):
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array | RaggedArray:
         """Float64 `[N, T, F]`, or rows of different lengths. Raises `DataError` for what is no number, or lengths that do not add up."""
-        from nntrain.data.scaling import read_ragged, read_steps
+        from nntrain.data.scaling import read_long, read_ragged, read_steps
 
         if self.values is not None:
             return read_ragged(table, columns, self.max_length)
+        if self.by is not None:
+            return read_long(table, columns, self.max_length)
         return read_steps(table, columns, self.max_length)
 
     def fit(self, values: Values, *, is_target: bool) -> State:

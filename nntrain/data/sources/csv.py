@@ -13,7 +13,7 @@ from nntrain.data import dialect, marks
 from nntrain.data.facts import facts_of_cells
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.numerals import POINT, Numerals
-from nntrain.data.sources.source import GivenFiles
+from nntrain.data.sources.labelled import LabelledFiles
 
 if TYPE_CHECKING:
     from nntrain.data.table import Table
@@ -35,7 +35,7 @@ class Like:
     encoding: str | None = None
 
 
-class Csv(GivenFiles):
+class Csv(LabelledFiles):
     """A table as text. What is left out of the dialect is found from the file, and printed."""
 
     type: Literal["csv"] = "csv"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
-from nntrain.data.sources.source import GivenFiles
+from nntrain.data.sources.labelled import LabelledFiles
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nntrain.data.table import Column, Table
 
 
-class Parquet(GivenFiles):
+class Parquet(LabelledFiles):
     """A table in a Parquet file. Lists of one length are arrays; dates become text."""
 
     type: Literal["parquet"] = "parquet"
