@@ -26,6 +26,7 @@ from nntrain.losses.settings import LOSSES
 from nntrain.metrics.settings import METRICS
 from nntrain.nearest import nearest
 from nntrain.optimizers.settings import OPTIMIZERS
+from nntrain.protocols.settings import PROTOCOLS
 from nntrain.schedules.settings import SCHEDULES
 from nntrain.schema import load_class
 from nntrain.tasks.settings import TASKS
@@ -38,6 +39,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "schedules": SCHEDULES,
     "metrics": METRICS,
     "tasks": TASKS,
+    "protocols": PROTOCOLS,
     "fields": FIELDS,
     "tokenizers": TOKENIZERS,
     "augmentations": AUGMENTATIONS,

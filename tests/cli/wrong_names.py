@@ -87,10 +87,7 @@ NAMES = [
     Row(
         "typing error in a section",
         "data: {source: a.csv, target: y}\noptimzer: sgd\n",
-        (
-            "a.yaml:2:1  optimzer  not a setting / nearest: optimizer  settings here: name, seed, plugins, variables, data,"
-            " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, training, extends",
-        ),
+        ("a.yaml:2:1  optimzer  not a setting / nearest: optimizer",),
     ),
     Row(
         "option of another optimizer",
@@ -141,7 +138,7 @@ NAMES = [
         "data: {source: a.csv, target: y}\n",
         (
             'override "extens=b.yaml"  extens  not a setting / settings here: name, seed, plugins, variables, data,'
-            " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, training",
+            " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, generate, training",
         ),
         ("extens=b.yaml",),
     ),
@@ -205,7 +202,7 @@ NAMES = [
         (
             "a.yaml:4:16  architecture.layers[0].linear.units  not an option of linear / nntrain calls it out_features  fix: "
             " out_features: 3",
-            "a.yaml:5:7  architecture.layers[1].lineer  no layer 'lineer' / nearest: linear",
+            "a.yaml:5:7  architecture.layers[1].lineer  no layer 'lineer' / nearest: linear, dlinear",
         ),
     ),
     Row(
@@ -274,7 +271,7 @@ NAMES = [
         "  heads: {y: {frm: a}}\n",
         (
             "a.yaml:4:26  architecture.nodes.a.linear  needs a whole number above 0, got 0",
-            "a.yaml:5:18  architecture.nodes.b.lineer  no layer 'lineer' / nearest: linear",
+            "a.yaml:5:18  architecture.nodes.b.lineer  no layer 'lineer' / nearest: linear, dlinear",
             "a.yaml:6:9  architecture.nodes.c.form  not a setting / nearest: from",
             "a.yaml:7:54  architecture.nodes.d.layers[0].residual[1].linear  needs a whole number above 0, got x",
             "a.yaml:8:15  architecture.heads.y.frm  not a setting / nearest: from  settings here: from, layers, weight",

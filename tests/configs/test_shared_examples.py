@@ -15,6 +15,7 @@ PASSING: Final[Mapping[str, int | None]] = {
     "13_keras_wide_deep": None,  # its table is not there, and with it the number of columns
     "14_keras_deep_cross": None,
     "15_keras_denoising_ae": 28_097,  # the task's 1x1 convolution where the original ends in a 3x3 one: 8 x 32 weights fewer than 28,353
+    "20_keras_vit": 81_982_308,  # as the file is written: wider than the published one, whose figure is not at hand
     "55_vgg16": 138_357_544,  # with what is SEEN
     "56_googlenet_inception": 6_166_250,
     "57_densenet121": 6_956_298,
@@ -26,22 +27,25 @@ PASSING: Final[Mapping[str, int | None]] = {
 }
 """Parameters by the name of the file, `None` where they are not known without the data."""
 
-SEEN: Final = {"55_vgg16": ["data.fields.label.type=category", "data.fields.label.classes=1000", "data.fields.image.channels=3"]}
+SEEN: Final = {
+    "55_vgg16": ["data.fields.label.type=category", "data.fields.label.classes=1000", "data.fields.image.channels=3"],
+}
 """What a look at the folder would tell."""
 
 LACKING: Final = {
     "07_keras_siamese_triplet": {"pretrained", "metric", "triplet", "unfreeze"},
     "09_keras_unet_pets": {"mask"},
     "16_keras_vae": {"gaussian_latent", "z.kl", "generate"},
-    "20_keras_vit": {"multihead_attention"},
     "27_torch_dcgan": {"gan", "adversarial"},
     "31_torch_snli": {"text"},
     "47_torch_transfer_learning": {"pretrained"},
     "60_unet_original": {"mask"},
-    "62_wavenet": {"text", "language_model"},
-    "63_transformer_classifier": {"text", "multihead_attention"},
+    "62_wavenet": {"data.fields.text.window"},  # windows stand in data
 }
 """What each of the others is waiting for: every error names one of these words, and each word is named."""
+
+OF_ITS_TABLE: Final = "63_transformer_classifier"
+"""Passes, and which columns and tokens it has stands in its table alone."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def examples(shared: Path) -> Path:
 
 
 def test_all_are_known(examples: Path) -> None:
-    assert {path.stem for path in examples.glob("*.yaml")} == PASSING.keys() | LACKING.keys()
+    assert {path.stem for path in examples.glob("*.yaml")} == PASSING.keys() | LACKING.keys() | {OF_ITS_TABLE}
 
 
 @pytest.mark.parametrize("name", PASSING)
@@ -67,6 +71,14 @@ def test_one_that_passes(name: str, examples: Path, capsys: pytest.CaptureFixtur
     shown: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert shown["parameters"] == PASSING[name]
     assert len(shown["layers"]) >= checked["layers"]
+
+
+def test_one_whose_columns_stand_in_its_table(examples: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(examples / f"{OF_ITS_TABLE}.yaml")
+    assert main(["check", path, "--no-data", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["errors"] == []
+    assert main(["show", path, "--no-data"]) == 2
+    assert "does not say which columns there are" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", LACKING)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 import io
 import wave
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -355,6 +355,9 @@ WRITTEN_SOURCES: dict[str, dict[str, Any]] = {
     "arrays": {"path": "a.npz", "test": "b.npz"},
     "conll": {"path": "a.conll", "columns": ["tokens", None, "tags"], "comment": "#"},
     "pianoroll": {"path": "a.json"},
+    "graph": {"nodes": "nodes.csv", "edges": "edges.csv", "graphs": "graphs.csv", "graph": "molecule", "ends": ["from", "to"]},
+    "gymnasium": {"env": "CartPole-v1", "max_moves": 200, "actions": ["left", "right"]},
+    "tu": {"path": "MUTAG.zip", "fold": 3},
     "files": {"path": {"image": "images/{id}.jpg", "mask": "masks/{id}.png"}},
     "image_folder": {"path": "photos.zip", "validation": "more"},
     "builtin": {"name": "digits"},

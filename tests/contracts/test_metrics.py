@@ -139,6 +139,7 @@ CASES = [
     *(Case(written, "labels", perfect, 3) for written, perfect in ANY_LABELS),
     Case("nll", "labels", 0.0, 3),
     *(Case(written, "sequence", 0.0, 4) for written in ("wer", "cer")),
+    Case("exact_match", "sequence", 1.0, 4),
     *(Case(written, "values", perfect, values=values) for written, perfect in VALUES for values in ((), (3,))),
 ]
 

@@ -117,6 +117,7 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("date", "time_zone"): "Europe/Berlin",
     ("multi_label", "separator"): "|",
     ("multi_label", "classes"): ["crime", "drama"],
+    ("tags", "classes"): ["O", "B-person", "I-person"],
     ("number", "clip"): [0, 100],
     ("boolean", "true"): "yes",
     ("boolean", "false"): "no",
@@ -175,6 +176,9 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
 }
 """Component and option to a value that says more than the type does."""
 
+TRANSFORMERS: Final = ("transformer_encoder", "transformer_decoder", "encoder_decoder", "gpt")
+"""Components that have the options of a transformer."""
+
 _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
     ("builtin", "path"): {"name": "mnist"},
     ("csv", "columns"): {"header": False},
@@ -183,6 +187,9 @@ _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
     ("boolean", "false"): {"true": "yes"},
     ("series", "values"): {"lengths": "NAME"},
     ("series", "lengths"): {"values": "NAME"},
+    ("graph", "graphs"): {"graph": "graph"},
+    **{(tag, "top_k"): {"num_experts": 4} for tag in TRANSFORMERS},
+    **{(tag, "max_length"): {"positions": "learned"} for tag in TRANSFORMERS if tag != "gpt"},
     ("jitter", ""): {"brightness": 0.2},
     **{(tag, "dropout"): {"num_layers": 2} for tag in ("rnn", "lstm", "gru")},
     **{(f"conv_transpose{rank}d", "output_padding"): {"stride": 2} for rank in (1, 2, 3)},
