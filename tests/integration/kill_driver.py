@@ -25,7 +25,7 @@ import torch._dynamo
 
 import nntrain.data.preparing
 from nntrain.cli import main
-from nntrain.commands import finishing
+from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.training import loop
 
 LOADED = (polars, torch._dynamo, nntrain.data.preparing)
@@ -67,7 +67,7 @@ def _kill_in_step(step: int) -> None:
 
 
 def _kill_in_last_measurement() -> None:
-    measure = finishing.measure
+    measure = SupervisedProtocol.measure
     splits: list[Any] = []
 
     def fatal(*arguments: Any, **options: Any) -> Any:
@@ -76,7 +76,7 @@ def _kill_in_last_measurement() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return measure(*arguments, **options)
 
-    finishing.measure = fatal
+    SupervisedProtocol.measure = fatal
 
 
 def digests(run: Path) -> dict[str, Any]:

@@ -69,9 +69,12 @@ MOMENTS: Final[dict[str, list[tuple[Any, str]]]] = {
     "building": [(assembly, "assemble")],
     "warm-up": [(command, "fit_baseline"), (loop, "set_learning_rates")],
     "step": [(loop, "take_step"), (loop, "update_weights"), (SupervisedProtocol, "_loss")],
-    "evaluation": [(evaluation, "_outputs")],
+    "evaluation": [(evaluation.Reader, "outputs")],
     "save": [(os, "fsync"), (os, "rename"), (os, "replace")],
-    "end": [(finishing, name) for name in ("measured_state", "measure", "evaluate_baseline", "keep_scores", "_simple")],
+    "end": [
+        *((finishing, name) for name in ("measured_state", "keep_scores", "_simple")),
+        *((SupervisedProtocol, name) for name in ("measure", "measure_baseline")),
+    ],
 }
 """Functions that make up each phase of a run."""
 WITHIN: Final[dict[str, list[tuple[Any, str]]]] = {
