@@ -90,7 +90,7 @@ class LongSeries:
         for name in names:
             if name in steps:
                 columns[name] = table.numbers(name)[order]
-            elif name != self.order and not self._is_ignored(name):
+            elif name == self.by or (name != self.order and not self._is_ignored(name)):
                 columns[name] = self._of_series(table, name, ids, first, number)
         lines = None if table.lines is None else table.lines[first]
         more, notes = self._labelled(labels, ids[first], names, table.name) if labels is not None else ({}, ())

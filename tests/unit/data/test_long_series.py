@@ -70,3 +70,10 @@ def test_settings_go_together() -> None:
         DataSettings.model_validate({"source": {"path": "a.csv", "labels": "b.csv"}})
     with pytest.raises(ValueError, match="goes with by"):
         DataSettings.model_validate({"source": "a.csv", "fields": {"m": {"type": "series", "columns": "x*", "order": "t"}}})
+
+
+def test_ids_that_are_ignored_still_tell_series_apart(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,t,x0,label\na,1,1,no\na,2,2,no\nb,1,3,yes\n")
+    data = settings()
+    ignored = DataSettings.model_validate({**data.model_dump(exclude_unset=True), "fields": {**data.fields, "id": {"role": "ignore"}}})
+    assert read_tables(ignored, tmp_path)["train"].rows == 2
