@@ -14,10 +14,12 @@ from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import TensorData
 from nntrain.data.fitted import FittedFields
 from nntrain.data.noise import derive_seed
+from nntrain.data.packed import PackedSteps
 from nntrain.data.preparing import Prepared
 from nntrain.data.streaming import check_shared_memory
-from nntrain.errors import DataError
+from nntrain.errors import DataError, render_path
 from nntrain.layers.depth import hidden_matrices, layer_depths
+from nntrain.layers.scope import PROBE
 from nntrain.losses.loss import ClassLoss, Loss
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.regularization import SWASettings
@@ -85,6 +87,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
     use_determinism(training.deterministic)
     class_weights = fit_class_weights(blueprint, prepared.train)
     _check_targets(blueprint, prepared)
+    _check_lengths(blueprint, prepared)
     seed_everything(experiment.seed)
     network = blueprint.program.build().to(device)
     regularization = experiment.regularization
@@ -231,6 +234,22 @@ def _check_targets(blueprint: Blueprint, prepared: Prepared) -> None:
             for loss in plan.losses:
                 assert data is not None
                 _check_target(loss, plan, data.once().target(name), part)
+
+
+def _check_lengths(blueprint: Blueprint, prepared: Prepared) -> None:
+    """Make sure that no row has more steps than the network has positions for. Raises `DataError`."""
+    for step in blueprint.program.steps:
+        most, lengths = step.layer.most_steps(step.inputs[0].spec), step.inputs[0].lengths
+        if most is None or lengths is None or lengths.counts != PROBE:
+            continue
+        for part, data in prepared.splits.items():
+            rows = data.stored.get(lengths.field)
+            if isinstance(rows, PackedSteps) and rows.longest > most:
+                place = render_path(step.path)
+                raise DataError(
+                    f"{lengths.field}: a {part} row has {rows.longest:,} steps, and {step.layer.type} ({place}) has vectors for {most:,}",
+                    f"fix:  max_length: {rows.longest} there, or data.fields.{lengths.field}.max_length: {most}",
+                )
 
 
 def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:

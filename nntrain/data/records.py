@@ -66,8 +66,8 @@ def head_records(text: str, delimiter: str, name: str, comment: str | None, *, i
 
 
 def is_blank(record: list[str]) -> bool:
-    """Whether a record is an empty line."""
-    return not record or (len(record) == 1 and not record[0].strip())
+    """Whether a record is an empty line; `""` is a cell."""
+    return not record or (len(record) == 1 and bool(record[0]) and not record[0].strip())
 
 
 def ragged(name: str, record: Record, width: int, header_line: int | None) -> DataError:
