@@ -15,6 +15,15 @@ from nntrain.data.missing_files import missing_files
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXAMPLES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml"))
+LIGHTER = {
+    "etth1_patchtst.yaml": ("data.batch_size=8", "data.window.past=96"),
+    "cifar10_small.yaml": ("architecture.channels=[8, 16, 32]",),
+}
+"""What makes an example quick that takes over 15 seconds; as it is written it is slow."""
+WAYS = [
+    *(pytest.param(example, LIGHTER.get(example, ()), id=example) for example in EXAMPLES),
+    *(pytest.param(example, (), marks=pytest.mark.slow, id=f"whole {example}") for example in LIGHTER),
+]
 
 Screens = pytest.CaptureFixture[str]
 
@@ -66,10 +75,10 @@ def test_example_says_what_it_needs_and_gives(example: str, examples: Path, caps
         assert lost[0] in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_example_goes_the_whole_way(example: str, examples: Path, capsys: Screens) -> None:
+@pytest.mark.parametrize(("example", "lighter"), WAYS)
+def test_example_goes_the_whole_way(example: str, lighter: tuple[str, ...], examples: Path, capsys: Screens) -> None:
     path = examples / example
-    assert main(["fit", str(path), "--smoke", "--fake-data", "--json"]) == 0
+    assert main(["fit", str(path), *lighter, "--smoke", "--fake-data", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["ok"]
     assert list(found["seconds"]) == ["check", "fit", "resume", "eval", "predict"]
