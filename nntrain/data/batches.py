@@ -311,7 +311,7 @@ def turns_of(order: Tensor) -> Tensor:
     return turns
 
 
-def ordered_batches(
+def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
     data: TensorData,
     rows: int,
     order: Tensor,

@@ -27,7 +27,8 @@ TEXT: Final = "text"
 class Text(GivenFiles):
     """A running text: a file of which all is read, blanks and line ends too. The only field is `text`, which predicts its next tokens.
 
-    The text is split by place: its beginning trains, what follows validates, its end tests; whole numbers in `data.split` are characters. Then windows of `data.window` tokens are cut.
+    The text is split by place: its beginning trains, what follows validates, its end tests; whole numbers in `data.split` are
+    characters. Then windows of `data.window` tokens are cut.
     An epoch is one pass over the training text, whose windows begin at another place each time; every token of the other parts is
     predicted once.
     """
