@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
@@ -44,8 +44,8 @@ class HeaderColumn:
     shape: tuple[int, ...]
     """Axes beside the rows: `()` for single values."""
     kind: ArrayKind
-    facts: Facts | None = None
-    """Counts over the first values, for single values."""
+    counts: Facts | Callable[[], Facts] | None = None
+    """Counts over the first values, for single values; or what makes them when they are asked for."""
     rows: int | None = None
     """Length of the first axis of an array; a column has as many rows as its table."""
     files: FileFacts | None = None
@@ -54,6 +54,11 @@ class HeaderColumn:
     """Why it is no input, where its cells only tell rows apart: `names the nodes`."""
     sound: SoundHead | None = None
     """The first of them, where the cells name sounds."""
+
+    @property
+    def facts(self) -> Facts | None:
+        """Counts over the first values, for single values."""
+        return self.counts() if callable(self.counts) else self.counts
 
     @property
     def first_sounds(self) -> tuple[str, ...]:

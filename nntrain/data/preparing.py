@@ -150,7 +150,7 @@ class _Sorting:
             return None
         column = self.header.column(field.columns[0])
         if not column.shape and column.files is None:
-            column = replace(column, facts=self.facts(field.columns[0], rows))
+            column = replace(column, counts=self.facts(field.columns[0], rows))
         return guess_column(field, column)
 
     def facts(self, column: str, rows: Array) -> Facts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +15,7 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     import polars as pl
 
+    from nntrain.data.facts import Facts
     from nntrain.data.table import Column, Table
 
 
@@ -30,19 +33,15 @@ class Parquet(LabelledFiles):
 
     def peek(self, path: Path, name: str) -> Header:
         """Names and types from the footer, and the first 1,000 rows. Raises `DataError` for what is no such file."""
-        import numpy as np
-
-        from nntrain.data.facts import facts_of_series
         from nntrain.data.table import Table
 
         rows, frame = _read(path, name, PEEK_ROWS)
         table = Table(name, frame_columns(frame, name), len(frame), missing=self.missing_words)
+        is_complete = len(frame) == rows
         columns: list[HeaderColumn] = []
         for column, values in table.columns.items():
             shape, kind = _kind(values)
-            is_complete = len(frame) == rows
-            facts = None if shape else facts_of_series(table.texts(column), np.arange(len(frame)), is_complete=is_complete)
-            columns.append(HeaderColumn(column, shape, kind, facts))
+            columns.append(HeaderColumn(column, shape, kind, None if shape else _facts(table, column, is_complete=is_complete)))
         return Header(name, tuple(columns), rows)
 
     def read(self, path: Path, name: str) -> Table:
@@ -51,6 +50,20 @@ class Parquet(LabelledFiles):
 
         rows, frame = _read(path, name, None)
         return Table(name, frame_columns(frame, name), rows, missing=self.missing_words, notes=_notes(frame))
+
+
+def _facts(table: Table, column: str, *, is_complete: bool) -> Callable[[], Facts]:
+    """What counts a column when it is asked for, once: of a thousand columns that make one vector nobody asks."""
+
+    @cache
+    def facts() -> Facts:
+        import numpy as np
+
+        from nntrain.data.facts import facts_of_series
+
+        return facts_of_series(table.texts(column), np.arange(table.rows), is_complete=is_complete)
+
+    return facts
 
 
 def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:

@@ -57,7 +57,7 @@ class Rows(Source):
         header = header_of(table)
         every = np.arange(table.rows)
         columns = [
-            column if column.shape else replace(column, facts=facts_of_series(table.texts(column.name), every, table.numerals))
+            column if column.shape else replace(column, counts=facts_of_series(table.texts(column.name), every, table.numerals))
             for column in header.columns
         ]
         return replace(header, columns=tuple(columns))

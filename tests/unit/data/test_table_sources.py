@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nntrain.data import facts
 from nntrain.data.reading import read_file
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.csv import Csv
@@ -219,3 +220,19 @@ def test_the_training_file_settles_the_marks_of_the_others(tmp_path):
     assert set(peek(settings, tmp_path)) == {"train", "validation", "test"}
     with pytest.raises(DataError, match="two ways"):
         Csv(path="test.csv").read(tmp_path / "test.csv", "test.csv")
+
+
+def test_columns_of_a_parquet_file_are_counted_when_they_are_asked_for(tmp_path, monkeypatch):
+    pl.DataFrame({f"f{place}": [place, 1, 2] for place in range(30)} | {"label": ["a", "b", None]}).write_parquet(tmp_path / "t.parquet")
+    counted = []
+    real = facts.facts_of_series
+
+    def counting(cells, *rest, **options):
+        counted.append(cells.name)
+        return real(cells, *rest, **options)
+
+    monkeypatch.setattr(facts, "facts_of_series", counting)
+    header = Parquet(path="t.parquet").peek(tmp_path / "t.parquet", "t.parquet")
+    assert counted == []
+    assert [header.column("label").facts.missing, header.column("label").facts.distinct] == [1, 2]
+    assert counted == ["label"]
