@@ -8,7 +8,7 @@ import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel
@@ -53,7 +53,7 @@ class Setting:
         return self.schema.get("default")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalogue:
     """The models that a config may hold, as JSON Schema, and the slots between them."""
 
@@ -85,9 +85,10 @@ class Catalogue:
             if key != "type" or tag is None
         ]
 
-    def settings(self) -> Iterator[Setting]:
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
         """Every setting that has one place, in the order of the sections. What a list of components holds is left to the components."""
-        return self._below(self.options(self.definition(self.root)), frozenset())
+        return tuple(self._below(self.options(self.definition(self.root)), frozenset()))
 
     def within(self, kind: str, tag: str) -> list[Setting]:
         """Options of a component and, after each, the settings of the section that it is; components inside are left out."""

@@ -39,6 +39,10 @@ WRITTEN: Final = {
     "optimizer.groups.lr": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.weight_decay": "optimizer: {type: adamw, groups: [{match: head, weight_decay: 0.1}]}",
     "optimizer.layer_decay": "optimizer: {type: adamw, layer_decay: 0.75}",
+    **{
+        f"{place}.labels": 'data: {source: {path: a.csv, labels: b.csv}, fields: {NAME: {type: series, columns: "x*", by: id}}}'
+        for place in ("csv", "parquet", "data.source")
+    },
     "data.streaming": "data: {source: {type: image_folder, path: photos}, streaming: true}",
     "data.workers": "data: {source: {type: image_folder, path: photos}, streaming: true, workers: 2}",
     "training.on_oom": "training: {on_oom: halve}",
@@ -186,6 +190,8 @@ _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
     ("boolean", "true"): {"false": "no"},
     ("boolean", "false"): {"true": "yes"},
     ("series", "values"): {"lengths": "NAME"},
+    ("series", "by"): {"columns": "x*"},
+    ("series", "order"): {"columns": "x*", "by": "NAME"},
     ("series", "lengths"): {"values": "NAME"},
     ("graph", "graphs"): {"graph": "graph"},
     **{(tag, "top_k"): {"num_experts": 4} for tag in TRANSFORMERS},
@@ -248,7 +254,7 @@ def place_of(content: Catalogue, kind: str) -> tuple[Setting, tuple[str, ...], b
     """Where components of a kind stand first, least deep: the setting, the whole path, and whether it is a list of them."""
     places = (
         (setting, path, "items" in member)
-        for setting in content.settings()
+        for setting in content.settings
         for member, path in members(setting.schema, setting.path)
         if kind in (member.get("x-slot"), member.get("items", {}).get("x-slot"))
     )

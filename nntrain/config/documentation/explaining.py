@@ -89,14 +89,14 @@ def _called_otherwise(content: Catalogue, word: str) -> list[str]:
 
 def words(content: Catalogue) -> list[str]:
     """Every word that `help_text` explains, for the nearest one."""
-    settings = [setting.name for setting in content.settings()]
+    settings = [setting.name for setting in content.settings]
     components = [named.tag for named in _all(content)]
     metrics = [f"{split}.{metric}" for split in _SPLITS for metric in ("loss", *_metrics(content))]
     return list(dict.fromkeys([*settings, *components, *metrics, *(topic.name for topic in TOPICS)]))
 
 
 def _settings(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
-    found = [setting for setting in content.settings() if _matches(setting.path, parts)]
+    found = [setting for setting in content.settings if _matches(setting.path, parts)]
     return [_setting(content, same) for same in _by_meaning(found)]
 
 
@@ -220,7 +220,7 @@ def _metric(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
 
 def _same_ending(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
     """Settings whose path ends in what was asked: `patience` is `training.early_stopping.patience`."""
-    found = [setting for setting in content.settings() if parts and setting.path[-len(parts) :] == parts]
+    found = [setting for setting in content.settings if parts and setting.path[-len(parts) :] == parts]
     options = [
         _option(content, component.kind, option)
         for component in _all(content)
@@ -232,7 +232,7 @@ def _same_ending(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
 
 def _also(content: Catalogue, word: str) -> list[str]:
     """Settings of the same name elsewhere, a line each."""
-    found = [setting for setting in content.settings() if len(setting.path) > 1 and setting.path[-1] == word]
+    found = [setting for setting in content.settings if len(setting.path) > 1 and setting.path[-1] == word]
     return ["\n".join(f"see also {same[0].name}: {first_sentence(same[0].description)}" for same in _by_meaning(found))] if found else []
 
 

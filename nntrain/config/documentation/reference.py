@@ -29,7 +29,7 @@ def reference(content: Catalogue) -> str:
 
 def _sections(content: Catalogue) -> Iterator[str]:
     """The settings of the sections; what components have is told with them."""
-    settings = [setting for setting in content.settings() if setting.tag is None]
+    settings = [setting for setting in content.settings if setting.tag is None]
     top = [setting for setting in settings if len(setting.path) == 1]
     yield "## Sections"
     yield _table(content, [(setting.name, setting) for setting in top])

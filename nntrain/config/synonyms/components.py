@@ -119,7 +119,6 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
     },
     "loss": {
         "ctc": "ctc_loss ctcloss connectionist_temporal_classification",
-        "ctc": "ctc_loss ctcloss connectionist_temporal_classification",
         "cross_entropy": "cross_entropy_loss ce nll nll_loss categorical_crossentropy sparse_categorical_crossentropy softmax_cross_entropy"
         " log_loss softmax categorical_cross_entropy",
         "bce": "bce_loss bce_with_logits bce_with_logits_loss binary_crossentropy binary_cross_entropy sigmoid_cross_entropy"
@@ -175,8 +174,6 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
     "metric": {
         "wer": "word_error_rate",
         "cer": "char_error_rate character_error_rate",
-        "wer": "word_error_rate",
-        "cer": "char_error_rate character_error_rate",
         "accuracy": "acc categorical_accuracy sparse_categorical_accuracy binary_accuracy top1 accuracy_score",
         "balanced_accuracy": "balanced_acc bacc",
         "f1": "f1_score f1_macro f_score fscore macro_f1",
@@ -216,7 +213,6 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
     },
     "task": {
         "ctc": "speech_recognition asr speech_to_text transcription handwriting_recognition",
-        "ctc": "speech_recognition asr speech_to_text transcription handwriting_recognition",
         "classification": "binary multiclass binary_classification multiclass_classification classify classifier image_classification"
         " tabular_classification",
         "regression": "regress regressor tabular_regression",
@@ -227,7 +223,6 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
     },
     "protocol": {"dqn": "q_learning deep_q_learning deep_q_network double_dqn ddqn off_policy", "supervised": "default normal batches"},
     "field type": {
-        "audio": "sound speech waveform wav wave spectrogram",
         "audio": "sound speech waveform wav wave spectrogram",
         "number": "numeric numerical float int integer continuous real double float32 int64",
         "category": "categorical class enum string str label discrete factor nominal text_category",
