@@ -191,7 +191,7 @@ _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {
     ("boolean", "false"): {"true": "yes"},
     ("series", "values"): {"lengths": "NAME"},
     ("series", "by"): {"columns": "x*"},
-    ("series", "order"): {"columns": "x*", "by": "NAME"},
+    ("series", "order"): {"columns": "x*", "by": "ID"},
     ("series", "lengths"): {"values": "NAME"},
     ("graph", "graphs"): {"graph": "graph"},
     **{(tag, "top_k"): {"num_experts": 4} for tag in TRANSFORMERS},
