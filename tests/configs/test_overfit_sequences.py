@@ -68,6 +68,7 @@ def a_play(folder: Path, draw: random.Random) -> None:
         ("sms_spam", messages, "accuracy", 0.99),
         # windows that begin a character apart: what their first characters are followed by is open
         pytest.param("tinyshakespeare_gpt", a_play, "accuracy", 0.7, marks=pytest.mark.slow),
+        pytest.param("tinyshakespeare_lstm", a_play, "accuracy", 0.7, marks=pytest.mark.slow),
     ],
 )
 def test_eight_rows(name: str, make: Callable[[Path, random.Random], None], metric: str, wanted: float, tmp_path: Path) -> None:
