@@ -126,7 +126,7 @@ class Text(Field):
             found |= self._changed(dict.fromkeys(("max_vocab", "min_count"), why))
         if "input" not in roles:
             found |= self._changed({"missing": "rows without a target are left out"})
-        if roles != {"input"}:
+        if roles != frozenset[Role]({"input"}):
             found |= self._changed({"of": "only what is an input, and nothing else, has a token for each step of another"})
         if self.of is not None:
             found |= self._changed({"max_length": f"it is cut where {self.of} is"})
