@@ -15,8 +15,8 @@ SHIPPED: Final = "shipped"
 """What `data:` says where the data comes with nntrain."""
 _COLUMNS: Final = ("example", "task", "data", "time", "score")
 _GAP: Final = 2
-_MOST: Final = 19
-"""Letters of the columns of data and score."""
+_MOST: Final = {"data": 16, "time": 8, "score": 12}
+"""Letters of these columns; the task has what is left."""
 _PART: Final = re.compile(r"\b(task|data|time|score):")
 
 
@@ -67,8 +67,8 @@ def what_to_bring(path: Path) -> str | None:
 def examples_table(examples: Sequence[Example]) -> str:
     """A row for each example, at most 80 columns wide; what is too long goes on below in its own column."""
     rows = [_COLUMNS, *((example.name, example.task, example.data, example.time, example.score) for example in examples)]
-    name, time, score = (max(len(row[place]) for row in rows) for place in (0, 3, 4))
-    score, data = min(score, _MOST), _MOST
+    name = max(len(row[0]) for row in rows)
+    data, time, score = _MOST["data"], _MOST["time"], _MOST["score"]
     widths = (name, WIDTH - name - data - time - score - 4 * _GAP, data, time, score)
     return "\n".join(_line(row, widths) for row in rows)
 

@@ -149,7 +149,7 @@ def labelled(rows: Sequence[tuple[str, str]]) -> str:
     lines: list[str] = []
     for label, value in rows:
         parts = [part for line in value.splitlines() for part in _wrap(line)] or [""]
-        lines += [f"{name:<{LABEL_WIDTH}}{part}".rstrip() for name, part in zip([label, *[""] * len(parts)], parts, strict=False)]
+        lines += [f"{name + ' ':<{LABEL_WIDTH}}{part}".rstrip() for name, part in zip([label, *[""] * len(parts)], parts, strict=False)]
     return "\n".join(lines)
 
 

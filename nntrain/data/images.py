@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -71,8 +72,8 @@ def read_image_files(field: Image, table: Table, column: str) -> Array:
         DataError: A file is missing or broken, or the images have different sizes and the field names none; the files are named.
     """
     names: list[str] = names_of(table, column).to_list()
-    assert table.store is not None
-    read = partial(decode, table.store, channels=field.num_channels, size=field.size_pair)
+    store = FileStore(Path()) if table.store is None else table.store  # rows of a program name files from where it stands
+    read = partial(decode, store, channels=field.num_channels, size=field.size_pair)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(read, names))
     broken = [image for image in found if isinstance(image, str)]

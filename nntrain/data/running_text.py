@@ -64,8 +64,10 @@ def prepare_running_text(
     sizes: list[str] = []
     for part, stretch in stretches.items():
         tokens = encode_text(fields, stretch.text)
-        if len(tokens) < 2:
-            raise DataError(f"{tables['train'].name}: the {part} part has {len(tokens)} tokens, and two are needed", "a longer text")
+        least = passages.steps + 1 if part == "train" else 2
+        if len(tokens) < least:
+            hint = "a longer text" if least == 2 else f"a longer text, or  data.window: {max(1, (len(tokens) - 1) // 8)}"
+            raise DataError(f"{tables['train'].name}: the {part} part has {len(tokens):,} tokens, and {least:,} are needed", hint)
         stride = passages.stride if part == "train" else None
         data[part] = fields.cut_tokens(tokens, stretch.start, stride=stride)
         sizes.append(f"{part} {len(tokens):,} tokens")

@@ -80,7 +80,7 @@ def test_long_cells_of_the_table_go_on_below(tmp_path: Path) -> None:
     lines = examples_table([Example(path, "what it does, in many words", data, "1,000 s", "rmse 1.234 million")]).splitlines()
     assert max(map(len, lines)) <= 80
     place = lines[0].index("data")
-    assert "".join(line[place : place + 19].strip() for line in lines[1:]) == data
+    assert "".join(line[place : place + 16].strip() for line in lines[1:]) == data
 
 
 @pytest.mark.parametrize(("kind", "hint"), [("layrs", "nearest: layers"), ("foo", "kinds: layers, families")])

@@ -245,6 +245,12 @@ def test_field(case: FieldCase, tmp_path: Path) -> None:
         tree["architecture"] = {"layers": [{"conv1d": {"out_channels": 3, "kernel_size": 1}}, "global_avg_pool"]}
     if case.tag == "text":
         tree["architecture"] = {"layers": [{"embedding": 3}, {"pool": "mean"}]}
+    if "of" in case.options:
+        words = {"type": "text", "tokenizer": "space", "column": field["column"]}
+        tree["data"]["fields"] = {case.options["of"]: words, "f": field, "y": {"role": "target"}}
+        nodes = {name: {"from": name_of, "embedding": 3} for name, name_of in (("a", case.options["of"]), ("b", "f"))}
+        joined = {"from": ["a", "b"], "layers": [{"linear": 3}, {"pool": "mean"}]}
+        tree["architecture"] = {"nodes": {**nodes, "both": joined}}
     if case.tag == "tags":
         tokens = {"type": "text", "tokenizer": "space", "column": field["column"]}
         tree["data"]["fields"] = {"tokens": tokens, "f": {**field, "role": "target"}, "y": {"role": "ignore"}}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
@@ -15,13 +16,13 @@ import torch
 
 from nntrain.data.audio.resampling import resample
 from nntrain.data.fields.field import RaggedArray, State
+from nntrain.data.file_store import FileStore
 from nntrain.data.table import MAX_EXAMPLES, Table
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
     from nntrain.data.fields.audio import Audio
     from nntrain.data.fields.field import Array
-    from nntrain.data.file_store import FileStore
 
 MOST_SAMPLES: Final = 2**28
 """Samples of a file, of all channels, above which it is not read: a small file of silence may claim any number."""
@@ -186,5 +187,4 @@ def _unreadable(table: Table, faults: dict[int, str]) -> DataError:
 
 
 def _store(table: Table) -> FileStore:
-    assert table.store is not None
-    return table.store
+    return FileStore(Path()) if table.store is None else table.store  # rows of a program name files from where it stands
