@@ -187,7 +187,7 @@ def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem
 def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: list[Problem]) -> Task | None:
     task, path = cast("tuple[Task | None, YamlPath]", _of(experiment.task, "task", target.name))
     if task is None:
-        tag = "forecasting" if plan.has_past else plan.field.task or TASK_OF_FIELD.get(target.field_type)
+        tag = "forecasting" if plan.has_past else plan.field.task or experiment.data.source.task or TASK_OF_FIELD.get(target.field_type)
         if tag is not None:
             return _make(TASKS[tag], Task)
         known = ", ".join(sorted(TASK_OF_FIELD))

@@ -105,3 +105,12 @@ def test_check_knows_an_environment_without_playing_it(config: Path, capsys: Scr
     assert found["parameters"] == 4 * 16 + 16 + 16 * 2 + 2
     config.write_text(text.replace("CartPole-v1", "CartPole-v7"), encoding="utf-8")
     assert "CartPole-v1" in output(capsys, "check", str(config), code=3)
+
+
+def test_random_moves_are_no_answers(config: Path, capsys: Screens) -> None:
+    text = CONFIG.replace("task: q_values\n", "").replace(
+        "  protocol: {type: dqn, buffer: 200, learn_start: 20, target_every: 10, epoch_moves: 50}\n", ""
+    )
+    config.write_text(text, encoding="utf-8")
+    assert main(["check", "walk.yaml"]) == 2
+    assert "fix:  training.protocol: dqn" in "".join(capsys.readouterr())

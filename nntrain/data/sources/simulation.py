@@ -114,6 +114,11 @@ class Simulation(Source):
         """All numbers of an observation as one vector, and the action."""
         return {OBSERVATION: Vector(columns=_COLUMN.format("*"), role="input"), ACTION: Category(role="target")}
 
+    @property
+    def task(self) -> str | None:
+        """What moves are worth: those of the rows are random, and no answers."""
+        return "q_values"
+
     def written_paths(self) -> Mapping[Part, str]:
         """No files: names of the parts."""
         return {"train": "train", "validation": "validation", "test": "test"}

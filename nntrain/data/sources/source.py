@@ -81,6 +81,11 @@ class Source(Component):
         return {}
 
     @property
+    def task(self) -> str | None:
+        """The task of a target for which the config names none; `None`: that of its type."""
+        return None
+
+    @property
     def split_column(self) -> str | None:
         """The column that says train, validation or test where the config names none and there is one of that name."""
         return None
