@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,6 +18,7 @@ from nntrain.data.text_file import decode, head_of, opened_text
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
+    from nntrain.data.fields.field import Field
     from nntrain.data.table import Table
 
 
@@ -41,6 +42,17 @@ class Conll(GivenFiles):
         if len(set(names)) < len(names) or not names:
             raise ValueError("columns names each part of a line once, and at least one")
         return self
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Tokens between blanks, and their tags, where the parts of a line have these names."""
+        from nntrain.data.fields.tags import Tags
+        from nntrain.data.fields.text import Text
+        from nntrain.data.tokenizing.splitting import Space
+
+        if not {"tokens", "tags"} <= {*self.columns}:
+            return {}
+        return {"tokens": Text(tokenizer=Space(), role="input"), "tags": Tags(of="tokens", role="target")}
 
     def peek(self, path: Path, name: str) -> Header:
         """Names and first sentences. Raises `DataError` that names the line of a fault."""

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from nntrain.commands.check import Look, check
+from nntrain.config.reading import read_mapping
 from nntrain.data.alignment import inputs_beside
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
@@ -171,3 +173,12 @@ def test_lists_of_tokens_are_read_as_such(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(DataError, match="row 1: tokens: 'New York' is no token"):
         prepare(DataSettings.parse(settings), tmp_path, seed=0)
+
+
+def test_a_source_of_sentences_knows_its_fields() -> None:
+    Path("a.conll").write_text("John\tB-per\nlives\tO\n\nin\tO\nParis\tB-loc\n\n" * 6, encoding="utf-8")
+    config = read_mapping({"data": {"source": "a.conll"}, "architecture": {"layers": [{"embedding": 2}, {"gru": 2}]}})
+    blueprint = check(config, Look.HEADER)
+    assert blueprint is not None
+    assert blueprint.targets["tags"].task.type == "tagging"
+    assert [plan.field.type for plan in blueprint.layout.fields] == ["text", "tags"]
