@@ -323,7 +323,7 @@ def test_no_two_kinds_of_episodes_share_a_seed() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"task": None}, "the task of action is classification.*task: q_values"),
+        ({"task": "classification"}, "the task of action is classification.*task: q_values"),
         ({"metrics": ["accuracy"]}, "metrics.*q_values takes none: what counts is what the actions bring"),
         ({"loss": "quantile"}, "reads several numbers for each action"),
         ({"regularization": {"mixup": 0.2}}, "mixup.*has no effect: dqn has a target for one action alone"),
