@@ -113,6 +113,18 @@ class Table:
         stripped = column if self.is_verbatim else column.str.strip_chars()
         return stripped.to_frame("cell").select(pl.when(~pl.col("cell").is_in(list(self.missing))).then("cell").alias(name)).to_series()
 
+    def required_texts(self, name: str) -> pl.Series:
+        """The same of a column in which no cell may be missing. Raises `DataError` that names the rows that lack one."""
+        texts = self.texts(name)
+        self.check_complete(name, texts)
+        return texts
+
+    def check_complete(self, name: str, texts: pl.Series) -> None:
+        """Refuse missing cells. Raises `DataError` that names their rows."""
+        if texts.null_count() > 0:
+            rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
+            raise DataError(f"{self.name}: {name} is missing in {self.places(rows)}, and missing: error allows none")
+
     def numbers(self, name: str, *, strip: str | None = None) -> Array:
         """Single values as float64 `[N]`; NaN where missing. `strip` is taken off the start and the end of each cell.
 

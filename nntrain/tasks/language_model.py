@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
+from nntrain.data.tokenizing.tokenizer import SPECIAL
 from nntrain.losses.links import Link
 from nntrain.losses.loss import TargetKind
 from nntrain.metrics.language import characters
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from nntrain.tasks.sampling import Sampling
-
-FIRST_TOKEN = 2
-"""Index of the first token: 0 is padding, and 1 stands for tokens that training never showed. Neither is ever drawn."""
 
 
 class LanguageModel(Task):
@@ -59,7 +57,7 @@ class LanguageModel(Task):
         from nntrain.modules.sampling import draw_token
 
         output = output.clone()
-        output[:, :FIRST_TOKEN] = float("-inf")
+        output[:, :SPECIAL] = float("-inf")
         return draw_token(output, seen, sampling, generator)
 
     def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field as Option
 from pydantic import PositiveInt
 
-from nntrain.losses.links import Link
+from nntrain.data.tokenizing.tokenizer import UNKNOWN
 from nntrain.losses.loss import TargetKind
 from nntrain.schema import StrictModel
-from nntrain.specs import RAGGED, SEQUENCE, TOKENS, Spec
-from nntrain.tasks.task import Asked, Decoded, Lesson, Target, Task
+from nntrain.specs import RAGGED, TOKENS, Spec
+from nntrain.tasks.task import Asked, Lesson, Target
+from nntrain.tasks.text_task import TextTask
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-UNKNOWN = 1
-"""Index of a token that training never showed: none is written."""
 
 
 class Search(StrictModel):
@@ -29,14 +27,12 @@ class Search(StrictModel):
     """Exponent of the length by which log-probabilities are divided (Wu et al. 2016, equation 14); 0 prefers short texts."""
 
 
-class Seq2Seq(Task):
+class Seq2Seq(TextTask):
     """A text, written token by token, each after those before it (Sutskever et al. 2014).
 
     While it trains, the network is told the true beginning (teacher forcing), and the loss is that of the next token and of the end.
     What it predicts it writes by itself: index 0, that of padding, begins and ends a text.
     """
-
-    field_types: ClassVar[frozenset[str]] = frozenset({"text"})
 
     type: Literal["seq2seq"] = "seq2seq"
     decode_: Annotated[Literal["greedy"] | Search, Option(alias="decode")] = "greedy"
@@ -45,36 +41,27 @@ class Seq2Seq(Task):
     max_length: PositiveInt = 100
     """Tokens after which a text ends."""
 
-    def kind(self, target: Target) -> TargetKind:
-        return "sequence"
-
     def scored_kind(self, target: Target) -> TargetKind:
         return "classes"
-
-    def needs(self, target: Target, link: Link) -> Spec:
-        assert target.spec.classes is not None
-        return Spec(SEQUENCE, (RAGGED, link.outputs(target.spec.classes)), "logits")
 
     def port(self, target: Target) -> Spec | None:
         return Spec(TOKENS, (RAGGED,), "index", classes=target.spec.classes)
 
     def teach(self, target: Tensor) -> Lesson:
         """Each token a step behind, 0 first; the tokens themselves, 0 last."""
+        import torch
+
         lengths = (target >= 0).sum(dim=1)
-        start = target.new_zeros(len(target), 1)
-        answer = (target.new_full((len(target), 1), -1),)
-        return Lesson(
-            _cat(start, target.clamp(min=0)),
-            lengths + 1,
-            _cat(target, *answer).scatter(1, lengths.unsqueeze(1), 0),
-        )
+        told = torch.cat([target.new_zeros(len(target), 1), target.clamp(min=0)], dim=1)
+        answer = torch.cat([target, target.new_full((len(target), 1), -1)], dim=1)
+        return Lesson(told, lengths + 1, answer.scatter(1, lengths.unsqueeze(1), 0))
 
     def search(self, asked: Asked, target: Target) -> Tensor:
         import torch
 
         from nntrain.modules.beam_search import beam_search
 
-        def scores(rows: Tensor, told: Tensor) -> Tensor:
+        def scores(rows: Tensor, told: Tensor) -> Tensor:  # none that training never showed is written
             logits = asked(rows, told)
             return logits.index_fill(1, torch.tensor([UNKNOWN], device=logits.device), -torch.inf).log_softmax(dim=1)
 
@@ -86,21 +73,3 @@ class Seq2Seq(Task):
 
     def metrics(self, target: Target) -> tuple[str, ...]:
         return ("exact_match", "wer", "cer")
-
-    def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
-        rows = cast("list[list[int]]", prediction.long().tolist())
-        assert target.to_text is not None
-        return Decoded(tuple(cast("Any", target.to_text([token for token in row if token >= 0])) for row in rows))
-
-    def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
-        """An empty text."""
-        return encoded.new_empty(1, 0)
-
-    def baseline_name(self) -> str:
-        return "an empty text"
-
-
-def _cat(*parts: Tensor) -> Tensor:
-    import torch
-
-    return torch.cat(parts, dim=1)

@@ -77,11 +77,7 @@ class Category(Field):
 
     def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series:
         """Text `[N]`. Raises `DataError` for a missing value where that is an error."""
-        texts = table.texts(columns[0])
-        if self.missing == "error" and texts.null_count() > 0:
-            rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
-            raise DataError(f"{table.name}: {columns[0]} is missing in {table.places(rows)}, and missing: error allows none")
-        return texts
+        return table.required_texts(columns[0]) if self.missing == "error" else table.texts(columns[0])
 
     def fit(self, values: Values, *, is_target: bool) -> State:
         """The classes of the training rows. Raises `DataError` where they are not those of `classes`."""

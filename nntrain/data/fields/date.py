@@ -81,9 +81,8 @@ class Date(Field):
         if unread.any():
             hint = f"another format? data.fields.{columns[0]}.format   missing? data.source.missing   text? type: category"
             raise table.unreadable(columns[0], f"a date like {written!r}", [int(row) for row in unread.nonzero()[0]], hint)
-        if self.missing == "error" and texts.null_count():
-            rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
-            raise DataError(f"{table.name}: {columns[0]} is missing in {table.places(rows)}, and missing: error allows none")
+        if self.missing == "error":
+            table.check_complete(columns[0], texts)
         if self.time_zone is not None and not has_zone(written):
             raise DataError(f"{table.name}: {columns[0]}: time_zone has no effect: the cells say no offset from UTC", "remove it")
         if has_zone(written):

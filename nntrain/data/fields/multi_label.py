@@ -79,10 +79,7 @@ class MultiLabel(Field):
         """Lists of labels `[N]`; null where missing. Raises `DataError` for a missing cell where that is an error."""
         import polars as pl
 
-        texts = table.texts(columns[0])
-        if self.missing == "error" and texts.null_count() > 0:
-            rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
-            raise DataError(f"{table.name}: {columns[0]} is missing in {table.places(rows)}, and missing: error allows none")
+        texts = table.required_texts(columns[0]) if self.missing == "error" else table.texts(columns[0])
         separator = self.settled(table, columns).separator
         lists = texts.str.split(separator) if separator is not None else _alone(texts)
         cleaned = lists.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
