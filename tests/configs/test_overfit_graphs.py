@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 from nntrain.assembly import assemble
 from nntrain.commands.fit import prepare_job
@@ -41,7 +42,8 @@ def plain(name: str, lr: float) -> dict[str, Any]:
     return tree
 
 
-def test_nodes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["cora_gcn", "cora_gat"])
+def test_nodes(name: str, tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     (tmp_path / "cora").mkdir()
     words = {f"f{place}": draw.integers(0, 2, 40) for place in range(30)}
@@ -49,8 +51,9 @@ def test_nodes(tmp_path: Path) -> None:
     labels = [f"topic {number}" for number in (np.arange(40) // 4) % 7]
     pl.DataFrame({"node": np.arange(40), **words, "label": labels, "split": split}).write_parquet(tmp_path / "cora" / "nodes.parquet")
     pl.DataFrame({"a": np.arange(39), "b": np.arange(1, 40)}).write_csv(tmp_path / "cora" / "edges.csv")
-    tree = plain("cora_gcn", 5e-2)
-    tree["architecture"]["layers"] = [layer for layer in tree["architecture"]["layers"] if layer != {"dropout": 0.5}]
+    tree = plain(name, 5e-2)
+    layers = [layer for layer in tree["architecture"]["layers"] if "dropout" not in layer]
+    tree["architecture"]["layers"] = [{"gat": {**layer["gat"], "dropout": 0}} if "gat" in layer else layer for layer in layers]
     assert learned(tree, tmp_path) == 1.0
 
 
