@@ -100,6 +100,8 @@ def _columns(table: Table) -> Iterator[tuple[str, Column]]:
     import polars as pl
 
     for name, column in table.columns.items():
+        if isinstance(column, pl.Series) and column.dtype == pl.Binary:  # images, which no text file holds
+            continue
         if isinstance(column, pl.Series) or column.ndim > 1 or column.dtype.kind != "f":
             if len(column) == table.rows:
                 yield name, column

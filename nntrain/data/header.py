@@ -12,8 +12,9 @@ from nntrain.data.facts import Facts
 from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.numerals import Numerals
 
-ArrayKind = Literal["text", "bool", "uint8", "int", "float", "class", "file"]
-"""`class`: a word that always names a class, such as the folder of a file. `file`: the name of a file."""
+ArrayKind = Literal["text", "bool", "uint8", "int", "float", "class", "file", "image"]
+"""`class`: a word that always names a class, such as the folder of a file. `file`: the name of a file. `image`: what is in the file of an
+image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class HeaderColumn:
     rows: int | None = None
     """Length of the first axis of an array; a column has as many rows as its table."""
     files: FileFacts | None = None
-    """What is known of the files that the cells name."""
+    """What is known of the files that the cells name or hold."""
     key: str | None = None
     """Why it is no input, where its cells only tell rows apart: `names the nodes`."""
     sound: SoundHead | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import polars as pl
 import torch
 
 from nntrain.data.fields.field import State
@@ -21,8 +22,6 @@ from nntrain.data.table import Table
 from nntrain.errors import DataError, SpecError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from nntrain.data.fields.field import Array
 
 IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -48,7 +47,7 @@ def read_images(field: Image, table: Table, column: str) -> Array:
     """
     cells = table.column(column)
     if not isinstance(cells, np.ndarray):
-        return read_image_files(field, table, column)
+        return _read_image_cells(field, table, column, cells) if cells.dtype == pl.Binary else read_image_files(field, table, column)
     array: Array = cells
     try:
         channels, height, width = channels_first(column, array.shape[1:])
@@ -74,6 +73,23 @@ def read_image_files(field: Image, table: Table, column: str) -> Array:
     names: list[str] = names_of(table, column).to_list()
     store = FileStore(Path()) if table.store is None else table.store  # rows of a program name files from where it stands
     read = partial(decode, store, channels=field.num_channels, size=field.size_pair)
+    return _joined(field, table, column, names, read)
+
+
+def _read_image_cells(field: Image, table: Table, column: str, cells: pl.Series) -> Array:
+    """The same of images whose files are the cells. Raises `DataError`."""
+    if cells.null_count():
+        raise DataError(f"{table.name}: {column} has no image in {table.places(cells.is_null().arg_true().to_list())}")
+    rows = {table.place(row): row for row in range(table.rows)}
+
+    def read(place: str) -> Array | str:
+        return decode_content(cells[rows[place]], place, field.num_channels, field.size_pair)
+
+    return _joined(field, table, column, list(rows), read)
+
+
+def _joined(field: Image, table: Table, column: str, names: Sequence[str], read: Callable[[str], Array | str]) -> Array:
+    """Images, each of which `read` finds by its name, uint8 `[N, C, H, W]`. Raises `DataError`."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(read, names))
     broken = [image for image in found if isinstance(image, str)]
@@ -113,6 +129,15 @@ def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, i
         channels: 1 or 3; `None` for those that it has.
         size: Height and width to which it is resized; `None` for its own.
     """
+    try:
+        content = store.read(name)
+    except DataError as error:
+        return error.message
+    return decode_content(content, name, channels, size)
+
+
+def decode_content(content: bytes, name: str, channels: int | None, size: tuple[int, int] | None) -> Array | str:
+    """The same of what is in a file, of which messages say `name`."""
     from PIL import Image as Pictures
     from PIL import ImageOps
 
@@ -120,7 +145,7 @@ def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, i
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Pictures.DecompressionBombWarning)
-            picture: Any = ImageOps.exif_transpose(Pictures.open(BytesIO(store.read(name)), formats=FORMATS))
+            picture: Any = ImageOps.exif_transpose(Pictures.open(BytesIO(content), formats=FORMATS))
             is_gray = picture.mode in GRAY_MODES if channels is None else channels == 1
             if picture.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion would cut values off at 255
                 picture = Pictures.fromarray((np.asarray(picture, dtype=np.int64).clip(0, 65_535) >> 8).astype(np.uint8))
@@ -129,8 +154,6 @@ def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, i
             picture = picture.convert("L" if is_gray else "RGB")
             if size is not None and size != (picture.height, picture.width):
                 picture = picture.resize((size[1], size[0]), Pictures.Resampling.BILINEAR)
-    except DataError as error:
-        return error.message
     except (OSError, ValueError, SyntaxError, EOFError, Pictures.DecompressionBombError, Pictures.DecompressionBombWarning) as error:
         return f"{name}: {error}" if "BytesIO" not in str(error) else f"{name}: no image, or damaged"
     pixels = np.asarray(picture)

@@ -14,6 +14,7 @@ from nntrain.data.field_plan import FieldPlan, first_steps
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
 from nntrain.data.fields.field import Role
+from nntrain.data.fields.image import Image
 from nntrain.data.fields.number import Number
 from nntrain.data.graphs import for_nodes, graph_problems
 from nntrain.data.header import Header, HeaderColumn
@@ -302,6 +303,8 @@ def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
     """The type of a field that has none, from what is known of its column."""
     if column.key is not None and not field.is_named:
         return Guess(None, column.key)
+    if column.kind == "image":
+        return Guess(Image(), "image")
     if column.files is not None:
         return guess_files(column.files)
     if column.kind == "class":

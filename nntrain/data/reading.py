@@ -69,7 +69,7 @@ def header_of(table: Table) -> Header:
 
 def _column(name: str, column: Any) -> HeaderColumn:
     if isinstance(column, pl.Series):
-        return HeaderColumn(name, (), "text")
+        return HeaderColumn(name, (), "image" if column.dtype == pl.Binary else "text")
     kinds: dict[str, ArrayKind] = {"b": "bool", "i": "int", "u": "int", "f": "float"}
     kind: ArrayKind = "uint8" if column.dtype == "uint8" else kinds.get(column.dtype.kind, "text")
     return HeaderColumn(name, tuple(column.shape[1:]), kind, rows=len(column))

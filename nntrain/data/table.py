@@ -40,7 +40,10 @@ class StepLengths:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of one file. A column of text has the cells as they stand in the file; an array has the rows as its first axis."""
+    """Rows of one file.
+
+    A column of text has the cells as they stand in the file, one of bytes what is in image files; an array has the rows as its first axis.
+    """
 
     name: str
     """The file, for messages."""
@@ -110,6 +113,8 @@ class Table:
         column = self.column(name)
         if not isinstance(column, pl.Series):
             return text_of_array(name, _flat(self.name, name, column))
+        if column.dtype == pl.Binary:
+            raise DataError(f"{self.name}: {name} holds what is in image files, and should be one value per row", "images: type: image")
         stripped = column if self.is_verbatim else column.str.strip_chars()
         return stripped.to_frame("cell").select(pl.when(~pl.col("cell").is_in(list(self.missing))).then("cell").alias(name)).to_series()
 
@@ -174,8 +179,11 @@ class Table:
 
         own: dict[str, Sequence[object]] = {}
         for name, column in self.columns.items():
-            if isinstance(column, pl.Series) or (column.ndim == 1 and len(column) == self.rows):
-                own[name] = cast("Sequence[object]", column.to_list() if isinstance(column, pl.Series) else column.tolist())
+            if isinstance(column, pl.Series):
+                if column.dtype != pl.Binary:
+                    own[name] = cast("Sequence[object]", column.to_list())
+            elif column.ndim == 1 and len(column) == self.rows:
+                own[name] = cast("Sequence[object]", column.tolist())
         columns = {**own, **{name: self._in_marks(values) for name, values in added.items()}}
         writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\n")
         writer.writerow(columns)

@@ -90,7 +90,7 @@ class Image(Field):
     def _sizes(self, name: str, column: HeaderColumn | None) -> tuple[Size, Size, Size]:
         """Channels, height and width, as far as the options and the head of the data tell."""
         unknown = (Unknown(f"channels of {name}"), Unknown(f"height of {name}"), Unknown(f"width of {name}"))
-        if column is not None and column.names_files:
+        if column is not None and (column.names_files or column.kind == "image"):
             found = _sizes_of_files(name, column, needs_size=self.size is None)
         else:
             found = channels_first(name, column.shape) if column is not None else None

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nntrain.data.dialect import PEEK_ROWS
-from nntrain.data.header import ArrayKind, Header, HeaderColumn
+from nntrain.data.file_rows import MAX_PEEKED
+from nntrain.data.header import ArrayKind, FileFacts, Header, HeaderColumn
+from nntrain.data.image_header import HEADER_BYTES, image_size
 from nntrain.data.sources.labelled import LabelledFiles
 from nntrain.errors import DataError
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Parquet(LabelledFiles):
-    """A table in a Parquet file. Lists of one length are arrays; dates become text."""
+    """A table in a Parquet file.
+
+    Lists of one length are arrays; dates become text; image files, as bytes or in structs that have them as `bytes`, are images.
+    """
 
     type: Literal["parquet"] = "parquet"
     missing: tuple[str, ...] = ("",)
@@ -41,6 +46,9 @@ class Parquet(LabelledFiles):
         columns: list[HeaderColumn] = []
         for column, values in table.columns.items():
             shape, kind = _kind(values)
+            if kind == "image":
+                columns.append(HeaderColumn(column, (), kind, files=_image_facts(values)))
+                continue
             columns.append(HeaderColumn(column, shape, kind, None if shape else _facts(table, column, is_complete=is_complete)))
         return Header(name, tuple(columns), rows)
 
@@ -85,19 +93,42 @@ def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
 
 def frame_columns(frame: pl.DataFrame, file: str) -> dict[str, Column]:
     """The columns of a polars frame as a table has them. Raises `DataError` for lists of different lengths."""
-    return {column.name: _column(column, file) for column in frame.get_columns() if not _is_foreign(column)}
+    opened = map(_content, frame.get_columns())
+    return {column.name: _column(column, file) for column in opened if not _is_foreign(column)}
 
 
 def _notes(frame: pl.DataFrame) -> tuple[str, ...]:
     return tuple(
-        f"left out: {column.name} ({column.dtype}, which no field type reads)" for column in frame.get_columns() if _is_foreign(column)
+        f"left out: {column.name} ({column.dtype}, which no field type reads)"
+        for column in frame.get_columns()
+        if _is_foreign(_content(column))
     )
 
 
 def _is_foreign(column: pl.Series) -> bool:
     import polars as pl
 
-    return isinstance(column.dtype, (pl.Struct, pl.Binary, pl.Object, pl.Null))
+    if isinstance(column.dtype, pl.Binary):
+        return not _image_facts(column).sizes
+    return isinstance(column.dtype, (pl.Struct, pl.Object, pl.Null))
+
+
+def _content(column: pl.Series) -> pl.Series:
+    """A column of structs that hold a file, as Hugging Face's datasets have images, as the column of what is in the files."""
+    import polars as pl
+
+    is_file = isinstance(column.dtype, pl.Struct) and any(part == pl.Field("bytes", pl.Binary) for part in column.dtype.fields)
+    return column.struct.field("bytes").alias(column.name) if is_file else column
+
+
+def _image_facts(column: pl.Series) -> FileFacts:
+    """Sizes of the first images of a column of bytes; none where these are no images."""
+    sizes: dict[tuple[int, int, int], str] = {}
+    for row, content in enumerate(column.head(MAX_PEEKED).to_list()):
+        size = None if content is None else image_size(content[:HEADER_BYTES])
+        if size is not None:
+            sizes.setdefault((size.channels, size.height, size.width), f"row {row}")
+    return FileFacts((), sizes)
 
 
 def _column(values: pl.Series, file: str) -> Column:
@@ -105,6 +136,8 @@ def _column(values: pl.Series, file: str) -> Column:
     import polars as pl
 
     kind = values.dtype
+    if isinstance(kind, pl.Binary):
+        return values
     if isinstance(kind, (pl.List, pl.Array)):
         return _array(values, file)
     if kind.is_numeric() and not kind.is_decimal() and values.null_count() == 0:
@@ -133,7 +166,7 @@ def _kind(values: Any) -> tuple[tuple[int, ...], ArrayKind]:
     import polars as pl
 
     if isinstance(values, pl.Series):
-        return (), "text"
+        return (), "image" if values.dtype == pl.Binary else "text"
     kinds: dict[str, ArrayKind] = {"b": "bool", "i": "int", "u": "int", "f": "float"}
     kind: ArrayKind = "uint8" if values.dtype == "uint8" else kinds.get(values.dtype.kind, "text")
     return tuple(values.shape[1:]), kind
