@@ -94,6 +94,7 @@ def _call(step: Step, module: nn.Module, places: Mapping[tuple[str | None, str |
         len(step.extras) + len(step.layer.loss_parts),
         named=tuple((need, places[None, key]) for need, key in GRAPH_KEYS.items() if need in step.layer.needs),
         side_lengths=tuple(None if value.lengths is None else lengths[value.lengths] for value in step.inputs[1:]) if apart else (),
+        looks_back=step.layer.is_causal and "state" not in step.layer.needs,
     )
 
 

@@ -16,7 +16,8 @@ from nntrain.modules.masking import fill_padding, true_steps
 from nntrain.modules.rotating import Rotation
 
 State = tuple[Tensor, ...]
-"""Keys and values of the steps so far, each `[B, heads, S, size]`, and which of the S are true, bool `[B, S]`."""
+"""Keys and values of the steps so far, each `[B, heads, S, size]`, and which of the S are true, bool `[B, S]`; of another sequence the
+keys and values alone."""
 
 
 class Attention(nn.Module):
@@ -118,7 +119,7 @@ class CrossAttention(Attention):
     """Each step of one sequence looks at those of another: `[B, T, F]`, `[B, S, F] -> [B, T, dim]`."""
 
     def init_state(self, rows: int) -> State:
-        """Nothing to carry: the memory comes whole each time."""
+        """Nothing has been looked at yet. What follows are the keys and values of the memory, which is the same in all calls."""
         return ()
 
     def forward(
@@ -136,13 +137,16 @@ class CrossAttention(Attention):
             memory: What is looked at.
             lengths: Row lengths of `x`.
             side_lengths: Those of `memory`.
-            state: Is given back.
+            state: Keys and values of the memory, which is not read again.
+
+        Returns:
+            The output, and the state to go on from: `None` where none was given.
         """
         (known,) = side_lengths
         queries = self.split(self.project(x, 0, self.dim), self.num_heads)
-        keys, values = self.keys_and_values(self.project(fill_padding(memory, known), self.dim, None))
+        keys, values = state or self.keys_and_values(self.project(fill_padding(memory, known), self.dim, None))
         mask = None if known is None else _visible(known, memory.shape[1])
-        return fill_padding(self.attend(queries, keys, values, mask), lengths), state
+        return fill_padding(self.attend(queries, keys, values, mask), lengths), None if state is None else (keys, values)
 
 
 def _visible(lengths: Tensor, steps: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -31,6 +31,14 @@ class Call(NamedTuple):
     """Input tensors that it gets by name: the edges between nodes."""
     side_lengths: tuple[int | None, ...] = ()
     """Places of the lengths of its side inputs; `None` for one that is not ragged. Empty where the module reads none."""
+
+    looks_back: bool = False
+    """Whether it reads earlier steps of a sequence, and carries no state that would stand for them."""
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """All values that it reads."""
+        return (self.source, *self.side, *(place for _, place in self.named))
 
     @property
     def is_plain(self) -> bool:
@@ -98,25 +106,22 @@ class Namespace(nn.Module):
 class Memory:
     """What a network makes of rows without what tasks tell it: read once, and gone on from again and again."""
 
-    inputs: Mapping[str, Tensor]
     values: tuple[Tensor | None, ...]
-    """All values of the program; `None` for those that hang on what is told."""
+    """Those values of the program that are read where tasks tell something; `None` for all others."""
+    lengths: Mapping[str, Tensor]
+    """Row lengths of the ragged inputs by key."""
     outputs: Mapping[str, Tensor]
-    """The outputs among them."""
+    """The outputs that hang on nothing that is told."""
+    rows: int
+    """Number of rows."""
+    device: torch.device
+    """Where they are."""
 
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(self._first)
-
-    @property
-    def device(self) -> torch.device:
-        """Where they are."""
-        return self._first.device
-
-    @property
-    def _first(self) -> Tensor:
-        return next(value for value in self.values if value is not None)
+    def take(self, rows: Tensor) -> Memory:
+        """What is gone on from, of some rows, int64 `[N]`; one may come several times. Without outputs."""
+        values = tuple(None if value is None else value.index_select(0, rows) for value in self.values)
+        lengths = {key: length.index_select(0, rows) for key, length in self.lengths.items()}
+        return Memory(values, lengths, {}, len(rows), self.device)
 
 
 class Network(Namespace):
@@ -139,6 +144,7 @@ class Network(Namespace):
         self._wiring = wiring
         self._calls = tuple((call, call.is_plain) for call in wiring.calls)
         self._late = wiring.late()
+        self._recalled = frozenset(source for place, call in self._placed() if self._late[place] for source in call.sources)
 
     def train(self, mode: bool = True) -> Network:
         """Switch between training and evaluation, in which frozen batch norms stay."""
@@ -189,33 +195,58 @@ class Network(Namespace):
                 self._run(call, values, lengths, None, {})
         outputs = {name: value for name, place in wiring.outputs if (value := values[place]) is not None}
         own = {key: length for key, place in wiring.output_lengths if (length := lengths[place]) is not None}
-        return Memory(inputs, tuple(values), {**outputs, **own})
+        first = next(value for value in values if value is not None)
+        return Memory(
+            tuple(value if place in self._recalled else None for place, value in enumerate(values)),
+            {key: inputs[key] for key in wiring.length_keys if key in inputs},
+            {**outputs, **own},
+            len(first),
+            first.device,
+        )
 
-    def recall(self, memory: Memory, rows: Tensor, told: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run the other steps, for some rows of a memory.
+    def recall(
+        self, memory: Memory, told: Mapping[str, Tensor], state: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Run the other steps, for the rows of a memory.
 
         Args:
             memory: What the network has made of the fields.
-            rows: Rows of it, int64 `[N]`; one may come several times.
-            told: The teacher ports `[N, T]` by key, and their lengths `[N]`.
+            told: The teacher ports `[N, T]` by key, and their lengths `[N]`, which may be left out where rows are equally long.
+            state: State of stateful steps by name, as of `forward`: with it only what is told after what the call before was told.
 
         Returns:
-            The outputs that hang on a port.
+            The outputs that hang on a port, and the state to go on from.
         """
         wiring = self._wiring
-        known = [None if value is None else value.index_select(0, rows) for value in memory.values]
-        values: list[Any] = [told.get(key, known[place]) for place, key in enumerate(wiring.keys)]
-        own = {key: memory.inputs[key].index_select(0, rows) for key in wiring.length_keys if key in memory.inputs}
-        lengths = wiring.row_lengths({**own, **told}) if wiring.length_keys else []
+        values: list[Any] = [told.get(key, memory.values[place]) for place, key in enumerate(wiring.keys)]
+        lengths = wiring.row_lengths({**memory.lengths, **told}) if wiring.length_keys else []
+        carried: dict[str, Any] = {}
         for call, is_plain in self._calls:
             place = len(values)
             if not self._late[place]:
-                values.extend(known[place : place + 1 + call.extras])
+                values.extend(memory.values[place : place + 1 + call.extras])
             elif is_plain:
                 values.append(call.module(values[call.source]))
             else:
-                self._run(call, values, lengths, None, {})
-        return {name: values[place] for name, place in wiring.outputs if self._late[place]}
+                self._run(call, values, lengths, state, carried)
+        return {name: values[place] for name, place in wiring.outputs if self._late[place]}, carried
+
+    @property
+    def recalls_by_step(self) -> bool:
+        """Whether `recall` may be told one step after another: every step that hangs on a port and reads earlier ones carries a state."""
+        return not any(call.looks_back and self._late[place] for place, call in self._placed())
+
+    def reordered(self, state: Mapping[str, Any], rows: Tensor) -> dict[str, Any]:
+        """A state of some rows of its own, int64 `[N]`; one may come several times."""
+        axes = {call.state: getattr(call.module, "state_axis", 0) for call in self._wiring.calls if call.state is not None}
+        return {name: states_of(rows, part, axes[name]) for name, part in state.items()}
+
+    def _placed(self) -> Iterator[tuple[int, Call]]:
+        """The calls, and the places of what they give."""
+        place = len(self._wiring.keys)
+        for call in self._wiring.calls:
+            yield place, call
+            place += 1 + call.extras
 
     @staticmethod
     def _run(call: Call, values: list[Any], lengths: list[Tensor], state: Mapping[str, Any] | None, carried: dict[str, Any]) -> None:
@@ -242,3 +273,10 @@ def _state(call: Call, state: Mapping[str, Any] | None, rows: int) -> Any:
         return None
     init_state = cast("Callable[[int], Any]", call.module.init_state)
     return state[call.state] if call.state in state else init_state(rows)
+
+
+def states_of(rows: Tensor, state: Any, axis: int) -> Any:
+    """The state of a module in some rows, int64 `[N]`: a tensor with its rows along an axis, or a tuple or list of such."""
+    if isinstance(state, Tensor):
+        return state.index_select(axis, rows)
+    return tuple(states_of(rows, part, axis) for part in cast("Sequence[Any]", state))

@@ -28,6 +28,8 @@ class OneDirection(nn.RNNBase):
 
     parts: ClassVar[int] = 1
     """Tensors of a state; torch takes one as it is, and several as a tuple."""
+    state_axis: ClassVar[int] = 1
+    """Where the rows are in them."""
 
     def init_state(self, rows: int) -> State:
         """The state before the first step: zeros."""

@@ -61,8 +61,8 @@ class Seq2Seq(TextTask):
 
         from nntrain.modules.beam_search import beam_search
 
-        def scores(rows: Tensor, told: Tensor) -> Tensor:  # none that training never showed is written
-            logits = asked(rows, told)
+        def scores(rows: Tensor, told: Tensor, parents: Tensor | None) -> Tensor:  # none that training never showed is written
+            logits = asked(rows, told, parents)
             return logits.index_fill(1, torch.tensor([UNKNOWN], device=logits.device), -torch.inf).log_softmax(dim=1)
 
         search = Search(beam=1, length_penalty=0.0) if self.decode_ == "greedy" else self.decode_

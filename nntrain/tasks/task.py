@@ -68,8 +68,17 @@ class Asked(Protocol):
         """Where they are."""
         ...
 
-    def __call__(self, rows: Tensor, told: Tensor) -> Tensor:
-        """What it says at the last step, `[N, …]`, of rows int64 `[N]` of the batch that were told so much, `[N, T]`."""
+    def __call__(self, rows: Tensor, told: Tensor, parents: Tensor | None) -> Tensor:
+        """What it says at the last step.
+
+        Args:
+            rows: Rows of the batch, int64 `[N]`.
+            told: What they are told so far, `[N, T]`.
+            parents: Which of what was asked in the call before each of them makes longer by a step, int64 `[N]`; `None` where all begin.
+
+        Returns:
+            `[N, …]`.
+        """
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -64,26 +64,35 @@ class Reader:
             return cast("Network", self.network).memorise(batch.inputs)
 
 
-@dataclass(frozen=True, slots=True)
 class _Asked:
-    """A network that has read its fields, as `Task.search` asks it."""
+    """A network that has read its fields, as `Task.search` asks it.
 
-    network: Network
-    memory: Memory
-    target: str
-    precision: Precision
+    Where every step of it that reads earlier ones carries a state, it is told a token at a time; else everything anew each time.
+    """
+
+    def __init__(self, network: Network, memory: Memory, target: str, precision: Precision) -> None:
+        self._network, self._memory, self._target, self._precision = network, memory, target, precision
+        self._by_step = network.recalls_by_step
+        self._rows: Tensor | None = None
+        """Rows of the memory that were asked about last."""
+        self._known = memory
+        """The memory of these."""
+        self._state: dict[str, Any] = {}
 
     @property
     def rows(self) -> int:
-        return self.memory.rows
+        return self._memory.rows
 
     @property
     def device(self) -> torch.device:
-        return self.memory.device
+        return self._memory.device
 
-    def __call__(self, rows: Tensor, told: Tensor) -> Tensor:
-        port = teacher_port(self.target)
-        lengths = torch.full((len(told),), told.shape[1], device=told.device)
-        with self.precision.autocast():
-            outputs = self.network.recall(self.memory, rows, {port: told, LENGTHS.format(port): lengths})
-        return outputs[self.target][:, -1].float()
+    def __call__(self, rows: Tensor, told: Tensor, parents: Tensor | None) -> Tensor:
+        if self._rows is None or not torch.equal(rows, self._rows):
+            self._rows, self._known = rows, self._memory.take(rows)
+        begins = parents is None or not self._by_step
+        state = None if not self._by_step else {} if parents is None else self._network.reordered(self._state, parents)
+        with self._precision.autocast():
+            # All rows are equally long: without lengths nothing looks for padding.
+            outputs, self._state = self._network.recall(self._known, {teacher_port(self._target): told if begins else told[:, -1:]}, state)
+        return outputs[self._target][:, -1].float()

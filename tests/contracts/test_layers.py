@@ -15,6 +15,7 @@ from torch.testing import assert_close
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
 from nntrain.layers.recurrent import Recurrent
+from nntrain.modules.network import states_of
 from nntrain.specs import Spec
 
 every = pytest.mark.parametrize("case", CASES, ids=str)
@@ -220,6 +221,16 @@ def test_step_law(case: Case):
     assert_close(torch.cat(steps, 1), whole)
     assert_close(state, end)
     assert_close(module(x)[0], whole)
+
+
+@stateful
+def test_rows_of_a_state_go_on_as_those_rows(case: Case):
+    """A search keeps some of the rows that it goes on from, and some twice."""
+    module = subject_of(case).module.eval()
+    x, rows = tensor(case.spec, 3), torch.tensor([2, 0, 0])
+    _, state = module(x[:, :-1], state=module.init_state(3))
+    out, _ = module(x[rows, -1:], state=states_of(rows, state, getattr(module, "state_axis", 0)))
+    assert_close(out, module(x)[0][rows, -1:])
 
 
 recurrent = pytest.mark.parametrize(

@@ -22,9 +22,15 @@ def table(seed):
 
 
 def scores(known):
-    def look_up(rows, tokens):
+    """Looks beginnings up, and makes sure that each goes on from its parent."""
+    before = []
+
+    def look_up(rows, tokens, parents):
         assert (tokens[:, 0] == END).all()
-        pairs = zip(rows.tolist(), tokens[:, 1:].tolist(), strict=True)
+        pairs = list(zip(rows.tolist(), tokens[:, 1:].tolist(), strict=True))
+        if parents is not None:
+            assert [before[parent] for parent in parents.tolist()] == [(row, beginning[:-1]) for row, beginning in pairs]
+        before[:] = pairs
         return torch.stack([known[row, tuple(beginning)] for row, beginning in pairs])
 
     return look_up
@@ -77,5 +83,18 @@ def test_a_wider_beam_is_not_worse_on_the_whole():
 
 def test_nothing_is_a_sequence_too():
     certain = torch.full((2, 3), -torch.inf).index_fill(1, torch.tensor([END]), 0.0)
-    found = beam_search(lambda rows, tokens: certain, 2, torch.device("cpu"), beam=3, most=5, length_penalty=0.0)
+    found = beam_search(lambda rows, tokens, parents: certain, 2, torch.device("cpu"), beam=3, most=5, length_penalty=0.0)
     assert found.shape == (2, 0)
+
+
+def test_a_row_that_has_ended_is_not_asked_about_any_more():
+    asked = []
+
+    def look_up(rows, tokens, parents):
+        asked.append(rows.tolist())
+        end = torch.where(rows == 1, -1.0, 1.0) if tokens.shape[1] == 2 else torch.full((len(rows),), -1.0)
+        return torch.stack([end, -end], dim=1).log_softmax(1)
+
+    found = beam_search(look_up, 3, torch.device("cpu"), beam=1, most=3, length_penalty=0.0)
+    assert asked == [[0, 1, 2], [0, 1, 2], [1], [1]]
+    assert found.tolist() == [[1, -1, -1], [1, 1, 1], [1, -1, -1]]

@@ -10,6 +10,7 @@ from nntrain.config.reading import read_mapping
 from nntrain.data.batches import Batch
 from nntrain.errors import ConfigError
 from nntrain.losses.links import Identity
+from nntrain.modules.network import Network
 from nntrain.schema import load_class
 from nntrain.specs import RAGGED, Spec
 from nntrain.tasks.seq2seq import Seq2Seq
@@ -23,9 +24,9 @@ TARGET = Target("y", "text", TEXT)
 SOURCE = {"x": torch.tensor([[2, 3, 4], [5, 0, 0]]), "x.lengths": torch.tensor([3, 1])}
 
 
-def make(**options):
-    tree = {"type": "encoder_decoder", "dim": 8, "num_layers": 2, "num_heads": 2, **options}
-    family, task = load_class(ARCHITECTURES["encoder_decoder"]).parse(tree), Seq2Seq()
+def make(tree=None, **options):
+    tree = tree or {"type": "encoder_decoder", "dim": 8, "num_layers": 2, "num_heads": 2, **options}
+    family, task = load_class(ARCHITECTURES[tree["type"]]).parse(tree), Seq2Seq()
     program = compile_program(family, {"x": TEXT}, {"y": task.needs(TARGET, Identity())}, ports={"y": task.port(TARGET)})
     torch.manual_seed(0)
     network = program.build().eval()
@@ -65,14 +66,14 @@ def test_a_memory_answers_as_the_whole_network_does():
     network = make()
     whole = network({**SOURCE, **told([0, 3, 5], [0, 7, 2])})[0]["y"]
     memory = network.memorise(SOURCE)
-    answered = network.recall(memory, torch.tensor([1, 0, 1]), told([0, 7, 2], [0, 3, 5], [0, 7, 2]))["y"]
+    answered = network.recall(memory.take(torch.tensor([1, 0, 1])), told([0, 7, 2], [0, 3, 5], [0, 7, 2]))[0]["y"]
     torch.testing.assert_close(answered, whole[[1, 0, 1]])
 
 
-def write(network, decode):
-    task = Seq2Seq.parse({"type": "seq2seq", "decode": decode, "max_length": 5})
+def write(network, decode, source=SOURCE, max_length=5):
+    task = Seq2Seq.parse({"type": "seq2seq", "decode": decode, "max_length": max_length})
     reader = Reader(network, Objective({"y": TargetObjective(TARGET, task, {})}), resolve_precision("float32", torch.device("cpu")))
-    batch = Batch(SOURCE, {}, None, torch.arange(2))
+    batch = Batch(source, {}, None, torch.arange(len(source["x"])))
     with torch.inference_mode():
         found = reader.predictions(batch, reader.blind(batch))["y"]
     return [[token for token in row if token >= 0] for row in found.tolist()]
@@ -102,6 +103,69 @@ def test_a_search_finds_what_is_as_likely_or_likelier():
         assert likelihood(network, row, wide[row]) >= likelihood(network, row, one[row]) - 1e-5
 
 
+RECURRENT = {
+    "type": "nodes",
+    "nodes": {
+        "read": {
+            "from": "x",
+            "layers": [{"embedding": 8}, {"lstm": {"hidden_size": 8, "bidirectional": True}}, {"pool": "last"}, {"linear": 8}],
+        },
+        "told": {"from": "teacher.y", "layers": [{"embedding": 8}]},
+        "sum": {"add": ["told", "read"]},
+        "write": {"from": "sum", "layers": [{"lstm": {"hidden_size": 8, "num_layers": 2}}]},
+        "out": {"from": "write", "layers": [{"gru": 8}, "relu"]},
+    },
+}
+CONVOLVING = {
+    "type": "nodes",
+    "nodes": {
+        "read": {"from": "x", "layers": [{"embedding": 8}, {"pool": "mean"}]},
+        "told": {"from": "teacher.y", "layers": [{"embedding": 8}, {"conv1d": {"out_channels": 8, "kernel_size": 3, "padding": "causal"}}]},
+        "sum": {"add": ["told", "read"]},
+        "out": {"from": "sum", "layers": [{"gru": 8}, "tanh"]},
+    },
+}
+
+
+@pytest.mark.parametrize("decode", ["greedy", {"beam": 3, "length_penalty": 0.6}], ids=["greedy", "beam"])
+@pytest.mark.parametrize(
+    ("tree", "options", "by_step"),
+    [
+        (None, {}, True),
+        (None, {"norm_first": False, "positions": "rotary", "num_kv_heads": 1}, True),
+        (None, {"positions": "learned", "max_length": 13}, True),
+        (RECURRENT, {}, True),
+        (CONVOLVING, {}, False),
+    ],
+    ids=["sinusoidal", "rotary", "learned", "recurrent", "convolving"],
+)
+def test_told_a_token_at_a_time_it_writes_what_it_writes_told_everything_anew(tree, options, by_step, decode, monkeypatch):
+    network = make(tree, **options)
+    with torch.no_grad():
+        network.get_parameter("head.bias")[0] -= 3.0  # ends are unlikely
+    assert network.recalls_by_step is by_step
+    lengths = torch.tensor([5, 1, 3, 4, 2, 5, 5])
+    tokens = torch.randint(2, 9, (7, 5)) * (torch.arange(5) < lengths[:, None])
+    source = {"x": tokens, "x.lengths": lengths}
+    said, recall = [], Network.recall
+
+    def listened(*arguments):
+        outputs, state = recall(*arguments)
+        said.append(outputs["y"][:, -1])
+        return outputs, state
+
+    monkeypatch.setattr(Network, "recall", listened)
+    found = write(network, decode, source, max_length=12)
+    by_token = said.copy()
+    said.clear()
+    monkeypatch.setattr(Network, "recalls_by_step", False)
+    assert write(network, decode, source, max_length=12) == found
+    assert max(map(len, found)) > 3
+    torch.testing.assert_close(by_token, said)
+    alone = [write(network, decode, {key: value[row : row + 1] for key, value in source.items()}, max_length=12)[0] for row in range(7)]
+    assert alone == found
+
+
 def test_a_target_that_is_no_text_is_refused_at_its_place():
     family = load_class(ARCHITECTURES["encoder_decoder"]).parse({"type": "encoder_decoder"})
     with pytest.raises(ConfigError) as caught:
@@ -119,7 +183,7 @@ def test_a_text_is_written_of_what_is_seen_in_an_image():
     images = torch.rand(2, 1, 4, 4)
     whole = network({"x": images, **told([0, 3], [0, 4])})[0]["y"]
     assert whole.shape == (2, 2, 9)
-    again = network.recall(network.memorise({"x": images}), torch.arange(2), told([0, 3], [0, 4]))["y"]
+    again = network.recall(network.memorise({"x": images}), told([0, 3], [0, 4]))[0]["y"]
     torch.testing.assert_close(again, whole)
 
 
