@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from nntrain import effects
 from nntrain.architectures.architecture import Architecture
@@ -26,7 +27,6 @@ from nntrain.errors import ConfigError, Problem
 from nntrain.layers.causality import non_causal_step
 from nntrain.layers.program import Program
 from nntrain.layers.scope import PROBE
-from nntrain.losses.links import Normal
 from nntrain.metrics.metric import Direction
 from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
@@ -239,7 +239,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     except ConfigError as error:
         problems += error.problems
         return None
-    problems += [*_check_outputs(program, targets), *_check_restored(program, targets)]
+    problems += [*_check_outputs(program, targets), *_misread_layers(program, targets)]
     problems += _check_steps(program, targets)
     problems += _look_ahead(program, targets)
     problems += part_problems(experiment, program, targets)
@@ -301,13 +301,14 @@ def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Itera
             )
 
 
-def _check_restored(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """A forecast that is restored to the level of its series is one of values: a logarithm of a variance has no level."""
-    step = next((step for step in program.steps if step.layer.type == "restore_series"), None)
-    loss = next((loss for plan in targets.values() for loss in plan.losses if isinstance(loss.link(plan.kind), Normal)), None)
-    if step is not None and loss is not None:
-        message = f"restores every number to the level of its series, and {loss.type} reads half of them as logarithms of variances"
-        yield Problem(step.path, message, "fix:  reversible_norm: false, or loss: quantile")
+def _misread_layers(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Layers whose output a loss of a target must not read as it does."""
+    losses = [(loss, loss.link(plan.kind)) for plan in targets.values() for loss in plan.losses]
+    for step, (loss, link) in product(program.steps, losses):
+        found = step.layer.misreading(link)
+        if found is not None:
+            yield Problem(step.path, f"{found[0]} by {loss.type}", found[1])
+            return
 
 
 def _training(experiment: Experiment, layout: Layout) -> TrainingSettings:

@@ -9,6 +9,7 @@ from typing import Final
 
 from nntrain.config.experiment import Experiment
 from nntrain.data.carrying import CARRY
+from nntrain.data.window import WindowSettings, unread_inputs
 from nntrain.errors import Problem, YamlPath
 from nntrain.layers.carrying import carried_problems
 from nntrain.layers.depth import hidden_matrices, layer_depths
@@ -258,7 +259,7 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
     yield from _plateau_warnings(experiment.scheduler, course)
     whole_epoch = course.steps_per_epoch is None or course.steps_per_epoch == 1
     yield from experiment.optimizer.warnings(Beside(experiment.regularization.weight_decay or 0.0, whole_epoch))
-    yield from _unread(program)
+    yield from _unread(program, experiment.data.window)
     yield from _augmentation_warnings(experiment, program)
 
 
@@ -369,10 +370,12 @@ def _plateau_warnings(schedule: Schedule, course: Course) -> Iterator[str]:
         yield f"{needed}, and the run has {evaluations} ({limit}): the rate never falls"
 
 
-def _unread(program: Program) -> Iterator[str]:
+def _unread(program: Program, window: WindowSettings | None) -> Iterator[str]:
     """Input fields that no node reads."""
     read = fields_read(program)
     unread = [name for name in program.inputs if name not in read]
-    if unread:
+    if window is not None:
+        yield from unread_inputs(window, unread)
+    elif unread:
         names = ", ".join(unread[:5]) + (f" and {len(unread) - 5} more" if len(unread) > 5 else "")
         yield f"no node reads {names}: read it, or leave it out with data.fields.{unread[0]}: {{role: ignore}}"

@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar, cast
 
 from nntrain.config.experiment import Experiment
 from nntrain.data.field_plan import FieldPlan
-from nntrain.data.window import FORECAST
 from nntrain.errors import Problem, SpecError, YamlPath
 from nntrain.layers.program import Program
 from nntrain.losses.links import Link
@@ -187,7 +186,7 @@ def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem
 def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: list[Problem]) -> Task | None:
     task, path = cast("tuple[Task | None, YamlPath]", _of(experiment.task, "task", target.name))
     if task is None:
-        tag = "forecasting" if plan.has_past else plan.field.task or experiment.data.source.task or TASK_OF_FIELD.get(target.field_type)
+        tag = plan.task or plan.field.task or experiment.data.source.task or TASK_OF_FIELD.get(target.field_type)
         if tag is not None:
             return _make(TASKS[tag], Task)
         known = ", ".join(sorted(TASK_OF_FIELD))
@@ -238,7 +237,7 @@ def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, targ
         what = f"{loss.type} does not fit the target {target.name} ({in_words(task, target)})"
         yield Problem(path, what, f"fix:  loss: {first}   or one of: {', '.join(others)}")
         return
-    normalize, field = str(getattr(plan.field, "normalize", "none")), plan.columns[0] if target.name == FORECAST else target.name
+    normalize, field = str(getattr(plan.field, "normalize", "none")), plan.written
     role = "target" if plan.field.role_set <= {"target"} else f"[{', '.join(sorted(plan.field.role_set))}]"
     if kind == "values" and loss.scalings is not None and normalize not in loss.scalings:
         fitting = ("unit",) if target.field_type == "image" else ("none", "minmax")

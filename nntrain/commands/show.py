@@ -16,8 +16,7 @@ from nntrain.commands.stored import stored_blueprint
 from nntrain.config.loading import dump
 from nntrain.config.reading import find_config, read_config
 from nntrain.config.resolving import resolved_tree
-from nntrain.data.layout import Layout
-from nntrain.data.window import FORECAST, WINDOW
+from nntrain.data.field_rows import field_rows
 from nntrain.errors import UsageError
 from nntrain.layers.program import Row
 from nntrain.runs import find_run, runs_root
@@ -87,7 +86,7 @@ def _title(name: str, blueprint: Blueprint) -> str:
 
 def program_lines(blueprint: Blueprint) -> list[str]:
     """The fields and the network, one line a layer: name, layer, output shape, parameters."""
-    fields = _fields(blueprint.layout)
+    fields = field_rows(blueprint.layout)
     rows = [_cells(row) for row in blueprint.program.rows()]
     table = [("field", "type", "shape", ""), *fields, ("", "", "", ""), ("step", "layer", "output", "parameters"), *rows]
     widths = [max(len(line[column]) for line in table) for column in range(3)]
@@ -95,26 +94,6 @@ def program_lines(blueprint: Blueprint) -> list[str]:
         ("  " + "  ".join([*(cell.ljust(width) for cell, width in zip(line[:3], widths, strict=True)), line[3]])).rstrip() for line in table
     ]
     return [*lines, f"  {_total(blueprint)}"]
-
-
-def _fields(layout: Layout) -> list[tuple[str, str, str, str]]:
-    """Name, type, shape and note of each field. With a window, columns that are its features have no shape of their own."""
-    window = layout.window
-    if window is None:
-        return [(plan.name, plan.field.type, str(plan.spec), plan.note or "") for plan in layout.fields]
-    targets = {plan.name: str(plan.spec) for plan in layout.targets}
-    uses = {"input": f"a feature of {WINDOW}", "group": "no window has two of its values", "time": "orders the rows"}
-    ahead = f"{window.horizon:,} row{'s' if window.horizon > 1 else ''} ahead" + (f" after {window.gap:,}" if window.gap else "")
-    uses["target"] = f"target: {ahead}"
-    joint = [(name, "series", shape, uses["target"]) for name, shape in targets.items() if name == FORECAST]
-    if joint:
-        uses["target"] = f"a column of {FORECAST}"
-    rows = [
-        (plan.name, plan.field.type, targets.get(plan.name, "") if plan.role == "target" else "", uses.get(plan.role, plan.note or ""))
-        for plan in layout.fields
-    ]
-    every = f", one every {window.step}" if window.step > 1 else ""
-    return [*rows, *joint, (WINDOW, "series", str(layout.inputs.get(WINDOW, "")), f"the last {window.past:,} rows{every}")]
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:

@@ -33,10 +33,17 @@ class FieldPlan:
     """Names of the classes, where they are known already."""
     to_text: Callable[[Sequence[int]], str] | None = dataclasses.field(default=None, repr=False, compare=False)
     """The text of some tokens of a target, once it is fitted; `None` for what is no text."""
-    has_past: bool = False
-    """Whether a target's own past is in the window that it is predicted from."""
+    task: str | None = None
+    """Tag of the task that the way its rows are cut makes of a target; `None` where its field or the source says it."""
+    together: tuple[str, ...] = ()
+    """Names of the fields that are one target together; empty for a field by itself."""
     of_nodes: bool = False
     """Whether each node of a graph has a value of its own."""
+
+    @property
+    def written(self) -> str:
+        """The field by which the config names it; the first of several that are one target."""
+        return self.together[0] if self.together else self.name
 
     def with_spec(self, spec: Spec) -> FieldPlan:
         """With another tensor of a row; of a node, where each has a value."""

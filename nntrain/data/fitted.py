@@ -117,7 +117,7 @@ class FittedFields:
     def inputs(self) -> dict[str, Spec]:
         """Tensors of the inputs, all sizes known."""
         specs = {field.name: field.plan.spec for field in self.fields if field.plan.role == "input"}
-        return specs if self.window is None else window_inputs(self.window, len(specs))
+        return specs if self.window is None else window_inputs(self.window, specs)
 
     @property
     def targets(self) -> dict[str, FittedTarget]:

@@ -73,7 +73,7 @@ class FittedTarget:
 
 def fitted_targets(fields: Sequence[FittedField], window: WindowSettings | None) -> dict[str, FittedTarget]:
     """The targets of some fields by name; columns of a window that are one target under the name that it has."""
-    inputs = [field.name for field in fields if field.plan.role == "input"]
+    inputs = [field.name for field in fields if field.plan.role == "input" and not (window is not None and window.is_known(field.name))]
     found = [field for field in fields if field.plan.role == "target"]
     names = tuple(field.name for field in found)
     if window is not None and window.joins(inputs, names):

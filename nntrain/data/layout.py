@@ -66,9 +66,9 @@ class Layout:
 
     @property
     def inputs(self) -> dict[str, Spec]:
-        """Tensors of the inputs: of each input field, or of the window that they make."""
+        """Tensors of the inputs: of each input field, or those that a window makes of them."""
         specs = {plan.name: plan.spec for plan in self.fields if plan.role == "input"}
-        return specs if self.window is None else window_inputs(self.window, len(specs) if self.has_all_columns else None)
+        return specs if self.window is None else window_inputs(self.window, specs, has_all=self.has_all_columns)
 
     @property
     def targets(self) -> tuple[FieldPlan, ...]:

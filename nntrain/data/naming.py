@@ -79,6 +79,8 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
             roles = frozenset[Role]({"target"})
         if field.name in divided:
             roles = frozenset[Role]({divided[field.name], *(roles & {"input"})})
+        if settings.window is not None and settings.window.is_known(field.name) and roles == frozenset[Role]({"time"}):
+            roles = roles | frozenset[Role]({"input"})  # times that order the rows are known beforehand, with their calendar
         if "ignore" not in roles:
             is_named = field.key == field.name or field.name in targets
             named.append(NamedField(field.name, field.field, field.columns, roles or frozenset[Role]({"input"}), field.key, is_named))

@@ -110,7 +110,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
         notes=(
             *_rows_read(tables),
             *sorting.notes,
-            *([_windows(settings.window, plans, tables, values)] if settings.window is not None else []),
+            *([_windows(settings.window, fields, tables, values)] if settings.window is not None else []),
             *notes,
             _sizes(data, sorting),
             *_held(data["train"], settings.workers),
@@ -307,12 +307,13 @@ def _rows_read(tables: Mapping[Part, Table]) -> list[str]:
 
 
 def _windows(
-    window: WindowSettings, plans: tuple[FieldPlan, ...], tables: Mapping[Part, Table], values: Mapping[Part, Mapping[str, Values]]
+    window: WindowSettings, fields: FittedFields, tables: Mapping[Part, Table], values: Mapping[Part, Mapping[str, Values]]
 ) -> str:
     """What the windows are, and how the rows of the training file are ordered."""
-    inputs = sum(plan.role == "input" for plan in plans)
-    order = order_in_words(tables["train"], plans, values["train"])
-    return f"windows of {window.in_words} rows, inputs [{window.steps}, {inputs}]; {order}"
+    inputs = fields.inputs
+    shapes = ", ".join(f"{name} {spec}" if len(inputs) > 1 else str(spec) for name, spec in inputs.items())
+    order = order_in_words(tables["train"], [field.plan for field in fields.fields], values["train"])
+    return f"windows of {window.in_words} rows, inputs {shapes}; {order}"
 
 
 def _sizes(data: Mapping[Part, TensorData], sorting: _Sorting) -> str:

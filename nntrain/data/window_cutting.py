@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -61,6 +61,8 @@ def cut_windows(  # noqa: PLR0913 (what is cut, and from which rows)
         rows: Row numbers of one split. Where another row stands between two of them, no window has both.
         ahead: Whether the rows that are predicted are there too; then windows are counted from the first row that gives one. Else from the
             last row on, so that what comes after it is predicted.
+            Where columns are known beforehand, the rows ahead have to be there in any case; those that have nothing but such columns are
+            no past.
         before: Row numbers of the splits before, which the past of a window may have too; what it predicts is in `rows` alone.
 
     Raises:
@@ -69,15 +71,17 @@ def cut_windows(  # noqa: PLR0913 (what is cut, and from which rows)
     runs = _runs(table, plans, values, rows if before is None else np.concatenate([before, rows]))
     is_own = np.zeros(table.rows, dtype=bool)
     is_own[rows] = True
+    is_open = np.zeros(len(runs.rows), dtype=bool) if ahead else open_rows(window, plans, values)[runs.rows]
     origins: list[Array] = []
     for start, length in zip(runs.starts, runs.lengths, strict=True):
-        possible = _origins(window, int(start), int(length), ahead=ahead)
+        closed = np.flatnonzero(~is_open[start : start + length])
+        possible = _origins(window, int(start), int(length), ahead=ahead, last=int(start + closed[-1]) if len(closed) else -1)
         if before is not None and ahead:
             possible = possible[is_own[runs.rows[target_rows(window, possible)]].all(axis=1)]
         origins.append(possible[:: window.stride] if ahead else possible[:: -window.stride][::-1])
     found = np.concatenate(origins) if origins else np.empty(0, dtype=np.int64)
     found = found[np.argsort(runs.rows[found], kind="stable")]
-    return Cut(runs.rows, found, tuple(_told(window, runs.lengths, ahead=ahead)))
+    return Cut(runs.rows, found, tuple(_told(window, runs.lengths, ahead=ahead or bool(window.known))))
 
 
 def naive_errors(
@@ -159,9 +163,19 @@ def target_rows(window: WindowSettings, origins: Array) -> Array:
     return origins[:, None] + (1 + window.gap + np.arange(window.horizon))
 
 
-def _origins(window: WindowSettings, start: int, length: int, *, ahead: bool) -> Array:
-    """Last rows of all windows over one run of rows, rising."""
-    return np.arange(start + window.past - 1, start + length - (window.gap + window.horizon if ahead else 0))
+def open_rows(window: WindowSettings, plans: Sequence[FieldPlan], values: Mapping[str, Values]) -> Array:
+    """Rows of which nothing is there but what is known beforehand, bool `[N]`: nobody has seen them yet."""
+    past = [plan for plan in plans if plan.role == "input" and not window.is_known(plan.name)]
+    rows = len(cast("Array", values[next(plan.name for plan in plans if plan.role == "input")]))
+    if not window.known or not past:
+        return np.zeros(rows, dtype=bool)
+    return np.logical_and.reduce([plan.field.is_missing(values[plan.name]) for plan in past])
+
+
+def _origins(window: WindowSettings, start: int, length: int, *, ahead: bool, last: int) -> Array:
+    """Last rows of all windows over one run of rows, rising; none after the row `last`."""
+    room = window.gap + window.horizon if ahead or window.known else 0
+    return np.arange(start + window.past - 1, min(start + length - room, last + 1))
 
 
 def _order(table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], group: Array | None) -> Array:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from nntrain.data.batches import TensorData
-from nntrain.data.window import FORECAST, WINDOW, WindowSettings
+from nntrain.data.window import FORECAST, KNOWN, KNOWN_PAST, WINDOW, WindowSettings
 from nntrain.data.window_cutting import Cut, target_rows
 from nntrain.data.windows import Windows
 
@@ -40,8 +40,7 @@ def window_tensors(
         notes += [f"{lost:,} window{'s' if lost > 1 else ''} left out, as {name} is missing in what they predict"] if lost else []
         keep &= ~is_lost
     origins, ahead = cut.origins[keep], ahead[keep]
-    series = np.stack([field.values for (role, _), field in encoded.items() if role == "input"], axis=1)
-    inputs = {WINDOW: Windows(torch.from_numpy(series), torch.from_numpy(origins), window.steps, window.step)}
+    inputs = _inputs(window, encoded, origins)
     numbers = torch.from_numpy(cut.rows[origins])
     if window.joins([name for role, name in encoded if role == "input"], is_missing.keys()):
         together = np.stack([encoded["target", name].values for name in is_missing], axis=1)
@@ -51,3 +50,24 @@ def window_tensors(
     wanted = {name: encoded["target", name].values[ahead] for name in is_missing}
     targets = {name: torch.from_numpy(values[:, 0].copy() if window.horizon == 1 else values) for name, values in wanted.items()}
     return TensorData({}, targets, None, numbers, stored=inputs), notes
+
+
+def _inputs(window: WindowSettings, encoded: Mapping[tuple[str, str], Encoded], origins: Array) -> dict[str, Windows]:
+    """The past of columns, and of those that are known beforehand the rows that are predicted too."""
+    columns = {name: field.values for (role, name), field in encoded.items() if role == "input"}
+    past = [values for name, values in columns.items() if not window.is_known(name)]
+    known = [values for name, values in columns.items() if window.is_known(name)]
+    ends = torch.from_numpy(origins)
+    found: dict[str, Windows] = {}
+    if past:
+        found[WINDOW] = Windows(_beside(past), ends, window.steps, window.step)
+    if known:
+        values = _beside(known)
+        found[KNOWN] = Windows(values, ends + window.gap + window.horizon, window.horizon, 1)
+        found[KNOWN_PAST] = Windows(values, ends, window.steps, window.step)
+    return found
+
+
+def _beside(columns: Sequence[Array]) -> torch.Tensor:
+    """Columns of one number a row `[N]` or several `[N, F]` beside one another, float32 `[N, F]`."""
+    return torch.from_numpy(np.concatenate([values.reshape(len(values), -1).astype(np.float32, copy=False) for values in columns], axis=1))

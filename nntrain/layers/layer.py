@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nntrain.layers.program import Value
     from nntrain.layers.scope import Scope
     from nntrain.layers.sizing import Deferred
+    from nntrain.losses.links import Link
     from nntrain.specs import Size, Spec
 
 Need = Literal["lengths", "side_lengths", "state", "edges", "edge_weights"]
@@ -111,6 +112,10 @@ class Layer(Component):
         return None
 
     def is_output(self) -> bool:
+    def misreading(self, link: Link) -> tuple[str, str] | None:
+        """Why no loss may read what comes of it through `link`, and how to fix it; `None` where each may."""
+        return None
+
         """Whether a list ending here is its own output: a layer whose size is written is, and no output layer is added."""
         return self.sized
 

@@ -11,6 +11,7 @@ from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import need_known, need_numbers
 from nntrain.layers.settings import AnyLayer
+from nntrain.losses.links import Link, Normal
 from nntrain.specs import SEQUENCE, VECTOR, Size, Spec, compute, known, times
 
 if TYPE_CHECKING:
@@ -245,6 +246,13 @@ class RestoreSeries(Layer):
         if isinstance(given, int) and isinstance(wanted, int) and given != wanted:
             raise SpecError(f"restores {wanted} features, and its layers give {spec.describe()}", hint="end in as many features")
         return Spec(spec.axes, spec.sizes)
+
+    def misreading(self, link: Link) -> tuple[str, str] | None:
+        """A logarithm of a variance has no level to be restored to."""
+        if not isinstance(link, Normal):
+            return None
+        what = "restores every number to the level of its series, and half of them are read as logarithms of variances"
+        return what, "fix:  reversible_norm: false, or loss: quantile"
 
     def build(self, spec: Spec, *side: Spec) -> nn.Module:
         from nntrain.modules.series import Restore
