@@ -235,11 +235,7 @@ class _Machine:
         target = self.top()
         if not isinstance(target, dict):
             raise UnfitError(f"a SETITEM of {type(target).__name__}")
-        known = cast("dict[object, object]", target)
-        for key, value in _pairs(items).items():
-            if key in known:
-                raise UnfitError(f"the key {str(key)[:100]!r} twice in a dict")
-            known[key] = value
+        _fill(cast("dict[object, object]", target), items)
 
     def global_name(self) -> None:
         module = self._line()
@@ -269,14 +265,17 @@ class _Machine:
         self.stack.append(self.persistent(self.pop()))
 
 
-def _pairs(items: list[object]) -> dict[object, object]:
-    """Keys and values in turn. A key is a text or a whole number: others (deep tuples) could take long to look up."""
+def _fill(target: dict[object, object], items: list[object]) -> dict[object, object]:
+    """Add keys and values in turn. A key is a text or a whole number: others (deep tuples) could take long to look up."""
     if len(items) % 2:
         raise UnfitError("a SETITEMS of a key without a value")
-    for key in items[::2]:
+    for key, value in zip(items[::2], items[1::2], strict=True):
         if type(key) not in {str, int}:
             raise UnfitError(f"a dict with a key of type {type(key).__name__}")
-    return dict(zip(items[::2], items[1::2], strict=True))
+        if key in target:
+            raise UnfitError(f"the key {str(key)[:100]!r} twice in a dict")
+        target[key] = value
+    return target
 
 
 def _described(value: object) -> str:
@@ -312,7 +311,7 @@ _ACTIONS: Final[dict[int, Callable[[_Machine], None]]] = {
     ord("}"): lambda machine: machine.stack.append({}),
     ord("]"): lambda machine: machine.stack.append([]),
     ord(")"): _push(()),
-    ord("d"): lambda machine: machine.stack.append(_pairs(machine.pop_mark())),
+    ord("d"): lambda machine: machine.stack.append(_fill({}, machine.pop_mark())),
     ord("l"): lambda machine: machine.stack.append(machine.pop_mark()),
     ord("t"): lambda machine: machine.stack.append(tuple(machine.pop_mark())),
     0x85: lambda machine: machine.stack.append(machine.pop_many(1)),

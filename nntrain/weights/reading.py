@@ -137,7 +137,7 @@ def read_weights(path: Path) -> Weights:
             if start.startswith(b"PK\x03\x04"):
                 value = read_zip(file, path)
             elif length is not None:
-                return Weights(path, read_header(file, path))
+                value = read_header(file, path)
             elif start.startswith(b"\x80"):
                 value, placed = read_legacy(file, path)
             else:
