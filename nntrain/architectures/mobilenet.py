@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from pydantic import PositiveFloat
 
 from nntrain.architectures.family import Family
-from nntrain.architectures.vision import Stem, conv, need_pixels, norm
+from nntrain.architectures.vision import Stem, conv, need_pixels, norm, rounded
 from nntrain.layers.activation import ReLU6
 from nntrain.layers.composite import Residual
 from nntrain.layers.global_pooling import GlobalAvgPool
@@ -23,8 +23,6 @@ STAGES: Final = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6,
 """Expansion, channels, blocks, stride of the first block (Sandler et al. 2018, table 2)."""
 FIRST: Final = 32
 LAST: Final = 1280
-MULTIPLE: Final = 8
-"""Widths are rounded to a multiple of this, never down by more than a tenth."""
 
 
 class MobileNet(Family):
@@ -55,9 +53,7 @@ class MobileNet(Family):
         return [*layers, GlobalAvgPool(), *dropouts(context)]
 
     def _width(self, width: int) -> int:
-        scaled = width * self.width_multiplier
-        rounded = max(MULTIPLE, int(scaled + MULTIPLE / 2) // MULTIPLE * MULTIPLE)
-        return rounded + MULTIPLE if rounded < 0.9 * scaled else rounded
+        return rounded(width * self.width_multiplier)
 
     def _block(self, context: Context, channels: int, width: int, expansion: int, stride: int) -> Sequence[Layer]:
         inner = channels * expansion

@@ -17,6 +17,8 @@ FAMILIES: Final = {
     "vgg": "nntrain.architectures.vgg:VGG",
     "densenet": "nntrain.architectures.densenet:DenseNet",
     "mobilenet": "nntrain.architectures.mobilenet:MobileNet",
+    "efficientnet_lite": "nntrain.architectures.efficientnet:EfficientNetLite",
+    "vit": "nntrain.architectures.vit:ViT",
     "unet": "nntrain.architectures.unet:UNet",
     "rnn": "nntrain.architectures.recurrent:RNNNetwork",
     "lstm": "nntrain.architectures.recurrent:LSTMNetwork",

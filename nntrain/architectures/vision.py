@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from nntrain.errors import SpecError
 from nntrain.layers.activation import ReLU
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Stem = Literal["imagenet", "cifar"]
 """How a network begins: `imagenet` halves the image twice (7x7 convolution of stride 2, then a pool), `cifar` keeps its size (3x3)."""
+
+MULTIPLE: Final = 8
 
 
 def need_pixels(spec: Spec, least: int, family: str) -> None:
@@ -43,6 +45,12 @@ def norm(context: Context, default: NormKind = "batch") -> Layer:
 def conv(width: int, kernel_size: int = 3, stride: int = 1, groups: int = 1) -> Conv2d:
     """A convolution that keeps the size at stride 1, without an offset, which the norm behind it has."""
     return Conv2d(out_channels=width, kernel_size=kernel_size, stride=stride, padding=kernel_size // 2, groups=groups, bias=False)
+
+
+def rounded(width: float) -> int:
+    """Channels of a scaled network: the nearest multiple of 8, never less by more than a tenth (Sandler et al. 2018)."""
+    nearest = max(MULTIPLE, int(width + MULTIPLE / 2) // MULTIPLE * MULTIPLE)
+    return nearest + MULTIPLE if nearest < 0.9 * width else nearest
 
 
 def stem_layers(stem: Stem, width: int, context: Context) -> Sequence[Layer]:

@@ -10,7 +10,7 @@ from nntrain.layers.program import Program, Step
 _BLOCK: Final = re.compile(r"(.*?[_.]\d+)\..*")
 """The name of a step inside a numbered block: `encoder.block_3.linear_1`."""
 
-_TABLES: Final = {"embedding", "embedding_bag", "position_embedding"}
+_TABLES: Final = {"embedding", "embedding_bag", "position_embedding", "class_token"}
 
 
 def layer_depths(program: Program) -> dict[str, int]:

@@ -99,6 +99,7 @@ LAYERS: Final = {
     "one_hot": "nntrain.layers.embedding:OneHot",
     "position_embedding": "nntrain.layers.position:PositionEmbedding",
     "upsample": "nntrain.layers.resizing:Upsample",
+    "class_token": "nntrain.layers.class_token:ClassToken",
     "pixel_shuffle": "nntrain.layers.resizing:PixelShuffle",
     "pixel_unshuffle": "nntrain.layers.resizing:PixelUnshuffle",
     "pad": "nntrain.layers.resizing:Pad",

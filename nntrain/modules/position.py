@@ -63,6 +63,23 @@ class SinusoidalPositions(nn.Module):
         return x + waves[..., : x.shape[2]].to(x.dtype), after
 
 
+class ClassToken(nn.Module):
+    """Puts a learned step before each row `[B, T, F]`; it begins at 0."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, features))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Back to where it begins."""
+        nn.init.zeros_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, T + 1, F]`."""
+        return torch.cat([self.weight.to(x.dtype).expand(len(x), 1, -1), x], dim=1)
+
+
 def _places(state: Tensor, steps: int) -> Tensor:
     """Numbers of the steps of each row, int64 `[B, T]`."""
     return state.unsqueeze(1) + torch.arange(steps, device=state.device)

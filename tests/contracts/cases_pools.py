@@ -55,6 +55,8 @@ SHAPES = (
     Case({"pad": {"padding": 2, "padding_mode": "circular"}}, STEPS),
     Case({"pad": {"padding": 1, "padding_mode": "replicate"}}, SCAN),
     Case({"position_embedding": "sinusoidal"}, SERIES),
+    Case("class_token", SERIES),
+    Case("class_token", STEPS),
     Case({"position_embedding": "learned"}, STEPS),
     Case({"position_embedding": {"kind": "learned", "max_length": 12}}, SERIES),
     Case({"sequential": ["one_hot", {"linear": 3}]}, CATEGORY, "one_hot"),  # alone it has no gradient

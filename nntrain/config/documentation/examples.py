@@ -180,7 +180,7 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
 }
 """Component and option to a value that says more than the type does."""
 
-TRANSFORMERS: Final = ("transformer_encoder", "transformer_decoder", "encoder_decoder", "gpt")
+TRANSFORMERS: Final = ("transformer_encoder", "transformer_decoder", "vit", "encoder_decoder", "gpt")
 """Components that have the options of a transformer."""
 
 _BESIDE: Final[dict[tuple[str, str], dict[str, object]]] = {

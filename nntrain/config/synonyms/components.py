@@ -13,6 +13,8 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "vgg": "vggnet vgg11 vgg13 vgg16 vgg19",
         "densenet": "densely_connected densenet121 densenet161 densenet169 densenet201",
         "mobilenet": "mobilenet_v2 mobilenetv2",
+        "efficientnet_lite": "efficientnet efficient_net efficientnet_b0 efficientnet_lite0 tf_efficientnet_lite0 efficientnetlite mbconv",
+        "vit": "vision_transformer visiontransformer vit_b_16 vit_base_patch16_224 vit_small_patch16_224 deit",
         "rnn": "simple_rnn elman recurrent recurrent_network rnn_classifier",
         "lstm": "bilstm lstm_network lstm_classifier bidirectional_lstm",
         "gru": "bigru gru_network gru_classifier bidirectional_gru",
@@ -56,6 +58,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "pad": "zero_pad zero_padding2d zero_padding1d zero_padding3d zero_pad1d zero_pad2d zero_pad3d reflection_pad2d"
         " replication_pad2d constant_pad2d",
         "position_embedding": "positional_encoding positional_embedding pos_embedding position_encoding pos_encoding",
+        "class_token": "cls cls_token classtoken class_embedding",
         "one_hot": "category_encoding",
         "squeeze_excite": "se squeeze_excitation squeeze_and_excite squeeze_and_excitation se_block",
         "normalize": "l2_normalize l2_norm unit_normalization unit_norm",
