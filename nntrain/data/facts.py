@@ -108,18 +108,21 @@ def facts_of_cells(
 
 def facts_of_series(
     cells: pl.Series,
-    rows: np.ndarray[Any, Any],
+    rows: np.ndarray[Any, Any] | None = None,
     numerals: Numerals = POINT,
     *,
     is_complete: bool = True,
     date_format: str | None = None,
 ) -> Facts:
-    """Look at a column of text `[N]`, null where missing, that stands in the given rows `[N]` of its file."""
+    """Look at a column of text `[N]`, null where missing, that stands in the given rows `[N]` of its file; `None`: in the first ones."""
+    import polars as pl
+
+    places = pl.int_range(len(cells), eager=True) if rows is None else rows.astype("float64")
     numbers = numerals.read_all(cells)
     present = numbers.drop_nulls()
     others = cells.filter(numbers.is_null() & cells.is_not_null())
     unique = cells.drop_nulls().unique()
-    is_row_number = 2 < len(present) == len(cells) and bool((present - rows.astype("float64")).n_unique() == 1)
+    is_row_number = 2 < len(present) == len(cells) and bool((present - places).n_unique() == 1)
     sizes = present.unique().sort()
     first = cells.drop_nulls().head(1).to_list()
     dates = cells.drop_nulls().unique(maintain_order=True).to_list() if find_format(first) is not None else first

@@ -38,18 +38,18 @@ class Parquet(LabelledFiles):
 
     def peek(self, path: Path, name: str) -> Header:
         """Names and types from the footer, and the first 1,000 rows. Raises `DataError` for what is no such file."""
-        from nntrain.data.table import Table
-
         rows, frame = _read(path, name, PEEK_ROWS)
-        table = Table(name, frame_columns(frame, name), len(frame), missing=self.missing_words)
         is_complete = len(frame) == rows
         columns: list[HeaderColumn] = []
-        for column, values in table.columns.items():
-            shape, kind = _kind(values)
-            if kind == "image":
-                columns.append(HeaderColumn(column, (), kind, files=_image_facts(values)))
+        for values in map(_content, frame.get_columns()):
+            if _is_foreign(values):
                 continue
-            columns.append(HeaderColumn(column, shape, kind, None if shape else _facts(table, column, is_complete=is_complete)))
+            shape, kind = _kind(values, name)
+            if kind == "image":
+                columns.append(HeaderColumn(values.name, (), kind, files=_image_facts(values)))
+                continue
+            facts = None if shape else _facts(values, name, self.missing_words, is_complete=is_complete)
+            columns.append(HeaderColumn(values.name, shape, kind, facts))
         return Header(name, tuple(columns), rows)
 
     def read(self, path: Path, name: str) -> Table:
@@ -60,16 +60,19 @@ class Parquet(LabelledFiles):
         return Table(name, frame_columns(frame, name), rows, missing=self.missing_words, notes=_notes(frame))
 
 
-def _facts(table: Table, column: str, *, is_complete: bool) -> Callable[[], Facts]:
+def _facts(values: pl.Series, file: str, missing: frozenset[str], *, is_complete: bool) -> Callable[[], Facts]:
     """What counts a column when it is asked for, once: of a thousand columns that make one vector nobody asks."""
 
     @cache
     def facts() -> Facts:
-        import numpy as np
+        import polars as pl
 
         from nntrain.data.facts import facts_of_series
+        from nntrain.data.table import Table
 
-        return facts_of_series(table.texts(column), np.arange(table.rows), is_complete=is_complete)
+        column = values.cast(pl.String) if values.dtype.is_integer() else _column(values, file)  # as the array reads, without making one
+        table = Table(file, {values.name: column}, len(values), missing=missing)
+        return facts_of_series(table.texts(values.name), is_complete=is_complete)
 
     return facts
 
@@ -162,11 +165,19 @@ def _array(values: pl.Series, file: str) -> Any:
     return values.to_numpy() if width is None else values.list.to_array(int(width[0])).to_numpy()
 
 
-def _kind(values: Any) -> tuple[tuple[int, ...], ArrayKind]:
+def _kind(values: pl.Series, file: str) -> tuple[tuple[int, ...], ArrayKind]:
+    """Shape and kind of what `_column` makes of a column; of single values its type tells, and no copy is made. Raises `DataError`."""
     import polars as pl
 
-    if isinstance(values, pl.Series):
-        return (), "image" if values.dtype == pl.Binary else "text"
-    kinds: dict[str, ArrayKind] = {"b": "bool", "i": "int", "u": "int", "f": "float"}
-    kind: ArrayKind = "uint8" if values.dtype == "uint8" else kinds.get(values.dtype.kind, "text")
-    return tuple(values.shape[1:]), kind
+    kind = values.dtype
+    if isinstance(kind, (pl.List, pl.Array)):
+        made = _array(values, file)
+        kinds: dict[str, ArrayKind] = {"b": "bool", "i": "int", "u": "int", "f": "float"}
+        return tuple(made.shape[1:]), "uint8" if made.dtype == "uint8" else kinds.get(made.dtype.kind, "text")
+    if isinstance(kind, pl.Binary):
+        return (), "image"
+    if kind.is_decimal() or kind.is_float():
+        return (), "float"
+    if not kind.is_numeric() or values.null_count():
+        return (), "text"
+    return (), "uint8" if kind == pl.UInt8 else "int"
