@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from nntrain.data.batches import Batch, TensorData, balanced_order, num_batches, ordered_batches, shown_order, turns_of
 from nntrain.data.lanes import lane_batches, num_lane_batches, shown_once
 from nntrain.data.sources.source import Part
+from nntrain.losses.loss import Part as LossPart
 from nntrain.training.carrying import Carried
 from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, measure
 from nntrain.training.input_noise import with_noise
@@ -65,29 +66,37 @@ class SupervisedProtocol:
         With several micro-batches each is divided by the weight of the whole step, which their targets give before any
         forward pass: the gradients are those of one big batch.
         """
-        counted = _counted(batches)
         if isinstance(session.optimizer, torch.optim.LBFGS):
-            return StepLoss(self._search(session, session.optimizer, batches), counted, "applied")
-        if len(batches) == 1:
-            return StepLoss(self._loss(session, batches[0], None), counted)
-        return StepLoss(self._fill_gradients(session, batches), counted, "filled")
+            return self._search(session, session.optimizer, batches)
+        first, *others = batches
+        if others:
+            return self._fill_gradients(session, batches)
+        parts = self._parts(session, first)
+        return StepLoss(total(parts), _counted([parts]))
 
-    def _fill_gradients(self, session: Session, batches: tuple[Batch, ...]) -> Tensor:
+    def _fill_gradients(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
         """Backward pass over all micro-batches; the mean loss of the step."""
         weights = session.objective.weights(batches)
         losses: list[Tensor] = []
+        counted: list[Mapping[PartName, LossPart]] = []
         for batch in batches:
-            loss = self._loss(session, batch, weights)
+            parts = self._parts(session, batch)
+            loss = total(parts, weights)
             session.precision.backward(loss)
             losses.append(loss.detach())
-        return sum_tensors(losses)
+            counted.append(_counted([parts]))
+        return StepLoss(sum_tensors(losses), _counted(counted), "filled")
 
-    def _search(self, session: Session, optimizer: torch.optim.LBFGS, batches: tuple[Batch, ...]) -> Tensor:
+    def _search(self, session: Session, optimizer: torch.optim.LBFGS, batches: tuple[Batch, ...]) -> StepLoss:
         """Let the optimizer evaluate the loss as often as it wants, and move the weights; the loss before it did."""
+        before: list[StepLoss] = []
 
         def evaluate() -> float:
             optimizer.zero_grad()
-            loss = float(self._fill_gradients(session, batches))
+            found = self._fill_gradients(session, batches)
+            if not before:
+                before.append(found)
+            loss = float(found.value)
             for parameter in session.network.parameters():  # it reads them as one row, whatever their memory layout
                 if parameter.grad is not None:
                     parameter.grad = parameter.grad.contiguous()
@@ -95,13 +104,13 @@ class SupervisedProtocol:
 
         value = cast("float", optimizer.step(evaluate))
         optimizer.zero_grad()
-        return torch.tensor(value, device=session.device)
+        return StepLoss(torch.tensor(value, device=session.device), before[0].parts, "applied")
 
-    def _loss(self, session: Session, batch: Batch, weights: Mapping[PartName, Tensor] | None) -> Tensor:
+    def _parts(self, session: Session, batch: Batch) -> dict[PartName, LossPart]:
         with session.precision.autocast():
             outputs, end = session.network(session.objective.inputs(batch), self._carried.given(batch))
         self._carried.keep(batch, end)
-        return total(session.objective.parts(outputs, batch), weights)
+        return session.objective.parts(outputs, batch)
 
     def evaluate(self, session: Session) -> Metrics | None:
         """Train metrics on the fixed sample and validation metrics, both in eval mode, with the averaged weights where EMA is on.
@@ -140,7 +149,10 @@ class SupervisedProtocol:
         self._carried.restore(state.get("carried", {}))
 
 
-def _counted(batches: tuple[Batch, ...]) -> Tensor | float:
-    """How much a step counts: its rows, or the sum of their weights, as a scalar on their device."""
-    weights = [batch.weights.sum() for batch in batches if batch.weights is not None]
-    return sum_tensors(weights) if weights else sum(len(batch) for batch in batches)
+def _counted(batches: Sequence[Mapping[PartName, LossPart]]) -> dict[PartName, LossPart]:
+    """The parts of the loss over all batches of a step, without their graph."""
+    found: dict[PartName, LossPart] = {}
+    for name, first in batches[0].items():
+        sums, weights = [parts[name].sum.detach() for parts in batches], [parts[name].weight for parts in batches]
+        found[name] = LossPart(sum_tensors(sums), sum_tensors(weights), first.factor)
+    return found

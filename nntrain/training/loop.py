@@ -110,7 +110,7 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
         check_applied(session, progress, batches, loss.value)
     elif not update_weights(session, progress, batches, loss.value):
         return
-    progress.running.add(loss.value.detach(), loss.weight)
+    progress.running.add(loss.parts)
     if session.ema is not None:
         session.ema.update(session.network, progress.step + 1 - progress.skipped)
 

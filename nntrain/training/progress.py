@@ -10,12 +10,16 @@ from typing import Any, Final, NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from nntrain.losses.loss import Part
 from nntrain.modules.metrics import finite
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
+from nntrain.training.objective import PartName
 from nntrain.training.plan import Plan, StopReason
 
 _NEVER: Final = 2**62
 """A step that no run comes to."""
+_NOTHING: Final = 1e-30
+"""Losses give rows that don't count a weight just above 0; sums of such weights stay below this."""
 
 
 def count_of(state: Mapping[str, Any], name: str) -> int:
@@ -28,21 +32,39 @@ def count_of(state: Mapping[str, Any], name: str) -> int:
 
 @dataclass(slots=True)
 class RunningLoss:
-    """Weighted mean of the losses of the steps since it was last taken; the first loss brings the sums to its device."""
+    """Mean loss of the steps since it was last taken: each part's sum over its weight, as over one batch of all their rows.
 
-    total: Tensor = field(default_factory=lambda: torch.zeros(()))
-    weight: Tensor = field(default_factory=lambda: torch.zeros(()))
+    The first step brings the sums to its device.
+    """
 
-    def add(self, value: Tensor, weight: Tensor | float) -> None:
+    parts: dict[PartName, Part] = field(default_factory=dict[PartName, Part])
+
+    def add(self, parts: Mapping[PartName, Part]) -> None:
         """Count one step; no synchronisation."""
-        self.total = self.total + value * weight
-        self.weight = self.weight + weight
+        for name, (total, weight, factor) in parts.items():
+            before = self.parts.get(name) or Part(torch.zeros(()), torch.zeros(()))  # float32 also where a layer's part has half of it
+            self.parts[name] = Part(before.sum + total, before.weight + weight, factor)
 
     def take(self) -> float | None:
         """Mean since the last call (`None` if there was no step, or it is not finite), and start anew."""
-        total, weight = float(self.total), float(self.weight)
-        self.total, self.weight = torch.zeros_like(self.total), torch.zeros_like(self.weight)
-        return finite(total / weight) if weight else None
+        found = [(factor, float(total), float(weight)) for total, weight, factor in self.parts.values()]
+        self.parts = {}
+        if not found or any(weight < _NOTHING for _, _, weight in found):
+            return None
+        return finite(sum(factor * (total / weight) for factor, total, weight in found))
+
+    def state(self) -> list[dict[str, Any]]:
+        """The sums, as a plain tree."""
+        return [
+            {"output": output, "loss": loss, "sum": float(total), "weight": float(weight), "factor": factor}
+            for (output, loss), (total, weight, factor) in self.parts.items()
+        ]
+
+    @classmethod
+    def restored(cls, state: Any) -> RunningLoss:
+        """Undo `state`. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
+        numbers = {(part["output"], part["loss"]): [float(part[key]) for key in ("sum", "weight", "factor")] for part in state}
+        return cls({name: Part(torch.tensor(total), torch.tensor(weight), factor) for name, (total, weight, factor) in numbers.items()})
 
 
 @dataclass(slots=True)
@@ -145,7 +167,7 @@ class Progress:
             "stopping": self.stopping.state(),
             "converge": self.converge.state() if self.converge is not None else None,
             "plateau": self.plateau.state() if self.plateau is not None else None,
-            "running": {"total": float(self.running.total), "weight": float(self.running.weight)},
+            "running": self.running.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -164,5 +186,4 @@ class Progress:
             self.converge.restore(state["converge"])
         if self.plateau is not None:
             self.plateau.restore(state["plateau"])
-        running = state["running"]
-        self.running = RunningLoss(torch.tensor(float(running["total"])), torch.tensor(float(running["weight"])))
+        self.running = RunningLoss.restored(state["running"])

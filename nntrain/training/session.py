@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import Batch, TensorData
 from nntrain.data.fitted import FittedFields
-from nntrain.data.sources.source import Part, Source
+from nntrain.data.sources.source import Part as Split
+from nntrain.data.sources.source import Source
+from nntrain.losses.loss import Part
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.training.device import Precision
 from nntrain.training.ema import WeightAverage
 from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
-from nntrain.training.objective import Objective
+from nntrain.training.objective import Objective, PartName
 from nntrain.training.shaping import Shaping
 
 if TYPE_CHECKING:
@@ -82,8 +84,8 @@ class StepLoss:
 
     value: Tensor
     """Scalar loss; differentiable where the loop is to run the backward pass."""
-    weight: Tensor | float
-    """Weight of this step in the mean over many steps: its rows, or the sum of their weights."""
+    parts: Mapping[PartName, Part]
+    """What the mean over many steps is made of: of each part of the loss the sum and the weight of this step, without a graph."""
     stage: Literal["loss", "filled", "applied"] = "loss"
     """`loss`: the loop runs backward and update; `filled`: gradients are there; `applied`: the weights are moved already."""
 
@@ -143,7 +145,7 @@ class TrainingProtocol(Protocol):
         """The metrics of a report, named `train.loss`, `validation.accuracy`; `None` where `session.stop_wanted` said yes in between."""
         ...
 
-    def measure(self, subject: Subject, data: TensorData, part: Part | None) -> Scores:
+    def measure(self, subject: Subject, data: TensorData, part: Split | None) -> Scores:
         """Measure a network on the rows of a split, or on new ones (`None`). Names as in reports, without the split.
 
         Raises:
@@ -151,11 +153,11 @@ class TrainingProtocol(Protocol):
         """
         ...
 
-    def measure_baseline(self, subject: Subject, data: TensorData, part: Part | None) -> Metrics:
+    def measure_baseline(self, subject: Subject, data: TensorData, part: Split | None) -> Metrics:
         """The same metrics of what needs no network, so far as it has them; the network is not asked."""
         ...
 
-    def judge(self, subject: Subject, data: TensorData, part: Part | None) -> Weighable:
+    def judge(self, subject: Subject, data: TensorData, part: Split | None) -> Weighable:
         """The metrics for other weights of the rows: what intervals and groups are made of. Raises `UsageError` as `measure`."""
         ...
 

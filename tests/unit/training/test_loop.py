@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny_run import Net, make_run
 
+from nntrain.losses.loss import Part
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.optimizers.optimizer import GroupRule
 from nntrain.optimizers.sgd import SGD
@@ -13,6 +14,7 @@ from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.regularization import Regularization, SWASettings
 from nntrain.schedules.step import Step
 from nntrain.training.loop import Pause, Report, set_learning_rates
+from nntrain.training.objective import total
 from nntrain.training.progress import RunningLoss
 from nntrain.training.session import StepLoss
 from nntrain.training.settings import ConvergeSettings, EarlyStoppingSettings, Interval, TrainingSettings
@@ -177,10 +179,23 @@ def test_skipped_steps_are_no_part_of_the_running_loss() -> None:
 @pytest.mark.parametrize("value", [math.inf, math.nan])
 def test_a_running_loss_that_is_not_finite_is_none(value: float) -> None:
     running = RunningLoss()
-    running.add(torch.tensor(value), 4)
+    running.add({("y", "mse"): Part(torch.tensor(value), torch.tensor(4.0))})
     assert running.take() is None
-    running.add(torch.tensor(2.0), 4)
+    running.add({("y", "mse"): Part(torch.tensor(8.0), torch.tensor(4.0))})
     assert running.take() == 2.0
+
+
+def test_a_running_loss_divides_the_sum_of_each_part_by_its_weight() -> None:
+    running = RunningLoss()
+    tokens, kl = ("text", "cross_entropy"), ("loss.z.kl", "")
+    steps = [(torch.tensor([3.0, 1.0, 2.0]), 2), (torch.tensor([7.0]), 3)]  # losses of the tokens, and rows of the batch
+    for losses, rows in steps:
+        running.add(
+            {tokens: Part(losses.sum(), torch.tensor(float(len(losses)))), kl: Part(torch.tensor(6.0), torch.tensor(float(rows)), 0.5)}
+        )
+    restored = RunningLoss.restored(running.state())
+    assert running.take() == restored.take() == torch.cat([losses for losses, _ in steps]).mean() + 0.5 * 12 / 5
+    assert running.take() is None
 
 
 class HillClimbing(SupervisedProtocol):
@@ -188,15 +203,17 @@ class HillClimbing(SupervisedProtocol):
 
     def step(self, session, batches):
         with torch.no_grad():
-            before = self._loss(session, batches[0], None)
+            before = total(self._parts(session, batches[0]))
             moves = [0.1 * torch.randn_like(parameter) for parameter in session.network.parameters()]
             for parameter, move in zip(session.network.parameters(), moves, strict=True):
                 parameter += move
-            after = self._loss(session, batches[0], None)
+            after = total(self._parts(session, batches[0]))
             if after > before:
                 for parameter, move in zip(session.network.parameters(), moves, strict=True):
                     parameter -= move
-        return StepLoss(torch.minimum(before, after), len(batches[0]), "applied")
+        better = torch.minimum(before, after)
+        rows = torch.tensor(float(len(batches[0])))
+        return StepLoss(better, {("label", "cross_entropy"): Part(better * rows, rows)}, "applied")
 
 
 def test_a_protocol_may_move_the_weights_itself() -> None:
@@ -246,6 +263,6 @@ def test_a_step_without_weight_moves_nothing(accumulate: int) -> None:
     before = weights(run)
     run.events(pause_at=1)
     assert all(torch.equal(weights(run)[name], value) for name, value in before.items())
-    assert run.progress.running.weight == 0
+    assert run.progress.running.take() is None
     assert run.events()[-1].metrics["train.running_loss"] is not None  # type: ignore[union-attr]
     assert all(bool(torch.isfinite(value).all()) for value in weights(run).values())

@@ -1,5 +1,8 @@
 """Targets with a value for each step: what is padded, or has none, counts nothing, and the rest counts as rows do."""
 
+from types import SimpleNamespace
+
+import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -7,12 +10,14 @@ from nntrain.data.batches import Batch, TensorData, plain_batches
 from nntrain.data.packed import PackedSteps
 from nntrain.losses.classification import CrossEntropy
 from nntrain.metrics.classification import Accuracy
+from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.specs import RAGGED, Spec
 from nntrain.tasks.classification import Classification
 from nntrain.tasks.task import Target
 from nntrain.training.device import resolve_precision
 from nntrain.training.evaluation import evaluate_baseline, fit_baseline, measure, predict
 from nntrain.training.objective import Objective, TargetObjective, WeightedLoss, total
+from nntrain.training.progress import RunningLoss
 
 LENGTHS = torch.tensor([3, 1, 4, 2])
 TAGS = torch.tensor([0, 1, 2, 0, 2, 2, -1, 1, 0, 2])  # the third row has a step without a tag
@@ -77,6 +82,16 @@ def test_micro_batches_add_up_to_the_step():
         torch.autograd.grad(total(objective.parts(network(part.inputs)[0], part), weights), network.linear.weight)[0] for part in parts
     )
     torch.testing.assert_close(summed, whole[0])
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4])
+def test_the_running_loss_is_the_mean_over_the_steps_that_count(rows):
+    network, running = PerStep(), RunningLoss()
+    session = SimpleNamespace(network=network, objective=make_objective(), precision=FLOAT32, optimizer=None)
+    for batch in plain_batches(make_data(), rows):  # of 1 to 8 tags
+        running.add(SupervisedProtocol().step(session, (batch,)).parts)
+    keep = TAGS >= 0
+    assert running.take() == pytest.approx(cross_entropy(network.linear(FEATURES)[keep], TAGS[keep]).item(), rel=1e-6)
 
 
 def test_no_gradient_reaches_what_does_not_count():
