@@ -25,6 +25,18 @@ settings.load_profile("nntrain")
 
 REPOSITORY = Path(__file__).parents[1]
 
+EXTRAS = {"audio": "soundfile", "baselines": "sklearn", "excel": "openpyxl", "games": "gymnasium", "text": "tokenizers"}
+"""The package that each extra of nntrain brings."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "extra(name): needs an extra of nntrain; skipped where it is not installed")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("extra"):
+        pytest.importorskip(EXTRAS[mark.args[0]], reason=f"needs pip install 'nntrain[{mark.args[0]}]'")
+
 
 @pytest.fixture(autouse=True)
 def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

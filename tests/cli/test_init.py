@@ -8,7 +8,6 @@ from pathlib import Path
 import polars
 import pytest
 from PIL import Image
-from sklearn import datasets
 
 from nntrain.cli import main
 
@@ -138,6 +137,7 @@ def test_data_that_comes_with_an_example_is_copied(
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes"])
 def test_shipped_sets_train_untouched(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    datasets = pytest.importorskip("sklearn.datasets", reason="needs scikit-learn: pip install 'nntrain[baselines]'")
     data = getattr(datasets, f"load_{name}")()
     columns = [*zip(data.feature_names, data.data.T.tolist(), strict=True), ("target", data.target.tolist())]
     polars.DataFrame(dict(columns)).write_csv(tmp_path / f"{name}.csv")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
-from sklearn.preprocessing import StandardScaler
 
 from nntrain.cli import main
+
+pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'nntrain[baselines]'")
+ensemble, of_texts, linear_model, metrics, preprocessing = (
+    import_module(f"sklearn.{name}") for name in ("ensemble", "feature_extraction.text", "linear_model", "metrics", "preprocessing")
+)
 
 CONFIG = """
 data: {{source: {{path: train.csv, test: test.csv}}, target: y, split: {{validation: null}}}}
@@ -48,12 +49,12 @@ def fit(tmp_path: Path, *, classes: bool, more: str = "") -> dict[str, Any]:
 def test_values_are_predicted_as_scikit_learn_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = fit(tmp_path, classes=False)
     (train, goal), (test, truth) = table(0, classes=False), table(1, classes=False)
-    scaler = StandardScaler().fit(train)
-    linear = Ridge().fit(scaler.transform(train), (goal - goal.mean()) / goal.std())
-    ridge = root_mean_squared_error(truth, linear.predict(scaler.transform(test)) * goal.std() + goal.mean())
+    scaler = preprocessing.StandardScaler().fit(train)
+    linear = linear_model.Ridge().fit(scaler.transform(train), (goal - goal.mean()) / goal.std())
+    ridge = metrics.root_mean_squared_error(truth, linear.predict(scaler.transform(test)) * goal.std() + goal.mean())
     assert found["linear"]["test.rmse"] == pytest.approx(ridge, rel=1e-4)
-    trees = HistGradientBoostingRegressor(random_state=0).fit(train, goal)
-    assert found["boosted_trees"]["test.rmse"] == pytest.approx(root_mean_squared_error(truth, trees.predict(test)), rel=0.02)
+    trees = ensemble.HistGradientBoostingRegressor(random_state=0).fit(train, goal)
+    assert found["boosted_trees"]["test.rmse"] == pytest.approx(metrics.root_mean_squared_error(truth, trees.predict(test)), rel=0.02)
     out = capsys.readouterr().out
     assert "linear   boosted trees   always the mean" in out
     assert "better than this network" in out
@@ -62,9 +63,9 @@ def test_values_are_predicted_as_scikit_learn_does(tmp_path: Path, capsys: pytes
 def test_classes_are_predicted_as_scikit_learn_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = fit(tmp_path, classes=True)
     (train, goal), (test, truth) = table(0, classes=True), table(1, classes=True)
-    scaler = StandardScaler().fit(train)
-    logistic = LogisticRegression(max_iter=1000).fit(scaler.transform(train), goal)
-    assert found["linear"]["test.accuracy"] == pytest.approx(accuracy_score(truth, logistic.predict(scaler.transform(test))))
+    scaler = preprocessing.StandardScaler().fit(train)
+    logistic = linear_model.LogisticRegression(max_iter=1000).fit(scaler.transform(train), goal)
+    assert found["linear"]["test.accuracy"] == pytest.approx(metrics.accuracy_score(truth, logistic.predict(scaler.transform(test))))
     assert found["boosted_trees"]["test.accuracy"] > 0.8
 
 
@@ -126,8 +127,8 @@ def test_values_of_a_vector_are_predicted_by_rows_that_count_differently(tmp_pat
         " part: {role: split}}, split: {validation: null}}\n"
         "architecture: {type: mlp, hidden: [4]}\nbaselines: [linear, boosted_trees]\ntraining: {max_epochs: 1}\n",
     )
-    scaler = StandardScaler().fit(inputs[:50])
-    linear: Any = Ridge().fit(scaler.transform(inputs[:50]), goal[:50], weights[:50])
+    scaler = preprocessing.StandardScaler().fit(inputs[:50])
+    linear: Any = linear_model.Ridge().fit(scaler.transform(inputs[:50]), goal[:50], weights[:50])
     wrong: np.ndarray[Any, Any] = linear.predict(scaler.transform(inputs[50:])) - goal[50:]
     rmse = np.sqrt(np.average((wrong**2).mean(axis=1), weights=weights[50:]))
     assert found["linear"]["test.rmse"] == pytest.approx(rmse, rel=1e-4)
@@ -170,12 +171,14 @@ def test_texts_are_told_apart_as_scikit_learn_does(tmp_path: Path, capsys: pytes
     )
     assert main(["fit"]) == 0
     found = json.loads((tmp_path / "runs" / "a" / "0001" / "summary.json").read_text())["baselines"]["tfidf_logistic"]
-    weights = TfidfVectorizer()
-    model = LogisticRegression().fit(weights.fit_transform([text for text, _ in rows[:120]]), [label for _, label in rows[:120]])
+    weights = of_texts.TfidfVectorizer()
+    model = linear_model.LogisticRegression().fit(
+        weights.fit_transform([text for text, _ in rows[:120]]), [label for _, label in rows[:120]]
+    )
     shares = model.predict_proba(weights.transform([text for text, _ in rows[120:]]))
     truth = [label for _, label in rows[120:]]
-    assert found["test.accuracy"] == pytest.approx(accuracy_score(truth, shares.argmax(axis=1)))
-    assert found["test.log_loss"] == pytest.approx(log_loss(truth, shares), rel=1e-5)
+    assert found["test.accuracy"] == pytest.approx(metrics.accuracy_score(truth, shares.argmax(axis=1)))
+    assert found["test.log_loss"] == pytest.approx(metrics.log_loss(truth, shares), rel=1e-5)
     assert "TF-IDF + logistic" in capsys.readouterr().out
 
 

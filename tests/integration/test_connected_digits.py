@@ -63,6 +63,7 @@ def test_rows_are_joined_of_the_takes_of_their_part(script: ModuleType, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.extra("audio")
 def test_the_example_learns_eight_rows_by_heart(script: ModuleType, tmp_path: Path) -> None:
     write_takes(tmp_path / "recordings")
     script.write(tmp_path, tmp_path / "connected_digits", train=8, test=2)

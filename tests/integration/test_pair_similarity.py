@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy import stats
 
 from nntrain.cli import main
+
+stats: Any = pytest.importorskip("scipy.stats", reason="needs SciPy, which comes with scikit-learn")
 
 CONFIG = """
 data:

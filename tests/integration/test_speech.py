@@ -69,6 +69,7 @@ def config(*, stride: int = 2, task: Any = "ctc", **changes: Any) -> dict[str, A
     }
 
 
+@pytest.mark.extra("audio")
 @pytest.mark.parametrize("task", ["ctc", {"type": "ctc", "decode": {"beam": 4}}])
 def test_eight_rows_are_learned_by_heart_and_written_down_again(task: Any, capsys: pytest.CaptureFixture[str]) -> None:
     write()
@@ -97,6 +98,7 @@ def test_a_stride_that_leaves_too_few_steps_is_refused_before_sounds_are_read() 
     assert "text needs 4 for its 4 tokens" in message
 
 
+@pytest.mark.extra("audio")
 def test_rows_that_are_too_short_are_counted_once_they_are_read() -> None:
     write(["low", *["high high"] * 7])
     tree = config(stride=12)
@@ -106,6 +108,7 @@ def test_rows_that_are_too_short_are_counted_once_they_are_read() -> None:
     assert "text needs 3 for its 2 tokens, 1 of them like the one before" in str(told.value)
 
 
+@pytest.mark.extra("audio")
 def test_a_few_rows_that_are_too_short_are_told() -> None:
     write(["low", "high high", *["mid"] * 100])
     blueprint = check(read_mapping(config(stride=12)), Look.ALL)
@@ -122,6 +125,7 @@ def test_a_row_of_numbers_in_place_of_steps_is_refused() -> None:
         check(read_mapping(tree), Look.HEADER)
 
 
+@pytest.mark.extra("audio")
 def test_the_rate_of_the_training_sounds_is_kept_for_later_ones() -> None:
     write()
     fields = prepare(DataSettings.parse(config()["data"]), Path(), seed=0).fields

@@ -145,6 +145,7 @@ def test_the_rate_stands_in_the_head_of_a_wave_file(tmp_path: Path) -> None:
     assert wave_head("a.wav", head[:20]) == wave_head("a.wav", b"fLaC" + head) == SoundHead("a.wav")
 
 
+@pytest.mark.extra("audio")
 def test_channels_are_averaged_and_files_count_from_the_table(tmp_path: Path) -> None:
     write(tmp_path / "wavs" / "a.wav", tone(300, 0.1), tone(700, 0.1))
     write(tmp_path / "wavs" / "b.wav", tone(300, 0.2))
@@ -154,6 +155,7 @@ def test_channels_are_averaged_and_files_count_from_the_table(tmp_path: Path) ->
     np.testing.assert_allclose(found.values[:800, 0], (tone(300, 0.1) + tone(700, 0.1)) / 2, atol=1e-4)
 
 
+@pytest.mark.extra("audio")
 def test_length_cuts_and_fills_up(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", tone(300, 0.3))
     write(tmp_path / "b.wav", tone(300, 0.1))
@@ -166,6 +168,7 @@ def test_length_cuts_and_fills_up(tmp_path: Path) -> None:
     assert found[1, :800].any()
 
 
+@pytest.mark.extra("audio")
 def test_other_rates_are_refused_or_resampled(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", tone(300, 0.1))
     write(tmp_path / "b.wav", tone(300, 0.1, 16000), rate=16000)
@@ -179,12 +182,14 @@ def test_other_rates_are_refused_or_resampled(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.values[100:700], found.values[900:1500], atol=1e-3)
 
 
+@pytest.mark.extra("audio")
 def test_a_rate_that_the_training_files_have_is_kept(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", tone(300, 0.1))
     assert Audio().settled(table(tmp_path, "a.wav"), ("wav",)).sample_rate == 8000
     assert common_rate(table(tmp_path, "a.wav"), "wav") == 8000
 
 
+@pytest.mark.extra("audio")
 def test_faults_are_told_with_their_rows(tmp_path: Path) -> None:
     write(tmp_path / "good.wav", tone(300, 0.1))
     write(tmp_path / "short.wav", tone(300, 0.01))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from sklearn.preprocessing import MultiLabelBinarizer, RobustScaler
 
 from nntrain.data.dates import TwoReadings, find_format
 from nntrain.data.facts import facts_of_cells
@@ -18,6 +19,8 @@ from nntrain.data.numerals import POINT
 from nntrain.data.settings import DataSettings
 from nntrain.data.table import Table
 from nntrain.errors import DataError
+
+reference: Any = pytest.importorskip("sklearn.preprocessing", reason="needs scikit-learn: pip install 'nntrain[baselines]'")
 
 
 def table(*cells, **options):
@@ -135,7 +138,7 @@ def test_several_labels_are_those_of_scikit_learn():
     field = MultiLabel()
     values = field.read(table(*cells), ("a",))
     state = field.fit(values, is_target=True)
-    wanted = MultiLabelBinarizer().fit_transform([[label.strip() for label in cell.split("|")] for cell in cells])
+    wanted = reference.MultiLabelBinarizer().fit_transform([[label.strip() for label in cell.split("|")] for cell in cells])
     np.testing.assert_array_equal(field.encode(values, state, is_target=True).values, wanted)
     assert state["classes"] == ["a", "b", "c"]
 
@@ -168,7 +171,7 @@ def test_robust_scaling_is_that_of_scikit_learn():
     values = np.array([1.0, 2.0, 3.0, 4.0, 5.5, 1000.0])
     field = Number(normalize="robust")
     found = field.encode(values, field.fit(values, is_target=False), is_target=False).values
-    np.testing.assert_allclose(found, RobustScaler().fit_transform(values[:, None])[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(found, reference.RobustScaler().fit_transform(values[:, None])[:, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

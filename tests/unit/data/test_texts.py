@@ -75,7 +75,7 @@ def test_characters_and_bytes_come_back(text: str, tokenizer: str) -> None:
 
 
 def test_pieces_come_back_and_have_places() -> None:
-    pytest.importorskip("tokenizers")
+    pytest.importorskip("tokenizers", reason="needs pip install 'nntrain[text]'")
     found = encoder([*SENTENCES, *["the cat sat on the mat"] * 9], tokenizer={"type": "bpe", "size": 270})
     for text in [*SENTENCES, "never seen: ⟂ \u4e2d\u6587 \x00", ""]:
         assert found.decode(one(found, text)) == text

@@ -1,13 +1,16 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from sklearn import metrics as reference
 from torch import Tensor
 
 from nntrain.metrics.by_class import F1, BalancedAccuracy
 from nntrain.metrics.classification import Accuracy, ConfusionMatrix, LogLoss
 from nntrain.metrics.metric import Metric, MetricInfo, MetricValue
 from nntrain.metrics.ranking import AUROC
+
+reference: Any = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn: pip install 'nntrain[baselines]'")
 
 ALL = [Accuracy(), BalancedAccuracy(), F1(), LogLoss(), AUROC()]
 

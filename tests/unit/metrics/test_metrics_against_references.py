@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy import stats
-from sklearn import metrics as reference
 from torch import Tensor
 
 from nntrain.metrics.metric import Metric, MetricInfo
 from nntrain.metrics.settings import METRICS
 from nntrain.schema import Slot
+
+reference: Any = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn: pip install 'nntrain[baselines]'")
+stats: Any = pytest.importorskip("scipy.stats", reason="needs SciPy, which comes with scikit-learn")
 
 ROWS, CLASSES = 200, 5
 NAMES = ("ant", "bee", "cat", "dog", "eel")
@@ -228,10 +229,9 @@ def test_medians_largest_errors_and_correlations_agree_with_their_references() -
 
 
 def test_calibration_errors_agree_with_torchmetrics() -> None:
-    from torchmetrics.functional.classification import multiclass_calibration_error
-
+    torchmetrics: Any = pytest.importorskip("torchmetrics.functional.classification", reason="needs torchmetrics")
     prediction, target = class_rows()
-    expected = float(multiclass_calibration_error(prediction, target, CLASSES, n_bins=10))
+    expected = float(torchmetrics.multiclass_calibration_error(prediction, target, CLASSES, n_bins=10))
     assert measure({"type": "ece", "bins": 10}, "classes", prediction, target) == pytest.approx(expected, rel=1e-5)
 
 

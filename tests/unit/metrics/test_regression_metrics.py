@@ -1,10 +1,13 @@
+from typing import Any
+
 import pytest
 import torch
-from sklearn import metrics as reference
 from torch import Tensor
 
 from nntrain.metrics.metric import Metric, MetricInfo, MetricValue
 from nntrain.metrics.regression import MAE, R2, RMSE
+
+reference: Any = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn: pip install 'nntrain[baselines]'")
 
 ALL = [MAE(), RMSE(), R2()]
 

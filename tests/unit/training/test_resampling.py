@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from tiny_run import Net, make_data, make_objective
 
 from nntrain.training import resampling
 from nntrain.training.device import resolve_precision
 from nntrain.training.evaluation import measure
 from nntrain.training.resampling import Judged, by_group, intervals, judge
+
+stats: Any = pytest.importorskip("scipy.stats", reason="needs SciPy, which comes with scikit-learn")
 
 FLOAT32 = resolve_precision("float32", torch.device("cpu"))
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from sklearn.metrics import f1_score
 from tiny_run import Net, TinyRun, make_run
 from torch import Tensor
 from torch.nn import functional
@@ -25,6 +24,8 @@ from nntrain.tasks.task import Target, Task
 from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.settings import TrainingSettings
 from nntrain.training.tuning import told, tune
+
+reference: Any = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn: pip install 'nntrain[baselines]'")
 
 
 def task(**options: Any) -> Task:
@@ -95,8 +96,8 @@ def test_the_threshold_is_the_best_for_its_metric(weighted: bool) -> None:
     output, truth = logits(run, "size")
     shares = output.squeeze(1).sigmoid()
     found = tune(run.session)["size"]["threshold"]
-    scanned = [f1_score(truth, shares >= threshold, sample_weight=weights) for threshold in shares]
-    assert f1_score(truth, shares > found, sample_weight=weights) == pytest.approx(max(scanned))
+    scanned = [reference.f1_score(truth, shares >= threshold, sample_weight=weights) for threshold in shares]
+    assert reference.f1_score(truth, shares > found, sample_weight=weights) == pytest.approx(max(scanned))
     judged = run.session.objective.tuned(tune(run.session)).targets["size"]
     assert judged.metric_info.threshold == found
 
