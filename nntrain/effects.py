@@ -109,7 +109,7 @@ def _batch_problems(experiment: Experiment, training: TrainingSettings, program:
         yield from carried_problems(program, CARRY) if program is not None else ()
     steps = program.steps if program is not None else ()
     resting = program.resting if program is not None else ()
-    norms = [step.name for step in steps if step.layer.mixes_rows and step.name not in resting and not step.spec.has_nodes]
+    norms = [step.name for step in steps if step.layer.mixes_rows and step.name not in resting and not step.spec.is_packed]
     if experiment.data.batch_size == 1 and norms:
         yield Problem(
             ("data", "batch_size"),

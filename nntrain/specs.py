@@ -3,7 +3,7 @@
 Axes are named and the batch axis is implicit. Shape legend of the whole project: B batch, T time, F features, C channels,
 D depth, H height, W width, K classes, V vocabulary. `[B, T, F]` is a sequence everywhere, `[B, C, H, W]` an image,
 `[B, C, D, H, W]` a volume. The nodes of the graphs of a batch are one after another, without a batch axis: S nodes, `[S, F]`, and
-E edges between them, `[2, E]`.
+E edges between them, `[2, E]`; so are the P pairs of nodes that are asked for, `[P, F]`.
 """
 
 from __future__ import annotations
@@ -48,10 +48,12 @@ TOKENS: Final[Axes] = ("time",)
 IMAGE: Final[Axes] = ("channel", "height", "width")
 VOLUME: Final[Axes] = ("channel", "depth", "height", "width")
 NODES: Final[Axes] = ("node", "feature")
+PAIRS: Final[Axes] = ("pair", "feature")
 
 GRAPH: Final = "@graph"
 """What the tensors begin with that say how the nodes of a batch belong together: `@graph.edges` int64 `[2, E]` (from, to),
-`@graph.weights` float32 `[E]`, and `@graph.lengths` int64 `[B]`, the nodes of each row."""
+`@graph.weights` float32 `[E]`, and `@graph.lengths` int64 `[B]`, the nodes of each row; and which pairs of them are asked for:
+`@graph.pairs` int64 `[2, P]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,18 @@ class Spec:
         return self.axes[:1] == NODES[:1]
 
     @property
+    def is_packed(self) -> bool:
+        """Whether nodes of graphs, or pairs of them, are in the place of the batch."""
+        return self.axes[:1] in (NODES[:1], PAIRS[:1])
+
+    @property
     def of_one(self) -> Spec:
-        """Of nodes the tensor of one of them; anything else stays."""
-        return replace(self, axes=self.axes[1:], sizes=self.sizes[1:]) if self.has_nodes else self
+        """Of nodes or pairs the tensor of one of them; anything else stays."""
+        return replace(self, axes=self.axes[1:], sizes=self.sizes[1:]) if self.is_packed else self
 
     def dim(self, axis: str) -> int:
-        """Which axis of the tensors of a batch a named axis is: the batch is axis 0, unless there are nodes in its place."""
-        return self.axes.index(axis) + (0 if self.has_nodes else 1)
+        """Which axis of the tensors of a batch a named axis is: the batch is axis 0, unless there are nodes or pairs in its place."""
+        return self.axes.index(axis) + (0 if self.is_packed else 1)
 
     def for_nodes(self) -> Spec:
         """The same for each node of a graph."""
@@ -127,6 +134,7 @@ class Spec:
         """Name the tensor as a person would: `an image [1, 8, 8]`."""
         names: dict[Axes, str] = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", VOLUME: "a volume"}
         names |= {TOKENS: "a sequence of tokens", (): "one value", NODES: "nodes of graphs", NODES[:1]: "a value for each node"}
+        names |= {PAIRS: "pairs of nodes"}
         return f"{names.get(self.axes, 'a tensor')} {self}"
 
 

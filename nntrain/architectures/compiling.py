@@ -13,13 +13,14 @@ from nntrain.layers.causality import check_causal
 from nntrain.layers.inputs import check_encodings, field_encoder
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Head, fitted_sizes, needed, rank_hint
+from nntrain.layers.pairing import Pair
 from nntrain.layers.program import Auxiliary, Program, Value
 from nntrain.layers.regularizing import check_placed, check_written, grade_depths
 from nntrain.layers.requirements import channel_axis, one_row_hint
 from nntrain.layers.scope import Draft, Scope, UnplacedError
 from nntrain.layers.settings import MAX_LAYERS
 from nntrain.regularization import Regularization
-from nntrain.specs import SEQUENCE, VECTOR, Spec, teacher_port
+from nntrain.specs import NODES, PAIRS, SEQUENCE, VECTOR, Spec, teacher_port
 
 
 def compile_program(
@@ -125,16 +126,24 @@ def _output(scope: Scope, target: str, name: str, ending: Ending, needs: Mapping
     need = needs[target]
     scope = replace(scope, path=ending.path, stage="head", note="added for the task", prefix="" if len(needs) == 1 else "head.")
     try:
-        if not ending.is_output:
+        if not ending.is_output or _lacks_pairs(need, ending):
             own = "head" + name[len(target) :] if len(needs) == 1 else name
-            return scope.add(_head(need, ending), ending.value, name=re.sub(r"\W", "_", own))
+            added = scope.add(_head(need, ending), ending.value, name=re.sub(r"\W", "_", own))
+            return replace(added, spec=added.spec.with_kind(need.kind))
         return _own_output(scope, target, ending.value, need)
     except UnplacedError:
         return None
 
 
+def _lacks_pairs(need: Spec, ending: Ending) -> bool:
+    """Whether nodes come out where pairs of them are asked for: no layer of nodes is an output then."""
+    return need.axes == PAIRS and ending.value.spec.axes == NODES
+
+
 def _head(need: Spec, ending: Ending) -> Layer:
     """The output layer that a task adds."""
+    if _lacks_pairs(need, ending):
+        return Pair()
     if need.axes == SEQUENCE and ending.value.spec.axes == VECTOR:
         from nntrain.layers.series import StepsHead
 

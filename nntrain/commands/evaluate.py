@@ -12,7 +12,7 @@ from nntrain.commands.evaluation_screen import evaluation_screen
 from nntrain.commands.fit import prepare_data
 from nntrain.commands.output import emit, tell
 from nntrain.commands.requirements import Bars
-from nntrain.commands.stored import Stored, changed_data, changed_error, check_files, open_run, stored_config
+from nntrain.commands.stored import Stored, changed_data, changed_error, check_files, new_table, open_run, stored_config
 from nntrain.errors import RequirementError, UsageError
 from nntrain.metrics.metric import Table as MetricTable
 from nntrain.nearest import nearest
@@ -220,9 +220,9 @@ def _measured(
 
 
 def _new_rows(stored: Stored, given: Path | Table) -> _Rows:
-    from nntrain.data.new_rows import complete, read_new
+    from nntrain.data.new_rows import complete
 
-    table = read_new(stored.config.experiment.data, given, stored.fields) if isinstance(given, Path) else given
+    table = new_table(stored, given) if isinstance(given, Path) else given
     table = complete(table, stored.fields)
     rows = stored.fields.encode_new(table, with_targets=True)
     return _Rows(

@@ -149,12 +149,14 @@ def _simple(job: Job, assembly: Assembly, splits: Mapping[Part, TensorData | Non
     """The naive forecasts, and the simple models that the config asks for, fitted on the training rows and measured on the splits."""
     from nntrain.training.baselines import measure_baselines
     from nntrain.training.naive import measure_naive
+    from nntrain.training.neighbors import measure_neighbors
     from nntrain.training.ngram import measure_ngram
 
     experiment = job.config.experiment
     objective = assembly.session.objective
     shown: dict[str, TensorData] = {name: data.to("cpu") for name, data in splits.items() if data is not None}
     naive = measure_naive(objective, experiment.data.window, job.prepared.fields.targets, shown)
+    naive |= measure_neighbors(objective, shown)
     if experiment.data.source.is_running_text:
         naive |= measure_ngram(objective, job.prepared.train.to("cpu"), shown)
     if not experiment.baselines:
@@ -177,6 +179,8 @@ SIMPLE: Final = {
     "last_value": "last value",
     "seasonal_naive": "a season ago",
     "ngram": "5-gram",
+    "common_neighbors": "common neighbors",
+    "degree_product": "degree product",
     "linear": "linear",
     "boosted_trees": "boosted trees",
     "tfidf_logistic": "TF-IDF + logistic",

@@ -12,8 +12,8 @@ from nntrain.commands.intervals import check_level, limits
 from nntrain.commands.output import emit, tell
 from nntrain.commands.prediction_arrays import check_form, image_targets, write_arrays
 from nntrain.commands.prediction_files import as_text, check_output, free_names, readable, split_lists, write_predictions
-from nntrain.commands.stored import Stored, open_run
-from nntrain.data.new_rows import Missing, complete, missing_columns, read_new
+from nntrain.commands.stored import Stored, new_table, open_run
+from nntrain.data.new_rows import Missing, complete, missing_columns
 from nntrain.data.table import Table, counted
 from nntrain.errors import UsageError
 from nntrain.runs import find_run, is_run, runs_root
@@ -58,7 +58,7 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         raise UsageError(f"{stored.run.name} goes on with a text; predict gives each row of a table its answer", hint)
     images = image_targets(stored)
     check_form(output, images, stored.run.name)
-    table = read_new(stored.config.experiment.data, path, stored.fields)
+    table = new_table(stored, path)
     found = predict_table(stored, table, wanted)
     for line in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes, *found.drift):
         tell(line)

@@ -18,9 +18,9 @@ from nntrain.commands.jobs import AUTO, Options, Watchers
 from nntrain.commands.members import has_members
 from nntrain.commands.predict import Predictions, Wanted, predict_table
 from nntrain.commands.signals import Signals
-from nntrain.commands.stored import Stored, open_run, stored_config
+from nntrain.commands.stored import Stored, new_table, open_run, stored_config
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
-from nntrain.data.new_rows import Missing, read_new
+from nntrain.data.new_rows import Missing
 from nntrain.data.sources.rows import NAME as ROWS
 from nntrain.data.sources.rows import Rows as RowSource
 from nntrain.errors import UsageError
@@ -93,7 +93,7 @@ class Model:
         settings = self._stored.config.experiment.data
         wanted = Wanted(interval, missing_columns)
         if isinstance(rows, str | Path):
-            return predict_table(self._stored, read_new(settings, Path(rows), self._stored.fields), wanted)
+            return predict_table(self._stored, new_table(self._stored, Path(rows)), wanted)
         return predict_table(self._stored, as_rows(settings, table_of(rows, settings.source, self._numbers)), wanted)
 
     def generate(self, prompt: str | None = None, **options: Any) -> str | bytes:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nntrain.data.fitted import FittedFields
+    from nntrain.data.table import Table
     from nntrain.training.checkpoint import Needed
     from nntrain.training.device import Precision
     from nntrain.training.objective import Objective
@@ -101,6 +102,23 @@ def check_files(run: Run, config: Config) -> None:
     changed = [name for name, fingerprint in found.items() if before.get(name) != fingerprint]
     if changed:
         raise changed_error(run, changed)
+
+
+def new_table(stored: Stored, path: Path) -> Table:
+    """New rows from a file, as training files are read. Pairs of nodes are looked for in the graph that the run was trained on.
+
+    Raises:
+        DataError: They can't be read, or the graph has changed since.
+    """
+    from nntrain.data.new_rows import read_new
+
+    if stored.fields.has_links:
+        try:
+            check_files(stored.run, stored_config(stored.run))
+        except DataError as error:
+            hint = "train again on the graph as it is now: nntrain fit"
+            raise DataError(f"the graph of {stored.run.name} is no longer as it was trained on: {error.message}", hint) from None
+    return read_new(stored.config.experiment.data, path, stored.fields, stored.config.folder)
 
 
 def changed_error(run: Run, changed: Sequence[str]) -> DataError:

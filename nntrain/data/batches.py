@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, repeat
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -46,11 +46,12 @@ class Batch:
     inputs: Mapping[str, Tensor]
     """By field `[B, …]`; `@number` float32 `[B, F]`, `@category` int64 `[B, C]`. Rows of different lengths are padded to the longest of the
     batch, `[B, T, F]`, with `<field>.lengths` int64 `[B]` beside them. Where rows are graphs, all are of their nodes, `[S, …]`, and
-    `@graph.edges` int64 `[2, E]`, `@graph.weights` float32 `[E]` and `@graph.lengths` int64 `[B]` say how these belong together."""
+    `@graph.edges` int64 `[2, E]`, `@graph.weights` float32 `[E]` and `@graph.lengths` int64 `[B]` say how these belong together, and
+    `@graph.pairs` int64 `[2, P]` which two nodes are asked for, where edges are predicted."""
     targets: Mapping[str, Tensor]
     """By field: int64 `[B]` classes, float32 `[B]` 0 or 1, float32 `[B]`, `[B, F]` or `[B, C, H, W]` scaled values. Of rows with a value of
-    each step, `[B, T]` or `[B, T, F]`, or of each node, `[S]` or `[S, F]`: what is -1 (a class) or NaN (a value) counts nothing, as what
-    is padded behind a row's end."""
+    each step, `[B, T]` or `[B, T, F]`, or of each node, `[S]` or `[S, F]`, or of each pair, `[P]`: what is -1 (a class) or NaN (a
+    value) counts nothing, as what is padded behind a row's end."""
     weights: Tensor | None
     """Float32 `[B]`."""
     rows: Tensor
@@ -71,6 +72,8 @@ class Batch:
 
     def split(self, rows: int) -> tuple[Batch, ...]:
         """Cut into parts of `rows` rows; a last part of one row is merged into the one before, unless all have one."""
+        if len(self) <= rows:
+            return (self,)
         return tuple(self._part(start, end) for start, end in pairwise(_edges(len(self), rows)))
 
     def _part(self, start: int, end: int) -> Batch:
@@ -106,6 +109,14 @@ class Units:
     """Numbers in the source of all, int64 `[S]`, in the order of predictions."""
 
 
+class Redrawn(Protocol):
+    """What of some rows is another in each epoch, as a function of (seed, epoch): pairs of nodes without an edge."""
+
+    def at(self, data: TensorData, *, seed: int, epoch: int) -> TensorData:
+        """The rows as an epoch shows them, on their device."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TensorData:
     """All rows of a split; the fields are those of a batch, but for inputs whose rows differ in length or are not in memory."""
@@ -130,6 +141,12 @@ class TensorData:
     """Stretches in which the rows are walked side by side, where what a network remembers of a row is carried over to the next."""
     units: Units | None = None
     """What is scored of a whole split whose rows have several values; `None`: its rows."""
+    redrawn: Redrawn | None = None
+    """What of the rows is drawn anew for each epoch; `None` for rows that stay as they are."""
+
+    def in_epoch(self, *, seed: int, epoch: int) -> TensorData:
+        """The rows as an epoch shows them."""
+        return self if self.redrawn is None else self.redrawn.at(self, seed=seed, epoch=epoch)
 
     @property
     def scored(self) -> Tensor:
@@ -175,6 +192,7 @@ class TensorData:
             overlap=self.overlap,
             lanes=self.lanes,
             units=self.units,
+            redrawn=self.redrawn,
         )
 
     @property

@@ -20,6 +20,7 @@ from nntrain.data.fields.vector import Vector
 from nntrain.data.fitted_target import FittedTarget, fitted_targets
 from nntrain.data.graph_tensors import graph_tensors
 from nntrain.data.layout import SPLITTING, FieldPlan
+from nntrain.data.link_tensors import asking
 from nntrain.data.passages import Passages
 from nntrain.data.row_tensors import left_out, row_tensors
 from nntrain.data.scaling import take
@@ -34,10 +35,11 @@ from nntrain.data.window_cutting import cut_windows
 from nntrain.data.window_tensors import window_tensors
 from nntrain.errors import DataError
 from nntrain.schema import load_class
-from nntrain.specs import Spec
+from nntrain.specs import PAIRS, Spec
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
+    from nntrain.data.graphs import Graphs
 
     Read = Mapping[str, Values]
 
@@ -208,9 +210,9 @@ class FittedFields:
         if self.has_nodes:
             data, more = self._graphs(table, values, rows, with_targets=with_targets)
             _require_rows(table, data, [*notes, *more])
-            is_of_graphs = data.units is None
-            departures = Departures(len(data), ()) if is_of_graphs else Departures.of(inputs, values, data.predicted.numpy(), {})
-            return NewRows(data, (*notes, *more), departures)
+            is_of_nodes = data.units is not None and not self.has_links
+            apart = Departures.of(inputs, values, data.predicted.numpy(), {}) if is_of_nodes else Departures(len(data.predicted), ())
+            return NewRows(data, (*notes, *more), apart)
         if self.window is not None:
             data, more = self._cut(self.window, table, values, rows, with_targets=with_targets)
             _require_rows(table, data, [*notes, *more])
@@ -266,8 +268,15 @@ class FittedFields:
         """Whether rows are graphs, and the table has their nodes."""
         return any(field.plan.of_nodes for field in self.fields)
 
+    @property
+    def has_links(self) -> bool:
+        """Whether edges between nodes are predicted."""
+        return any(field.plan.spec.axes == PAIRS[:1] for field in self.fields)
+
     def answered(self, table: Table) -> Table:
-        """The rows that predictions for a table stand beside: where they are of whole graphs, a row for each."""
+        """The rows that predictions for a table stand beside: where they are of whole graphs, a row for each; of pairs their table."""
+        if table.graphs is not None and table.graphs.asked is not None:
+            return table.graphs.asked.table
         of_nodes = any(field.plan.of_nodes for field in self.fields if field.plan.role == "target")
         return table if table.graphs is None or of_nodes else table.graphs.of_graphs(table)
 
@@ -275,6 +284,8 @@ class FittedFields:
         """The graphs that some nodes are of, with the targets of these nodes. Raises `DataError`."""
         if table.graphs is None:
             raise DataError(f"{table.name} has no edges", "rows are nodes of graphs: give the file beside which that of the edges lies")
+        if self.has_links:
+            return self._asked(table, values, with_targets=with_targets)
         of_nodes = [field.name for field in self.fields if field.plan.role == "target" and field.plan.of_nodes]
         scored: dict[tuple[str, str], Encoded] = {}
         notes: list[tuple[str, str]] = []
@@ -288,6 +299,25 @@ class FittedFields:
         nodes = {name: found for (_, name), found in encoded.items()}
         data = graph_tensors(table.graphs, self.inputs, nodes, scored, rows, of_nodes)
         return data, [note for _, note in notes]
+
+    def _asked(self, table: Table, values: Read, *, with_targets: bool) -> tuple[TensorData, list[str]]:
+        """The graph with the pairs of nodes that are asked for. Raises `DataError`."""
+        assert table.graphs is not None
+        if with_targets or table.graphs.asked is None:
+            raise DataError(
+                f"{table.name}: the edges of a link prediction are those that it was trained on, some of which it has not seen",
+                "nntrain eval RUN measures these; nntrain predict RUN pairs.csv asks for pairs, by two columns of names of nodes",
+            )
+        data, notes = self.encode_nodes(table, values, table.graphs)
+        return asking(data, table.graphs.asked.pairs), notes
+
+    def encode_nodes(self, table: Table, values: Read, graphs: Graphs) -> tuple[TensorData, list[str]]:
+        """All nodes, and the edges that `graphs` has between them, without a target. Raises `DataError`."""
+        every = np.arange(table.rows)
+        encoded = self._encoded(table, values, every, with_targets=False)
+        nodes = {name: found for (_, name), found in encoded.items()}
+        data = graph_tensors(graphs, self.inputs, nodes, {}, every, ())
+        return data, [note for _, note in left_out(table, encoded, every)[1]]
 
     def _encoded(
         self, table: Table, values: Read, rows: Array, *, with_targets: bool, with_inputs: bool = True

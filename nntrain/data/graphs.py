@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from nntrain.data.links import link_problems
 from nntrain.errors import Problem
 from nntrain.specs import VECTOR
 
@@ -30,6 +31,16 @@ NO_SPLIT: Final = "none"
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Pairs of nodes that a table names."""
+
+    pairs: Array
+    """Int64 `[2, P]`."""
+    table: Table
+    """The table itself, a row for each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Graphs:
     """How the rows of a table, the nodes, belong together."""
 
@@ -45,6 +56,8 @@ class Graphs:
     """Columns that say the same of all nodes of a graph."""
     key: str | None = None
     """The column that names the graph of each node; `None` for a single graph."""
+    asked: Asked | None = None
+    """The pairs of nodes that a prediction is asked for; `None` where none are named."""
 
     def nodes(self, rows: Array) -> Array:
         """All rows of the graphs that some rows are of, one graph after another, int64 `[S]`."""
@@ -99,7 +112,8 @@ def for_nodes(plans: Sequence[FieldPlan], settings: DataSettings, header: Header
         return list(plans)
     return [
         replace(plan, of_nodes=True, spec=plan.spec.for_nodes())
-        if plan.role == "input" or (plan.role in ("target", "weight") and not _is_of_graphs(plan, settings, header))
+        if plan.role == "input"
+        or (plan.role in ("target", "weight") and not plan.spec.is_packed and not _is_of_graphs(plan, settings, header))
         else plan
         for plan in plans
     ]
@@ -121,6 +135,9 @@ def graph_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterat
             yield Problem(path, what, "fix:  role: ignore")
         elif plan.role == "weight" and plan.of_nodes:
             yield Problem(path, "weighs nodes, and only whole graphs have a weight: a column of data.source.graphs", "fix:  role: ignore")
+    if settings.source.has_links:
+        yield from link_problems(settings, plans)
+        return
     targets = [plan for plan in plans if plan.role == "target"]
     if len({plan.of_nodes for plan in targets}) > 1:
         node, graph = (next(plan.name for plan in targets if plan.of_nodes is kind) for kind in (True, False))
@@ -135,4 +152,6 @@ def counted_as(table: Table, data: TensorData) -> str:
     """What is counted in the splits of a table: ` nodes`, ` graphs`, nothing for plain rows."""
     if table.graphs is None:
         return ""
+    if data.redrawn is not None:
+        return " pairs of nodes"
     return " graphs" if data.units is None else " nodes"

@@ -12,6 +12,7 @@ from nntrain.data.file_store import FileStore
 from nntrain.data.naming import no_column
 from nntrain.data.reading import header_of, read_file
 from nntrain.data.settings import DataSettings
+from nntrain.data.sources.graph import Graph
 from nntrain.data.table import Table, listed
 from nntrain.errors import DataError, UsageError
 
@@ -34,8 +35,10 @@ def missing_columns(word: str | None) -> Missing:
     raise UsageError(f"--missing-columns: no way {word!r}", f"one of: {', '.join(get_args(Missing))}")
 
 
-def read_new(settings: DataSettings, path: Path, fields: FittedFields) -> Table:
+def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: Path = Path()) -> Table:
     """Read new rows as training files are read, in the dialect of the settings; a folder of images or sounds for a network of these.
+
+    Where edges are predicted they are pairs of nodes of the graph that the source names, counted from `folder`.
 
     Raises:
         DataError: The file is not there, is not what it should be, or has no rows.
@@ -46,6 +49,11 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields) -> Table:
             return _images(path, inputs[0].plan.columns[0])
         if len(inputs) == 1 and inputs[0].plan.field.type == "audio":
             return _sounds(path, inputs[0].plan.columns[0])
+    if isinstance(settings.source, Graph) and settings.source.has_links and path.is_file():
+        from nntrain.data.sources.graph_reading import read_graph
+
+        nodes = settings.source.files(folder)["train"]
+        return read_graph(settings.source, nodes, nodes.name, asked=path)
     return read_file(settings, path)
 
 

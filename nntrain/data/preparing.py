@@ -12,11 +12,14 @@ import numpy as np
 from nntrain.data.batches import TensorData
 from nntrain.data.dialect import PLAIN
 from nntrain.data.facts import Facts, facts_of_series, quoted
+from nntrain.data.fields.link import Link
 from nntrain.data.fingerprint import fingerprint_rows, fingerprint_sources
 from nntrain.data.fitted import FittedFields, reading_of
 from nntrain.data.graphs import counted_as, splits_graphs
 from nntrain.data.inference import Guess
 from nntrain.data.layout import SPLITTING, FieldPlan, Layout, assemble_layout, check_split, guess_column, plan_layout
+from nntrain.data.link_tensors import linked
+from nntrain.data.links import Links, split_links
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.reading import header_of, read_tables
 from nntrain.data.row_steps import RowSteps
@@ -92,7 +95,10 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     if settings.window is not None:
         fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))
     _check_targets(fields, tables["train"], values["train"], parts.train)
-    data, notes = _encode(fields, tables, values, plans, parts)
+    if sorting.links is None:
+        data, notes = _encode(fields, tables, values, plans, parts)
+    else:
+        data, notes = _ask(fields, tables["train"], values["train"], sorting.links)
     layout = replace(
         layout,
         fields=tuple(field.plan for field in fields.fields),
@@ -139,6 +145,8 @@ class _Sorting:
         self.named = named
         self.header = settings.source.peek(Path(), self.table.name) if settings.source.has_types else header_of(self.table)
         self.notes: list[str] = [note for table in tables.values() for note in table.notes]
+        self.links: Links | None = None
+        """The edges by split, where they are predicted."""
         self.how = ""
         """How rows were split off, for the screen."""
         every_row = np.arange(self.table.rows)
@@ -173,6 +181,10 @@ class _Sorting:
                 f"{self.table.name}: {len(rows)} of {self.table.rows:,} rows can be used; training needs at least 2",
                 "; ".join(dropped) or None,
             )
+        if self.settings.source.has_links:
+            ratio = next(field.field.negatives for field in self.named if isinstance(field.field, Link))
+            self.links, self.how = split_links(self.table, self.settings, ratio, seed)
+            return Parts(rows, rows[:0], rows[:0])
         splitting = Splitting(self.settings, self.table, self.given, plans, values, self.guesses)
         graphs = self.table.graphs
         if graphs is None or not splits_graphs(self.table, [plan.columns[0] for plan in plans if plan.role == "split"]):
@@ -233,6 +245,7 @@ def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]
 def _check_targets(fields: FittedFields, table: Table, values: Mapping[str, Values], train: Array) -> None:
     """Refuse targets that never change in the training rows."""
     plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.of_one.rank == 0]
+    plans = [plan for plan in plans if plan.field.type != "link"]
     for plan in plans:
         if len(np.unique(table.texts(plan.columns[0])[train].to_numpy().astype(str))) < 2:
             only = quoted(str(table.texts(plan.columns[0])[int(train[0])]))
@@ -265,6 +278,14 @@ def _encode(
         data[part] = found
         notes += [f"{part}: {note}" for note in (*dropped, *told)]
     return data, notes
+
+
+def _ask(fields: FittedFields, table: Table, values: Mapping[str, Values], links: Links) -> tuple[dict[Part, TensorData], list[str]]:
+    """The nodes with the edges that training shows, and by part the pairs of them that are asked for."""
+    assert table.graphs is not None
+    nodes, notes = fields.encode_nodes(table, values, links.seen(table.graphs))
+    target = next(iter(fields.targets))
+    return {part: linked(nodes, links, part, target) for part in links.edges}, notes
 
 
 def _earlier(window: WindowSettings | None, parts: Parts, part: Part) -> Array | None:

@@ -42,6 +42,7 @@ FIELDS: Final = {
     "category": "nntrain.data.fields.category:Category",
     "date": "nntrain.data.fields.date:Date",
     "image": "nntrain.data.fields.image:Image",
+    "link": "nntrain.data.fields.link:Link",
     "multi_label": "nntrain.data.fields.multi_label:MultiLabel",
     "notes": "nntrain.data.fields.notes:Notes",
     "number": "nntrain.data.fields.number:Number",
@@ -95,6 +96,7 @@ _TYPE_OF_OWN_OPTION: Final = {
     "separator": "multi_label",
     "sample_rate": "audio",
     "features": "audio",
+    "negatives": "link",
 }
 """Options of one type alone: they count before all others; `by` of a series before its `order`."""
 

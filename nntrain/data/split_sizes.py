@@ -13,6 +13,8 @@ from nntrain.errors import Problem
 def rows_to_train(settings: DataSettings, layout: Layout) -> int | None:
     """Number of training rows, or of windows over them; `None` where only reading the data tells it."""
     split, rows = settings.split, layout.rows
+    if settings.source.has_links:
+        return None
     if rows is None or split.by == "given":
         return rows
     roles: set[Role] = {plan.role for plan in layout.fields}

@@ -21,7 +21,7 @@ LENGTHS: Final = "{}.lengths"
 PART: Final = "loss.{}"
 """Name of a part that a layer adds to the loss, among what its step gives; the network gives it as `loss.<step>.<part>`."""
 
-GRAPH_KEYS: Final[dict[Need, str]] = {"edges": f"{GRAPH}.edges", "edge_weights": f"{GRAPH}.weights"}
+GRAPH_KEYS: Final[dict[Need, str]] = {"edges": f"{GRAPH}.edges", "edge_weights": f"{GRAPH}.weights", "pairs": f"{GRAPH}.pairs"}
 """Keys under which what belongs to the nodes of a batch travels."""
 
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from nntrain.losses.links import Link
     from nntrain.specs import Size, Spec
 
-Need = Literal["lengths", "side_lengths", "state", "edges", "edge_weights"]
+Need = Literal["lengths", "side_lengths", "state", "edges", "edge_weights", "pairs"]
 """What a module is given beside its input: the row lengths of the ragged axis `[B]` (or `None`; with `side_lengths` those of the
 input itself, and a tuple with those of each side input; of nodes `[S, F]` how many each row
-has), the carried state, the edges int64 `[2, E]` between the nodes and their weights `[E]`."""
+has), the carried state, the edges int64 `[2, E]` between the nodes and their weights `[E]`, the pairs of nodes int64 `[2, P]` that are
+asked for."""
 
 L = TypeVar("L", int, "Tensor")
 
@@ -111,11 +112,11 @@ class Layer(Component):
         """Steps of a sequence that it can read, whatever their number was in training; `None` where there is no limit."""
         return None
 
-    def is_output(self) -> bool:
     def misreading(self, link: Link) -> tuple[str, str] | None:
         """Why no loss may read what comes of it through `link`, and how to fix it; `None` where each may."""
         return None
 
+    def is_output(self) -> bool:
         """Whether a list ending here is its own output: a layer whose size is written is, and no output layer is added."""
         return self.sized
 

@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import channel_axis, need_features, one_row_hint
-from nntrain.specs import IMAGE, NODES, SEQUENCE, VECTOR, VOLUME, Axes, Size, Spec, known
+from nntrain.specs import IMAGE, NODES, PAIRS, SEQUENCE, VECTOR, VOLUME, Axes, Size, Spec, known
 
 if TYPE_CHECKING:
     from torch import nn
@@ -93,8 +93,8 @@ def needed(need: Spec) -> str:
     """What a task needs, in words."""
     if need.axes == VECTOR:
         return "one row of numbers per example"
-    if need.axes == NODES:
-        return "a row of numbers for each node"
+    if need.axes in (NODES, PAIRS):
+        return f"a row of numbers for each {need.axes[0]}"
     return "a row of numbers for each step" if need.axes == SEQUENCE else "numbers for each pixel"
 
 
@@ -102,6 +102,8 @@ def rank_hint(need: Spec) -> str:
     """How a network keeps the axes that a task needs."""
     if need.axes == NODES:
         return "this target has a value for each node: end in nodes, without pool"
+    if need.axes == PAIRS:
+        return "this target has a value for each pair of nodes: end in nodes, or put pair behind them"
     if need.axes == SEQUENCE:
         return "this target has a value for each step: end in a sequence [T, F], without pool or flatten"
     return "this target has a value for each pixel: end in maps [C, H, W], without flatten or global pooling"

@@ -75,7 +75,7 @@ class Merge(Layer):
             need_numbers(each)
         widest = max(specs, key=lambda each: each.rank)
         for each in specs:
-            if each.axes != widest.axes and (each.axes != VECTOR or widest.has_nodes):
+            if each.axes != widest.axes and (each.axes != VECTOR or widest.is_packed):
                 raise SpecError(f"joins tensors of one kind, and gets {widest.describe()} and {each.describe()}")
         return self.joined(widest, [spread(each, widest) for each in specs])
 

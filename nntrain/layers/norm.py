@@ -9,7 +9,7 @@ from pydantic import PositiveFloat
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import EMBED, channel_axis
-from nntrain.specs import IMAGE, NODES, SEQUENCE, VECTOR, VOLUME, Axes, Size, Spec
+from nntrain.specs import IMAGE, NODES, PAIRS, SEQUENCE, VECTOR, VOLUME, Axes, Size, Spec
 
 WORDS: Final[dict[Axes, str]] = {VECTOR: "a row of numbers [F]", SEQUENCE: "a sequence [T, F]", IMAGE: "an image [C, H, W]"}
 
@@ -17,7 +17,7 @@ WORDS: Final[dict[Axes, str]] = {VECTOR: "a row of numbers [F]", SEQUENCE: "a se
 class Norm(Layer):
     """A normalisation that keeps the shape."""
 
-    takes: ClassVar[tuple[Axes, ...]] = (VECTOR, SEQUENCE, NODES, IMAGE, VOLUME)
+    takes: ClassVar[tuple[Axes, ...]] = (VECTOR, SEQUENCE, NODES, PAIRS, IMAGE, VOLUME)
 
     eps: PositiveFloat = 1e-5
     """Added to the variance, against division by zero."""

@@ -76,7 +76,7 @@ class Rearrange(Layer):
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_numbers(spec)
         pattern = read_pattern(self.pattern)
-        if spec.has_nodes:
+        if spec.is_packed:
             raise SpecError(f"arranges the axes of a row, and gets {spec.describe()}, which have none but their features")
         if len(pattern.before) != spec.rank:
             raise SpecError(f"by {self.pattern!r} takes {len(pattern.before)} axes, and gets {spec.describe()}")

@@ -84,6 +84,7 @@ LAYERS: Final = {
     "gat": "nntrain.layers.graph:GAT",
     "sage": "nntrain.layers.graph:SAGE",
     "gin": "nntrain.layers.graph:GIN",
+    "pair": "nntrain.layers.pairing:Pair",
     "rnn": "nntrain.layers.recurrent:RNN",
     "lstm": "nntrain.layers.recurrent:LSTM",
     "gru": "nntrain.layers.recurrent:GRU",

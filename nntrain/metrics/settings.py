@@ -32,6 +32,7 @@ METRICS: Final = {
     "entity_recall": "nntrain.metrics.entities:EntityRecall",
     "auroc": "nntrain.metrics.ranking:AUROC",
     "average_precision": "nntrain.metrics.ranking:AveragePrecision",
+    "hits_at": "nntrain.metrics.hits:HitsAt",
     "exact_match": "nntrain.metrics.transcripts:ExactMatch",
     "wer": "nntrain.metrics.transcripts:WER",
     "cer": "nntrain.metrics.transcripts:CER",

@@ -81,3 +81,19 @@ def _ranks(values: Tensor, weights: Tensor) -> Tensor:
     found, group = cast("tuple[Tensor, Tensor]", values.unique(return_inverse=True))
     mass = weights.new_zeros(len(weights), len(found)).index_add(1, group, weights)
     return ((mass.cumsum(1) - mass / 2) / mass.sum(1, keepdim=True))[:, group]
+
+
+def hits_at(score: Tensor, positive: Tensor, weights: Tensor, k: int) -> Tensor:
+    """Share of the positive rows that score higher than the k-th highest negative one.
+
+    Arguments and result as of `area_under_curve`; NaN where no row is positive, or fewer than k are negative.
+    """
+    negatives, order = score[~positive].sort(descending=True, stable=True)
+    if not len(negatives):
+        return weights.new_full((len(weights),), math.nan)
+    counted = weights[:, ~positive][:, order].cumsum(1)
+    place = (counted < k).sum(1)  # of the k-th one, as each counts by its weight
+    threshold = negatives[place.clamp(max=len(negatives) - 1)]
+    own = weights[:, positive]
+    hits = (own * (score[positive] > threshold.unsqueeze(1))).sum(1) / own.sum(1)
+    return torch.where(place < len(negatives), hits, math.nan)

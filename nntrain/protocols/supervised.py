@@ -49,7 +49,7 @@ class SupervisedProtocol:
 
     def _in_order(self, session: Session, epoch: int, start: int) -> Iterator[Batch]:
         """The rows of each step in the order of an epoch."""
-        rows, train = session.batch_size * session.accumulate, session.splits.train
+        rows, train = session.batch_size * session.accumulate, session.splits.train.in_epoch(seed=session.seed, epoch=epoch)
         if train.lanes is not None:
             return lane_batches(shown_once(train, seed=session.seed, epoch=epoch), rows, start=start)
         if session.balance is None:

@@ -12,6 +12,7 @@ TASKS: Final = {
     "ctc": "nntrain.tasks.ctc:CTC",
     "forecasting": "nntrain.tasks.forecasting:Forecasting",
     "language_model": "nntrain.tasks.language_model:LanguageModel",
+    "link_prediction": "nntrain.tasks.link_prediction:LinkPrediction",
     "next_step": "nntrain.tasks.next_step:NextStep",
     "ordinal": "nntrain.tasks.ordinal:Ordinal",
     "q_values": "nntrain.tasks.q_values:QValues",
@@ -36,5 +37,6 @@ TASK_OF_FIELD: Final = {
     "tags": "tagging",
     "notes": "next_step",
     "text": "seq2seq",
+    "link": "link_prediction",
 }
 """The task that a target of a field type gets where `task` says nothing."""

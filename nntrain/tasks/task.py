@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nntrain.tasks.sampling import Sampling
 
 
-UnitAxis = Literal["time", "node"]
+UnitAxis = Literal["time", "node", "pair"]
 """What each row of a target with several values has one for."""
 
 
@@ -108,6 +108,8 @@ class Task(Component):
     kinds: ClassVar[frozenset[str]] = frozenset({"task"})
     field_types: ClassVar[frozenset[str]]
     """Field types that a target of this task may have."""
+    wanted: ClassVar[str | None] = None
+    """What the config must say for there to be such a target, where that is not the type of a column."""
     supervised: ClassVar[bool] = True
     """Whether the rows say what the network should output; else it is learned by acting."""
     forecasts: ClassVar[bool] = False
@@ -127,7 +129,7 @@ class Task(Component):
         raise NotImplementedError
 
     def unit_axis(self, target: Target) -> UnitAxis | None:
-        """What of a row is scored and judged by itself, as a row is: its steps or nodes; `None` where a row is one whole."""
+        """What of a row is scored and judged by itself, as a row is: its steps, nodes or pairs; `None` where a row is one whole."""
         return None
 
     def needs(self, target: Target, link: Link) -> Spec:
@@ -247,8 +249,8 @@ class Task(Component):
 
 
 def axis_of_units(target: Target) -> UnitAxis | None:
-    """The axis of steps or nodes that the tensor of a target begins with."""
-    return cast("UnitAxis", target.spec.axes[0]) if target.spec.axes[:1] in (("time",), ("node",)) else None
+    """The axis of steps, nodes or pairs that the tensor of a target begins with."""
+    return cast("UnitAxis", target.spec.axes[0]) if target.spec.axes[:1] in (("time",), ("node",), ("pair",)) else None
 
 
 def by_unit(target: Target, need: Spec) -> Spec:

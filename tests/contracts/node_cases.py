@@ -25,6 +25,8 @@ NODE_CASES = (
     *(Case({"pool": how}, ATOMS) for how in ("mean", "max", "sum", "attention")),
     Case("global_avg_pool", ATOMS),
     Case("global_max_pool", ATOMS),
+    *(Case({"pair": how}, ATOMS) for how in ("dot", "multiply", "concat")),
+    Case({"sequential": [{"pair": "concat"}, {"linear": 3}, "relu", "layer_norm", {"linear": 1}]}, ATOMS, "pair"),
     Case({"linear": 5}, ATOMS),
     Case({"embedding": 3}, KINDS),
     Case({"sequential": ["one_hot", {"gcn": 3}]}, KINDS, "one_hot"),

@@ -51,7 +51,7 @@ class Subject:
             given_graph = graph_of(x)
             if self.is_program:
                 return self.module({"x": x, **{f"{GRAPH}.{name}": value for name, value in given_graph.items()}})[0]["y"]
-            names: dict[str, str] = {"edges": "edges", "edge_weights": "weights", "lengths": "lengths"}
+            names: dict[str, str] = {"edges": "edges", "edge_weights": "weights", "lengths": "lengths", "pairs": "pairs"}
             return self.module(x, **{need: given_graph[name] for need, name in names.items() if need in self.layer.needs})
         if self.is_program:
             inputs = {"x": x}
@@ -68,12 +68,13 @@ def given(layer: Layer, lengths: Tensor | None) -> dict[str, Any]:
 
 
 def graph_of(x: Tensor) -> dict[str, Tensor]:
-    """One graph of all nodes `[S, …]`: a ring in both directions, and a node that is its own neighbour."""
+    """One graph of all nodes `[S, …]`: a ring in both directions, and a node that is its own neighbour; asked for are pairs two apart."""
     here = torch.arange(len(x))
     there = here.roll(1)
     loop = torch.zeros(1, dtype=torch.int64)
     edges = torch.stack([torch.cat([here, there, loop]), torch.cat([there, here, loop])])
-    return {"edges": edges, "weights": torch.linspace(0.5, 2, edges.shape[1]), "lengths": torch.tensor([len(x)])}
+    pairs = torch.stack([here, here.roll(2)])
+    return {"edges": edges, "weights": torch.linspace(0.5, 2, edges.shape[1]), "lengths": torch.tensor([len(x)]), "pairs": pairs}
 
 
 def is_composite(layer: Layer) -> bool:
@@ -127,5 +128,5 @@ def shape_of(spec: Spec, out: Tensor) -> tuple[Size, ...]:
     """The shape of a tensor as a spec would have it: ragged axes compare with anything."""
     return tuple(
         size if isinstance(size, Ragged) else actual
-        for size, actual in zip(spec.sizes, out.shape[0 if spec.has_nodes else 1 :], strict=True)
+        for size, actual in zip(spec.sizes, out.shape[0 if spec.is_packed else 1 :], strict=True)
     )

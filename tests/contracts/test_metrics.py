@@ -19,8 +19,8 @@ from nntrain.schema import Slot, load_class
 
 ROWS = 60
 CPU = torch.device("cpu")
-COUNTING = {"errors", "per_class"}
-"""Metrics that add up the weights of rows, which twice as large weights double."""
+COUNTING = {"errors", "hits_at", "per_class"}
+"""Metrics that add up the weights of rows, or count to a number of them: twice as large weights are not the same rows."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,7 @@ CASES = [
     Case("bits_per_char", "classes", 0.0, 5),
     *(Case(written, "classes", 1.0, 5, steps=4) for written in ("entity_f1", "entity_precision", "entity_recall")),
     Case({"type": "entity_f1", "class": "bee"}, "classes", 1.0, 5, steps=4),
+    *(Case(written, "binary", 1.0, 2) for written in ("hits_at", {"hits_at": 2})),
     *(Case(written, "labels", perfect, 3) for written, perfect in ANY_LABELS),
     Case("nll", "labels", 0.0, 3),
     *(Case(written, "sequence", 0.0, 4) for written in ("wer", "cer")),

@@ -53,7 +53,8 @@ def test_order_of_nodes_says_nothing(case: Case):
     order = torch.randperm(7)
     place = order.argsort()
     shuffled = torch.randperm(graph["edges"].shape[1])
-    moved = {**graph, "edges": place[graph["edges"]][:, shuffled], "weights": graph["weights"][shuffled]}
+    ends = {"edges": place[graph["edges"]][:, shuffled], "pairs": place[graph["pairs"]]}
+    moved = {**graph, **ends, "weights": graph["weights"][shuffled]}
     out, again = _called(built, x, graph), _called(built, x[order], moved)
     assert_close(again, out[order] if built.spec.has_nodes else out)
 
@@ -70,13 +71,14 @@ def _graph(nodes: int, seed: int) -> Graph:
     edges = edges[:, torch.rand(edges.shape[1], generator=generator) < 0.4]
     edges = edges[:, edges[1] != 0] if nodes > 1 else torch.zeros(2, 1, dtype=torch.int64)
     weights = torch.rand(edges.shape[1], generator=generator) + 0.5
-    return {"edges": edges, "weights": weights, "lengths": torch.tensor([nodes])}
+    pairs = torch.randint(nodes, (2, 3), generator=generator)
+    return {"edges": edges, "weights": weights, "lengths": torch.tensor([nodes]), "pairs": pairs}
 
 
 def _joined(graphs: list[Graph]) -> Graph:
     starts = torch.tensor([0, *SIZES[:-1]]).cumsum(0)
     return {
-        "edges": torch.cat([graph["edges"] + start for graph, start in zip(graphs, starts, strict=True)], 1),
+        **{ends: torch.cat([graph[ends] + start for graph, start in zip(graphs, starts, strict=True)], 1) for ends in ("edges", "pairs")},
         "weights": torch.cat([graph["weights"] for graph in graphs]),
         "lengths": torch.tensor(SIZES),
     }
@@ -85,7 +87,7 @@ def _joined(graphs: list[Graph]) -> Graph:
 def _called(built: Subject, x: Tensor, graph: Graph) -> Tensor:
     if built.is_program:
         return built.module({"x": x, **{f"{GRAPH}.{name}": value for name, value in graph.items()}})[0]["y"]
-    names = {"edges": "edges", "edge_weights": "weights", "lengths": "lengths"}
+    names = {"edges": "edges", "edge_weights": "weights", "lengths": "lengths", "pairs": "pairs"}
     return built.module(x, **{need: graph[name] for need, name in names.items() if need in built.layer.needs})
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
+from pydantic import Field as Option
 
+from nntrain.data.fields.link import ASKED, EDGE, Link
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.paths import locate
 from nntrain.data.sources.source import GivenFiles, Part, Source
@@ -17,6 +19,7 @@ from nntrain.errors import DataError, Problem
 from nntrain.schema import load_class
 
 if TYPE_CHECKING:
+    from nntrain.data.fields.field import Field
     from nntrain.data.table import Table
 
 NAMES_NODES: Final = "names the nodes"
@@ -24,6 +27,9 @@ NAMES_GRAPHS: Final = "names the graphs"
 ID_COLUMNS: Final = ("node", "node_id", "id")
 """Columns of the nodes by which edges name them where the config says nothing; the first that is there counts."""
 SPLIT: Final = "split"
+SPLITS_NODES: Final = "splits nodes, and edges are predicted"
+ASKED_EDGE: Final = HeaderColumn(EDGE, (), "class", key=ASKED)
+"""What the target is called where edges are predicted."""
 
 
 class NodeSource(Source):
@@ -53,6 +59,7 @@ class Graph(NodeSource):
     which are pickles and are never opened, nodes and edges are to be written as tables.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)
     main: ClassVar[str | None] = "nodes"
 
     type: Literal["graph"] = "graph"
@@ -74,11 +81,47 @@ class Graph(NodeSource):
     graph: str | None = None
     """Column of the nodes that says which graph each is of; `graphs` has one of the same name. Default: there is one graph."""
 
+    target_: Literal["edges"] | None = Option(default=None, alias="target")
+    """`edges`: what is predicted is which nodes have an edge between them. They are split as `data.split` says, at random; a node gets
+    messages along training edges alone, and `nntrain predict RUN pairs.csv`, a table with two columns of names of nodes, tells how likely
+    each pair is. Default: a column is."""
+
+    @model_validator(mode="after")
+    def _one_graph_has_links(self) -> Graph:
+        if self.target_ is not None and self.graph is not None:
+            raise ValueError("target: edges predicts the edges of one graph, and graph tells several apart; leave one of the two out")
+        return self
+
     @model_validator(mode="after")
     def _graphs_are_told_apart(self) -> Graph:
         if self.graphs is not None and self.graph is None:
             raise ValueError("graphs has a row for each graph; add graph: the column of the nodes that says which graph each is of")
         return self
+
+    @property
+    def has_links(self) -> bool:
+        """Where edges are predicted."""
+        return self.target_ is not None
+
+    @property
+    def is_directed(self) -> bool:
+        """As it is written."""
+        return self.directed
+
+    @property
+    def target(self) -> str | None:
+        """Whether there is an edge, where that is predicted."""
+        return EDGE if self.has_links else None
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The same."""
+        return {EDGE: Link(role="target")} if self.has_links else {}
+
+    @property
+    def split_column(self) -> str | None:
+        """`split`, where nodes are split."""
+        return None if self.has_links else super().split_column
 
     @property
     def has_graph_columns(self) -> bool:
@@ -130,7 +173,10 @@ class Graph(NodeSource):
         ends = table_source(edges).peek(edges, edges.name)
         self.end_columns(ends.names, edges.name)
         id_column = self.id_column(header.names, name)
-        columns = [_marked(column, id_column, NAMES_NODES, self.graph) for column in header.columns]
+        columns = [_marked(column, id_column, NAMES_NODES, self.graph, has_links=self.has_links) for column in header.columns]
+        if self.has_links and EDGE in header.names:
+            raise DataError(f"{name} has a column {EDGE!r}, which is what the target of target: edges is called", "rename it")
+        columns = [*columns, *([ASKED_EDGE] if self.has_links else [])]
         whole: tuple[HeaderColumn, ...] = ()
         if self.graph is not None and self.graph not in header.names:
             raise _no_column(self.graph, "graph", name, header.names)
@@ -189,8 +235,10 @@ def table_source(path: Path) -> Source:
     return cast("Source", made)
 
 
-def _marked(column: HeaderColumn, id_column: str | None, why: str, graph: str | None) -> HeaderColumn:
-    """A column of the nodes; one that only names them is no input."""
+def _marked(column: HeaderColumn, id_column: str | None, why: str, graph: str | None, *, has_links: bool = False) -> HeaderColumn:
+    """A column of the nodes; one that only names them is no input, nor is one that splits them, where edges are split."""
+    if has_links and column.name == SPLIT:
+        return replace(column, key=SPLITS_NODES)
     if column.name == id_column:
         return replace(column, key=why)
     return replace(column, key=NAMES_GRAPHS) if column.name == graph else column

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from nntrain.data.facts import quoted
-from nntrain.data.graphs import Graphs
+from nntrain.data.fields.link import EDGE
+from nntrain.data.graphs import Asked, Graphs
 from nntrain.data.header import HeaderColumn
-from nntrain.data.sources.graph import NAMES_GRAPHS, NAMES_NODES, Graph
+from nntrain.data.sources.graph import ASKED_EDGE, NAMES_GRAPHS, NAMES_NODES, SPLIT, SPLITS_NODES, Graph
 from nntrain.data.table import Table, counted
 from nntrain.errors import DataError
 
@@ -23,27 +24,49 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def read_graph(source: Graph, path: Path, name: str) -> Table:
-    """All nodes of the tables that a source names, and the edges between them. Raises `DataError`."""
+def read_graph(source: Graph, path: Path, name: str, asked: Path | None = None) -> Table:
+    """All nodes of the tables that a source names, and the edges between them.
+
+    Args:
+        source: The source.
+        path: The table of nodes.
+        name: What it is called in messages.
+        asked: A table whose ends are pairs of nodes that a prediction is asked for.
+
+    Raises:
+        DataError: The tables can't be read, or don't go together.
+    """
     table = replace(source.read_table(path), name=name)
     id_column = source.id_column(tuple(table.columns), name)
     names = table.texts(id_column) if id_column is not None else pl.Series([str(row) for row in range(table.rows)])
     _require_names(table, names, id_column)
     edges = source.read_table(source.beside(path, source.edges))
-    ends = _ends(source, edges, names, f"{name}, column {id_column}" if id_column is not None else f"{name}, whose rows count from 0")
+    where = f"{name}, column {id_column}" if id_column is not None else f"{name}, whose rows count from 0"
+    ends = _ends(source, edges, names, where)
     weights = None if source.weight is None else edges.numbers(source.weight).astype(np.float32)
     pairs, strengths = (ends, weights) if source.directed else both_ways(ends, weights, edges.name)
     graph, count, columns = _graphs(source, path, table)
     _require_within(ends, graph, edges.name)
     known = {column: _known(table, column, why) for column, why in ((id_column, NAMES_NODES), (source.graph, NAMES_GRAPHS)) if column}
+    if source.has_links and SPLIT in table.columns:
+        known[SPLIT] = _known(table, SPLIT, SPLITS_NODES)
+    asks: dict[str, Column] = {EDGE: pl.Series(EDGE, [None] * table.rows, dtype=pl.String)} if source.has_links else {}
+    wanted = None if asked is None else _asked(source, asked, names, where)
     told = f"{edges.name}    {counted(edges.rows).replace('row', 'edge')}" + ("" if source.directed else f", {pairs.shape[1]:,} both ways")
     return replace(
         table,
-        columns={**table.columns, **columns},
-        known={**table.known, **known},
+        columns={**table.columns, **columns, **asks},
+        known={**table.known, **known, **({EDGE: ASKED_EDGE} if asks else {})},
         notes=(*table.notes, told),
-        graphs=Graphs(pairs, strengths, graph, count, frozenset(columns), source.graph),
+        graphs=Graphs(pairs, strengths, graph, count, frozenset(columns), source.graph, wanted),
     )
+
+
+def _asked(source: Graph, path: Path, names: pl.Series, where: str) -> Asked:
+    """The pairs of nodes that a table names. Raises `DataError`."""
+    table = source.read_table(path)
+    by_name = source.model_copy(update={"weight": None, "ends": source.ends if set(source.ends or ()) <= {*table.columns} else None})
+    return Asked(_ends(by_name, table, names, where), table)
 
 
 def both_ways(ends: Array, weights: Array | None, file: str) -> tuple[Array, Array | None]:

@@ -56,6 +56,16 @@ class Source(Component):
         return False
 
     @property
+    def has_links(self) -> bool:
+        """Whether what is predicted are the edges between its nodes."""
+        return False
+
+    @property
+    def is_directed(self) -> bool:
+        """Whether its edges lead one way only."""
+        return False
+
+    @property
     def has_graph_columns(self) -> bool:
         """Whether some columns say the same of all nodes of a graph: where the files are not looked at, targets are thought to."""
         return False
