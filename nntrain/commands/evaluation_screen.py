@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MAX_CLASSES: Final = 20
 """Classes of a table on the screen, at most; `--json` has them all."""
+COUNTS: Final = ("support", "rows")
+"""Columns that count rows."""
 GAP: Final = 3
 
 
@@ -49,7 +51,7 @@ def _span(interval: tuple[float, float] | None) -> str:
 def _table(table: Mapping[str, Mapping[str, float | None]]) -> str:
     """Rows by name, columns by what they hold, as many as fit on the screen."""
     columns = list(next(iter(table.values())))
-    cells = [["", *columns], *([name, *map(_cell, row.values())] for name, row in table.items())]
+    cells = [["", *columns], *([name, *(_cell(row[column], column) for column in columns)] for name, row in table.items())]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns) + 1)]
     fitting = next((count for count in range(len(widths), 2, -1) if sum(widths[:count]) + GAP * (count - 1) <= WIDTH), 2)
     text = aligned([line[:fitting] for line in cells], gap=GAP)
@@ -57,5 +59,7 @@ def _table(table: Mapping[str, Mapping[str, float | None]]) -> str:
     return f"{text}\nwith --json: {', '.join(left_out)} too" if left_out else text
 
 
-def _cell(value: float | None) -> str:
-    return f"{value:,.0f}" if value is not None and value == int(value) and abs(value) > 1 else format_number(value)
+def _cell(value: float | None, column: str) -> str:
+    """Counts without decimals: of 1 only the column tells that it is one."""
+    is_count = value is not None and value == int(value) and (abs(value) > 1 or column in COUNTS)
+    return f"{value:,.0f}" if is_count else format_number(value)

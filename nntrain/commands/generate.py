@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -20,6 +20,9 @@ from nntrain.runs import find_run, runs_root, write_atomically
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array
     from nntrain.data.fitted import FittedField
+
+MIDI: Final = (".mid", ".midi")
+"""Endings of the files that pieces of music are written to."""
 
 
 def run(arguments: Sequence[str], flags: dict[str, Any], output: Path | None, *, as_json: bool, runs: Path | None) -> int:
@@ -43,6 +46,9 @@ def run(arguments: Sequence[str], flags: dict[str, Any], output: Path | None, *,
     is_text = isinstance(writer.render(opening), str)
     if not is_text and output is None:
         raise UsageError(f"{found.name} makes {writer.field.plan.field.type}, which no screen shows", "-o piece.mid")
+    if output is not None and is_text == (output.suffix.lower() in MIDI):
+        made, name = ("a text", output.with_suffix(".txt")) if is_text else ("a MIDI file", output.with_suffix(".mid"))
+        raise UsageError(f"{found.name} makes {made}, and {output.as_posix()} would be none by its name", f"-o {name.as_posix()}")
     if output is not None and not output.resolve().parent.is_dir():  # said before all steps are drawn
         raise UsageError(f"cannot write {output.as_posix()}: there is no folder {output.parent.as_posix()}", "make it first")
     tell(f"run      {found.name}   step {stored.step:,}   seed {settings.seed}")
@@ -76,7 +82,7 @@ class Writer:
         inputs = [field for field in stored.fields.fields if field.plan.role == "input"]
         if target is None or len(inputs) != 1:
             tasks = ", ".join(dict.fromkeys(plan.task.type for plan in plans.values()))
-            hint = "a network that predicts the next step does: nntrain init --example tinyshakespeare_gpt"
+            hint = f"nntrain predict {stored.run.name} DATA   a network that predicts the next step goes on: gpt of a running text, notes"
             raise UsageError(f"{stored.run.name} can't go on with a sequence: its task is {tasks}", hint)
         return cls(stored, inputs[0], target)
 

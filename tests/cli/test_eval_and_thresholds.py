@@ -96,6 +96,14 @@ def test_eval_has_a_table_by_class(inside: Path, capsys: pytest.CaptureFixture[s
     assert sum(row["support"] for row in table.values()) == found["rows"]
 
 
+def test_one_row_of_a_class_is_shown_as_a_count(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header, *rows = Path("fraud.csv").read_text().splitlines()
+    Path("few.csv").write_text("\n".join([header, *[next(row for row in rows if name in row) for name in ("fine", "fraud")]]) + "\n")
+    assert main(["eval", "--data", "few.csv"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.split("by class\n")[1].splitlines()]
+    assert [line[-1] for line in lines] == ["support", "1", "1"]
+
+
 def test_intervals_hold_the_values_and_are_the_same_each_time(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found, again = evaluated(capsys, "--intervals"), evaluated(capsys, "--intervals")
     assert found["intervals"] == again["intervals"]

@@ -49,12 +49,14 @@ def _share(pieces: list[list[list[int]]], note: int) -> float:
     return sum(note in step for step in steps) / len(steps)
 
 
-def test_music_goes_on_and_becomes_a_file(run: Path, tmp_path: Path) -> None:
+def test_music_goes_on_and_becomes_a_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", str(run), "--prompt", "60 64; 62 65", "--steps", "4", "--temperature", "0", "-o", "piece.mid"]) == 0
     from nntrain.data.midi import midi
 
     wanted = [CHORDS[step % 4] for step in range(6)]
     assert (tmp_path / "piece.mid").read_bytes() == midi(wanted)
+    assert main(["generate", str(run), "-o", "piece.json"]) == 2
+    assert "-o piece.mid" in capsys.readouterr().err
 
 
 def test_a_network_that_looks_ahead_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

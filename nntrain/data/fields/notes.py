@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 STEP_MARK: Final = ";"
 """What stands between two steps in a cell."""
 
-Note = Annotated[int, Option(ge=0, le=127)]
+HIGHEST: Final = 127
+"""The highest note of MIDI."""
+
+Note = Annotated[int, Option(ge=0, le=HIGHEST)]
 
 
 class Notes(Field):
@@ -93,12 +96,11 @@ class Notes(Field):
         return found
 
     def _place(self, note: str, where: str) -> int:
-        if not (note.isascii() and note.isdigit()):
-            raise DataError(f"{where}: {note!r} is no MIDI note", "a cell has the notes of each step: 60 64 67; ; 62")
+        if not (note.isascii() and note.isdigit() and len(note) <= 3 and int(note) <= HIGHEST):
+            raise DataError(f"{where}: {note[:20]!r} is no MIDI note, 0 to {HIGHEST}", "a cell has the notes of each step: 60 64 67; ; 62")
         if not self.low <= int(note) <= self.high:
-            raise DataError(
-                f"{where}: the note {note} is not from {self.low} to {self.high}", f"wider limits: low: {min(int(note), self.low)}"
-            )
+            limit = "low" if int(note) < self.low else "high"
+            raise DataError(f"{where}: the note {note} is not from {self.low} to {self.high}", f"wider limits: {limit}: {int(note)}")
         return int(note) - self.low
 
     def fit(self, values: Values, *, is_target: bool) -> State:

@@ -181,7 +181,8 @@ class Text(Field):
         if len(indices) and not bool((indices == UNKNOWN).all()):
             return indices
         if prompt:
-            raise DataError(f"{text!r} has no token that the training text has", "begin with another text")
+            shown = text if len(text) <= 40 else f"{text[:40]}…"
+            raise DataError(f"{shown!r} has no token that the training text has", "begin with another text")
         return np.array([SPECIAL], dtype=np.int64)
 
     def rendered(self, steps: Array, state: State) -> str:

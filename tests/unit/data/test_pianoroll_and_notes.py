@@ -106,3 +106,11 @@ def test_a_prompt_becomes_steps_and_steps_a_file() -> None:
     assert field.rendered(np.zeros((1, 5)), {}) == midi([set()])
     with pytest.raises(DataError, match="step 1: 'C4' is no MIDI note"):
         field.opening("60; C4", {})
+
+
+@pytest.mark.parametrize(("note", "told"), [("60", "low: 60"), ("70", "high: 70"), ("128", "60 64 67"), ("9" * 5000, "60 64 67")])
+def test_notes_beyond_the_limits_say_which_limit(note: str, told: str) -> None:
+    with pytest.raises(DataError) as found:
+        Notes(low=62, high=64).opening(note, {})
+    assert told in (found.value.hint or "")
+    assert len(found.value.message) < 100

@@ -120,6 +120,10 @@ def test_what_of_a_prompt_is_new_is_told_and_a_missing_folder_before_all_steps(f
     assert "1 of 5 tokens are new to the network: 'Ω'" in capsys.readouterr().err
     assert main(["generate", "runs/lm", "-o", "nowhere/text.txt"]) == 2
     assert "there is no folder nowhere" in capsys.readouterr().err
+    assert main(["generate", "runs/lm", "-o", "text.mid"]) == 2
+    assert "-o text.txt" in capsys.readouterr().err
+    assert main(["generate", "runs/lm", "--prompt", "Ω" * 100]) == 2
+    assert f"'{'Ω' * 40}…' has no token" in capsys.readouterr().err
 
 
 def test_a_section_generate_that_nothing_reads_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
