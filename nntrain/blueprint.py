@@ -6,7 +6,7 @@ fitted fields. Problems are told at the same places of the file both times.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -159,7 +159,7 @@ def _too_short(config: Config, program: Program, targets: Mapping[str, TargetPla
     return told
 
 
-def draw_first(config: Config, plans: Sequence[Planned]) -> Blueprint:
+def draw_first(config: Config, plans: Iterable[Planned]) -> Blueprint:
     """Draw before the data is read, from layouts of which the first is the likeliest: the first one that the config fits.
 
     Raises:
@@ -232,7 +232,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     assert experiment.architecture is not None
     needs = {name: plan.task.needs(plan.target, plan.link) for name, plan in targets.items()}
     try:
-        ports = {name: port for name, plan in targets.items() if (port := plan.task.port(plan.target)) is not None}
+        ports = {name: port for name, plan in targets.items() if (port := plan.task.port(plan.target) or plan.task.hint(plan.target))}
         program = compile_program(
             experiment.architecture, layout.inputs, needs, experiment.regularization, ports=ports, beside=inputs_beside(layout.fields)
         )
@@ -242,6 +242,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     problems += [*_check_outputs(program, targets), *_misread_layers(program, targets)]
     problems += _check_steps(program, targets)
     problems += _look_ahead(program, targets)
+    problems += answers_read(program, targets)
     problems += part_problems(experiment, program, targets)
     names = list(program.trainable_shapes)
     if not names:
@@ -288,10 +289,12 @@ def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Itera
             last = steps.get(last.inputs[0].step or "")
         if last is None:
             continue
-        if last.spec.kind not in {"probability", "log_prob"}:
+        if last.spec.kind not in {"probability", "log_prob", "capsule"}:
             continue
         misread = next((loss for loss in plan.losses if last.spec.kind not in loss.input_kinds), None)
-        if misread is not None:
+        if misread is not None and last.spec.kind == "capsule":
+            yield Problem(last.path, f"gives the lengths of capsules, and {misread.type} takes logits", "fix:  loss: margin")
+        elif misread is not None:
             what = "the logarithm of probabilities" if last.spec.kind == "log_prob" else "probabilities"
             why = f"takes logits: {last.layer.type} is a part of it" if "logits" in misread.input_kinds else "takes numbers without limits"
             yield Problem(

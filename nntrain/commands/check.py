@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +78,12 @@ def check(config: Config, look: Look) -> Blueprint | None:
     """
     data = config.experiment.data
     plans = plan_layouts(data, config.folder, look=look is not Look.NOTHING)
-    layout, problems = plans[0]
+    layout, problems = likeliest = next(plans)
     if look is Look.NOTHING and not can_draw(layout):
         if problems:
             raise config.error(problems)
         return None
-    blueprint = draw_first(config, plans)
+    blueprint = draw_first(config, chain([likeliest], plans))
     if look is Look.ALL:
         from nntrain.commands.fit import prepare_data
 
@@ -94,9 +95,11 @@ def check(config: Config, look: Look) -> Blueprint | None:
 class _Result:
     """What came of one config."""
 
-    def __init__(self, path: Path, blueprint: Blueprint | None, error: NNTrainError | None, *, strict: bool) -> None:
+    def __init__(
+        self, path: Path, blueprint: Blueprint | None, error: NNTrainError | None, *, strict: bool, start: Sequence[str] = ()
+    ) -> None:
         self.path = path
-        self.blueprint = blueprint
+        self.blueprint, self.start = blueprint, start
         self.error = error
         self.fails_for_warnings = strict and blueprint is not None and bool(blueprint.warnings)
 
@@ -112,7 +115,7 @@ class _Result:
         elif self.blueprint is None:
             emit(f"{self.path.as_posix()}   ok   columns and shapes were not checked: their types stand in the data")
         else:
-            emit(_line(self.path, self.blueprint))
+            emit("\n".join([_line(self.path, self.blueprint), *(f"   start: {line}" for line in self.start)]))
             if self.blueprint.layout.dialect is not None:
                 self._print_dialect(self.blueprint.layout.dialect)
             for warning in self.blueprint.warnings:
@@ -138,9 +141,22 @@ class _Result:
 
 def _check(path: Path, changes: Sequence[str], look: Look, overlays: Sequence[Path], *, strict: bool) -> _Result:
     try:
-        return _Result(path, check(read_config(path, changes, overlays), look), None, strict=strict)
+        config = read_config(path, changes, overlays)
+        blueprint = check(config, look)
+        return _Result(path, blueprint, None, strict=strict, start=_start(config, blueprint))
     except NNTrainError as error:
         return _Result(path, None, error, strict=strict)
+
+
+def _start(config: Config, blueprint: Blueprint | None) -> list[str]:
+    """What the network would start from, where that is not random. Raises `ConfigError` where too little of it fits."""
+    architecture = config.experiment.architecture
+    if blueprint is None or architecture is None or architecture.init is None:
+        return []
+    from nntrain.commands.starting import start_of
+
+    start = start_of(config, blueprint)
+    return [] if start is None else start.lines()
 
 
 def _line(path: Path, blueprint: Blueprint) -> str:

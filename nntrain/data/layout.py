@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -88,10 +89,10 @@ Planned = tuple[Layout, tuple[Problem, ...]]
 
 def plan_layout(settings: DataSettings, folder: Path, *, look: bool) -> Planned:
     """Plan the fields before anything is read: the likeliest of `plan_layouts`. Raises `DataError`."""
-    return plan_layouts(settings, folder, look=look)[0]
+    return next(plan_layouts(settings, folder, look=look))
 
 
-def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> list[Planned]:
+def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> Iterator[Planned]:
     """Plan the fields before anything is read.
 
     Args:
@@ -101,7 +102,8 @@ def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> list[Pl
             the settings say is planned.
 
     Returns:
-        The layout as the first rows have it; then, where they don't show all rows, with what else the target may turn out to be.
+        The layout as the first rows have it; then, where they don't show all rows, with what else the target may turn out to be. The
+        files are looked at at once; each layout is made when it is asked for.
 
     Raises:
         DataError: A file is missing, empty, or not what its source reads.
@@ -118,12 +120,13 @@ def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> list[Pl
     guesses = {field.name: _guess(field, header.column(field.columns[0]) if header else None) for field in named}
     if not any("target" in field.roles for field in named) and not _names_lost_target(settings, problems, is_unseen=header is None):
         problems.append(_no_target(header))
-    planned: list[Planned] = []
-    for reading in (guesses, *_other_guesses(named, header, guesses)):
+
+    def plan(reading: dict[str, Guess | None]) -> Planned:
         layout, more = assemble_layout(settings, header, named, reading)
         more += [*check_split(settings, layout), *streaming_problems(settings, layout.fields, header)]
-        planned.append((layout, (*problems, *more, *alignment_problems(layout.fields, named))))
-    return planned
+        return layout, (*problems, *more, *alignment_problems(layout.fields, named))
+
+    return map(plan, chain([guesses], _other_guesses(named, header, guesses)))
 
 
 def _other_guesses(named: list[NamedField], header: Header | None, guesses: dict[str, Guess | None]) -> Iterator[dict[str, Guess | None]]:
@@ -211,6 +214,7 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     problems = [
         *_split_without_effect(settings, column),
         *carry_problems(settings),
+        *bucket_problems(settings, layout.fields, has_all_columns=layout.has_all_columns),
         *graph_problems(settings, layout.fields),
         *window_problems(settings, layout.fields, has_all_columns=layout.has_all_columns),
     ]
