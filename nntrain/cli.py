@@ -179,13 +179,16 @@ def predict(
     missing_columns: Annotated[
         str | None, typer.Option("--missing-columns", help="as-missing: a column that is not there is a missing value in every row.")
     ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Rows that are forecast after the last one; default: the horizon of data.window.")
+    ] = None,
     runs: Runs = None,
     plugin_modules: Plugins = None,
 ) -> None:
-    """Predict for new rows, beside the columns that they have."""
+    """Predict for new rows, beside the columns that they have; of a forecast the rows that follow."""
     from nntrain.commands import predict as command
 
-    wanted = command.Wanted.of(interval, missing_columns)
+    wanted = command.Wanted.of(interval, missing_columns, steps)
     raise typer.Exit(command.run(arguments or [], output, wanted, runs=runs))
 
 

@@ -1,28 +1,40 @@
-"""What follows the last rows of a file: a forecast as a table of its own, a row for each step ahead, with the times continued."""
+"""What follows the last rows of a file: a forecast as a table of its own, a row for each step ahead, with the times continued.
+
+Beyond the horizon of the window the forecasts are fed back: each is the past of the next one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.prediction_files import readable
-from nntrain.data.dates import has_zone
+from nntrain.data.table import listed
+from nntrain.errors import UsageError
 
 if TYPE_CHECKING:
-    from nntrain.commands.predict import Predictions
     from nntrain.commands.stored import Stored
-    from nntrain.data.layout import FieldPlan
+    from nntrain.data.batches import TensorData
+    from nntrain.data.rows_ahead import RowsAhead
     from nntrain.data.table import Table
     from nntrain.data.window import WindowSettings
+    from nntrain.tasks.task import Decoded
 
-AHEAD: Final = "ahead"
-"""Column with the number of the row after the last one."""
-MONTHS: Final = 12
-SHORTEST: Final = 1e-6
-"""Times nearer than this part of their distance are as far from each other as others."""
+Ask = Callable[["TensorData"], Mapping[str, "Decoded"]]
+"""What the network says of windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The rows that follow the last one, or the last one of each group."""
+
+    table: Table
+    """Group and time of each row, where there are any."""
+    columns: Mapping[str, Sequence[Any]]
+    """What is predicted of it, and the limits of intervals."""
+    notes: tuple[str, ...]
+    """Where the newest rows are not like those of training, and what is to be told."""
 
 
 def is_forecast(stored: Stored) -> bool:
@@ -30,133 +42,96 @@ def is_forecast(stored: Stored) -> bool:
     return stored.fields.window is not None and all(plan.task.forecasts for plan in stored.blueprint.targets.values())
 
 
-def forecast_rows(stored: Stored, table: Table, found: Predictions) -> tuple[Table, dict[str, Sequence[Any]]]:
+def forecast_rows(stored: Stored, table: Table, ask: Ask, steps: int | None = None) -> Forecast:
     """The forecast after the last row, or after the last row of each group.
 
     Args:
         stored: The run.
         table: The rows that it is made from.
-        found: What is predicted after each row with a whole past.
+        ask: What the network says of windows, in raw units.
+        steps: Rows that are forecast; default: those of the window's horizon. With more the forecasts are fed back, window after window.
 
-    Returns:
-        A table with the group and the time of each row ahead, where there are any, and the columns of predictions.
+    Raises:
+        DataError: No series has a whole past, or what is known beforehand is not there.
+        UsageError: More steps than the horizon, and the forecasts don't have all that the next window needs.
     """
-    import polars as pl
-
-    window, plans = stored.fields.window, [field.plan for field in stored.fields.fields]
-    assert window is not None
-    ends = list(_ends(stored, table, found, plans))
-    columns: dict[str, list[str]] = {}
-    for end in ends:
-        for name, cells in _places(table, plans, end, window).items():
-            columns.setdefault(name, []).extend(cells)
-    own = replace(
-        table,
-        columns={name: pl.Series(name, cells) for name, cells in columns.items()},
-        rows=len(ends) * window.horizon,
-        lines=None,
-        known={},
-        classes={},
-    )
-    return own, {name: cells for target in found for name, cells in _values(stored, target, found, ends).items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """The last row of a series."""
-
-    place: int
-    """Which of the predictions it is."""
-    row: int
-    """Its number in the table."""
-    times: Sequence[float]
-    """The times of the newest rows up to it, ascending; empty without a column of times."""
-
-
-def _ends(stored: Stored, table: Table, found: Predictions, plans: Sequence[FieldPlan]) -> Iterator[_End]:
-    """The last row of each group that is predicted from, in the order of the groups."""
-    import numpy as np
-
-    from nntrain.data.window_cutting import group_numbers
+    from nntrain.data.drift import Departures
+    from nntrain.data.rows_ahead import rows_ahead
 
     window = stored.fields.window
     assert window is not None
-    group = group_numbers(table, plans)
-    group = np.zeros(table.rows, dtype=np.int64) if group is None else group
-    time = next((plan for plan in plans if plan.role == "time"), None)
-    times = np.arange(table.rows, dtype=np.float64) if time is None else np.asarray(time.field.read(table, time.columns), dtype=np.float64)
-    rows = np.asarray(found.rows)
-    for number in np.unique(group[rows]):
-        places = np.flatnonzero(group[rows] == number)
-        place = int(places[np.lexsort((rows[places], times[rows[places]]))[-1]])
-        newest = np.sort(times[(group == number) & (times <= times[rows[place]])])[-max(window.past, 2) :]
-        yield _End(place, int(rows[place]), [] if time is None else cast("list[float]", newest.tolist()))
+    count = window.horizon if steps is None else steps
+    _check_steps(stored, window, count)
+    rounds = -(-count // window.horizon)
+    rows = rows_ahead(stored.fields, table, window.gap + rounds * window.horizon)
+    kinds = [_round(stored, rows, ask, number, feeds=number + 1 < rounds) for number in range(rounds)]
+    keeps_limits = rounds == 1
+    joined = {
+        name: [[value for found in kinds for value in found[name][series]][:count] for series in range(len(rows.first))]
+        for name in kinds[0]
+        if keeps_limits or not name[1]
+    }
+    columns = {f"{name}{kind}": [readable(value) for series in found for value in series] for (name, kind), found in joined.items()}
+    notes = ["limits   left out: they say nothing of forecasts that are made from forecasts"] if len(joined) < len(kinds[0]) else []
+    inputs = [field for field in stored.fields.fields if field.plan.role == "input"]
+    drift = Departures.of(inputs, stored.fields.read(table, with_targets=False), rows.newest, {}).lines
+    return Forecast(_table(table, rows, window.gap, count), columns, (*drift, *notes))
 
 
-def _places(table: Table, plans: Sequence[FieldPlan], end: _End, window: WindowSettings) -> dict[str, list[str]]:
-    """Group, time and number of the rows ahead."""
-    found: dict[str, list[str]] = {}
-    group = next((plan for plan in plans if plan.role == "group"), None)
-    if group is not None:
-        found[group.columns[0]] = [str(table.texts(group.columns[0])[end.row])] * window.horizon
-    time = next((plan for plan in plans if plan.role == "time"), None)
-    ahead = range(window.gap + 1, window.gap + window.horizon + 1)
-    written = None if time is None else continued(end.times, ahead, cast("str | None", getattr(time.field, "format", None)))
-    if time is not None and written is not None:
-        found[time.columns[0]] = written
-    else:
-        found[AHEAD] = [str(step) for step in ahead]
+def _check_steps(stored: Stored, window: WindowSettings, count: int) -> None:
+    """Refuse a forecast of forecasts that lacks what the network reads. Raises `UsageError`."""
+    if count < 1:
+        raise UsageError(f"--steps {count}: at least 1 row is forecast")
+    if count <= window.horizon:
+        return
+    about = f"{stored.run.name} forecasts {window.horizon:,} rows; of {count:,} the later ones are made from the forecasts before"
+    if window.gap:
+        raise UsageError(f"{about}, and of the {window.gap:,} rows of the gap there is none", f"--steps {window.horizon}, or gap: 0")
+    inputs = [field.name for field in stored.fields.fields if field.plan.role == "input" and not window.is_known(field.name)]
+    targets = [field.name for field in stored.fields.fields if field.plan.role == "target"]
+    lost = [name for name in inputs if name not in targets]
+    if lost:
+        are = "is" if len(lost) == 1 else "are"
+        hint = f"{listed(lost)}: role: [input, target], or known beforehand: data.window: {{…, known: [{', '.join(lost[:3])}]}}"
+        raise UsageError(f"{about}, and {listed(lost)}, which the network reads, {are} not forecast", hint)
+
+
+def _round(stored: Stored, rows: RowsAhead, ask: Ask, number: int, *, feeds: bool) -> dict[tuple[str, str], list[list[Any]]]:
+    """One forecast of each series, `horizon` values by column and kind of value; fed back where another one follows."""
+    import torch
+
+    window, fields = stored.fields.window, stored.fields
+    assert window is not None
+    made = number * window.horizon
+    room = window.gap + window.horizon if window.known else 0
+    data, _ = fields.encode_rows(rows.table, rows.values, rows.until(made + room), with_targets=False)
+    lasts = {int(row): place for place, row in enumerate(cast("list[int]", data.rows.tolist()))}
+    places = [lasts[int(first) + made - 1] for first in rows.first]
+    if fields.lanes is None:  # what is remembered of the windows before needs these
+        data, places = data.take(torch.tensor(places)), list(range(len(places)))
+    found: dict[tuple[str, str], list[list[Any]]] = {}
+    for target, said in ask(data).items():
+        names = fields.targets[target].columns or (target,)
+        kinds: dict[str, Sequence[Any]] = {"": said.values}
+        if said.interval is not None:
+            kinds |= {"_low": said.interval[0], "_high": said.interval[1]}
+        for index, name in enumerate(names):
+            for kind, values in kinds.items():
+                found[name, kind] = [[_listed(step)[index] for step in _listed(values[place])] for place in places]
+    for name, values in rows.values.items() if feeds else ():
+        for first, forecast in zip(rows.first, found.get((name, ""), ()), strict=False):
+            values[first + made : first + made + window.horizon] = forecast
     return found
 
 
-def continued(times: Sequence[float], ahead: Sequence[int], written: str | None) -> list[str] | None:
-    """The times of rows after the last one, as the file writes them.
+def _table(table: Table, rows: RowsAhead, gap: int, count: int) -> Table:
+    """Group and time of the rows that are forecast."""
+    import polars as pl
 
-    Args:
-        times: Times of the newest rows, ascending: numbers, or seconds since 1970 of dates.
-        ahead: How many rows after the last each of them is.
-        written: The format of dates, in the words of `strptime`; `None` for numbers.
-
-    Returns:
-        The times; `None` where the rows have no one distance, neither in seconds nor in months.
-    """
-    steps = [later - earlier for earlier, later in pairwise(times)]
-    if not steps or steps[-1] <= 0:
-        return None
-    step, last = steps[-1], times[-1]
-    is_even = all(abs(each - step) <= SHORTEST * step for each in steps)
-    if written is None:
-        return [f"{last + step * count:.12g}" for count in ahead] if is_even else None
-    dates = [datetime.fromtimestamp(time, UTC) for time in times]
-    months = [date.year * MONTHS + date.month for date in dates]
-    distances = {later - earlier for earlier, later in pairwise(months)}
-    parts = {(date.day, date.hour, date.minute, date.second) for date in dates}
-    if len(distances) == 1 and 0 not in distances and len(parts) == 1 and dates[-1].day <= 28:
-        (distance,) = distances
-        whole = (months[-1] - 1 + distance * count for count in ahead)
-        return [_written(dates[-1].replace(year=month // MONTHS, month=month % MONTHS + 1), written) for month in whole]
-    return [_written(dates[-1] + timedelta(seconds=step * count), written) for count in ahead] if is_even else None
-
-
-def _written(date: datetime, written: str) -> str:
-    """A date as the file writes it; one with an offset from UTC as ISO 8601, without it."""
-    return date.strftime("%Y-%m-%dT%H:%M:%S" if has_zone(written) else written.replace("%.f", ".%f"))
-
-
-def _values(stored: Stored, target: str, found: Predictions, ends: Sequence[_End]) -> dict[str, Sequence[Any]]:
-    """The predictions of a target as columns; with the limits of intervals beside them where there are any."""
-    names = stored.fields.targets[target].columns or (target,)
-    kinds: dict[str, Sequence[Any]] = {"": found[target].values}
-    low_and_high = found[target].interval
-    if low_and_high is not None:
-        kinds |= {"_low": low_and_high[0], "_high": low_and_high[1]}
-    columns: dict[str, list[Any]] = {f"{name}{kind}": [] for name in names for kind in kinds}
-    for kind, values in kinds.items():
-        for end in ends:
-            for step in _listed(values[end.place]):
-                for name, value in zip(names, _listed(step), strict=True):
-                    columns[f"{name}{kind}"].append(readable(value))
-    return dict(columns)
+    starts = range(0, len(rows.first) * rows.ahead, rows.ahead)
+    cells = {name: [cell for start in starts for cell in cells[start + gap : start + gap + count]] for name, cells in rows.cells.items()}
+    columns = {name: pl.Series(name, values, dtype=pl.String) for name, values in cells.items()}
+    return replace(table, columns=columns, rows=len(rows.first) * count, lines=None, known={}, classes={})
 
 
 def _listed(value: object) -> list[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from nntrain.commands.forecast_rows import forecast_rows, is_forecast
+from nntrain.commands.forecast_rows import Forecast, forecast_rows, is_forecast
 from nntrain.commands.intervals import check_level, limits
 from nntrain.commands.output import emit, tell
 from nntrain.commands.prediction_arrays import check_form, image_targets, write_arrays
@@ -33,12 +33,14 @@ class Wanted:
     """Share of new values that the interval beside a number is to hold; `None` for that of the loss, where it has one."""
     missing: Missing = "error"
     """Whether a column that the network reads may be missing."""
+    steps: int | None = None
+    """Rows that are forecast after the last one; `None` for those of the horizon."""
 
     @classmethod
-    def of(cls, level: float | None, missing: str | None) -> Wanted:
+    def of(cls, level: float | None, missing: str | None, steps: int | None = None) -> Wanted:
         """Read the flags of the command line. Raises `UsageError`."""
         check_level(level)
-        return cls(level, missing_columns(missing))
+        return cls(level, missing_columns(missing), steps)
 
 
 def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted(), *, runs: Path | None) -> int:
@@ -59,19 +61,23 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
     images = image_targets(stored)
     check_form(output, images, stored.run.name)
     table = new_table(stored, path)
-    found = predict_table(stored, table, wanted)
-    for line in (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes, *found.drift):
-        tell(line)
-    table = stored.fields.answered(table)
+    told = (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes)
     if is_forecast(stored):
-        table, added = forecast_rows(stored, table, found)
+        forecast = forecast_table(stored, table, wanted)
+        found, table, added, notes = None, forecast.table, forecast.columns, forecast.notes
     else:
+        if wanted.steps is not None:
+            raise UsageError(f"--steps: {stored.run.name} forecasts no rows that follow the data", "leave it out")
+        found = predict_table(stored, table, wanted)
+        table, notes = stored.fields.answered(table), found.drift
         cells = {} if images else found.columns()
         added = free_names(table, {name: _in_rows(column, found.rows, table.rows) for name, column in cells.items()})
+    for line in (*told, *notes):
+        tell(line)
     if output is None:
         emit(as_text(table, added), end="")
         return 0
-    if images:
+    if images and found is not None:
         write_arrays(output, found)
     else:
         write_predictions(output, table, added)
@@ -144,6 +150,17 @@ def predict_table(stored: Stored, table: Table, wanted: Wanted = Wanted()) -> Pr
     rows = stored.fields.encode_new(complete(table, stored.fields, wanted.missing), with_targets=False)
     numbers = tuple(cast("list[int]", rows.data.predicted.tolist()))
     return Predictions(predict_rows(stored, rows.data, wanted.level), rows.departures.notes, rows.departures.lines, numbers)
+
+
+def forecast_table(stored: Stored, table: Table, wanted: Wanted = Wanted()) -> Forecast:
+    """What follows the last row of a table, or the last one of each group; the targets of the rows that are there are read as the past.
+
+    Raises:
+        DataError: A column is missing, a cell can't be read, or what is known beforehand is not there.
+        UsageError: There is no interval of the level, or the steps are more than can be forecast.
+    """
+    whole = complete(table, stored.fields, wanted.missing)
+    return forecast_rows(stored, whole, lambda data: predict_rows(stored, data, wanted.level), wanted.steps)
 
 
 def predict_rows(stored: Stored, data: TensorData, level: float | None = None) -> dict[str, Decoded]:

@@ -12,11 +12,12 @@ from nntrain.commands.display import Display
 from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
 from nntrain.commands.fit import fit, fit_job, prepare_job, resume_job
+from nntrain.commands.forecast_rows import is_forecast
 from nntrain.commands.frames import Rows, table_of
 from nntrain.commands.generate import Writer, settings_of
 from nntrain.commands.jobs import AUTO, Options, Watchers
 from nntrain.commands.members import has_members
-from nntrain.commands.predict import Predictions, Wanted, predict_table
+from nntrain.commands.predict import Predictions, Wanted, forecast_table, predict_table
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import Stored, new_table, open_run, stored_config
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
@@ -28,6 +29,7 @@ from nntrain.runs import Run, find_run, runs_root
 
 if TYPE_CHECKING:
     from nntrain.commands.jobs import Outcome
+    from nntrain.data.table import Table
 
 AnyRows = str | Path | Rows
 """Rows to predict for or to measure on: a file, a list of dictionaries, a dictionary of columns, or a data frame of pandas or polars."""
@@ -78,6 +80,9 @@ class Model:
     def predict(self, rows: AnyRows, *, interval: float | None = None, missing_columns: Missing = "error") -> Predictions:
         """Predict: by target the values, and the probabilities by class where there are classes; `.columns()` has them side by side.
 
+        Of a network that forecasts: what follows each row that has a whole past (`.rows` says which these are), as if no later row were
+        there; where columns are known beforehand, of each that has them in the rows ahead too. `forecast` has what follows the last row.
+
         Args:
             rows: A file, a list of dictionaries, a dictionary of columns, or a data frame of pandas or polars; columns that the
                 network does not read are ignored.
@@ -88,13 +93,40 @@ class Model:
             DataError: The file or a column is missing, or a cell can't be read.
             UsageError: There is no interval of that share.
         """
+        return predict_table(self._stored, self._table(rows), Wanted(interval, missing_columns))
+
+    def forecast(
+        self, rows: AnyRows, *, steps: int | None = None, interval: float | None = None, missing_columns: Missing = "error"
+    ) -> dict[str, list[Any]]:
+        """What follows the last row, or the last one of each group, as `nntrain predict` writes it: by column, group, time and each target.
+
+        It is the last of what `predict` gives. Beyond the horizon of `data.window` each forecast is the past of the next one.
+
+        Args:
+            rows: As of `predict`, in their order or with their times. Columns that are known beforehand (`data.window.known`) go on in
+                rows after the last target, in which all else is empty; where only the times are known, they go on by themselves.
+            steps: Rows that are forecast; default: the horizon.
+            interval: As of `predict`; within the horizon alone.
+            missing_columns: As of `predict`.
+
+        Raises:
+            DataError: As of `predict`, or what is known beforehand is not there.
+            UsageError: The network forecasts nothing, or the steps need inputs that nobody knows.
+        """
+        if not is_forecast(self._stored):
+            raise UsageError(f"{self.run.name} forecasts no rows that follow the data", "predict(rows)")
+        found = forecast_table(self._stored, self._table(rows), Wanted(interval, missing_columns, steps))
+        own = {name: list(found.table.texts(name)) for name in found.table.columns}
+        return {**own, **{name: list(cells) for name, cells in found.columns.items()}}
+
+    def _table(self, rows: AnyRows) -> Table:
+        """Rows of any kind as they are read. Raises `DataError`."""
         from nntrain.data.reading import as_rows
 
         settings = self._stored.config.experiment.data
-        wanted = Wanted(interval, missing_columns)
         if isinstance(rows, str | Path):
-            return predict_table(self._stored, new_table(self._stored, Path(rows)), wanted)
-        return predict_table(self._stored, as_rows(settings, table_of(rows, settings.source, self._numbers)), wanted)
+            return new_table(self._stored, Path(rows))
+        return as_rows(settings, table_of(rows, settings.source, self._numbers))
 
     def generate(self, prompt: str | None = None, **options: Any) -> str | bytes:
         """Go on with a text or a piece of music, as `nntrain generate` does: the whole of it, a text or the content of a MIDI file.

@@ -204,8 +204,9 @@ def window_problems(settings: DataSettings, plans: Sequence[FieldPlan], *, has_a
     yield from _known_problems(window, plans, has_all_columns=has_all_columns)
     yield from _column_problems(window, plans)
     targets = [plan.name for plan in plans if plan.role == "target"]
-    if targets and has_all_columns and not any(plan.role == "input" for plan in plans):
-        message = f"has no input: a window over {targets[0]} itself needs it as input too"
+    if targets and has_all_columns and not any(plan.role == "input" and not window.is_known(plan.name) for plan in plans):
+        but = " but what is known beforehand" if window.known else ""
+        message = f"has no input{but}: a window over {targets[0]} itself needs it as input too"
         yield Problem(("data", "fields"), message, f"fix:  fields: {{{targets[0]}: {{type: number, role: [input, target]}}}}")
 
 

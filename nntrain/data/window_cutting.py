@@ -108,7 +108,7 @@ def naive_errors(
 def _runs(table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], rows: Array) -> _Runs:
     """Some rows in their order. A run ends where another row stands between two, and with its group. Raises `DataError`."""
     group = group_numbers(table, plans)
-    order = _order(table, plans, values, group)
+    order = ordered_rows(table, plans, values, group)
     is_member = np.zeros(table.rows, dtype=bool)
     is_member[rows] = True
     places = np.flatnonzero(is_member[order])
@@ -147,7 +147,7 @@ def order_in_words(table: Table, plans: Sequence[FieldPlan], values: Mapping[str
     if time is None:
         return f"rows in the order of the file{within}"
     numbers = group_numbers(table, plans)
-    order = _order(table, plans, values, numbers)
+    order = ordered_rows(table, plans, values, numbers)
     times = _times(table, time, values)[order]
     is_same = np.diff(times) == 0
     if numbers is not None:
@@ -178,7 +178,7 @@ def _origins(window: WindowSettings, start: int, length: int, *, ahead: bool, la
     return np.arange(start + window.past - 1, min(start + length - room, last + 1))
 
 
-def _order(table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], group: Array | None) -> Array:
+def ordered_rows(table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], group: Array | None) -> Array:
     """All rows: group after group, each by time, rows of one time as they stand in the file."""
     time = next((plan for plan in plans if plan.role == "time"), None)
     keys = [np.arange(table.rows)]

@@ -13,10 +13,10 @@ import pytest
 import nntrain
 from nntrain.commands import smoke
 from nntrain.commands.check import Look
-from nntrain.commands.forecast_rows import continued
 from nntrain.commands.jobs import Options
 from nntrain.commands.predict import run as predict
 from nntrain.commands.show import run as show
+from nntrain.data.continuing import continued, written
 from nntrain.errors import ConfigError
 
 BOTH = {"type": "number", "role": ["input", "target"]}
@@ -177,7 +177,7 @@ def test_a_forecast_needs_a_window() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "written", "expected"),
+    ("times", "date_format", "expected"),
     [
         ([0.0, 3600.0, 7200.0], "%Y-%m-%d %H:%M:%S", ["1970-01-01 03:00:00", "1970-01-01 05:00:00"]),
         ([10.0, 10.5, 11.0], None, ["11.5", "12.5"]),
@@ -188,5 +188,6 @@ def test_a_forecast_needs_a_window() -> None:
         ([1.0], None, None),
     ],
 )
-def test_times_are_continued_as_the_file_writes_them(times: list[float], written: str | None, expected: list[str] | None) -> None:
-    assert continued(times, [1, 3], written) == expected
+def test_times_are_continued_as_the_file_writes_them(times: list[float], date_format: str | None, expected: list[str] | None) -> None:
+    found = continued(times, [1, 3], are_dates=date_format is not None)
+    assert (None if found is None else [written(time, date_format) for time in found]) == expected
