@@ -253,7 +253,11 @@ def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, targ
         yield Problem((*path, "reduction"), f"has no effect: {target.name} has one value a row", on_key=True)
     for option, why in loss.idle(kind):
         yield Problem((*path, option), f"has no effect: {why}", on_key=True)
-    if isinstance(loss, ClassLoss) and isinstance(loss.class_weights, dict) and target.classes:
+    if isinstance(loss, ClassLoss) and loss.class_weights is not None and target.field_type == "text":
+        yield Problem(
+            (*path, "class_weights"), f"weighs classes, and {target.name} is a text, whose tokens are none", "remove it", on_key=True
+        )
+    elif isinstance(loss, ClassLoss) and isinstance(loss.class_weights, dict) and target.classes:
         yield from _unknown_classes(loss.class_weights, (*path, "class_weights"), target)
 
 

@@ -126,6 +126,13 @@ def test_what_of_a_prompt_is_new_is_told_and_a_missing_folder_before_all_steps(f
     assert f"'{'Ω' * 40}…' has no token" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("weights", ["balanced", {"a": 3.0}])
+def test_tokens_are_not_weighed_as_classes(folder: Path, weights: object, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write(folder, GRU, loss={"type": "cross_entropy", "class_weights": weights})
+    assert main(["check", config]) == 2
+    assert "weighs classes, and text is a text, whose tokens are none" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_section_generate_that_nothing_reads_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "t.csv").write_text("a,y\n" + "1,2\n2,3\n" * 6)
     config = write(folder, {"layers": [{"linear": 4}, "relu"]}, data={"source": "t.csv", "target": "y"}, generate={"steps": 5})
