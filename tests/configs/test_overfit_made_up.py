@@ -17,12 +17,13 @@ from nntrain.training.loop import fit
 CONFIGS = Path(__file__).parents[2] / "configs"
 PLAIN = ("regularization={}", "scheduler=null", "baselines=null", "data.batch_size=8")
 """Takes away what keeps a network from learning by heart."""
+OF_PHOTOS = ("data.fields.image.augment=[]", "data.fields.image.normalize=standard", "regularization.norm=batch")
 
 
 @pytest.mark.parametrize(
     ("name", "lr", "steps", "metric", "limit", "changes"),
     [
-        ("adult", 1e-2, 25, "log_loss", 0.05, ()),
+        pytest.param("adult", 1e-2, 25, "log_loss", 0.05, (), marks=pytest.mark.slow),
         ("basic_motions", 1e-2, 20, "log_loss", 0.1, ()),
         ("california_housing", 1e-3, 60, "mse", 0.05, ("metrics=[mse]",)),
         ("digits", 1e-2, 20, "log_loss", 0.05, ()),
@@ -36,8 +37,8 @@ PLAIN = ("regularization={}", "scheduler=null", "baselines=null", "data.batch_si
         ("mnist10k", 1e-3, 20, "log_loss", 0.05, ("data.fields.image.augment=[]",)),
         ("penguins", 1e-2, 30, "log_loss", 0.05, ()),
         ("titanic", 1e-2, 40, "log_loss", 0.05, ("data.fields.Fare=number",)),
-        ("ucr", 1e-2, 20, "log_loss", 0.1, ()),
-        pytest.param("cifar10_small", 1e-3, 30, "log_loss", 0.05, ("data.fields.image.augment=[]",), marks=pytest.mark.slow),
+        pytest.param("ucr", 1e-2, 20, "log_loss", 0.1, (), marks=pytest.mark.slow),
+        pytest.param("cifar10_small", 3e-3, 60, "log_loss", 0.05, OF_PHOTOS, marks=pytest.mark.slow),
     ],
 )
 def test_eight_rows(name: str, lr: float, steps: int, metric: str, limit: float, changes: tuple[str, ...], tmp_path: Path) -> None:
@@ -47,7 +48,8 @@ def test_eight_rows(name: str, lr: float, steps: int, metric: str, limit: float,
     job, _ = prepare(Subject(tmp_path / f"{name}.yaml", (*PLAIN, optimizer, training, *changes), ()), tmp_path / "rows")
     rows = job.prepared.train
     few = rows.take(torch.linspace(0, len(rows) - 1, 8).long())  # of one class, if they came in a row from a folder of images
-    assert len(few.target(few.target_names[0]).unique()) > 1
+    targets = few.target(few.target_names[0])
+    assert not bool((targets == targets[0]).all())
     run = assemble(job.blueprint, replace(job.prepared, train=few))
     for _ in fit(run.session, run.protocol, run.plan, run.progress, lambda step: False):
         pass

@@ -158,7 +158,7 @@ def test_images_are_predicted_pixel_by_pixel_by_a_linear_model_alone(tmp_path: P
 def test_texts_are_told_apart_as_scikit_learn_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     words = np.array(["good", "bad", "film", "very", "the", "plot"])
-    draw = [[int(random.integers(2)), *random.choice(words[2:], 3).tolist()] for _ in range(160)]
+    draw: list[Any] = [[int(random.integers(2)), *random.choice(words[2:], 3).tolist()] for _ in range(160)]
     rows = [(f"{words[1 - label] if random.random() < 0.8 else 'so'} {' '.join(rest)}", label) for label, *rest in draw]
     rows = [(f"{text} unseen" if place >= 120 else text, label) for place, (text, label) in enumerate(rows)]
     for name, part in (("train", rows[:120]), ("test", rows[120:])):
