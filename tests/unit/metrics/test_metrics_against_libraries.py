@@ -1,4 +1,4 @@
-"""Metrics of texts, entities, music and forecasts with the values of torchmetrics, seqeval and scikit-learn; where the others are compared."""
+"""Metrics of texts, entities, music and forecasts with the values of torchmetrics, seqeval and scikit-learn."""
 
 from __future__ import annotations
 
