@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nntrain.data.sources.source import Part
     from nntrain.data.table import Table
     from nntrain.training.evaluation import Scores
-    from nntrain.training.objective import Objective
+    from nntrain.training.objective import Objective, TargetObjective
     from nntrain.training.session import Weighable
 
 SPLITS = ("train", "validation", "test")
@@ -178,14 +178,18 @@ class _Groups:
 
 
 def _with_class_tables(objective: Objective) -> Objective:
-    """The same targets, those of classes with a table of them."""
+    """The same targets, those of classes with a table of them: tokens of a text, which have no names, are none."""
     from nntrain.metrics.by_class import PerClass
 
     table = PerClass()
+
+    def has_table(target: TargetObjective) -> bool:
+        return target.metric_info.kind in table.fits and target.metric_info.to_text is None
+
     return replace(
         objective,
         targets={
-            name: replace(target, metrics={**target.metrics, table.label: table}) if target.metric_info.kind in table.fits else target
+            name: replace(target, metrics={**target.metrics, table.label: table}) if has_table(target) else target
             for name, target in objective.targets.items()
         },
     )
