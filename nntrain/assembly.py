@@ -188,7 +188,7 @@ def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFiel
         losses[loss.type] = WeightedLoss(function, loss.weight)
     metrics = {metric.label: metric for metric in plan.metrics}
     fitted = fields.targets[plan.target.name]
-    scale, naive = (_numbers(part) if plan.kind == "values" else () for part in (fitted.scale, fitted.naive))
+    scale, naive = (_numbers(part) if plan.kind == "values" else () for part in (fitted.raw_scale, fitted.naive))
     return TargetObjective(plan.target, plan.task, losses, metrics, fitted.to_raw, plan.link, plan.task.reading(), scale=scale, naive=naive)
 
 

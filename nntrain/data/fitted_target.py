@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
+from nntrain.data.fields.number import Curve
 from nntrain.data.fields.text import Text
 from nntrain.data.window import FORECAST, WindowSettings
 from nntrain.modules.metrics import accumulator
@@ -38,6 +39,10 @@ class FittedTarget:
     naive: Tensor | None = None
     """How far its values lie from those a season before, by column, in the training rows, in its own unit; `None` without a window."""
 
+    curve: Curve | None = None
+    """What was done to its values before they were scaled."""
+    spread: Tensor | None = None
+    """Standard deviation of the values themselves in the training rows, by column, where another one is that of what is trained."""
     text: Callable[[], TextEncoder] | None = None
     """Of a text: makes what turns indices back into it."""
 
@@ -52,7 +57,13 @@ class FittedTarget:
         kind = accumulator(values.device)
         shape = (-1, 1, 1) if values.ndim == 4 else () if values.ndim == 1 else (-1,)
         offset, scale = (part.to(kind).to(values.device).reshape(shape) for part in (self.offset, self.scale))
-        return values.to(kind) * scale + offset
+        straight = values.to(kind) * scale + offset
+        return straight.exp() if self.curve == "log" else straight.expm1() if self.curve == "log1p" else straight
+
+    @property
+    def raw_scale(self) -> Tensor:
+        """What a difference of 1 in training is in its own unit, by column; of logarithms, where it depends, the standard deviation."""
+        return self.scale if self.spread is None else self.spread
 
     def decode(self, values: Tensor) -> list[Any]:
         """Predictions as people write them.
@@ -97,5 +108,7 @@ def _target(name: str, fields: Sequence[FittedField], spec: Spec, inputs: Sequen
         columns,
         tuple(inputs.index(field.name) for field in fields) if has_past else None,
         torch.tensor(naive, dtype=torch.float64) if naive else None,
+        first.state.get("curve"),
+        torch.cat([field.state["spread"] for field in fields]) if "spread" in first.state else None,
         partial(first.plan.field.encoder, first.state) if isinstance(first.plan.field, Text) else None,
     )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from nntrain.data.fields.field import RaggedArray, State
-from nntrain.data.fields.number import Normalize
+from nntrain.data.fields.number import Curve, Normalize
 from nntrain.data.table import Table, as_numbers
 from nntrain.errors import DataError
 
@@ -97,6 +97,23 @@ def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> St
         return _fit_scaling(values, normalize, missing)
 
 
+def fit_logarithms(values: Array, curve: Curve, missing: str | float) -> State:
+    """The same of the logarithms of training values.
+
+    Returns:
+        What `fit_scaling` gives of the logarithms; `curve`, and `spread`, the standard deviation of the values, float64 `[F]`.
+    """
+    fill = missing if isinstance(missing, str) else float(_curved(np.array(missing), curve))
+    with np.errstate(over="ignore"):
+        spread = np.array([column[~np.isnan(column)].std() if (~np.isnan(column)).any() else 1.0 for column in values.T])
+    spread = np.where(spread > 0, spread, 1.0)
+    return {**fit_scaling(_curved(values, curve), "standard", fill), "curve": curve, "spread": torch.from_numpy(spread)}
+
+
+def _curved(values: Array, curve: Curve) -> Array:
+    return np.log(values) if curve == "log" else np.log1p(values)
+
+
 def _fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
     is_present = ~np.isnan(values)
     counts = is_present.sum(axis=0)
@@ -142,6 +159,7 @@ def scale(values: Array, state: State) -> Array:
     offset, factor, fill = (state[key].numpy() for key in ("offset", "scale", "fill"))
     if values.shape[1] != len(factor):
         raise DataError(f"{values.shape[1]} values per row, and training had {len(factor)}")
+    values = _curved(values, state["curve"]) if "curve" in state else values
     is_missing = np.isnan(values)
     if is_missing.any():
         if not state["has_fill"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
 from pydantic import model_validator
 
@@ -20,16 +20,28 @@ Normalize = Literal["standard", "robust", "minmax", "none"]
 """`standard`: mean 0 and standard deviation 1 of the training rows. `robust`: median 0 and interquartile range 1, which a few wild values
 do not move. `minmax`: the range of the training rows to [0, 1]."""
 
+Curve = Literal["log", "log1p"]
+"""What is done to a number before it is standardised: its natural logarithm, or that of 1 more."""
+
+ABOVE: Final[dict[Curve, float]] = {"log": 0.0, "log1p": -1.0}
+"""The number that all must be above."""
+
 
 class Number(Field):
-    """A number: one value for the network, standardised. As a target it is trained standardised and reported in its own unit."""
+    """A number: one value for the network, standardised. As a target it is trained standardised and reported in its own unit.
+
+    With `normalize: log` it is the logarithm that is standardised, for numbers above 0 that differ by factors: prices, sales, counts of
+    visits. As a target it is trained so, and every metric and prediction is in its own unit; what always predicts the mean predicts that of
+    the logarithms.
+    """
 
     main: ClassVar[str | None] = "normalize"
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "group", "time", "ignore"})
 
     type: Literal["number"] = "number"
-    normalize: Normalize = "standard"
-    """How the values are scaled; fitted on the training rows."""
+    normalize: Normalize | Curve = "standard"
+    """How the values are scaled; fitted on the training rows. `log`: the natural logarithm, standardised, of values above 0; `log1p`: that
+    of 1 more, which 0 has as well."""
     missing: Literal["mean", "median", "error"] | float = "mean"
     """What stands for a missing input: the mean or median of the training rows, a number, or an error."""
     clip: tuple[float, float] | None = None
@@ -42,6 +54,18 @@ class Number(Field):
         if self.clip is not None and self.clip[0] >= self.clip[1]:
             raise ValueError("clip needs a lower and a higher limit: [0, 100]")
         return self
+
+    @model_validator(mode="after")
+    def _stand_in_has_a_logarithm(self) -> Number:
+        curve = self.curve
+        if curve is not None and isinstance(self.missing, float) and self.missing <= ABOVE[curve]:
+            raise ValueError(f"missing {self.missing:g} is not above {ABOVE[curve]:g}, as normalize: {curve} needs it")
+        return self
+
+    @property
+    def curve(self) -> Curve | None:
+        """What is done before a value is standardised."""
+        return self.normalize if self.normalize in ("log", "log1p") else None
 
     @property
     def filling(self) -> str | None:
@@ -69,14 +93,20 @@ class Number(Field):
         return Spec((), ())
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array:
-        """Float64 `[N]`. Raises `DataError` for cells that hold no number."""
-        return table.numbers(columns[0], strip=self.strip)
+        """Float64 `[N]`. Raises `DataError` for cells that hold no number, or one without the logarithm that is wanted."""
+        numbers = table.numbers(columns[0], strip=self.strip)
+        if self.curve is not None:
+            self._require_logarithms(numbers, self.curve, table, columns[0])
+        return numbers
 
     def fit(self, values: Values, *, is_target: bool) -> State:
         """Scale and stand-in of the training rows."""
-        from nntrain.data.scaling import fit_scaling
+        from nntrain.data.scaling import fit_logarithms, fit_scaling
 
-        return fit_scaling(self._clipped(values).reshape(-1, 1), self.normalize, self.missing)
+        clipped = self._clipped(values).reshape(-1, 1)
+        if self.normalize in ("log", "log1p"):
+            return fit_logarithms(clipped, self.normalize, self.missing)
+        return fit_scaling(clipped, self.normalize, self.missing)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N]`. Raises `DataError` for a missing value where that is an error."""
@@ -93,6 +123,16 @@ class Number(Field):
     def magnitudes(self, values: Values) -> Array:
         """One column, before `clip`."""
         return cast("Array", values).reshape(-1, 1)
+
+    def _require_logarithms(self, numbers: Array, curve: Curve, table: Table, column: str) -> None:
+        """Refuse what has none. Raises `DataError` with the rows."""
+        lost = self._clipped(numbers) <= ABOVE[curve]
+        if not lost.any():
+            return
+        takes = "log1p, which takes 0" if curve == "log" and numbers[lost].min() >= 0 else "standard, which takes any number"
+        wanted = f"above {ABOVE[curve]:g}, as normalize: {curve} needs it"
+        rows = [int(row) for row in lost.nonzero()[0]]
+        raise table.unreadable(column, wanted, rows, f"fix:  data.fields.{column}.normalize: {takes}; or leave these rows out")
 
     def _clipped(self, values: Values) -> Array:
         array = cast("Array", values)
