@@ -64,6 +64,15 @@ def find_format(cells: Iterable[str]) -> str | TwoReadings | None:
     return month if second > 12 else TwoReadings(example, (day, month))
 
 
+def differing(cells: Iterable[str]) -> tuple[str, ...]:
+    """Cells in which no one format is found: the first of each way to write a date, or of none, in their order."""
+    found: dict[str | None, str] = {}
+    for cell in cells:
+        shape = _shape(cell)
+        found.setdefault(None if shape is None else shape[0], cell)
+    return tuple(found.values())
+
+
 def _shape(cell: str) -> tuple[str, int, int] | None:
     """The format of one cell, `{}` where day and month may each stand, and the numbers there."""
     match = _ISO.fullmatch(cell) or _SHORT.fullmatch(cell)

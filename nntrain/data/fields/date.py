@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
-from nntrain.data.dates import TwoReadings, find_format, has_zone
+from nntrain.data.dates import TwoReadings, differing, find_format, has_zone
 from nntrain.data.fields.field import Encoded, Field, Role
 from nntrain.data.fields.number import require_single
 from nntrain.errors import DataError
@@ -136,9 +136,12 @@ class Date(Field):
         if isinstance(found, TwoReadings):
             raise DataError(f"{table.name}: {found.message(column)}", found.hint(column))
         if found is None:
-            shown = ", ".join(map(repr, texts.drop_nulls().unique(maintain_order=True).to_list()[:3]))
+            cells = cast("list[str]", texts.drop_nulls().unique(maintain_order=True).to_list())
+            ways = differing(cells)[:3]
+            shown = ", ".join(map(repr, ways if len(ways) > 1 else cells[:3]))
+            odd = f" ({table.place(cast('list[str | None]', texts.to_list()).index(ways[-1]))})" if len(ways) > 1 else ""
             raise DataError(
-                f"{table.name}: {column}: no one format reads all its dates: {shown}",
+                f"{table.name}: {column}: no one format reads all its dates: {shown}{odd}",
                 f"data.fields.{column}: {{type: date, format: '%d.%m.%Y'}}   missing? data.source.missing   text? type: category",
             )
         return found

@@ -103,6 +103,8 @@ def test_a_missing_date_is_the_mean_and_a_wrong_one_is_named():
         Date(missing="error").read(table("2024-01-01", None), ("a",))
     with pytest.raises(DataError, match=r"no one format reads all its dates: '2024-01-01', '1\.1\.2024'"):
         Date().read(table("2024-01-01", "1.1.2024"), ("a",))
+    with pytest.raises(DataError, match=r"no one format reads all its dates: '2024-01-01', 'soon' \(row 2\)"):
+        Date().read(table("2024-01-01", "2024-01-02", "soon", "2024-01-03"), ("a",))
 
 
 def test_times_with_an_offset_are_read_in_one_zone():
