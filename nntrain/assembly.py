@@ -27,6 +27,7 @@ from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon
 from nntrain.targets import TargetPlan, part_factors
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
+from nntrain.specs import teacher_port
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
 from nntrain.training.memory import Portions
@@ -177,7 +178,9 @@ def build_objective(blueprint: Blueprint, fields: FittedFields, class_weights: C
     """How the outputs of the network are scored and judged."""
     targets = {name: _target_objective(blueprint, plan, fields, class_weights[name]) for name, plan in blueprint.targets.items()}
     parts = {f"loss.{name}": factor for name, factor in part_factors(blueprint.program, blueprint.targets).items()}
-    return Objective(targets, blueprint.program.auxiliary, parts)
+    told = blueprint.program.told
+    hinted = tuple(name for name, target in targets.items() if not target.is_taught and teacher_port(name) in told)
+    return Objective(targets, blueprint.program.auxiliary, parts, hinted)
 
 
 def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields, class_weights: dict[str, Tensor]) -> TargetObjective:

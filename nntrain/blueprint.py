@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from nntrain import effects
 from nntrain.architectures.architecture import Architecture
@@ -24,18 +23,17 @@ from nntrain.data.layout import SPLITTING, Layout, Planned
 from nntrain.data.split_sizes import rows_to_train, short_splits
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
-from nntrain.layers.causality import non_causal_step
 from nntrain.layers.program import Program
 from nntrain.layers.scope import PROBE
 from nntrain.metrics.metric import Direction
 from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.groups import unused_rules
+from nntrain.output_problems import output_problems
 from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
-from nntrain.specs import teacher_port
 from nntrain.targets import TargetPlan, generate_problems, metric_directions, part_problems, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
@@ -234,15 +232,19 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     try:
         ports = {name: port for name, plan in targets.items() if (port := plan.task.port(plan.target) or plan.task.hint(plan.target))}
         program = compile_program(
-            experiment.architecture, layout.inputs, needs, experiment.regularization, ports=ports, beside=inputs_beside(layout.fields)
+            experiment.architecture,
+            layout.inputs,
+            needs,
+            experiment.regularization,
+            ports=ports,
+            beside=inputs_beside(layout.fields),
+            ahead=[name for name, plan in targets.items() if plan.target.field_type == "number"],  # their steps are a forecast's
         )
     except ConfigError as error:
         problems += error.problems
         return None
-    problems += [*_check_outputs(program, targets), *_misread_layers(program, targets)]
+    problems += output_problems(program, targets)
     problems += _check_steps(program, targets)
-    problems += _look_ahead(program, targets)
-    problems += answers_read(program, targets)
     problems += part_problems(experiment, program, targets)
     names = list(program.trainable_shapes)
     if not names:
@@ -261,57 +263,6 @@ def _check_steps(program: Program, targets: Mapping[str, TargetPlan]) -> Iterato
         first = next(step for step in program.steps if step.output.lengths is not None and step.output.lengths.counts != PROBE)
         what = f"{first.layer.type} changes the number of steps, and {name} has a value for each step of {lengths.field}"
         yield Problem(first.path, what, "fix:  stride: 1, and padding: same or causal")
-
-
-def _look_ahead(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """Layers by which a network would read what it is to predict, and networks that don't read what they are told of it."""
-    for name, plan in targets.items():
-        port = teacher_port(name) if plan.task.port(plan.target) is not None else None
-        if port is not None and not any(value.output == port for step in program.steps for value in step.inputs if value.step is None):
-            message = f"writes no text: {plan.task.type} needs a network that reads what it has written so far of {name}"
-            yield Problem(
-                ("architecture",), message, f"fix:  type: encoder_decoder, or a node with transformer_decoder, or one from: {port}"
-            )
-        elif port is not None or plan.task.looks_back:
-            step = non_causal_step(program, name, port or (name if name in program.inputs else None))
-            if step is not None:
-                message = f"{step.layer.type} looks ahead, and {plan.task.type} is to predict what comes next: the answer would be read"
-                yield Problem(step.path, message, "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal")
-
-
-def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """A softmax or sigmoid at the end of a network whose loss contains it: the loss would misread its output."""
-    steps = {step.name: step for step in program.steps}
-    owners = {**{name: name for name in targets}, **{name: head.target for name, head in program.auxiliary.items()}}
-    for name, target in owners.items():
-        plan, last = targets[target], steps.get(program.outputs[name].step or "")
-        if last is not None and last.stage == "head":
-            last = steps.get(last.inputs[0].step or "")
-        if last is None:
-            continue
-        if last.spec.kind not in {"probability", "log_prob", "capsule"}:
-            continue
-        misread = next((loss for loss in plan.losses if last.spec.kind not in loss.input_kinds), None)
-        if misread is not None and last.spec.kind == "capsule":
-            yield Problem(last.path, f"gives the lengths of capsules, and {misread.type} takes logits", "fix:  loss: margin")
-        elif misread is not None:
-            what = "the logarithm of probabilities" if last.spec.kind == "log_prob" else "probabilities"
-            why = f"takes logits: {last.layer.type} is a part of it" if "logits" in misread.input_kinds else "takes numbers without limits"
-            yield Problem(
-                last.path,
-                f"{last.layer.type} turns the output into {what}, and {misread.type} {why}",
-                f"fix:  leave {last.layer.type} out",
-            )
-
-
-def _misread_layers(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """Layers whose output a loss of a target must not read as it does."""
-    losses = [(loss, loss.link(plan.kind)) for plan in targets.values() for loss in plan.losses]
-    for step, (loss, link) in product(program.steps, losses):
-        found = step.layer.misreading(link)
-        if found is not None:
-            yield Problem(step.path, f"{found[0]} by {loss.type}", found[1])
-            return
 
 
 def _training(experiment: Experiment, layout: Layout) -> TrainingSettings:

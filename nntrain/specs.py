@@ -49,6 +49,7 @@ IMAGE: Final[Axes] = ("channel", "height", "width")
 VOLUME: Final[Axes] = ("channel", "depth", "height", "width")
 NODES: Final[Axes] = ("node", "feature")
 PAIRS: Final[Axes] = ("pair", "feature")
+CAPSULES: Final[Axes] = ("capsule", "feature")
 
 GRAPH: Final = "@graph"
 """What the tensors begin with that say how the nodes of a batch belong together: `@graph.edges` int64 `[2, E]` (from, to),
@@ -134,7 +135,7 @@ class Spec:
         """Name the tensor as a person would: `an image [1, 8, 8]`."""
         names: dict[Axes, str] = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", VOLUME: "a volume"}
         names |= {TOKENS: "a sequence of tokens", (): "one value", NODES: "nodes of graphs", NODES[:1]: "a value for each node"}
-        names |= {PAIRS: "pairs of nodes"}
+        names |= {PAIRS: "pairs of nodes", CAPSULES: "capsules"}
         return f"{names.get(self.axes, 'a tensor')} {self}"
 
 

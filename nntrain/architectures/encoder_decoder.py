@@ -13,7 +13,7 @@ from nntrain.layers.activation import ReLU
 from nntrain.layers.attention import MultiheadAttention
 from nntrain.layers.initialization import Normal
 from nntrain.layers.settings import AnyFeedforwardActivation
-from nntrain.specs import TEACHER
+from nntrain.specs import TEACHER, TOKENS
 
 if TYPE_CHECKING:
     from nntrain.layers.context import Context
@@ -55,7 +55,7 @@ class WritingTransformer(Transformer):
         Raises:
             UnplacedError: No target, or more than one, is written here; the problem is noted.
         """
-        ports = [port for port in scope.draft.ports if port.removeprefix(TEACHER) in scope.needs]
+        ports = [port for port, spec in scope.draft.ports.items() if spec.axes == TOKENS and port.removeprefix(TEACHER) in scope.needs]
         if len(ports) != 1:
             raise scope.fail(
                 "writes a text, and no target that hangs here is one that it is taught",

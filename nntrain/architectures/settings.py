@@ -19,6 +19,7 @@ FAMILIES: Final = {
     "mobilenet": "nntrain.architectures.mobilenet:MobileNet",
     "efficientnet_lite": "nntrain.architectures.efficientnet:EfficientNetLite",
     "vit": "nntrain.architectures.vit:ViT",
+    "capsnet": "nntrain.architectures.capsnet:CapsNet",
     "unet": "nntrain.architectures.unet:UNet",
     "rnn": "nntrain.architectures.recurrent:RNNNetwork",
     "lstm": "nntrain.architectures.recurrent:LSTMNetwork",

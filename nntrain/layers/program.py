@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from nntrain.errors import YamlPath
 from nntrain.layers.layer import Layer
 from nntrain.layers.weights import InitializerRule
-from nntrain.specs import Size, Spec
+from nntrain.specs import TEACHER, Size, Spec
 
 if TYPE_CHECKING:
     from nntrain.modules.network import Network
@@ -173,6 +173,25 @@ class Program:
     def loss_parts(self) -> dict[str, float]:
         """The parts that layers add to the loss, `<step>.<part>`, and how much each counts where the config doesn't say."""
         return {f"{step.name}.{part}": factor for step in self.steps for part, factor in step.layer.loss_parts.items()}
+
+    @property
+    def told(self) -> frozenset[str]:
+        """Keys of the teacher ports that are read."""
+        read = [value for step in self.steps for value in step.inputs] + list(self.outputs.values())
+        return frozenset(str(value.output) for value in read if value.step is None and str(value.output).startswith(TEACHER))
+
+    def hangs_on(self, value: Value, key: str) -> bool:
+        """Whether a value is made of an input, over however many steps."""
+        by_name = {step.name: step for step in self.steps}
+        waiting, seen = [value], set[str]()
+        while waiting:
+            found = waiting.pop()
+            if found.step is None and found.output == key:
+                return True
+            if found.step is not None and found.step not in seen:
+                seen.add(found.step)
+                waiting += by_name[found.step].inputs
+        return False
 
     @property
     def state_steps(self) -> tuple[str, ...]:

@@ -72,6 +72,21 @@ class Softmax(Link):
         return output.softmax(dim=1)
 
 
+class Shares(Link):
+    """Lengths of 0 and more, one for each class, `[B, K]`: what each is of their sum."""
+
+    def point(self, output: Tensor) -> Tensor:
+        positive = output.clamp(min=1e-12)
+        return positive / positive.sum(dim=1, keepdim=True)
+
+
+class Chances(Link):
+    """Lengths in [0, 1], each a chance by itself."""
+
+    def point(self, output: Tensor) -> Tensor:
+        return output.clamp(1e-12, 1)
+
+
 class Cumulative(Link):
     """K - 1 logits of classes in order, each of the class being above one more level, `[B, K - 1]`: shares `[B, K]` of the classes.
 

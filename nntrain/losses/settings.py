@@ -14,6 +14,7 @@ LOSSES: Final = {
     "focal": "nntrain.losses.classification:Focal",
     "ordinal": "nntrain.losses.classification:OrdinalLoss",
     "hinge": "nntrain.losses.margins:Hinge",
+    "margin": "nntrain.losses.margins:Margin",
     "perceptron": "nntrain.losses.margins:Perceptron",
     "dice": "nntrain.losses.overlap:Dice",
     "jaccard": "nntrain.losses.overlap:Jaccard",

@@ -38,6 +38,14 @@ def perceptron(output: Tensor, target: Tensor) -> Tensor:
     return torch.where(distance <= 0, -distance, 0.0)
 
 
+def margin(output: Tensor, target: Tensor, *, m_plus: float, m_minus: float, down: float) -> Tensor:
+    """Sum over the classes of how far lengths are inside the margins, squared (Sabour et al. 2017, equation 4): `[B, K]` to `[B]`."""
+    truth = target if target.is_floating_point() else one_hot(target, output.shape[1]).to(output.dtype)
+    there = (m_plus - output).clamp(min=0).square()
+    other = (output - m_minus).clamp(min=0).square()
+    return (truth * there + down * (1 - truth) * other).sum(dim=1)
+
+
 def _distance(output: Tensor, target: Tensor) -> Tensor:
     """To the border, above 0 on the right side: y s of yes and no; of classes, the score of the class over the best other one."""
     if target.is_floating_point():

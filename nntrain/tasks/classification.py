@@ -78,12 +78,16 @@ class Classification(Task):
             need = Spec(VECTOR, (link.outputs(size),), "logits")
         return need if self.unit_axis(target) is None else by_unit(target, need)
 
+    def hint(self, target: Target) -> Spec | None:
+        has_one = self.kind(target) == "classes" and self.unit_axis(target) is None
+        return Spec((), (), "index", classes=target.spec.classes) if has_one else None
+
     def losses(self, target: Target) -> tuple[str, ...]:
         several = ("focal", "hinge", "perceptron")
         kind = self.kind(target)
         if kind == "classes":
-            return ("cross_entropy", *several)
-        return ("bce", *several, "dice", "jaccard", "tversky") if kind == "labels" else ("bce", *several)
+            return ("cross_entropy", *several, "margin")
+        return ("bce", *several, "margin", "dice", "jaccard", "tversky") if kind == "labels" else ("bce", *several)
 
     def metrics(self, target: Target) -> tuple[str, ...]:
         if self.kind(target) == "labels":

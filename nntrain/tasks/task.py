@@ -151,6 +151,13 @@ class Task(Component):
         """What the network may read under `teacher.<target>`; `None` for a task that tells it nothing."""
         return None
 
+    def hint(self, target: Target) -> Spec | None:
+        """What of the target itself the network may read under `teacher.<target>` where targets are known, beside its output.
+
+        It is scored and read as ever. `None` for a task that lets it read nothing.
+        """
+        return None
+
     def teach(self, target: Tensor) -> Lesson:
         """What a network with a port is told of targets `[B, …]`, and scored by."""
         raise NotImplementedError

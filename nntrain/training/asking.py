@@ -33,8 +33,8 @@ class Reader:
         return self._read(batch, self.objective.inputs(batch))
 
     def blind(self, batch: Batch) -> Mapping[str, Tensor]:
-        """The outputs for rows whose targets nobody knows; none of targets that the network is told of."""
-        if not any(target.is_taught for target in self.objective.targets.values()):
+        """The outputs for rows whose targets nobody knows; none of targets that the network is taught."""
+        if not self.objective.hinted and not any(target.is_taught for target in self.objective.targets.values()):
             return self._read(batch, batch.inputs)
         return self._memory(batch).outputs
 

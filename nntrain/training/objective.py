@@ -141,6 +141,8 @@ class Objective:
     """Outputs beside those of the targets whose losses count too, by name."""
     layer_parts: Mapping[str, float] = field(default_factory=dict[str, float])
     """Parts of the loss that layers add, as the network names them (`loss.<step>.<part>`), and how much each counts."""
+    hinted: tuple[str, ...] = ()
+    """Targets that the network reads where they are known, for layers beside its outputs."""
 
     def tuned(self, readings: Mapping[str, Mapping[str, Any]]) -> Objective:
         """The same, with what was tuned by target. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
@@ -150,9 +152,9 @@ class Objective:
     def inputs(self, batch: Batch) -> Mapping[str, Tensor]:
         """What the network reads of a batch of which the targets are known: its fields, and what it is told of targets."""
         taught = [name for name, target in self.targets.items() if target.is_taught]
-        if not taught:
+        if not taught and not self.hinted:
             return batch.inputs
-        found = dict(batch.inputs)
+        found = {**batch.inputs, **{teacher_port(name): batch.targets[name] for name in self.hinted}}
         for name in taught:
             lesson, port = self.targets[name].lesson(batch.targets), teacher_port(name)
             found |= {port: lesson.told, LENGTHS.format(port): lesson.lengths}

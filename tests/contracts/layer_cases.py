@@ -6,6 +6,7 @@ A new layer is one class, one line in `nntrain/layers/settings.py`, and one row 
 from __future__ import annotations
 
 from cases_attention import ATTENTION, EXPERTS, TRANSFORMERS
+from cases_capsules import CAPSULE_LAYERS
 from cases_families import FAMILIES
 from cases_filters import CONVOLUTIONS
 from cases_pointwise import ACTIVATIONS, NORMS, RANDOM
@@ -54,4 +55,5 @@ CASES = (
     *EXPERTS,
     *TRANSFORMERS,
     *SERIES_LAYERS,
+    *CAPSULE_LAYERS,
 )

@@ -82,6 +82,8 @@ CASES = [
     Case("focal", (ROWS, 4), (ROWS, 4), "labels"),
     Case("ordinal", (ROWS, 4), (ROWS,), "ordinal"),
     *(Case(tag, *shapes) for tag in ("hinge", {"type": "hinge", "squared": True, "reduction": "sum"}, "perceptron") for shapes in SCORED),
+    Case("margin", (ROWS, 5), (ROWS,), "classes"),
+    Case({"type": "margin", "down": 1.0}, (ROWS, 4), (ROWS, 4), "labels"),
     *(Case(tag, (ROWS, 4), (ROWS, 4), "labels") for tag in ("dice", "jaccard", "tversky")),
     *(Case(tag, (ROWS, 5, 2, 3), (ROWS, 2, 3), "classes") for tag in ("dice", "jaccard", "tversky")),
     *(

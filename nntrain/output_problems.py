@@ -1,0 +1,80 @@
+"""What of the outputs of a network does not fit its targets: how they read, and what they are made of. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from nntrain.errors import Problem
+from nntrain.layers.causality import non_causal_step
+from nntrain.layers.program import Program
+from nntrain.specs import teacher_port
+from nntrain.targets import TargetPlan
+
+
+def output_problems(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Outputs that losses would misread, and those that are made of what they are to predict."""
+    yield from _check_outputs(program, targets)
+    yield from _misread_layers(program, targets)
+    yield from _look_ahead(program, targets)
+    yield from _answers_read(program, targets)
+
+
+def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """A softmax or sigmoid at the end of a network whose loss contains it: the loss would misread its output."""
+    steps = {step.name: step for step in program.steps}
+    owners = {**{name: name for name in targets}, **{name: head.target for name, head in program.auxiliary.items()}}
+    for name, target in owners.items():
+        plan, last = targets[target], steps.get(program.outputs[name].step or "")
+        if last is not None and last.stage == "head":
+            last = steps.get(last.inputs[0].step or "")
+        if last is None:
+            continue
+        if last.spec.kind not in {"probability", "log_prob", "capsule"}:
+            continue
+        misread = next((loss for loss in plan.losses if last.spec.kind not in loss.input_kinds), None)
+        if misread is not None and last.spec.kind == "capsule":
+            yield Problem(last.path, f"gives the lengths of capsules, and {misread.type} takes logits", "fix:  loss: margin")
+        elif misread is not None:
+            what = "the logarithm of probabilities" if last.spec.kind == "log_prob" else "probabilities"
+            why = f"takes logits: {last.layer.type} is a part of it" if "logits" in misread.input_kinds else "takes numbers without limits"
+            yield Problem(
+                last.path,
+                f"{last.layer.type} turns the output into {what}, and {misread.type} {why}",
+                f"fix:  leave {last.layer.type} out",
+            )
+
+
+def _misread_layers(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Layers whose output a loss of a target must not read as it does."""
+    losses = [(loss, loss.link(plan.kind)) for plan in targets.values() for loss in plan.losses]
+    for step, (loss, link) in product(program.steps, losses):
+        found = step.layer.misreading(link)
+        if found is not None:
+            yield Problem(step.path, f"{found[0]} by {loss.type}", found[1])
+            return
+
+
+def _look_ahead(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Layers by which a network would read what it is to predict, and networks that don't read what they are told of it."""
+    for name, plan in targets.items():
+        port = teacher_port(name) if plan.task.port(plan.target) is not None else None
+        if port is not None and not any(value.output == port for step in program.steps for value in step.inputs if value.step is None):
+            message = f"writes no text: {plan.task.type} needs a network that reads what it has written so far of {name}"
+            yield Problem(
+                ("architecture",), message, f"fix:  type: encoder_decoder, or a node with transformer_decoder, or one from: {port}"
+            )
+        elif port is not None or plan.task.looks_back:
+            step = non_causal_step(program, name, port or (name if name in program.inputs else None))
+            if step is not None:
+                message = f"{step.layer.type} looks ahead, and {plan.task.type} is to predict what comes next: the answer would be read"
+                yield Problem(step.path, message, "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal")
+
+
+def _answers_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Outputs that are made of what the network is told of their own target, which nobody knows of new rows."""
+    for name, plan in targets.items():
+        port = teacher_port(name)
+        if plan.task.port(plan.target) is None and any(program.hangs_on(value, port) for value in program.outputs.values()):
+            message = f"an output is made of {port}, which nobody knows of new rows"
+            yield Problem(("architecture",), message, f"fix:  read {port} beside the outputs only, as the decoder of capsnet does")
