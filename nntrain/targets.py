@@ -207,6 +207,8 @@ def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: lis
 def _retype(plan: FieldPlan, task: Task) -> str:
     if task.wanted is not None:
         return f"fix:  leave task out, or  {task.wanted}"
+    if plan.spec.is_packed and not plan.of_nodes:
+        return "fix:  leave task out"
     wanted = next((field_type for field_type, tag in TASK_OF_FIELD.items() if tag == task.type), min(task.field_types))
     return f"fix:  leave task out, or  data.fields.{plan.name}: {{type: {wanted}, role: target}}"
 

@@ -119,7 +119,7 @@ def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> Iterato
             problems += _missing_columns(named, other, part)
     guesses = {field.name: _guess(field, header.column(field.columns[0]) if header else None) for field in named}
     if not any("target" in field.roles for field in named) and not _names_lost_target(settings, problems, is_unseen=header is None):
-        problems.append(_no_target(header))
+        problems.append(_no_target(header, has_edges=settings.source.has_nodes))
 
     def plan(reading: dict[str, Guess | None]) -> Planned:
         layout, more = assemble_layout(settings, header, named, reading)
@@ -384,6 +384,7 @@ def _names_lost_target(settings: DataSettings, problems: list[Problem], *, is_un
     return (is_unseen and named) or (bool(problems) and (bool(settings.targets) or named))
 
 
-def _no_target(header: Header | None) -> Problem:
+def _no_target(header: Header | None, *, has_edges: bool) -> Problem:
     names = f"   columns: {', '.join(header.names[:8])}{', …' if len(header.names) > 8 else ''}" if header else ""
-    return Problem(("data",), "names no target: which column is to be predicted?", f"fix:  target: COLUMN{names}")
+    edges = ", or data.source.target: edges" if has_edges else ""
+    return Problem(("data",), "names no target: which column is to be predicted?", f"fix:  target: COLUMN{edges}{names}")

@@ -106,5 +106,5 @@ def _asking(data: TensorData, edges: Array, none: Array, target: str) -> TensorD
 
 def _turned(pairs: Array, seed: int) -> Array:
     """Pairs of which some have the other node first."""
-    turn = np.random.default_rng(seed).random(pairs.shape[1]) < 0.5
+    turn: Array = np.random.default_rng(seed).random(pairs.shape[1]) < 0.5
     return np.where(turn, pairs[::-1], pairs)

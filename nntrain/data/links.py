@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+ORDER: Final[tuple[Part, ...]] = ("train", "validation", "test")
 LISTED: Final = 2
 """Pairs for each known edge up to which all of them are listed, in place of drawing until enough are none."""
 
@@ -132,10 +133,10 @@ def split_links(table: Table, settings: DataSettings, ratio: float, seed: int) -
     absent = replace(absent, taken=numbers)
     sizes = {"validation": settings.split.validation, "test": settings.split.test}
     parts = split_rows(np.arange(len(groups)), sizes, seed=derive_seed(seed, "split"))
-    edges = {part: pairs[:, np.isin(group, rows)] for part, rows in _by_part(parts)}
+    edges: dict[Part, Array] = {part: pairs[:, np.isin(group, rows)] for part, rows in _by_part(parts)}
     held = groups[np.concatenate([parts.validation, parts.test])]
     none: dict[Part, Array] = {}
-    for part in ("validation", "test", "train"):
+    for part in (*ORDER[1:], *ORDER[:1]):
         if part in edges:
             none[part] = absent.draw(round(ratio * edges[part].shape[1]), derive_seed(seed, "negatives", part))
             absent = absent if part == "train" else absent.without(none[part])
@@ -149,8 +150,10 @@ def split_links(table: Table, settings: DataSettings, ratio: float, seed: int) -
 
 def _by_part(parts: Parts) -> Iterator[tuple[Part, Array]]:
     """The parts that there are, training first."""
-    names: tuple[Part, ...] = ("train", "validation", "test")
-    yield from ((part, rows) for part in names if len(rows := getattr(parts, part)))
+    for part in ORDER:
+        rows: Array = getattr(parts, part)
+        if len(rows):
+            yield part, rows
 
 
 def link_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 import torch
 from torch import Tensor
@@ -48,12 +48,12 @@ def measure_neighbors(objective: Objective, splits: Mapping[str, TensorData]) ->
 
 def common_neighbors(edges: Tensor, pairs: Tensor, nodes: int) -> Tensor:
     """How many nodes the two of each pair `[2, P]` both have edges to, float64 `[P]`, of edges `[2, E]`; each neighbour once."""
-    apart = edges[:, edges[0] != edges[1]].unique(dim=1)
+    apart = cast("Tensor", edges[:, edges[0] != edges[1]].unique(dim=1))
     ones = torch.ones(apart.shape[1], dtype=torch.float64)
     adjacency = torch.sparse_coo_tensor(apart, ones, (nodes, nodes), check_invariants=True).coalesce()
     counts = [
         torch.sparse.sum(adjacency.index_select(0, part[0]) * adjacency.index_select(0, part[1]), dim=1).to_dense()
-        for part in pairs.split(PORTION, dim=1)
+        for part in cast("tuple[Tensor, ...]", pairs.split(PORTION, dim=1))
     ]
     return torch.cat(counts)
 

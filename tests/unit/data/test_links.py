@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -50,21 +50,25 @@ def prepared(
 
 def asked(data: TensorData) -> tuple[list[tuple[int, int]], Tensor]:
     batch = data.batch(0, len(data))
-    return [(int(a), int(b)) for a, b in batch.inputs[PAIRS].T.tolist()], batch.targets["edge"]
+    return listed(batch.inputs[PAIRS]), batch.targets["edge"]
+
+
+def listed(pairs: Tensor) -> list[tuple[int, int]]:
+    return [(a, b) for a, b in cast("list[list[int]]", pairs.T.tolist())]
 
 
 def true_pairs(data: TensorData) -> set[tuple[int, int]]:
     pairs, truth = asked(data)
-    return {pair for pair, is_edge in zip(pairs, truth.tolist(), strict=True) if is_edge}
+    return {pair for pair, is_edge in zip(pairs, cast("list[float]", truth.tolist()), strict=True) if is_edge}
 
 
 def none_pairs(data: TensorData) -> set[tuple[int, int]]:
     pairs, truth = asked(data)
-    return {pair for pair, is_edge in zip(pairs, truth.tolist(), strict=True) if not is_edge}
+    return {pair for pair, is_edge in zip(pairs, cast("list[float]", truth.tolist()), strict=True) if not is_edge}
 
 
 def messages(data: TensorData) -> set[tuple[int, int]]:
-    return {(int(a), int(b)) for a, b in data.batch(0, len(data)).inputs["@graph.edges"].T.tolist()}
+    return set(listed(data.batch(0, len(data)).inputs["@graph.edges"]))
 
 
 def either_way(pairs: set[tuple[int, int]]) -> set[tuple[int, int]]:
@@ -86,14 +90,14 @@ def test_no_message_goes_along_an_edge_that_is_asked_for_in_validation_or_test_e
 def test_every_edge_is_asked_for_once_and_the_others_are_no_edge_of_any_split(tmp_path: Path, directed: bool) -> None:
     edges = edge_list(directed=directed)
     found = prepared(tmp_path, edges, source={"directed": directed})
-    listed = set(edges) if directed else {(min(pair), max(pair)) for pair in edges}
+    known = set(edges) if directed else {(min(pair), max(pair)) for pair in edges}
     parts = [true_pairs(data) for data in found.splits.values()]
-    assert set.union(*parts) == listed
-    assert sum(map(len, parts)) == len(listed)
+    assert set.union(*parts) == known
+    assert sum(map(len, parts)) == len(known)
     drawn = [none_pairs(data) for data in found.splits.values()]
     epochs = [none_pairs(found.train.in_epoch(seed=0, epoch=epoch)) for epoch in range(20)]
     for pairs in (*drawn, *epochs):
-        assert not pairs & (listed if directed else either_way(listed))
+        assert not pairs & (known if directed else either_way(known))
         assert all(a != b for a, b in pairs)
     for pairs in epochs:  # what is asked for in validation and test is never learned to be none
         assert not either_way(pairs) & (drawn[1] | drawn[2]) or directed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 
 from nntrain.training.neighbors import common_neighbors, degree_product
@@ -17,5 +19,5 @@ def test_common_neighbors_are_counted_once_and_none_is_its_own() -> None:
 
 def test_degrees_are_multiplied() -> None:
     degrees = [2, 2, 3, 3, 0]
-    assert degree_product(EDGES, PAIRS, 5).tolist() == [degrees[a] * degrees[b] for a, b in PAIRS.T.tolist()]
+    assert degree_product(EDGES, PAIRS, 5).tolist() == [degrees[a] * degrees[b] for a, b in cast("list[list[int]]", PAIRS.T.tolist())]
     assert degree_product(EDGES, torch.tensor([[4], [2]]), 5).tolist() == [0]
