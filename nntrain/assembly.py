@@ -12,6 +12,7 @@ from nntrain.blueprint import Blueprint
 from nntrain.config.experiment import Experiment
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import TensorData
+from nntrain.data.bucketing import Buckets
 from nntrain.data.fitted import FittedFields
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import PackedSteps
@@ -100,10 +101,14 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
         scales=_rate_scales(blueprint),
         matrices=hidden_matrices(blueprint.program) if experiment.optimizer.splits_matrices else (),
     )
+    objective = build_objective(blueprint, prepared.fields, _on(device, class_weights))
+    buckets = _buckets(experiment, prepared.train, objective)
     batch_size = prepared.train.shown if experiment.data.batch_size == "full" else experiment.data.batch_size
+    if buckets is not None and buckets.tokens is not None:
+        batch_size = buckets.tokens // buckets.longest  # as many rows as fit whatever their lengths
     session = Session(
         network=network,
-        objective=build_objective(blueprint, prepared.fields, _on(device, class_weights)),
+        objective=objective,
         optimizer=experiment.optimizer.build(groups),
         schedule=experiment.scheduler,
         horizon=Horizon(total_steps=0, steps_per_epoch=1),
@@ -119,6 +124,7 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,
         augmenter=Augmenter.of({plan.name: plan.field for plan in blueprint.layout.fields if plan.role == "input"}, experiment.seed),
         mixer=_mixer(blueprint),
+        buckets=buckets,
         balance=next(iter(prepared.train.targets.values())).long().cpu() if _is_balanced(experiment) else None,
     )
     protocol = blueprint.protocol.build(Origin(experiment.data.source, prepared.fields))
@@ -128,6 +134,14 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
     session = replace(session, horizon=horizon, ema=average)
     _check_shared_memory(session)
     return Assembly(session, protocol, plan, new_progress(blueprint), threads, class_weights)
+
+
+def _buckets(experiment: Experiment, train: TensorData, objective: Objective) -> Buckets | None:
+    """How rows are put together by their lengths, where they are. Raises `DataError` for rows that are too long."""
+    batch = experiment.data.batch
+    if batch is None or not (batch.bucket or batch.tokens is not None):
+        return None
+    return Buckets.of(train, [name for name, target in objective.targets.items() if target.is_taught], batch.tokens)
 
 
 def _is_balanced(experiment: Experiment) -> bool:

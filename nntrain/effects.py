@@ -116,6 +116,10 @@ def _batch_problems(experiment: Experiment, training: TrainingSettings, program:
             f"is 1, and {norms[0]} needs at least 2 rows to normalise over",
             "fix:  batch_size: 2 or more, or layer_norm in its place",
         )
+    batch = experiment.data.batch
+    if batch is not None and batch.tokens is not None and norms:
+        message = f"may leave a long row alone in its batch, and {norms[0]} needs at least 2 rows to normalise over"
+        yield Problem(("data", "batch", "tokens"), message, "fix:  bucket: true in its place, or layer_norm", on_key=True)
     if experiment.data.batch_size == "full" and training.accumulate > 1:
         yield Problem(("training", "accumulate"), "has no effect: with data.batch_size: full each step has all rows already", on_key=True)
     if training.on_oom == "halve" and experiment.data.batch_size == 1:
@@ -279,6 +283,8 @@ def _steps_per_epoch(experiment: Experiment, training: TrainingSettings, rows: i
     """Steps of one pass; a last step of a single row is a part of the one before."""
     if rows is None or rows < 1:
         return None
+    if experiment.data.batch is not None and experiment.data.batch.tokens is not None:
+        return None  # the lengths of the rows tell
     if experiment.data.batch_size == "full":
         return 1
     size = experiment.data.batch_size * training.accumulate

@@ -101,7 +101,8 @@ def _place(error: ExhaustedError) -> str:
 
 def _need(error: ExhaustedError, job: Job, session: Session) -> str:
     """`batch_size 512 needs about 21 GB, 14.6 GB are free`; without numbers that nobody knows."""
-    what = f"batch_size {error.rows:,}" if error.where == "step" else f"{error.rows:,} rows at once"
+    has_size = error.where == "step" and tokens_of(job) is None
+    what = f"batch_size {error.rows:,}" if has_size else f"{error.rows:,} rows at once"
     needed = _weights_bytes(session)
     if error.where != "update":
         per_row = row_bytes(job)
@@ -111,7 +112,7 @@ def _need(error: ExhaustedError, job: Job, session: Session) -> str:
     free = free_bytes(session.device)
     if needed is not None and error.request is not None:
         needed = max(needed, error.request)  # one request alone says so much
-    told = [f"{what} {'needs' if error.where == 'step' else 'need'} about {format_bytes(needed)}" if needed is not None else f"{what}"]
+    told = [f"{what} {'needs' if has_size else 'need'} about {format_bytes(needed)}" if needed is not None else f"{what}"]
     if needed is None and error.request is not None:
         told.append(f"{format_bytes(error.request)} could not be had")
     if free is not None:
@@ -135,10 +136,18 @@ def row_bytes(job: Job) -> int | None:
     return sum(math.prod(size for size in found if isinstance(size, int)) for found in sizes) * width
 
 
+def tokens_of(job: Job) -> int | None:
+    """Steps of a micro-batch, where those say how large it is."""
+    batch = job.blueprint.experiment.data.batch
+    return None if batch is None else batch.tokens
+
+
 def _remedies(error: ExhaustedError, job: Job) -> list[str]:
     training, experiment = job.blueprint.training, job.blueprint.experiment
     found: list[str] = []
-    if error.where != "update":
+    if (tokens := tokens_of(job)) is not None and error.where != "update":
+        found.append(f"data.batch.tokens={tokens // 2} training.accumulate={training.accumulate * 2}")
+    elif error.where != "update":
         size = job.prepared.train.shown if experiment.data.batch_size == "full" else experiment.data.batch_size
         size = min(size, max(error.rows, 1)) if error.where == "step" else size
         by = next((part for part in range(2, MOST_PARTS + 1) if size % part == 0), None)

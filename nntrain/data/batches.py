@@ -6,7 +6,7 @@ is a block of its own there, as files are read one by one whatever their order, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, repeat
 from typing import Final, Protocol, cast
@@ -70,11 +70,13 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def cut(self, edges: Sequence[int]) -> tuple[Batch, ...]:
+        """Cut into parts that begin at these rows, of which the first is 0 and the last the end."""
+        return (self,) if len(edges) == 2 else tuple(self._part(start, end) for start, end in pairwise(edges))
+
     def split(self, rows: int) -> tuple[Batch, ...]:
         """Cut into parts of `rows` rows; a last part of one row is merged into the one before, unless all have one."""
-        if len(self) <= rows:
-            return (self,)
-        return tuple(self._part(start, end) for start, end in pairwise(_edges(len(self), rows)))
+        return self.cut(_edges(len(self), rows))
 
     def _part(self, start: int, end: int) -> Batch:
         nodes = self.inputs.get(LENGTHS.format(GRAPH))
@@ -337,20 +339,20 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
     start: int = 0,
     augment: Augment | None = None,
     turns: Tensor | None = None,
-    merges: bool = True,
+    edges: Sequence[int] | None = None,
 ) -> Iterator[Batch]:
     """Batches in some order.
 
     Args:
         data: The training rows.
-        rows: Rows of a batch.
+        rows: Rows of a batch; about so many where `edges` say how many.
         order: Positions in `data`, int64 `[N]` on the CPU.
         start: Batches to be left out at the beginning; costs no more for many than for few.
         augment: Changes images, each as its row says.
         turns: How often each position came before, int64 `[N]` on the CPU; `None` for an order without repetitions.
-        merges: Whether a last batch of one row is merged into the one before.
+        edges: Where batches begin, and the end; `None` for `rows` rows each, where a last batch of one row is merged into the one before.
     """
-    edges = _edges(len(order), rows) if merges else [*range(0, len(order), rows), len(order)]
+    edges = _edges(len(order), rows) if edges is None else edges
     reads = _reads(data, len(edges) - 1 - start, lambda batch: order[edges[start + batch] : edges[start + batch + 1]])
     # Chunks begin at fixed batches, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
     # depend, is then the same for a resumed run.

@@ -49,7 +49,8 @@ def lane_batches(data: TensorData, lanes: int, *, start: int = 0) -> Iterator[Ba
     lanes = min(lanes, len(data))
     follows = _follows(data)[order]
     follows[:lanes] = False
-    for step, batch in enumerate(ordered_batches(data, lanes, order, start=start, merges=False), start):
+    edges = [*range(0, len(data), lanes), len(data)]
+    for step, batch in enumerate(ordered_batches(data, lanes, order, start=start, edges=edges), start):
         yield replace(batch, goes_on=follows[step * lanes : (step + 1) * lanes].to(data.rows.device))
 
 

@@ -24,6 +24,7 @@ from nntrain.data.long_series import LongSeries
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.passages import Passages
+from nntrain.data.ragged_batches import bucket_problems
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.streaming_problems import streaming_problems

@@ -215,6 +215,12 @@ class BatchSettings(StrictModel):
     sampler: Literal["balanced"] | None = None
     """`balanced`: an epoch has as many rows as there are training rows, and the same number of each class: rows of rare classes come more
     than once, and of frequent ones other rows are left out each time."""
+    bucket: bool = False
+    """Whether rows of similar length share a batch, so that less is padded: 100 batches of the random order are sorted by length at a time,
+    and their order is random. Each row still comes once an epoch. Needs an input whose rows differ in length."""
+    tokens: PositiveInt | None = None
+    """Most values of a micro-batch, padding included: rows times steps of the longest row, of all texts or series of a row together. It
+    stands in place of `batch_size`: long rows come in small batches. All rows are sorted by length for it, whatever `bucket` says."""
     carry_state: bool = False
     """Whether recurrent layers go on from window to window: the rows are walked in their order, in `batch_size` stretches side by side, and
     what the layers remember of a window is where the next one begins. Gradients end with the window (truncated backpropagation through
@@ -224,6 +230,11 @@ class BatchSettings(StrictModel):
     def _says_one_thing(self) -> BatchSettings:
         if self.sampler is not None and self.carry_state:
             raise ValueError("sampler shows rows in random order, and carry_state in theirs; remove one of the two")
+        by_length = "bucket" if self.bucket else "tokens" if self.tokens is not None else None
+        if by_length is not None and self.carry_state:
+            raise ValueError(f"{by_length} shows rows by their lengths, and carry_state in their order; remove one of the two")
+        if self.tokens is not None and self.sampler is not None:
+            raise ValueError("tokens cuts the same rows each epoch, and sampler draws others; remove one of the two (bucket goes with it)")
         return self
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch, TensorData, balanced_order, num_batches, ordered_batches, shown_order, turns_of
+from nntrain.data.bucketing import Cut
 from nntrain.data.lanes import lane_batches, num_lane_batches, shown_once
 from nntrain.data.sources.source import Part
 from nntrain.losses.loss import Part as LossPart
@@ -32,32 +33,51 @@ class SupervisedProtocol:
 
     def steps_per_epoch(self, session: Session) -> int:
         """Steps of one epoch; a last batch of one row is merged into the one before, but where rows go on from others."""
-        rows, train = session.batch_size * session.accumulate, session.splits.train
+        rows, train, buckets = session.batch_size * session.accumulate, session.splits.train, session.buckets
+        if buckets is not None and buckets.tokens is not None:
+            return -(-buckets.num_batches(buckets.tokens) // session.accumulate)
         return num_batches(train.shown, rows) if train.lanes is None else num_lane_batches(train.shown, rows)
 
     def batches(self, session: Session, epoch: int, start: int) -> Iterator[tuple[Batch, ...]]:
         """The rows of each step, cut into micro-batches."""
         if start == 0:
             self._carried.forget()
-        for step, batch in enumerate(self._in_order(session, epoch, start), start):
+        cut = self._cut_by_steps(session, epoch)
+        for step, batch in enumerate(self._in_order(session, epoch, start, cut), start):
             if session.mixer is not None:
                 batch = session.mixer.mix(batch, epoch, step)
             if session.input_noise is not None:
                 batch = with_noise(batch, session.input_noise, seed=session.seed, epoch=epoch)
-            yield (batch,) if session.accumulate == 1 else batch.split(session.batch_size)
+            if session.accumulate == 1:
+                yield (batch,)
+            else:
+                yield batch.split(session.batch_size) if cut is None else batch.cut(cut.parts(step, session.accumulate))
             self._carried.advance()
 
-    def _in_order(self, session: Session, epoch: int, start: int) -> Iterator[Batch]:
+    def _cut_by_steps(self, session: Session, epoch: int) -> Cut | None:
+        """The order of an epoch whose batches have a number of steps; `None` where they have one of rows."""
+        buckets = session.buckets
+        if buckets is None or buckets.tokens is None:
+            return None
+        order = shown_order(session.splits.train, seed=session.seed, epoch=epoch)
+        return buckets.cut(order, buckets.tokens, seed=session.seed, epoch=epoch)
+
+    def _in_order(self, session: Session, epoch: int, start: int, cut: Cut | None) -> Iterator[Batch]:
         """The rows of each step in the order of an epoch."""
         rows, train = session.batch_size * session.accumulate, session.splits.train.in_epoch(seed=session.seed, epoch=epoch)
         if train.lanes is not None:
             return lane_batches(shown_once(train, seed=session.seed, epoch=epoch), rows, start=start)
+        augment = None if session.augmenter is None else session.augmenter.at(epoch)
+        if cut is not None:
+            return ordered_batches(train, rows, cut.order, start=start, augment=augment, edges=cut.steps(session.accumulate))
         if session.balance is None:
             order, turns = shown_order(train, seed=session.seed, epoch=epoch), None
         else:
             order = balanced_order(session.balance, seed=session.seed, epoch=epoch)
             turns = turns_of(order)
-        augment = None if session.augmenter is None else session.augmenter.at(epoch)
+        if session.buckets is not None:
+            order = session.buckets.order(order, session.batch_size, seed=session.seed, epoch=epoch)
+            turns = None if turns is None else turns_of(order)
         return ordered_batches(train, rows, order, start=start, augment=augment, turns=turns)
 
     def step(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:

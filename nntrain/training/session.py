@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import Batch, TensorData
+from nntrain.data.bucketing import Buckets
 from nntrain.data.fitted import FittedFields
 from nntrain.data.sources.source import Part as Split
 from nntrain.data.sources.source import Source
@@ -72,6 +73,8 @@ class Session:
     """Mixes the rows of a step."""
     balance: Tensor | None = None
     """Class of each training row, int64 `[N]` on the CPU, where every class is to be seen equally often."""
+    buckets: Buckets | None = None
+    """How rows are put together by their lengths, where they are."""
     portions: Portions = field(default_factory=Portions)
     """Rows that are computed at once where a batch does not fit into memory."""
     stop_wanted: Callable[[], bool] = _never

@@ -208,6 +208,24 @@ def test_carried_state(stop: int, tmp_path: Path) -> None:
     assert differing(of_config(tree, tmp_path), stop, tmp_path / "saved") == []
 
 
+@pytest.mark.parametrize(
+    ("batch", "accumulate"), [({"bucket": True}, 1), ({"bucket": True, "sampler": "balanced"}, 2), ({"tokens": 40}, 1), ({"tokens": 21}, 3)]
+)
+def test_rows_of_similar_length(batch: dict[str, Any], accumulate: int, tmp_path: Path) -> None:
+    """Entered in the middle of an epoch; texts of 1 to 7 words."""
+    rows = [
+        f"{' '.join('abcdefg'[place % 5] for place in range(row, row + 1 + row * row % 7))},{'yes' if row % 3 else 'no'}"
+        for row in range(50)
+    ]
+    (tmp_path / "rows.csv").write_text("text,y\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    data = {**BASE["data"], "source": "rows.csv", "fields": {"text": {"type": "text", "tokenizer": "space"}}, "batch": batch}
+    data["batch_size"] = 64 if "tokens" in batch else 6
+    tree = {**BASE, "data": data, "architecture": {"layers": [{"embedding": 3}, {"gru": 4}, {"pool": "last"}]}}
+    tree["training"] = {**BASE["training"], "accumulate": accumulate}
+    for stop in (2, STOP):
+        assert differing(of_config(tree, tmp_path), stop, tmp_path / f"saved{stop}") == []
+
+
 @pytest.mark.parametrize(("tag", "row"), rows_of(AUGMENTATION_ROWS))
 def test_augmentation(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     tree = copy.deepcopy(IMAGES)
