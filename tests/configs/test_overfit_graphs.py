@@ -42,19 +42,31 @@ def plain(name: str, lr: float) -> dict[str, Any]:
     return tree
 
 
-@pytest.mark.parametrize("name", ["cora_gcn", "cora_gat"])
-def test_nodes(name: str, tmp_path: Path) -> None:
+def papers(folder: Path) -> None:
+    """Tables as those of Cora, of 40 nodes in a row."""
     draw = np.random.default_rng(0)
-    (tmp_path / "cora").mkdir()
+    (folder / "cora").mkdir()
     words = {f"f{place}": draw.integers(0, 2, 40) for place in range(30)}
     split = [("train", "validation", "test", "none")[place % 4] for place in range(40)]
     labels = [f"topic {number}" for number in (np.arange(40) // 4) % 7]
-    pl.DataFrame({"node": np.arange(40), **words, "label": labels, "split": split}).write_parquet(tmp_path / "cora" / "nodes.parquet")
-    pl.DataFrame({"a": np.arange(39), "b": np.arange(1, 40)}).write_csv(tmp_path / "cora" / "edges.csv")
+    pl.DataFrame({"node": np.arange(40), **words, "label": labels, "split": split}).write_parquet(folder / "cora" / "nodes.parquet")
+    pl.DataFrame({"a": np.arange(39), "b": np.arange(1, 40)}).write_csv(folder / "cora" / "edges.csv")
+
+
+@pytest.mark.parametrize("name", ["cora_gcn", "cora_gat"])
+def test_nodes(name: str, tmp_path: Path) -> None:
+    papers(tmp_path)
     tree = plain(name, 5e-2)
     layers = [layer for layer in tree["architecture"]["layers"] if "dropout" not in layer]
     tree["architecture"]["layers"] = [{"gat": {**layer["gat"], "dropout": 0}} if "gat" in layer else layer for layer in layers]
     assert learned(tree, tmp_path) == 1.0
+
+
+def test_edges(tmp_path: Path) -> None:
+    """All edges of a path, beside the same other pairs in each epoch."""
+    papers(tmp_path)
+    tree = plain("cora_links", 2e-2)
+    assert learned(tree, tmp_path, 1) == 1.0
 
 
 def test_eight_graphs(tmp_path: Path) -> None:
