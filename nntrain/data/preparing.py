@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nntrain.data.batches import TensorData
+from nntrain.data.cut_texts import cut_texts
 from nntrain.data.dialect import PLAIN
 from nntrain.data.facts import Facts, facts_of_series, quoted
 from nntrain.data.fields.link import Link
@@ -35,6 +36,7 @@ from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
+    from nntrain.data.keeping import KeptFields
 
 
 DECIDING: Final = frozenset({"target", "weight", *SPLITTING})
@@ -99,8 +101,10 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
         data, notes = _encode(fields, tables, values, plans, parts)
     else:
         data, notes = _ask(fields, tables["train"], values["train"], sorting.links)
+    cut = list(cut_texts(fields, values["train"], data["train"]))
     layout = replace(
         layout,
+        doubts=(*layout.doubts, *(told.text for told in cut if told.is_doubt)),
         fields=tuple(field.plan for field in fields.fields),
         has_validation="validation" in data,
         has_test="test" in data,
@@ -118,6 +122,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
             *sorting.notes,
             *([_windows(settings.window, fields, tables, values)] if settings.window is not None else []),
             *notes,
+            *(told.text for told in cut if not told.is_doubt),
             _sizes(data, sorting),
             *_held(data["train"], settings.workers),
             *_inferred(layout, planned),
