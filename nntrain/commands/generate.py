@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,10 +51,12 @@ def run(arguments: Sequence[str], flags: dict[str, Any], output: Path | None, *,
     if output is not None and not output.resolve().parent.is_dir():  # said before all steps are drawn
         raise UsageError(f"cannot write {output.as_posix()}: there is no folder {output.parent.as_posix()}", "make it first")
     tell(f"run      {found.name}   step {stored.step:,}   seed {settings.seed}")
-    for note in (*stored.notes, *writer.doubts(settings.prompt)):
+    for note in (*stored.notes, *writer.doubts(settings.prompt), *writer.limits(opening, settings.steps)):
         tell(note)
-    streams = is_text and output is None and not as_json
-    content = _write(writer, opening, settings) if streams else writer.all(opening, settings)
+    if is_text and output is None and not as_json:
+        _write(writer.texts(opening, settings))
+        return 0
+    content = writer.all(opening, settings)
     if output is not None:
         _keep(output, content)
         tell(f"wrote    {output.as_posix()}   {settings.steps:,} steps")
@@ -102,6 +103,16 @@ class Writer:
             told = " ".join(repr(token) for token in unseen.examples[0])
             yield f"prompt   {unseen.counts[0]:,} of {unseen.totals[0]:,} tokens are new to the network: {told}"
 
+    def limits(self, opening: Array, steps: int) -> Iterator[str]:
+        """What is to be told of a sequence that becomes longer than the network reads at once."""
+        from nntrain.generation.stepping import most_steps
+
+        most = most_steps(self.stored.blueprint.program, self.field.name, self._longest)
+        if most is not None and len(opening) > most:
+            yield f"prompt   the last {most:,} of {len(opening):,} steps are read, as many as in training"
+        elif most is not None and len(opening) + steps - 1 > most:  # the last step is not read
+            yield f"reads    the last {most:,} steps at once, as many as in training"
+
     def require_drawn(self, flags: Mapping[str, Any]) -> None:
         """Raises `UsageError` for a flag that doesn't change how a step is drawn."""
         task = self.stored.blueprint.targets[self.target].task
@@ -113,24 +124,39 @@ class Writer:
         """Steps as people keep them."""
         return self.field.plan.field.rendered(steps, self.field.state)
 
-    def sequences(self, opening: Array, settings: GenerateSettings) -> Iterator[Array]:
-        """The sequence after each further step."""
-        import numpy as np
+    def steps(self, opening: Array, settings: GenerateSettings) -> Iterator[Array]:
+        """The further steps, one after another, `[1, …]` each."""
         import torch
 
         from nntrain.generation.continuing import Generator
 
         stored = self.stored
-        plan = stored.blueprint.targets[self.target]
-        generator = Generator(stored.network, stored.blueprint.program, plan.task, self.field.name, self.target, stored.precision)
-        sequence = opening
+        program, task = stored.blueprint.program, stored.blueprint.targets[self.target].task
+        generator = Generator(stored.network, program, task, self.field.name, self.target, stored.precision, self._longest)
         for step in generator.steps(torch.from_numpy(opening).unsqueeze(0).to(stored.device), settings):
-            sequence = np.concatenate([sequence, step.cpu().numpy()])
-            yield sequence
+            yield step.cpu().numpy()
 
     def all(self, opening: Array, settings: GenerateSettings) -> str | bytes:
         """The sequence after all its steps."""
-        return self.render(deque(self.sequences(opening, settings), maxlen=1).pop())
+        import numpy as np
+
+        return self.render(np.concatenate([opening, *self.steps(opening, settings)]))
+
+    def texts(self, opening: Array, settings: GenerateSettings) -> Iterator[str]:
+        """The text as it comes: its beginning, then what each step makes certain of it; all together it is what `all` gives."""
+        from nntrain.data.tokenizing.streaming import TextStream
+
+        decode = self.field.plan.field.to_text(self.field.state)
+        assert decode is not None
+        stream = TextStream(decode)
+        yield stream.add(opening.tolist())
+        for step in self.steps(opening, settings):
+            yield stream.add(step.tolist())
+        yield stream.end()
+
+    @property
+    def _longest(self) -> int | None:
+        return self.field.plan.field.longest(self.field.state)
 
 
 def settings_of(stored: Stored, flags: Mapping[str, Any]) -> GenerateSettings:
@@ -145,19 +171,13 @@ def settings_of(stored: Stored, flags: Mapping[str, Any]) -> GenerateSettings:
         raise UsageError(f"--{name} {given.get(str(first['loc'][0]))}: {first['msg']}", "nntrain generate --help") from None
 
 
-def _write(writer: Writer, opening: Array, settings: GenerateSettings) -> str:
-    """To stdout as it comes: what is certain of the text after each step."""
-    shown = writer.render(opening)
-    assert isinstance(shown, str)
-    emit(shown, end="")
-    text = shown
-    for sequence in writer.sequences(opening, settings):
-        text = str(writer.render(sequence))
-        if text.startswith(shown) and not text.endswith("�"):  # a character of which bytes are still to come is not shown yet
-            emit(text[len(shown) :], end="")
-            shown = text
-    emit(text.removeprefix(shown), end="" if text.endswith("\n") else "\n")
-    return text
+def _write(texts: Iterator[str]) -> None:
+    """To stdout as it comes, and a line end where the text has none."""
+    last = ""
+    for text in texts:
+        emit(text, end="")
+        last = text or last
+    emit("", end="" if last.endswith("\n") else "\n")
 
 
 def _keep(output: Path, content: str | bytes) -> None:

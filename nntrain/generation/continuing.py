@@ -31,11 +31,13 @@ class Generator:
     target: str
     """The output that tells of the next step."""
     precision: Precision
+    longest: int | None = None
+    """Steps of the longest row that it was trained on, where rows differ."""
 
     def steps(self, opening: Tensor, settings: GenerateSettings) -> Iterator[Tensor]:
         """The further steps of sequences that begin with `opening`, `[B, T, …]`, one after another, `[B, …]` each."""
         generator = torch.Generator().manual_seed(settings.seed)
-        stepper = Stepper(self.network, self.program, self.field, self.target)
+        stepper = Stepper(self.network, self.program, self.field, self.target, self.longest)
         seen, new = opening, opening
         for _ in range(settings.steps):
             with self.precision.autocast():

@@ -1,6 +1,7 @@
 """A network that is asked step by step: it reads each step once where every layer carries its state, else all steps again.
 
-Both give the same numbers. A network that has seen as many steps as it has positions for reads its last ones anew each time.
+Both give the same numbers. A network that tells steps by their place, or attends to all of them, reads no more at once than it was trained
+on: beyond that it reads its last ones anew each time, as a window of its training.
 """
 
 from __future__ import annotations
@@ -23,16 +24,28 @@ def carries_all(program: Program) -> bool:
     return not any(step.layer.is_causal and "state" not in step.layer.needs for step in program.steps)
 
 
-def most_steps(program: Program) -> int | None:
-    """Steps that the network has positions for; `None` where there is no limit."""
+def most_steps(program: Program, key: str, longest: int | None = None) -> int | None:
+    """Steps that the network reads at once.
+
+    Args:
+        program: The network.
+        key: The input that the steps are given as.
+        longest: Steps of the longest row that it was trained on, where rows differ.
+
+    Returns:
+        Those that it has positions for, and no more than it was trained on where its layers count steps; `None` where there is no limit.
+    """
     limits = [limit for step in program.steps if (limit := step.layer.most_steps(step.inputs[0].spec)) is not None]
+    if any(step.layer.counts_steps for step in program.steps):
+        window = program.inputs[key].size("time")
+        limits += [trained for trained in (window if isinstance(window, int) else longest,) if trained]
     return min(limits, default=None)
 
 
 class Stepper:
     """One sequence, or several of one length, on their way through a network."""
 
-    def __init__(self, network: nn.Module, program: Program, key: str, target: str) -> None:
+    def __init__(self, network: nn.Module, program: Program, key: str, target: str, longest: int | None = None) -> None:
         """Begin.
 
         Args:
@@ -40,9 +53,10 @@ class Stepper:
             program: Its program.
             key: The input that the steps are given as.
             target: The output that is read.
+            longest: Steps of the longest row that it was trained on, where rows differ.
         """
         self._network, self._key, self._target = network, key, target
-        self._limit = most_steps(program)
+        self._limit = most_steps(program, key, longest)
         self._state: Mapping[str, Any] | None = {} if carries_all(program) else None
         self._read: Tensor | None = None
         self._is_ragged = program.inputs[key].is_ragged

@@ -69,6 +69,10 @@ class MultiheadAttention(Layer):
     def looks_ahead(self) -> bool:
         return not self.causal and self.memory is None
 
+    @property
+    def counts_steps(self) -> bool:
+        return self.memory is None
+
     def reads(self) -> tuple[str, ...]:
         return () if self.memory is None else (self.memory,)
 

@@ -116,6 +116,11 @@ class Layer(Component):
         """Why no loss may read what comes of it through `link`, and how to fix it; `None` where each may."""
         return None
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether it tells steps by how many are before them, or looks at all of these: it has learned nothing of more than it was shown."""
+        return False
+
     def is_output(self) -> bool:
         """Whether a list ending here is its own output: a layer whose size is written is, and no output layer is added."""
         return self.sized

@@ -52,6 +52,10 @@ class PositionEmbedding(Layer):
             raise SpecError(f"has vectors for {self.max_length} steps and gets {spec.describe()}", hint=f"max_length: {steps}")
         return Spec(spec.axes, spec.sizes)
 
+    @property
+    def counts_steps(self) -> bool:
+        return True
+
     def most_steps(self, spec: Spec) -> int | None:
         return (self.max_length or known(spec.size("time"))) if self.kind == "learned" else None
 

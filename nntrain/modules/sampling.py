@@ -63,9 +63,9 @@ def penalised(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 def kept(logits: Tensor, choice: Choice) -> Tensor:
     """Logits `[B, V]`, minus infinity for what `top_k` and `top_p` leave out. The likeliest is always kept."""
     if choice.top_k is not None and choice.top_k < logits.shape[1]:
-        least = logits.topk(choice.top_k, dim=1).values[:, -1:]
-        logits = logits.masked_fill(logits < least, float("-inf"))
-    if choice.top_p is not None:
+        order = logits.sort(dim=1, descending=True, stable=True).indices  # of equal ones the first, as the likeliest is taken
+        logits = logits.masked_fill(torch.ones_like(logits, dtype=torch.bool).scatter(1, order[:, : choice.top_k], False), float("-inf"))
+    if choice.top_p is not None and choice.top_p < 1:
         ordered, order = logits.sort(dim=1, descending=True, stable=True)
         before = ordered.softmax(dim=1).cumsum(dim=1) - ordered.softmax(dim=1)
         is_out = torch.zeros_like(logits, dtype=torch.bool).scatter(1, order, before >= choice.top_p)

@@ -212,6 +212,10 @@ class Field(Component):
         """
         raise NotImplementedError
 
+    def longest(self, state: State) -> int | None:
+        """Steps of the longest training row, where that is known and rows differ."""
+        return None
+
     def opening(self, prompt: str | None, state: State) -> Array:
         """The steps that a generated sequence begins with, `[T, …]` as the network reads them; at least one.
 

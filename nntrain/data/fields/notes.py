@@ -104,8 +104,13 @@ class Notes(Field):
         return int(note) - self.low
 
     def fit(self, values: Values, *, is_target: bool) -> State:
-        """Nothing."""
-        return {}
+        """How many steps the longest piece has."""
+        assert isinstance(values, RaggedArray)
+        return {"longest": int(values.lengths.max(initial=0))}
+
+    def longest(self, state: State) -> int | None:
+        """Steps of the longest training piece."""
+        return state.get("longest")
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[sum of lengths, F]` and the lengths `[N]`; of a target each step has the notes of the next, and the last NaN."""

@@ -150,8 +150,12 @@ class Text(Field):
         """The vocabulary of the training rows. Raises `DataError` where they have no token, or a library is missing."""
         from nntrain.data.tokenizing.encoder import TextEncoder
 
-        follows = is_target and {"input", "target"} <= self.role_set
-        return {**TextEncoder.learn(self, cast("pl.Series", values).drop_nulls().to_list()), "follows": follows}
+        texts = cast("pl.Series", values).drop_nulls().to_list()
+        is_modelled = {"input", "target"} <= self.role_set
+        state = {**TextEncoder.learn(self, texts), "follows": is_modelled and is_target}
+        if is_modelled and len(texts) > 1:  # what goes on with a text knows as many places; of a single text windows are cut
+            state["longest"] = int(self.encoder(state).encode(texts, self.max_length)[1].max())
+        return state
 
     def encoder(self, state: State) -> TextEncoder:
         """Texts to indices and back. Raises `DataError` where a library is missing."""
@@ -167,6 +171,10 @@ class Text(Field):
         """
         indices, lengths = self.encoder(state).encode(cast("pl.Series", values).fill_null("").to_list(), self.max_length)
         return Encoded(following(indices, lengths) if is_target and state["follows"] else indices, lengths)
+
+    def longest(self, state: State) -> int | None:
+        """Tokens of the longest training text, where a text is its own answer."""
+        return state.get("longest")
 
     def opening(self, prompt: str | None, state: State) -> Array:
         """The tokens of a prompt, int64 `[T]`; without one a line end, or the commonest token where that is none.

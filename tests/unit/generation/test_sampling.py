@@ -51,6 +51,19 @@ def test_top_p_keeps_the_fewest_that_reach_the_share(share, out):
     assert kept(logits, Sampling(top_p=share)).isinf().tolist() == [out]
 
 
+@pytest.mark.parametrize("logits", [[0.3, 2.0, 1.9], [1.0, 1.0, 1.0], [float("-inf"), 0.5, 0.5]])
+def test_the_likeliest_alone_is_what_no_temperature_takes(logits):
+    """Of equal ones too."""
+    greedy = draw(logits, count=20, temperature=0).tolist()
+    assert draw(logits, count=20, top_k=1).tolist() == greedy
+    assert draw(logits, count=20, top_p=1e-9).tolist() == greedy
+
+
+def test_all_of_the_share_and_all_tokens_are_the_same():
+    logits = [0.0, 1.0, -40.0, 0.3]
+    assert draw(logits, count=50, top_p=1).tolist() == draw(logits, count=50).tolist() == draw(logits, count=50, top_k=4).tolist()
+
+
 def test_the_likeliest_is_kept_however_small_the_share():
     assert kept(torch.tensor([[0.0, 5.0, 1.0]]), Sampling(top_p=1e-9)).isinf().tolist() == [[True, False, True]]
 

@@ -39,7 +39,7 @@ def whole(network, tokens, *, ragged):
 def test_step_by_step_is_the_whole(layers, carries, steps):
     program, network = make(layers, steps)
     assert carries_all(program) is carries
-    assert most_steps(program) is None
+    assert most_steps(program, "text") is None
     stepper = Stepper(network, program, "text", "text_")
     found = [stepper.advance(TOKENS[:, :3]), *(stepper.advance(TOKENS[:, at : at + 1]) for at in range(3, 8))]
     wanted = whole(network, TOKENS, ragged=steps is RAGGED)[:, 2:]
@@ -49,9 +49,34 @@ def test_step_by_step_is_the_whole(layers, carries, steps):
 def test_beyond_its_positions_a_network_reads_its_last_steps_anew():
     layers = [{"embedding": 5}, {"position_embedding": {"kind": "learned", "max_length": 4}}, {"gru": 6}, "relu"]
     program, network = make(layers)
-    assert most_steps(program) == 4
+    assert most_steps(program, "text") == 4
     stepper = Stepper(network, program, "text", "text_")
     found = [stepper.advance(TOKENS[:, :2]), *(stepper.advance(TOKENS[:, at : at + 1]) for at in range(2, 8))]
     for end, output in zip(range(2, 9), found, strict=True):
         wanted = whole(network, TOKENS[:, max(0, end - 4) : end], ragged=True)[:, -1]
         torch.testing.assert_close(output, wanted, msg=lambda text, end=end: f"after {end} steps: {text}")
+
+
+ATTENTION = [{"embedding": 4}, {"multihead_attention": {"num_heads": 2, "causal": True}}, "relu"]
+ROTARY = [{"embedding": 4}, {"multihead_attention": {"num_heads": 1, "causal": True, "rotary": True}}, "relu"]
+WAVES = [{"embedding": 5}, {"position_embedding": "sinusoidal"}, {"gru": 6}, "relu"]
+VECTORS = [{"embedding": 5}, {"position_embedding": {"kind": "learned", "max_length": 6}}, {"gru": 6}, "relu"]
+
+
+@pytest.mark.parametrize("layers", [ATTENTION, ROTARY, WAVES, VECTORS], ids=["attention", "rotary", "sinusoidal", "learned"])
+def test_beyond_its_training_window_a_network_reads_its_last_steps_anew(layers):
+    """What it says is what it says of a window of training that begins anywhere, never of more steps than it was trained on."""
+    program, network = make(layers, 4)
+    assert most_steps(program, "text") == 4
+    stepper = Stepper(network, program, "text", "text_")
+    found = [stepper.advance(TOKENS[:, :2]), *(stepper.advance(TOKENS[:, at : at + 1]) for at in range(2, 8))]
+    for end, output in zip(range(2, 9), found, strict=True):
+        wanted = whole(network, TOKENS[:, max(0, end - 4) : end], ragged=False)[:, -1]
+        torch.testing.assert_close(output, wanted)
+
+
+def test_rows_of_several_lengths_are_gone_on_with_up_to_the_longest():
+    program, _ = make(ROTARY)
+    assert most_steps(program, "text") is None
+    assert most_steps(program, "text", 7) == 7
+    assert most_steps(make([{"embedding": 5}, {"gru": 6}, "relu"])[0], "text", 7) is None
