@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nntrain.architectures.architecture import Architecture, Ending
@@ -30,6 +30,7 @@ def compile_program(
     regularization: Regularization | None = None,
     ports: Mapping[str, Spec] | None = None,
     beside: Mapping[str, str] | None = None,
+    ahead: Collection[str] = (),
 ) -> Program:
     """Compile an architecture.
 
@@ -40,12 +41,14 @@ def compile_program(
         regularization: Dropout and norm are placed here.
         ports: What tasks give the network to read beside the fields, by target: `teacher.<target>` in it.
         beside: Inputs that have as many steps as another one, and that one.
+        ahead: Targets whose steps come after those of the inputs.
 
     Raises:
         ConfigError: With all problems that were found, not rendered.
     """
     path: YamlPath = ("architecture",)
-    draft = Draft(path, inputs, {teacher_port(name): spec for name, spec in (ports or {}).items()}, beside=beside or {})
+    taught = {teacher_port(name): spec for name, spec in (ports or {}).items()}
+    draft = Draft(path, inputs, taught, beside=beside or {}, ahead=frozenset(ahead))
     scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture).starting(architecture.initial())
     encodings = architecture.inputs or {}
     scope = replace(scope, encode_field=field_encoder(encodings), needs=needs)

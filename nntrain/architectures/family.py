@@ -33,6 +33,6 @@ class Family(Architecture):
         raise NotImplementedError
 
     def place(self, scope: Scope, value: Value) -> Value:
-        needs = scope.needs.values()
-        context = replace(scope.context, keeps_steps=bool(needs) and all(need.axes == SEQUENCE for need in needs))
+        has_steps = [need.axes == SEQUENCE and name not in scope.draft.ahead for name, need in scope.needs.items()]
+        context = replace(scope.context, keeps_steps=bool(has_steps) and all(has_steps))
         return scope.starting(self.initial()).sequence(self.expand(context, value.spec), value)

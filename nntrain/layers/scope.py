@@ -46,6 +46,8 @@ class Draft:
     counters: Counter[str] = field(default_factory=Counter[str])
     beside: Mapping[str, str] = field(default_factory=dict[str, str])
     """Fields that have as many steps as another one, and that one."""
+    ahead: frozenset[str] = frozenset()
+    """Targets whose steps are no steps of an input: they come after the last of them."""
 
 
 EncodeField = Callable[["Scope", str], Value]

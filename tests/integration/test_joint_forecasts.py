@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import random
 from pathlib import Path
@@ -191,3 +192,16 @@ def test_a_forecast_needs_a_window() -> None:
 def test_times_are_continued_as_the_file_writes_them(times: list[float], date_format: str | None, expected: list[str] | None) -> None:
     found = continued(times, [1, 3], are_dates=date_format is not None)
     assert (None if found is None else [written(time, date_format) for time in found]) == expected
+
+
+@pytest.mark.parametrize("past", [36, 6])
+@pytest.mark.parametrize("family", ["lstm", "tcn", "gpt"])
+def test_networks_of_steps_forecast_from_all_of_them(family: str, past: int) -> None:
+    """Rows ahead are no steps of the past, not even where there are as many of them."""
+    write()
+    tree = config(architecture=family)
+    tree["data"]["window"] |= {"past": past, "season": 5}
+    Path("load.yaml").write_text(json.dumps(tree), encoding="utf-8")
+    told = " ".join(show(["load.yaml"], Look.HEADER, runs=None, as_json=False).split())
+    assert "pool last" in told
+    assert "[6, 2]" in told.split("head", 1)[1]
