@@ -23,7 +23,7 @@ from nntrain.regularization import Regularization
 from nntrain.specs import NODES, PAIRS, SEQUENCE, VECTOR, Spec, teacher_port
 
 
-def compile_program(
+def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of its targets)
     architecture: Architecture,
     inputs: Mapping[str, Spec],
     needs: Mapping[str, Spec],
