@@ -52,7 +52,31 @@ def find_series(blueprint: Blueprint) -> Series | None:
     return Series(name if name not in taken else f"{name}_series", f"{stem}*", tuple(plan.name for plan in inputs))
 
 
-def config_lines(job: Job, series: Series | None) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class InTime:
+    """The column of times of a table that has a row for each."""
+
+    name: str
+    every: str
+    """How far apart they are: `hour`."""
+
+
+def find_time(job: Job) -> InTime | None:
+    """Whether one column of dates has one row a day, an hour or the like: then rows near in time are alike, and no split may mix them."""
+    import numpy as np
+
+    from nntrain.data.reading import read_tables
+    from nntrain.data.time_order import one_row_a
+
+    dates = [plan for plan in job.blueprint.layout.fields if plan.role == "input" and plan.field.type == "date"]
+    if len(dates) != 1:
+        return None
+    table = read_tables(job.config.experiment.data, job.config.folder)["train"]
+    every = one_row_a(np.asarray(dates[0].field.read(table, dates[0].columns), dtype=np.float64))
+    return None if every is None else InTime(dates[0].name, every)
+
+
+def config_lines(job: Job, series: Series | None, time: InTime | None = None) -> list[str]:
     """The config, line by line."""
     blueprint, rows = job.blueprint, job.prepared.train.shown
     experiment = blueprint.experiment
@@ -73,7 +97,7 @@ def config_lines(job: Job, series: Series | None) -> list[str]:
         lines.append(f"  target: {written}   # {found} -> {kind}")
     lines += _fields(job, series)
     metrics = [metric.type for plan in blueprint.targets.values() for metric in plan.metrics]
-    lines += [*_split(job), f"  batch_size: {_batch_size(rows)}"]
+    lines += [*_split(job, time), f"  batch_size: {_batch_size(rows)}"]
     lines += ["architecture:", *_architecture(blueprint)]
     lines += [
         f"loss: {_component(experiment.loss)}",
@@ -136,7 +160,8 @@ def _fields(job: Job, series: Series | None) -> list[str]:
 def _field(plan: FieldPlan) -> str:
     options: dict[str, Any] = plan.field.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     for key in ("role", "column"):
-        options.pop(key, None)
+        if key != "role" or "time" not in plan.field.role_set:
+            options.pop(key, None)
     written = {key: value for key, value in options.items() if key != "type"}
     value = plan.field.type if not written else _flow({"type": plan.field.type, **written})
     note = f"   # {plan.note.partition('   ')[0]}" if plan.note and "(" in plan.note else ""
@@ -153,7 +178,7 @@ def _flow(value: object) -> str:
     return scalar(value)
 
 
-def _split(job: Job) -> list[str]:
+def _split(job: Job, time: InTime | None) -> list[str]:
     """What is split off, where files or a column don't say so."""
     split = job.config.experiment.data.split
     prepared = job.prepared
@@ -161,11 +186,12 @@ def _split(job: Job) -> list[str]:
     has_column = any(plan.role == "split" for plan in job.blueprint.layout.fields)
     if has_column or {"validation", "test"} <= set(given):
         return []
-    by = "stratified" if any("stratified" in note for note in prepared.notes) else "random"
+    by = "time" if time is not None else "stratified" if any("stratified" in note for note in prepared.notes) else "random"
+    why = "" if time is None else f"   # one row every {time.every}: the latest by {time.name} are kept apart"
     parts = [
         f"{part}: {getattr(split, part)}" for part in ("validation", "test") if part not in given and getattr(prepared, part) is not None
     ]
-    return [f"  split: {{by: {by}, {', '.join(parts)}}}"] if parts else []
+    return [f"  split: {{by: {by}, {', '.join(parts)}}}{why}"] if parts else []
 
 
 def _batch_size(rows: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from nntrain.commands.drafting import MOST_TOLD, Series, config_lines, dialect_in_words, find_series
+from nntrain.commands.drafting import MOST_TOLD, InTime, Series, config_lines, dialect_in_words, find_series, find_time
 from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.results import labelled
 from nntrain.config.reading import Config, read_config, read_mapping, run_name
@@ -91,15 +91,15 @@ def _missing_data(example: Path, copied: Path) -> tuple[str, ...]:
 
 
 def _write(data: Path, path: Path, options: Options) -> str:
-    job, series = _look(data, path.parent, options.target)
-    text = "\n".join(config_lines(job, series)) + "\n"
+    job, series, time = _look(data, path.parent, options.target)
+    text = "\n".join(config_lines(job, series, time)) + "\n"
     write_atomically(path, text)
-    told = [(data.name, dialect_in_words(job)), *_told(job, series)]
+    told = [(data.name, dialect_in_words(job)), *_told(job, series), *_told_of_time(job, time)]
     count = text.count("\n")
     return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit"])
 
 
-def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | None]:
+def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | None, InTime | None]:
     """Read all of the data as a config with nothing else in it would."""
     from nntrain.commands.fit import prepare_job
 
@@ -121,10 +121,14 @@ def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | N
     except ConfigError as error:
         raise _reworded(error, data, target, config) from None
     series = find_series(job.blueprint)
+    time = find_time(job) if series is None and not parts else None
+    if time is not None:
+        tree["fields"] = {time.name: {"role": ["input", "time"]}}
+        return prepare_job(config()), None, time
     if series is None:
-        return job, None
+        return job, None, None
     tree["fields"] = {series.name: {"type": "series", "columns": [series.pattern]}}
-    return prepare_job(config()), series
+    return prepare_job(config()), series, None
 
 
 def _given_parts(data: Path) -> dict[str, Path]:
@@ -206,6 +210,17 @@ def _told(job: Job, series: Series | None) -> list[tuple[str, str]]:
         told.append(("left out", _some([f"{name} ({why})" for name, why in layout.left_out])))
     told += [("look at", warning) for warning in job.blueprint.warnings]
     return told
+
+
+def _told_of_time(job: Job, time: InTime | None) -> list[tuple[str, str]]:
+    """How a table with one row for each time is split, and what else may be made of it."""
+    if time is None:
+        return []
+    why = f"by time: the latest rows by {time.name} validate and test, as rows near in time are alike"
+    split = f"{why}   change: {time.name}: date, split: {{by: random}}"
+    name = job.blueprint.layout.targets[0].name
+    own = f"{name}: {{type: number, role: [input, target]}}"
+    return [("  split", split), ("forecast?", f"data.window: {{past: 48, horizon: 24}}, and data.fields: {{{own}}}")]
 
 
 def _some(names: Sequence[str]) -> str:

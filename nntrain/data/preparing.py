@@ -29,9 +29,10 @@ from nntrain.data.sources.source import Part
 from nntrain.data.split import Parts
 from nntrain.data.splitting import PARTS, Splitting
 from nntrain.data.table import Table, counted, listed
+from nntrain.data.time_order import order_in_words
 from nntrain.data.values import read_values, usable_rows
 from nntrain.data.window import WindowSettings
-from nntrain.data.window_cutting import naive_errors, order_in_words
+from nntrain.data.window_cutting import naive_errors
 from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
         notes=(
             *_rows_read(tables),
             *sorting.notes,
-            *([_windows(settings.window, fields, tables, values)] if settings.window is not None else []),
+            *(_windows(settings.window, fields, tables, values) if settings.window is not None else []),
             *notes,
             *(told.text for told in cut if not told.is_doubt),
             _sizes(data, sorting),
@@ -334,12 +335,12 @@ def _rows_read(tables: Mapping[Part, Table]) -> list[str]:
 
 def _windows(
     window: WindowSettings, fields: FittedFields, tables: Mapping[Part, Table], values: Mapping[Part, Mapping[str, Values]]
-) -> str:
+) -> list[str]:
     """What the windows are, and how the rows of the training file are ordered."""
     inputs = fields.inputs
     shapes = ", ".join(f"{name} {spec}" if len(inputs) > 1 else str(spec) for name, spec in inputs.items())
-    order = order_in_words(tables["train"], [field.plan for field in fields.fields], values["train"])
-    return f"windows of {window.in_words} rows, inputs {shapes}; {order}"
+    order, *odd = order_in_words(tables["train"], [field.plan for field in fields.fields], values["train"])
+    return [f"windows of {window.in_words} rows, inputs {shapes}; {order}", *odd]
 
 
 def _sizes(data: Mapping[Part, TensorData], sorting: _Sorting) -> str:

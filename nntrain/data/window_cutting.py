@@ -25,6 +25,8 @@ class Cut:
     """The rows in their order, int64 `[N]`: group after group, each by time."""
     origins: Array
     """Where in `rows` the last row of each window is, int64 `[M]`, sorted by the number of that row in the table."""
+    runs: Array
+    """Number of the run in which each window is, int64 `[M]`: no window goes on from one of another."""
     notes: tuple[str, ...]
     """Rows that are in no window, and why."""
 
@@ -81,7 +83,8 @@ def cut_windows(  # noqa: PLR0913 (what is cut, and from which rows)
         origins.append(possible[:: window.stride] if ahead else possible[:: -window.stride][::-1])
     found = np.concatenate(origins) if origins else np.empty(0, dtype=np.int64)
     found = found[np.argsort(runs.rows[found], kind="stable")]
-    return Cut(runs.rows, found, tuple(_told(window, runs.lengths, ahead=ahead or bool(window.known))))
+    run = np.searchsorted(runs.starts, found, side="right") - 1
+    return Cut(runs.rows, found, run, tuple(_told(window, runs.lengths, ahead=ahead or bool(window.known))))
 
 
 def naive_errors(
@@ -137,25 +140,6 @@ def places_in_groups(group: Array) -> Array:
     places = np.empty(len(group), dtype=np.int64)
     places[order] = np.arange(len(group)) - np.repeat(lengths.cumsum() - lengths, lengths)
     return places
-
-
-def order_in_words(table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values]) -> str:
-    """By what the rows are ordered, and what is odd about it."""
-    time = next((plan for plan in plans if plan.role == "time"), None)
-    group = next((plan for plan in plans if plan.role == "group"), None)
-    within = "" if group is None else f", each {group.name} by itself"
-    if time is None:
-        return f"rows in the order of the file{within}"
-    numbers = group_numbers(table, plans)
-    order = ordered_rows(table, plans, values, numbers)
-    times = _times(table, time, values)[order]
-    is_same = np.diff(times) == 0
-    if numbers is not None:
-        is_same &= np.diff(numbers[order]) == 0
-    twice = int(is_same.sum())
-    doubt = "" if group is not None else "; several series? data.fields: {COLUMN: {role: group}}"
-    told = f"; {counted(twice)} with the time of the row before{doubt}" if twice else ""
-    return f"rows ordered by {time.name}{within}{told}"
 
 
 def target_rows(window: WindowSettings, origins: Array) -> Array:
