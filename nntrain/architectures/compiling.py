@@ -13,7 +13,6 @@ from nntrain.layers.causality import check_causal
 from nntrain.layers.inputs import check_encodings, field_encoder
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Head, fitted_sizes, needed, rank_hint
-from nntrain.layers.pairing import Pair
 from nntrain.layers.program import Auxiliary, Program, Value
 from nntrain.layers.regularizing import check_placed, check_written, grade_depths
 from nntrain.layers.requirements import channel_axis, one_row_hint
@@ -146,6 +145,8 @@ def _lacks_pairs(need: Spec, ending: Ending) -> bool:
 def _head(need: Spec, ending: Ending) -> Layer:
     """The output layer that a task adds."""
     if _lacks_pairs(need, ending):
+        from nntrain.layers.pairing import Pair
+
         return Pair()
     if need.axes == SEQUENCE and ending.value.spec.axes == VECTOR:
         from nntrain.layers.series import StepsHead

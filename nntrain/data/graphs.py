@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from nntrain.data.links import link_problems
 from nntrain.errors import Problem
 from nntrain.specs import VECTOR
 
@@ -136,6 +135,8 @@ def graph_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterat
         elif plan.role == "weight" and plan.of_nodes:
             yield Problem(path, "weighs nodes, and only whole graphs have a weight: a column of data.source.graphs", "fix:  role: ignore")
     if settings.source.has_links:
+        from nntrain.data.links import link_problems
+
         yield from link_problems(settings, plans)
         return
     targets = [plan for plan in plans if plan.role == "target"]
