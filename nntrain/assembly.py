@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -68,13 +69,16 @@ class Assembly:
         return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
-def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = None) -> Assembly:
+def assemble(
+    blueprint: Blueprint, prepared: Prepared, threads: int | None = None, start: Callable[[nn.Module], None] | None = None
+) -> Assembly:
     """Build network, optimizer and the rest. The initial weights are a function of the seed.
 
     Args:
         blueprint: What is to be built.
         prepared: Its data.
         threads: CPU threads where the config names none: those that a resumed run had. `None`: torch's choice.
+        start: Fills the network with trained weights.
 
     Raises:
         ConfigError: The device or number format is not there, or a pattern of parameter names matches nothing.
@@ -91,7 +95,10 @@ def assemble(blueprint: Blueprint, prepared: Prepared, threads: int | None = Non
     _check_targets(blueprint, prepared)
     _check_lengths(blueprint, prepared)
     seed_everything(experiment.seed)
-    network = blueprint.program.build().to(device)
+    network = blueprint.program.build()
+    if start is not None:
+        start(network)
+    network = network.to(device)
     regularization = experiment.regularization
     groups = parameter_groups(
         network,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from nntrain.architectures.starting import Init
 from nntrain.errors import YamlPath
 from nntrain.layers.encoding import AnyEncoding
 from nntrain.layers.layer import Layer
@@ -39,6 +40,9 @@ class Architecture(Layer):
     """How fields reach the first layer: `{color: embedding, "*": one_hot}`; exact names first. Default: by type."""
     tie: dict[str, str] | None = None
     """Parameters that are one, by their full names: `{head.weight: embedding_1.weight}`. They are counted and saved once."""
+
+    init: Init | None = None
+    """Trained weights that it starts from: `{from: runs/digits}` or a file. Default: random numbers, as `initializer` says."""
 
     head_bias: ClassVar[bool] = True
     """Whether the output layer has an offset, where the whole network is this."""

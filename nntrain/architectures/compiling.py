@@ -84,6 +84,8 @@ def _misplaced(written: Sequence[tuple[YamlPath, Layer]]) -> Iterator[Problem]:
             yield Problem((*path, "inputs"), "belongs to the architecture or, as encode, to a node", "fix:  architecture.inputs")
         if isinstance(layer, Architecture) and layer.tie is not None:
             yield Problem((*path, "tie"), "belongs to the architecture", "fix:  architecture.tie")
+        if isinstance(layer, Architecture) and layer.init is not None:
+            yield Problem((*path, "init"), "belongs to the architecture as a whole", "fix:  architecture.init, with map: {PART: THERE}")
         if not isinstance(layer.freeze, bool):
             yield Problem((*path, "freeze"), "names parameters, which the architecture does", "fix:  freeze: true, or architecture.freeze")
 

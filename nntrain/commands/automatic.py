@@ -131,7 +131,7 @@ def _go_on(run: Run, wanted: _Wanted, job: Job | None, options: Options, watcher
         return ended
     if not options.resume_anyway:
         refuse_early(run, wanted.config, wanted.first)
-    job = read_job(wanted.config) if job is None else job
+    job = read_job(replace(wanted.config, run=run.path)) if job is None else job
     found = compare(run, job, options)
     if not found.has_new_limit and not found.means_something_else and (ended := _ended(run, options)) is not None:
         return ended

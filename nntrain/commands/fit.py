@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
 from nntrain.commands.memory import memory_errors
+from nntrain.commands.origin import init_of
 from nntrain.commands.output import emit, tell
 from nntrain.commands.resuming import Beginning, Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
 from nntrain.commands.signals import EXIT_CODES, Signals
@@ -25,12 +27,13 @@ from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.config.resolving import environment_digests, resolved_text, written_digest
 from nntrain.data.layout import plan_layouts
-from nntrain.errors import ConfigError, NNTrainError, UsageError
+from nntrain.errors import CheckpointError, ConfigError, NNTrainError, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
     from nntrain.commands.members import Plan
+    from nntrain.data.keeping import KeptFields
     from nntrain.data.preparing import Prepared
 
 
@@ -109,6 +112,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
                 raise UsageError(f"{stored.name} has members, which go on as they were started", f"nntrain fit --resume {stored.name}")
             return members.train_members(stored, None, options, watchers)
         config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes, options)[0]
+        config = replace(config, run=stored.path)
         first = look_first(config)
         if not options.resume_anyway:
             refuse_early(stored, config, first)
@@ -126,6 +130,7 @@ def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], optio
 
 def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run of a config whose data is prepared."""
+    job = begin(job)
     if options.skip_done and (done := find_done(job, runs_root(options.runs), options.members)) is not None:
         return Outcome(done, done.read_json("summary.json"), f"skipped  {name}: {done.name} is finished and has the same config and data")
     if options.members is None:
@@ -141,6 +146,7 @@ def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcom
 
 def fit_in(make: Callable[[], Run], job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run in the folder that `make` makes, once everything else is known to be right."""
+    job = begin(job)
     assembly = _assemble(job)
     with watchers.signals.held():
         new = make()
@@ -157,6 +163,7 @@ def _new_run(job: Job, options: Options) -> Run:
 
 def start_in(claimed: Run, job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run, with members where the options ask for them, in a folder that the caller has locked and that holds no run."""
+    job = begin(job)
     if options.members is not None:
         members.check(options.members, job)
     assembly = _assemble(job)
@@ -185,15 +192,41 @@ def find_done(job: Job, root: Path, plan: members.Plan | None = None) -> Run | N
     for run in reversed(all_runs(root)):
         if run.path.parent.name != name or members.plan_of(run) != plan or not is_finished(run):
             continue
-        if (run.path / "resolved.yaml").read_text(encoding="utf-8") == resolved and not changed_data(run, job.prepared.fingerprints):
+        is_same = (run.path / "resolved.yaml").read_text(encoding="utf-8") == resolved
+        if is_same and not changed_data(run, job.prepared.fingerprints) and not _has_other_start(run, job):
             return run
     return None
 
 
 def prepare_job(config: Config) -> Job:
     """Check a config, read its data and fit the fields. What the header of the data tells is checked before torch is loaded."""
-    look_first(config)
+    first = look_first(config)
+    if config.run is None and init_of(config) is not None:
+        from nntrain.commands.starting import start_of
+
+        start_of(config, first)
     return read_job(config)
+
+
+def begin(job: Job) -> Job:
+    """A job of a new run, with the trained weights that it starts from, where the config names some.
+
+    Raises:
+        ConfigError: They are not there, or too little of them fits; rendered.
+    """
+    if job.start is not None or init_of(job.config) is None:
+        return job
+    from nntrain.commands.starting import pinned, start_of
+
+    start = start_of(job.config, job.blueprint)
+    assert start is not None
+    return replace(job, start=start, blueprint=pinned(job.blueprint, start))
+
+
+def _has_other_start(run: Run, job: Job) -> bool:
+    """Whether a run started from other weights than a job does."""
+    before = run.read_json("data.json").get("init", {})
+    return before.get("fingerprint") != (None if job.start is None else job.start.origin.fingerprint())
 
 
 def look_first(config: Config) -> Blueprint:
@@ -218,9 +251,18 @@ def prepare_data(config: Config) -> Prepared:
 
     try:
         with memory_errors("while the data was read"):
-            return prepare(config.experiment.data, config.folder, seed=config.experiment.seed)
+            return prepare(config.experiment.data, config.folder, seed=config.experiment.seed, kept=_kept(config))
     except ConfigError as error:
         raise config.error(error.problems) from None
+
+
+def _kept(config: Config) -> KeptFields | None:
+    """What fields keep of the run that the network starts from."""
+    if init_of(config) is None:
+        return None
+    from nntrain.commands.starting import kept_fields
+
+    return kept_fields(config)
 
 
 def resume_job(stored: Run, job: Job, options: Options, watchers: Watchers) -> Outcome:
@@ -240,6 +282,7 @@ def compare(stored: Run, job: Job, options: Options) -> Comparison:
 
 def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: Watchers) -> Outcome:
     """Go on with a run that the caller has locked, with the differences that were found."""
+    job = _begun_anew(stored, job)
     assembly = _assemble(job, threads_of(stored))
     check_has_state(stored)
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
@@ -253,12 +296,29 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
     return _train(stored, job, assembly, options, watchers, beginning)
 
 
+def _begun_anew(stored: Run, job: Job) -> Job:
+    """The job of a run that goes on: from its state, and where it was killed before it had one, from what it started from.
+
+    Raises:
+        CheckpointError: That has changed since.
+    """
+    from nntrain.training import checkpoint
+
+    if init_of(job.config) is None or checkpoint.any_saved(stored.checkpoints):
+        return job
+    job = begin(job)
+    if _has_other_start(stored, job) and job.start is not None:
+        hint = "train a new run: nntrain fit CONFIG"
+        raise CheckpointError(f"{job.start.origin.words} has changed since {stored.name} started from it", hint)
+    return job
+
+
 def _assemble(job: Job, threads: int | None = None) -> Assembly:
     from nntrain.assembly import assemble
 
     try:
         with memory_errors():
-            return assemble(job.blueprint, job.prepared, threads)
+            return assemble(job.blueprint, job.prepared, threads, None if job.start is None else job.start.load)
     except ConfigError as error:
         raise job.config.error(error.problems) from None
 
@@ -294,4 +354,9 @@ def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
         "notes": list(prepared.notes),
         "environment": environment_digests(parse(resolved, "resolved.yaml")),
     }
+    if job.start is not None:
+        from nntrain.commands.starting import keep_fields
+
+        record["init"] = job.start.record()
+        keep_fields(new.path, _kept(config))
     write_resolved(new, resolved, record)

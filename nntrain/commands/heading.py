@@ -22,7 +22,8 @@ def head_lines(job: Job, assembly: Assembly) -> list[tuple[str, str]]:
     machine = f"{assembly.device_name}, {threads}, {assembly.session.precision.name}"
     model = f"{architecture.type}, {count:,} parameters, {format_bytes(4 * count)}; {machine}"
     warnings = [("warning", warning) for warning in blueprint.warnings]
-    return [("data", "\n".join(job.prepared.notes)), ("model", model), ("stops", stop_rules(blueprint)), *warnings]
+    start = [("start", "\n".join(job.start.lines()))] if job.start is not None else []
+    return [("data", "\n".join(job.prepared.notes)), ("model", model), *start, ("stops", stop_rules(blueprint)), *warnings]
 
 
 def stop_rules(blueprint: Blueprint) -> str:

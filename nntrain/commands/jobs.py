@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nntrain.commands.display import Display
     from nntrain.commands.members import Plan
     from nntrain.commands.signals import Signals
+    from nntrain.commands.starting import Start
     from nntrain.config.reading import Config
     from nntrain.data.preparing import Prepared
     from nntrain.runs import Run
@@ -73,6 +74,8 @@ class Job:
     config: Config
     blueprint: Blueprint
     prepared: Prepared
+    start: Start | None = None
+    """What a new run starts from, where that is not random."""
 
 
 @dataclass(frozen=True, slots=True)

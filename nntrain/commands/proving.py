@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 from nntrain import plugins
 from nntrain.commands.signals import Signals
+from nntrain.commands.starting import KEPT
 from nntrain.commands.stored import needed_of
 from nntrain.commands.watched import KILL, PLUGIN
 from nntrain.config.reading import Config
@@ -166,6 +167,8 @@ def copy_run(run: Run, start: State | None, to: Path) -> Run:
     for name in ("config.yaml", "resolved.yaml", "data.json", "environment.json"):
         if (run.path / name).is_file():
             shutil.copyfile(run.path / name, to / name)
+    if (run.path / KEPT).is_dir():
+        shutil.copytree(run.path / KEPT, to / KEPT)
     if start is not None:
         copied = Run(to)
         shutil.copytree(start.path, copied.checkpoints / start.path.name)

@@ -148,7 +148,7 @@ def _differing(run: Run, blueprint: Blueprint) -> tuple[list[Change], list[str]]
     stored = load(run.path / "resolved.yaml")
     now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
     from_environment = changed_in_environment(stored, run.read_json("data.json").get("environment", {}), now)
-    changes = [change for change in differences(stored.tree, now) if change[0] not in from_environment]
+    changes = [change for change in differences(stored.tree, now) if change[0] not in from_environment and not _is_same_origin(*change)]
     recut = _is_recut(stored.tree, now, blueprint)
     refused = [_line(*change) for change in changes if not _may_differ(change[0]) and not (recut and change[0] in MICRO_BATCHES)]
     refused += [
@@ -228,6 +228,12 @@ def check_has_state(run: Run) -> None:
         raise CheckpointError(
             f"{run.name} has lost its checkpoints: there is no state to go on from", "train a new run: nntrain fit CONFIG"
         )
+
+
+def _is_same_origin(path: YamlPath, before: object, after: object) -> bool:
+    """Whether a run started from the latest run of a folder, which the config names: the latest one may be another by now."""
+    is_origin = path == ("architecture", "init", "from") and isinstance(before, str) and isinstance(after, str)
+    return is_origin and str(before).startswith(f"{str(after).rstrip('/')}/")
 
 
 def _may_differ(path: YamlPath) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,7 +55,8 @@ def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool
     check_resolved(run)
     folder = Path(record_of(run)["folder"])
     path = run.path / "resolved.yaml"
-    return read_document(load(path) if for_its_data else load_without(path, ("data", "source")), changes, folder)
+    config = read_document(load(path) if for_its_data else load_without(path, ("data", "source")), changes, folder)
+    return replace(config, run=run.path)
 
 
 def write_resolved(run: Run, text: str, record: dict[str, Any]) -> None:

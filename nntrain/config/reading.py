@@ -27,6 +27,8 @@ class Config:
     document: Document
     folder: Path
     """Folder that relative paths in the config are counted from."""
+    run: Path | None = None
+    """Folder of the run that it is of: what was taken from another run at its start lies there."""
 
     def error(self, problems: Sequence[Problem]) -> ConfigError:
         """Problems that were found later (shapes, columns), told at the same places of the file."""

@@ -40,6 +40,7 @@ from nntrain.specs import PAIRS, Spec
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
     from nntrain.data.graphs import Graphs
+    from nntrain.data.keeping import KeptFields
 
     Read = Mapping[str, Values]
 
@@ -93,8 +94,9 @@ class FittedFields:
         file: str,
         window: WindowSettings | None = None,
         reading: Reading | None = None,
+        kept: KeptFields | None = None,
     ) -> FittedFields:
-        """Learn from some rows of the values. Raises `DataError`."""
+        """Learn from some rows of the values, unless what was learned is kept. Raises `DataError`."""
         fitted: list[FittedField] = []
         leaders = {plan.field.shares for plan in plans} - {None}
         for plan in plans:
@@ -110,6 +112,7 @@ class FittedFields:
                     state = plan.field.fit(plan.field.join([take(values[name], rows) for name in names]), is_target=is_target)
                 else:
                     state = plan.field.fit(own, is_target=is_target)
+            state = state if kept is None else kept.state(plan, state)
             shown = Shown.of(plan.field, own) if plan.role == "input" else NONE
             field = FittedField(plan.with_spec(plan.field.fitted_spec(state, is_target=is_target)), state, shown)
             fitted.append(_named(field))

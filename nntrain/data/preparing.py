@@ -66,13 +66,14 @@ class Prepared:
         return {part: data for part, data in found.items() if data is not None}
 
 
-def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
+def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields | None = None) -> Prepared:
     """Prepare the data of a run.
 
     Args:
         settings: The data section.
         folder: The config's folder, from which paths are counted.
         seed: Seed of the experiment; decides the split where `split.seed` does not.
+        kept: What fields know before they see the training rows.
 
     Raises:
         ConfigError: The settings do not fit the data.
@@ -82,7 +83,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     if problems:
         raise ConfigError(problems)
     if settings.source.is_running_text:
-        return _prepare_running_text(settings, folder, planned)
+        return _prepare_running_text(settings, folder, planned, kept)
     tables = read_tables(settings, folder)
     named = _named(settings, tables)
     sorting = _Sorting(settings, tables, named)
@@ -93,7 +94,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
     ordering = ("group", "time") if settings.window is not None else ()
     plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING or plan.role in ordering)
     values: dict[Part, dict[str, Values]] = {part: read_values(plans, table, streams=settings.streaming) for part, table in tables.items()}
-    fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name, settings.window, reading_of(settings))
+    fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name, settings.window, reading_of(settings), kept)
     fields = replace(fields, lanes=settings.lanes)
     if settings.window is not None:
         fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))
@@ -125,17 +126,18 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int) -> Prepared:
             *notes,
             *(told.text for told in cut if not told.is_doubt),
             _sizes(data, sorting),
+            *(kept.notes(fields.fields) if kept is not None else ()),
             *_held(data["train"], settings.workers),
             *_inferred(layout, planned),
         ),
     )
 
 
-def _prepare_running_text(settings: DataSettings, folder: Path, planned: Layout) -> Prepared:
+def _prepare_running_text(settings: DataSettings, folder: Path, planned: Layout, kept: KeptFields | None) -> Prepared:
     """The data of a language model. Raises `DataError`."""
     from nntrain.data.running_text import prepare_running_text
 
-    fields, data, notes = prepare_running_text(settings, folder, planned.fields)
+    fields, data, notes = prepare_running_text(settings, folder, planned.fields, kept)
     layout = replace(planned, fields=tuple(field.plan for field in fields.fields))
     fingerprints = _fingerprints(settings, folder, data.get("test"))
     return Prepared(layout, fields, data["train"], data.get("validation"), data.get("test"), fingerprints, tuple(notes))

@@ -24,6 +24,7 @@ from nntrain.errors import DataError
 
 if TYPE_CHECKING:
     from nntrain.data.field_plan import FieldPlan
+    from nntrain.data.keeping import KeptFields
 
 SPLIT_OFF: Final[tuple[Part, ...]] = ("validation", "test")
 
@@ -38,7 +39,7 @@ class Stretch:
 
 
 def prepare_running_text(
-    settings: DataSettings, folder: Path, plans: Sequence[FieldPlan]
+    settings: DataSettings, folder: Path, plans: Sequence[FieldPlan], kept: KeptFields | None = None
 ) -> tuple[FittedFields, dict[Part, TensorData], list[str]]:
     """Split a text by place, learn its tokens from the part that trains, cut windows; what is to be told as well.
 
@@ -46,6 +47,7 @@ def prepare_running_text(
         settings: The data section.
         folder: The config's folder, from which paths are counted.
         plans: The text as input and as target.
+        kept: Tokens that are known before.
 
     Raises:
         DataError: A file can't be read, or a part is too short.
@@ -57,9 +59,10 @@ def prepare_running_text(
     stretches = split_text(settings, contents)
     own = pl.Series(TEXT, [stretches["train"].text])
     values = {plan.name: own for plan in plans}
-    fields = FittedFields.fit(tuple(plans), values, np.arange(1), tables["train"].name).cut_into(passages)
+    fields = FittedFields.fit(tuple(plans), values, np.arange(1), tables["train"].name, kept=kept).cut_into(passages)
     fields = replace(fields, lanes=settings.lanes)
     notes = [f"{table.name}    {len(contents[part]):,} characters" for part, table in tables.items()]
+    notes += kept.notes(fields.fields) if kept is not None else ()
     data: dict[Part, TensorData] = {}
     sizes: list[str] = []
     for part, stretch in stretches.items():

@@ -1,0 +1,182 @@
+"""Starts a network from trained weights: compares names and shapes before data is read, and loads them once it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nntrain.blueprint import Blueprint
+from nntrain.commands.origin import PATH, Origin, find_origin, init_of
+from nntrain.config.reading import Config
+from nntrain.errors import CheckpointError, Problem
+from nntrain.weights.matching import STATISTICS, Matching, Wanted, match, renamed, renaming_problems, too_few
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nntrain.data.keeping import KeptFields
+    from nntrain.layers.program import Program
+
+KEPT: Final = "origin"
+"""Folder of a run with what its fields keep of another run: with it, the other one is not needed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a network starts from."""
+
+    origin: Origin
+    renaming: Mapping[str, str]
+    matching: Matching
+
+    def lines(self) -> list[str]:
+        """The report, for the screen."""
+        first, *more = self.matching.lines()
+        return [f"{self.origin.words}: {first}", *self.origin.notes, *more]
+
+    def record(self) -> dict[str, Any]:
+        """The report, for the run."""
+        return {"from": self.origin.given, "fingerprint": self.origin.fingerprint(), **self.matching.record()}
+
+    def load(self, network: nn.Module) -> None:
+        """Fill the network's weights, and what batch norms keep beside theirs.
+
+        Raises:
+            CheckpointError: The file was changed meanwhile, or holds what no weights are.
+        """
+        import torch
+
+        own = network.state_dict()
+        statistics = {name: renamed(name, self.renaming) for name in own if name.rpartition(".")[2] in STATISTICS}
+        owners = {name.rpartition(".")[0] for name in self.matching.loaded}
+        beside = {name: theirs for name, theirs in statistics.items() if name.rpartition(".")[0] in owners}
+        lost = [theirs for theirs in beside.values() if theirs not in self.origin.keys and not theirs.endswith("num_batches_tracked")]
+        if lost:
+            raise CheckpointError(f"{self.origin.words} has no {lost[0]}: the averages that belong to weights which it has")
+        names = {**self.matching.loaded, **{name: theirs for name, theirs in beside.items() if theirs in self.origin.keys}}
+        for name, tensor in self.origin.tensors(names).items():
+            if tensor.is_floating_point() != own[name].is_floating_point() or tensor.shape != own[name].shape:
+                told = f"{tensor.dtype} {list(tensor.shape)}, not {own[name].dtype} {list(own[name].shape)}"
+                raise CheckpointError(f"{self.origin.words}: {names[name]} is {told}")
+            if not bool(torch.isfinite(tensor).all()):
+                raise CheckpointError(f"{self.origin.words}: {names[name]} holds NaN or infinity", "weights of a state before it diverged")
+            own[name].copy_(tensor)
+
+
+def start_of(config: Config, blueprint: Blueprint) -> Start | None:
+    """Find what a network starts from and compare it, as far as sizes and classes are known; `None` where it starts from random numbers.
+
+    Raises:
+        ConfigError: It is not there, can't be read, a line of `map` has no use, or too little of the body fits; rendered.
+    """
+    init = init_of(config)
+    if init is None:
+        return None
+    origin = find_origin(config, init)
+    if origin.run is None and init.fields == "keep":
+        problem = Problem((*PATH, "fields"), "has no effect: a file of weights has no fields", "remove it, or name a run", on_key=True)
+        raise config.error([problem])
+    wanted = wanted_of(blueprint.program)
+    problems = list(renaming_problems(init.map or {}, wanted, origin.keys, (*PATH, "map")))
+    if problems:
+        raise config.error(problems)
+    matching = match(wanted, origin.shapes, init.map or {}, _other_heads(blueprint, origin))
+    problem = too_few(matching, wanted, origin.shapes, origin.words, (*PATH, "from"))
+    if problem is not None:
+        raise config.error([problem])
+    return Start(origin, init.map or {}, matching)
+
+
+def pinned(blueprint: Blueprint, start: Start) -> Blueprint:
+    """The same with the run that was taken in the place of a folder of runs: the latest one may be another tomorrow."""
+    architecture = blueprint.experiment.architecture
+    assert architecture is not None
+    assert architecture.init is not None
+    init = architecture.init.model_copy(update={"from_": start.origin.given})
+    changed = architecture.model_copy(update={"init": init})
+    return replace(blueprint, experiment=blueprint.experiment.model_copy(update={"architecture": changed}))
+
+
+def kept_fields(config: Config) -> KeptFields | None:
+    """What the fields of a config keep of the run that it starts from; `None` where they learn from their own rows.
+
+    Raises:
+        ConfigError: That run is not there; rendered.
+        CheckpointError: It is damaged.
+    """
+    init = init_of(config)
+    if init is None or init.fields == "refit":
+        return None
+    from nntrain.data.keeping import KeptFields
+    from nntrain.training import checkpoint
+
+    own = None if config.run is None else checkpoint.pointed(config.run / KEPT, "last")
+    if own is not None:
+        parts = checkpoint.load(own)
+        return KeptFields.of(parts["source"], parts["fields"])
+    origin = find_origin(config, init)
+    return None if origin.run is None else KeptFields.of(origin.words, checkpoint.load(origin.weights.path.parent)["fields"])
+
+
+def keep_fields(run: Path, kept: KeptFields | None) -> None:
+    """Write into a new run what its fields keep of another one. Raises `ResourceError`."""
+    from nntrain.training import checkpoint
+
+    if kept is not None:
+        checkpoint.save(run / KEPT, 0, {"source": kept.source, "fields": kept.tree()}, points=("last",))
+
+
+def wanted_of(program: Program) -> Wanted:
+    """The parameters of a network, and which of them make its output."""
+    makers = {name for names in _heads(program).values() for name in names}
+    heads = {f"{step.name}.{name}" for step in program.steps if step.name in makers for name in step.parameter_shapes}
+    second: dict[str, list[str]] = {}
+    for name, first in program.ties.items():
+        second.setdefault(first, []).append(name)
+    return Wanted(program.parameter_shapes, heads - {*program.ties}, (), second)
+
+
+def _heads(program: Program) -> dict[str, set[str]]:
+    """Steps that make the output of each target: what the task adds, or the layer that ends the network."""
+    owners = {name: name for name in program.outputs} | {name: head.target for name, head in program.auxiliary.items()}
+    found: dict[str, set[str]] = {}
+    for name, value in program.outputs.items():
+        if value.step is not None:
+            found.setdefault(owners[name], set()).add(value.step)
+    return found
+
+
+def _other_heads(blueprint: Blueprint, origin: Origin) -> dict[str, str]:
+    """Parameters of heads whose numbers mean something else there, and why."""
+    if origin.run is None:
+        return {}
+    program = blueprint.program
+    steps = {step.name: step for step in program.steps}
+    found: dict[str, str] = {}
+    for target, names in _heads(program).items():
+        why = _other_meaning(blueprint, origin, target)
+        if why is not None:
+            found |= {f"{name}.{each}": why for name in names for each in steps[name].parameter_shapes}
+    return found
+
+
+def _other_meaning(blueprint: Blueprint, origin: Origin, target: str) -> str | None:
+    """Why a head of another run answers another question; `None` where it is the same, as far as that is known."""
+    saved = origin.target(target)
+    if saved is None:
+        return f"it has no target {target}"
+    ours, init = blueprint.targets[target].target, blueprint.experiment.architecture
+    if saved["settings"]["type"] != ours.field_type:
+        return f"{target} is a {saved['settings']['type']} there"
+    theirs = [str(name) for name in saved["learned"].get("classes", ())]
+    if theirs and ours.classes and theirs != list(ours.classes):
+        return f"other classes: {_listed(theirs)} there, {_listed(ours.classes)} here"
+    if not theirs and init is not None and init.init is not None and init.init.fields == "refit":
+        return f"{target} is scaled by its own rows here"
+    return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" … ({len(names)})" if len(names) > 5 else "")
