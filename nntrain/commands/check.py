@@ -159,17 +159,6 @@ def _start(config: Config, blueprint: Blueprint | None) -> list[str]:
     return [] if start is None else start.lines()
 
 
-def _start(config: Config, blueprint: Blueprint | None) -> list[str]:
-    """What the network would start from, where that is not random. Raises `ConfigError` where too little of it fits."""
-    architecture = config.experiment.architecture
-    if blueprint is None or architecture is None or architecture.init is None:
-        return []
-    from nntrain.commands.starting import start_of
-
-    start = start_of(config, blueprint)
-    return [] if start is None else start.lines()
-
-
 def _line(path: Path, blueprint: Blueprint) -> str:
     count = blueprint.program.num_parameters
     size = f"{count:,} parameters" if count is not None else "parameters known once the data is read (--data)"
