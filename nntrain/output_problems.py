@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from nntrain.errors import Problem
-from nntrain.layers.causality import non_causal_step
+from nntrain.layers.causality import looking_back, non_causal_step
 from nntrain.layers.program import Program
 from nntrain.specs import teacher_port
 from nntrain.targets import TargetPlan
@@ -68,7 +68,8 @@ def _look_ahead(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator
             step = non_causal_step(program, name, port or (name if name in program.inputs else None))
             if step is not None:
                 message = f"{step.layer.type} looks ahead, and {plan.task.type} is to predict what comes next: the answer would be read"
-                yield Problem(step.path, message, "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal")
+                others = "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal"
+                yield Problem(step.path, message, looking_back(step.layer) or others)
 
 
 def _answers_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:

@@ -69,15 +69,19 @@ def head_of(path: Path, name: str) -> tuple[bytes, bool]:
 
 
 @contextmanager
-def opened_text(path: Path, encoding: str, name: str) -> Generator[IO[str]]:
-    """A file as text with its own line ends. Raises `DataError`; for bytes that are no text it names their line."""
+def opened_text(path: Path, encoding: str, name: str, *, is_fixed: bool = False) -> Generator[IO[str]]:
+    """A file as text with its own line ends; `is_fixed` says that its source reads no other encoding.
+
+    Raises:
+        DataError: It can't be read; for bytes that are no text it names their line.
+    """
     try:
         with opened(path, name) as file:
             yield io.TextIOWrapper(file, encoding, newline="")
     except UnicodeDecodeError:
         with opened(path, name) as file:
             content = file.read()
-        raise _no_text(content, encoding, name) from None
+        raise _no_text(content, encoding, name, is_fixed=is_fixed) from None
 
 
 def encoding_of(content: bytes, like: str | None = None) -> str:
@@ -97,8 +101,12 @@ def encoding_of(content: bytes, like: str | None = None) -> str:
     return like if content.isascii() else "utf-8"
 
 
-def decode(content: bytes, encoding: str, name: str, *, is_cut: bool) -> str:
-    """The text of the first bytes. Raises `DataError` for what is no text, naming the line and what it may be."""
+def decode(content: bytes, encoding: str, name: str, *, is_cut: bool, is_fixed: bool = False) -> str:
+    """The text of the first bytes; `is_fixed` as in `opened_text`.
+
+    Raises:
+        DataError: It is no text, naming the line and what it may be.
+    """
     if content.startswith(b"PAR1"):
         raise DataError(f"{name} is a Parquet file", "fix:  data.source.type: parquet")
     if not encoding.startswith("utf-16") and b"\0" in content:
@@ -112,17 +120,27 @@ def decode(content: bytes, encoding: str, name: str, *, is_cut: bool) -> str:
     except UnicodeDecodeError as error:
         if content.startswith(b"\x1f\x8b"):
             raise DataError(f"{name} is packed with gzip", "give it a name that ends in .gz") from None
-        raise no_text(name, content, error) from None
+        raise no_text(name, content, error, is_fixed=is_fixed) from None
 
 
-def no_text(name: str, content: bytes, error: UnicodeDecodeError) -> DataError:
+def no_text(name: str, content: bytes, error: UnicodeDecodeError, *, is_fixed: bool = False) -> DataError:
     """What to say of bytes that are no text in the encoding, with the line as the likeliest other encoding reads it."""
     line = content.count(b"\n", 0, error.start) + 1
     message = f"{name}: line {line} is not {error.encoding.removesuffix('-sig')}: byte 0x{content[error.start]:02x}"
     start = content.rfind(b"\n", 0, error.start) + 1
     word = content[start:].split(b"\n", 1)[0].strip()[:60].decode("latin-1")
     shown = f"   latin-1 reads {word!r}" if word.isprintable() else ""
-    return DataError(message, f"save the file as UTF-8, or say data.source.encoding: latin-1 (or cp1252, utf-16){shown}")
+    others = "" if is_fixed else ", or say data.source.encoding: latin-1 (or cp1252, utf-16)"
+    return DataError(message, f"save the file as UTF-8{others}{shown}")
+
+
+def known_encoding(value: str) -> str:
+    """An encoding that Python knows. Raises `ValueError` for another."""
+    try:
+        codecs.lookup(value)
+    except LookupError:
+        raise ValueError(f"{value!r} is no encoding; utf-8, latin-1 and cp1252 are") from None
+    return value
 
 
 def unreadable_file(name: str, error: OSError) -> DataError:
@@ -143,9 +161,9 @@ def _only_text(archive: zipfile.ZipFile, name: str) -> str:
     return texts[0]
 
 
-def _no_text(content: bytes, encoding: str, name: str) -> DataError:
+def _no_text(content: bytes, encoding: str, name: str, *, is_fixed: bool) -> DataError:
     try:
         content.decode(encoding)
     except UnicodeDecodeError as error:
-        return no_text(name, content, error)
+        return no_text(name, content, error, is_fixed=is_fixed)
     raise AssertionError(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nntrain.errors import Problem
 
 if TYPE_CHECKING:
+    from nntrain.layers.layer import Layer
     from nntrain.layers.program import Program, Step
 
 
@@ -77,6 +78,15 @@ def non_causal_step(program: Program, target: str, field: str | None = None) -> 
             reached.add(step.name)
             if step.name in behind and any(_mixes(step, place) for place, carries in enumerate(carrying) if carries):
                 return step
+    return None
+
+
+def looking_back(layer: Layer) -> str | None:
+    """The option by which a layer that looks ahead no longer does; `None` where it has none."""
+    fields = type(layer).model_fields
+    for option, value in (("bidirectional", "false"), ("causal", "true"), ("padding", "causal")):
+        if option in fields and (value != "causal" or "causal" in str(fields[option].annotation)):
+            return f"fix:  {option}: {value}"
     return None
 
 

@@ -59,12 +59,23 @@ def test_music_goes_on_and_becomes_a_file(run: Path, tmp_path: Path, capsys: pyt
     assert "-o piece.mid" in capsys.readouterr().err
 
 
+def test_new_pieces_are_measured_and_predicted(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", str(run), "--data", "pieces.json"]) == 0
+    assert "rows     36 (pieces.json)" in capsys.readouterr().out
+    (tmp_path / "new.json").write_text(json.dumps([CHORDS, CHORDS[:2]]))
+    assert main(["predict", str(run), "new.json"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].startswith("notes,prediction")
+    assert [row.partition(",")[0] for row in rows[1:]] == ["60 64;62 65;64 67;", "60 64;62 65"]
+
+
 def test_a_network_that_looks_ahead_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pieces.json").write_text(json.dumps({"train": [[[60], [62]]] * 4}))
     (tmp_path / "a.yaml").write_text(CONFIG.replace("{gru: 16}", "{gru: {hidden_size: 16, bidirectional: true}}"))
     assert main(["check", "a.yaml"]) == 2
     told = capsys.readouterr().err
     assert "gru looks ahead, and next_step is to predict what comes next" in told
+    assert "fix:  bidirectional: false" in told
 
 
 def test_options_that_choose_among_tokens_are_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from pydantic import AfterValidator, model_validator
 from pydantic import Field as Option
-from pydantic import model_validator
 
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.facts import facts_of_cells, quoted
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.sources.source import GivenFiles
-from nntrain.data.text_file import decode, head_of, opened_text
+from nntrain.data.text_file import decode, head_of, known_encoding, opened_text
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Conll(GivenFiles):
     type: Literal["conll"] = "conll"
     columns: Annotated[tuple[str | None, ...], Option(min_length=1)] = ("tokens", "tags")
     """Names of the parts of a line in their order; null leaves one out: `[tokens, null, null, tags]`."""
+    encoding: Annotated[str, AfterValidator(known_encoding)] = "utf-8"
+    """How the file is written, as Python names it; those of CoNLL-2002 are `latin-1`."""
     comment: Annotated[str, Option(min_length=1)] | None = None
     """Lines that begin with this are left out: `#`, or `-DOCSTART-`."""
 
@@ -54,10 +56,15 @@ class Conll(GivenFiles):
             return {}
         return {"tokens": Text(tokenizer=Space(), role="input"), "tags": Tags(of="tokens", role="target")}
 
+    @property
+    def _encoding(self) -> str:
+        """The encoding; a byte order mark is no part of the text."""
+        return "utf-8-sig" if self.encoding.lower() in {"utf-8", "utf8"} else self.encoding
+
     def peek(self, path: Path, name: str) -> Header:
         """Names and first sentences. Raises `DataError` that names the line of a fault."""
         content, is_cut = head_of(path, name)
-        lines = decode(content, "utf-8-sig", name, is_cut=is_cut).splitlines()
+        lines = decode(content, self._encoding, name, is_cut=is_cut).splitlines()
         found = self._sentences(lines[:-1] if is_cut else lines, name, most=PEEK_ROWS + 1)
         is_whole = not is_cut and len(found.lines) <= PEEK_ROWS
         columns = tuple(
@@ -73,7 +80,7 @@ class Conll(GivenFiles):
 
         from nntrain.data.table import Table
 
-        with opened_text(path, "utf-8-sig", name) as file:
+        with opened_text(path, self._encoding, name) as file:
             found = self._sentences((line.rstrip("\r\n") for line in file), name)
         columns = {column: pl.Series(column, cells, dtype=pl.String) for column, cells in found.columns.items()}
         notes = (f"{name}: blanks inside {found.joined:,} tokens became _",) if found.joined else ()

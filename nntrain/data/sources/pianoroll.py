@@ -35,6 +35,10 @@ class PianoRoll(GivenFiles):
         """`split`, where the file has any."""
         return SPLIT
 
+    def reads(self, path: Path) -> bool:
+        """A JSON file: no other source reads one."""
+        return path.suffix.lower() == ".json"
+
     def peek(self, path: Path, name: str) -> Header:
         """The columns of the whole file, which is one object. Raises `DataError`."""
         columns = _columns(path, name)
@@ -58,7 +62,7 @@ class PianoRoll(GivenFiles):
 
 def _columns(path: Path, name: str) -> dict[str, list[str]]:
     """Cells by column. Raises `DataError`."""
-    with opened_text(path, "utf-8-sig", name) as file:
+    with opened_text(path, "utf-8-sig", name, is_fixed=True) as file:
         text = file.read()
     try:
         tree: Any = json.loads(text)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
-from pydantic import field_validator
+from pydantic import AfterValidator
 
 from nntrain.data.fields.text import Text as TextField
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.sources.source import GivenFiles
-from nntrain.data.text_file import opened_text
+from nntrain.data.text_file import known_encoding, opened_text
 from nntrain.data.tokenizing.splitting import Char
 from nntrain.errors import DataError
 
@@ -36,17 +35,8 @@ class Text(GivenFiles):
     is_running_text: ClassVar[bool] = True
 
     type: Literal["text"] = "text"
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(known_encoding)] = "utf-8"
     """How the file is written, as Python names it."""
-
-    @field_validator("encoding")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        try:
-            codecs.lookup(value)
-        except LookupError:
-            raise ValueError(f"{value!r} is no encoding; utf-8, latin-1 and cp1252 are") from None
-        return value
 
     @property
     def fields(self) -> Mapping[str, Field]:

@@ -54,6 +54,19 @@ def test_columns_may_be_many_and_separated_by_blanks(tmp_path: Path) -> None:
     assert found == {"tokens": ["EU rejects"], "pos": ["NNP VBZ"], "tags": ["B-ORG O"]}
 
 
+def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_bytes("Núñez\tB-per\nescribe\tO\n".encode("latin-1"))
+    for reads in (Conll(path="a.conll").read, Conll(path="a.conll").peek):
+        with pytest.raises(DataError, match=r"a\.conll: line 1 is not utf-8") as caught:
+            reads(path, "a.conll")
+        assert "data.source.encoding: latin-1" in str(caught.value.hint)
+    found = Conll.parse({"path": "a.conll", "encoding": "latin-1"})
+    assert isinstance(found, Conll)
+    assert found.read(path, "a.conll").texts("tokens").to_list() == ["Núñez escribe"]
+    assert found.peek(path, "a.conll").names == ("tokens", "tags")
+
+
 def test_tokens_alone_are_read_for_predictions(tmp_path: Path) -> None:
     assert read(tmp_path, "she\nwrites\n\nAda\n") == {"tokens": ["she writes", "Ada"]}
 
