@@ -15,6 +15,7 @@ from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import TensorData
 from nntrain.data.bucketing import Buckets
 from nntrain.data.fitted import FittedFields
+from nntrain.data.lanes import goes_on, shown_once
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import PackedSteps
 from nntrain.data.preparing import Prepared
@@ -95,6 +96,7 @@ def assemble(
     _check_targets(blueprint, prepared)
     _check_lengths(blueprint, prepared)
     seed_everything(experiment.seed)
+    _check_carried(prepared)
     network = blueprint.program.build()
     if start is not None:
         start(network)
@@ -280,6 +282,13 @@ def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> N
     needed = loss.fault(encoded, plan.kind)
     if needed is not None:
         raise DataError(f"{loss.type} needs {needed}, and {plan.target.name} has others in the {part} rows", "another loss: mse")
+def _check_carried(prepared: Prepared) -> None:
+    """Make sure that what is remembered is read by some training row. Raises `DataError`."""
+    if prepared.train.lanes is not None and not goes_on(shown_once(prepared.train, seed=0, epoch=0)):
+        message = "data.batch.carry_state has no effect: no training window begins where another one of its series ends"
+        raise DataError(message, "a smaller data.window.past, or remove carry_state")
+
+
 
 
 def new_progress(blueprint: Blueprint) -> Progress:

@@ -25,6 +25,14 @@ class Following(Protocol):
         """Whether each row begins where the one before it ends, bool `[N]`; the first does not."""
         ...
 
+    def chained(self) -> Tensor:
+        """Positions of the rows in an order in which those that go on from others stand right behind them, int64 `[N]`."""
+        ...
+
+    def take(self, index: Tensor) -> Following:
+        """Some rows, by position."""
+        ...
+
 
 def lane_order(rows: int, lanes: int) -> Tensor:
     """Positions in the order in which lanes are walked, int64 `[N]`: the first row of each lane, then the second of each.
@@ -45,9 +53,10 @@ def num_lane_batches(rows: int, lanes: int) -> int:
 
 def lane_batches(data: TensorData, lanes: int, *, start: int = 0) -> Iterator[Batch]:
     """All rows in lanes, from batch `start` on."""
-    order = lane_order(len(data), lanes)
+    chain, order = _chain(data), lane_order(len(data), lanes)
     lanes = min(lanes, len(data))
-    follows = _follows(data)[order]
+    follows = _follows(data, chain)[order]
+    order = chain[order]
     follows[:lanes] = False
     edges = [*range(0, len(data), lanes), len(data)]
     for step, batch in enumerate(ordered_batches(data, lanes, order, start=start, edges=edges), start):
@@ -73,9 +82,21 @@ def read_batches(data: TensorData, rows: int) -> Iterator[Batch]:
 
 def places(data: TensorData) -> Tensor | None:
     """Where the rows of the data are among those that `read_batches` gives, int64 `[N]`; `None` where they are in order."""
-    return None if data.lanes is None else lane_order(len(data), data.lanes).argsort()
+    return None if data.lanes is None else _chain(data)[lane_order(len(data), data.lanes)].argsort()
 
 
-def _follows(data: TensorData) -> Tensor:
-    found = [rows.follows().cpu() for rows in data.stored.values() if isinstance(rows, Following)]
+def goes_on(data: TensorData) -> bool:
+    """Whether any row goes on from another."""
+    return bool(_follows(data, _chain(data))[1:].any())
+
+
+def _chain(data: TensorData) -> Tensor:
+    """Positions of the rows series by series: in the data those of several series may take turns, as they do in time."""
+    first = next((rows for rows in data.stored.values() if isinstance(rows, Following)), None)
+    return torch.arange(len(data)) if first is None else first.chained().cpu()
+
+
+def _follows(data: TensorData, chain: Tensor) -> Tensor:
+    """Whether each row goes on from the one before it, in some order."""
+    found = [rows.take(chain.to(data.rows.device)).follows().cpu() for rows in data.stored.values() if isinstance(rows, Following)]
     return torch.stack(found).all(0) if found else torch.zeros(len(data), dtype=torch.bool)

@@ -43,6 +43,10 @@ class TokenWindows:
         """Whether each window begins where the one before it ends, bool `[M]`."""
         return self.starts.diff(prepend=self.starts[:1]) == self.steps
 
+    def chained(self) -> Tensor:
+        """Positions of the windows in the order of the text, int64 `[M]`."""
+        return self.starts.argsort(stable=True)
+
     def take(self, index: Tensor) -> TokenWindows:
         """Some windows, by position `[B]`, over the same text."""
         return replace(self, starts=self.starts.index_select(0, index))

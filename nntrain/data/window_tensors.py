@@ -40,7 +40,7 @@ def window_tensors(
         notes += [f"{lost:,} window{'s' if lost > 1 else ''} left out, as {name} is missing in what they predict"] if lost else []
         keep &= ~is_lost
     origins, ahead = cut.origins[keep], ahead[keep]
-    inputs = _inputs(window, encoded, origins)
+    inputs = _inputs(window, encoded, origins, cut.runs[keep])
     numbers = torch.from_numpy(cut.rows[origins])
     if window.joins([name for role, name in encoded if role == "input"], is_missing.keys()):
         together = np.stack([encoded["target", name].values for name in is_missing], axis=1)
@@ -52,19 +52,19 @@ def window_tensors(
     return TensorData({}, targets, None, numbers, stored=inputs), notes
 
 
-def _inputs(window: WindowSettings, encoded: Mapping[tuple[str, str], Encoded], origins: Array) -> dict[str, Windows]:
+def _inputs(window: WindowSettings, encoded: Mapping[tuple[str, str], Encoded], origins: Array, runs: Array) -> dict[str, Windows]:
     """The past of columns, and of those that are known beforehand the rows that are predicted too."""
     columns = {name: field.values for (role, name), field in encoded.items() if role == "input"}
     past = [values for name, values in columns.items() if not window.is_known(name)]
     known = [values for name, values in columns.items() if window.is_known(name)]
-    ends = torch.from_numpy(origins)
+    ends, series = torch.from_numpy(origins), torch.from_numpy(runs)
     found: dict[str, Windows] = {}
     if past:
-        found[WINDOW] = Windows(_beside(past), ends, window.steps, window.step)
+        found[WINDOW] = Windows(_beside(past), ends, window.steps, window.step, series)
     if known:
         values = _beside(known)
         found[KNOWN] = Windows(values, ends + window.gap + window.horizon, window.horizon, 1)
-        found[KNOWN_PAST] = Windows(values, ends, window.steps, window.step)
+        found[KNOWN_PAST] = Windows(values, ends, window.steps, window.step, series)
     return found
 
 

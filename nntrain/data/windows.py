@@ -21,6 +21,8 @@ class Windows:
     """Rows that a window reads, T."""
     step: int
     """Every how many rows it reads one."""
+    runs: Tensor | None = None
+    """Int64 `[M]`: number of the series in which each window lies, of which another begins where one ends; `None` for one series."""
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -41,20 +43,27 @@ class Windows:
 
     def follows(self) -> Tensor:
         """Whether each window begins where the one before it ends, bool `[M]`."""
-        apart = self.origins.diff(prepend=self.origins[:1])
-        return apart == self.steps * self.step
+        found = self.origins.diff(prepend=self.origins[:1]) == self.steps * self.step
+        return found if self.runs is None else found & (self.runs.diff(prepend=self.runs[:1]) == 0)
+
+    def chained(self) -> Tensor:
+        """Positions of the windows series by series, each by time, int64 `[M]`."""
+        return self.origins.argsort(stable=True)
 
     def take(self, index: Tensor) -> Windows:
         """Some windows, by position `[B]`, over the same rows."""
-        return Windows(self.values, self.origins.index_select(0, index), self.steps, self.step)
+        runs = None if self.runs is None else self.runs.index_select(0, index)
+        return Windows(self.values, self.origins.index_select(0, index), self.steps, self.step, runs)
 
     def narrow(self, start: int, end: int) -> Windows:
         """The windows from `start` to before `end`."""
-        return Windows(self.values, self.origins[start:end], self.steps, self.step)
+        runs = None if self.runs is None else self.runs[start:end]
+        return Windows(self.values, self.origins[start:end], self.steps, self.step, runs)
 
     def to(self, device: torch.device | str) -> Windows:
         """The same windows on a device."""
-        return Windows(self.values.to(device), self.origins.to(device), self.steps, self.step)
+        runs = None if self.runs is None else self.runs.to(device)
+        return Windows(self.values.to(device), self.origins.to(device), self.steps, self.step, runs)
 
     def gather(self) -> Tensor:
         """`[M, T, …]`, the oldest row of each window first."""

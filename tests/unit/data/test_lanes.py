@@ -89,3 +89,25 @@ def test_what_is_read_in_lanes_is_put_back_in_order() -> None:
     assert read.tolist() == [2, 11, 5, 14, 8]
     assert read[where].tolist() == data.rows.tolist()
     assert places(windows([2, 5], lanes=None)) is None
+
+
+def test_series_that_take_turns_in_the_rows_are_walked_one_after_another():
+    """Rows of two series as they come in time: a b a b; windows of 2 rows, sorted by their row."""
+    values, origins, runs = torch.arange(16.0)[:, None], [1, 9, 3, 11, 5, 13, 7, 15], [0, 1, 0, 1, 0, 1, 0, 1]
+    stored = Windows(values, torch.tensor(origins), 2, 1, torch.tensor(runs))
+    data = TensorData({}, {}, None, torch.arange(8), stored={"window": stored}, lanes=1)
+    batches = list(lane_batches(data, 1))
+    assert [int(batch.rows[0]) for batch in batches] == [0, 2, 4, 6, 1, 3, 5, 7]
+    assert [bool(batch.goes_on) for batch in batches] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+        True,
+        True,
+        True,
+    ]
+    where = places(data)
+    assert where is not None
+    assert torch.cat([batch.rows for batch in batches])[where].tolist() == list(range(8))

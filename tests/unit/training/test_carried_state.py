@@ -17,7 +17,7 @@ from nntrain.cli import main
 from nntrain.commands.fit import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.data.batches import TensorData
-from nntrain.errors import ConfigError
+from nntrain.errors import ConfigError, DataError
 from nntrain.training.evaluation import predict, raw_outputs
 from nntrain.training.loop import fit
 
@@ -170,3 +170,24 @@ def test_a_run_measures_what_it_reported(folder: Path, capsys: pytest.CaptureFix
     assert main(["eval", str(folder / "runs/carried"), "--split", "validation", "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)["metrics"]
     assert measured["rmse"] == pytest.approx(summary["best"]["validation.rmse"], rel=1e-6)
+
+
+def test_series_that_take_turns_in_the_file_each_go_on_from_themselves(folder: Path) -> None:
+    """Two series, row by row in turns, give what each gives as one long series."""
+    draw = np.random.default_rng(1)
+    np.savez(folder / "rows.npz", y=draw.normal(size=160), who=np.tile([0, 1], 80), t=np.repeat(np.arange(80), 2))
+    group = {"who": {"type": "category", "role": "group"}, "t": {"type": "number", "role": "time"}}
+    run = assembled(folder, data__batch_size=1, **{f"data__fields__{name}": field for name, field in group.items()})
+    data = run.session.splits.train
+    found = raw_outputs(run.session.network, run.session.objective, data, run.session.precision)["y"]
+    series = data.stored["window"].runs
+    assert sorted(set(series.tolist())) == [0, 1]
+    for number in (0, 1):
+        mine = (series == number).nonzero().flatten()
+        assert_close(found[mine], whole(run, data.take(mine)))
+
+
+def test_series_of_one_window_each_carry_nothing_and_are_refused(folder: Path) -> None:
+    np.savez(folder / "rows.npz", y=np.arange(60.0), who=np.arange(60) // 6)
+    with pytest.raises(DataError, match="no training window begins where another one of its series ends"):
+        assembled(folder, data__fields__who={"type": "category", "role": "group"}, data__split={"validation": None, "test": None})
