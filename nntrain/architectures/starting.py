@@ -17,9 +17,10 @@ class Init(StrictModel):
     from_: Annotated[str, Field(min_length=1)] = Field(alias="from")
     """A run (`runs/digits`, its latest; a run folder) or a file: safetensors, or torch's `.pt`, `.pth`, `.bin`, read without running
     anything. Counted from the config's folder; a run also as commands name it."""
-    map: dict[str, str] | None = None
+    map: dict[str, str] | Literal["order"] | None = None
     """What our parameters are called there, pattern to pattern: `{"stage1.*": "layer1.*", head: fc}`; the first match wins, and a name
-    stands for everything below it. Default: by the same names."""
+    stands for everything below it. `order`: parameters are paired one after another, whatever their names, for weights of the same network
+    by another program; each pair must have one shape. Default: by the same names."""
     fields: Literal["keep", "refit"] | None = None
     """What fields know: `keep` takes scalers, vocabularies and classes of inputs from the run, and those of the target where its classes
     there have all that training rows show; `refit` learns them from the training rows. Default: `keep` for a run; a file has none."""

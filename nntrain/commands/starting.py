@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from nntrain.architectures.starting import Init
 from nntrain.blueprint import Blueprint
 from nntrain.commands.origin import PATH, Origin, find_origin, init_of
 from nntrain.config.reading import Config
-from nntrain.errors import CheckpointError, Problem
+from nntrain.errors import CheckpointError, Problem, SpecError
 from nntrain.weights.matching import STATISTICS, Matching, Wanted, match, renamed, renaming_problems, too_few
+from nntrain.weights.ordering import in_order
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,14 +81,25 @@ def start_of(config: Config, blueprint: Blueprint) -> Start | None:
         problem = Problem((*PATH, "fields"), "has no effect: a file of weights has no fields", "remove it, or name a run", on_key=True)
         raise config.error([problem])
     wanted = wanted_of(blueprint.program)
-    problems = list(renaming_problems(init.map or {}, wanted, origin.keys, (*PATH, "map")))
-    if problems:
-        raise config.error(problems)
-    matching = match(wanted, origin.shapes, init.map or {}, _other_heads(blueprint, origin))
+    renaming = _renaming(config, init, wanted, origin)
+    matching = match(wanted, origin.shapes, renaming, _other_heads(blueprint, origin))
     problem = too_few(matching, wanted, origin.shapes, origin.words, (*PATH, "from"))
     if problem is not None:
         raise config.error([problem])
-    return Start(origin, init.map or {}, matching)
+    return Start(origin, renaming, matching)
+
+
+def _renaming(config: Config, init: Init, wanted: Wanted, origin: Origin) -> Mapping[str, str]:
+    """What our parameters are called there. Raises `ConfigError` for a line of `map` without use, and for another order."""
+    if init.map == "order":
+        try:
+            return in_order(wanted.shapes, origin.shapes, wanted.head)
+        except SpecError as error:
+            raise config.error([Problem((*PATH, "map"), error.message, error.hint)]) from None
+    problems = list(renaming_problems(init.map or {}, wanted, origin.keys, (*PATH, "map")))
+    if problems:
+        raise config.error(problems)
+    return init.map or {}
 
 
 def pinned(blueprint: Blueprint, start: Start) -> Blueprint:
