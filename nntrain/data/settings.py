@@ -252,8 +252,9 @@ class DataSettings(StrictModel):
     window: WindowSettings | None = None
     """Inputs are the past of a row and targets what comes after it, cut from the rows in their order: by the column whose role is time,
     else that of the file. Rows are split before windows are cut; no window has rows of two splits, or of two values of a column whose role
-    is group. Inputs and targets are number columns; a target whose own past is an input too has `role: [input, target]`. Missing inputs
-    are filled in as their field says; a window with a missing target is left out. Default: each row by itself."""
+    is group. Inputs and targets are number columns, what `known` names aside; a target whose own past is an input too has
+    `role: [input, target]`. Missing inputs are filled in as their field says; a window with a missing target is left out. Default: each
+    row by itself."""
     batch: BatchSettings | None = None
     """Which rows come together in a batch. Default: every row once an epoch, in random order."""
     batch_size: PositiveInt | Literal["full"] = 64

@@ -24,12 +24,16 @@ OF_PHOTOS = ("data.fields.image.augment=[]", "data.fields.image.normalize=standa
     ("name", "lr", "steps", "metric", "limit", "changes"),
     [
         pytest.param("adult", 1e-2, 25, "log_loss", 0.05, (), marks=pytest.mark.slow),
+        pytest.param("airline_passengers", 3e-2, 200, "mse_scaled", 0.05, ("metrics=[mse_scaled]",), marks=pytest.mark.slow),
         ("basic_motions", 1e-2, 20, "log_loss", 0.1, ()),
         ("california_housing", 1e-3, 60, "mse", 0.05, ("metrics=[mse]",)),
         ("digits", 1e-2, 20, "log_loss", 0.05, ()),
         ("digits_perceptron", 1.0, 20, "errors", 0.5, ()),
         ("digits_residual", 1e-2, 40, "log_loss", 0.05, ()),
         ("etth1_dlinear", 1e-2, 40, "mse_scaled", 0.05, ()),
+        pytest.param(
+            "etth1_patchtst", 1e-2, 40, "mse_scaled", 0.05, ("data.window.past=96", "data.window.horizon=24"), marks=pytest.mark.slow
+        ),
         ("mnist1d_cnn", 1e-2, 20, "log_loss", 0.05, ()),
         ("mnist1d_logistic", 0.3, 60, "log_loss", 0.1, ()),
         ("mnist1d_lstm", 1e-2, 40, "log_loss", 0.1, ()),

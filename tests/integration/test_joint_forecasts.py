@@ -104,7 +104,15 @@ def test_a_run_is_resumed_to_the_byte_and_its_saved_config_means_the_same() -> N
     assert nntrain.evaluate(whole.run).metrics["mase"] == pytest.approx(whole.summary["test"]["mase"])
 
 
-@pytest.mark.parametrize("architecture", ["dlinear", {"layers": [{"lstm": 6}, {"pool": "last"}]}])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "dlinear",
+        {"layers": [{"lstm": 6}, {"pool": "last"}]},
+        {"dlinear": {"kernel_size": 13, "reversible_norm": True}},
+        {"patchtst": {"dim": 8, "num_heads": 2, "dim_feedforward": 16, "num_layers": 1, "patch_size": 12, "stride": 6}},
+    ],
+)
 def test_eight_windows_are_learned_by_heart(architecture: Any) -> None:
     write(rows=36 + 6 + 7)
     tree = config(architecture=architecture, optimizer={"adam": 0.02}, training={"max_epochs": 150}, metrics=["mse_scaled"])
