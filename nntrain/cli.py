@@ -113,7 +113,7 @@ def fit(
     fake_data: Annotated[bool, typer.Option("--fake-data", help="With --smoke: make rows up where the data is not there.")] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test rows unseen.")] = False,
     overlays: With = None,
-    seeds: Annotated[int | None, typer.Option("--seeds", help="Train N seeds, and report mean and spread.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="Train N seeds, report mean and spread; RUN/members/01 predicts.")] = None,
     folds: Annotated[int | None, typer.Option("--folds", help="Train on N folds: every row is tested once.")] = None,
     each: Annotated[bool, typer.Option("--each", help="Train each of several configs by itself.")] = False,
     skip_done: Annotated[bool, typer.Option("--skip-done", help="Leave out what has a finished run already.")] = False,

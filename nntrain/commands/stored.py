@@ -194,7 +194,8 @@ def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
     members = sorted(path.name for path in (run.path / MEMBERS).glob("*"))
     if members:
         raise CheckpointError(
-            f"{run.name} has {len(members)} members and no state of its own", f"name one: {run.name}/{MEMBERS}/{members[0]}"
+            f"{run.name} has {len(members)} members, each a network of its own: they are measured together, and do nothing as one",
+            f"name one: {run.name}/{MEMBERS}/{members[0]}",
         )
     newest = checkpoint.newest(run.checkpoints, needed)
     if newest.path is None:
