@@ -42,6 +42,7 @@ from nntrain.training.reproducibility import seed_everything, use_determinism
 from nntrain.training.session import Origin, Session, Splits, TrainingProtocol
 from nntrain.training.shaping import Shaping
 from nntrain.training.swa import StochasticAverage
+from nntrain.training.thawing import Thawing
 
 MAX_SAMPLE = 10_000
 """Most training rows on which train metrics are measured."""
@@ -133,6 +134,7 @@ def assemble(
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,
         augmenter=Augmenter.of({plan.name: plan.field for plan in blueprint.layout.fields if plan.role == "input"}, experiment.seed),
         mixer=_mixer(blueprint),
+        thawing=Thawing(blueprint.program.thawed) if blueprint.program.thawed else None,
         buckets=buckets,
         balance=next(iter(prepared.train.targets.values())).long().cpu() if _is_balanced(experiment) else None,
     )
@@ -141,6 +143,8 @@ def assemble(
     horizon = Horizon(plan.total_steps, plan.steps_per_epoch)
     average = session.ema if regularization.swa is None else _stochastic_average(experiment, regularization.swa, network, horizon)
     session = replace(session, horizon=horizon, ema=average)
+    if session.thawing is not None:
+        session.thawing.begin(network, 0)
     _check_shared_memory(session)
     return Assembly(session, protocol, plan, new_progress(blueprint), threads, class_weights)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from nntrain import effects
 from nntrain.architectures.architecture import Architecture
 from nntrain.architectures.compiling import compile_program
+from nntrain.architectures.parameters import thaw
 from nntrain.architectures.settings import default_architecture
 from nntrain.config.experiment import Experiment
 from nntrain.config.reading import Config
@@ -141,7 +142,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
     rows = rows_to_train(experiment.data, layout) if train_rows is None else train_rows
-    warnings = (*layout.doubts, *_too_short(config, program, targets, layout), *effects.warnings(experiment, program, rows))
+    warnings = (*layout.doubts, *_too_short(config, program, targets, layout), *effects.warnings(experiment, program, rows), *training.late_thaws())
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
 
 
@@ -243,6 +244,8 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     except ConfigError as error:
         problems += error.problems
         return None
+    if experiment.training is not None and experiment.training.unfreeze is not None:
+        program = thaw(program, experiment.training.unfreezing(), problems)
     problems += output_problems(program, targets)
     problems += _check_steps(program, targets)
     problems += part_problems(experiment, program, targets)

@@ -83,6 +83,36 @@ def freeze(
     return found
 
 
+def thaw(program: Program, rules: Iterable[tuple[YamlPath, int, str]], problems: list[Problem]) -> Program:
+    """Mark the frozen parameters that are trained from some epoch on.
+
+    Args:
+        program: The program, with what is frozen.
+        rules: Place of each pattern, the first epoch in which what it matches is trained, and the pattern; the first match wins.
+        problems: Takes what is wrong.
+    """
+    thawed: dict[str, int] = {}
+    for path, epoch, pattern in rules:
+        names = [name for name in program.named_shapes if matches(pattern, name)]
+        fresh = [name for name in names if name in program.frozen and name not in thawed]
+        if not names:
+            near = ", ".join(near_names(pattern, program.frozen))
+            problems.append(Problem(path, f"{pattern!r} matches no parameter", f"near names: {near}" if near else None))
+        elif not fresh:
+            what = "is trained earlier already" if any(name in thawed for name in names) else "is not frozen"
+            problems.append(Problem(path, f"has no effect: what {pattern!r} matches {what}", "fix:  architecture.freeze, or remove it"))
+        thawed |= dict.fromkeys(fresh, epoch)
+    for name, other in program.ties.items():  # one parameter has one epoch
+        if name in thawed or other in thawed:
+            thawed[name] = thawed[other] = min(thawed.get(name, thawed.get(other, 0)), thawed.get(other, thawed.get(name, 0)))
+    waking = {
+        step.name
+        for step in program.steps
+        if step.name in program.resting and step.parameter_shapes and all(_full(step, name) in thawed for name in step.parameter_shapes)
+    }
+    return replace(program, thawed=thawed, resting=program.resting - waking, waking=frozenset(waking))
+
+
 def _patterns(said: bool | str | Sequence[str]) -> list[tuple[YamlPath, str]]:
     """The patterns of a `freeze`, each with its place."""
     if isinstance(said, str):

@@ -55,7 +55,7 @@ def build(program: Program) -> Network:
     loss_parts = tuple((PART.format(f"{name}.{part}"), places[name, PART.format(part)]) for name, part in parts)
     tie(program, modules)
     wiring = Wiring(keys, tuple(calls), outputs, output_lengths, length_keys, tuple(shortenings), loss_parts)
-    return Network(wiring, freeze(program, modules))
+    return Network(wiring, *freeze(program, modules))
 
 
 def _keys(step: Step) -> list[str | None]:

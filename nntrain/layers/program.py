@@ -109,11 +109,14 @@ class Row:
     """Its parameters that stay as they are, by their own name."""
     is_frozen: bool = False
     """Whether all of them do."""
+    thaws: int | None = None
+    """First epoch, from 1, in which some of them are trained."""
 
     @property
     def frozen_text(self) -> str | None:
         """Which parameters stay as they are, in words."""
-        return "frozen" if self.is_frozen else f"frozen: {', '.join(self.frozen)}" if self.frozen else None
+        told = "frozen" if self.is_frozen else f"frozen: {', '.join(self.frozen)}" if self.frozen else None
+        return told if told is None or self.thaws is None else f"{told}, trained from epoch {self.thaws} on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,10 @@ class Program:
     """Full names of the parameters that stay as they are."""
     resting: frozenset[str] = frozenset()
     """Steps that are frozen whole: batch norms in them stay in evaluation."""
+    thawed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Frozen parameters that are trained later, by full name, and the first epoch in which they are, from 1."""
+    waking: frozenset[str] = frozenset()
+    """Steps that are frozen whole at first: batch norms in them stay in evaluation until then."""
 
     @property
     def num_parameters(self) -> int | None:
@@ -166,8 +173,8 @@ class Program:
 
     @property
     def trainable_shapes(self) -> dict[str, tuple[Size, ...]]:
-        """Shapes of the parameters that are trained, by full name."""
-        return {name: shape for name, shape in self.parameter_shapes.items() if name not in self.frozen}
+        """Shapes of the parameters that are trained, now or later, by full name."""
+        return {name: shape for name, shape in self.parameter_shapes.items() if name not in self.frozen or name in self.thawed}
 
     @property
     def loss_parts(self) -> dict[str, float]:
@@ -227,6 +234,7 @@ class Program:
             note or None,
             frozen,
             bool(names) and len(frozen) == len(names),
+            min((self.thawed[full] for full in names.values() if full in self.thawed), default=None),
         )
 
     def _has_weights(self, name: str) -> bool:

@@ -24,22 +24,25 @@ def tie(program: Program, modules: Mapping[str, nn.Module]) -> None:
         setattr(module, name, getattr(owner, own_name))
 
 
-def freeze(program: Program, modules: Mapping[str, nn.Module]) -> tuple[nn.Module, ...]:
-    """Take frozen parameters out of training.
+def freeze(program: Program, modules: Mapping[str, nn.Module]) -> tuple[tuple[nn.Module, ...], tuple[nn.Module, ...]]:
+    """Take frozen parameters out of training, those that are never trained.
 
     Returns:
-        The batch norms that stay in evaluation: those of frozen steps, whose averages must not move either.
+        The batch norms that stay in evaluation: those of frozen steps, whose averages must not move either; and those that do so at first.
     """
     from torch.nn.modules.batchnorm import _NormBase  # pyright: ignore[reportPrivateUsage]
 
     if not program.frozen and not program.resting:
-        return ()
+        return (), ()
     for step, module in modules.items():
         for name, parameter in module.named_parameters():
-            if f"{step}.{name}" in program.frozen:
+            if f"{step}.{name}" in program.frozen and f"{step}.{name}" not in program.thawed:
                 parameter.requires_grad = False
-    resting = [module for step, module in modules.items() if step in program.resting]
-    return tuple(part for module in resting for part in module.modules() if isinstance(part, _NormBase))
+    resting, waking = (
+        tuple(part for step in steps if step in modules for part in modules[step].modules() if isinstance(part, _NormBase))
+        for steps in (sorted(program.resting), sorted(program.waking))
+    )
+    return resting, waking
 
 
 def _owner(name: str, modules: Mapping[str, nn.Module]) -> tuple[nn.Module, str]:

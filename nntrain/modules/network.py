@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -127,12 +127,13 @@ class Memory:
 class Network(Namespace):
     """Runs a program. Parameters are named `<step>.<parameter>`."""
 
-    def __init__(self, wiring: Wiring, resting: Sequence[nn.Module] = ()) -> None:
+    def __init__(self, wiring: Wiring, resting: Sequence[nn.Module] = (), waking: Sequence[nn.Module] = ()) -> None:
         """Put modules under their names.
 
         Args:
             wiring: The calls; a module that is called several times has the name of its first call.
             resting: Batch norms that are frozen: they stay in evaluation.
+            waking: Those that are frozen until `wake` names their parameters.
         """
         super().__init__()
         placed: set[int] = set()
@@ -141,6 +142,8 @@ class Network(Namespace):
                 self.put(call.name.split("."), call.module)
                 placed.add(id(call.module))
         self._resting = tuple(resting)
+        names = {id(module): name for name, module in cast("Iterator[tuple[str, nn.Module]]", self.named_modules())}
+        self._waking = {names[id(module)]: module for module in waking}
         self._wiring = wiring
         self._calls = tuple((call, call.is_plain) for call in wiring.calls)
         self._late = wiring.late()
@@ -149,9 +152,17 @@ class Network(Namespace):
     def train(self, mode: bool = True) -> Network:
         """Switch between training and evaluation, in which frozen batch norms stay."""
         super().train(mode)
-        for module in self._resting:
+        for module in (*self._resting, *self._waking.values()):
             module.eval()
         return self
+
+    def wake(self, names: Collection[str]) -> None:
+        """Let batch norms whose parameters are all among these names follow the mode of the network from now on."""
+        for name, module in list(self._waking.items()):
+            own = [f"{name}.{parameter}" for parameter, _ in module.named_parameters()]
+            if own and all(parameter in names for parameter in own):
+                del self._waking[name]
+                module.train(self.training)
 
     def forward(self, inputs: Mapping[str, Tensor], state: Mapping[str, Any] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Run all steps.

@@ -70,6 +70,8 @@ def fit(
     if progress.stop_reason is None:
         progress.stop_reason = plan.limit_reached(progress.step, progress.elapsed_s)
     while progress.stop_reason is None:
+        if session.thawing is not None:
+            session.thawing.begin(session.network, progress.epoch)
         for batches in protocol.batches(session, progress.epoch, progress.step_in_epoch):
             rows = session.portions.rows
             take_step(session, protocol, progress, batches)

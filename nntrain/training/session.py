@@ -23,6 +23,7 @@ from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective, PartName
 from nntrain.training.shaping import Shaping
+from nntrain.training.thawing import Thawing
 
 if TYPE_CHECKING:
     from nntrain.training.evaluation import Scores
@@ -75,6 +76,8 @@ class Session:
     """Class of each training row, int64 `[N]` on the CPU, where every class is to be seen equally often."""
     buckets: Buckets | None = None
     """How rows are put together by their lengths, where they are."""
+    thawing: Thawing | None = None
+    """When frozen weights are trained, where they are."""
     portions: Portions = field(default_factory=Portions)
     """Rows that are computed at once where a batch does not fit into memory."""
     stop_wanted: Callable[[], bool] = _never

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
+from nntrain.errors import YamlPath, render_path
 from nntrain.schema import Component, Slot, StrictModel
 
 DEFAULT_MAX_EPOCHS = 100
@@ -87,6 +89,15 @@ class CheckpointSettings(StrictModel):
     """How many checkpoints to keep beside the best one."""
 
 
+class Unfreeze(StrictModel):
+    """Train from some epoch on what is frozen until then."""
+
+    epoch: Annotated[int, Field(ge=2)]
+    """The first epoch in which it is trained, counted from 1."""
+    match: str | tuple[str, ...]
+    """Patterns of parameter names, one or a list, such as `stage4.*`; a name stands for everything below it."""
+
+
 class TrainingSettings(StrictModel):
     """How long to train, when to evaluate and save, and on what machine."""
 
@@ -119,8 +130,27 @@ class TrainingSettings(StrictModel):
     """CPU threads; default: torch's own choice."""
     deterministic: bool = False
     """Only use algorithms that give the same bits each time, where a device has several."""
+    unfreeze: Unfreeze | tuple[Unfreeze, ...] | None = None
+    """Frozen parameters that are trained from an epoch on, and batch norms that follow then: `{epoch: 3, match: stage4}`, or several in
+    a list. Default: what is frozen stays so."""
     protocol: Annotated[Component, Slot("protocol", ("nntrain.protocols.settings:PROTOCOLS",))] | None = None
     """In which order batches come and what one step is; default: supervised."""
+
+    def unfreezing(self) -> Iterator[tuple[YamlPath, int, str]]:
+        """Each pattern of `unfreeze`: its place, its epoch, itself."""
+        rules = self.unfreeze if isinstance(self.unfreeze, tuple) else () if self.unfreeze is None else (self.unfreeze,)
+        for index, rule in enumerate(rules):
+            path: YamlPath = ("training", "unfreeze", *((index,) if isinstance(self.unfreeze, tuple) else ()), "match")
+            if isinstance(rule.match, str):
+                yield path, rule.epoch, rule.match
+            else:
+                yield from (((*path, place), rule.epoch, pattern) for place, pattern in enumerate(rule.match))
+
+    def late_thaws(self) -> Iterator[str]:
+        """What is never unfrozen, as the run is over by then: a warning each."""
+        for path, epoch, pattern in self.unfreezing():
+            if self.max_epochs is not None and epoch > self.max_epochs:
+                yield f"{render_path(path)}: {pattern} is never unfrozen: that is in epoch {epoch}, and max_epochs is {self.max_epochs}"
 
     def with_defaults(self, *, has_validation: bool) -> TrainingSettings:
         """Add what ends a run where the config says nothing about it, and a limit where it gives none.

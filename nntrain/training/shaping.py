@@ -97,5 +97,5 @@ class Shaping:
             return
         with torch.no_grad():
             for weight in self.weights:
-                if weight.parameter.ndim > 1:
+                if weight.parameter.ndim > 1 and weight.parameter.requires_grad:
                     weight.parameter.copy_(torch.renorm(weight.parameter, 2, weight.axis, limit))
