@@ -27,6 +27,8 @@ NAMES_GRAPHS: Final = "names the graphs"
 ID_COLUMNS: Final = ("node", "node_id", "id")
 """Columns of the nodes by which edges name them where the config says nothing; the first that is there counts."""
 SPLIT: Final = "split"
+PLANETOID: Final = frozenset({".x", ".tx", ".allx", ".y", ".ty", ".ally", ".graph"})
+"""What the names of Planetoid's pickles end in: `ind.cora.x`."""
 SPLITS_NODES: Final = "splits nodes, and edges are predicted"
 ASKED_EDGE: Final = HeaderColumn(EDGE, (), "class", key=ASKED)
 """What the target is called where edges are predicted."""
@@ -66,7 +68,7 @@ class Graph(NodeSource):
     nodes: str
     """The table of nodes, counted from the config's folder."""
     edges: str
-    """The table of edges: a row for each, in which two columns name the nodes it is between."""
+    """The table of edges: a row for each, in which two columns name the nodes it is between. One without rows is a graph without edges."""
     graphs: str | None = None
     """Table with a row for each of several graphs; its columns hold for all nodes of a graph, and a target among them is the graph's."""
     id: str | None = None
@@ -170,8 +172,9 @@ class Graph(NodeSource):
         """The columns of the nodes, then those of the graphs. Raises `DataError` where the tables don't go together."""
         header = table_source(path).peek(path, name)
         edges = self.beside(path, self.edges)
-        ends = table_source(edges).peek(edges, edges.name)
-        self.end_columns(ends.names, edges.name)
+        if lists_edges(edges):
+            ends = table_source(edges).peek(edges, edges.name)
+            self.end_columns(ends.names, edges.name)
         id_column = self.id_column(header.names, name)
         columns = [_marked(column, id_column, NAMES_NODES, self.graph, has_links=self.has_links) for column in header.columns]
         if self.has_links and EDGE in header.names:
@@ -223,11 +226,30 @@ class Graph(NodeSource):
         return self.graph
 
 
+def lists_edges(path: Path) -> bool:
+    """Whether a table of edges has any: a text that is empty, or ends with its header, has none. Raises `DataError`."""
+    from nntrain.data.settings import source_of
+
+    if source_of(path.name) != "csv" or path.suffix.lower() in (".gz", ".zip"):
+        return True
+    try:
+        with path.open("rb") as file:
+            lines = (line for line in file if line.strip())
+            return next(lines, None) is not None and next(lines, None) is not None
+    except OSError as error:
+        raise DataError(f"{path.as_posix()}: cannot be read ({error.strerror})") from None
+
+
 def table_source(path: Path) -> Source:
     """What reads a table of nodes or edges. Raises `DataError` for a file that is none."""
     from nntrain.data.settings import SOURCES, source_of
 
     tag = source_of(path.name)
+    if path.name.startswith("ind.") and path.suffix in PLANETOID:
+        raise DataError(
+            f"{path.name} is a pickle, as Planetoid has its files, and whoever opens one runs what its author wrote: nntrain opens none",
+            "bring nodes.csv (a row for each node) and edges.csv (two numbers of rows each), written where you trust the file",
+        )
     if tag is None:
         raise DataError(f"{path.name}: no source reads {path.suffix or 'such'} files", "a table: .csv, .tsv, .parquet, .jsonl, .xlsx")
     made = load_class(SOURCES[tag]).parse({"type": tag, "path": path.name})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from nntrain.data.facts import quoted
 from nntrain.data.fields.link import EDGE
 from nntrain.data.graphs import Asked, Graphs
 from nntrain.data.header import HeaderColumn
-from nntrain.data.sources.graph import ASKED_EDGE, NAMES_GRAPHS, NAMES_NODES, SPLIT, SPLITS_NODES, Graph
+from nntrain.data.sources.graph import ASKED_EDGE, NAMES_GRAPHS, NAMES_NODES, SPLIT, SPLITS_NODES, Graph, lists_edges
 from nntrain.data.table import Table, counted
 from nntrain.errors import DataError
 
@@ -40,11 +40,12 @@ def read_graph(source: Graph, path: Path, name: str, asked: Path | None = None) 
     id_column = source.id_column(tuple(table.columns), name)
     names = table.texts(id_column) if id_column is not None else pl.Series([str(row) for row in range(table.rows)])
     _require_names(table, names, id_column)
-    edges = source.read_table(source.beside(path, source.edges))
+    listed = source.beside(path, source.edges)
+    edges = source.read_table(listed) if lists_edges(listed) else _no_edges(source, listed)
     where = f"{name}, column {id_column}" if id_column is not None else f"{name}, whose rows count from 0"
     ends = _ends(source, edges, names, where)
-    weights = None if source.weight is None else edges.numbers(source.weight).astype(np.float32)
-    pairs, strengths = (ends, weights) if source.directed else both_ways(ends, weights, edges.name)
+    weights = None if source.weight is None else _weights(edges, source.weight)
+    pairs, strengths = (ends, weights) if source.directed else both_ways(ends, weights, edges.name, lambda row: edges.place(row))
     graph, count, columns = _graphs(source, path, table)
     _require_within(ends, graph, edges.name)
     known = {column: _known(table, column, why) for column, why in ((id_column, NAMES_NODES), (source.graph, NAMES_GRAPHS)) if column}
@@ -69,8 +70,30 @@ def _asked(source: Graph, path: Path, names: pl.Series, where: str) -> Asked:
     return Asked(_ends(by_name, table, names, where), table)
 
 
-def both_ways(ends: Array, weights: Array | None, file: str) -> tuple[Array, Array | None]:
+def _no_edges(source: Graph, path: Path) -> Table:
+    """A table of edges without one."""
+    names = dict.fromkeys((*(source.ends or ("from", "to")), *([source.weight] if source.weight is not None else [])))
+    return Table(path.name, {name: pl.Series(name, [], dtype=pl.String) for name in names}, 0)
+
+
+def _weights(edges: Table, column: str) -> Array:
+    """How much each edge counts, float32 `[E]`. Raises `DataError` for one that says nothing."""
+    found = edges.numbers(column)
+    lost = [int(row) for row in np.flatnonzero(np.isnan(found))]
+    if lost:
+        hint = "leave such edges out, or write how much they count: 1, 0"
+        raise DataError(f"{edges.name}: {column} is missing in {edges.places(lost)}, and says how much an edge counts", hint)
+    return found.astype(np.float32)
+
+
+def both_ways(ends: Array, weights: Array | None, file: str, place: Callable[[int], str] = "row {}".format) -> tuple[Array, Array | None]:
     """Every edge in both directions, each once, sorted; an edge of a node to itself stays one.
+
+    Args:
+        ends: Int64 `[2, E]`.
+        weights: Float32 `[E]`, or `None`.
+        file: Where they come from, for messages.
+        place: Where a row stands in it.
 
     Raises:
         DataError: An edge is listed twice with different weights.
@@ -82,9 +105,10 @@ def both_ways(ends: Array, weights: Array | None, file: str) -> tuple[Array, Arr
     both = np.concatenate([weights, weights])
     kept = both[first]
     if (kept[group.ravel()] != both).any():
-        row = int(np.flatnonzero(kept[group.ravel()] != both)[0] % len(weights))
+        other = int(np.flatnonzero(kept[group.ravel()] != both)[0])
+        row = max(other % len(weights), int(first[group.ravel()[other]]) % len(weights))
         raise DataError(
-            f"{file}: an edge is listed twice with different weights, the second time in row {row}", "data.source.directed: true"
+            f"{file}: an edge is listed twice with different weights, the second time in {place(row)}", "data.source.directed: true"
         )
     return pairs, kept
 

@@ -290,3 +290,35 @@ def test_gradient_of_the_training_loss_reaches_no_other_target(tmp_path: Path) -
     gradient: Tensor = torch.autograd.grad(part.sum / part.weight, output)[0]
     assert gradient[:2].any(dim=1).all()
     assert not gradient[2:].any()
+
+
+@pytest.mark.parametrize("edges", ["", "\n", "who,whom,w\n", "who,whom,w"])
+@pytest.mark.parametrize("options", [{}, {"weight": "w"}, {"directed": True}])
+def test_a_table_without_edges_is_a_graph_without_edges(tmp_path: Path, edges: str, options: dict[str, Any]) -> None:
+    batch = graph_of(prepared(tmp_path, id="name", edges=edges, **options).train)
+    assert batch.inputs["@graph.edges"].shape == (2, 0)
+    assert batch.inputs["@graph.weights"].shape == (0,)
+    assert batch.inputs["@graph.lengths"].tolist() == [6]
+
+
+def test_a_missing_weight_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="w is missing in lines 3, 5, and says how much an edge counts"):
+        prepared(tmp_path, id="name", weight="w", edges="who,whom,w\nann,bob,1\nbob,cat,\ndan,cat,3\neve,fay,\n")
+
+
+def test_an_edge_of_two_weights_is_told_where_it_stands_again(tmp_path: Path) -> None:
+    for edges in ("ann,bob,1\nbob,cat,2\nbob,ann,3\n", "bob,ann,1\nbob,cat,2\nann,bob,3\n", "ann,bob,1\nbob,cat,2\nann,bob,3\n"):
+        with pytest.raises(DataError, match="the second time in line 4"):
+            prepared(tmp_path, id="name", weight="w", edges="who,whom,w\n" + edges)
+
+
+@pytest.mark.parametrize("option", ["nodes", "edges"])
+def test_pickles_of_planetoid_are_refused_and_why(tmp_path: Path, option: str) -> None:
+    (tmp_path / "ind.cora.graph").write_bytes(b"\x80\x04.")
+    for name, text in (("nodes.csv", NODES), ("edges.csv", EDGES)):
+        (tmp_path / name).write_text(text)
+    source = {"type": "graph", "nodes": "nodes.csv", "edges": "edges.csv", option: "ind.cora.graph"}
+    settings = DataSettings.parse({"source": source, "target": "topic"})
+    with pytest.raises(DataError, match="is a pickle") as caught:
+        prepare(settings, tmp_path, seed=0)
+    assert "bring nodes.csv" in str(caught.value.hint)
