@@ -66,7 +66,8 @@ def test_new_pieces_are_measured_and_predicted(run: Path, tmp_path: Path, capsys
     assert main(["predict", str(run), "new.json"]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].startswith("notes,prediction")
-    assert [row.partition(",")[0] for row in rows[1:]] == ["60 64;62 65;64 67;", "60 64;62 65"]
+    assert rows[1].startswith("60 64; 62 65; 64 67;")
+    assert rows[2].startswith("60 64; 62 65,")
 
 
 def test_a_network_that_looks_ahead_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
