@@ -19,7 +19,7 @@ from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.resuming import refuse_early
 from nntrain.config.reading import Config
 from nntrain.config.resolving import written_digest
-from nntrain.data.fingerprint import fingerprint_sources
+from nntrain.data.fingerprint import NAMED, fingerprint_sources
 from nntrain.errors import CheckpointError, DivergedError, UsageError
 from nntrain.runs import MEMBERS, Run, all_runs, claim_run, diverged_part, find_run, is_finished, lock, runs_root
 
@@ -59,7 +59,8 @@ class _Wanted:
         """Whether a run was started, or last gone on with, by the same config over the same files: then it is the same run."""
         record = run.read_json("data.json")
         before: dict[str, Any] = record.get("fingerprints", {})
-        same_files = {name: value for name, value in before.items() if name != "test"} == self.fingerprints
+        files = {name: value for name, value in before.items() if name != "test" and not name.endswith(NAMED)}
+        same_files = files == self.fingerprints
         return record.get("written") == written_digest(self.config.experiment) and same_files
 
 

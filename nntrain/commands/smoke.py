@@ -44,6 +44,8 @@ BATCHES = 4
 """Batches of training rows that are used; as many rows of the other splits."""
 MOST_SHOWN = 8
 """Numbers of a prediction that are shown; of more only how many there are."""
+MOST_LETTERS = 40
+"""Of a predicted text or tags of a row so many are shown."""
 
 
 class CutOffError(Exception):
@@ -232,4 +234,10 @@ def _predict(whole: Outcome, job: Job) -> str:
     numbers = cast("list[Any]", found.values[0]) if found.values and isinstance(found.values[0], list) else []
     if len(numbers) > MOST_SHOWN:
         return f"{len(found.values)} rows of {len(numbers)} numbers"
-    return ", ".join(str(value) for value in found.values)
+    more = f", … ({len(found.values):,} in all)" if len(found.values) > MOST_SHOWN else ""  # of each node or step one
+    return ", ".join(_shortened_text(str(value)) for value in found.values[: 3 if more else None]) + more
+
+
+def _shortened_text(text: str) -> str:
+    """A value on a line: of a long one its beginning."""
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} …"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from nntrain.data.settings import DataSettings
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES: Final = 2**20
 BLOCKS: Final = 64
+NAMED: Final = ".files"
+"""How the names of fingerprints end that only reading a table can tell."""
 WHOLE_BYTES: Final = 256 * 2**20
 """Larger files are read in part."""
 
@@ -48,6 +52,26 @@ def _spread(size: int) -> list[int]:
 def fingerprint_sources(settings: DataSettings, folder: Path) -> dict[str, str]:
     """What is in the files that a config names: `source` and, where given, `source.validation`, `source.test`. Raises `DataError`."""
     return {source_name(part): settings.source.fingerprint(path) for part, path in settings.source.files(folder).items()}
+
+
+def fingerprint_named(table: Table, columns: Iterable[str]) -> str | None:
+    """The files that cells of some columns of a table name, by names, sizes and contents (`FileStore.fingerprint`).
+
+    `None` where there is none. Raises `DataError` where a file cannot be read.
+    """
+    import polars as pl
+
+    found: set[str] = set()
+    for column in columns:
+        cells = table.columns.get(column)
+        if isinstance(cells, pl.Series) and cells.dtype == pl.String:
+            found |= {name for name in cells.to_list() if name is not None}
+    return table.store.fingerprint(sorted(found)) if found and table.store is not None else None
+
+
+def files_name(part: Part) -> str:
+    """What the fingerprint of the files that a table names is called: `source.files`, `source.validation.files`."""
+    return f"{source_name(part)}{NAMED}"
 
 
 def source_name(part: Part) -> str:

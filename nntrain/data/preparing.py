@@ -14,7 +14,7 @@ from nntrain.data.cut_texts import cut_texts
 from nntrain.data.dialect import PLAIN
 from nntrain.data.facts import Facts, facts_of_series, quoted
 from nntrain.data.fields.link import Link
-from nntrain.data.fingerprint import fingerprint_rows, fingerprint_sources
+from nntrain.data.fingerprint import files_name, fingerprint_named, fingerprint_rows, fingerprint_sources
 from nntrain.data.fitted import FittedFields, reading_of
 from nntrain.data.graphs import counted_as, splits_graphs
 from nntrain.data.inference import Guess
@@ -118,7 +118,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
         train=data["train"],
         validation=data.get("validation"),
         test=data.get("test"),
-        fingerprints=_fingerprints(settings, folder, data.get("test")),
+        fingerprints=_fingerprints(settings, folder, data.get("test")) | _named_files(settings, folder, plans, tables),
         notes=(
             *_rows_read(tables),
             *sorting.notes,
@@ -327,6 +327,16 @@ def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None)
     if test is None:
         return found
     return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.scored)}
+
+
+def _named_files(settings: DataSettings, folder: Path, plans: tuple[FieldPlan, ...], tables: Mapping[Part, Table]) -> dict[str, str]:
+    """Fingerprints of the files that tables name; a source that is a folder has its files in its own."""
+    columns = [plan.columns[0] for plan in plans if plan.field.reads_files]
+    found: dict[str, str] = {}
+    for part, path in settings.source.files(folder).items():
+        named = fingerprint_named(tables[part], columns) if part in tables and path.is_file() else None
+        found |= {} if named is None else {files_name(part): named}
+    return found
 
 
 def _rows_read(tables: Mapping[Part, Table]) -> list[str]:

@@ -27,6 +27,7 @@ class Audio(Field):
     """
 
     main: ClassVar[str | None] = "features"
+    reads_files: ClassVar[bool] = True
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "ignore"})
 
     type: Literal["audio"] = "audio"

@@ -94,6 +94,8 @@ class Field(Component):
     kinds: ClassVar[frozenset[str]] = frozenset({"field type"})
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "split", "group", "time", "ignore"})
     """Roles that a field of this type can have."""
+    reads_files: ClassVar[bool] = False
+    """Whether a text in its column is the name of a file."""
     stratifies: ClassVar[bool] = False
     """Whether a split keeps the shares of its values where it is the target."""
 

@@ -38,6 +38,7 @@ class Image(Field):
     """
 
     main: ClassVar[str | None] = "size"
+    reads_files: ClassVar[bool] = True
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
 
     type: Literal["image"] = "image"
