@@ -151,12 +151,14 @@ def _simple(job: Job, assembly: Assembly, splits: Mapping[Part, TensorData | Non
     from nntrain.training.naive import measure_naive
     from nntrain.training.neighbors import measure_neighbors
     from nntrain.training.ngram import measure_ngram
+    from nntrain.training.token_tags import measure_token_tags
 
     experiment = job.config.experiment
     objective = assembly.session.objective
     shown: dict[str, TensorData] = {name: data.to("cpu") for name, data in splits.items() if data is not None}
     naive = measure_naive(objective, experiment.data.window, job.prepared.fields.targets, shown)
     naive |= measure_neighbors(objective, shown)
+    naive |= measure_token_tags(objective, job.prepared.train.to("cpu"), shown)
     if experiment.data.source.is_running_text:
         naive |= measure_ngram(objective, job.prepared.train.to("cpu"), shown)
     if not experiment.baselines:
@@ -179,6 +181,7 @@ SIMPLE: Final = {
     "last_value": "last value",
     "seasonal_naive": "a season ago",
     "ngram": "5-gram",
+    "token_tags": "each token's",
     "common_neighbors": "common neighbors",
     "degree_product": "degree product",
     "linear": "linear",

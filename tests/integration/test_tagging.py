@@ -47,6 +47,9 @@ def test_entities_are_learned_and_predicted(run: Path, tmp_path: Path, capsys: p
     assert summary["best"]["validation.entity_f1"] == 1
     assert summary["best"]["validation.accuracy"] == 1
     assert summary["baseline"]["validation.entity_f1"] == 0
+    by_token = summary["baselines"]["token_tags"]  # each name is always one tag but for those that also go on from another
+    assert 0 < by_token["validation.entity_f1"] < 1
+    assert by_token["validation.accuracy"] > summary["baseline"]["validation.accuracy"]
     capsys.readouterr()
     (tmp_path / "new.conll").write_text("mr\nemmy\nlives\nin\noslo\n\nkurt\nin\ncairo\n")
     assert main(["predict", str(run), "new.conll", "-o", "out.jsonl"]) == 0
