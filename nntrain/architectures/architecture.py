@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nntrain.architectures.starting import Init
 from nntrain.errors import YamlPath
+from nntrain.layers.adapting import Lora
 from nntrain.layers.encoding import AnyEncoding
 from nntrain.layers.layer import Layer
 
@@ -43,6 +44,8 @@ class Architecture(Layer):
 
     init: Init | None = None
     """Trained weights that it starts from: `{from: runs/digits}` or a file. Default: random numbers, as `initializer` says."""
+    adapter: Lora | None = None
+    """Small weights that are trained beside frozen ones: `{type: lora, rank: 8}`. All else but the head stays as it is. Default: none."""
 
     head_bias: ClassVar[bool] = True
     """Whether the output layer has an offset, where the whole network is this."""

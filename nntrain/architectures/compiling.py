@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nntrain.architectures.architecture import Architecture, Ending
-from nntrain.architectures.parameters import freeze, initializer_problems, tie
+from nntrain.architectures.parameters import adapt, freeze, initializer_problems, tie
 from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
 from nntrain.layers.causality import check_causal
 from nntrain.layers.inputs import check_encodings, field_encoder
@@ -72,6 +72,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         draft.problems += initializer_problems(program)
         program = tie(program, architecture.tied(program), (*path, "tie"), draft.problems)
         program = freeze(program, architecture.freeze, architecture.frozen_places(path), path, draft.problems)
+        program = adapt(program, architecture.adapter, (*path, "adapter"), draft.problems)
     if draft.problems:
         raise ConfigError(draft.problems)
     return program
@@ -84,6 +85,8 @@ def _misplaced(written: Sequence[tuple[YamlPath, Layer]]) -> Iterator[Problem]:
             yield Problem((*path, "inputs"), "belongs to the architecture or, as encode, to a node", "fix:  architecture.inputs")
         if isinstance(layer, Architecture) and layer.tie is not None:
             yield Problem((*path, "tie"), "belongs to the architecture", "fix:  architecture.tie")
+        if isinstance(layer, Architecture) and layer.adapter is not None:
+            yield Problem((*path, "adapter"), "belongs to the architecture as a whole", "fix:  architecture.adapter, with match: PART")
         if isinstance(layer, Architecture) and layer.init is not None:
             yield Problem((*path, "init"), "belongs to the architecture as a whole", "fix:  architecture.init, with map: {PART: THERE}")
         if not isinstance(layer.freeze, bool):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from nntrain.errors import Problem, YamlPath
+from nntrain.layers.adapting import ADAPTED
 from nntrain.layers.program import Program, Step
 from nntrain.layers.weights import InitializerRule
 from nntrain.parameter_names import matches, near_names, parts_of
 from nntrain.specs import Size
+
+if TYPE_CHECKING:
+    from nntrain.layers.adapting import Lora
 
 
 def tie(program: Program, pairs: Mapping[str, str], path: YamlPath, problems: list[Problem]) -> Program:
@@ -81,6 +86,32 @@ def freeze(
     if frozen and not found.trainable_shapes:
         problems.append(Problem((*path, "freeze"), "leaves no parameter that can be trained", "freeze a part of the network"))
     return found
+
+
+def adapt(program: Program, adapter: Lora | None, path: YamlPath, problems: list[Problem]) -> Program:
+    """Add adapters to layers, and freeze all else but the layers that make the output.
+
+    Args:
+        program: The program, with what is frozen.
+        adapter: What is added; `None` for nothing.
+        path: Place of the adapter in the config.
+        problems: Takes what is wrong.
+    """
+    if adapter is None:
+        return program
+    makers = {name for names in program.output_steps.values() for name in names}
+    can = [step.name for step in program.steps if step.layer.type in ADAPTED and step.parameter_shapes and step.name not in makers]
+    chosen = {name for name in can if any(matches(pattern, name) for pattern in adapter.patterns)}
+    for index, pattern in enumerate(adapter.patterns):
+        if not any(matches(pattern, name) for name in can):
+            place = (*path, "match") if isinstance(adapter.match, str) else (*path, "match", index)
+            told = ", ".join(near_names(pattern, can)) or "there is none"
+            problems.append(Problem(place, f"{pattern!r} matches no linear layer or attention below the head", f"near names: {told}"))
+    steps = tuple(replace(step, adapter=adapter) if step.name in chosen else step for step in program.steps)
+    own = {_full(step, name) for step in program.steps for name in step.parameter_shapes if step.name not in makers}
+    frozen = program.frozen | own
+    resting = program.resting | {step.name for step in program.steps if step.parameter_shapes and step.name not in makers}
+    return replace(program, steps=steps, frozen=frozen, resting=resting)
 
 
 def thaw(program: Program, rules: Iterable[tuple[YamlPath, int, str]], problems: list[Problem]) -> Program:

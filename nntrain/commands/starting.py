@@ -143,12 +143,19 @@ def keep_fields(run: Path, kept: KeptFields | None) -> None:
 
 def wanted_of(program: Program) -> Wanted:
     """The parameters of a network, and which of them make its output."""
-    makers = {name for names in _heads(program).values() for name in names}
+    makers = {name for names in program.output_steps.values() for name in names}
     heads = {f"{step.name}.{name}" for step in program.steps if step.name in makers for name in step.parameter_shapes}
     second: dict[str, list[str]] = {}
     for name, first in program.ties.items():
         second.setdefault(first, []).append(name)
-    return Wanted(program.parameter_shapes, heads - {*program.ties}, (), second)
+    fresh = {
+        f"{step.name}.{name}"
+        for step in program.steps
+        if step.adapter is not None
+        for name in step.parameter_shapes
+        if name.endswith(("lora_a", "lora_b"))
+    }
+    return Wanted(program.parameter_shapes, heads - {*program.ties}, fresh, second)
 
 
 def _heads(program: Program) -> dict[str, set[str]]:
@@ -168,7 +175,7 @@ def _other_heads(blueprint: Blueprint, origin: Origin) -> dict[str, str]:
     program = blueprint.program
     steps = {step.name: step for step in program.steps}
     found: dict[str, str] = {}
-    for target, names in _heads(program).items():
+    for target, names in program.output_steps.items():
         why = _other_meaning(blueprint, origin, target)
         if why is not None:
             found |= {f"{name}.{each}": why for name in names for each in steps[name].parameter_shapes}

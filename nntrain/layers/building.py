@@ -40,6 +40,8 @@ def build(program: Program) -> Network:
         if module is None:
             modules[step.name] = module = step.layer.build(*(value.spec for value in step.inputs))
             _initialize(step, module)
+            if step.adapter is not None:
+                modules[step.name] = module = step.adapter.attach(module)
         calls.append(_call(step, module, places, lengths))
         places |= {(step.name, key): len(places) + index for index, key in enumerate(_keys(step))}
         for value in (step.output, *step.extras):

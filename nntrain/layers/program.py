@@ -13,6 +13,7 @@ from nntrain.layers.weights import InitializerRule
 from nntrain.specs import TEACHER, Size, Spec
 
 if TYPE_CHECKING:
+    from nntrain.layers.adapting import Lora
     from nntrain.modules.network import Network
 
 Stage = Literal["inputs", "body", "head"]
@@ -67,6 +68,8 @@ class Step:
     """Initializers that may act on its parameters, first match first."""
     shares: str | None = None
     """Name of the step whose module it applies again; it has no parameters of its own then."""
+    adapter: Lora | None = None
+    """What is added to its weights and trained in their place."""
 
     @property
     def spec(self) -> Spec:
@@ -76,7 +79,10 @@ class Step:
     @property
     def parameter_shapes(self) -> dict[str, tuple[Size, ...]]:
         """Shapes of its parameters by their own name; none where it applies another step's module."""
-        return {} if self.shares is not None else self.layer.parameter_shapes(*(value.spec for value in self.inputs))
+        if self.shares is not None:
+            return {}
+        shapes = self.layer.parameter_shapes(*(value.spec for value in self.inputs))
+        return shapes if self.adapter is None else self.adapter.shapes(shapes)
 
     @property
     def num_parameters(self) -> int | None:
@@ -177,6 +183,15 @@ class Program:
         return {name: shape for name, shape in self.parameter_shapes.items() if name not in self.frozen or name in self.thawed}
 
     @property
+    def output_steps(self) -> dict[str, set[str]]:
+        """Steps that make the output of each target, auxiliary heads included: what the task adds, or the layer that ends the network."""
+        found: dict[str, set[str]] = {}
+        for name, value in self.outputs.items():
+            target = self.auxiliary[name].target if name in self.auxiliary else name
+            found.setdefault(target, set()).update({value.step} if value.step is not None else ())
+        return found
+
+    @property
     def loss_parts(self) -> dict[str, float]:
         """The parts that layers add to the loss, `<step>.<part>`, and how much each counts where the config doesn't say."""
         return {f"{step.name}.{part}": factor for step in self.steps for part, factor in step.layer.loss_parts.items()}
@@ -227,7 +242,7 @@ class Program:
         frozen = tuple(name for name, full in names.items() if full in self.frozen)
         return Row(
             step.name,
-            step.layer.describe(),
+            step.layer.describe() + ("" if step.adapter is None else f", lora {step.adapter.rank}"),
             str(step.spec),
             count(own),
             step.stage,

@@ -40,6 +40,9 @@ class Attention(nn.Module):
         rows = dim + 2 * num_kv_heads * self.size
         self.in_proj_weight = nn.Parameter(torch.empty(rows, features))
         self.in_proj_bias = nn.Parameter(torch.empty(rows)) if bias else None
+        self.in_proj_lora_a: nn.Parameter | None = None
+        self.in_proj_lora_b: nn.Parameter | None = None
+        self.in_proj_scale = 1.0
         self.out_proj = nn.Linear(dim, dim, bias=bias)
         self.reset_parameters()
 
@@ -51,9 +54,12 @@ class Attention(nn.Module):
             nn.init.zeros_(self.out_proj.bias)
 
     def project(self, x: Tensor, start: int, end: int | None) -> Tensor:
-        """Some rows of the joint projection."""
+        """Some rows of the joint projection, with what an adapter adds."""
         bias = None if self.in_proj_bias is None else self.in_proj_bias[start:end]
-        return linear(x, self.in_proj_weight[start:end], bias)
+        projected = linear(x, self.in_proj_weight[start:end], bias)
+        if self.in_proj_lora_a is None or self.in_proj_lora_b is None:
+            return projected
+        return projected + self.in_proj_scale * linear(linear(x, self.in_proj_lora_a), self.in_proj_lora_b[start:end])
 
     def split(self, x: Tensor, heads: int) -> Tensor:
         """`[B, T, heads * size] -> [B, heads, T, size]`."""
