@@ -91,7 +91,13 @@ def _target_in_words(job: Job, name: str) -> str:
 
 
 def _with_rows(config: Config, made: MadeUp) -> Config:
-    return replace(config, experiment=config.experiment.model_copy(update={"data": made.settings}), folder=made.folder)
+    changes: dict[str, object] = {"data": made.settings}
+    architecture = config.experiment.architecture
+    beside = None if architecture is None or architecture.init is None else config.folder.resolve() / architecture.init.from_
+    if architecture is not None and architecture.init is not None and beside is not None and beside.exists():
+        init = architecture.init.model_copy(update={"from_": beside.as_posix()})
+        changes["architecture"] = architecture.model_copy(update={"init": init})
+    return replace(config, experiment=config.experiment.model_copy(update=changes), folder=made.folder)
 
 
 def _misfit(error: NNTrainError, config: Config) -> NNTrainError:
