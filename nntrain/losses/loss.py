@@ -45,6 +45,10 @@ class LossFunction:
     """The same by row, `[B]`; the third says how much each value of the target counts, `None`: once."""
     class_weights: Tensor | None = None
     """How much a row of each class counts, `[K]`; `None` where all count once."""
+    by_value: bool = False
+    """Whether each pixel of a map of classes, int64 `[B, H, W]`, counts by itself."""
+    by_row: bool = False
+    """Whether such a map is scored as a whole. In both, pixels of -1 count nothing."""
 
     def __call__(self, output: Tensor, target: Tensor, row_weights: Tensor | None = None, lengths: Tensor | None = None) -> Part:
         """Score a batch.
@@ -56,22 +60,39 @@ class LossFunction:
             lengths: Steps of each row of the output, int64 `[B]`, for losses of sequences; `None` where all rows have all.
         """
         output = output if output.itemsize >= 4 else output.float()
-        if row_weights is None and self.class_weights is None:
+        is_map = self._is_map(target)
+        if row_weights is None and self.class_weights is None and not is_map:
             return Part(self.total(output, target), self.weight(target))
-        scores = self.per_row(output, target, self._by_class(target))
+        by_value = self._by_value(target) if is_map else self._by_class(target)
+        scores = self.per_row(output, target.clamp(min=0) if is_map and self.by_value else target, by_value)
         return Part((scores if row_weights is None else scores * row_weights).sum(), self.weight(target, row_weights))
 
     def weight(self, target: Tensor, row_weights: Tensor | None = None) -> Tensor:
         """The weight of a batch, known before any forward pass; above 0, so that a batch of rows that don't count has the loss 0."""
         import torch
 
-        by_class = self._by_class(target)
+        by_class = self._by_class(target) if not self._is_map(target) else self._by_map(target)
         if by_class is not None:
-            by_class = by_class.flatten(1).mean(dim=1) if by_class.ndim > 1 else by_class
             row_weights = by_class if row_weights is None else row_weights * by_class
         if row_weights is not None:
             return row_weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
         return target.new_full((), len(target), dtype=torch.float32)
+
+    def _is_map(self, target: Tensor) -> bool:
+        return (self.by_value or self.by_row) and target.ndim > 1 and not target.is_floating_point()
+
+    def _by_value(self, target: Tensor) -> Tensor | None:
+        """How much each pixel of a map counts, `[B, H, W]`; `None` where its rows are scored as wholes."""
+        if self.by_row:
+            return None
+        counts = (target >= 0).float()
+        by_class = self._by_class(target.clamp(min=0))
+        return counts if by_class is None else counts * by_class
+
+    def _by_map(self, target: Tensor) -> Tensor:
+        """How much each map counts, `[B]`: by its pixels, or once where it has one that counts."""
+        by_value = self._by_value(target)
+        return (target >= 0).flatten(1).any(dim=1).float() if by_value is None else by_value.flatten(1).mean(dim=1)
 
     def _by_class(self, target: Tensor) -> Tensor | None:
         return None if self.class_weights is None else self.class_weights.to(target.device)[target.long()]
@@ -137,7 +158,7 @@ class Loss(Component):
         from nntrain.modules.losses import row_loss
 
         total, per_row = row_loss(score, reshapes=reshapes, by_row=by_row, sums=self.reduction == "sum")
-        return LossFunction(total, per_row, class_weights)
+        return LossFunction(total, per_row, class_weights, by_value=not by_row, by_row=by_row)
 
 
 class ClassLoss(Loss):

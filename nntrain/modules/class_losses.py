@@ -63,17 +63,18 @@ def cumulative(output: Tensor, target: Tensor) -> Tensor:
 
 
 def tversky(output: Tensor, target: Tensor, *, alpha: float, beta: float, smooth: float) -> Tensor:
-    """1 - (TP + s) / (TP + alpha FP + beta FN + s) by row, of labels, or averaged over the classes of a row's pixels.
+    """1 - (TP + s) / (TP + alpha FP + beta FN + s) by row, of labels, or averaged over the classes of a row's pixels; of -1 none counts.
 
     s is half of `smooth`: with alpha = beta = 1/2 this is 1 - (2 TP + smooth) / (|A| + |B| + smooth).
     """
     if target.is_floating_point():
         shares, truth = output.sigmoid().unsqueeze(1), target.unsqueeze(1)
+        both, given, there = (shares * truth).sum(dim=-1), shares.sum(dim=-1), truth.sum(dim=-1)
     else:
-        classes = output.shape[1]
-        shares = output.softmax(dim=1).reshape(len(output), classes, -1)
-        truth = one_hot(target.reshape(len(target), -1), classes).movedim(-1, 1).to(shares.dtype)
-    both = (shares * truth).sum(dim=-1)
-    wrong, missed = shares.sum(dim=-1) - both, truth.sum(dim=-1) - both
-    overlap = (both + smooth / 2) / (both + alpha * wrong + beta * missed + smooth / 2)
-    return (1 - overlap).mean(dim=1)
+        index = target.reshape(len(target), 1, -1)
+        shares = output.softmax(dim=1).reshape(len(output), output.shape[1], -1).masked_fill(index < 0, 0)
+        is_class = index == torch.arange(output.shape[1], device=target.device).reshape(1, -1, 1)
+        both, given, there = shares.masked_fill(~is_class, 0).sum(dim=-1), shares.sum(dim=-1), is_class.sum(dim=-1)
+    overlap = (both + smooth / 2) / (both + alpha * (given - both) + beta * (there - both) + smooth / 2)
+    counts = 1.0 if target.is_floating_point() else (target >= 0).reshape(len(target), -1).any(dim=1)
+    return (1 - overlap).mean(dim=1) * counts
