@@ -158,16 +158,6 @@ def wanted_of(program: Program) -> Wanted:
     return Wanted(program.parameter_shapes, heads - {*program.ties}, fresh, second)
 
 
-def _heads(program: Program) -> dict[str, set[str]]:
-    """Steps that make the output of each target: what the task adds, or the layer that ends the network."""
-    owners = {name: name for name in program.outputs} | {name: head.target for name, head in program.auxiliary.items()}
-    found: dict[str, set[str]] = {}
-    for name, value in program.outputs.items():
-        if value.step is not None:
-            found.setdefault(owners[name], set()).add(value.step)
-    return found
-
-
 def _other_heads(blueprint: Blueprint, origin: Origin) -> dict[str, str]:
     """Parameters of heads whose numbers mean something else there, and why."""
     if origin.run is None:
