@@ -26,6 +26,9 @@ input itself, and a tuple with those of each side input; of nodes `[S, F]` how m
 has), the carried state, the edges int64 `[2, E]` between the nodes and their weights `[E]`, the pairs of nodes int64 `[2, P]` that are
 asked for."""
 
+Prior = Literal["standard_normal"]
+"""A distribution that rows are drawn from, `[B, …]` with independent numbers."""
+
 L = TypeVar("L", int, "Tensor")
 
 
@@ -51,6 +54,8 @@ class Layer(Component):
     """Names of further outputs, read as `node.hidden`."""
     loss_parts: ClassVar[Mapping[str, float]] = {}
     """Parts that it adds to the loss, `[B]` by row (of a batch as a whole the same for each), and how much each counts by itself."""
+    prior: ClassVar[Prior | None] = None
+    """What its output is like over all rows once it is trained, so that a draw may stand in its place; `None` where nothing says so."""
     ports: ClassVar[tuple[str, ...]] = ()
     """Names of its inputs, where it has several: the first is what comes in, each other an option that names a point."""
 

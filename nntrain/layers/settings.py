@@ -104,6 +104,7 @@ LAYERS: Final = {
     "capsule_length": "nntrain.layers.capsules:CapsuleLength",
     "capsule_mask": "nntrain.layers.capsules:CapsuleMask",
     "reconstruction": "nntrain.layers.capsules:Reconstruction",
+    "gaussian_latent": "nntrain.layers.latent:GaussianLatent",
     "class_token": "nntrain.layers.class_token:ClassToken",
     "upsample": "nntrain.layers.resizing:Upsample",
     "pixel_shuffle": "nntrain.layers.resizing:PixelShuffle",

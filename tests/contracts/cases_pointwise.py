@@ -42,6 +42,7 @@ RANDOM = (
     Case({"dropout3d": 0.3}, SCAN, is_random=True),
     Case({"stochastic_depth": 0.3}, SERIES, takes_all=True, is_random=True),
     Case({"gaussian_noise": 0.3}, SERIES, takes_all=True, is_random=True),
+    Case({"gaussian_latent": 3}, ROW, is_random=True),
 )
 
 POINTWISE = (
