@@ -37,6 +37,12 @@ OPTIONS: Final[dict[str, str]] = {
     "std": "stddev sigma",
     "dilation": "dilation_rate dilations",
     "groups": "n_groups num_groups",
+    "patch_size": "patch patch_dim patch_width patch_height",
+    "routing": "num_routing routing_iterations num_iterations iterations routing_rounds",
+    "variant": "version model_name",
+    "m_plus": "m_pos positive_margin upper_margin",
+    "m_minus": "m_neg negative_margin lower_margin",
+    "down": "down_weight down_weighting lambda_ lambda",
     "bias": "use_bias add_bias has_bias",
     "hidden": "hidden_units hidden_layers hidden_layer_sizes hidden_sizes hidden_dim hidden_dims hidden_size units layers"
     " fc_layers layer_sizes"
@@ -69,6 +75,10 @@ OPTIONS: Final[dict[str, str]] = {
     "warmup_fraction": "warmup_ratio warmup_proportion pct_start",
     "merge": "mode join combine aggregate",
     "freeze": "frozen",
+    "unfreeze": "thaw unfreezing gradual_unfreezing unfreeze_epoch unfreeze_at",
+    "adapter": "lora peft lora_config peft_config adapters",
+    "rank": "r lora_r lora_rank",
+    "init": "pretrained_weights init_from load_from load_weights weights_from finetune_from restore_from",
     "tie": "tie_weights tied_weights weight_tying share_weights shared_weights",
     "same_as": "share_weights_with shared_with weights_of siamese",
     "initializer": "init kernel_initializer weight_init init_method initialization",

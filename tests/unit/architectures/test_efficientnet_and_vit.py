@@ -152,3 +152,12 @@ def test_patches_may_stay_or_be_averaged():
 def test_what_is_no_image_is_refused(family: str):
     [problem] = problems(family, {"age": Spec((), ())})
     assert "needs an image [C, H, W] and gets a row of numbers [1]" in problem.message
+
+
+def test_a_frozen_body_has_no_backward_pass():
+    network = compiled({"type": "efficientnet_lite", "freeze": ["conv2d_*", "batch_norm_*"]}, image(32)).build().train()
+    seen: list[bool] = []
+    network.get_submodule("head").register_forward_pre_hook(lambda _, given: seen.append(given[0].requires_grad))
+    network({"photo": torch.rand(2, 3, 32, 32)})[0]["y"].sum().backward()
+    assert seen == [False]
+    assert [name for name, value in network.named_parameters() if value.grad is not None] == ["head.weight", "head.bias"]
