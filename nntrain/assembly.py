@@ -16,8 +16,9 @@ from nntrain.data.batches import TensorData
 from nntrain.data.bucketing import Buckets
 from nntrain.data.fitted import FittedFields
 from nntrain.data.lanes import goes_on, shown_once
+from nntrain.data.mask_plans import followed
 from nntrain.data.noise import derive_seed
-from nntrain.data.packed import PackedSteps
+from nntrain.data.packed_sounds import ragged_lengths
 from nntrain.data.preparing import Prepared
 from nntrain.data.streaming import check_shared_memory
 from nntrain.errors import DataError, render_path
@@ -28,9 +29,10 @@ from nntrain.optimizers.groups import parameter_groups
 from nntrain.regularization import SWASettings
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon
-from nntrain.targets import TargetPlan, part_factors
-from nntrain.training.device import resolve_device, resolve_precision, use_threads
 from nntrain.specs import teacher_port
+from nntrain.targets import TargetPlan, part_factors
+from nntrain.training.class_orders import ClassOrder
+from nntrain.training.device import resolve_device, resolve_precision, use_threads
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
 from nntrain.training.memory import Portions
@@ -96,8 +98,8 @@ def assemble(
     class_weights = fit_class_weights(blueprint, prepared.train)
     _check_targets(blueprint, prepared)
     _check_lengths(blueprint, prepared)
-    seed_everything(experiment.seed)
     _check_carried(prepared)
+    seed_everything(experiment.seed)
     network = blueprint.program.build()
     if start is not None:
         start(network)
@@ -132,11 +134,15 @@ def assemble(
         shaping=Shaping.of(regularization, network, experiment.seed),
         input_noise=regularization.noise,
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,
-        augmenter=Augmenter.of({plan.name: plan.field for plan in blueprint.layout.fields if plan.role == "input"}, experiment.seed),
+        augmenter=Augmenter.of(
+            {plan.name: plan.field for plan in blueprint.layout.fields if plan.role == "input"},
+            experiment.seed,
+            followed(blueprint.layout.fields),
+        ),
         mixer=_mixer(blueprint),
         thawing=Thawing(blueprint.program.thawed) if blueprint.program.thawed else None,
         buckets=buckets,
-        balance=next(iter(prepared.train.targets.values())).long().cpu() if _is_balanced(experiment) else None,
+        by_class=_class_order(experiment, prepared.train),
     )
     protocol = blueprint.protocol.build(Origin(experiment.data.source, prepared.fields))
     plan = Plan(training, protocol.steps_per_epoch(session), blueprint.best, blueprint.directions)
@@ -157,8 +163,13 @@ def _buckets(experiment: Experiment, train: TensorData, objective: Objective) ->
     return Buckets.of(train, [name for name, target in objective.targets.items() if target.is_taught], batch.tokens)
 
 
-def _is_balanced(experiment: Experiment) -> bool:
-    return experiment.data.batch is not None and experiment.data.batch.sampler is not None
+def _class_order(experiment: Experiment, train: TensorData) -> ClassOrder | None:
+    """The order of rows that looks at their classes, where there is one. Raises `DataError` for rows of too few classes."""
+    sampler = None if experiment.data.batch is None else experiment.data.batch.sampler
+    if sampler is None:
+        return None
+    several = None if sampler == "balanced" else (sampler.classes, sampler.per_class)
+    return ClassOrder(next(iter(train.targets.values())).long().cpu(), several)
 
 
 def _check_shared_memory(session: Session) -> None:
@@ -204,7 +215,7 @@ def _rate_scales(blueprint: Blueprint) -> dict[str, float] | None:
 def build_objective(blueprint: Blueprint, fields: FittedFields, class_weights: ClassWeights) -> Objective:
     """How the outputs of the network are scored and judged."""
     targets = {name: _target_objective(blueprint, plan, fields, class_weights[name]) for name, plan in blueprint.targets.items()}
-    parts = {f"loss.{name}": factor for name, factor in part_factors(blueprint.program, blueprint.targets).items()}
+    parts = {f"loss.{name}": factor for name, factor in part_factors(blueprint.program, blueprint.experiment).items()}
     told = blueprint.program.told
     hinted = tuple(name for name, target in targets.items() if not target.is_taught and teacher_port(name) in told)
     return Objective(targets, blueprint.program.auxiliary, parts, hinted)
@@ -263,7 +274,8 @@ def _check_targets(blueprint: Blueprint, prepared: Prepared) -> None:
         for name, plan in blueprint.targets.items() if data is not None else ():
             for loss in plan.losses:
                 assert data is not None
-                _check_target(loss, plan, data.once().target(name), part)
+                if type(loss).fault is not Loss.fault:  # most losses take whatever there is: no target is made for them
+                    _check_target(loss, plan, data.once().target(name), part)
 
 
 def _check_lengths(blueprint: Blueprint, prepared: Prepared) -> None:
@@ -274,18 +286,16 @@ def _check_lengths(blueprint: Blueprint, prepared: Prepared) -> None:
             continue
         for part, data in prepared.splits.items():
             rows = data.stored.get(lengths.field)
-            if isinstance(rows, PackedSteps) and rows.longest > most:
+            found = None if rows is None else ragged_lengths(rows)
+            longest = 0 if found is None or not len(found) else int(found.max())
+            if longest > most:
                 place = render_path(step.path)
                 raise DataError(
-                    f"{lengths.field}: a {part} row has {rows.longest:,} steps, and {step.layer.type} ({place}) has vectors for {most:,}",
-                    f"fix:  max_length: {rows.longest} there, or data.fields.{lengths.field}.max_length: {most}",
+                    f"{lengths.field}: a {part} row has {longest:,} steps, and {step.layer.type} ({place}) has vectors for {most:,}",
+                    f"fix:  max_length: {longest} there, or data.fields.{lengths.field}.max_length: {most}",
                 )
 
 
-def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:
-    needed = loss.fault(encoded, plan.kind)
-    if needed is not None:
-        raise DataError(f"{loss.type} needs {needed}, and {plan.target.name} has others in the {part} rows", "another loss: mse")
 def _check_carried(prepared: Prepared) -> None:
     """Make sure that what is remembered is read by some training row. Raises `DataError`."""
     if prepared.train.lanes is not None and not goes_on(shown_once(prepared.train, seed=0, epoch=0)):
@@ -293,6 +303,10 @@ def _check_carried(prepared: Prepared) -> None:
         raise DataError(message, "a smaller data.window.past, or remove carry_state")
 
 
+def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:
+    needed = loss.fault(encoded, plan.kind)
+    if needed is not None:
+        raise DataError(f"{loss.type} needs {needed}, and {plan.target.name} has others in the {part} rows", "another loss: mse")
 
 
 def new_progress(blueprint: Blueprint) -> Progress:

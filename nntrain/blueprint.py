@@ -24,6 +24,7 @@ from nntrain.data.layout import SPLITTING, Layout, Planned
 from nntrain.data.split_sizes import rows_to_train, short_splits
 from nntrain.data.table import listed
 from nntrain.errors import ConfigError, Problem
+from nntrain.generation.ways import problems as generate_problems
 from nntrain.layers.program import Program
 from nntrain.layers.scope import PROBE
 from nntrain.metrics.metric import Direction
@@ -35,7 +36,7 @@ from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
-from nntrain.targets import TargetPlan, generate_problems, metric_directions, part_problems, plan_targets, reading_problems, resolved
+from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
 
@@ -133,8 +134,12 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
         problems += _check_names(training, names, layout)
         if isinstance(experiment.scheduler, Plateau) and experiment.scheduler.monitor is not None:
             problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
-        problems += [*_protocol_problems(protocol, experiment, training, targets), *generate_problems(experiment, targets)]
-        problems += effects.problems(experiment, training, [loss for plan in targets.values() for loss in plan.losses], program)
+        problems += _protocol_problems(protocol, experiment, training, targets)
+        if program is not None:
+            problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)
+        scored = [(loss, plan.scored_kind) for plan in targets.values() for loss in plan.losses]
+        whole_batch = next((loss for loss, kind in scored if loss.compares_rows(kind)), None)
+        problems += effects.problems(experiment, training, [loss for loss, _ in scored], program, whole_batch)
     if problems:
         raise config.error(problems)
     assert program is not None
@@ -142,7 +147,12 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
     rows = rows_to_train(experiment.data, layout) if train_rows is None else train_rows
-    warnings = (*layout.doubts, *_too_short(config, program, targets, layout), *effects.warnings(experiment, program, rows), *training.late_thaws())
+    warnings = (
+        *layout.doubts,
+        *_too_short(config, program, targets, layout),
+        *effects.warnings(experiment, program, rows),
+        *training.late_thaws(),
+    )
     return Blueprint(experiment, layout, targets, program, best, names, warnings)
 
 
@@ -194,14 +204,16 @@ def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, Targ
             update={"source": experiment.data.source.settled(layout.numerals), "fields": _named_fields(experiment, layout), "target": None}
         ),
         "architecture": experiment.architecture or _default_architecture(layout, targets),
-        **resolved(targets),
+        **resolved(targets, experiment.loss),
         "optimizer": experiment.optimizer or AdamW(),
         "scheduler": experiment.scheduler or Constant(),
     }
 
 
 def _default_architecture(layout: Layout, targets: Mapping[str, TargetPlan]) -> Architecture:
-    return default_architecture(layout.inputs, by_step=any(plan.task.unit_axis(plan.target) == "time" for plan in targets.values()))
+    by_step = any(plan.task.unit_axis(plan.target) == "time" for plan in targets.values())
+    writes = any(plan.task.port(plan.target) is not None for plan in targets.values())
+    return default_architecture(layout.inputs, list(targets), by_step=by_step, writes=writes)
 
 
 def _named_fields(experiment: Experiment, layout: Layout) -> dict[str, Field]:
@@ -230,6 +242,8 @@ def only_or_all(roles: tuple[Role, ...]) -> Role | tuple[Role, ...]:
 def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, TargetPlan], problems: list[Problem]) -> Program | None:
     assert experiment.architecture is not None
     needs = {name: plan.task.needs(plan.target, plan.link) for name, plan in targets.items()}
+    nodes = {output: node for name, plan in targets.items() for output, node in plan.nodes(name).items()}
+    needs |= {output: plan.task.nodes(plan.target)[node] for name, plan in targets.items() for output, node in plan.nodes(name).items()}
     try:
         ports = {name: port for name, plan in targets.items() if (port := plan.task.port(plan.target) or plan.task.hint(plan.target))}
         program = compile_program(
@@ -240,6 +254,8 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
             ports=ports,
             beside=inputs_beside(layout.fields),
             ahead=[name for name, plan in targets.items() if plan.target.field_type == "number"],  # their steps are a forecast's
+            drawn={key: spec for plan in targets.values() for key, spec in plan.task.drawn.items()},
+            nodes=nodes,
         )
     except ConfigError as error:
         problems += error.problems
@@ -248,12 +264,12 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
         program = thaw(program, experiment.training.unfreezing(), problems)
     problems += output_problems(program, targets)
     problems += _check_steps(program, targets)
-    problems += part_problems(experiment, program, targets)
+    problems += part_problems(experiment, program)
     names = list(program.trainable_shapes)
     if not names:
         problems.append(Problem(("architecture",), "has no parameter that can be trained"))
     elif experiment.optimizer is not None:
-        problems += unused_rules(experiment.optimizer.groups, names)
+        problems += experiment.optimizer.unmoved(names)
     return program
 
 

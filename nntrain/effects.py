@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final
 
+from nntrain.architectures.pretrained import foreign_tokens
+from nntrain.batch_problems import batch_problems, whole_batch_problems
 from nntrain.config.experiment import Experiment
-from nntrain.data.carrying import CARRY
 from nntrain.data.window import WindowSettings, unread_inputs
 from nntrain.errors import Problem, YamlPath
-from nntrain.layers.carrying import carried_problems
+from nntrain.image_effects import augmentation_warnings, map_problems
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
@@ -28,7 +29,9 @@ FOREIGN_TO_CLOSURES: Final = ("clip_norm", "clip_value", "l1", "gradient_noise",
 """Regularizers that change gradients or weights between two steps."""
 
 
-def problems(experiment: Experiment, training: TrainingSettings, losses: Sequence[Loss], program: Program | None) -> Iterator[Problem]:
+def problems(
+    experiment: Experiment, training: TrainingSettings, losses: Sequence[Loss], program: Program | None, whole_batch: Loss | None = None
+) -> Iterator[Problem]:
     """Settings that need another one, or have no effect beside another one.
 
     Args:
@@ -36,10 +39,13 @@ def problems(experiment: Experiment, training: TrainingSettings, losses: Sequenc
         training: The training section with its defaults.
         losses: The losses of all targets.
         program: The network, if it could be compiled.
+        whole_batch: One of the losses that scores a row by the others of its batch, where there is one.
     """
-    yield from _batch_problems(experiment, training, program)
+    yield from batch_problems(experiment, training, program)
     yield from _regularization_problems(experiment, losses)
+    yield from whole_batch_problems(experiment, training, whole_batch)
     yield from _noise_problems(experiment, program)
+    yield from map_problems(experiment, program) if program is not None else ()
     yield from _average_problems(experiment, training)
     if experiment.optimizer is not None:
         yield from experiment.optimizer.problems(Beside(experiment.regularization.weight_decay or 0.0))
@@ -47,6 +53,7 @@ def problems(experiment: Experiment, training: TrainingSettings, losses: Sequenc
     yield from _schedule_problems(experiment, training)
     if program is not None:
         yield from _mixing_problems(experiment, program)
+        yield from foreign_tokens(program, {name: field for name, field in experiment.data.fields.items() if field.type == "text"})
         yield from experiment.data.source.unread({need for step in program.steps for need in step.layer.needs})
     yield from _baseline_problems(experiment, losses, program)
     if training.stop_at == {}:
@@ -75,10 +82,6 @@ def _baseline_problems(experiment: Experiment, losses: Sequence[Loss], program: 
         elif name != "tfidf_logistic" and ragged:
             hint = "fix:  baselines: [tfidf_logistic]" if not others else "leave baselines out"
             yield Problem(path, f"{name} needs rows of one size, and {ragged[0]} differs in length from row to row", hint)
-    images = [] if program is None else [name for name, value in program.outputs.items() if value.spec.axes == IMAGE]
-    if images and "boosted_trees" in experiment.baselines:
-        message = f"boosted_trees fits a model for each value of a target, and {images[0]} is an image"
-        yield Problem(("baselines", experiment.baselines.index("boosted_trees")), message, "fix:  baselines: [linear]")
     steps = [] if program is None else [name for name, value in program.outputs.items() if "time" in value.spec.axes]
     if steps:
         yield Problem(
@@ -98,35 +101,6 @@ def _name_problems(path: YamlPath, metrics: Sequence[Metric]) -> Iterator[Proble
             yield Problem((*path, place), f"{label} is reported already", hint)
         elif label in {"loss", "running_loss"}:
             yield Problem((*path, place, "name"), f"{label} is the name of what is minimised", "another name")
-
-
-def _batch_problems(experiment: Experiment, training: TrainingSettings, program: Program | None) -> Iterator[Problem]:
-    if experiment.data.lanes is not None:
-        for mixing in ("mixup", "cutmix"):
-            if getattr(experiment.regularization, mixing) is not None:
-                message = "mixes rows with others, and data.batch.carry_state goes on from each row to the one behind it"
-                yield Problem(("regularization", mixing), message, "remove one of the two", on_key=True)
-        yield from carried_problems(program, CARRY) if program is not None else ()
-    steps = program.steps if program is not None else ()
-    resting = program.resting if program is not None else ()
-    norms = [step.name for step in steps if step.layer.mixes_rows and step.name not in resting and not step.spec.is_packed]
-    if experiment.data.batch_size == 1 and norms:
-        yield Problem(
-            ("data", "batch_size"),
-            f"is 1, and {norms[0]} needs at least 2 rows to normalise over",
-            "fix:  batch_size: 2 or more, or layer_norm in its place",
-        )
-    batch = experiment.data.batch
-    if batch is not None and batch.tokens is not None and norms:
-        message = f"may leave a long row alone in its batch, and {norms[0]} needs at least 2 rows to normalise over"
-        yield Problem(("data", "batch", "tokens"), message, "fix:  bucket: true in its place, or layer_norm", on_key=True)
-    if experiment.data.batch_size == "full" and training.accumulate > 1:
-        yield Problem(("training", "accumulate"), "has no effect: with data.batch_size: full each step has all rows already", on_key=True)
-    if training.on_oom == "halve" and experiment.data.batch_size == 1:
-        yield Problem(("training", "on_oom"), "has no effect: data.batch_size is 1, which has no half", "fix:  on_oom: stop")
-    if training.on_oom == "halve" and experiment.optimizer is not None and experiment.optimizer.needs_closure:
-        found = f"can't be halve: {experiment.optimizer.type} has moved the weights already when memory runs out in its search"
-        yield Problem(("training", "on_oom"), found, "fix:  on_oom: stop, and a smaller data.batch_size with training.accumulate")
 
 
 def _regularization_problems(experiment: Experiment, losses: Sequence[Loss]) -> Iterator[Problem]:
@@ -211,10 +185,6 @@ def _mixing_problems(experiment: Experiment, program: Program) -> Iterator[Probl
     if regularization.cutmix is not None and [spec.axes for spec in program.inputs.values()] != [IMAGE]:
         message = f"cuts rectangles out of images and needs one image as the only input; the inputs are {', '.join(program.inputs)}"
         yield Problem(("regularization", "cutmix"), message, "fix:  leave cutmix out", on_key=True)
-    images = [name for name, value in program.outputs.items() if value.spec.axes == IMAGE]
-    if regularization.cutmix is not None and images:
-        message = f"cuts rectangles out of inputs, and the target {images[0]} is an image that stays whole"
-        yield Problem(("regularization", "cutmix"), message, "fix:  mixup: 0.2, which mixes inputs and targets alike", on_key=True)
 
 
 def _schedule_problems(experiment: Experiment, training: TrainingSettings) -> Iterator[Problem]:
@@ -229,7 +199,8 @@ def _schedule_problems(experiment: Experiment, training: TrainingSettings) -> It
         )
     if experiment.optimizer is not None:
         yield from scheduler.problems(experiment.optimizer.lr)
-        yield from _momentum_problems(scheduler, experiment.optimizer)
+        for optimizer in experiment.optimizer.parts.values():
+            yield from _momentum_problems(scheduler, optimizer)
 
 
 def _momentum_problems(scheduler: Schedule, optimizer: Optimizer) -> Iterator[Problem]:
@@ -264,19 +235,7 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
     whole_epoch = course.steps_per_epoch is None or course.steps_per_epoch == 1
     yield from experiment.optimizer.warnings(Beside(experiment.regularization.weight_decay or 0.0, whole_epoch))
     yield from _unread(program, experiment.data.window)
-    yield from _augmentation_warnings(experiment, program)
-
-
-def _augmentation_warnings(experiment: Experiment, program: Program) -> Iterator[str]:
-    """Changes of an image that a target is not part of, and those that are hardly any."""
-    images = [name for name, value in program.outputs.items() if value.spec.axes == IMAGE]
-    for name, field in experiment.data.fields.items():
-        for augmentation in field.augmentations:
-            where = f"data.fields.{name}.augment {augmentation.type}"
-            if augmentation.doubt is not None:
-                yield f"{where} {augmentation.doubt}"
-            if augmentation.moves and images:
-                yield f"{where} moves the input and leaves the target {images[0]} where it is: their pixels no longer belong together"
+    yield from augmentation_warnings(experiment, program)
 
 
 def _steps_per_epoch(experiment: Experiment, training: TrainingSettings, rows: int | None) -> int | None:

@@ -15,7 +15,9 @@ from nntrain.targets import TargetPlan
 def output_problems(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """Outputs that losses would misread, and those that are made of what they are to predict."""
     yield from _check_outputs(program, targets)
+    yield from _nodes_read(program, targets)
     yield from _misread_layers(program, targets)
+    yield from _misread_ends(program, targets)
     yield from _look_ahead(program, targets)
     yield from _answers_read(program, targets)
 
@@ -23,7 +25,10 @@ def output_problems(program: Program, targets: Mapping[str, TargetPlan]) -> Iter
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """A softmax or sigmoid at the end of a network whose loss contains it: the loss would misread its output."""
     steps = {step.name: step for step in program.steps}
-    owners = {**{name: name for name in targets}, **{name: head.target for name, head in program.auxiliary.items()}}
+    owners = {
+        **{output: name for name, plan in targets.items() for output in _scored(name, plan)},
+        **{name: head.target for name, head in program.auxiliary.items()},
+    }
     for name, target in owners.items():
         plan, last = targets[target], steps.get(program.outputs[name].step or "")
         if last is not None and last.stage == "head":
@@ -45,6 +50,27 @@ def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Itera
             )
 
 
+def _scored(name: str, plan: TargetPlan) -> list[str]:
+    """The outputs of a target that losses read: where the task asks for several nodes, not the first."""
+    return [output for output in plan.nodes(name) if output != name] or [name]
+
+
+def _nodes_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Nodes that a task asks for and that read something else than they should."""
+    for name, plan in targets.items():
+        for output, node in plan.nodes(name).items():
+            path, value = ("architecture", "nodes", node), program.outputs[output]
+            drawn, fields = list(plan.task.drawn), list(program.inputs)
+            wanted, others = (drawn, fields) if output == name else ([name], [*drawn, *(field for field in fields if field != name)])
+            missing = [key for key in wanted if not program.hangs_on(value, key)]
+            wrong = [key for key in others if program.hangs_on(value, key)]
+            if missing:
+                yield Problem(path, f"does not read {missing[0]}, and the task {plan.task.type} needs it to", f"fix:  from: {missing[0]}")
+            elif wrong:
+                message = f"reads {wrong[0]}, and in the task {plan.task.type} it is to read {' and '.join(wanted)} alone"
+                yield Problem(path, message, f"fix:  from: {wanted[0]}")
+
+
 def _misread_layers(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """Layers whose output a loss of a target must not read as it does."""
     losses = [(loss, loss.link(plan.kind)) for plan in targets.values() for loss in plan.losses]
@@ -53,6 +79,24 @@ def _misread_layers(program: Program, targets: Mapping[str, TargetPlan]) -> Iter
         if found is not None:
             yield Problem(step.path, f"{found[0]} by {loss.type}", found[1])
             return
+
+
+def _misread_ends(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Networks that end in another layer than the one that a loss reads."""
+    steps = {step.name: step for step in program.steps}
+    for name, plan in targets.items():
+        for loss in plan.losses:
+            wanted, last = loss.last_layer(plan.scored_kind), steps.get(program.outputs[name].step or "")
+            if wanted is None or last is None or last.layer.type == wanted:
+                continue
+            before = steps.get(last.inputs[0].step or "") if last.stage == "head" else None
+            fix = f"fix:  end in  {wanted}: =out"
+            if wanted == "distance":
+                fix = f"fix:  end in  distance  of two nodes, and  heads: {{{name}: {{from: NODE, layers: []}}}}"
+            message = f"{loss.type} reads the output of {wanted} as it is, and gets that of {last.layer.describe()}"
+            if before is not None and before.layer.type == wanted:
+                message += f", which is added behind {wanted}"
+            yield Problem(last.path, message, fix)
 
 
 def _look_ahead(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:

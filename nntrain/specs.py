@@ -29,6 +29,13 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Free(Unknown):
+    """A size that the network chooses: that of a layer which is its own output, else that of the layer which is added."""
+
+    added: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class Ragged:
     """The size of an axis whose length differs by row; the lengths travel along as a tensor `[B]`."""
 
@@ -46,6 +53,7 @@ VECTOR: Final[Axes] = ("feature",)
 SEQUENCE: Final[Axes] = ("time", "feature")
 TOKENS: Final[Axes] = ("time",)
 IMAGE: Final[Axes] = ("channel", "height", "width")
+MASK: Final[Axes] = ("height", "width")
 VOLUME: Final[Axes] = ("channel", "depth", "height", "width")
 NODES: Final[Axes] = ("node", "feature")
 PAIRS: Final[Axes] = ("pair", "feature")
@@ -135,7 +143,7 @@ class Spec:
         """Name the tensor as a person would: `an image [1, 8, 8]`."""
         names: dict[Axes, str] = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", VOLUME: "a volume"}
         names |= {TOKENS: "a sequence of tokens", (): "one value", NODES: "nodes of graphs", NODES[:1]: "a value for each node"}
-        names |= {PAIRS: "pairs of nodes", CAPSULES: "capsules"}
+        names |= {PAIRS: "pairs of nodes", CAPSULES: "capsules", MASK: "a mask"}
         return f"{names.get(self.axes, 'a tensor')} {self}"
 
 

@@ -49,6 +49,11 @@ class TargetPlan:
         """How what losses score reads."""
         return self.task.scored_kind(self.target)
 
+    def nodes(self, name: str) -> dict[str, str]:
+        """The nodes that its task asks for, by what their outputs are called: that of the target by its name, `image.discriminator`."""
+        first, *others = self.task.nodes(self.target) or [None]
+        return {} if first is None else {name: first, **{f"{name}.{node}": node for node in others}}
+
     @property
     def link(self) -> Link:
         """How the network's output reads."""
@@ -72,62 +77,85 @@ def reading_problems(experiment: Experiment, targets: Mapping[str, TargetPlan], 
             yield replace(problem, path=(*path, *problem.path))
 
 
-def generate_problems(experiment: Experiment, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """A section `generate` that nothing reads, or options of it."""
-    if experiment.generate is None or not targets:
-        return
-    plan = next((plan for plan in targets.values() if plan.task.generates), None)
-    if plan is None:
-        tasks = ", ".join(dict.fromkeys(plan.task.type for plan in targets.values()))
-        message = f"has no effect: {tasks} predicts no next step to go on with"
-        yield Problem(("generate",), message, "remove it, or make a text both: role: [input, target]", on_key=True)
-        return
-    for option in sorted(plan.task.undrawn):
-        if getattr(experiment.generate, option) != type(experiment.generate).model_fields[option].default:
-            yield Problem(
-                ("generate", option), f"has no effect: {plan.task.type} draws no tokens, of which it chooses", "remove it", on_key=True
-            )
+def resolved(targets: Mapping[str, TargetPlan], written: object) -> dict[str, object]:
+    """The sections `task`, `loss` and `metrics` as a saved config has them: by target where there are several.
 
-
-def resolved(targets: Mapping[str, TargetPlan]) -> dict[str, object]:
-    """The sections `task`, `loss` and `metrics` as a saved config has them: by target where there are several."""
+    Args:
+        targets: The targets.
+        written: The section `loss` of the config, which says how much parts count that layers add.
+    """
     sections: dict[str, Callable[[TargetPlan], object]] = {
         "task": lambda plan: plan.task,
         "loss": lambda plan: plan.losses[0] if len(plan.losses) == 1 else plan.losses,
         "metrics": lambda plan: plan.metrics,
     }
+    parts = {name: factor for path, name, factor in _said_parts(written) if path == ("loss", name)} if isinstance(written, dict) else {}
     if len(targets) == 1:
         plan = next(iter(targets.values()))
+        if parts:
+            first, *others = plan.losses
+            plan = replace(plan, losses=(first.model_copy(update={"parts": {**(first.parts or {}), **parts}}), *others))
         return {section: read(plan) for section, read in sections.items()}
-    return {section: {name: read(plan) for name, plan in targets.items()} for section, read in sections.items()}
+    found: dict[str, dict[str, object]] = {
+        section: {name: read(plan) for name, plan in targets.items()} for section, read in sections.items()
+    }
+    return {**found, "loss": {**found["loss"], **parts}}
 
 
-def loss_names(targets: Mapping[str, TargetPlan]) -> list[str]:
-    """The names under which losses are reported, without the split; what is minimised comes first."""
-    found = ["loss"]
+def loss_names(targets: Mapping[str, TargetPlan], parts: Iterable[str] = ()) -> list[str]:
+    """The names under which losses are reported, without the split; what is minimised comes first.
+
+    Args:
+        targets: The targets.
+        parts: What layers add to the loss: `<point>.<part>`.
+    """
+    found, parts = ["loss"], [f"loss.{part}" for part in parts]
     for name, plan in targets.items():
-        prefix = "" if len(targets) == 1 else f"{name}."
-        found += [f"{prefix}loss", *(f"{prefix}loss.{loss.type}" for loss in plan.losses if len(plan.losses) > 1)]
-    return list(dict.fromkeys(found))
+        is_single = len(targets) == 1
+        prefix = "" if is_single else f"{name}."
+        told_apart = len(plan.losses) > 1 or (is_single and bool(parts))
+        found += [f"{prefix}loss", *(f"{prefix}loss.{loss.type}" for loss in plan.losses if told_apart)]
+    return list(dict.fromkeys([*found, *parts]))
 
 
-def part_factors(program: Program, targets: Mapping[str, TargetPlan]) -> dict[str, float]:
-    """How much the parts count that layers add to the loss, by `<step>.<part>`."""
-    said = {name: factor for plan in targets.values() for loss in plan.losses for name, factor in (loss.parts or {}).items()}
+def part_factors(program: Program, experiment: Experiment) -> dict[str, float]:
+    """How much the parts count that layers add to the loss, by `<point>.<part>`."""
+    said = {name: factor for _, name, factor in _said_parts(experiment.loss)}
     return {name: said.get(name, factor) for name, factor in program.loss_parts.items()}
 
 
-def part_problems(experiment: Experiment, program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """Weights of parts that no layer adds."""
-    known = program.loss_parts
-    for target, plan in targets.items():
-        _, path = _of(experiment.loss, "loss", target)
-        for place, loss in enumerate(plan.losses):
-            for name in loss.parts or {}:
-                if name not in known:
-                    where = (*path, place) if len(plan.losses) > 1 else path
-                    told = f"parts: {', '.join(known)}" if known else "no layer of this network adds one"
-                    yield Problem((*where, name), f"no layer adds a part {name!r} to the loss", told, on_key=True)
+def part_problems(experiment: Experiment, program: Program) -> Iterator[Problem]:
+    """Weights of parts that no layer adds, or that stand twice or elsewhere than beside the targets."""
+    known, told = program.loss_parts, set[str]()
+    for path, name, factor in _said_parts(experiment.loss):
+        if isinstance(experiment.loss, dict) and len(path) > 2:
+            yield Problem(
+                path, "is the weight of a part, and stands beside the targets", f"fix:  loss: {{…, {name}: {factor:g}}}", on_key=True
+            )
+        elif name not in known:
+            parts = f"parts: {', '.join(known)}" if known else "no layer of this network adds one"
+            yield Problem(path, f"no layer adds a part {name!r} to the loss", parts, on_key=True)
+        elif name in told:
+            yield Problem(path, f"the weight of {name} stands twice", "keep one of the two", on_key=True)
+        told.add(name)
+
+
+def _said_parts(written: object, path: YamlPath = ("loss",)) -> Iterator[tuple[YamlPath, str, float]]:
+    """Place, name and weight of each part that a section `loss` speaks of: beside a loss, beside the targets."""
+    if isinstance(written, Loss):
+        yield from (((*path, name), name, factor) for name, factor in (written.parts or {}).items())
+    entries = (
+        cast("dict[str, object]", written).items()
+        if isinstance(written, dict)
+        else enumerate(written)
+        if isinstance(written, tuple)
+        else ()
+    )
+    for place, entry in entries:
+        if isinstance(entry, int | float) and isinstance(place, str):
+            yield (*path, place), place, entry
+        else:
+            yield from _said_parts(entry, (*path, place))
 
 
 def metric_directions(
@@ -143,9 +171,9 @@ def metric_directions(
         targets: Whose losses and metrics are reported; the losses come first.
         has_validation: Whether there are validation rows.
         own: What a protocol reports in their place.
-        parts: What layers add to the loss: `<step>.<part>`.
+        parts: What layers add to the loss: `<point>.<part>`.
     """
-    losses = [*loss_names(targets), *(f"loss.{part}" for part in parts)]
+    losses = loss_names(targets, parts)
     local: dict[str, Direction] = dict.fromkeys(losses, "min") if own is None else dict(own)
     for name, plan in targets.items() if own is None else ():
         prefix = f"{name}." if len(targets) > 1 else ""
@@ -155,9 +183,11 @@ def metric_directions(
 
 
 def _unknown_targets(section: str, written: object, names: Sequence[str]) -> Iterator[Problem]:
-    """Entries of a mapping by target that name none."""
-    for name in cast("dict[str, Any]", written) if isinstance(written, dict) else ():
-        if name not in names:
+    """Entries of a mapping by target that name none; in `loss` there are weights of parts beside them."""
+    for name, entry in cast("dict[str, Any]", written).items() if isinstance(written, dict) else ():
+        if name in names and isinstance(entry, int | float):
+            yield Problem((section, name), f"is a target, and needs a loss, got {entry:g}", f"fix:  {name}: {{type: …, weight: {entry:g}}}")
+        elif name not in names and not isinstance(entry, int | float):
             near = nearest(name, names)
             told = f"nearest: {', '.join(near)}   " if near else ""
             yield Problem((section, name), f"no target {name!r}", f"{told}targets: {', '.join(names)}", on_key=True)
@@ -166,7 +196,8 @@ def _unknown_targets(section: str, written: object, names: Sequence[str]) -> Ite
 def _of(written: object, section: str, target: str) -> tuple[Any, YamlPath]:
     """What a section says for a target, and where; `None` where it says nothing."""
     if isinstance(written, dict):
-        return cast("dict[str, Any]", written).get(target), (section, target)
+        found = cast("dict[str, Any]", written).get(target)
+        return None if isinstance(found, int | float) else found, (section, target)
     return written, (section,)
 
 
@@ -293,9 +324,7 @@ def _metrics(experiment: Experiment, task: Task, target: Target) -> tuple[tuple[
         return tuple(_make(METRICS[tag], Metric, options.get(tag)) for tag in task.metrics(target)), []
     metrics = cast("tuple[Metric, ...]", written)
     if metrics and not task.supervised:
-        return (), [
-            Problem(path, f"{task.type} takes none: what counts is what the actions bring, which the protocol reports", "remove it")
-        ]
+        return (), [Problem(path, f"{task.type} takes none: what counts is {task.reported}, which the protocol reports", "remove it")]
     return metrics, [problem for place, metric in enumerate(metrics) for problem in _misfits((*path, place), metric, task, target)]
 
 
@@ -314,5 +343,9 @@ def _misfits(path: YamlPath, metric: Metric, task: Task, target: Target) -> Iter
 def in_words(task: Task, target: Target) -> str:
     """What a target is, for messages."""
     words = {"classes": "one of several classes", "binary": "yes or no", "labels": "any of some labels", "ordinal": "classes in order"}
-    words |= {"sequence": "a sequence of tokens"}
+    words |= {
+        "origin": "real or generated",
+        "sequence": "a sequence of tokens",
+        "neighbors": "classes whose rows are to lie near each other",
+    }
     return words.get(task.kind(target), "a number" if target.spec.rank == 0 else "numbers")

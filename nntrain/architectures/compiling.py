@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nntrain.architectures.architecture import Architecture, Ending
+from nntrain.architectures.hanging import hang
 from nntrain.architectures.parameters import adapt, freeze, initializer_problems, tie
 from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
 from nntrain.layers.causality import check_causal
@@ -19,7 +20,7 @@ from nntrain.layers.requirements import channel_axis, one_row_hint
 from nntrain.layers.scope import Draft, Scope, UnplacedError
 from nntrain.layers.settings import MAX_LAYERS
 from nntrain.regularization import Regularization
-from nntrain.specs import NODES, PAIRS, SEQUENCE, VECTOR, Spec, teacher_port
+from nntrain.specs import NODES, PAIRS, SEQUENCE, VECTOR, Free, Spec, teacher_port
 
 
 def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of its targets)
@@ -30,6 +31,8 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     ports: Mapping[str, Spec] | None = None,
     beside: Mapping[str, str] | None = None,
     ahead: Collection[str] = (),
+    drawn: Mapping[str, Spec] | None = None,
+    nodes: Mapping[str, str] | None = None,
 ) -> Program:
     """Compile an architecture.
 
@@ -41,13 +44,15 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         ports: What tasks give the network to read beside the fields, by target: `teacher.<target>` in it.
         beside: Inputs that have as many steps as another one, and that one.
         ahead: Targets whose steps come after those of the inputs.
+        drawn: What is drawn for each row, by the name under which nodes may read it.
+        nodes: Nodes that are the outputs as they are, without a layer of the task, by output.
 
     Raises:
         ConfigError: With all problems that were found, not rendered.
     """
     path: YamlPath = ("architecture",)
     taught = {teacher_port(name): spec for name, spec in (ports or {}).items()}
-    draft = Draft(path, inputs, taught, beside=beside or {}, ahead=frozenset(ahead))
+    draft = Draft(path, inputs, {**taught, **(drawn or {})}, beside=beside or {}, ahead=frozenset(ahead))
     scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture).starting(architecture.initial())
     encodings = architecture.inputs or {}
     scope = replace(scope, encode_field=field_encoder(encodings), needs=needs)
@@ -59,10 +64,14 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         )
     draft.problems += check_written(written, scope.context)
     draft.problems += _misplaced(written)
+    hung = architecture if not nodes else hang(architecture, nodes, scope)
     try:
-        endings = architecture.endings(scope, needs.keys())
+        endings = dict[str, Sequence[Ending]]() if hung is None else hung.endings(scope, needs.keys())
     except UnplacedError:
         endings = dict[str, Sequence[Ending]]()
+    endings = {
+        name: [replace(each, is_output=each.is_output or name in (nodes or {})) for each in heads] for name, heads in endings.items()
+    }
     _check_shared(scope, endings)
     outputs, auxiliary = _outputs(scope, endings, needs)
     program = Program(inputs, tuple(grade_depths(draft.steps).values()), outputs, auxiliary)
@@ -149,6 +158,7 @@ def _lacks_pairs(need: Spec, ending: Ending) -> bool:
 
 def _head(need: Spec, ending: Ending) -> Layer:
     """The output layer that a task adds."""
+    need = replace(need, sizes=tuple(size.added if isinstance(size, Free) else size for size in need.sizes))
     if _lacks_pairs(need, ending):
         from nntrain.layers.pairing import Pair
 

@@ -149,6 +149,7 @@ def _simple(job: Job, assembly: Assembly, splits: Mapping[Part, TensorData | Non
     """The naive forecasts, and the simple models that the config asks for, fitted on the training rows and measured on the splits."""
     from nntrain.training.baselines import measure_baselines
     from nntrain.training.naive import measure_naive
+    from nntrain.training.nearest_inputs import measure_nearest_inputs
     from nntrain.training.neighbors import measure_neighbors
     from nntrain.training.ngram import measure_ngram
     from nntrain.training.token_tags import measure_token_tags
@@ -158,6 +159,7 @@ def _simple(job: Job, assembly: Assembly, splits: Mapping[Part, TensorData | Non
     shown: dict[str, TensorData] = {name: data.to("cpu") for name, data in splits.items() if data is not None}
     naive = measure_naive(objective, experiment.data.window, job.prepared.fields.targets, shown)
     naive |= measure_neighbors(objective, shown)
+    naive |= measure_nearest_inputs(objective, shown)
     naive |= measure_token_tags(objective, job.prepared.train.to("cpu"), shown)
     if experiment.data.source.is_running_text:
         naive |= measure_ngram(objective, job.prepared.train.to("cpu"), shown)

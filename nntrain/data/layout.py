@@ -21,6 +21,7 @@ from nntrain.data.graphs import for_nodes, graph_problems
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values, other_readings
 from nntrain.data.long_series import LongSeries
+from nntrain.data.mask_plans import beside_images, moving_problems
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.passages import Passages
@@ -184,7 +185,8 @@ def assemble_layout(
             if field.key is not None:
                 idle.setdefault(field.key, []).append(field.field.idle_options(field.roles))
     problems += _without_effect(idle)
-    plans = with_shared(plans, named, problems)
+    plans = beside_images(with_shared(plans, named, problems))
+    problems += moving_problems(plans, {field.name: field.key or field.name for field in named})
     passages = Passages.of(settings)
     plans = plans if passages is None else passages.planned(plans)
     has_column = any("split" in field.roles for field in named)
@@ -243,7 +245,10 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
         found = (
             f"the target is a {layout.targets[0].field.type}" if len(layout.targets) == 1 else f"there are {len(layout.targets)} targets"
         )
-        problems.append(Problem(("data", "batch", "sampler"), f"balanced shows the classes of one target equally often, and {found}"))
+        what = "balanced shows the classes of one target equally often"
+        if settings.batch is not None and settings.batch.sampler != "balanced":
+            what = "pk takes rows of the classes of one target"
+        problems.append(Problem(("data", "batch", "sampler"), f"{what}, and {found}"))
     return problems
 
 
@@ -319,7 +324,8 @@ def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
     if field.roles & {"split", "group"} and "input" not in field.roles:
         return Guess(Category(), "category")
     if field.roles == frozenset[Role]({"time"}) and column.facts is not None:
-        return Guess(Number(), "number") if column.facts.is_numeric else Guess(Date(), "date")
+        are_numbers = column.facts.is_numeric or column.facts.numbers == column.facts.present  # 007 is a place in an order too
+        return Guess(Number(), "number") if are_numbers else Guess(Date(), "date")
     if column.facts is not None:
         return guess_values(column.facts, is_target="target" in field.roles, is_named=field.is_named)
     shape = ", ".join(map(str, ("N", *column.shape)))

@@ -43,6 +43,7 @@ FIELDS: Final = {
     "date": "nntrain.data.fields.date:Date",
     "image": "nntrain.data.fields.image:Image",
     "link": "nntrain.data.fields.link:Link",
+    "mask": "nntrain.data.fields.mask:Mask",
     "multi_label": "nntrain.data.fields.multi_label:MultiLabel",
     "notes": "nntrain.data.fields.notes:Notes",
     "number": "nntrain.data.fields.number:Number",
@@ -97,6 +98,7 @@ _TYPE_OF_OWN_OPTION: Final = {
     "sample_rate": "audio",
     "features": "audio",
     "negatives": "link",
+    "ignore": "mask",
 }
 """Options of one type alone: they count before all others; `by` of a series before its `order`."""
 
@@ -209,12 +211,33 @@ class SplitSettings(StrictModel):
         return self
 
 
+class ClassesOfBatch(StrictModel):
+    """Several rows of each of some classes in every batch, for losses that compare the rows of a batch."""
+
+    type: Literal["pk"]
+    """`pk` (Hermans et al. 2017)."""
+    classes: Annotated[int, Option(ge=2)]
+    """Classes of a batch, drawn alike among those with two training rows or more."""
+    per_class: Annotated[int, Option(ge=2)]
+    """Rows of each. `data.batch_size` is `classes` times `per_class`, and need not be written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        """Read `{pk: {classes: 8, per_class: 4}}`."""
+        if isinstance(value, dict) and set(cast("dict[str, object]", value)) == {"pk"}:
+            options = cast("dict[str, object]", value)["pk"]
+            return {"type": "pk", **cast("dict[str, object]", options)} if isinstance(options, dict) else {"type": "pk"}
+        return value
+
+
 class BatchSettings(StrictModel):
     """Which rows come together in a batch."""
 
-    sampler: Literal["balanced"] | None = None
+    sampler: Literal["balanced"] | ClassesOfBatch | None = None
     """`balanced`: an epoch has as many rows as there are training rows, and the same number of each class: rows of rare classes come more
-    than once, and of frequent ones other rows are left out each time."""
+    than once, and of frequent ones other rows are left out each time. `{type: pk, classes: 8, per_class: 4}`: every batch has 4 rows of
+    each of 8 classes, for losses that compare the rows of a batch."""
     bucket: bool = False
     """Whether rows of similar length share a batch, so that less is padded: 100 batches of the random order are sorted by length at a time,
     and their order is random. Each row still comes once an epoch. Needs an input whose rows differ in length."""
@@ -235,6 +258,8 @@ class BatchSettings(StrictModel):
             raise ValueError(f"{by_length} shows rows by their lengths, and carry_state in their order; remove one of the two")
         if self.tokens is not None and self.sampler is not None:
             raise ValueError("tokens cuts the same rows each epoch, and sampler draws others; remove one of the two (bucket goes with it)")
+        if self.bucket and isinstance(self.sampler, ClassesOfBatch):
+            raise ValueError("bucket puts rows together by their lengths, and sampler by their classes; remove one of the two")
         return self
 
 
@@ -266,6 +291,26 @@ class DataSettings(StrictModel):
     workers: NonNegativeInt = 0
     """Processes that read the images of the next batches while a step is computed; with `streaming` alone. 0: the training process reads
     them itself. Any number gives the same bytes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_of_batches(cls, value: object) -> object:
+        """Rows of a batch where its sampler says them."""
+        if not isinstance(value, dict) or "batch_size" in value:
+            return cast("object", value)
+        data = cast("dict[str, Any]", value)
+        sampler: Any = data["batch"].get("sampler") if isinstance(data.get("batch"), dict) else None
+        options: Any = sampler.get("pk", sampler) if isinstance(sampler, dict) else None
+        counts = [options.get(name) for name in ("classes", "per_class")] if isinstance(options, dict) else []
+        return {**data, "batch_size": counts[0] * counts[1]} if counts and all(type(count) is int for count in counts) else data
+
+    @model_validator(mode="after")
+    def _size_of_batches_fits(self) -> DataSettings:
+        sampler = None if self.batch is None else self.batch.sampler
+        if isinstance(sampler, ClassesOfBatch) and self.batch_size != sampler.classes * sampler.per_class:
+            product = f"{sampler.classes} x {sampler.per_class} = {sampler.classes * sampler.per_class}"
+            raise ValueError(f"batch.sampler makes batches of {product} rows, and batch_size is {self.batch_size}; leave batch_size out")
+        return self
 
     @model_validator(mode="after")
     def _targets_differ(self) -> DataSettings:

@@ -39,6 +39,7 @@ ACTIVATIONS: Final = {
 
 LAYERS: Final = {
     "linear": "nntrain.layers.linear:Linear",
+    "cosine_linear": "nntrain.layers.directions:CosineLinear",
     "conv1d": "nntrain.layers.convolution:Conv1d",
     "conv2d": "nntrain.layers.convolution:Conv2d",
     "conv3d": "nntrain.layers.convolution:Conv3d",

@@ -72,6 +72,37 @@ class Softmax(Link):
         return output.softmax(dim=1)
 
 
+class Cosines(Link):
+    """A cosine for each class, `[B, K]`: the softmax of them times a scale are shares."""
+
+    def __init__(self, scale: float) -> None:
+        """Keep the scale."""
+        self.scale = scale
+
+    def point(self, output: Tensor) -> Tensor:
+        return (self.scale * output).softmax(dim=1)
+
+
+class UnitVector(Link):
+    """An embedding, of which the direction counts: `[B, F]` divided by its length."""
+
+    def point(self, output: Tensor) -> Tensor:
+        from torch.nn.functional import normalize
+
+        return normalize(output, dim=1)
+
+
+class Nearness(Link):
+    """A distance: half of a margin is a share of 1/2, and a smaller one is more. Nothing makes it a chance."""
+
+    def __init__(self, margin: float) -> None:
+        """Keep the margin."""
+        self.margin = margin
+
+    def point(self, output: Tensor) -> Tensor:
+        return (self.margin / 2 - output).sigmoid()
+
+
 class Shares(Link):
     """Lengths of 0 and more, one for each class, `[B, K]`: what each is of their sum."""
 

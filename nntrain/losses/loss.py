@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from nntrain.modules.losses import Score
 
-TargetKind = Literal["classes", "binary", "labels", "ordinal", "values", "sequence"]
+TargetKind = Literal["classes", "binary", "labels", "ordinal", "values", "sequence", "neighbors", "origin"]
 """How the numbers of a target read: class indices int64 `[B]`; 0 or 1, `[B]`; any of K labels, 0 or 1 `[B, K]`; classes in order,
-int64 `[B]`; values with a unit; or a sequence of tokens, int64 `[B, L]` with -1 behind its end. Losses and metrics say which they fit."""
+int64 `[B]`; values with a unit; a sequence of tokens, int64 `[B, L]` with -1 behind its end; or class indices int64 `[B]` of rows that are
+to lie near those of their class, the output an embedding `[B, F]`; or whether rows are real (1) or generated (0), `[B]`. Losses and
+metrics say which they fit."""
 
 PositiveNumber = Annotated[float, Field(gt=0)]
 
@@ -136,9 +138,18 @@ class Loss(Component):
         """How the network's output reads."""
         return Identity()
 
+    def compares_rows(self, kind: TargetKind) -> bool:
+        """Whether a row is scored by the others of its batch, so that smaller batches add up to another loss than a large one."""
+        return False
+
+    def last_layer(self, kind: TargetKind) -> str | None:
+        """The type of the layer that the network must end in, as its output reads in no other way; `None`: any."""
+        return None
+
     def idle(self, kind: TargetKind) -> Iterator[tuple[str, str]]:
         """Options without effect on a kind of target, and why."""
-        return iter(())
+        if kind == "origin" and self.reduction == "sum":
+            yield "reduction", "a row has one score"
 
     def fault(self, target: Tensor, kind: TargetKind) -> str | None:
         """What values of a target `[N, …]` must be and are not: `counts of 0 and more`; `None` if all can be scored."""
@@ -172,4 +183,6 @@ class ClassLoss(Loss):
         """`class_weights` of labels, each of which has two classes."""
         if kind in {"labels", "values"} and self.class_weights is not None:
             yield "class_weights", "labels are no classes, of which a row has one"
+        if kind == "origin" and self.class_weights is not None:
+            yield "class_weights", "rows are real or generated, of both there are as many"
         yield from super().idle(kind)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import Batch, TensorData, balanced_order, num_batches, ordered_batches, shown_order, turns_of
+from nntrain.data.batches import Batch, TensorData, num_batches, ordered_batches, shown_order, turns_of
 from nntrain.data.bucketing import Cut
 from nntrain.data.lanes import lane_batches, num_lane_batches, shown_once
 from nntrain.data.sources.source import Part
@@ -70,10 +70,10 @@ class SupervisedProtocol:
         augment = None if session.augmenter is None else session.augmenter.at(epoch)
         if cut is not None:
             return ordered_batches(train, rows, cut.order, start=start, augment=augment, edges=cut.steps(session.accumulate))
-        if session.balance is None:
+        if session.by_class is None:
             order, turns = shown_order(train, seed=session.seed, epoch=epoch), None
         else:
-            order = balanced_order(session.balance, seed=session.seed, epoch=epoch)
+            order = session.by_class.positions(self.steps_per_epoch(session), rows, seed=session.seed, epoch=epoch)
             turns = turns_of(order)
         if session.buckets is not None:
             order = session.buckets.order(order, session.batch_size, seed=session.seed, epoch=epoch)

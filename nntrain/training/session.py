@@ -17,6 +17,7 @@ from nntrain.data.sources.source import Part as Split
 from nntrain.data.sources.source import Source
 from nntrain.losses.loss import Part
 from nntrain.schedules.schedule import Horizon, Schedule
+from nntrain.training.class_orders import ClassOrder
 from nntrain.training.device import Precision
 from nntrain.training.ema import WeightAverage
 from nntrain.training.memory import Portions
@@ -72,8 +73,8 @@ class Session:
     """Random changes of the training rows."""
     mixer: Mixer | None = None
     """Mixes the rows of a step."""
-    balance: Tensor | None = None
-    """Class of each training row, int64 `[N]` on the CPU, where every class is to be seen equally often."""
+    by_class: ClassOrder | None = None
+    """In which order rows come by their classes, where these count."""
     buckets: Buckets | None = None
     """How rows are put together by their lengths, where they are."""
     thawing: Thawing | None = None
@@ -94,6 +95,9 @@ class StepLoss:
     """What the mean over many steps is made of: of each part of the loss the sum and the weight of this step, without a graph."""
     stage: Literal["loss", "filled", "applied"] = "loss"
     """`loss`: the loop runs backward and update; `filled`: gradients are there; `applied`: the weights are moved already."""
+    following: Callable[[tuple[Batch, ...]], StepLoss] | None = None
+    """The next update of the same step and the same batches, for a protocol whose steps have several. Each moves the parameters that it
+    has given a gradient."""
 
 
 @dataclass(frozen=True, slots=True)

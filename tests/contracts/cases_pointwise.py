@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract_case import PHOTO, ROW, SCAN, SERIES, STEPS, Case
+from contract_case import ATOMS, PHOTO, ROW, SCAN, SERIES, STEPS, Case
 
 NORMS = (
     Case("batch_norm", ROW),
@@ -26,6 +26,7 @@ NORMS = (
     Case("local_response_norm", PHOTO),
     Case({"local_response_norm": {"size": 3, "alpha": 0.1, "beta": 0.5, "k": 2.0}}, SERIES),
     Case("normalize", ROW),
+    *(Case({"cosine_linear": 5}, spec) for spec in (ROW, SERIES, ATOMS)),
     Case({"normalize": 1.0}, SERIES),
     Case("normalize", PHOTO),
     Case({"scale": 0.5}, SERIES, takes_all=True),

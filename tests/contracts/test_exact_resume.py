@@ -226,6 +226,17 @@ def test_rows_of_similar_length(batch: dict[str, Any], accumulate: int, tmp_path
         assert differing(of_config(tree, tmp_path), stop, tmp_path / f"saved{stop}") == []
 
 
+@pytest.mark.parametrize("loss", ["triplet", "nt_xent", "contrastive"])
+def test_rows_of_some_classes(loss: str, data: Path, tmp_path: Path) -> None:
+    """Each batch has rows of classes that are drawn for it; stopped in the middle of an epoch and at its end."""
+    tree = copy.deepcopy(WORDS)
+    tree["data"] |= {"batch": {"sampler": {"pk": {"classes": 2, "per_class": 3}}}}
+    tree["data"].pop("batch_size", None)
+    tree |= {"architecture": {"layers": [{"linear": 3}]}, "task": "metric", "loss": loss}
+    for stop in (2, STOP):
+        assert differing(of_config(tree, data), stop, tmp_path / str(stop)) == []
+
+
 @pytest.mark.parametrize(("tag", "row"), rows_of(AUGMENTATION_ROWS))
 def test_augmentation(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     tree = copy.deepcopy(IMAGES)

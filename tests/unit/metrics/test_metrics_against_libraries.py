@@ -26,6 +26,7 @@ COMPARED = {
     **dict.fromkeys(("mae", "rmse", "r2"), "test_regression_metrics.py"),
     "confusion_matrix": "test_classification_metrics.py",
     **dict.fromkeys(("wer", "cer"), "test_transcripts.py: torchmetrics"),
+    **dict.fromkeys(("recall_at", "map_at_r", "pair_auroc"), "test_neighbors.py: scikit-learn"),
     "hits_at": "test_hits.py: by hand, as no library that is installed has it",
 }
 """Where a metric is compared that is in no list of rows below or of its neighbour."""
