@@ -14,7 +14,7 @@ from nntrain.architectures.settings import FAMILIES
 from nntrain.commands.examples import Example, example_configs, examples_table, read_example
 from nntrain.config.documentation.wording import first_sentence
 from nntrain.config.documentation.wrapping import wrapped
-from nntrain.data.audio.settings import AUDIO_FEATURES
+from nntrain.data.audio.settings import AUDIO_AUGMENTATIONS, AUDIO_FEATURES
 from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.settings import FIELDS, SOURCES
 from nntrain.data.tokenizing.settings import TOKENIZERS
@@ -44,6 +44,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "tokenizers": TOKENIZERS,
     "augmentations": AUGMENTATIONS,
     "audio_features": AUDIO_FEATURES,
+    "audio_augmentations": AUDIO_AUGMENTATIONS,
     "sources": SOURCES,
     "encodings": ENCODINGS,
     "initializers": INITIALIZERS,

@@ -14,9 +14,11 @@ from typing import Final, Protocol, cast
 import torch
 from torch import Tensor
 
+from nntrain.data.augmentation.draws import Augment
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import LENGTHS, Stored, cut
 from nntrain.data.packed_graphs import part_of_graphs
+from nntrain.data.packed_sounds import stored_tensors
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.streaming import Streamed
 from nntrain.specs import GRAPH
@@ -250,7 +252,7 @@ class TensorData:
             images = scaling.unit(inputs[name])
             inputs[name] = scaling.normalize(images if augment is None else augment(name, images, part.rows))
         for name, rows in part.stored.items():
-            inputs |= rows.tensors(name)
+            inputs |= stored_tensors(name, rows, part.rows, augment)
         is_plain = not part.target_pixels and not part.stored_targets
         targets = part.targets if is_plain else {name: part.target(name) for name in part.target_names}
         return Batch(inputs, targets, part.weights, part.rows)
@@ -274,10 +276,6 @@ class TensorData:
         single = sum(tensor[:1].numel() for tensor in self.inputs.values())
         single += 0 if self.streamed is None else self.streamed.store.values_per_row
         return single + sum(rows.values_per_row for rows in self.stored.values())
-
-
-Augment = Callable[[str, Tensor, Tensor], Tensor]
-"""`(field, images [B, C, H, W] in [0, 1], rows [B])` to changed images."""
 
 
 def num_batches(total: int, rows: int) -> int:

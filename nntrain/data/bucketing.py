@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nntrain.data.batches import TensorData
 from nntrain.data.noise import derive_seed
-from nntrain.data.packed import PackedSteps
+from nntrain.data.packed_sounds import ragged_lengths
 from nntrain.errors import DataError
 
 POOL: Final = 100
@@ -59,7 +59,7 @@ class Buckets:
             DataError: A row has more than `tokens` steps by itself.
         """
         stored = [*data.stored.items(), *((name, data.stored_targets[name]) for name in told if name in data.stored_targets)]
-        ragged = {name: rows.lengths for name, rows in stored if isinstance(rows, PackedSteps)}
+        ragged = {name: lengths for name, rows in stored if (lengths := ragged_lengths(rows)) is not None}
         found = cls(torch.stack(list(ragged.values()), dim=1), tokens)
         if tokens is not None and found.longest > tokens:
             raise DataError(

@@ -35,8 +35,10 @@ class RowSteps:
     def of(cls, train: TensorData) -> RowSteps:
         """Of the training rows."""
         from nntrain.data.packed import PackedSteps
+        from nntrain.data.packed_sounds import ragged_lengths
 
-        inputs = {name: _listed(rows.lengths) for name, rows in train.stored.items() if isinstance(rows, PackedSteps)}
+        lengths = {name: ragged_lengths(rows) for name, rows in train.stored.items()}
+        inputs = {name: _listed(found) for name, found in lengths.items() if found is not None}
         ragged = {name: rows for name, rows in train.stored_targets.items() if isinstance(rows, PackedSteps)}
         return cls(inputs, {name: _tokens(rows) for name, rows in ragged.items() if rows.values.ndim == 1}, is_complete=True)
 

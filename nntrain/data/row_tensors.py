@@ -11,6 +11,7 @@ import torch
 from nntrain.data.batches import TensorData
 from nntrain.data.fields.field import Encoded, RaggedArray
 from nntrain.data.packed import PackedSteps, Stored
+from nntrain.data.packed_sounds import PackedSounds
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.scaling import take
 from nntrain.data.streaming import Reading, Streamed
@@ -57,7 +58,8 @@ def row_tensors(
     for name in inputs:
         field = encoded["input", name]
         if field.lengths is not None:
-            stored[name] = _packed(field, keep, 0.0)
+            packed = _packed(field, keep, 0.0)
+            stored[name] = packed if field.sounds is None else PackedSounds(packed, field.sounds)
         elif field.files is None and not any(name in names for names in grouped.values()):
             found[name] = field.values
     pixels = {key: PixelScaling.of(*field.pixels) for key, field in encoded.items() if field.pixels}

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 AXES: Final = {1: VECTOR, 2: SEQUENCE, 3: IMAGE, 4: VOLUME}
 """What comes out, by its number of axes."""
 
+ALONE: Final = "1"
+"""The name of an axis of size 1 that the other side does not have."""
+
 _SIDE: Final = re.compile(r"\(([^()]*)\)|([^\s()]+)")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 _EXAMPLE: Final = 'such as  "c h w -> (h w) c"'
@@ -39,7 +42,7 @@ class Pattern:
     before: Side
     after: Side
     sizes: Mapping[str, int]
-    """Sizes of the parts that were written as numbers."""
+    """Sizes of the parts that were written as numbers, but for a 1 on one side alone, which is called `1`."""
 
     def __str__(self) -> str:
         """As einops takes it: with the batch axis, which no name of ours can be."""
@@ -51,7 +54,8 @@ class Rearrange(Layer):
 
     Names stand for axes (the batch is left out), in the order in which they come: a row of numbers [F], a sequence [T, F], an image
     [C, H, W], a volume [C, D, H, W]; what comes out is the one of these with as many axes. `(h 6)` splits an axis into parts
-    (the last varies fastest) or merges parts; a number is a part of that size, and equal numbers stand for each other in order.
+    (the last varies fastest) or merges parts; a number is a part of that size, and equal numbers stand for each other in order. A 1 on
+    one side alone makes or drops an axis: `"t f -> 1 t f"` makes an image of a sequence.
     """
 
     main: ClassVar[str | None] = "pattern"
@@ -80,7 +84,7 @@ class Rearrange(Layer):
             raise SpecError(f"arranges the axes of a row, and gets {spec.describe()}, which have none but their features")
         if len(pattern.before) != spec.rank:
             raise SpecError(f"by {self.pattern!r} takes {len(pattern.before)} axes, and gets {spec.describe()}")
-        sizes: dict[str, Size] = dict(pattern.sizes)
+        sizes: dict[str, Size] = {ALONE: 1, **pattern.sizes}
         for parts, size in zip(pattern.before, spec.sizes, strict=True):
             self._split(parts, size, sizes, spec)
         ragged = [(parts, place) for place, parts in enumerate(pattern.after) if any(sizes[part] == RAGGED for part in parts)]
@@ -123,7 +127,8 @@ def read_pattern(text: str) -> Pattern:
         raise _wrong(text, "has no ->")
     sizes: dict[str, int] = {}
     sides = [_read_side(side, text, sizes) for side in (before, after)]
-    names = [Counter(part for parts in side for part in parts) for side in sides]
+    sides = _with_ones_alone(sides, sizes)
+    names = [Counter(part for parts in side for part in parts if part != ALONE) for side in sides]
     for found in names:
         twice = [_told(name, sizes) for name, count in found.items() if count > 1]
         if twice:
@@ -135,6 +140,15 @@ def read_pattern(text: str) -> Pattern:
         if len(side) not in AXES:
             raise _wrong(text, f"has {len(side)} axes on one side; a tensor has 1 to 4 without the batch")
     return Pattern(sides[0], sides[1], sizes)
+
+
+def _with_ones_alone(sides: Sequence[Side], sizes: dict[str, int]) -> list[Side]:
+    """The sides with each 1 that stands on one of them alone under its own name; it leaves `sizes`."""
+    names = [{part for parts in side for part in parts} for side in sides]
+    alone = {name for name in names[0] ^ names[1] if sizes.get(name) == 1}
+    for name in alone:
+        del sizes[name]
+    return [tuple(tuple(ALONE if part in alone else part for part in parts) for parts in side) for side in sides]
 
 
 def _read_side(side: str, text: str, sizes: dict[str, int]) -> Side:

@@ -44,7 +44,7 @@ class AudioFeatures(Component):
         """Refuse options that do not fit a sample rate. Raises `SpecError`."""
 
     def build(self, rate: int) -> Transform:
-        """The function: samples `[N]` float64 of a sound to its steps `[T, F]` float64."""
+        """The function: samples `[…, N]` of sounds to their steps `[…, T, F]`, both float64."""
         raise NotImplementedError
 
 
@@ -64,7 +64,7 @@ class Raw(AudioFeatures):
         return samples
 
     def build(self, rate: int) -> Transform:
-        return lambda samples: samples.unsqueeze(1)
+        return lambda samples: samples.unsqueeze(-1)
 
 
 class LogMel(AudioFeatures):

@@ -21,6 +21,7 @@ from nntrain.data.table import MAX_EXAMPLES, Table
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
+    from nntrain.data.audio.features import Transform
     from nntrain.data.fields.audio import Audio
     from nntrain.data.fields.field import Array
 
@@ -33,18 +34,19 @@ CHUNK: Final = 2**16
 def read_sounds(field: Audio, table: Table, column: str) -> Array | RaggedArray:
     """The sounds that the cells of a column name, as float32 steps `[N, T, F]`, or rows of different lengths.
 
+    Where a field keeps samples, these: float32 `[sum of lengths]`, cut where the place of the cut is always the same.
+
     Args:
-        field: What is wanted; its sample rate is known.
+        field: What is wanted; without a sample rate, at that of all files.
         table: The rows.
         column: The column of names.
 
     Raises:
         DataError: A cell is empty, or a file is missing, broken or shorter than a step; the rows are named.
     """
-    names = names_of(table, column)
-    rate = field.sample_rate or common_rate(table, column)
-    transform = field.features.build(rate)
-    read = partial(_samples, _store(table), rate=rate, most=field.samples(rate), least=field.features.least(rate))
+    field, names = field.settled(table, (column,)), names_of(table, column)
+    read = partial(_samples, _store(table), field=field)
+    transform = None if field.keeps_samples else field.features.build(field.rate)
     found: list[Array] = []
     faults: dict[int, str] = {}
     with _one_thread(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -52,13 +54,37 @@ def read_sounds(field: Audio, table: Table, column: str) -> Array | RaggedArray:
             if isinstance(samples, str):
                 faults[row] = samples
             elif not faults:
-                found.append(transform(torch.from_numpy(samples)).float().numpy())
+                found.append(samples if transform is None else _steps(field, transform, samples))
     if faults:
         raise _unreadable(table, faults)
-    if field.length is not None:
+    if field.length is not None and transform is not None:
         return np.stack(found)
-    lengths = np.array([len(steps) for steps in found], dtype=np.int64)
-    return RaggedArray(np.concatenate(found), lengths)
+    return _one_after_another(found)
+
+
+def features_of(field: Audio, samples: RaggedArray) -> Array | RaggedArray:
+    """What `read_sounds` gives of sounds whose samples a field keeps: each as it is measured, not changed at random."""
+    transform = field.features.build(field.rate)
+    ends = samples.lengths.cumsum()
+    with _one_thread():
+        parts = zip(ends - samples.lengths, ends, strict=True)
+        found = [_steps(field, transform, samples.values[start:end]) for start, end in parts]
+    return np.stack(found) if field.length is not None else _one_after_another(found)
+
+
+def _steps(field: Audio, transform: Transform, samples: Array) -> Array:
+    """Float32 steps `[T, F]` of the float32 samples `[N]` of a file: of the part that is heard, with silence where that is longer."""
+    size = field.samples(field.rate)
+    if size is not None:
+        spare = len(samples) - size
+        start = 0 if field.crop == "start" else max(0, spare) // 2
+        before = 0 if field.pad == "end" else max(0, -spare) // 2
+        samples = np.pad(samples[start : start + size], (before, max(0, -spare) - before))
+    return transform(torch.from_numpy(samples).double()).float().numpy()
+
+
+def _one_after_another(rows: list[Array]) -> RaggedArray:
+    return RaggedArray(np.concatenate(rows), np.array([len(row) for row in rows], dtype=np.int64))
 
 
 def common_rate(table: Table, column: str) -> int:
@@ -120,31 +146,35 @@ def _chunks(steps: Array) -> list[Array]:
     return [steps[start : start + CHUNK] for start in range(0, len(steps), CHUNK)]
 
 
-def _samples(store: FileStore, name: str, *, rate: int, most: int | None, least: int) -> Array | str:
-    """The samples of a file at a rate, float64 `[N]`, or what is wrong with it; cut or filled up to `most` where that is set."""
+def _samples(store: FileStore, name: str, *, field: Audio) -> Array | str:
+    """The samples of a file at the rate of a field, float32 `[N]`, or what is wrong with it; no more than can be heard of them."""
+    rate, size = field.rate, field.samples(field.rate)
 
     def read(file: Any) -> Array | str:
         if file.frames * file.channels > MOST_SAMPLES:
             return f"{name}: has {file.frames:,} samples, more than a row may have"
-        wanted = -1 if most is None else -(-most * file.samplerate // rate) + file.samplerate // 10  # what resampling looks at behind
+        first_only = size is not None and field.crop == "start"
+        wanted = -(-size * file.samplerate // rate) + file.samplerate // 10 if first_only else -1  # what resampling looks at behind
         samples = cast("Array", file.read(wanted, dtype="float64", always_2d=True)).mean(axis=1)
         if not len(samples):
             return f"{name}: has no samples"
         if not bool(np.isfinite(samples).all()):
             return f"{name}: has samples that are no numbers"
         try:
-            return resample(torch.from_numpy(samples), file.samplerate, rate).numpy()
+            return resample(torch.from_numpy(samples), file.samplerate, rate).float().numpy()
         except DataError as error:
             return f"{name}: {error.message}"
 
     samples = _opened(store, name, read)
     if isinstance(samples, str):
         return samples
-    if most is not None:
-        return np.pad(samples[:most], (0, max(0, most - len(samples))))
-    if len(samples) < least:
+    least = field.features.least(rate)
+    if size is None and len(samples) < least:
         return f"{name}: lasts {1000 * len(samples) / rate:.3g} ms, and a step takes {1000 * least / rate:.3g} ms"
-    return samples
+    if size is None or field.crop == "random":
+        return samples
+    start = 0 if field.crop == "start" else max(0, len(samples) - size) // 2
+    return samples[start : start + size]
 
 
 def _opened(store: FileStore, name: str, read: Callable[[Any], Any]) -> Any:

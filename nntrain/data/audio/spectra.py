@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
 import torch
@@ -27,21 +28,32 @@ def filterbank(features: LogMel, rate: int) -> Tensor:
 
 
 def log_mel(features: LogMel, rate: int) -> Transform:
-    """Samples `[N]` to the logarithm of the power in each band, `[T, bins]`."""
+    """Samples `[…, N]` to the logarithm of the power in each band, `[…, T, bins]`."""
     window, hop, points = features.window(rate), features.hop(rate), features.points(rate)
-    shape, bands = torch.hann_window(window, dtype=torch.float64), filterbank(features, rate)
+
+    @cache
+    def tables(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        shape, bands = torch.hann_window(window, dtype=torch.float64), filterbank(features, rate)
+        return shape.to(device, dtype), bands.to(device, dtype)
 
     def transform(samples: Tensor) -> Tensor:
-        spectrum = cast("Tensor", torch.fft.rfft(samples.unfold(0, window, hop) * shape, n=points))
-        return (spectrum.abs().square() @ bands).clamp(min=FLOOR).log()
+        shape, bands = tables(samples.device, samples.dtype)
+        spectrum = cast("Tensor", torch.fft.rfft(samples.unfold(-1, window, hop) * shape, n=points))
+        power = spectrum.real.square() + spectrum.imag.square()
+        return (power @ bands).clamp(min=FLOOR).log()
 
     return transform
 
 
 def mfcc(features: MFCC, rate: int) -> Transform:
-    """Samples `[N]` to cepstral coefficients, `[T, coefficients]`."""
-    bands, cosines = log_mel(features, rate), dct_matrix(features.bins)[:, : features.coefficients]
-    return lambda samples: bands(samples) @ cosines
+    """Samples `[…, N]` to cepstral coefficients, `[…, T, coefficients]`."""
+    bands = log_mel(features, rate)
+
+    @cache
+    def cosines(device: torch.device, dtype: torch.dtype) -> Tensor:
+        return dct_matrix(features.bins)[:, : features.coefficients].to(device, dtype)
+
+    return lambda samples: bands(samples) @ cosines(samples.device, samples.dtype)
 
 
 def dct_matrix(size: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
@@ -62,6 +62,26 @@ class Draws:
         pairs = _unit(keys_on_device(keys, torch.arange(2 * half, device=self.rows.device)[None]))
         radius, angle = torch.sqrt(-2 * torch.log1p(-pairs[:, :half])), 2 * math.pi * pairs[:, half:]
         return torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)[:, :count]
+
+    def white(self, purpose: str, count: int) -> Tensor:
+        """Standard normal numbers, float32 `[B, count]`, of which the first are the same however many there are."""
+        keys = keys_on_device(derive_seed(self.key, purpose), self.rows)[:, None]
+        half = -(-count // 2)
+        pairs = _unit(keys_on_device(keys, torch.arange(2 * half, device=self.rows.device)[None])).unflatten(1, (half, 2))
+        radius, angle = torch.sqrt(-2 * torch.log1p(-pairs[:, :, 0])), 2 * math.pi * pairs[:, :, 1]
+        return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=2).flatten(1)[:, :count]
+
+
+class Augment(Protocol):
+    """The random changes of an epoch."""
+
+    def __call__(self, field: str, images: Tensor, rows: Tensor, /) -> Tensor:
+        """Images `[B, C, H, W]` in [0, 1] of the rows of these numbers, int64 `[B]`, changed."""
+        ...
+
+    def draws(self, field: str, place: int, rows: Tensor) -> Draws:
+        """The random numbers of rows for the change of a field that stands at a place of its list."""
+        ...
 
 
 def _unit(keys: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from pydantic import Field as Option
 from pydantic import PositiveFloat
 
 from nntrain.data.audio.features import LogMel
-from nntrain.data.audio.settings import AnyAudioFeatures
+from nntrain.data.audio.settings import AnyAudioAugmentation, AnyAudioFeatures
 from nntrain.data.fields.field import Encoded, Field, RaggedArray, Role
 from nntrain.errors import SpecError
 from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
@@ -37,9 +37,18 @@ class Audio(Field):
     features: AnyAudioFeatures = LogMel()
     """What a step is: `log_mel` (bands of the spectrum), `mfcc` or `raw`, or one with options: `{type: log_mel, bins: 80}`."""
     length: PositiveFloat | None = None
-    """Seconds of each sound: longer ones are cut, and shorter ones are followed by silence. Default: each as long as it is."""
+    """Seconds of each sound: longer ones are cut, and shorter ones are filled up with silence. Default: each as long as it is."""
+    crop: Literal["start", "centre", "random"] = "start"
+    """Which part of a sound longer than `length` is heard. `random`: another one each epoch, and the middle where rows are measured; whole
+    sounds are kept in memory then."""
+    pad: Literal["end", "both"] = "end"
+    """Where silence fills up a sound shorter than `length`: behind it, or as much before it as behind it."""
     normalize: Literal["standard", "none"] = "standard"
     """`standard`: each feature to mean 0 and standard deviation 1 over all steps of the training rows."""
+    augment: tuple[AnyAudioAugmentation, ...] = ()
+    """Random changes of the training sounds, anew each epoch: [{shift: 100}, {noise: [10, 30]}, spec_augment]. Those of samples come first
+    (samples are kept in memory then, and features are made of each batch), then those of features, each in this order; never on the
+    rows that are measured."""
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """[T, F]; T is ragged without `length`. Raises `SpecError` for what names no files, and options that do not fit the rate."""
@@ -52,8 +61,35 @@ class Audio(Field):
         sound = None if column is None else column.sound
         if sound is not None and sound.fault is not None:
             raise SpecError(f"{name}: {sound.fault}", "names count from the folder of the table")
+        for place, augmentation in enumerate(self.augment):
+            problem = augmentation.misfit(self.features, self.length)
+            if problem is None and not augmentation.of_samples and self.normalize == "none":
+                problem = "puts the mean of standardised features, 0, in their place; fix:  normalize: standard"
+            if problem is not None:
+                raise SpecError(f"augment[{place}] {augmentation.type}: {problem}")
         rate = self.sample_rate or (None if sound is None else sound.rate)
         return Spec(SEQUENCE, (self._steps(name, rate), self.features.width))
+
+    @property
+    def rate(self) -> int:
+        """The sample rate, once it is known."""
+        assert self.sample_rate is not None
+        return self.sample_rate
+
+    @property
+    def keeps_samples(self) -> bool:
+        """Whether rows are samples in memory, as what is heard of them is another in each epoch."""
+        return self.crop == "random" or any(augmentation.of_samples for augmentation in self.augment)
+
+    @property
+    def is_changed_at_random(self) -> bool:
+        """By augmentations, or by the place of the cut."""
+        return bool(self.augment) or self.crop == "random"
+
+    def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
+        """Where to cut and to fill up, without `length`."""
+        why = "without length each sound is as long as it is"
+        return self._changed({"crop": why, "pad": why}) if self.length is None else {}
 
     def _steps(self, name: str, rate: int | None) -> Size:
         """Steps of every sound, as far as the sample rate tells. Raises `SpecError` where `length` has none."""
@@ -94,7 +130,7 @@ class Audio(Field):
         return self.model_copy(update={"sample_rate": common_rate(table, columns[0])})
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array | RaggedArray:
-        """The steps of all sounds, float32, not scaled yet: `[N, T, F]`, or rows of different lengths.
+        """The steps of all sounds, float32, not scaled yet: `[N, T, F]`, or rows of different lengths; samples where these are kept.
 
         Raises:
             DataError: A file is missing, broken, or shorter than a step; rows and files are named.
@@ -105,17 +141,24 @@ class Audio(Field):
 
     def fit(self, values: Values, *, is_target: bool) -> State:
         """Offset and scale of each feature, float64 `[F]`, and the steps of every row where they are equal."""
-        from nntrain.data.audio.reading import fit_sounds
+        from nntrain.data.audio.reading import features_of, fit_sounds
 
-        return fit_sounds(cast("Array | RaggedArray", values), self.normalize)
+        return fit_sounds(features_of(self, cast("RaggedArray", values)) if self.keeps_samples else values, self.normalize)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N, T, F]`; `[sum of lengths, F]` and the lengths `[N]` where rows differ."""
+        """Float32 `[N, T, F]`; `[sum of lengths, F]` and the lengths `[N]` where rows differ or are changed; samples where these are kept."""
+        from nntrain.data.audio.hearing import Hearing
         from nntrain.data.audio.reading import scaled
 
+        sounds = Hearing.of(self, state) if self.is_changed_at_random else None
         if isinstance(values, RaggedArray):
-            return Encoded(scaled(values.values, state), values.lengths)
-        return Encoded(scaled(cast("Array", values), state))
+            return Encoded(values.values if self.keeps_samples else scaled(values.values, state), values.lengths, sounds=sounds)
+        steps = scaled(cast("Array", values), state)
+        if sounds is None:
+            return Encoded(steps)
+        import numpy as np
+
+        return Encoded(steps.reshape(-1, steps.shape[2]), np.full(len(steps), steps.shape[1], dtype=np.int64), sounds=sounds)
 
     def is_missing(self, values: Values) -> Array:
         """None is: a row without a file is an error."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
     from torch import Tensor
 
+    from nntrain.data.audio.hearing import Hearing
     from nntrain.data.augmentation.augmentation import Augmentation
     from nntrain.data.header import HeaderColumn
     from nntrain.data.image_stream import ImageFiles
@@ -37,7 +38,7 @@ class RaggedArray:
     """Rows of different lengths, one after another."""
 
     values: Array
-    """`[sum of lengths, F]`."""
+    """`[sum of lengths, F]`; samples of sounds `[sum of lengths]`."""
     lengths: Array
     """`[N]`."""
 
@@ -63,6 +64,8 @@ class Encoded:
     """Rows whose class training never showed, bool `[N]`; their numbers mean nothing in a target."""
     files: ImageFiles | None = None
     """Of images that are read when their batch comes: the files. `values` has the numbers of the rows then, int64 `[N]`."""
+    sounds: Hearing | None = None
+    """Of sounds that become what the network reads when their batch comes: how. `values` has samples then, or steps that are changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +169,13 @@ class Field(Component):
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:
-        """Random changes of the training rows, in their order."""
+        """Random changes of the training images, in their order."""
         return ()
+
+    @property
+    def is_changed_at_random(self) -> bool:
+        """Whether training shows a row anew each epoch."""
+        return bool(self.augmentations)
 
     def with_classes(self, names: tuple[str, ...]) -> Field:
         """The field with classes that the source knows, where it takes classes and has none."""
