@@ -205,17 +205,22 @@ def generate(
     repetition_penalty: Annotated[
         float | None, typer.Option("--repetition-penalty", help="Above 1, tokens that were there before become less likely.")
     ] = None,
+    point: Annotated[str | None, typer.Option("--from", help="Point that is drawn, such as a gaussian_latent; default: the only one.")] = None,
+    count: Annotated[int | None, typer.Option("--count", help="Rows, such as images, that are drawn.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides what is drawn.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here: a text, or a MIDI file; default: stdout.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write here: a text, a MIDI file, a sheet of images (.png), a folder; default: stdout."),
+    ] = None,
     as_json: Json = False,
     runs: Runs = None,
     plugin_modules: Plugins = None,
 ) -> None:
-    """Go on with a text or a piece of music, by a network that predicts the next step."""
+    """Go on with a text or a piece of music, or make images of draws, by a network that can."""
     from nntrain.commands import generate as command
 
     flags: dict[str, Any] = {"prompt": prompt, "steps": steps, "temperature": temperature, "top_k": top_k, "top_p": top_p}
-    flags |= {"repetition_penalty": repetition_penalty, "seed": seed}
+    flags |= {"repetition_penalty": repetition_penalty, "from": point, "count": count, "seed": seed}
     raise typer.Exit(command.run(arguments or [], flags, output, as_json=as_json, runs=runs))
 
 

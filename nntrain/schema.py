@@ -198,7 +198,7 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Forms:
-    """Tells apart the forms of a setting: a component, a list of them, or a mapping from names to them.
+    """Tells apart the forms of a setting: a component, a list of them, a mapping from names to them, or a number.
 
     Used as `Annotated[AnyLoss | tuple[AnyLoss, ...] | dict[str, AnyLoss] | None, Forms(LOSSES)]`. What is written says which one is
     meant, so that only what is wrong with that one is told.
@@ -212,13 +212,15 @@ class Forms:
             return handler(source)
         members = {_form(member): member for member in get_args(source)}
         choices = {form: handler.generate_schema(member) for form, member in members.items()}
-        component = next(form for form in choices if form not in {"tuple", "NoneType"})
+        component = next(form for form in choices if form not in {"tuple", "NoneType", "float"})
 
         def choose(value: object) -> str:
             if value is None and "NoneType" in choices:
                 return "NoneType"
             if isinstance(value, list | tuple):
                 return "tuple" if "tuple" in choices else component
+            if isinstance(value, int | float) and not isinstance(value, bool) and "float" in choices:
+                return "float"
             if isinstance(value, dict) and "dict" in choices and not self._is_component(cast("dict[str, Any]", value)):
                 return "dict"
             return component

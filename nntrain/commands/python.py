@@ -14,7 +14,7 @@ from nntrain.commands.evaluate import evaluate as evaluate_stored
 from nntrain.commands.fit import fit, fit_job, prepare_job, resume_job
 from nntrain.commands.forecast_rows import is_forecast
 from nntrain.commands.frames import Rows, table_of
-from nntrain.commands.generate import Writer, settings_of
+from nntrain.commands.generate import maker_of, settings_of
 from nntrain.commands.jobs import AUTO, Options, Watchers
 from nntrain.commands.members import has_members
 from nntrain.commands.predict import Predictions, Wanted, forecast_table, predict_table
@@ -30,6 +30,7 @@ from nntrain.runs import Run, find_run, runs_root
 if TYPE_CHECKING:
     from nntrain.commands.jobs import Outcome
     from nntrain.data.table import Table
+    from nntrain.tasks.task import Decoded
 
 AnyRows = str | Path | Rows
 """Rows to predict for or to measure on: a file, a list of dictionaries, a dictionary of columns, or a data frame of pandas or polars."""
@@ -128,19 +129,19 @@ class Model:
             return new_table(self._stored, Path(rows))
         return as_rows(settings, table_of(rows, settings.source, self._numbers))
 
-    def generate(self, prompt: str | None = None, **options: Any) -> str | bytes:
-        """Go on with a text or a piece of music, as `nntrain generate` does: the whole of it, a text or the content of a MIDI file.
+    def generate(self, prompt: str | None = None, **options: Any) -> str | bytes | Mapping[str, Decoded]:
+        """Make something new, as `nntrain generate` does: a text, the content of a MIDI file, or rows by target, as `predict` gives them.
 
         Args:
-            prompt: What it begins with.
-            options: `steps`, `temperature`, `top_k`, `top_p`, `repetition_penalty`, `seed`; what is not given is the config's.
+            prompt: What a sequence begins with.
+            options: `steps`, `temperature`, `top_k`, `top_p`, `repetition_penalty`; of rows `from` (`**{"from": "z"}`) and `count`; `seed`.
+                What is not given is the config's.
 
         Raises:
-            UsageError: The network predicts no next step, or an option is wrong.
+            UsageError: The network makes nothing new, or an option is wrong or without effect.
         """
         settings = settings_of(self._stored, {"prompt": prompt, **options})
-        writer = Writer.of(self._stored)
-        return writer.all(writer.opening(settings.prompt), settings)
+        return maker_of(self._stored).made(settings)
 
 
 AnyConfig = str | Path | Mapping[str, Any]

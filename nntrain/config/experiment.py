@@ -54,7 +54,8 @@ class Experiment(StrictModel):
     regularization: Regularization = Regularization()
     """Everything that holds a network back from learning its training rows by heart."""
     generate: GenerateSettings | None = None
-    """What `nntrain generate` does with a network that predicts the next step of a sequence, where its flags say nothing."""
+    """What `nntrain generate` does, where its flags say nothing, with a network that predicts the next step of a sequence, or that has a
+    point whose values can be drawn (`gaussian_latent`)."""
     training: TrainingSettings | None = None
     """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
     converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""

@@ -10,11 +10,19 @@ from nntrain.tasks.sampling import Sampling
 
 
 class GenerateSettings(Sampling):
-    """What `nntrain generate` does where its flags say nothing."""
+    """What `nntrain generate` does where its flags say nothing.
+
+    A network that predicts the next step of a sequence reads `prompt`, `steps` and how a step is drawn; one with a point that rows can be
+    drawn at (`gaussian_latent`) reads `from` and `count`. An option that the network does not read is an error.
+    """
 
     prompt: str | None = None
     """What the sequence begins with. Default: nothing."""
     steps: PositiveInt = 200
     """Tokens of a text, or steps of music, that are generated."""
+    from_: str | None = Field(default=None, alias="from")
+    """Name of the point whose values are drawn; the steps behind it are run on them. Default: the only one there is."""
+    count: PositiveInt = 100
+    """Rows, such as images, that are drawn."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Decides what is drawn."""

@@ -19,7 +19,7 @@ LENGTHS: Final = "{}.lengths"
 """Key under which the row lengths `[B]` of a ragged field travel."""
 
 PART: Final = "loss.{}"
-"""Name of a part that a layer adds to the loss, among what its step gives; the network gives it as `loss.<step>.<part>`."""
+"""Name of a part that a layer adds to the loss, among what its step gives; the network gives it as `loss.<point>.<part>`."""
 
 GRAPH_KEYS: Final[dict[Need, str]] = {"edges": f"{GRAPH}.edges", "edge_weights": f"{GRAPH}.weights", "pairs": f"{GRAPH}.pairs"}
 """Keys under which what belongs to the nodes of a batch travels."""
@@ -54,7 +54,8 @@ def build(program: Program) -> Network:
     ragged = {LENGTHS.format(name): value.lengths for name, value in program.outputs.items() if value.lengths is not None}
     output_lengths = tuple((key, lengths[known]) for key, known in ragged.items())
     parts = tuple((step.name, part) for step in program.steps for part in step.layer.loss_parts)
-    loss_parts = tuple((PART.format(f"{name}.{part}"), places[name, PART.format(part)]) for name, part in parts)
+    points = program.points
+    loss_parts = tuple((PART.format(f"{points[name]}.{part}"), places[name, PART.format(part)]) for name, part in parts)
     tie(program, modules)
     wiring = Wiring(keys, tuple(calls), outputs, output_lengths, length_keys, tuple(shortenings), loss_parts)
     return Network(wiring, *freeze(program, modules))

@@ -192,9 +192,20 @@ class Program:
         return found
 
     @property
+    def points(self) -> dict[str, str]:
+        """Names of what steps give, by step: that of the node which a step ends, else its own."""
+
+        def node(step: Step) -> str:
+            return step.name.partition(".")[0]
+
+        ends = {node(step): step.name for step in self.steps}
+        return {step.name: node(step) if ends[node(step)] == step.name else step.name for step in self.steps}
+
+    @property
     def loss_parts(self) -> dict[str, float]:
-        """The parts that layers add to the loss, `<step>.<part>`, and how much each counts where the config doesn't say."""
-        return {f"{step.name}.{part}": factor for step in self.steps for part, factor in step.layer.loss_parts.items()}
+        """The parts that layers add to the loss, `<point>.<part>`, and how much each counts where the config doesn't say."""
+        points = self.points
+        return {f"{points[step.name]}.{part}": factor for step in self.steps for part, factor in step.layer.loss_parts.items()}
 
     @property
     def told(self) -> frozenset[str]:

@@ -192,6 +192,29 @@ class Network(Namespace):
             outputs[key] = values[place]
         return outputs, carried
 
+    def run_behind(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run the steps that hang on some values and on nothing else.
+
+        Args:
+            given: Input tensors by key, and what steps are taken to have given by their names, `[B, …]`.
+
+        Returns:
+            The outputs by target that hang on nothing else.
+        """
+        wiring = self._wiring
+        values: list[Any] = [given.get(key) for key in wiring.keys]
+        lengths: list[Any] = [None] * (len(wiring.length_keys) + len(wiring.shortenings))
+        for call, is_plain in self._calls:
+            if call.name in given:
+                values.extend([given[call.name], *[None] * call.extras])
+            elif any(values[place] is None for place in call.sources):
+                values.extend([None] * (1 + call.extras))
+            elif is_plain:
+                values.append(call.module(values[call.source]))
+            else:
+                self._run(call, values, lengths, None, {})
+        return {name: values[place] for name, place in wiring.outputs if values[place] is not None}
+
     def memorise(self, inputs: Mapping[str, Tensor]) -> Memory:
         """Run the steps that don't hang on a teacher port, on inputs without any; nothing is carried."""
         wiring, late = self._wiring, self._late

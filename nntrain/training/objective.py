@@ -140,7 +140,7 @@ class Objective:
     auxiliary: Mapping[str, Auxiliary] = field(default_factory=dict[str, Auxiliary])
     """Outputs beside those of the targets whose losses count too, by name."""
     layer_parts: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Parts of the loss that layers add, as the network names them (`loss.<step>.<part>`), and how much each counts."""
+    """Parts of the loss that layers add, as the network names them (`loss.<point>.<part>`), and how much each counts."""
     hinted: tuple[str, ...] = ()
     """Targets that the network reads where they are known, for layers beside its outputs."""
 
@@ -193,17 +193,19 @@ class Objective:
         """The means of the parts under their names in reports.
 
         `loss` is what is minimised; `<target>.loss` the share of each of several targets in it; `loss.dice`, `<target>.loss.dice` each
-        of several losses of a target, and `loss.<step>.<part>` each that a layer adds, as if it had the weight 1.
+        of several losses of a target, and `loss.<point>.<part>` each that a layer adds, as if it had the weight 1. Beside such a part the
+        loss of a single target stands by itself too, `loss.bce`.
         """
         factors = {(output, tag): loss.factor for output, _, tag, loss in self._scored()}
         factors |= {(name, ""): factor for name, factor in self.layer_parts.items()}
         owners = {output: name for output, name, _, _ in self._scored()}
         found = {"loss": _weighted_sum(means, factors)}
         for name, target in self.targets.items():
-            prefix = "" if len(self.targets) == 1 else f"{name}."
+            is_single = len(self.targets) == 1
+            prefix = "" if is_single else f"{name}."
             own = {key: mean for key, mean in means.items() if owners.get(key[0]) == name}
-            found[f"{prefix}loss"] = _weighted_sum(own, factors)
-            if len(target.losses) > 1:
+            found |= {} if is_single else {f"{prefix}loss": _weighted_sum(own, factors)}
+            if len(target.losses) > 1 or (is_single and self.layer_parts):
                 found |= {f"{prefix}loss.{tag}": mean for (output, tag), mean in own.items() if output == name}
         return found | {name: means.get((name, "")) for name in self.layer_parts}
 

@@ -1,0 +1,50 @@
+"""Rows that a network makes of draws: what is behind a point is run on values from the distribution that the point has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+import torch
+from torch import Tensor
+
+from nntrain.layers.program import Step
+from nntrain.specs import known
+
+if TYPE_CHECKING:
+    from nntrain.modules.network import Network
+    from nntrain.training.device import Precision
+
+_ROWS: Final = 256
+"""Rows that are made at once."""
+
+
+def draw_outputs(network: Network, step: Step, count: int, seed: int, device: torch.device, precision: Precision) -> dict[str, Tensor]:
+    """What a network makes of draws.
+
+    Args:
+        network: The network, in evaluation.
+        step: The step whose output is drawn; its layer has a prior.
+        count: Rows.
+        seed: Decides the draws; those of fewer rows are the first of those of more.
+        device: Where the network is.
+        precision: In which numbers it computes.
+
+    Returns:
+        The outputs `[count, …]` that hang on nothing else, float32.
+    """
+    drawn = draw(step, count, seed)
+    batches: list[dict[str, Tensor]] = []
+    with torch.inference_mode():
+        for rows in drawn.split(_ROWS):
+            with precision.autocast():
+                outputs = network.run_behind({step.name: rows.to(device)})
+            batches.append({name: output.float() for name, output in outputs.items()})
+    return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def draw(step: Step, count: int, seed: int) -> Tensor:
+    """Draws from the distribution that a step's output has, float32 `[count, …]` on the CPU."""
+    assert step.layer.prior == "standard_normal", step.layer.type
+    sizes = cast("list[int]", [known(size) for size in step.spec.sizes])
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randn(sizes, generator=generator) for _ in range(count)])  # row by row: more rows begin with the same ones

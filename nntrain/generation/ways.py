@@ -1,0 +1,126 @@
+"""The ways in which a network makes something new, and which of them it has: its task says so, or a layer. Torch-free.
+
+A task that `generates` goes on with a sequence, step by step. A layer with a `prior` gives something that is like draws from a known
+distribution, so that the steps behind it can be run on such draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Literal
+
+from nntrain.errors import Problem
+from nntrain.generation.settings import GenerateSettings
+from nntrain.layers.program import Program, Step, Value
+from nntrain.nearest import nearest
+from nntrain.tasks.sampling import Sampling
+from nntrain.tasks.task import Task
+
+Way = Literal["continuing", "drawing"]
+
+READ: Final[Mapping[Way, frozenset[str]]] = {
+    "continuing": frozenset({*Sampling.model_fields, "prompt", "steps", "seed"}),
+    "drawing": frozenset({"from_", "count", "seed"}),
+}
+"""Options of `generate` that each way reads, by their names in `GenerateSettings`."""
+
+DOES: Final[Mapping[Way, str]] = {"continuing": "goes on with a sequence", "drawing": "runs what is behind a point that is drawn"}
+
+
+def way_of(tasks: Mapping[str, Task], program: Program) -> Way | None:
+    """How a network makes something new; `None` where it does not."""
+    if any(task.generates for task in tasks.values()):
+        return "continuing"
+    return "drawing" if drawn_points(program) else None
+
+
+def drawn_points(program: Program) -> dict[str, Step]:
+    """The steps whose outputs can be drawn, by the names of their points."""
+    points = program.points
+    return {points[step.name]: step for step in program.steps if step.layer.prior is not None}
+
+
+def drawn_step(program: Program, name: str | None) -> Step:
+    """The step whose output is drawn. Raises `LookupError` where the name tells none, or several could be meant; its text says which there are."""
+    points = drawn_points(program)
+    if name is None and len(points) == 1:
+        return next(iter(points.values()))
+    if name in points:
+        return points[name]
+    told = f"points that can be drawn: {', '.join(points)}"
+    if name is None:
+        raise LookupError(f"several points can be drawn, and from names none   {told}")
+    near = nearest(name, list(points))
+    raise LookupError(f"{name!r} can't be drawn   {f'nearest: {near[0]}   ' if near else ''}{told}")
+
+
+def made_behind(program: Program, step: Step) -> tuple[str, ...]:
+    """Targets whose outputs follow from a step's alone."""
+    own = {name: value for name, value in program.outputs.items() if name not in program.auxiliary}
+    return tuple(name for name, value in own.items() if not read_beside(program, value, step) and value.step is not None)
+
+
+def read_beside(program: Program, value: Value, step: Step) -> tuple[str, ...]:
+    """Keys of the inputs that a value is made of otherwise than through a step."""
+    by_name = {each.name: each for each in program.steps}
+    waiting, seen, inputs = [value], set[str](), list[str]()
+    while waiting:
+        found = waiting.pop()
+        if found.step is None:
+            inputs.append(str(found.output))
+        elif found.step != step.name and found.step not in seen:
+            seen.add(found.step)
+            waiting += by_name[found.step].inputs
+    return tuple(dict.fromkeys(inputs))
+
+
+def problems(settings: GenerateSettings | None, tasks: Mapping[str, Task], program: Program) -> Iterator[Problem]:
+    """A section `generate` that nothing reads, options of it that the network does not read, and points that can't be drawn."""
+    if settings is None:
+        return
+    way = way_of(tasks, program)
+    if way is None:
+        yield Problem(("generate",), f"has no effect: {cannot(tasks)}", f"remove it, or {WANTED}", on_key=True)
+        return
+    for option, (name, why) in idle(way, tasks).items():
+        if getattr(settings, option) != type(settings).model_fields[option].default:
+            yield Problem(("generate", name), f"has no effect: {why}", "remove it", on_key=True)
+    if way == "drawing":
+        yield from _misplaced(settings, program)
+
+
+WANTED: Final = "make a text both: role: [input, target], or describe rows by a gaussian_latent"
+
+
+def cannot(tasks: Mapping[str, Task]) -> str:
+    """Why networks of some tasks, without a point that can be drawn, make nothing new."""
+    told = ", ".join(dict.fromkeys(task.type for task in tasks.values()))
+    return f"{told} predicts no next step to go on with, and no layer describes rows by a distribution that can be drawn from"
+
+
+def idle(way: Way, tasks: Mapping[str, Task]) -> dict[str, tuple[str, str]]:
+    """Options that a network does not read, by their names in `GenerateSettings`: their names in a config, and why."""
+    fields = GenerateSettings.model_fields
+    found = {name: (fields[name].alias or name, f"this network {DOES[way]}") for name in fields if name not in READ[way]}
+    for task in tasks.values() if way == "continuing" else ():
+        found |= {name: (name, f"{task.type} draws no tokens, of which it chooses") for name in sorted(task.undrawn)}
+    return found
+
+
+def _misplaced(settings: GenerateSettings, program: Program) -> Iterator[Problem]:
+    try:
+        step = drawn_step(program, settings.from_)
+    except LookupError as error:
+        place = ("generate",) if settings.from_ is None else ("generate", "from")
+        yield Problem(place, str(error), on_key=settings.from_ is None)
+        return
+    if not made_behind(program, step):
+        message, hint = beside_in_words(program, step)
+        yield Problem(("generate", "from") if settings.from_ is not None else ("generate",), message, hint, on_key=settings.from_ is None)
+
+
+def beside_in_words(program: Program, step: Step) -> tuple[str, str]:
+    """Why nothing can be made of draws of a step alone, and how that is mended."""
+    told: Sequence[str] = [f"{name} ({', '.join(read_beside(program, value, step))})" for name, value in program.outputs.items()]
+    point = program.points[step.name]
+    return f"no output is made of {point} alone: inputs are read beside it: {', '.join(told)}", f"let {point} be all that the output reads"
