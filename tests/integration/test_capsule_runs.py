@@ -39,9 +39,9 @@ def test_a_run_learns_is_measured_and_predicts_without_targets(capsys: pytest.Ca
     assert len(whole) == 2
     assert main(["eval", str(found.run.path), "--min", "accuracy=0.75"]) == 0
     capsys.readouterr()
-    digit, *shares = (values[0] for values in nntrain.load(found.run).predict([{"image": IMAGE}]).columns().values())
-    assert str(digit) in set("0123456789")
-    assert sum(shares) == pytest.approx(1, abs=1e-5)
+    columns = nntrain.load(found.run).predict([{"image": IMAGE}]).columns()
+    assert columns["prediction"][0] in set("0123456789")
+    assert sum(columns[f"probability_{digit}"][0] for digit in range(10)) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.slow
