@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveFloat, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from nntrain.architectures.family import Family
+from nntrain.architectures.pretrained import Pretrained, filled, taken
 from nntrain.architectures.sequences import StepPool, pooled
 from nntrain.errors import SpecError
 from nntrain.layers.composite import Residual
@@ -25,6 +26,8 @@ from nntrain.layers.windows import need_sequence
 from nntrain.specs import TOKENS, Spec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nntrain.layers.context import Context
     from nntrain.layers.initializer import Initializer
     from nntrain.layers.norm import Norm
@@ -58,6 +61,8 @@ class Transformer(Family):
     """Steps for which `learned` has vectors: required where lengths differ by row, else the length of the sequence."""
     bias: bool = True
     """Whether linear layers and layer norms have offsets."""
+    norm_eps: PositiveFloat | None = None
+    """Added to the variance in norms, against division by zero. Default: that of the norm by itself."""
 
     drops_hidden: ClassVar[bool]
     """Whether dropout stands behind the activation of the feedforward layer too."""
@@ -73,6 +78,10 @@ class Transformer(Family):
     @property
     def is_causal(self) -> bool:
         raise NotImplementedError
+
+    @property
+    def _drops_hidden(self) -> bool:
+        return self.drops_hidden
 
     def _stack(self, context: Context, spec: Spec) -> Sequence[Layer]:
         """Everything up to what is made of the steps."""
@@ -123,7 +132,7 @@ class Transformer(Family):
             experts = MixtureOfExperts(num_experts=self.num_experts, top_k=top_k, hidden=width, activation=self.activation, bias=self.bias)
             return [experts]
         gates = 2 if isinstance(self.activation, GLU) else 1
-        hidden = _dropouts(context) if self.drops_hidden else ()
+        hidden = _dropouts(context) if self._drops_hidden else ()
         return [Linear(out_features=gates * width, bias=self.bias), self.activation, *hidden, self._projection()]
 
     def _projection(self) -> Layer:
@@ -133,10 +142,11 @@ class Transformer(Family):
     def _norm(self, context: Context) -> Norm:
         from nntrain.layers.normalization import LayerNorm, RMSNorm
 
+        eps: dict[str, Any] = {} if self.norm_eps is None else {"eps": self.norm_eps}
         if context.norm == "rms":
-            return RMSNorm()
+            return RMSNorm(**eps)
         if context.norm in {None, "layer"}:
-            return LayerNorm(bias=self.bias)
+            return LayerNorm(bias=self.bias, **eps)
         raise SpecError(f"has a norm of each step by itself, and regularization.norm says {context.norm}", hint="layer or rms")
 
 
@@ -146,6 +156,10 @@ class PooledTransformer(Transformer):
     pool: StepPool | None = "auto"
     """How the steps become one row of numbers; `null` keeps them. `auto` keeps them where every target that hangs here has a value for
     each step."""
+    pretrained: Pretrained | None = None
+    """A folder of a trained network, as Hugging Face writes it: `pretrained: models/minilm`. Its sizes and weights are taken, without its
+    head; the text it reads needs its tokens: `tokenizer: {type: pretrained, path: models/minilm}`. Weights are read when a run begins:
+    afterwards the run needs the folder no more."""
 
     @property
     def reduction(self) -> StepPool:
@@ -155,6 +169,24 @@ class PooledTransformer(Transformer):
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
         pool = self.reduction if self.pool == "auto" and not context.keeps_steps else self.pool
         return [*self._stack(context, spec), *pooled(context, pool)]
+
+    def located(self, folder: Path) -> Self:
+        """With the sizes of the trained network, where one is named. Raises `SpecError` and `CheckpointError`."""
+        return self if self.pretrained is None else filled(self, self.pretrained, folder)
+
+    def _stack(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        from nntrain.weights.hub_names import part_names
+
+        layers = super()._stack(context, spec)
+        if self.pretrained is None:
+            return layers
+        if spec.axes != TOKENS or spec.kind != "index":
+            raise SpecError(f"has learned texts ({self.pretrained.path}), and gets {spec.describe()}", hint="name a text: from: TEXT")
+        if context.norm == "rms":
+            raise SpecError(
+                f"has layer norms ({self.pretrained.path}), and regularization.norm says rms", hint="remove regularization.norm"
+            )
+        return taken(layers, self.pretrained, part_names(self.type, self.num_layers))
 
 
 class TransformerEncoder(PooledTransformer):
@@ -173,10 +205,22 @@ class TransformerEncoder(PooledTransformer):
     """How steps know their place: by vectors that are added, learned or of sines, by turning queries and keys, or (`null`) not at all."""
     causal: bool = False
     """Whether a step sees only itself and earlier ones."""
+    embedding_norm: bool = False
+    """Whether a norm follows the positions, and no dropout the hidden activations: as in BERT (Devlin et al. 2019)."""
 
     @property
     def is_causal(self) -> bool:
         return self.causal
+
+    @property
+    def _drops_hidden(self) -> bool:
+        return not self.embedding_norm
+
+    def _entrance(self, context: Context, spec: Spec) -> Sequence[Layer]:
+        layers = list(super()._entrance(context, spec))
+        if self.embedding_norm:
+            layers.insert(len(layers) - len(_dropouts(context)), self._norm(context))
+        return layers
 
     @property
     def reduction(self) -> StepPool:

@@ -102,4 +102,4 @@ class ViT(Transformer):
 
     def _norm(self, context: Context) -> Norm:
         norm = super()._norm(context)
-        return norm.model_copy(update={"eps": EPS}) if isinstance(norm, LayerNorm) else norm
+        return norm.model_copy(update={"eps": EPS}) if isinstance(norm, LayerNorm) and self.norm_eps is None else norm

@@ -150,12 +150,13 @@ def _check(path: Path, changes: Sequence[str], look: Look, overlays: Sequence[Pa
 
 def _start(config: Config, blueprint: Blueprint | None) -> list[str]:
     """What the network would start from, where that is not random. Raises `ConfigError` where too little of it fits."""
-    architecture = config.experiment.architecture
-    if blueprint is None or architecture is None or architecture.init is None:
-        return []
-    from nntrain.commands.starting import start_of
+    from nntrain.commands.fit import starts_trained
 
-    start = start_of(config, blueprint)
+    if blueprint is None or not starts_trained(config, blueprint):
+        return []
+    from nntrain.commands.starting import beginning_of
+
+    start = beginning_of(config, blueprint)
     return [] if start is None else start.lines()
 
 

@@ -201,10 +201,10 @@ def find_done(job: Job, root: Path, plan: members.Plan | None = None) -> Run | N
 def prepare_job(config: Config) -> Job:
     """Check a config, read its data and fit the fields. What the header of the data tells is checked before torch is loaded."""
     first = look_first(config)
-    if config.run is None and init_of(config) is not None:
-        from nntrain.commands.starting import start_of
+    if config.run is None and starts_trained(config, first):
+        from nntrain.commands.starting import beginning_of
 
-        start_of(config, first)
+        beginning_of(config, first)
     return read_job(config)
 
 
@@ -214,19 +214,23 @@ def begin(job: Job) -> Job:
     Raises:
         ConfigError: They are not there, or too little of them fits; rendered.
     """
-    if job.start is not None or init_of(job.config) is None:
+    if job.start is not None or not starts_trained(job.config, job.blueprint):
         return job
-    from nntrain.commands.starting import pinned, start_of
+    from nntrain.commands.starting import Start, beginning_of, pinned
 
-    start = start_of(job.config, job.blueprint)
-    assert start is not None
-    return replace(job, start=start, blueprint=pinned(job.blueprint, start))
+    start = beginning_of(job.config, job.blueprint)
+    return replace(job, start=start, blueprint=pinned(job.blueprint, start) if isinstance(start, Start) else job.blueprint)
+
+
+def starts_trained(config: Config, blueprint: Blueprint) -> bool:
+    """Whether a network starts from trained weights: those of `architecture.init`, or of a trained body in it."""
+    return init_of(config) is not None or any(step.layer.taken is not None for step in blueprint.program.steps)
 
 
 def _has_other_start(run: Run, job: Job) -> bool:
     """Whether a run started from other weights than a job does."""
     before = run.read_json("data.json").get("init", {})
-    return before.get("fingerprint") != (None if job.start is None else job.start.origin.fingerprint())
+    return before.get("fingerprint") != (None if job.start is None else job.start.fingerprint())
 
 
 def look_first(config: Config) -> Blueprint:
@@ -304,12 +308,12 @@ def _begun_anew(stored: Run, job: Job) -> Job:
     """
     from nntrain.training import checkpoint
 
-    if init_of(job.config) is None or checkpoint.any_saved(stored.checkpoints):
+    if not starts_trained(job.config, job.blueprint) or checkpoint.any_saved(stored.checkpoints):
         return job
     job = begin(job)
     if _has_other_start(stored, job) and job.start is not None:
         hint = "train a new run: nntrain fit CONFIG"
-        raise CheckpointError(f"{job.start.origin.words} has changed since {stored.name} started from it", hint)
+        raise CheckpointError(f"{job.start.words} has changed since {stored.name} started from it", hint)
     return job
 
 

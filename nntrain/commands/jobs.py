@@ -11,6 +11,7 @@ from nntrain.errors import UsageError
 
 if TYPE_CHECKING:
     from nntrain.blueprint import Blueprint
+    from nntrain.commands.bodies import BodyStart
     from nntrain.commands.display import Display
     from nntrain.commands.members import Plan
     from nntrain.commands.signals import Signals
@@ -74,7 +75,7 @@ class Job:
     config: Config
     blueprint: Blueprint
     prepared: Prepared
-    start: Start | None = None
+    start: Start | BodyStart | None = None
     """What a new run starts from, where that is not random."""
 
 

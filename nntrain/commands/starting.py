@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.architectures.starting import Init
 from nntrain.blueprint import Blueprint
+from nntrain.commands.bodies import BodyStart, bodies_of
 from nntrain.commands.origin import PATH, Origin, find_origin, init_of
 from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, Problem, SpecError
@@ -33,14 +34,23 @@ class Start:
     renaming: Mapping[str, str]
     matching: Matching
 
+    @property
+    def words(self) -> str:
+        """What it is, for messages."""
+        return self.origin.words
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the file."""
+        return self.origin.fingerprint()
+
     def lines(self) -> list[str]:
         """The report, for the screen."""
         first, *more = self.matching.lines()
-        return [f"{self.origin.words}: {first}", *self.origin.notes, *more]
+        return [f"{self.words}: {first}", *self.origin.notes, *more]
 
     def record(self) -> dict[str, Any]:
         """The report, for the run."""
-        return {"from": self.origin.given, "fingerprint": self.origin.fingerprint(), **self.matching.record()}
+        return {"from": self.origin.given, "fingerprint": self.fingerprint(), **self.matching.record()}
 
     def load(self, network: nn.Module) -> None:
         """Fill the network's weights, and what batch norms keep beside theirs.
@@ -100,6 +110,15 @@ def _renaming(config: Config, init: Init, wanted: Wanted, origin: Origin) -> Map
     if problems:
         raise config.error(problems)
     return init.map or {}
+
+
+def beginning_of(config: Config, blueprint: Blueprint) -> Start | BodyStart | None:
+    """What a network starts from: what `architecture.init` names, else the trained bodies in it; `None` where all is random.
+
+    Raises:
+        ConfigError: As of `start_of` and `bodies_of`.
+    """
+    return start_of(config, blueprint) if init_of(config) is not None else bodies_of(config, blueprint)
 
 
 def pinned(blueprint: Blueprint, start: Start) -> Blueprint:

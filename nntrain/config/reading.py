@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nntrain import plugins
 from nntrain.arithmetic import is_expression
-from nntrain.config import loading, merging, nodes, normalising, overrides, rendering
+from nntrain.config import loading, located, merging, nodes, normalising, overrides, rendering
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.rendering import LocatedError
@@ -95,7 +95,10 @@ def _validate(document: Document, changes: Sequence[str], folder: Path, name: st
 
         wrong = rendering.error(validating.problems(error, document, Experiment), document)
         raise LocatedError([*findings, *wrong.findings], document.name) from None
-    findings += rendering.error(problems, document).findings if (problems := _plugin_problems(experiment, document.tree)) else []
+    problems = _plugin_problems(experiment, document.tree)
+    if located.names_folders(document.tree):
+        experiment = located.located(experiment, folder, problems)
+    findings += rendering.error(problems, document).findings if problems else []
     if findings:
         raise LocatedError(findings, document.name)
     if experiment.name is None:

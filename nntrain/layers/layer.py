@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 from pydantic import Field, PrivateAttr
@@ -30,6 +31,18 @@ Prior = Literal["standard_normal"]
 """A distribution that rows are drawn from, `[B, …]` with independent numbers."""
 
 L = TypeVar("L", int, "Tensor")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Where the weights of a layer are taken from, when a run begins."""
+
+    folder: str
+    """A folder of a trained network, as the config has it."""
+    part: str
+    """Which layer of that network it is: `embedding`, `3.attention`."""
+    fingerprint: str | None = None
+    """What tells that network from another."""
 
 
 class Layer(Component):
@@ -65,6 +78,18 @@ class Layer(Component):
     """How the weights start: one for all weights, or by parameter name: `{"bias*": zeros}`. Default: torch's."""
 
     _deferred: Deferred | None = PrivateAttr(default=None)
+    _taken: Taken | None = PrivateAttr(default=None)
+
+    @property
+    def taken(self) -> Taken | None:
+        """Where its weights are taken from; `None` where they begin at random."""
+        return self._taken
+
+    def taking(self, taken: Taken) -> Self:
+        """The same layer with weights of a trained network."""
+        layer = self.model_copy()
+        layer._taken = taken
+        return layer
 
     @property
     def deferred(self) -> Deferred | None:

@@ -59,6 +59,10 @@ class _Pieces:
     def size(self) -> int:
         return self.tokenizer.get_vocab_size() + SPECIAL
 
+    @property
+    def closing(self) -> int:
+        return 0
+
     def indices(self, texts: Iterable[str]) -> list[list[int]]:
         found = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [[piece + SPECIAL for piece in encoding.ids] for encoding in found]

@@ -62,9 +62,15 @@ class TextEncoder:
         """
         import numpy as np
 
-        rows = [row[:max_length] for row in self.cutter.indices(map(self.normalize, texts))]
+        rows = [self._cut(row, max_length) for row in self.cutter.indices(map(self.normalize, texts))]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         return np.fromiter((index for row in rows for index in row), np.int64, int(lengths.sum())), lengths
+
+    def _cut(self, row: list[int], max_length: int | None) -> list[int]:
+        closing = self.cutter.closing
+        if max_length is None or len(row) <= max_length or not closing:
+            return row[:max_length]
+        return [*row[: max(max_length - closing, 0)], *row[len(row) - closing :]][:max_length]
 
     def tokenize(self, text: str) -> tuple[list[str], list[Offsets]]:
         """The tokens of a text, and where each begins and ends in it as it is written, in characters.

@@ -11,6 +11,7 @@ TOKENIZERS: Final = {
     "bpe": "nntrain.data.tokenizing.bpe:Bpe",
     "byte": "nntrain.data.tokenizing.splitting:Byte",
     "char": "nntrain.data.tokenizing.splitting:Char",
+    "pretrained": "nntrain.data.tokenizing.pretrained:PretrainedTokenizer",
     "space": "nntrain.data.tokenizing.splitting:Space",
     "word": "nntrain.data.tokenizing.splitting:Word",
 }

@@ -80,6 +80,7 @@ class _Bytes:
     """Byte b has the index b + 2."""
 
     size: int = 256 + SPECIAL
+    closing: int = 0
 
     def indices(self, texts: Iterable[str]) -> list[list[int]]:
         return [[byte + SPECIAL for byte in _utf8(text)] for text in texts]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 from nntrain.schema import Component
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nntrain.data.tokenizing.vocabulary import Limits
 
 PADDING: Final = 0
@@ -27,6 +29,11 @@ class Cutter(Protocol):
     @property
     def size(self) -> int:
         """Number of indices, padding and unknown included."""
+        ...
+
+    @property
+    def closing(self) -> int:
+        """Tokens at the end of each text that stay where it is cut."""
         ...
 
     def indices(self, texts: Iterable[str]) -> list[list[int]]:
@@ -55,6 +62,15 @@ class Tokenizer(Component):
     def known_size(self) -> int | None:
         """Number of indices, where it doesn't hang on the training rows."""
         return None
+
+    @property
+    def limit(self) -> int | None:
+        """Most tokens of a text, where there is a limit."""
+        return None
+
+    def located(self, folder: Path) -> Self:
+        """The tokenizer that knows the folder of the config, from which its files are counted. Raises `CheckpointError`."""
+        return self
 
     def fit(self, texts: Iterable[str], limits: Limits) -> Mapping[str, Any]:
         """Learn a vocabulary; gives plain values from which `cutter` makes the same again.

@@ -60,6 +60,11 @@ class Listed:
         """Number of indices."""
         return len(self.words) + SPECIAL
 
+    @property
+    def closing(self) -> int:
+        """None."""
+        return 0
+
     def indices(self, texts: Iterable[str]) -> list[list[int]]:
         """By the list; 1 for a token that is not in it."""
         find = self.index.get

@@ -1,0 +1,131 @@
+"""Starts the trained bodies in a network, `pretrained: FOLDER`, from the weights in their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nntrain.blueprint import Blueprint
+from nntrain.config.reading import Config
+from nntrain.errors import CheckpointError, Problem
+from nntrain.weights.hub_folder import HubFolder, read_hub_folder
+from nntrain.weights.hub_names import Piece, pieces
+from nntrain.weights.hub_tensors import made, made_shape, unused
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nntrain.layers.program import Step
+    from nntrain.specs import Size
+
+SHOWN = 3
+"""Names that a message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One trained network in ours."""
+
+    folder: HubFolder
+    given: str
+    """The folder as the config has it."""
+    pieces: Mapping[str, Piece]
+    """Our parameters, by full name, and what they are made of."""
+    rows: Mapping[str, int | None]
+    """How many rows each has, where that is known."""
+    numbers: int
+
+    def lines(self) -> list[str]:
+        """The report, for the screen."""
+        left = unused(self.folder, list(self.pieces.values()))
+        more = f" and {len(left) - SHOWN:,} more" if len(left) > SHOWN else ""
+        first = f"{self.given}: {self.folder.model_type}, {len(self.pieces):,} tensors; 100% of the body ({self.numbers:,} numbers)"
+        return [first, *([f"not used: {', '.join(left[:SHOWN])}{more}"] if left else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class BodyStart:
+    """What a network with trained bodies starts from; all else of it is new."""
+
+    bodies: tuple[Body, ...]
+
+    @property
+    def words(self) -> str:
+        """What it is, for messages."""
+        return " and ".join(body.given for body in self.bodies)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights."""
+        return " ".join(body.folder.digest() for body in self.bodies)
+
+    def lines(self) -> list[str]:
+        """The report, for the screen."""
+        return [line for body in self.bodies for line in body.lines()]
+
+    def record(self) -> dict[str, Any]:
+        """The report, for the run."""
+        loaded = {name: list(piece.names) for body in self.bodies for name, piece in body.pieces.items()}
+        left = {body.given: unused(body.folder, list(body.pieces.values())) for body in self.bodies}
+        return {"from": self.words, "fingerprint": self.fingerprint(), "loaded": loaded, "unused": left}
+
+    def load(self, network: nn.Module) -> None:
+        """Fill the weights of the bodies. Raises `CheckpointError` where a file changed meanwhile, or holds what no weights are."""
+        own = network.state_dict()
+        for body in self.bodies:
+            for name, piece in body.pieces.items():
+                own[name].copy_(made(body.folder, piece, body.rows[name]))
+
+
+def bodies_of(config: Config, blueprint: Blueprint) -> BodyStart | None:
+    """Find the folders of the bodies and compare names and shapes; `None` where there are none.
+
+    Raises:
+        ConfigError: A folder is not there, can't be read, or holds another network than the config was filled in for; rendered.
+    """
+    steps: dict[str, list[Step]] = {}
+    for step in blueprint.program.steps:
+        if step.layer.taken is not None and step.shares is None:
+            steps.setdefault(step.layer.taken.folder, []).append(step)
+    found: list[Body] = []
+    for given, own in steps.items():
+        try:
+            folder = read_hub_folder(config.folder / given)
+            fingerprint = folder.fingerprint()
+            if any(step.layer.taken is not None and step.layer.taken.fingerprint not in {None, fingerprint} for step in own):
+                hint = "remove the fingerprint (and the sizes) to take it as it is now"
+                raise CheckpointError(f"{given} holds another network than it did", hint)
+            found.append(_body(folder, given, own))
+        except CheckpointError as error:
+            raise config.error([Problem((*own[0].path, "pretrained"), error.message, error.hint)]) from None
+    return BodyStart(tuple(found)) if found else None
+
+
+def _body(folder: HubFolder, given: str, steps: list[Step]) -> Body:
+    """Compare the parameters of a body with its folder. Raises `CheckpointError` for one that is missing or has another shape."""
+    found: dict[str, Piece] = {}
+    rows: dict[str, int | None] = {}
+    numbers = 0
+    for step in steps:
+        assert step.layer.taken is not None
+        parts = pieces(folder, step.layer.taken.part)
+        for own, shape in step.layer.parameter_shapes(*(value.spec for value in step.inputs)).items():
+            known = shape[0] if isinstance(shape[0], int) else None
+            there = made_shape(folder, parts[own], known)
+            if not _fit(shape, there):
+                told = f"{list(there)} there, {[str(size) if not isinstance(size, int) else size for size in shape]} here"
+                raise CheckpointError(f"{given}: {' and '.join(parts[own].names[:2])} has another shape: {told}")
+            found[f"{step.name}.{own}"], rows[f"{step.name}.{own}"] = parts[own], known
+            numbers += _size(there)
+    return Body(folder, given, found, rows, numbers)
+
+
+def _fit(ours: tuple[Size, ...], theirs: tuple[int, ...]) -> bool:
+    return len(ours) == len(theirs) and all(not isinstance(a, int) or a == b for a, b in zip(ours, theirs, strict=True))
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
