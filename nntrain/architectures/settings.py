@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, cast
 
 from nntrain.architectures.architecture import Architecture
@@ -56,21 +57,53 @@ LEAST: Final = 4
 """Pixels or steps that the two stages of a default cnn need."""
 
 
-def default_architecture(inputs: Mapping[str, Spec], *, by_step: bool = False) -> Architecture:
+def default_architecture(
+    inputs: Mapping[str, Spec], targets: Collection[str], *, by_step: bool = False, writes: bool = False
+) -> Architecture:
     """What a config without `architecture` gets.
 
-    A cnn for one image or series that it can halve twice, a textcnn for a text (a gru where each token has a target, `by_step`), a gnn for
-    nodes, else an mlp.
+    A cnn for one image or series that it can halve twice, a textcnn for a text (a gru where each token has a target, `by_step`; an
+    encoder_decoder where the target is written, `writes`), a gnn for nodes, else an mlp. Of several inputs each that makes no row of
+    numbers by itself has its own network, and an mlp reads what these give together with the other inputs.
     """
     if any(spec.has_nodes for spec in inputs.values()):
         return cast("Architecture", load_class(ARCHITECTURES["gnn"]).parse({"type": "gnn"}))
+    large = [name for name, spec in inputs.items() if _is_large(spec)]
+    if large and len(inputs) > 1 and not by_step and not writes:
+        return _joined(inputs, large, targets)
     spec = next(iter(inputs.values())) if len(inputs) == 1 else None
     if spec is not None and spec.axes == TOKENS and spec.kind == "index":
-        word = "gru" if by_step else "textcnn"
+        word = "encoder_decoder" if writes else "gru" if by_step else "textcnn"
         return cast("Architecture", load_class(ARCHITECTURES[word]).parse({"type": word}))
     is_wide = spec is not None and all(size >= LEAST for size in _places(spec))
     tag = "cnn" if spec is not None and spec.axes in (IMAGE, SEQUENCE) and is_wide else "mlp"
     return cast("Architecture", load_class(ARCHITECTURES[tag]).parse({"type": tag}))
+
+
+def _is_large(spec: Spec) -> bool:
+    """Whether an input is more than a row of numbers or one category."""
+    rank = spec.of_one.rank
+    return rank > 1 or (spec.kind == "index" and rank == 1)
+
+
+def _joined(inputs: Mapping[str, Spec], large: list[str], targets: Collection[str]) -> Architecture:
+    """A node for each large input, and one over all."""
+    nodes: dict[str, dict[str, Any]] = {}
+    for name in large:
+        node = _unused(f"{re.sub(r'[^A-Za-z0-9_]', '_', name)}_features", {*inputs, *targets, *nodes})
+        nodes[node] = {"from": name, default_architecture({name: inputs[name]}, targets).type: {}}
+    joined = _unused("joined", {*inputs, *targets, *nodes})
+    others = [name for name in inputs if name not in large]
+    tree = {"type": "nodes", "nodes": {**nodes, joined: {"from": [*nodes, *others], "mlp": {}}}, "heads": dict.fromkeys(targets, joined)}
+    return cast("Architecture", load_class(ARCHITECTURES["nodes"]).parse(tree))
+
+
+def _unused(name: str, taken: Collection[str]) -> str:
+    """A name for a node that nothing else has."""
+    name = name if not name[0].isdigit() else f"_{name}"
+    while name in taken:
+        name = f"{name}_"
+    return name
 
 
 def _places(spec: Spec) -> list[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from nntrain.architectures.node_graph import NodeGraph
 from nntrain.config.writing import scalar
 from nntrain.data.settings import source_type
 
@@ -91,10 +92,13 @@ def config_lines(job: Job, series: Series | None, time: InTime | None = None) ->
         "data:",
         f"  source: {_source(job)}",
     ]
-    if [target.name for target in targets] != [default_target]:
+    is_text = experiment.data.source.is_running_text
+    if not is_text and [target.name for target in targets] != [default_target]:
         found = (targets[0].note or targets[0].field.type).partition("   ")[0]
         written = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
         lines.append(f"  target: {written}   # {found} -> {kind}")
+    if is_text and experiment.data.window is not None:
+        lines.append(f"  window: {experiment.data.window.past}   # tokens that are read at once")
     lines += _fields(job, series)
     metrics = [metric.type for plan in blueprint.targets.values() for metric in plan.metrics]
     lines += [*_split(job, time), f"  batch_size: {_batch_size(rows)}"]
@@ -191,7 +195,8 @@ def _split(job: Job, time: InTime | None) -> list[str]:
     parts = [
         f"{part}: {getattr(split, part)}" for part in ("validation", "test") if part not in given and getattr(prepared, part) is not None
     ]
-    return [f"  split: {{by: {by}, {', '.join(parts)}}}{why}"] if parts else []
+    written = ", ".join(parts if job.config.experiment.data.source.is_running_text else [f"by: {by}", *parts])
+    return [f"  split: {{{written}}}{why}"] if parts else []
 
 
 def _batch_size(rows: int) -> int:
@@ -205,6 +210,9 @@ def _epochs(rows: int) -> int:
 def _architecture(blueprint: Blueprint) -> list[str]:
     architecture = blueprint.experiment.architecture
     assert architecture is not None
+    if isinstance(architecture, NodeGraph):
+        written = ((name, _flow(node.from_), node.layer) for name, node in architecture.nodes.items())
+        return ["  nodes:", *(f"    {name}: {{from: {read}, {layer.type}: {{}}}}" for name, read, layer in written if layer is not None)]
     options: dict[str, Any] = architecture.model_dump(mode="json", by_alias=True)
     main = type(architecture).main
     shown = {key: options[key] for key in (main, "activation") if key is not None and key in options}

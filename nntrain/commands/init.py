@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TARGET_NAMES: Final = ("target", "label", "class", "y", "outcome", "species", "income", "survived", "price", "churn", "quality")
 """Names that a column to be predicted often has."""
 MOST_COLUMNS: Final = 20
+TOKENS_AT_ONCE: Final = 64
+"""Window of a running text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,15 @@ def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | N
         raise UsageError(f"no file or folder {data.as_posix()}", _near(data))
     parts = _given_parts(data)
     source: Any = _relative(data, folder)
+    more: dict[str, Any] = {}
     if parts:
         source = {"path": source, **{part: _relative(path, folder) for part, path in parts.items()}}
     elif data.is_dir() or _is_zip_of_images(data):
         source = {"type": "image_folder", "path": source}
-    tree: dict[str, Any] = {"source": source, **({} if target is None else {"target": target})}
+    elif target is None and _is_running_text(data, folder):
+        source = {"type": "text", "path": source}
+        more = {"window": TOKENS_AT_ONCE}
+    tree: dict[str, Any] = {"source": source, **more, **({} if target is None else {"target": target})}
 
     def config() -> Config:
         return read_mapping({"name": run_name(data.stem), "data": tree}, folder=folder.resolve())
@@ -149,6 +155,18 @@ def _is_zip_of_images(data: Path) -> bool:
     except DataError:
         return False
     return any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
+
+
+def _is_running_text(data: Path, folder: Path) -> bool:
+    """Whether a .txt file is no table: its lines are no rows of as many cells each, or the first has words where names of columns are."""
+    if data.suffix.lower() != ".txt":
+        return False
+    config = read_mapping({"name": run_name(data.stem), "data": {"source": _relative(data, folder)}}, folder=folder.resolve())
+    try:
+        names = [column.name for column in peek(config.experiment.data, config.folder)["train"].columns]
+    except DataError:
+        return True
+    return len(names) == 1 or all(len(name.split()) > 2 for name in names)
 
 
 def _relative(data: Path, folder: Path) -> str:

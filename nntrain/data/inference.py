@@ -59,9 +59,7 @@ def _guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
         return _guess_target(facts)
     is_date = facts.date_format is not None
     if not is_date and _are_texts(facts):
-        from nntrain.data.fields.text import Text  # few tables have texts, and every check infers types
-
-        return Guess(Text(), f"text ({facts.words:.0f} words each{_part(facts)})   change: tokenizer: char | {{bpe: 8000}}")
+        return _text(facts)
     reason = None if is_named or (is_date and facts.distinct > 1) else _reason_to_leave_out(facts)
     if reason is not None:
         return Guess(None, reason)
@@ -116,6 +114,8 @@ def _guess_target(facts: Facts) -> Guess:
     if facts.distinct == 2 and len(facts.values) == 2:
         false, true = facts.values
         return Guess(Boolean(true=true, false=false), f"boolean (1 is {true}, 0 is {false})   change: type: category")
+    if _are_texts(facts):
+        return _text(facts)
     if not facts.is_numeric:
         return Guess(Category(), _category_note(facts))
     if facts.is_whole and facts.distinct <= MAX_VALUES:
@@ -138,6 +138,12 @@ def _reason_to_leave_out(facts: Facts) -> str | None:
 def _are_texts(facts: Facts) -> bool:
     """Whether a column holds texts: cells of several words, hardly two of them alike."""
     return facts.words >= WORDS_OF_A_TEXT and not facts.is_numeric and facts.distinct > max(MIN_ROWS_OF_AN_ID, facts.present // 2)
+
+
+def _text(facts: Facts) -> Guess:
+    from nntrain.data.fields.text import Text  # few tables have texts, and every check infers types
+
+    return Guess(Text(), f"text ({facts.words:.0f} words each{_part(facts)})   change: tokenizer: char | {{bpe: 8000}}")
 
 
 def _category_note(facts: Facts) -> str:

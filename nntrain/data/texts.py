@@ -50,7 +50,7 @@ def _is_unasked(field: NamedField, guesses: Mapping[str, Guess | None]) -> bool:
 
 
 def _left_out(field: NamedField) -> Guess:
-    return Guess(None, f"a text beside other inputs; to read it: fields: {{{field.name}: text}}, and a node of its own")
+    return Guess(None, f"a text beside other inputs; to read it: fields: {{{field.name}: text}}")
 
 
 def _shared(plan: FieldPlan, plans: Sequence[FieldPlan], key: str, problems: list[Problem]) -> FieldPlan:

@@ -92,9 +92,9 @@ def test_family_in_a_list_gives_features():
 
 
 def test_default_architecture_goes_by_what_comes_in():
-    assert default_architecture(TABLE).type == "mlp"
-    assert default_architecture(PHOTO).type == default_architecture(SERIES).type == "cnn"
+    assert default_architecture(TABLE, ["y"]).type == "mlp"
+    assert default_architecture(PHOTO, ["y"]).type == default_architecture(SERIES, ["y"]).type == "cnn"
     for axes, sizes in ((SEQUENCE, (3, 2)), (IMAGE, (1, 8, 3))):
-        assert default_architecture({"x": Spec(axes, sizes)}).type == "mlp", "a cnn can't halve it twice"
+        assert default_architecture({"x": Spec(axes, sizes)}, ["y"]).type == "mlp", "a cnn can't halve it twice"
         wider = tuple(size + (place > 0 or axes == SEQUENCE) for place, size in enumerate(sizes))
-        assert default_architecture({"x": Spec(axes, wider)}).type == "cnn"
+        assert default_architecture({"x": Spec(axes, wider)}, ["y"]).type == "cnn"
