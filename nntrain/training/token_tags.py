@@ -30,7 +30,8 @@ def measure_token_tags(objective: Objective, train: TensorData, splits: Mapping[
     texts = [name for name, rows in train.stored.items() if isinstance(rows, PackedSteps) and not rows.values.is_floating_point()]
     [name, *others] = objective.targets
     target = objective.targets[name]
-    if others or len(texts) != 1 or target.unit_axis != "time" or target.task.kind(target.target) != "classes":
+    is_tagged = target.unit_axis == "time" and not target.task.looks_back and target.task.kind(target.target) == "classes"
+    if others or len(texts) != 1 or not is_tagged:
         return {}
     tokens, tags = train.stored[texts[0]], train.stored_targets.get(name)
     if not isinstance(tokens, PackedSteps) or not isinstance(tags, PackedSteps):

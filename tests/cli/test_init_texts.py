@@ -10,7 +10,7 @@ import yaml
 
 from nntrain.cli import main
 
-WORDS = "the a cat dog runs walks fast slow red green blue house car tree one two three".split()
+WORDS = ["the", "a", "cat", "dog", "runs", "walks", "fast", "slow", "red", "green", "blue", "house", "car", "tree", "one", "two", "three"]
 
 
 def sentence(number: int) -> str:
