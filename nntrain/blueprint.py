@@ -30,7 +30,6 @@ from nntrain.layers.scope import PROBE
 from nntrain.metrics.metric import Direction
 from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
-from nntrain.optimizers.groups import unused_rules
 from nntrain.output_problems import output_problems
 from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.constant import Constant
@@ -63,6 +62,13 @@ class Blueprint:
             return self.protocol.baseline_name
         names = {plan.task.baseline_name() for plan in self.targets.values()}
         return names.pop() if len(names) == 1 else "the trivial prediction"
+
+    @property
+    def starts_trained(self) -> bool:
+        """Whether the network starts from trained weights: those of `architecture.init`, or of a trained body in it."""
+        architecture = self.experiment.architecture
+        has_init = architecture is not None and architecture.init is not None
+        return has_init or any(step.layer.taken is not None for step in self.program.steps)
 
     @property
     def protocol(self) -> Protocol:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final
 
-from nntrain.architectures.pretrained import foreign_tokens
 from nntrain.batch_problems import batch_problems, whole_batch_problems
 from nntrain.config.experiment import Experiment
 from nntrain.data.window import WindowSettings, unread_inputs
@@ -53,7 +52,7 @@ def problems(
     yield from _schedule_problems(experiment, training)
     if program is not None:
         yield from _mixing_problems(experiment, program)
-        yield from foreign_tokens(program, {name: field for name, field in experiment.data.fields.items() if field.type == "text"})
+        yield from _token_problems(experiment, program)
         yield from experiment.data.source.unread({need for step in program.steps for need in step.layer.needs})
     yield from _baseline_problems(experiment, losses, program)
     if training.stop_at == {}:
@@ -62,6 +61,14 @@ def problems(
     alone = experiment.metrics if isinstance(experiment.metrics, tuple) else ()
     for path, metrics in ((("metrics",), alone), *((("metrics", name), metrics) for name, metrics in by_target.items())):
         yield from _name_problems(path, metrics)
+
+
+def _token_problems(experiment: Experiment, program: Program) -> Iterator[Problem]:
+    """Trained bodies that get tokens which they have not learned."""
+    if any(step.layer.taken is not None for step in program.steps):
+        from nntrain.architectures.pretrained import foreign_tokens
+
+        yield from foreign_tokens(program, {name: field for name, field in experiment.data.fields.items() if field.type == "text"})
 
 
 def _baseline_problems(experiment: Experiment, losses: Sequence[Loss], program: Program | None) -> Iterator[Problem]:

@@ -150,9 +150,7 @@ def _check(path: Path, changes: Sequence[str], look: Look, overlays: Sequence[Pa
 
 def _start(config: Config, blueprint: Blueprint | None) -> list[str]:
     """What the network would start from, where that is not random. Raises `ConfigError` where too little of it fits."""
-    from nntrain.commands.fit import starts_trained
-
-    if blueprint is None or not starts_trained(config, blueprint):
+    if blueprint is None or not blueprint.starts_trained:
         return []
     from nntrain.commands.starting import beginning_of
 

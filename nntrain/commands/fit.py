@@ -201,7 +201,7 @@ def find_done(job: Job, root: Path, plan: members.Plan | None = None) -> Run | N
 def prepare_job(config: Config) -> Job:
     """Check a config, read its data and fit the fields. What the header of the data tells is checked before torch is loaded."""
     first = look_first(config)
-    if config.run is None and starts_trained(config, first):
+    if config.run is None and first.starts_trained:
         from nntrain.commands.starting import beginning_of
 
         beginning_of(config, first)
@@ -214,17 +214,12 @@ def begin(job: Job) -> Job:
     Raises:
         ConfigError: They are not there, or too little of them fits; rendered.
     """
-    if job.start is not None or not starts_trained(job.config, job.blueprint):
+    if job.start is not None or not job.blueprint.starts_trained:
         return job
     from nntrain.commands.starting import Start, beginning_of, pinned
 
     start = beginning_of(job.config, job.blueprint)
     return replace(job, start=start, blueprint=pinned(job.blueprint, start) if isinstance(start, Start) else job.blueprint)
-
-
-def starts_trained(config: Config, blueprint: Blueprint) -> bool:
-    """Whether a network starts from trained weights: those of `architecture.init`, or of a trained body in it."""
-    return init_of(config) is not None or any(step.layer.taken is not None for step in blueprint.program.steps)
 
 
 def _has_other_start(run: Run, job: Job) -> bool:
@@ -308,7 +303,7 @@ def _begun_anew(stored: Run, job: Job) -> Job:
     """
     from nntrain.training import checkpoint
 
-    if not starts_trained(job.config, job.blueprint) or checkpoint.any_saved(stored.checkpoints):
+    if not job.blueprint.starts_trained or checkpoint.any_saved(stored.checkpoints):
         return job
     job = begin(job)
     if _has_other_start(stored, job) and job.start is not None:

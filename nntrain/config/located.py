@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,16 +12,6 @@ from nntrain.errors import CheckpointError, Problem, SpecError, YamlPath
 if TYPE_CHECKING:
     from nntrain.config.experiment import Experiment
     from nntrain.data.fields.text import Text
-
-
-def names_folders(tree: object) -> bool:
-    """Whether a config names a trained network somewhere: few do."""
-    if isinstance(tree, dict):
-        options = cast("Mapping[str, object]", tree)
-        return "pretrained" in options or any(names_folders(value) for value in options.values())
-    if isinstance(tree, list):
-        return any(names_folders(item) for item in cast("list[object]", tree))
-    return tree == "pretrained"
 
 
 def located(experiment: Experiment, folder: Path, problems: list[Problem]) -> Experiment:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nntrain import plugins
 from nntrain.arithmetic import is_expression
-from nntrain.config import loading, located, merging, nodes, normalising, overrides, rendering
+from nntrain.config import loading, merging, nodes, normalising, overrides, rendering
 from nntrain.config.document import Document
 from nntrain.config.experiment import Experiment
 from nntrain.config.rendering import LocatedError
@@ -96,8 +96,10 @@ def _validate(document: Document, changes: Sequence[str], folder: Path, name: st
         wrong = rendering.error(validating.problems(error, document, Experiment), document)
         raise LocatedError([*findings, *wrong.findings], document.name) from None
     problems = _plugin_problems(experiment, document.tree)
-    if located.names_folders(document.tree):
-        experiment = located.located(experiment, folder, problems)
+    if _names_folders(document.tree):
+        from nntrain.config.located import located
+
+        experiment = located(experiment, folder, problems)
     findings += rendering.error(problems, document).findings if problems else []
     if findings:
         raise LocatedError(findings, document.name)
@@ -125,6 +127,16 @@ def _names(tree: Any, module: str) -> bool:
     if isinstance(tree, list):
         return any(_names(item, module) for item in cast("list[Any]", tree))
     return isinstance(tree, str) and tree.startswith(f"{module}:")
+
+
+def _names_folders(tree: object) -> bool:
+    """Whether a config names a trained network somewhere: few do."""
+    if isinstance(tree, dict):
+        options = cast("dict[str, object]", tree)
+        return "pretrained" in options or any(_names_folders(value) for value in options.values())
+    if isinstance(tree, list):
+        return any(_names_folders(item) for item in cast("list[object]", tree))
+    return tree == "pretrained"
 
 
 def _has_macros(tree: Any) -> bool:
