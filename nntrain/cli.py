@@ -171,7 +171,8 @@ def evaluate(
 def predict(
     arguments: Annotated[list[str] | None, typer.Argument(help="A run folder (the latest if none is given), then the data.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write here: .csv, .tsv, .parquet or .jsonl; default: stdout, as CSV.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write here: .csv, .tsv, .parquet or .jsonl, masks to a folder; default: stdout, as CSV."),
     ] = None,
     interval: Annotated[
         float | None, typer.Option("--interval", help="Beside each number limits that hold this share of new values: 0.9")
@@ -182,13 +183,16 @@ def predict(
     steps: Annotated[
         int | None, typer.Option("--steps", help="Rows that are forecast after the last one; default: the horizon of data.window.")
     ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option("--overlay", help="Folder for the images with masks drawn over them, errors red where they are known.")
+    ] = None,
     runs: Runs = None,
     plugin_modules: Plugins = None,
 ) -> None:
     """Predict for new rows, beside the columns that they have; of a forecast the rows that follow."""
     from nntrain.commands import predict as command
 
-    wanted = command.Wanted.of(interval, missing_columns, steps)
+    wanted = command.Wanted.of(interval, missing_columns, steps, overlay)
     raise typer.Exit(command.run(arguments or [], output, wanted, runs=runs))
 
 

@@ -11,7 +11,8 @@ from nntrain.commands.forecast_rows import Forecast, forecast_rows, is_forecast
 from nntrain.commands.intervals import check_level, limits
 from nntrain.commands.output import emit, tell
 from nntrain.commands.prediction_arrays import check_form, image_targets, write_arrays
-from nntrain.commands.prediction_files import as_text, check_output, free_names, readable, split_lists, write_predictions
+from nntrain.commands.prediction_files import ARRAY_SUFFIX, as_text, check_output, free_names, readable, split_lists, write_predictions
+from nntrain.commands.prediction_masks import check_folders, is_folder, mask_targets, share_columns, write_masks, write_overlays
 from nntrain.commands.stored import Stored, new_table, open_run
 from nntrain.data.new_rows import Missing, complete, missing_columns
 from nntrain.data.table import Table, counted
@@ -35,12 +36,14 @@ class Wanted:
     """Whether a column that the network reads may be missing."""
     steps: int | None = None
     """Rows that are forecast after the last one; `None` for those of the horizon."""
+    overlay: Path | None = None
+    """Folder for images with the predicted masks drawn over them."""
 
     @classmethod
-    def of(cls, level: float | None, missing: str | None, steps: int | None = None) -> Wanted:
+    def of(cls, level: float | None, missing: str | None, steps: int | None = None, overlay: Path | None = None) -> Wanted:
         """Read the flags of the command line. Raises `UsageError`."""
         check_level(level)
-        return cls(level, missing_columns(missing), steps)
+        return cls(level, missing_columns(missing), steps, overlay)
 
 
 def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted(), *, runs: Path | None) -> int:
@@ -58,8 +61,9 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
     if stored.fields.passages is not None:
         hint = f"nntrain generate {stored.run.name} --prompt TEXT   nntrain eval {stored.run.name} --data {path}"
         raise UsageError(f"{stored.run.name} goes on with a text; predict gives each row of a table its answer", hint)
-    images = image_targets(stored)
-    check_form(output, images, stored.run.name)
+    images, masks = image_targets(stored), mask_targets(stored)
+    check_folders(output, wanted.overlay, masks, stored.run.name)
+    check_form(output, images, masks, stored.run.name)
     table = new_table(stored, path)
     told = (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes)
     if is_forecast(stored):
@@ -74,15 +78,30 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         added = free_names(table, {name: _in_rows(column, found.rows, table.rows) for name, column in cells.items()})
     for line in (*told, *notes):
         tell(line)
+    if wanted.overlay is not None and found is not None:
+        count = write_overlays(wanted.overlay, stored, table, found)
+        tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {wanted.overlay.as_posix()}")
     if output is None:
         emit(as_text(table, added), end="")
         return 0
-    if images and found is not None:
+    if masks and found is not None and is_folder(output):
+        count = write_masks(output, stored, table, found)
+        tell(f"wrote    {count:,} mask{'s' if count != 1 else ''} to {output.as_posix()}")
+        return 0
+    if found is not None and (images or output.suffix.lower() == ARRAY_SUFFIX):
         write_arrays(output, found)
     else:
         write_predictions(output, table, added)
     tell(f"wrote    {counted(table.rows)} to {output.as_posix()}")
     return 0
+
+
+def require_predictions(stored: Stored) -> None:
+    """Raises `UsageError` for a network that gives rows no answer."""
+    for name, plan in stored.blueprint.targets.items():
+        if not plan.task.predicts:
+            message = f"{stored.run.name} makes new rows of {name} ({plan.task.type}); it gives rows no answer"
+            raise UsageError(message, f"nntrain generate {stored.run.name} -o samples.png")
 
 
 def _set_aside(table: Table) -> list[str]:
@@ -186,11 +205,17 @@ def _listed(values: Tensor) -> tuple[Any, ...]:
 
 
 def prediction_columns(predictions: Mapping[str, Decoded]) -> dict[str, Sequence[object]]:
-    """`prediction`, `low` and `high` where there is an interval, `probability_<class>`; `<target>_prediction` of several targets."""
+    """`prediction`, `low` and `high` where there is an interval, `probability_<class>`; `<target>_prediction` of several targets.
+
+    Of a mask `share_<class>`, how much of it is taken for each class.
+    """
     columns: dict[str, Sequence[object]] = {}
     for target, found in predictions.items():
         prefix = "" if len(predictions) == 1 else f"{target}_"
         probabilities = {f"probability_{label}": shares for label, shares in found.probabilities.items()}
+        if found.shares:
+            columns |= {f"{prefix}{name}": [readable(share) for share in cells] for name, cells in share_columns(found.shares).items()}
+            continue
         low, high = found.interval or ((), ())
         ends = {**split_lists(low, "low"), **split_lists(high, "high")} if found.interval is not None else {}
         values = found.values if found.separator is None else tuple(found.separator.join(labels) for labels in found.values)

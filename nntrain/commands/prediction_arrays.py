@@ -24,12 +24,13 @@ def image_targets(stored: Stored) -> list[str]:
     return [name for name, plan in stored.blueprint.targets.items() if plan.target.field_type == "image"]
 
 
-def check_form(output: Path | None, images: Sequence[str], run: str) -> None:
-    """Refuse a table for images, and arrays for what is none.
+def check_form(output: Path | None, images: Sequence[str], masks: Sequence[str], run: str) -> None:
+    """Refuse a table for images, and arrays for what is neither an image nor a mask.
 
     Args:
         output: Where predictions are to be written; `None` for the screen.
         images: Targets that are images.
+        masks: Targets that are masks.
         run: Name of the run, for messages.
 
     Raises:
@@ -41,15 +42,17 @@ def check_form(output: Path | None, images: Sequence[str], run: str) -> None:
             f"{run} predicts images ({', '.join(images)}), which no text table holds",
             f"arrays [N, C, H, W] in [0, 1]: -o {IMAGES}   or from Python: nntrain.load({run!r}).predict(DATA)[{images[0]!r}].values",
         )
-    if is_arrays and not images:
+    if is_arrays and not images and not masks:
         raise UsageError(
-            f"{output}: predictions are written as arrays only where they are images",
+            f"{output}: predictions are written as arrays only where they are images or masks",
             f"a name that ends in {', '.join(TEXT_SUFFIXES + FRAME_SUFFIXES)}",
         )
 
 
 def write_arrays(output: Path, predictions: Mapping[str, Decoded]) -> None:
-    """Write the predictions of each target as an array under its name: images float32 `[N, C, H, W]`, others `[N, …]`, labels as text.
+    """Write the predictions of each target as an array under its name, labels as text.
+
+    Images are float32 `[N, C, H, W]`, masks class indices uint8 `[N, H, W]`, others `[N, …]`.
 
     Raises:
         ResourceError: The disk is full, or the file can't be written; what was there before is whole.

@@ -20,14 +20,16 @@ Columns = Mapping[str, Sequence[object]]
 TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 FRAME_SUFFIXES: Final = (".parquet", ".jsonl")
 ARRAY_SUFFIX: Final = ".npz"
-"""For predictions that are images."""
+"""For predictions that are images or masks."""
 
 
 def check_output(output: Path | None, source: Path) -> None:
     """Refuse what can't be written before anything is computed. Raises `UsageError`."""
     if output is None:
         return
-    if not output.name or output.is_dir():
+    if output.is_dir() or (output.name and not output.suffix and not output.exists()):
+        return  # masks may be written to a folder; whether there are any, the run tells
+    if not output.name:
         raise UsageError(f"-o needs a file, got {output.as_posix()!r}", "-o predictions.csv")
     if output.exists() and source.exists() and output.samefile(source):
         raise UsageError(f"{output.as_posix()} is the input", "another file: -o predictions.csv")

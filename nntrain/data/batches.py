@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.augmentation.draws import Augment
+from nntrain.data.mask_rows import shown_target
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import LENGTHS, Stored, cut
 from nntrain.data.packed_graphs import part_of_graphs
@@ -254,7 +255,7 @@ class TensorData:
         for name, rows in part.stored.items():
             inputs |= stored_tensors(name, rows, part.rows, augment)
         is_plain = not part.target_pixels and not part.stored_targets
-        targets = part.targets if is_plain else {name: part.target(name) for name in part.target_names}
+        targets = part.targets if is_plain else {name: shown_target(part, name, augment) for name in part.target_names}
         return Batch(inputs, targets, part.weights, part.rows)
 
     @property

@@ -12,6 +12,7 @@ from nntrain.data.file_store import FileStore
 from nntrain.data.naming import no_column
 from nntrain.data.reading import header_of, read_file
 from nntrain.data.settings import DataSettings
+from nntrain.data.sources.files import Files
 from nntrain.data.sources.graph import Graph
 from nntrain.data.table import Table, listed
 from nntrain.errors import DataError, UsageError
@@ -43,10 +44,10 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
     Raises:
         DataError: The file is not there, is not what it should be, or has no rows.
     """
+    inputs = [field for field in fields.fields if field.plan.role == "input"]
+    if path.is_dir() and len(inputs) == 1 and inputs[0].plan.field.type == "image" and not _lies_as_in_training(settings, path):
+        return _images(path, inputs[0].plan.columns[0])
     if path.is_dir() and not settings.source.reads(path):
-        inputs = [field for field in fields.fields if field.plan.role == "input"]
-        if len(inputs) == 1 and inputs[0].plan.field.type == "image":
-            return _images(path, inputs[0].plan.columns[0])
         if len(inputs) == 1 and inputs[0].plan.field.type == "audio":
             return _sounds(path, inputs[0].plan.columns[0])
     if isinstance(settings.source, Graph) and settings.source.has_links and path.is_file():
@@ -55,6 +56,13 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
         nodes = settings.source.files(folder)["train"]
         return read_graph(settings.source, nodes, nodes.name, asked=path)
     return read_file(settings, path)
+
+
+def _lies_as_in_training(settings: DataSettings, folder: Path) -> bool:
+    """Whether the source finds in a folder what it looks for: images may lie there without the folders that training had."""
+    if not settings.source.reads(folder):
+        return False
+    return not isinstance(settings.source, Files) or settings.source.finds(folder)
 
 
 def complete(table: Table, fields: FittedFields, missing: Missing | None = None) -> Table:

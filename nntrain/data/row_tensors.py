@@ -10,6 +10,7 @@ import torch
 
 from nntrain.data.batches import TensorData
 from nntrain.data.fields.field import Encoded, RaggedArray
+from nntrain.data.mask_rows import MaskRows
 from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.packed_sounds import PackedSounds
 from nntrain.data.pixels import PixelScaling
@@ -64,7 +65,8 @@ def row_tensors(
             found[name] = field.values
     pixels = {key: PixelScaling.of(*field.pixels) for key, field in encoded.items() if field.pixels}
     wanted = {name: field for (role, name), field in encoded.items() if role == "target"}
-    targets = {name: field.values for name, field in wanted.items() if field.lengths is None}
+    targets = {name: field.values for name, field in wanted.items() if field.lengths is None and not field.is_map}
+    maps = {name: MaskRows(torch.from_numpy(field.values[index])) for name, field in wanted.items() if field.is_map}
     weights = next((encoded[role, name].values for role, name in encoded if role == "weight"), None)
     return TensorData(
         {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in found.items()},
@@ -77,7 +79,8 @@ def row_tensors(
             name: _packed(field, keep, -1 if field.values.dtype.kind in "iu" else np.nan)
             for name, field in wanted.items()
             if field.lengths is not None
-        },
+        }
+        | maps,
         target_pixels={name: scaling for (role, name), scaling in pixels.items() if role == "target"},
         streamed=_streamed(inputs, encoded, rows[index], reading),
     )

@@ -31,6 +31,8 @@ class ByClass(Metric):
 
     fits: ClassVar[frozenset[TargetKind]] = LABELS
     decides: ClassVar[bool] = True
+    of_second: ClassVar[bool] = True
+    """Whether of two classes it is the second one's, where nothing else is said."""
     empty_is_zero: ClassVar[bool] = True
     """Whether a class that occurs or is predicted, and has no share, counts as 0 in a mean, as in scikit-learn; else it is left out."""
 
@@ -73,7 +75,7 @@ class ByClass(Metric):
             threshold = self.threshold
             return OfCounts(1, lambda prediction, target: taken(prediction, target, wanted, threshold), lambda tally: self._value(tally, 0))
         threshold = info.threshold if self.threshold is None else self.threshold
-        second = wanted is None and self.average is None and info.num_classes == 2 and info.kind != "labels"
+        second = self.of_second and wanted is None and self.average is None and info.num_classes == 2 and info.kind != "labels"
         index = 1 if second else wanted
         return OfCounts(
             info.num_classes,
@@ -127,7 +129,9 @@ class BalancedAccuracy(Metric):
 
 
 class PerClass(Metric):
-    """Precision, recall, f1 and the weight of the rows (support) of each class, as a table. `nntrain eval` has it in any case.
+    """Precision, recall, f1 and the weight of the rows (support) of each class, as a table; of pixels iou too.
+
+    `nntrain eval` has it in any case.
 
     There is none for more than 100 classes.
     """
@@ -164,7 +168,9 @@ class _ClassTable:
             return None
         names = self._info.classes or tuple(map(str, range(self._info.num_classes)))
         actual, predicted, both = (part[0] for part in tally[:3])
-        shares = {"precision": both / predicted, "recall": both / actual, "f1": 2 * both / (actual + predicted), "support": actual}
+        shares = {"precision": both / predicted, "recall": both / actual, "f1": 2 * both / (actual + predicted)}
+        shares |= {"iou": both / (actual + predicted - both)} if self._info.unit_axis == "pixel" else {}
+        shares["support"] = actual
         return {name: {key: finite(float(share[index])) for key, share in shares.items()} for index, name in enumerate(names)}
 
 

@@ -39,8 +39,8 @@ class MetricInfo:
     """Names of the classes; empty where there are none or they are not known yet."""
     threshold: float | None = None
     """Probability above which the task takes the second of two classes, or a label; `None`: the likelier, 0.5."""
-    unit_axis: Literal["time", "node", "pair"] | None = None
-    """What of a row is judged by itself: its steps, nodes or pairs; `None` where a row is one whole."""
+    unit_axis: Literal["time", "node", "pair", "pixel"] | None = None
+    """What of a row is judged by itself: its steps, nodes, pairs or pixels; `None` where a row is one whole."""
     scale: tuple[float, ...] = ()
     """Of values, what they are divided by for training: one number, or one for each place of the last axis. Empty: as they are."""
     naive: tuple[float, ...] = ()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nntrain.tasks.sampling import Sampling
 
 
-UnitAxis = Literal["time", "node", "pair"]
+UnitAxis = Literal["time", "node", "pair", "pixel"]
 """What each row of a target with several values has one for."""
 
 
@@ -34,7 +34,7 @@ class Target:
 
     name: str
     field_type: str
-    """`category`, `boolean`, `multi_label`, `ordinal`, `number`, `vector`, `image`."""
+    """`category`, `boolean`, `multi_label`, `ordinal`, `number`, `vector`, `image`, `mask`."""
     spec: Spec
     classes: tuple[str, ...] = ()
     """Names of classes or labels in the order of the outputs; empty where there are none or they are not known yet."""
@@ -87,13 +87,16 @@ class Decoded:
     """Predictions as people read them."""
 
     values: tuple[Any, ...]
-    """By row: a class name, a list of labels, a number, a list of numbers, or an image: a float32 array [C, H, W] in [0, 1]."""
+    """By row: a class name, a list of labels, a number, a list of numbers, an image: a float32 array [C, H, W] in [0, 1], or a
+    mask: an array [H, W] of class indices."""
     probabilities: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """By class, then by row; empty for numbers."""
     interval: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
     """By row, where the value probably lies: the lower limits and the higher ones; `None` for a loss that doesn't tell."""
     separator: str | None = None
     """What stands between two labels of a row in a cell; `None` where values are no lists of labels."""
+    shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    """Of masks, how much of a row is taken for a class, by class, then by row; empty for all else."""
 
     def by_row(self, counts: Sequence[int]) -> Decoded:
         """Of predictions of units, one after another, those of each row as a list; `counts` has the units of each row."""
@@ -129,7 +132,10 @@ class Task(Component):
         raise NotImplementedError
 
     def unit_axis(self, target: Target) -> UnitAxis | None:
-        """What of a row is scored and judged by itself, as a row is: its steps, nodes or pairs; `None` where a row is one whole."""
+        """What of a row is scored and judged by itself, as a row is: its steps, nodes or pairs; `None` where a row is one whole.
+
+        Pixels are judged by themselves, and scored as maps: laid side by side they would have to be copied at every step.
+        """
         return None
 
     def needs(self, target: Target, link: Link) -> Spec:
@@ -150,6 +156,13 @@ class Task(Component):
     def port(self, target: Target) -> Spec | None:
         """What the network may read under `teacher.<target>`; `None` for a task that tells it nothing."""
         return None
+
+    def nodes(self, target: Target) -> Mapping[str, Spec]:
+        """Nodes that must be there, and what they must give: they are the outputs, without a layer of the task, the first that of the target.
+
+        Empty where the architecture says which node a target hangs on.
+        """
+        return {}
 
     def hint(self, target: Target) -> Spec | None:
         """What of the target itself the network may read under `teacher.<target>` where targets are known, beside its output.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.lanes import places, read_batches
+from nntrain.data.mask_rows import MaskRows
 from nntrain.data.packed import LENGTHS, PackedSteps
 from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
@@ -29,6 +30,8 @@ from nntrain.training.units import chosen, counting, fold
 _ROWS: Final = 1024
 _VALUES: Final = 2**16
 """Input values of a batch that stay far from filling the memory, whatever the network makes of them."""
+_PIXELS: Final = 2**20
+"""Pixels that a baseline is judged on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,8 @@ class Predicted(NamedTuple):
 
     values: Tensor
     """Probabilities float32 `[N, K]` of classes or labels, `[N]` of the second of two; values in raw units, `[N]` or `[N, …]`, as the
-    objective's `to_raw` gives them (float64)."""
+    objective's `to_raw` gives them (float64). Of pixels the likeliest class alone, uint8 `[N, H, W]`: the shares of all would fill the
+    memory."""
     interval: Interval | None
     """Where values probably lie, in raw units; `None` for a loss that doesn't tell."""
     counts: Tensor | None = None
@@ -205,6 +209,8 @@ def _in_order(found: Predicted, where: Tensor) -> Predicted:
 
 def _true_units(target: TargetObjective, values: Tensor, output: Tensor | None, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """The predictions of the units that rows have, and how many each row has; `None` where each row is one."""
+    if target.unit_axis == "pixel" and output is not None:
+        return values.argmax(dim=1).byte().reshape(len(output), *output.shape[2:]), None
     if target.unit_axis != "time" or output is None:
         return values, None
     rows, steps = output.shape[:2]
@@ -243,9 +249,15 @@ def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data
     with torch.inference_mode():
         device = data.rows.device
         rows = {name: row.to(accumulator(device)).to(device) for name, row in baseline.items()}
-        for batch in plain_batches(data, _ROWS):
+        for batch in plain_batches(data, _baseline_rows(objective, data)):
             judges.update({name: _repeated(row, objective.targets[name], batch.targets[name]) for name, row in rows.items()}, batch)
     return judges.scores({})
+
+
+def _baseline_rows(objective: Objective, data: TensorData) -> int:
+    """Rows whose baseline is judged at once: fewer where each has many units."""
+    pixels = [data.stored_targets[name].values_per_row for name, target in objective.targets.items() if target.unit_axis == "pixel"]
+    return max(1, min(_ROWS, *(_PIXELS // max(1, count) for count in pixels))) if pixels else _ROWS
 
 
 def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor], data: TensorData) -> Scores:
@@ -268,13 +280,19 @@ def evaluate_portions(objective: Objective, predict: Callable[[int, int], Mappin
 
 
 def _units(name: str, target: TargetObjective, train: TensorData, weights: Tensor | None) -> tuple[Tensor, Target, Tensor | None]:
-    """The rows or units of training targets that count, as `Task.baseline` is told of them; rows of steps are not padded for it."""
+    """The rows or units of training targets that count, as `Task.baseline` is told of them.
+
+    Rows of steps are not padded for it, and pixels are counted: each class is told once, with its pixels as weight.
+    """
     axis, stored = target.unit_axis, train.stored_targets.get(name)
     if axis == "time" and isinstance(stored, PackedSteps):
         encoded = stored.values.cpu()
         keep = counting(encoded)
         by_step = None if weights is None else weights.repeat_interleave(stored.lengths)[keep]
         return encoded[keep], target.target, by_step
+    if isinstance(stored, MaskRows):
+        classes = len(target.target.classes)
+        return torch.arange(classes), target.target, stored.counts(classes, weights)
     encoded = train.target(name).cpu()
     if axis is None:
         return encoded, target.target, weights

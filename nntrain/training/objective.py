@@ -116,8 +116,8 @@ class TargetObjective:
 
     @property
     def scored_axis(self) -> UnitAxis | None:
-        """What of a row losses score by itself: of a lesson each step."""
-        return "time" if self.is_taught else self.unit_axis
+        """What of a row losses score by itself: of a lesson each step; pixels are scored as maps."""
+        return "time" if self.is_taught else None if self.unit_axis == "pixel" else self.unit_axis
 
     def _scored(self, targets: Mapping[str, Tensor]) -> Tensor:
         return self.lesson(targets).target if self.is_taught else targets[self.target.name]

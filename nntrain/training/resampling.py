@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from nntrain.data.batches import TensorData
+from nntrain.data.mask_rows import MaskRows
 from nntrain.data.noise import derive_seed
 from nntrain.metrics.metric import Metric
 from nntrain.modules.metrics import Scalar, finite
@@ -44,6 +45,9 @@ class Judged:
     """The row that each unit is of, int64 `[S]`, of targets that have units."""
     by_row: Mapping[str, Units] = field(default_factory=dict[str, Units])
     """The same targets with the steps of each row together, for metrics that need them so."""
+    pixels: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """Of targets whose units are pixels: how many each unit stands for, float64 `[S]`; those of a row that are of one class and taken for
+    one are a unit."""
 
     def values(self, weights: Tensor) -> dict[str, Tensor]:
         """The metrics that are numbers, by name as in reports, for R weightings `[R, N]`: `[R]` each, NaN where undefined."""
@@ -56,7 +60,10 @@ class Judged:
         return found
 
     def _values(self, metric: Metric, name: str, weights: Tensor) -> Tensor:
-        """A metric for R weightings `[R, N]` of the rows, `[R]`."""
+        """A metric for R weightings `[R, N]` of the rows, `[R]`; NaN of pixels, whose shares are not kept, for metrics that need them."""
+        pixels = self.pixels.get(name)
+        if pixels is not None and not metric.decides:
+            return torch.full((len(weights),), math.nan, dtype=torch.float64)
         rows = None if metric.by_row else self.rows.get(name)
         told = Units(self.predictions[name], self.targets[name], None)
         told = self.by_row.get(name, told) if metric.by_row else told
@@ -65,7 +72,8 @@ class Judged:
         for part in cast("tuple[Tensor, ...]", weights.split(at_once)):
             state = metric.build(self.objective.targets[name].metric_info, weights.device)
             assert isinstance(state, Scalar)
-            state.update(told.output, told.target, part if rows is None else part[:, rows])
+            by_unit = part if rows is None else part[:, rows]
+            state.update(told.output, told.target, by_unit if pixels is None else by_unit * pixels)
             found.append(state.values())
         return torch.cat(found)
 
@@ -77,7 +85,12 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
     units: dict[str, Units] = {}
     rows: dict[str, Tensor] = {}
     by_row: dict[str, Units] = {}
+    pixels: dict[str, Tensor] = {}
     for name, target in objective.targets.items():
+        masks = data.stored_targets.get(name)
+        if isinstance(masks, MaskRows):
+            units[name], rows[name], pixels[name] = _pixels(predicted[name].values, masks.to("cpu"), len(target.target.classes))
+            continue
         values, truth, counts = predicted[name].values, data.target(name).cpu(), predicted[name].counts
         if counts is None or target.unit_axis != "time":
             units[name] = Units(values, target.read(truth), None)
@@ -87,7 +100,19 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
         units[name], by_row[name] = target.judged(*told), target.judged_by_row(*told)
         rows[name] = torch.arange(len(truth)).repeat_interleave(steps.shape[1])[counting(fold(truth[:, : steps.shape[1]], "time"))]
     predictions, targets = {name: told.output for name, told in units.items()}, {name: told.target for name, told in units.items()}
-    return Judged(objective, predictions, targets, weights, rows, by_row)
+    return Judged(objective, predictions, targets, weights, rows, by_row, pixels)
+
+
+def _pixels(taken: Tensor, masks: MaskRows, classes: int) -> tuple[Units, Tensor, Tensor]:
+    """The pixels of each row by their class and the one they are taken for (uint8 `[N, H, W]`): units, their rows, their pixels."""
+    counts = torch.zeros(len(masks), classes * classes, dtype=torch.float64)
+    for row in range(len(masks)):
+        truth, found = masks.values[row].flatten().long(), taken[row].flatten().long()
+        is_counted = truth < classes
+        counts[row] = (truth * classes + found)[is_counted].bincount(minlength=classes * classes)
+    rows, cells = counts.nonzero(as_tuple=True)
+    shares = torch.nn.functional.one_hot(cells % classes, classes).double()
+    return Units(shares, cells // classes, None), rows, counts[rows, cells]
 
 
 def by_group(judged: Weighable, groups: Tensor, count: int) -> list[dict[str, float | None]]:

@@ -22,7 +22,12 @@ class Units(NamedTuple):
 
 
 def fold(values: Tensor, axis: UnitAxis | None) -> Tensor:
-    """Outputs or predictions by unit: `[B, T, …]` of steps to `[B * T, …]`; nodes are one after another already."""
+    """Outputs, predictions or targets by unit; nodes are one after another already.
+
+    `[B, T, …]` of steps become `[B * T, …]`, `[B, K, H, W]` of pixels `[B * H * W, K]`, and targets `[B, H, W]` `[B * H * W]`.
+    """
+    if axis == "pixel":
+        return values.movedim(1, -1).flatten(0, 2) if values.ndim == 4 else values.flatten()
     return values.flatten(0, 1) if axis == "time" else values
 
 
@@ -30,7 +35,7 @@ def fold_target(target: Tensor, weights: Tensor | None, axis: UnitAxis | None, s
     """A target by unit, with 0 where nothing counts, and how much each unit counts.
 
     Args:
-        target: `[B, …]` of rows, `[B, T, …]` of steps, `[S, …]` of nodes.
+        target: `[B, …]` of rows, `[B, T, …]` of steps, `[S, …]` of nodes, `[B, H, W]` of pixels.
         weights: How much each row counts, `[B]`; nodes have none.
         axis: What the units of a row are.
         steps: Steps of the output, where a target may be padded further.
@@ -41,6 +46,9 @@ def fold_target(target: Tensor, weights: Tensor | None, axis: UnitAxis | None, s
         target = target if steps is None else target[:, :steps]
         weights = None if weights is None else weights.repeat_interleave(target.shape[1])
         target = target.flatten(0, 1)
+    if axis == "pixel":
+        weights = None if weights is None else weights.repeat_interleave(target[:1].numel())
+        target = target.flatten()
     counts = counting(target)
     by_unit = counts.float() if weights is None else counts * weights
     blank = (~counts).reshape(-1, *[1] * (target.ndim - 1))
@@ -62,4 +70,6 @@ def chosen(prediction: Tensor, target: Tensor, weights: Tensor | None, axis: Uni
     folded, by_unit = fold_target(target, weights, axis, steps)
     assert by_unit is not None
     keep = counting(fold(target if steps is None else target[:, :steps], axis))
+    if axis == "pixel" and bool(keep.all()):  # nothing is copied where all count
+        return Units(prediction, folded, None if weights is None else by_unit)
     return Units(prediction[keep], folded[keep], None if weights is None else by_unit[keep])

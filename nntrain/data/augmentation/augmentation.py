@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field as Option
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from nntrain.data.augmentation.draws import Draws
 
     Transform = Callable[[Tensor, Draws], Tensor]
+
+Sampling = Literal["bilinear", "nearest"]
 
 Probability = Annotated[float, Option(gt=0, le=1)]
 
@@ -36,6 +38,10 @@ class Augmentation(Component):
         """Why it cannot change images of these channels, height and width, as far as they are known; `None` if it can."""
         return None
 
-    def build(self) -> Transform:
-        """The function: `(images [B, C, H, W], draws)` to images of the same shape, all rows at once, on their device."""
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
+        """The function: `(images [B, C, H, W], draws)` to images of the same shape, all rows at once, on their device.
+
+        Args:
+            sampling: How values between pixels are made, for one that moves them: `nearest` for maps of classes.
+        """
         raise NotImplementedError

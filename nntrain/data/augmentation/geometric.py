@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field as Option
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
-from nntrain.data.augmentation.augmentation import Augmentation, Probability
+from nntrain.data.augmentation.augmentation import Augmentation, Probability, Sampling
 from nntrain.specs import Size
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Flip(Augmentation):
     direction: Literal["horizontal", "vertical"] = "horizontal"
     """`horizontal`: left and right change places."""
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import flip
 
         return partial(flip, p=self.p, axis=3 if self.direction == "horizontal" else 2)
@@ -54,7 +54,7 @@ class Crop(Augmentation):
             return f"a mirrored margin of {self.padding} pixels needs images of more than {self.padding}, and these have {min(known)}"
         return None
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import crop
 
         return partial(crop, padding=self.padding, mode=self.padding_mode)
@@ -78,10 +78,10 @@ class Rotate(Augmentation):
         turn = f"where {self.degrees:g} is a fraction of a full turn, as in Keras's RandomRotation, write {360 * self.degrees:.3g}"
         return f"turns by at most {self.degrees:g} degrees, which hardly changes an image; {turn}"
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import rotate
 
-        return partial(rotate, degrees=self.degrees)
+        return partial(rotate, degrees=self.degrees, sampling=sampling)
 
 
 class Shift(Augmentation):
@@ -94,10 +94,10 @@ class Shift(Augmentation):
     fraction: Annotated[float, Option(gt=0, lt=1)]
     """Largest shift to either side, as a fraction of height and width."""
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import shift
 
-        return partial(shift, fraction=self.fraction)
+        return partial(shift, fraction=self.fraction, sampling=sampling)
 
 
 class Zoom(Augmentation):
@@ -121,11 +121,11 @@ class Zoom(Augmentation):
         """The smallest and the largest."""
         return self.range if isinstance(self.range, tuple) else (1 - self.range, 1 + self.range)
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import zoom
 
         low, high = self.factors
-        return partial(zoom, low=low, high=high)
+        return partial(zoom, low=low, high=high, sampling=sampling)
 
 
 class RandomResizedCrop(Augmentation):
@@ -151,7 +151,7 @@ class RandomResizedCrop(Augmentation):
                 raise ValueError(f"{name} needs the smaller number first: [{high:g}, {low:g}]")
         return self
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import random_resized_crop
 
-        return partial(random_resized_crop, scale=self.scale, ratio=self.ratio)
+        return partial(random_resized_crop, scale=self.scale, ratio=self.ratio, sampling=sampling)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field as Option
 from pydantic import PositiveFloat, model_validator
 
-from nntrain.data.augmentation.augmentation import Augmentation, Probability
+from nntrain.data.augmentation.augmentation import Augmentation, Probability, Sampling
 from nntrain.specs import Size
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Jitter(Augmentation):
         """Gray images have no saturation."""
         return "saturation has no effect on gray images" if self.saturation is not None and sizes[0] == 1 else None
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import jitter
 
         return partial(jitter, brightness=self.brightness, contrast=self.contrast, saturation=self.saturation)
@@ -65,7 +65,7 @@ class Erasing(Augmentation):
                 raise ValueError(f"{name} needs the smaller number first: [{high:g}, {low:g}]")
         return self
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import erase
 
         return partial(erase, p=self.p, scale=self.scale, ratio=self.ratio)
@@ -80,7 +80,7 @@ class Noise(Augmentation):
     std: PositiveFloat
     """Standard deviation, for values in [0, 1]."""
 
-    def build(self) -> Transform:
+    def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import add_noise
 
         return partial(add_noise, std=self.std)

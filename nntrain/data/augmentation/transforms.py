@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nntrain.data.augmentation.augmentation import Sampling
 from nntrain.data.augmentation.draws import Draws
 from nntrain.data.images import GRAY
 
@@ -28,34 +29,36 @@ def crop(images: Tensor, draws: Draws, *, padding: int, mode: str) -> Tensor:
     return padded.flatten(2).gather(2, places.expand(rows, channels, height * width)).reshape(images.shape)
 
 
-def rotate(images: Tensor, draws: Draws, *, degrees: float) -> Tensor:
-    """Turn images around their middle, bilinear."""
+def rotate(images: Tensor, draws: Draws, *, degrees: float, sampling: Sampling = "bilinear") -> Tensor:
+    """Turn images around their middle."""
     angle = draws.uniform("angle", -degrees, degrees) * (math.pi / 180)
     height, width = images.shape[2:]
     # affine_grid counts in halves of each axis, so that an angle in pixels needs the ratio of the sides
     sine, cosine, zero = angle.sin(), angle.cos(), torch.zeros_like(angle)
     rows = ((cosine, -sine * height / width, zero), (sine * width / height, cosine, zero))
-    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), sampling)
 
 
-def shift(images: Tensor, draws: Draws, *, fraction: float) -> Tensor:
-    """Shift images by a fraction of their sides, bilinear."""
+def shift(images: Tensor, draws: Draws, *, fraction: float, sampling: Sampling = "bilinear") -> Tensor:
+    """Shift images by a fraction of their sides."""
     down, right = (2 * draws.uniform(side, -fraction, fraction) for side in ("down", "right"))
     one, zero = torch.ones_like(down), torch.zeros_like(down)
     rows = ((one, zero, -right), (zero, one, -down))
-    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), sampling)
 
 
-def zoom(images: Tensor, draws: Draws, *, low: float, high: float) -> Tensor:
-    """Make what images show larger or smaller by a factor from `low` to `high`, each direction of it as likely, bilinear."""
+def zoom(images: Tensor, draws: Draws, *, low: float, high: float, sampling: Sampling = "bilinear") -> Tensor:
+    """Make what images show larger or smaller by a factor from `low` to `high`, each direction of it as likely."""
     factor = draws.uniform("factor", math.log(low), math.log(high)).exp()
     inverse, zero = 1 / factor, torch.zeros_like(factor)
     rows = ((inverse, zero, zero), (zero, inverse, zero))
-    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), sampling)
 
 
-def random_resized_crop(images: Tensor, draws: Draws, *, scale: tuple[float, float], ratio: tuple[float, float]) -> Tensor:
-    """Cut rectangles out and stretch them to the whole image, bilinear."""
+def random_resized_crop(
+    images: Tensor, draws: Draws, *, scale: tuple[float, float], ratio: tuple[float, float], sampling: Sampling = "bilinear"
+) -> Tensor:
+    """Cut rectangles out and stretch them to the whole image."""
     height, width = images.shape[2:]
     area = draws.uniform("area", *scale) * (height * width)
     shape = draws.uniform("ratio", math.log(ratio[0]), math.log(ratio[1])).exp()
@@ -64,7 +67,7 @@ def random_resized_crop(images: Tensor, draws: Draws, *, scale: tuple[float, flo
     down, right = ((1 - part) * draws.uniform(side, -1, 1) for side, part in (("down", tall), ("right", wide)))
     zero = torch.zeros_like(area)
     rows = ((wide, zero, right), (zero, tall, down))
-    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), outside="border")
+    return _sample(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), sampling, outside="border")
 
 
 def jitter(images: Tensor, draws: Draws, *, brightness: float | None, contrast: float | None, saturation: float | None) -> Tensor:
@@ -117,7 +120,7 @@ def _gray(images: Tensor) -> Tensor:
     return red + green + blue
 
 
-def _sample(images: Tensor, theta: Tensor, outside: str = "zeros") -> Tensor:
+def _sample(images: Tensor, theta: Tensor, sampling: Sampling, outside: str = "zeros") -> Tensor:
     """Images at the points of affine maps `[B, 2, 3]` from places of the result to places of the image, in halves of its sides."""
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, mode="bilinear", padding_mode=outside, align_corners=False)
+    return functional.grid_sample(images, grid, mode=sampling, padding_mode=outside, align_corners=False)

@@ -62,6 +62,8 @@ class Encoded:
     """Of images: offset and scale of each channel, float64 `[C]`, by which a batch is normalised: (value - offset) / scale."""
     unknown: Array | None = None
     """Rows whose class training never showed, bool `[N]`; their numbers mean nothing in a target."""
+    is_map: bool = False
+    """Whether a target has a class for each pixel: `values` is uint8 `[N, H, W]`, 255 where nothing counts."""
     files: ImageFiles | None = None
     """Of images that are read when their batch comes: the files. `values` has the numbers of the rows then, int64 `[N]`."""
     sounds: Hearing | None = None

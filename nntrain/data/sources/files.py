@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from pydantic import Field as Option
 from pydantic import model_validator
 
+from nntrain.data.audio.wave_header import SOUND_SUFFIXES
 from nntrain.data.file_rows import FileRows, fixed_part, matching_rows
 from nntrain.data.file_store import FileStore
 from nntrain.data.header import FileFacts, Header, HeaderColumn
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from nntrain.data.table import Table
 
 _BRACE: Final = re.compile(r"\{(\w+)\}")
-_NAME_OF_SUFFIX: Final = {**dict.fromkeys(IMAGE_SUFFIXES, "image"), ".txt": "text"}
+_NAME_OF_SUFFIX: Final = {**dict.fromkeys(IMAGE_SUFFIXES, "image"), **dict.fromkeys(SOUND_SUFFIXES, "audio"), ".txt": "text"}
 
 
 class Files(Source):
     """Files by a pattern: `photos/{split}/{label}/*.jpg`. What stands for a brace becomes a column, `{split}` says which rows train.
 
-    One pattern gives the field `image`, `text` or `file`, after the ending of its files. Several, by name, pair files by what
+    One pattern gives the field `image`, `audio`, `text` or `file`, after the ending of its files. Several, by name, pair files by what
     stands in their braces; files without a partner are left out, counted and named.
     """
 
@@ -99,6 +100,10 @@ class Files(Source):
     def reads(self, path: Path) -> bool:
         """A folder or .zip file in which files lie as in training."""
         return path.is_dir() or path.suffix.lower() == ".zip"
+
+    def finds(self, path: Path) -> bool:
+        """Whether a file in a folder fits one of the patterns."""
+        return any(self._is_there(path, path.name, {column: pattern}) for column, pattern in self._inner.items())
 
     def read(self, path: Path, name: str) -> Table:
         """The files and their braces. Columns without any file are left out, as new rows need no targets. Raises `DataError`."""
