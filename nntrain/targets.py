@@ -208,6 +208,10 @@ def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem
     task = _task(experiment, plan, target, problems)
     if task is None:
         return None
+    if getattr(plan.field, "unknown", None) == "class" and task.kind(target) != "neighbors":
+        message = f"makes classes of what training never showed, and {task.type} has an output for each class that it did"
+        path = ("data", "fields", plan.written, "unknown")
+        problems.append(Problem(path, message, "fix:  leave unknown out; or  task: metric, which compares rows"))
     losses, wrong = _losses(experiment, plan, task, target)
     metrics, misfits = _metrics(experiment, task, target)
     problems += [*wrong, *misfits]

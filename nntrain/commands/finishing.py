@@ -183,6 +183,7 @@ SIMPLE: Final = {
     "last_value": "last value",
     "seasonal_naive": "a season ago",
     "ngram": "5-gram",
+    "nearest_inputs": "by raw inputs",
     "token_tags": "each token's",
     "common_neighbors": "common neighbors",
     "degree_product": "degree product",
@@ -230,7 +231,7 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             next=(
                 f"nntrain eval {shlex.quote(run.name)}{'' if test else ' --split validation'}",
                 f"nntrain generate {shlex.quote(run.name)}"
-                if job.prepared.fields.passages is not None
+                if job.prepared.fields.passages is not None or not all(plan.task.predicts for plan in job.blueprint.targets.values())
                 else f"nntrain predict {shlex.quote(run.name)} DATA -o FILE",
             ),
         )

@@ -78,7 +78,8 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
         if field.name in targets and "target" not in roles and "ignore" not in roles:
             roles = frozenset[Role]({"target"})
         if field.name in divided:
-            roles = frozenset[Role]({divided[field.name], *(roles & {"input"})})
+            kept = {"input", "target"} if divided[field.name] == "group" else {"input"}
+            roles = frozenset[Role]({divided[field.name], *(roles & kept)})
         if settings.window is not None and settings.window.is_known(field.name) and roles == frozenset[Role]({"time"}):
             roles = roles | frozenset[Role]({"input"})  # times that order the rows are known beforehand, with their calendar
         if "ignore" not in roles:
@@ -177,6 +178,11 @@ def _clash(field: _Found, *, is_target: bool, splits: Role | None) -> list[Probl
     told = ", ".join(sorted(roles))
     if is_target and roles and "target" not in roles:
         return [Problem(path, f"is {told}, and data.target names {field.name} as target", "remove one of the two")]
+    if (is_target or "target" in roles) and (splits == "group" or "group" in roles):
+        if roles <= {"target", "group"} and getattr(field.field, "unknown", None) == "class":
+            return []
+        what = "is the target and the group: no class of the validation and test rows would have been shown in training"
+        return [Problem(path, what, "fix:  another group; or, of task: metric,  {type: category, role: target, unknown: class}")]
     if splits is not None and roles and splits not in roles and (splits == "split" or roles != frozenset[Role]({"input"})):
         return [Problem(path, f"is {told}, and data.split.column names {field.name}", "remove one of the two")]
     if len(roles) > 1 and not (len(roles) == 2 and "input" in roles and roles & {"target", "group", "time"}):

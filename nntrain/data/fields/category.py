@@ -34,8 +34,9 @@ class Category(Field):
     """Names of the classes in their order, or how many there are. Default: what the training rows show."""
     missing: Literal["class", "error"] = "class"
     """What a missing input is: a class of its own, or an error."""
-    unknown: Literal["accept", "error"] = "accept"
-    """A value that training never showed. `accept`: an input gets index 0; a row whose target it is is left out and counted."""
+    unknown: Literal["accept", "error", "class"] = "accept"
+    """A value that training never showed. `accept`: an input gets index 0; a row whose target it is is left out and counted. `class`: a
+    class of its own, of a target whose rows are compared with each other (`task: metric`)."""
     min_count: Annotated[int, Option(ge=1)] = 1
     """Values of an input that fewer training rows have count as never shown."""
     drop: tuple[str | int, ...] = ()
@@ -61,6 +62,8 @@ class Category(Field):
             return self._changed(dict.fromkeys(("classes", "unknown", "min_count"), "the column only says which rows train"))
         if "input" not in roles:
             return self._changed({"min_count": INPUTS_ONLY})
+        if self.unknown == "class":
+            return {"unknown": "an input that training never showed is 0"}
         return self._changed({"min_count": "classes names the classes"}) if self.class_names else {}
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
@@ -101,6 +104,8 @@ class Category(Field):
         if self.unknown == "error" and is_unknown.any():
             shown = ", ".join(quoted(text) for text in texts.filter(is_unknown).unique(maintain_order=True).to_list()[:5])
             raise DataError(f"training never showed {shown}, and unknown: error allows no such value")
+        if is_target and self.unknown == "class":
+            return Encoded(_continued(known, texts, is_unknown, len(state["classes"])))
         if is_target:
             return Encoded(known.copy(), unknown=is_unknown)
         missing = len(state["classes"]) + 1 if state["has_missing"] else 0
@@ -137,3 +142,14 @@ class Category(Field):
                 f"the training rows show {listed(others)}, which classes does not name ({listed(names)})", "add it, or leave it out: drop"
             )
         return names
+
+
+def _continued(known: Array, texts: pl.Series, is_unknown: Array, count: int) -> Array:
+    """Indices int64 `[N]` in which new values have those from `count` on, in their order."""
+    import polars as pl
+
+    new = in_order(cast("list[str]", texts.filter(pl.Series(is_unknown)).unique().to_list()))
+    places = texts.cast(pl.Enum(new), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    found = known.copy()
+    found[is_unknown] = places[is_unknown] + count
+    return found
