@@ -304,7 +304,7 @@ def _check_carried(prepared: Prepared) -> None:
 
 
 def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:
-    needed = loss.fault(encoded, plan.kind)
+    needed = loss.fault(encoded, plan.scored_kind)
     if needed is not None:
         raise DataError(f"{loss.type} needs {needed}, and {plan.target.name} has others in the {part} rows", "another loss: mse")
 

@@ -74,7 +74,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     }
     _check_shared(scope, endings)
     outputs, auxiliary = _outputs(scope, endings, needs)
-    program = Program(inputs, tuple(grade_depths(draft.steps).values()), outputs, auxiliary)
+    program = Program(inputs, tuple(grade_depths(draft.steps).values()), outputs, auxiliary, drawn=drawn or {})
     if not draft.problems:
         draft.problems += check_placed([step.layer for step in program.steps], scope.context)
         draft.problems += check_causal(program.steps)

@@ -214,10 +214,12 @@ class _Reader:
     def _lower(self) -> tuple[str, ...]:
         optimizer = self.job.blueprint.experiment.optimizer
         assert optimizer is not None
-        usual = float(type(optimizer).model_fields["lr"].default)
-        lr = float(f"{min(optimizer.lr / 10, usual):.2g}")
+        rates = {
+            name: float(f"{min(part.lr / 10, float(type(part).model_fields['lr'].default)):.2g}") for name, part in optimizer.parts.items()
+        }
+        lower = (f"optimizer.{name}.lr={lr:g}" if name else f"optimizer.lr={lr:g}" for name, lr in rates.items())
         clip = () if self.job.blueprint.experiment.regularization.clip_norm is not None else ("regularization.clip_norm=1.0",)
-        return (f"optimizer.lr={lr:g}", *clip)
+        return (*lower, *clip)
 
     def _depth(self) -> Cause | None:
         sizes = [(name, size) for name, size in self.seen.layers.items() if math.isfinite(size)]

@@ -32,7 +32,7 @@ class RowMaker:
 
     def check(self, output: Path | None, settings: GenerateSettings) -> None:
         """Refuse a point that can't be drawn, and a file that does not hold what is made. Raises `UsageError`."""
-        made = self._targets(self._step(settings))
+        made = self._targets(self._point(settings))
         images, run = self._images(made), self.stored.run.name
         if not images:
             suffixes = TEXT_SUFFIXES + FRAME_SUFFIXES
@@ -52,20 +52,20 @@ class RowMaker:
 
     def notes(self, settings: GenerateSettings) -> Sequence[str]:
         """Which point is drawn."""
-        step = self._step(settings)
-        told = f"draws    {counted(settings.count)} of {self.stored.blueprint.program.points[step.name]} {step.spec} from N(0, 1)"
-        left_out = [name for name in self.stored.blueprint.targets if name not in self._targets(step)]
+        point = self._point(settings)
+        told = f"draws    {counted(settings.count)} of {point.name} {point.spec} from N(0, 1)"
+        left_out = [name for name in self.stored.blueprint.targets if name not in self._targets(point)]
         return (told, *([f"left out {', '.join(left_out)}: read beside it are inputs"] if left_out else []))
 
     def made(self, settings: GenerateSettings) -> Mapping[str, Decoded]:
         """The rows by target, as `predict` gives them."""
         from nntrain.generation.drawing import draw_outputs
 
-        stored, step = self.stored, self._step(settings)
+        stored, point = self.stored, self._point(settings)
         network = cast("Network", stored.network)
-        outputs = draw_outputs(network, step, settings.count, settings.seed, stored.device, stored.precision)
+        outputs = draw_outputs(network, point, settings.count, settings.seed, stored.device, stored.precision)
         found: dict[str, Decoded] = {}
-        for name in self._targets(step):
+        for name in self._targets(point):
             plan, objective = stored.blueprint.targets[name], stored.objective.targets[name]
             target = replace(plan.target, classes=stored.fields.targets[name].classes)
             found[name] = plan.task.decode(objective.predict(outputs[name]).cpu(), target, objective.reading.threshold)
@@ -94,17 +94,17 @@ class RowMaker:
         tell(f"wrote    {output.as_posix()}   {counted(settings.count)}")
         return {"file": str(output)}
 
-    def _step(self, settings: GenerateSettings) -> Step:
+    def _point(self, settings: GenerateSettings) -> ways.Point:
         try:
-            return ways.drawn_step(self.stored.blueprint.program, settings.from_)
+            return ways.drawn_point(self.stored.blueprint.program, settings.from_)
         except LookupError as error:
             raise UsageError(f"--from: {error.args[0]}" if settings.from_ is not None else error.args[0], "--from POINT") from None
 
-    def _targets(self, step: Step) -> tuple[str, ...]:
+    def _targets(self, point: ways.Point) -> tuple[str, ...]:
         program = self.stored.blueprint.program
-        found = ways.made_behind(program, step)
+        found = ways.made_behind(program, point)
         if not found:
-            raise UsageError(*ways.beside_in_words(program, step))
+            raise UsageError(*ways.beside_in_words(program, point))
         return found
 
     def _images(self, targets: Sequence[str]) -> list[str]:

@@ -90,6 +90,8 @@ def limits(stored: Stored, level: float, found: Mapping[str, Predicted]) -> dict
 
 def _why_none(target: TargetObjective) -> str | None:
     """Why a target has no scores, but for want of rows."""
+    if not target.task.predicts:
+        return "has no prediction of each row"
     if target.task.kind(target.target) != "values" or target.target.classes:
         return "has classes: its probabilities stand beside the prediction"
     sizes = [size for size in target.target.spec.sizes if isinstance(size, int)]

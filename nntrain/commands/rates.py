@@ -17,7 +17,7 @@ MOST_NAMES = 6
 def rate_lines(blueprint: Blueprint) -> list[str]:
     """One line a rate: the optimizer, its rate, and the parameters; none where all have the same."""
     optimizer = blueprint.experiment.optimizer
-    if optimizer is None or not (optimizer.groups or optimizer.layer_decay or optimizer.splits_matrices):
+    if optimizer is None or not (optimizer.groups or optimizer.layer_decay or optimizer.splits_matrices or optimizer.joins):
         return []
     rates: dict[tuple[str, float], list[str]] = {}
     for name, key in _rates(blueprint.program, optimizer).items():
@@ -34,6 +34,10 @@ def _rates(program: Program, optimizer: Optimizer) -> dict[str, tuple[str, float
     other_lr = optimizer.adamw_lr if isinstance(optimizer, Muon) else None
     found: dict[str, tuple[str, float]] = {}
     for name, depth in depths.items():
+        if optimizer.joins:
+            part = optimizer.parts[name.partition(".")[0]]
+            found[name] = (part.type, part.lr)
+            continue
         is_own = name in matrices
         base = optimizer.lr if is_own or other_lr is None else other_lr
         rule = next((rule for rule in optimizer.groups if matches(rule.match, name)), None)

@@ -228,6 +228,12 @@ def _predict(whole: Outcome, job: Job) -> str:
     from nntrain.commands.predict import predict_rows
     from nntrain.commands.stored import open_run
 
+    if not all(plan.task.predicts for plan in job.blueprint.targets.values()):
+        from nntrain.commands.generate import maker_of
+        from nntrain.generation.settings import GenerateSettings
+
+        made = maker_of(open_run(whole.run)).made(GenerateSettings(count=3))
+        return f"rows made: {len(next(iter(made.values())).values)}" if isinstance(made, Mapping) else ""
     found = next(iter(predict_rows(open_run(whole.run), _last_split(job)[1].head(3)).values()))
     if found.values and getattr(found.values[0], "ndim", 0):  # an image
         return f"{len(found.values)} images {list(found.values[0].shape)}"

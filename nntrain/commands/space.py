@@ -77,8 +77,13 @@ def checkpoint_bytes(session: Session, optimizer: Optimizer) -> int:
     """About how many bytes of tensors a checkpoint has, before there is one: weights, what the optimizer keeps, averages."""
     weights: dict[str, Tensor] = session.network.state_dict()
     network = sum(tensor.nbytes for tensor in {tensor.data_ptr(): tensor for tensor in weights.values()}.values())
-    moved = sum(parameter.nbytes for group in session.optimizer.param_groups for parameter in group["params"])
-    return round(network * (1 if session.ema is None else 2) + moved * kept_per_weight(optimizer))
+    parts = {node: kept_per_weight(part) for node, part in optimizer.parts.items()}
+    moved = [
+        parameter.nbytes * parts[name.partition(".")[0] if optimizer.joins else ""]
+        for group in session.optimizer.param_groups
+        for name, parameter in zip(group["param_names"], group["params"], strict=True)
+    ]
+    return round(network * (1 if session.ema is None else 2) + sum(moved))
 
 
 def kept_per_weight(optimizer: Optimizer) -> float:

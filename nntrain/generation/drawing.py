@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
-from nntrain.layers.program import Step
+from nntrain.generation.ways import Point
 from nntrain.specs import known
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ _ROWS: Final = 256
 """Rows that are made at once."""
 
 
-def draw_outputs(network: Network, step: Step, count: int, seed: int, device: torch.device, precision: Precision) -> dict[str, Tensor]:
+def draw_outputs(network: Network, point: Point, count: int, seed: int, device: torch.device, precision: Precision) -> dict[str, Tensor]:
     """What a network makes of draws.
 
     Args:
         network: The network, in evaluation.
-        step: The step whose output is drawn; its layer has a prior.
+        point: What is drawn.
         count: Rows.
         seed: Decides the draws; those of fewer rows are the first of those of more.
         device: Where the network is.
@@ -32,19 +32,18 @@ def draw_outputs(network: Network, step: Step, count: int, seed: int, device: to
     Returns:
         The outputs `[count, …]` that hang on nothing else, float32.
     """
-    drawn = draw(step, count, seed)
+    drawn = draw(point, count, seed)
     batches: list[dict[str, Tensor]] = []
     with torch.inference_mode():
         for rows in drawn.split(_ROWS):
             with precision.autocast():
-                outputs = network.run_behind({step.name: rows.to(device)})
+                outputs = network.run_behind({point.key: rows.to(device)})
             batches.append({name: output.float() for name, output in outputs.items()})
     return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def draw(step: Step, count: int, seed: int) -> Tensor:
-    """Draws from the distribution that a step's output has, float32 `[count, …]` on the CPU."""
-    assert step.layer.prior == "standard_normal", step.layer.type
-    sizes = cast("list[int]", [known(size) for size in step.spec.sizes])
+def draw(point: Point, count: int, seed: int) -> Tensor:
+    """Draws of a point, standard normal, float32 `[count, …]` on the CPU."""
+    sizes = [known(size) for size in point.spec.sizes]
     generator = torch.Generator().manual_seed(seed)
     return torch.stack([torch.randn(sizes, generator=generator) for _ in range(count)])  # row by row: more rows begin with the same ones

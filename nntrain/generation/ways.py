@@ -1,18 +1,19 @@
 """The ways in which a network makes something new, and which of them it has: its task says so, or a layer. Torch-free.
 
 A task that `generates` goes on with a sequence, step by step. A layer with a `prior` gives something that is like draws from a known
-distribution, so that the steps behind it can be run on such draws.
+distribution, so that the steps behind it can be run on such draws; so can those behind what a protocol draws for each row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from nntrain.errors import Problem
 from nntrain.generation.settings import GenerateSettings
-from nntrain.layers.program import Program, Step, Value
+from nntrain.layers.program import Program, Value
 from nntrain.nearest import nearest
+from nntrain.specs import Spec
 from nntrain.tasks.sampling import Sampling
 from nntrain.tasks.task import Task
 
@@ -34,14 +35,24 @@ def way_of(tasks: Mapping[str, Task], program: Program) -> Way | None:
     return "drawing" if drawn_points(program) else None
 
 
-def drawn_points(program: Program) -> dict[str, Step]:
-    """The steps whose outputs can be drawn, by the names of their points."""
-    points = program.points
-    return {points[step.name]: step for step in program.steps if step.layer.prior is not None}
+class Point(NamedTuple):
+    """What can be drawn, standard normal, so that the steps behind it are run on the draws."""
+
+    name: str
+    """As people know it."""
+    key: str
+    """Name of the step whose output it is, or of what is drawn for each row."""
+    spec: Spec
 
 
-def drawn_step(program: Program, name: str | None) -> Step:
-    """The step whose output is drawn. Raises `LookupError` where the name tells none, or several could be meant; its text says which there are."""
+def drawn_points(program: Program) -> dict[str, Point]:
+    """The outputs of steps, and what is drawn for each row, by their names."""
+    points = [Point(program.points[step.name], step.name, step.spec) for step in program.steps if step.layer.prior is not None]
+    return {point.name: point for point in (*points, *(Point(name, name, spec) for name, spec in program.drawn.items()))}
+
+
+def drawn_point(program: Program, name: str | None) -> Point:
+    """What is drawn. Raises `LookupError` where the name tells none, or several could be meant; its text says which there are."""
     points = drawn_points(program)
     if name is None and len(points) == 1:
         return next(iter(points.values()))
@@ -54,24 +65,24 @@ def drawn_step(program: Program, name: str | None) -> Step:
     raise LookupError(f"{name!r} can't be drawn   {f'nearest: {near[0]}   ' if near else ''}{told}")
 
 
-def made_behind(program: Program, step: Step) -> tuple[str, ...]:
-    """Targets whose outputs follow from a step's alone."""
+def made_behind(program: Program, point: Point) -> tuple[str, ...]:
+    """Targets whose outputs follow from a point alone."""
     own = {name: value for name, value in program.outputs.items() if name not in program.auxiliary}
-    return tuple(name for name, value in own.items() if not read_beside(program, value, step) and value.step is not None)
+    return tuple(name for name, value in own.items() if not read_beside(program, value, point) and value.step is not None)
 
 
-def read_beside(program: Program, value: Value, step: Step) -> tuple[str, ...]:
-    """Keys of the inputs that a value is made of otherwise than through a step."""
+def read_beside(program: Program, value: Value, point: Point) -> tuple[str, ...]:
+    """Keys of the inputs that a value is made of otherwise than through a point."""
     by_name = {each.name: each for each in program.steps}
     waiting, seen, inputs = [value], set[str](), list[str]()
     while waiting:
         found = waiting.pop()
         if found.step is None:
             inputs.append(str(found.output))
-        elif found.step != step.name and found.step not in seen:
+        elif found.step != point.key and found.step not in seen:
             seen.add(found.step)
             waiting += by_name[found.step].inputs
-    return tuple(dict.fromkeys(inputs))
+    return tuple(dict.fromkeys(name for name in inputs if name != point.key))
 
 
 def problems(settings: GenerateSettings | None, tasks: Mapping[str, Task], program: Program) -> Iterator[Problem]:
@@ -109,18 +120,18 @@ def idle(way: Way, tasks: Mapping[str, Task]) -> dict[str, tuple[str, str]]:
 
 def _misplaced(settings: GenerateSettings, program: Program) -> Iterator[Problem]:
     try:
-        step = drawn_step(program, settings.from_)
+        point = drawn_point(program, settings.from_)
     except LookupError as error:
         place = ("generate",) if settings.from_ is None else ("generate", "from")
         yield Problem(place, str(error), on_key=settings.from_ is None)
         return
-    if not made_behind(program, step):
-        message, hint = beside_in_words(program, step)
+    if not made_behind(program, point):
+        message, hint = beside_in_words(program, point)
         yield Problem(("generate", "from") if settings.from_ is not None else ("generate",), message, hint, on_key=settings.from_ is None)
 
 
-def beside_in_words(program: Program, step: Step) -> tuple[str, str]:
-    """Why nothing can be made of draws of a step alone, and how that is mended."""
-    told: Sequence[str] = [f"{name} ({', '.join(read_beside(program, value, step))})" for name, value in program.outputs.items()]
-    point = program.points[step.name]
-    return f"no output is made of {point} alone: inputs are read beside it: {', '.join(told)}", f"let {point} be all that the output reads"
+def beside_in_words(program: Program, point: Point) -> tuple[str, str]:
+    """Why nothing can be made of draws of a point alone, and how that is mended."""
+    told: Sequence[str] = [f"{name} ({', '.join(read_beside(program, value, point))})" for name, value in program.outputs.items()]
+    message = f"no output is made of {point.name} alone: inputs are read beside it: {', '.join(told)}"
+    return message, f"let {point.name} be all that the output reads"

@@ -146,6 +146,8 @@ class Program:
     auxiliary: Mapping[str, Auxiliary] = field(default_factory=dict[str, Auxiliary])
     """The outputs that are auxiliary heads, by name: `label.aux_1`."""
 
+    drawn: Mapping[str, Spec] = field(default_factory=dict[str, Spec])
+    """What may be read beside the input fields and is drawn for each row, standard normal, by name."""
     ties: Mapping[str, str] = field(default_factory=dict[str, str])
     """Parameters that are another one under a second name: their name to the name of that one, which comes first."""
     frozen: frozenset[str] = frozenset()

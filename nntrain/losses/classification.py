@@ -42,7 +42,7 @@ class BinaryCrossEntropy(ClassLoss):
     Of labels, `[B, K]`, each is a yes or no of its own. Values from 0 to 1, such as pixels, are scored as chances.
     """
 
-    targets: ClassVar[frozenset[TargetKind]] = frozenset({"binary", "labels", "values"})
+    targets: ClassVar[frozenset[TargetKind]] = frozenset({"binary", "labels", "values", "origin"})
     input_kinds: ClassVar[frozenset[Kind]] = LOGITS
     smooths_labels: ClassVar[bool] = True
     scalings: ClassVar[frozenset[str] | None] = frozenset({"none", "minmax", "unit"})

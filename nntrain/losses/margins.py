@@ -29,7 +29,7 @@ class Hinge(ClassLoss):
     Of K scores `[B, K]`: max(0, margin + the largest of the other scores - that of the class) (Crammer and Singer 2001).
     """
 
-    targets: ClassVar[frozenset[TargetKind]] = _KINDS
+    targets: ClassVar[frozenset[TargetKind]] = _KINDS | {"origin"}
     input_kinds: ClassVar[frozenset[Kind]] = SCORES
 
     type: Literal["hinge"] = "hinge"
@@ -39,7 +39,7 @@ class Hinge(ClassLoss):
     """Whether the distance is squared: rows that are far off count more."""
 
     def link(self, kind: TargetKind) -> Link:
-        return Sigmoid() if kind in {"binary", "labels"} else Softmax()
+        return Sigmoid() if kind in {"binary", "labels", "origin"} else Softmax()
 
     def build(self, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
         from nntrain.modules.class_losses import hinge

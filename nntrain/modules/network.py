@@ -215,6 +215,15 @@ class Network(Namespace):
                 self._run(call, values, lengths, None, {})
         return {name: values[place] for name, place in wiring.outputs if values[place] is not None}
 
+    def modules_behind(self, keys: Collection[str]) -> list[nn.Module]:
+        """The modules that `run_behind` calls where these are given."""
+        given, found = [key in keys for key in self._wiring.keys], list[nn.Module]()
+        for call, _ in self._calls:
+            is_run = call.name not in keys and all(given[place] for place in call.sources)
+            found += [call.module] if is_run else []
+            given.extend([is_run or call.name in keys] * (1 + call.extras))
+        return found
+
     def memorise(self, inputs: Mapping[str, Tensor]) -> Memory:
         """Run the steps that don't hang on a teacher port, on inputs without any; nothing is carried."""
         wiring, late = self._wiring, self._late

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -58,6 +58,8 @@ class Optimizer(Component):
     """Whether it compares the gradients of one step with those of the step before, so that both should be of the same rows."""
     needs_closure: ClassVar[bool] = False
     """Whether a step evaluates the loss several times (torch's closure)."""
+    joins: ClassVar[bool] = False
+    """Whether it consists of others, each for a part of the network."""
     splits_matrices: ClassVar[bool] = False
     """Whether it moves the weight matrices of hidden layers in another way than the rest, and wants them in groups of their own."""
 
@@ -69,6 +71,17 @@ class Optimizer(Component):
     """What the rate is multiplied by from each layer to the one below it: the head has `lr`, the layer below it `lr * layer_decay`, and so
     on (ELECTRA, Clark et al. 2020; BEiT, Bao et al. 2021). For fine-tuning; a rate in `groups` is taken as it is. The steps of a residual
     block, or of any other item that has steps inside, are one layer."""
+
+    @property
+    def parts(self) -> Mapping[str, Optimizer]:
+        """The optimizers that it consists of, by the node that each moves; itself under no name where it is one."""
+        return {"": self}
+
+    def unmoved(self, names: Sequence[str]) -> list[Problem]:
+        """Rules that act on none of the parameters that are trained, and parameters that nothing moves."""
+        from nntrain.optimizers.groups import unused_rules
+
+        return unused_rules(self.groups, names)
 
     @property
     def decouples(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from nntrain.optimizers.optimizer import Optimizer
 from nntrain.schema import Slot
@@ -22,6 +23,15 @@ OPTIMIZERS: Final = {
     "rprop": "nntrain.optimizers.full_batch:Rprop",
     "lbfgs": "nntrain.optimizers.full_batch:LBFGS",
     "asgd": "nntrain.optimizers.sgd:ASGD",
+    "by_node": "nntrain.optimizers.by_node:ByNode",
 }
 
-AnyOptimizer = Annotated[Optimizer, Slot("optimizer", (OPTIMIZERS,), default="adamw")]
+
+def infer_optimizer(options: Mapping[str, Any]) -> str | None:
+    """Several names, none of them an optimizer or an option of one, each with an optimizer: one for each node."""
+    is_by_node = len(options) > 1 and not any(key in OPTIMIZERS or key in Optimizer.model_fields for key in options)
+    names = [value for value in options.values() if isinstance(value, dict) or (isinstance(value, str) and value in OPTIMIZERS)]
+    return "by_node" if is_by_node and len(names) == len(options) else None
+
+
+AnyOptimizer = Annotated[Optimizer, Slot("optimizer", (OPTIMIZERS,), default="adamw", infer=infer_optimizer)]

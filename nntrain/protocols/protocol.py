@@ -52,11 +52,7 @@ class Protocol(Component):
         """
         for task in tasks.values():
             if not task.supervised:
-                yield Problem(
-                    ("training", "protocol"),
-                    f"{task.type} has no right answers in rows: it is learned by acting, and {self.type} does not act",
-                    "fix:  training.protocol: dqn",
-                )
+                yield Problem(("training", "protocol"), f"{task.type} {task.why_not_by_rows}", f"fix:  training.protocol: {task.protocol}")
 
     def idle(self, settings: StrictModel) -> Iterator[Problem]:
         """Settings of a config that it does not read."""

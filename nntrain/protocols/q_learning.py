@@ -110,7 +110,7 @@ class DQN(Protocol):
         if len(tasks) > 1:
             yield Problem(path, f"dqn learns to choose one action, and there are {len(tasks)} targets: {', '.join(tasks)}")
         for name, task in tasks.items():
-            if task.supervised:
+            if task.protocol != self.type:
                 yield Problem(path, f"dqn learns what actions are worth, and the task of {name} is {task.type}", "fix:  task: q_values")
             elif links[name].per_value != 1:
                 yield Problem(("loss",), "reads several numbers for each action, and dqn learns one", "fix:  loss: smooth_l1")

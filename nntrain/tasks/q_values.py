@@ -21,6 +21,7 @@ class QValues(Task):
 
     field_types: ClassVar[frozenset[str]] = frozenset({"category"})
     supervised: ClassVar[bool] = False
+    protocol: ClassVar[str | None] = "dqn"
 
     type: Literal["q_values"] = "q_values"
 

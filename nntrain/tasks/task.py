@@ -114,7 +114,17 @@ class Task(Component):
     wanted: ClassVar[str | None] = None
     """What the config must say for there to be such a target, where that is not the type of a column."""
     supervised: ClassVar[bool] = True
-    """Whether the rows say what the network should output; else it is learned by acting."""
+    """Whether the rows say what the network should output; else a protocol of its own finds that out."""
+    protocol: ClassVar[str | None] = None
+    """The protocol that alone trains it, where the rows don't say what the network should output."""
+    why_not_by_rows: ClassVar[str] = "has no right answers in rows: it is learned by acting, and supervised does not act"
+    """The same in words."""
+    reported: ClassVar[str] = "what the actions bring"
+    """What is measured of it in place of metrics."""
+    predicts: ClassVar[bool] = True
+    """Whether each row has an answer, which losses score by the target; else the protocol asks the network and its losses in its own way."""
+    is_own_answer: ClassVar[bool] = False
+    """Whether its only field is input and target, where the config says nothing of its role."""
     forecasts: ClassVar[bool] = False
     """Whether its targets are the rows that follow a window, which `data.window` cuts."""
 
@@ -138,9 +148,21 @@ class Task(Component):
         """
         return None
 
+    @property
+    def drawn(self) -> Mapping[str, Spec]:
+        """Numbers that nodes may read beside the fields, by name: the protocol draws them for each row."""
+        return {}
+
     def needs(self, target: Target, link: Link) -> Spec:
         """What the network must output, where a loss reads it through `link`."""
         raise NotImplementedError
+
+    def nodes(self, target: Target) -> Mapping[str, Spec]:
+        """Nodes that must be there, and what they must give: they are the outputs, without a layer of the task, the first that of the target.
+
+        Empty where the architecture says which node a target hangs on.
+        """
+        return {}
 
     def steps_for(self, tokens: int, repeats: int) -> int | None:
         """Steps that a row of the output must have at least, for a target of so many tokens, of which some repeat the one before.

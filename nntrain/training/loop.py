@@ -11,14 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch
+from nntrain.losses.loss import Part
 from nntrain.training.divergence import check_applied, check_scaling, check_state, check_step, watch_step
 from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.memory import Before, ExhaustedError, release, requested
+from nntrain.training.objective import PartName
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, StepLoss, TrainingProtocol
@@ -107,17 +110,24 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     """
     falls = 0 if progress.plateau is None else progress.plateau.falls
     set_learning_rates(session, progress.step - progress.skipped, falls)
-    loss = compute(session, protocol, progress, batches)
-    if loss.stage == "applied":
-        check_applied(session, progress, batches, loss.value)
-    elif not update_weights(session, progress, batches, loss.value):
-        return
-    progress.running.add(loss.parts)
+    parts: dict[PartName, Part] = {}
+    update: Callable[[tuple[Batch, ...]], StepLoss] | None = partial(protocol.step, session)
+    while update is not None:
+        loss = compute(session, update, progress, batches)
+        if loss.stage == "applied":
+            check_applied(session, progress, batches, loss.value)
+        elif not update_weights(session, progress, batches, loss.value):
+            return
+        parts |= loss.parts
+        update = loss.following
+    progress.running.add(parts)
     if session.ema is not None:
         session.ema.update(session.network, progress.step + 1 - progress.skipped)
 
 
-def compute(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> StepLoss:
+def compute(
+    session: Session, update: Callable[[tuple[Batch, ...]], StepLoss], progress: Progress, batches: tuple[Batch, ...]
+) -> StepLoss:
     """Forward and backward pass; where memory runs out and `on_oom` says so again, with half as many rows at once.
 
     The pass changes nothing but gradients, running statistics and random numbers, which are put back before it is tried again: the
@@ -131,7 +141,7 @@ def compute(session: Session, protocol: TrainingProtocol, progress: Progress, ba
     while True:
         parts = portions.cut(batches)
         try:
-            return _pass(session, protocol, parts)
+            return _pass(session, update, parts)
         except (RuntimeError, MemoryError) as error:
             if not is_exhaustion(error):
                 raise
@@ -142,9 +152,9 @@ def compute(session: Session, protocol: TrainingProtocol, progress: Progress, ba
         before.restore()
 
 
-def _pass(session: Session, protocol: TrainingProtocol, parts: tuple[Batch, ...]) -> StepLoss:
+def _pass(session: Session, update: Callable[[tuple[Batch, ...]], StepLoss], parts: tuple[Batch, ...]) -> StepLoss:
     """Forward and backward pass. In a function of its own, so that one that fails leaves no graph behind in a variable."""
-    loss = protocol.step(session, parts)
+    loss = update(parts)
     if loss.stage == "loss":
         session.precision.backward(loss.value)
     return loss

@@ -184,7 +184,8 @@ class Objective:
     def _scored(self) -> Iterator[tuple[str, str, str, WeightedLoss]]:
         """Everything that is scored: the output, its target, and a loss under its name."""
         for name, target in self.targets.items():
-            yield from ((name, name, tag, loss) for tag, loss in target.losses.items())
+            if target.task.predicts:
+                yield from ((name, name, tag, loss) for tag, loss in target.losses.items())
         for output, head in self.auxiliary.items():
             for tag, loss in self.targets[head.target].losses.items():
                 yield output, head.target, tag, WeightedLoss(loss.function, head.weight * loss.factor)

@@ -107,6 +107,8 @@ def _run(session: Session, batch: Batch, watch: _Watch) -> None:
         if not bool(torch.isfinite(part.sum)):
             found.place = Place("loss", output)
             return
+    if not parts:
+        return  # the protocol scores in its own way
     loss = total(parts)
     if not bool(torch.isfinite(loss)) or not loss.requires_grad:
         found.place = None if bool(torch.isfinite(loss)) else Place("loss", next(iter(outputs)))

@@ -1,0 +1,108 @@
+"""Optimizers of their own for the nodes of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from nntrain.errors import Problem
+from nntrain.nearest import nearest
+from nntrain.optimizers.groups import ParameterGroup
+from nntrain.optimizers.optimizer import Beside, Optimizer
+from nntrain.optimizers.settings import AnyOptimizer
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ByNode(Optimizer):
+    """An optimizer for each node: `{generator: {type: adam, lr: 2e-4}, discriminator: {type: adam, lr: 1e-4}}`.
+
+    A name stands for all parameters that begin with it: a node, or a layer with a name. The schedule moves each rate from its own start.
+    """
+
+    type: Literal["by_node"] = "by_node"
+    nodes: Annotated[dict[str, AnyOptimizer], Field(min_length=2)]
+    """The optimizers by node. They may stand without this word: `optimizer: {NODE: …, NODE: …}`."""
+
+    joins: ClassVar[bool] = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_the_largest_rate(cls, value: object) -> object:
+        """Refuse options that belong to the nodes; read `{a: …, b: …}` as `{nodes: {a: …, b: …}}`."""
+        if not isinstance(value, dict):
+            return value
+        written = cast("dict[str, Any]", value)
+        if "nodes" in written:
+            for option in sorted({"lr", "groups", "layer_decay"} & written.keys()):
+                raise PydanticCustomError("of_each_node", "{option} belongs to each node: {NODE: {{option}: …}}", {"option": option})
+            return written
+        return {"type": "by_node", "nodes": {name: options for name, options in written.items() if name != "type"}}
+
+    @model_validator(mode="after")
+    def _are_simple(self) -> Self:
+        for name, optimizer in self.nodes.items():
+            if optimizer.needs_closure or optimizer.splits_matrices or optimizer.joins:
+                raise PydanticCustomError(
+                    "not_by_node", "{type} moves a network as a whole, not the node {name} alone", {"type": optimizer.type, "name": name}
+                )
+            if optimizer.groups or optimizer.layer_decay is not None:
+                option = "groups" if optimizer.groups else "layer_decay"
+                raise PydanticCustomError(
+                    "not_by_node", "{option} does not go with optimizers by node ({name})", {"option": option, "name": name}
+                )
+        rate = max(optimizer.lr for optimizer in self.nodes.values())
+        return self if self.lr == rate else self.model_copy(update={"lr": rate})
+
+    @property
+    def parts(self) -> Mapping[str, Optimizer]:
+        return self.nodes
+
+    def dump(self) -> dict[str, Any]:
+        """By node, as it is written."""
+        return {name: optimizer.dump() for name, optimizer in self.nodes.items()}
+
+    def problems(self, beside: Beside) -> Iterator[Problem]:
+        for name, optimizer in self.nodes.items():
+            for problem in optimizer.problems(beside):
+                is_own = problem.path[:1] == ("optimizer",)
+                yield replace(problem, path=("optimizer", name, *problem.path[1:])) if is_own else problem
+
+    def warnings(self, beside: Beside) -> Iterator[str]:
+        for optimizer in self.nodes.values():
+            yield from optimizer.warnings(beside)
+
+    def unmoved(self, names: Sequence[str]) -> list[Problem]:
+        """Nodes without parameters, and parameters without an optimizer."""
+        owners = dict.fromkeys(name.partition(".")[0] for name in names)
+        problems = [
+            Problem(("optimizer", node), f"no parameter that is trained begins with {node!r}", _near(node, list(owners)), on_key=True)
+            for node in self.nodes
+            if node not in owners
+        ]
+        left = [owner for owner in owners if owner not in self.nodes]
+        if left:
+            what = f"does not say how the parameters of {' and '.join(left)} are moved"
+            problems.append(Problem(("optimizer",), what, f"fix:  {left[0]}: adamw"))
+        return problems
+
+    def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
+        from nntrain.modules.joint_optimizer import JointOptimizer
+
+        own = {node: [part for group in groups if (part := _part(group, node))["params"]] for node in self.nodes}
+        return JointOptimizer([optimizer.build(own[node]) for node, optimizer in self.nodes.items() if own[node]])
+
+
+def _part(group: ParameterGroup, node: str) -> ParameterGroup:
+    """Those parameters of a group that belong to a node."""
+    params = [(name, parameter) for name, parameter in group["params"] if name.partition(".")[0] == node]
+    return {**group, "params": params}
+
+
+def _near(node: str, owners: Sequence[str]) -> str:
+    return f"nodes: {', '.join(nearest(node, owners, within=1) or owners[:6])}"

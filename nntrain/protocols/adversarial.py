@@ -1,0 +1,84 @@
+"""Settings of two networks that learn against each other. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+from pydantic import PositiveInt
+
+from nntrain.data.sources.source import Source
+from nntrain.errors import Problem, YamlPath
+from nntrain.losses.links import Link
+from nntrain.metrics.metric import Direction
+from nntrain.protocols.protocol import Protocol
+from nntrain.schema import StrictModel
+from nntrain.tasks.task import Task
+
+if TYPE_CHECKING:
+    from nntrain.config.experiment import Experiment
+    from nntrain.training.session import Origin, TrainingProtocol
+
+
+class Adversarial(Protocol):
+    """A step moves the discriminator, then the generator (Goodfellow et al. 2014, algorithm 1), each by its own gradients alone.
+
+    Gradients are clipped for each by itself; `optimizer` may have one for each node. Noise is a function of seed and step. Reports have,
+    of each split in evaluation mode: `energy_distance` of generated rows from those of the split (Székely and Rizzo 2013; of images in
+    [0, 1] as long rows of pixels; 0 for the same distribution, comparable from epoch to epoch as the noise is the same), which decides
+    what is the best state; `energy_floor`, the same of training rows; the losses of both; the mean scores of real and of generated rows,
+    chances with the loss bce. The distance can't tell whether rows are copies of training rows, and sees fine detail little, as it
+    counts all pixels alike: look at the samples.
+    """
+
+    main: ClassVar[str | None] = "discriminator_steps"
+    deaf: ClassVar[Mapping[YamlPath, str]] = {
+        ("baselines",): "is compared with noise, not with models that predict",
+        ("data", "window"): "learns to make single rows",
+        ("regularization", "label_smoothing"): "knows real rows from generated ones; no label of the data is learned",
+        ("regularization", "mixup"): "has rows that are real or not, which can't be mixed",
+        ("regularization", "cutmix"): "has rows that are real or not, which can't be mixed",
+        ("regularization", "noise"): "would show the discriminator real rows by their noise",
+        ("regularization", "swa"): "has no training rows to set batch norms by; ema averages the weights too",
+    }
+
+    type: Literal["adversarial"] = "adversarial"
+    discriminator_steps: PositiveInt = 1
+    """Updates of the discriminator before each one of the generator; each sees rows of its own, `data.batch_size` of them."""
+
+    @property
+    def metrics(self) -> Mapping[str, Direction]:
+        """The distance, what it is between real rows, the losses and the scores."""
+        losses = {"discriminator_loss": "min", "generator_loss": "min"}
+        return cast(
+            "Mapping[str, Direction]",
+            {"energy_distance": "min", "energy_floor": "min", **losses, "real_score": "max", "generated_score": "max"},
+        )
+
+    @property
+    def baseline_name(self) -> str:
+        return "noise"
+
+    def problems(self, source: Source, tasks: Mapping[str, Task], links: Mapping[str, Link], *, has_length: bool) -> Iterator[Problem]:
+        path = ("training", "protocol")
+        if len(tasks) > 1:
+            yield Problem(path, f"adversarial learns to make one field, and there are {len(tasks)} targets: {', '.join(tasks)}")
+        for name, task in tasks.items():
+            if task.protocol != self.type:
+                message = f"adversarial trains two nodes against each other, and the task of {name} is {task.type}"
+                yield Problem(path, message, "fix:  task: {type: gan, noise: 100}, or leave protocol out")
+
+    def idle(self, settings: StrictModel) -> Iterator[Problem]:
+        yield from super().idle(settings)
+        training = cast("Experiment", settings).training
+        if training is not None and training.accumulate > 1:
+            message = f"has no effect: {self.type} takes data.batch_size rows at once"
+            yield Problem(("training", "accumulate"), message, "fix:  a larger data.batch_size", on_key=True)
+        if training is not None and training.on_oom == "halve":
+            message = f"has no effect: {self.type} takes data.batch_size rows at once, as batch norms see them"
+            yield Problem(("training", "on_oom"), message, "fix:  on_oom: stop, and a smaller data.batch_size", on_key=True)
+
+    def build(self, origin: Origin) -> TrainingProtocol:
+        from nntrain.protocols.rivals import AdversarialProtocol
+
+        return AdversarialProtocol(self)

@@ -1,0 +1,90 @@
+"""Rows that nobody has seen, like those of the data: two networks that learn against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from pydantic import PositiveInt
+
+from nntrain.losses.links import Link
+from nntrain.losses.loss import TargetKind
+from nntrain.specs import VECTOR, Spec
+from nntrain.tasks.task import Decoded, Target, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GENERATOR: Final = "generator"
+DISCRIMINATOR: Final = "discriminator"
+NOISE: Final = "noise"
+
+
+class GAN(Task):
+    """New rows like those of a field (Goodfellow et al. 2014).
+
+    The node `generator` makes them of noise, the node `discriminator` learns to tell them from real ones, each trained against the other.
+
+    `generator` reads `noise` and gives what the field has; `discriminator` reads the field and gives one score. Neither gets an output
+    layer of the task. The field is input and target. Losses: `bce` (the default: chances, and a generator that is to be taken for real, the
+    non-saturating loss of Goodfellow et al. 2014), `hinge` (Lim and Ye 2017; the generator raises its score) and `wasserstein`.
+    """
+
+    main: ClassVar[str | None] = "noise"
+    field_types: ClassVar[frozenset[str]] = frozenset({"image", "vector"})
+    wanted: ClassVar[str | None] = "data.fields: {IMAGE: {type: image, role: [input, target]}}"
+    supervised: ClassVar[bool] = False
+    protocol: ClassVar[str | None] = "adversarial"
+    why_not_by_rows: ClassVar[str] = "is learned by two nodes that are trained in turn, and supervised trains a network as a whole"
+    reported: ClassVar[str] = "how far what is generated lies from what is real"
+    predicts: ClassVar[bool] = False
+    is_own_answer: ClassVar[bool] = True
+
+    type: Literal["gan"] = "gan"
+    noise: PositiveInt = 100
+    """Numbers of noise that a row is made of, each normal with mean 0 and standard deviation 1."""
+
+    @property
+    def drawn(self) -> Mapping[str, Spec]:
+        return {NOISE: Spec(VECTOR, (self.noise,))}
+
+    def kind(self, target: Target) -> TargetKind:
+        return "values"
+
+    def scored_kind(self, target: Target) -> TargetKind:
+        return "origin"
+
+    def needs(self, target: Target, link: Link) -> Spec:
+        """What the generator makes: rows like those of the field."""
+        return target.spec
+
+    def nodes(self, target: Target) -> Mapping[str, Spec]:
+        return {GENERATOR: target.spec, DISCRIMINATOR: Spec(VECTOR, (1,))}
+
+    def losses(self, target: Target) -> tuple[str, ...]:
+        return ("bce", "hinge", "wasserstein")
+
+    def metrics(self, target: Target) -> tuple[str, ...]:
+        """None: what was made has no right answer, and the protocol measures it."""
+        return ()
+
+    def predict(self, output: Tensor, target: Target, link: Link, lengths: Tensor | None = None) -> Tensor:
+        """What was made, as it is."""
+        return output.float()
+
+    def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
+        """What was made, in the unit of the data."""
+        return Decoded(tuple(prediction.float().numpy()))
+
+    def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
+        """Mean of each value, and what lies a standard deviation above it, `[2, …]`: noise like that is what the protocol compares with."""
+        import torch
+
+        values = encoded.double()
+        shares = torch.ones(len(values), dtype=torch.float64) if weights is None else weights.double()
+        shares = (shares / shares.sum()).reshape(-1, *[1] * (values.ndim - 1))
+        mean = (shares * values).sum(dim=0)
+        return torch.stack([mean, mean + (shares * (values - mean).square()).sum(dim=0).sqrt()])
+
+    def baseline_name(self) -> str:
+        return "noise of the training rows"
