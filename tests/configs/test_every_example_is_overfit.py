@@ -12,6 +12,7 @@ ELSEWHERE = {
     "connected_digits_ctc": ("integration/test_connected_digits.py", '"connected_digits_ctc.yaml"'),
     "cartpole_dqn": ("integration/test_cartpole.py", '"cartpole_dqn.yaml"'),
     "cifar10": ("configs/test_overfit_made_up.py", '"cifar10_small"'),  # the same network
+    "omniglot": ("integration/test_metric_learning.py", '"omniglot.yaml"'),
     "mnist10k_capsnet": ("configs/test_overfit_images.py", '"capsnet as it is"'),
 }
 """Tests that bring their own data or world, or have the network under another name."""

@@ -40,7 +40,7 @@ SEEN: Final = {
 """What a look at the folder would tell."""
 
 LACKING: Final = {
-    "07_keras_siamese_triplet": {"pretrained", "metric", "triplet", "unfreeze"},
+    "07_keras_siamese_triplet": {"pretrained", "pairs"},
     "27_torch_dcgan": {"gan", "adversarial"},
     "31_torch_snli": {"text"},
     "47_torch_transfer_learning": {"pretrained"},

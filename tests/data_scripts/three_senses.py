@@ -2,11 +2,11 @@
 
     python tests/data_scripts/three_senses.py CIFAR10_SMALL_ZIP SST2 PENGUINS_CSV FOLDER
 
-The first is a .zip file with folders `train/CLASS` and `test/CLASS` of photos, the second a folder with `train.tsv` and `test.tsv` (columns
-`sentence`, `label`), the third a table with a column `species`. The class of a row is whether its photo shows an animal or a vehicle, whether
-its sentence praises or not, and whether its penguin is an Adelie or not: eight classes, `animal praise adelie` and so on. FOLDER gets
-`train.csv`, `test.csv` (columns `photo`, `sentence`, four measurements, `label`) and the photos; what a test row is made of is in no
-training row.
+The first is a .zip file with folders `train/CLASS` and `test/CLASS` of photos, the second a folder with `train.tsv` and `test.tsv`
+(columns `sentence`, `label`), the third a table with a column `species`. The class of a row is whether its photo shows an animal or a
+vehicle, whether its sentence praises or not, and whether its penguin is an Adelie or not: eight classes, `animal praise adelie` and so on.
+FOLDER gets `train.csv`, `test.csv` (columns `photo`, `sentence`, four measurements, `label`) and the photos; what a test row is made of is
+in no training row.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     write(given.photos, given.sentences, given.penguins, given.folder, train=given.train, test=given.test, seed=given.seed)
 
 
-def write(photos: Path, sentences: Path, penguins: Path, folder: Path, *, train: int, test: int, seed: int = 0) -> None:  # noqa: PLR0913
+def write(photos: Path, sentences: Path, penguins: Path, folder: Path, *, train: int, test: int, seed: int = 0) -> None:
     """Write the rows of both files. The same seed gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     measured = [row for row in _rows(penguins, ",") if all(row[name] not in ("", "NA") for name in MEASUREMENTS)]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from nntrain.cli import main
 
@@ -116,6 +117,26 @@ def test_a_network_chooses_the_size_of_its_embedding(capsys: pytest.CaptureFixtu
 def test_too_few_classes_for_a_batch_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "a.yaml", "data.batch.sampler={type: pk, classes: 50, per_class: 2}"]) == 3
     assert "takes 50 classes for a batch" in capsys.readouterr().err
+
+
+def test_the_example_puts_the_drawings_of_a_character_together(tmp_path: Path) -> None:
+    """Four drawings of each of six made-up characters, learned by heart."""
+    draw = np.random.default_rng(1)
+    for kind in range(6):
+        shape = draw.integers(0, 2, (7, 7), dtype=np.uint8) * 255
+        for place in range(4):
+            path = tmp_path / "omniglot" / "images_background_small1.zip" / "Script" / f"character{kind}" / f"{kind:04d}_{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            noise = draw.random((28, 28)) < 0.2
+            Image.fromarray(
+                np.where(noise, 255 - np.kron(shape, np.ones((4, 4), dtype=np.uint8)), np.kron(shape, np.ones((4, 4), dtype=np.uint8)))
+            ).save(path)
+    text = (Path(__file__).parents[2] / "configs" / "omniglot.yaml").read_text(encoding="utf-8")
+    (tmp_path / "o.yaml").write_text(text, encoding="utf-8")
+    changes = ["data.fields.image.augment=[]", "data.split={by: random, validation: null, test: null}", "data.batch.sampler.classes=6"]
+    assert main(["fit", "o.yaml", *changes, "scheduler=null", "training={max_steps: 12, evaluate_every: {steps: 12}}"]) == 0
+    found = json.loads((tmp_path / "runs" / "omniglot" / "0001" / "summary.json").read_text())
+    assert found["last"]["train.map_at_r"] > 0.95
 
 
 def test_arcface_classifies_by_angles(tmp_path: Path) -> None:

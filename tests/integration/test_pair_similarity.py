@@ -69,6 +69,22 @@ def test_duplicates_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert json.loads(capsys.readouterr().out)["parameters"] == (24 + 2) * 16 + 2  # one embedding for both texts, and the output layer
 
 
+def test_duplicates_lie_near_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Learned by the distance itself, which needs no output layer; one is refused, as it would be read as a distance."""
+    changes = ["architecture.nodes.both={distance: [a, b]}", "loss={type: contrastive, margin: 1}", "training.max_epochs=20"]
+    target = "same: {type: boolean, role: target}\n    score: {role: ignore}"
+    (tmp_path / "a.yaml").write_text(CONFIG.format(target=target, head="same: {from: both, layers: []}", more=""))
+    assert main(["fit", "a.yaml", *changes]) == 0
+    found = json.loads((tmp_path / "runs" / "a" / "0001" / "summary.json").read_text())["test"]
+    assert found["accuracy"] >= 0.85
+    assert found["auroc"] >= 0.95
+    capsys.readouterr()
+    assert main(["check", "a.yaml", *changes, "architecture.heads={same: both}"]) == 2
+    told = "".join(capsys.readouterr())
+    assert "contrastive reads the output of distance as it is" in told
+    assert "layers: []" in told
+
+
 def test_a_score_is_the_cosine_itself_and_is_judged_by_correlation(tmp_path: Path) -> None:
     target = "score: {type: number, role: target, normalize: none}\n    same: {role: ignore}"
     found = fit(tmp_path, target, "score: {from: both, layers: []}", "metrics: [spearman, pearson, rmse]")
