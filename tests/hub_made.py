@@ -19,13 +19,13 @@ DIM, HEADS, BLOCKS, HIDDEN, PLACES = 8, 2, 2, 12, 16
 Tensors = dict[str, Tensor]
 
 
-def bert_names(prefix: str = "") -> dict[str, tuple[int, ...]]:
+def bert_names(places: int = PLACES) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a BERT."""
     norm = lambda name: {f"{name}.weight": (DIM,), f"{name}.bias": (DIM,)}  # noqa: E731
     dense = lambda name, out, into: {f"{name}.weight": (out, into), f"{name}.bias": (out,)}  # noqa: E731
     found: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (len(PIECES) + 3, DIM),  # more rows than tokens, as folders often have
-        "embeddings.position_embeddings.weight": (PLACES, DIM),
+        "embeddings.position_embeddings.weight": (places, DIM),
         "embeddings.token_type_embeddings.weight": (2, DIM),
         **norm("embeddings.LayerNorm"),
     }
@@ -36,7 +36,7 @@ def bert_names(prefix: str = "") -> dict[str, tuple[int, ...]]:
         found |= dense(f"{block}.attention.output.dense", DIM, DIM) | norm(f"{block}.attention.output.LayerNorm")
         found |= dense(f"{block}.intermediate.dense", HIDDEN, DIM) | dense(f"{block}.output.dense", DIM, HIDDEN)
         found |= norm(f"{block}.output.LayerNorm")
-    return {prefix + name: shape for name, shape in {**found, **dense("pooler.dense", DIM, DIM)}.items()}
+    return {**found, **dense("pooler.dense", DIM, DIM)}
 
 
 BERT: Final[dict[str, Any]] = {
@@ -106,14 +106,14 @@ def drawn(names: dict[str, tuple[int, ...]]) -> Tensors:
     return {name: torch.randn(shape, generator=generator) * 0.5 + (1.0 if "orm.weight" in name else 0.0) for name, shape in names.items()}
 
 
-def folder(path: Path, config: dict[str, Any] | None = None, tensors: Tensors | None = None) -> Path:
-    """Write a folder: config.json, model.safetensors, tokenizer.json. Default: a BERT."""
+def folder(path: Path, config: dict[str, Any] | None = None, tensors: Tensors | None = None, places: int = PLACES) -> Path:
+    """Write a folder: config.json, model.safetensors, tokenizer.json. Default: a BERT with vectors for so many places."""
     path.mkdir(parents=True, exist_ok=True)
-    (path / "config.json").write_text(json.dumps(config or BERT))
-    made = drawn(bert_names()) if tensors is None else tensors
+    (path / "config.json").write_text(json.dumps(config or {**BERT, "max_position_embeddings": places}))
+    made = drawn(bert_names(places=places)) if tensors is None else tensors
     save_file({name: tensor.contiguous() for name, tensor in made.items()}, path / "model.safetensors", metadata={"format": "pt"})
     (path / "tokenizer.json").write_text(json.dumps(tokenizer()))
-    (path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": PLACES, "do_lower_case": True}))
+    (path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": places, "do_lower_case": True}))
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,60 +15,80 @@ if TYPE_CHECKING:
     from nntrain.data.fields.text import Text
 
 
-def located(experiment: Experiment, folder: Path, problems: list[Problem]) -> Experiment:
+def located(experiment: Experiment, folder: Path, problems: list[Problem], absent: list[Problem]) -> Experiment:
     """Fill in what the folders decide that a config names.
 
     Args:
         experiment: The config.
         folder: Its folder, from which those are counted.
         problems: Takes what is wrong.
+        absent: Takes which folders are not there.
     """
-    fields = {name: _field(field, ("data", "fields", name), folder, problems) for name, field in experiment.data.fields.items()}
+    here = _Place(folder, problems, absent)
+    fields: dict[str, Any] = {name: _field(field, ("data", "fields", name), here) for name, field in experiment.data.fields.items()}
+    for name, field in fields.items():  # what shares the tokens of another is cut where that is
+        other = fields.get(field.shares) if field.shares is not None else None
+        if field.type == "text" and other is not None and other.type == "text" and field.max_length is None and field.of is None:
+            fields[name] = field.model_copy(update={"max_length": other.tokenizer.limit})
     update: dict[str, Any] = {"data": experiment.data.model_copy(update={"fields": fields})}
     if experiment.architecture is not None:
-        update["architecture"] = _everywhere(experiment.architecture, ("architecture",), folder, problems)
+        update["architecture"] = _everywhere(experiment.architecture, ("architecture",), here)
     return experiment.model_copy(update=update)
 
 
-def _field(field: Any, path: YamlPath, folder: Path, problems: list[Problem]) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where folders are looked for, and who is told what is wrong with them."""
+
+    folder: Path
+    problems: list[Problem]
+    absent: list[Problem]
+
+    def tell(self, path: YamlPath, given: str, error: CheckpointError) -> None:
+        """Say at the place of a folder what is wrong with it."""
+        told = self.problems if (self.folder / given).is_dir() else self.absent
+        told.append(Problem(path, error.message, error.hint))
+
+
+def _field(field: Any, path: YamlPath, here: _Place) -> Any:
     if field.type != "text":
         return field
     text = cast("Text", field)
     try:
-        tokenizer = text.tokenizer.located(folder)
+        tokenizer = text.tokenizer.located(here.folder)
     except CheckpointError as error:
-        problems.append(Problem((*path, "tokenizer", "path"), error.message, error.hint))
+        here.tell((*path, "tokenizer", "path"), text.tokenizer.dump()["path"], error)
         return text
     length = text.max_length if text.max_length is not None or text.of is not None else tokenizer.limit
     return text.model_copy(update={"tokenizer": tokenizer, "max_length": length})
 
 
-def _everywhere(value: Any, path: YamlPath, folder: Path, problems: list[Problem]) -> Any:
+def _everywhere(value: Any, path: YamlPath, here: _Place) -> Any:
     """A setting with each body in it that names a folder filled in."""
     if isinstance(value, BaseModel):
         if getattr(value, "pretrained", None) is not None:
-            return _filled(value, path, folder, problems)
+            return _filled(value, path, here)
         given = {name: getattr(value, name) for name in type(value).model_fields}
         aliases = {name: option.alias or name for name, option in type(value).model_fields.items()}
-        found = {name: _everywhere(inner, (*path, aliases[name]), folder, problems) for name, inner in given.items()}
+        found = {name: _everywhere(inner, (*path, aliases[name]), here) for name, inner in given.items()}
         changed = {name: inner for name, inner in found.items() if inner is not given[name]}
         return value.model_copy(update=changed) if changed else value
     if isinstance(value, tuple):
         items = cast("tuple[Any, ...]", value)
-        made = tuple(_everywhere(item, (*path, index), folder, problems) for index, item in enumerate(items))
+        made = tuple(_everywhere(item, (*path, index), here) for index, item in enumerate(items))
         return made if any(new is not old for new, old in zip(made, items, strict=True)) else items
     if isinstance(value, dict):
         options = cast("dict[str, Any]", value)
-        inner = {key: _everywhere(item, (*path, key), folder, problems) for key, item in options.items()}
+        inner = {key: _everywhere(item, (*path, key), here) for key, item in options.items()}
         return inner if any(inner[key] is not options[key] for key in options) else options
     return cast("Any", value)
 
 
-def _filled(family: Any, path: YamlPath, folder: Path, problems: list[Problem]) -> Any:
+def _filled(family: Any, path: YamlPath, here: _Place) -> Any:
     try:
-        return family.located(folder)
+        return family.located(here.folder)
     except SpecError as error:
-        problems.append(Problem(path, error.message, error.hint))
+        here.problems.append(Problem(path, error.message, error.hint))
     except CheckpointError as error:
-        problems.append(Problem((*path, "pretrained", "path"), error.message, error.hint))
+        here.tell((*path, "pretrained", "path"), family.pretrained.path, error)
     return family

@@ -29,6 +29,8 @@ class Config:
     """Folder that relative paths in the config are counted from."""
     run: Path | None = None
     """Folder of the run that it is of: what was taken from another run at its start lies there."""
+    absent: tuple[Problem, ...] = ()
+    """Folders of trained networks that are not there, as data may not be: without them no network is drawn."""
 
     def error(self, problems: Sequence[Problem]) -> ConfigError:
         """Problems that were found later (shapes, columns), told at the same places of the file."""
@@ -96,16 +98,17 @@ def _validate(document: Document, changes: Sequence[str], folder: Path, name: st
         wrong = rendering.error(validating.problems(error, document, Experiment), document)
         raise LocatedError([*findings, *wrong.findings], document.name) from None
     problems = _plugin_problems(experiment, document.tree)
+    absent: list[Problem] = []
     if _names_folders(document.tree):
         from nntrain.config.located import located
 
-        experiment = located(experiment, folder, problems)
+        experiment = located(experiment, folder, problems, absent)
     findings += rendering.error(problems, document).findings if problems else []
     if findings:
         raise LocatedError(findings, document.name)
     if experiment.name is None:
         experiment = experiment.model_copy(update={"name": run_name(name)})
-    return Config(experiment, document, folder)
+    return Config(experiment, document, folder, absent=tuple(absent))
 
 
 def _plugin_problems(experiment: Experiment, tree: Any) -> list[Problem]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hub_made
 import pytest
 
 from nntrain.assembly import assemble
@@ -48,6 +49,14 @@ def reviews(folder: Path, draw: random.Random) -> None:
         (folder / "sst2" / f"{name}.tsv").write_text("\n".join(["sentence\tlabel", *rows]))
 
 
+def reviews_and_body(folder: Path, draw: random.Random) -> None:
+    (folder / "sst2").mkdir()
+    for name in ("train", "dev", "test"):
+        rows = [f"{' '.join(draw.choices(hub_made.PIECES[4:9], k=8))}\t{place % 2}" for place in range(ROWS)]
+        (folder / "sst2" / f"{name}.tsv").write_text("\n".join(["sentence\tlabel", *rows]))
+    hub_made.folder(folder / "sst2" / "minilm", places=64)
+
+
 def messages(folder: Path, draw: random.Random) -> None:
     (folder / "sms_spam").mkdir()
     rows = [f"{'spam' if place % 2 else 'ham'},{' '.join(sentence(draw))}" for place in range(2 * ROWS)]
@@ -65,6 +74,7 @@ def a_play(folder: Path, draw: random.Random) -> None:
         ("wnut17", sentences_in_columns, "accuracy", 0.99),
         ("jsb_chorales_gru", pieces, "jaccard_micro", 0.9),
         ("sst2_textcnn", reviews, "accuracy", 0.99),
+        pytest.param("sst2_minilm", reviews_and_body, "accuracy", 0.99, marks=pytest.mark.extra("text")),
         ("sms_spam", messages, "accuracy", 0.99),
         # windows that begin a character apart: what their first characters are followed by is open
         pytest.param("tinyshakespeare_gpt", a_play, "accuracy", 0.7, marks=pytest.mark.slow),

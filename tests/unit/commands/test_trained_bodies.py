@@ -180,10 +180,9 @@ def test_what_does_not_fit_is_told_at_its_place(change: dict[str, Any], body: di
 
 
 def test_a_folder_that_is_not_there_or_lacks_something_is_named():
-    with pytest.raises(ConfigError) as told:
-        read({"type": "transformer_encoder", "pretrained": "hub"})
-    assert "there is no folder" in str(told.value)
-    assert "nothing is loaded from the net" in str(told.value)
+    absent = read({"type": "transformer_encoder", "pretrained": "hub"}).absent
+    assert [problem.path for problem in absent] == [("data", "fields", "t", "tokenizer", "path"), ("architecture", "pretrained", "path")]
+    assert all("there is no folder" in problem.message and "nothing is loaded from the net" in str(problem.hint) for problem in absent)
     path = hub_made.folder(Path("hub"))
     (path / "tokenizer.json").unlink()
     with pytest.raises(ConfigError, match=r"has no tokenizer\.json and no vocab\.txt; there is: config.json, model.safetensors"):
