@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from nntrain.commands.drafting import MOST_TOLD, InTime, Series, config_lines, d
 from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.results import labelled
 from nntrain.config.reading import Config, read_config, read_mapping, run_name
+from nntrain.data.audio.wave_header import SOUND_SUFFIXES
 from nntrain.data.file_store import FileStore
 from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.layout import peek
@@ -112,8 +114,8 @@ def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | N
     more: dict[str, Any] = {}
     if parts:
         source = {"path": source, **{part: _relative(path, folder) for part, path in parts.items()}}
-    elif data.is_dir() or _is_zip_of_images(data):
-        source = {"type": "image_folder", "path": source}
+    elif (kind := _folder_of(data)) is not None:
+        source = {"type": kind, "path": source}
     elif target is None and _is_running_text(data, folder):
         source = {"type": "text", "path": source}
         more = {"window": TOKENS_AT_ONCE}
@@ -146,15 +148,19 @@ def _given_parts(data: Path) -> dict[str, Path]:
     return {part: path for part, path in beside.items() if part != "train"}
 
 
-def _is_zip_of_images(data: Path) -> bool:
-    """Whether a .zip file holds images in folders; one that is damaged is told where it is read."""
-    if data.suffix.lower() != ".zip":
-        return False
+def _folder_of(data: Path) -> str | None:
+    """The source of a folder, or of a .zip file that holds images or sounds; one that is damaged is told where it is read."""
+    if not data.is_dir() and data.suffix.lower() != ".zip":
+        return None
     try:
         names, _ = FileStore(data).names()
     except DataError:
-        return False
-    return any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
+        names = []
+    suffixes = Counter(PurePosixPath(name).suffix.lower() for name in names)
+    images, sounds = (sum(suffixes[suffix] for suffix in kind) for kind in (IMAGE_SUFFIXES, SOUND_SUFFIXES))
+    if sounds > images:
+        return "audio_folder"
+    return "image_folder" if images or data.is_dir() else None
 
 
 def _is_running_text(data: Path, folder: Path) -> bool:

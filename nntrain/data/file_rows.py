@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from nntrain.data.audio.wave_header import HEADER_BYTES as SOUND_HEADER_BYTES
+from nntrain.data.audio.wave_header import SOUND_SUFFIXES, SoundHead, wave_head
 from nntrain.data.facts import facts_of_cells, in_order
 from nntrain.data.file_store import FileStore
 from nntrain.data.header import FileFacts, Header, HeaderColumn
@@ -22,6 +24,23 @@ MAX_PEEKED: Final = 100
 PEEK_ROWS: Final = 1_000
 """Rows whose words are looked at before training; all names of classes are."""
 MAX_LISTED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """Files that belong together by the endings of their names."""
+
+    column: str
+    """The column that their names are in."""
+    noun: str
+    """One of them, for messages."""
+    suffixes: frozenset[str]
+    usual: str
+    """The commonest ending."""
+
+
+IMAGES: Final = FileKind("image", "image", IMAGE_SUFFIXES, ".png")
+SOUNDS: Final = FileKind("audio", "sound", SOUND_SUFFIXES, ".wav")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +63,10 @@ class FileRows:
     def header(self, name: str) -> Header:
         """Names of the columns, facts of the words, and the heads of the first file of each class. Raises `DataError`."""
         rows = self._first_rows()
-        columns = [HeaderColumn(column, (), "file", files=self._look(names, rows)) for column, names in self.files.items()]
+        columns = [
+            HeaderColumn(column, (), "file", files=self._look(names, rows), sound=self._first_sound(names))
+            for column, names in self.files.items()
+        ]
         for column, words in self.words.items():
             if column in self.classes:
                 columns.append(HeaderColumn(column, (), "class", facts_of_cells(sorted(set(words))), len(self)))
@@ -82,6 +104,12 @@ class FileRows:
             first.setdefault("" if words is None else words[row], row)
         return list(first.values())[:MAX_PEEKED]
 
+    def _first_sound(self, names: list[str]) -> SoundHead | None:
+        """A look at the first file, where all are sounds."""
+        if not SOUND_SUFFIXES.issuperset(_suffixes(names)):
+            return None
+        return wave_head(names[0], self.store.read(names[0], SOUND_HEADER_BYTES))
+
     def _look(self, names: list[str], rows: list[int]) -> FileFacts:
         suffixes = _suffixes(names)
         sizes: dict[tuple[int, int, int], str] = {}
@@ -93,8 +121,8 @@ class FileRows:
         return FileFacts(suffixes, sizes)
 
 
-def image_rows(store: FileStore, shown: str, parts: Mapping[str, str]) -> FileRows:
-    """Images in folders of classes, `{split}/{label}/*` or `{label}/*`, or none: then there is no `label`.
+def labelled_rows(store: FileStore, shown: str, parts: Mapping[str, str], kind: FileKind) -> FileRows:
+    """Files of a kind in folders of classes, `{split}/{label}/*` or `{label}/*`, or none: then there is no `label`.
 
     A class is the folder that stands first below the split or the root; what is deeper belongs to it. A folder that has nothing
     but one other folder is passed through.
@@ -103,42 +131,43 @@ def image_rows(store: FileStore, shown: str, parts: Mapping[str, str]) -> FileRo
         store: The folder or .zip file.
         shown: Its name, for messages.
         parts: Words that name a split, such as `val`, and the split: the first folders are splits where one means `train`.
+        kind: Which files count.
 
     Raises:
-        DataError: There is no image in it.
+        DataError: There is no such file in it.
     """
     names, hidden = store.names()
     suffixes = list(map(_suffix, names))
-    images = [name for name, suffix in zip(names, suffixes, strict=True) if suffix in IMAGE_SUFFIXES]
-    others = Counter(suffix or name for name, suffix in zip(names, suffixes, strict=True) if suffix not in IMAGE_SUFFIXES)
-    if not images:
-        found = f"; it has {_counted(others)}" if others else ""
-        raise DataError(f"{shown} has no images{found}", f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}")
-    rows = [name.split("/")[:-1] for name in images]
+    found = [name for name, suffix in zip(names, suffixes, strict=True) if suffix in kind.suffixes]
+    others = Counter(suffix or name for name, suffix in zip(names, suffixes, strict=True) if suffix not in kind.suffixes)
+    if not found:
+        instead = f"; it has {_counted(others)}" if others else ""
+        raise DataError(f"{shown} has no {kind.noun}s{instead}", f"{kind.noun}s end in {', '.join(sorted(kind.suffixes))}")
+    rows = [name.split("/")[:-1] for name in found]
     top = len(_common(rows))
-    if all(len(row) == top for row in rows) and top:  # one folder of images is a class, not a way to classes
+    if all(len(row) == top for row in rows) and top:  # one folder of files is a class, not a way to classes
         top -= 1 if _is_split(rows, top - 1, parts) else 0
     notes = [f"{_files(sum(others.values()), 'other file')} ({_counted(others)})"] if others else []
     notes += [_files(hidden, "hidden file")] if hidden else []
     words: dict[str, list[str]] = {}
     if _is_split(rows, top, parts):
-        strays = [name for name, row in zip(images, rows, strict=True) if len(row) <= top or row[top].lower() not in parts]
-        notes += [f"{_files(len(strays), 'image')} outside of the splits ({', '.join(strays[:MAX_LISTED])})"] if strays else []
+        strays = [name for name, row in zip(found, rows, strict=True) if len(row) <= top or row[top].lower() not in parts]
+        notes += [f"{_files(len(strays), kind.noun)} outside of the splits ({', '.join(strays[:MAX_LISTED])})"] if strays else []
         lost = set(strays)
-        images = [name for name in images if name not in lost]
-        rows = [name.split("/")[:-1] for name in images]
+        found = [name for name in found if name not in lost]
+        rows = [name.split("/")[:-1] for name in found]
         words["split"] = [row[top] for row in rows]
         top += 1
     labels = [row[top] if len(row) > top else "" for row in rows]
     if any(labels):
-        strays = [name for name, label in zip(images, labels, strict=True) if not label]
-        notes += [f"{_files(len(strays), 'image')} outside of the classes ({', '.join(strays[:MAX_LISTED])})"] if strays else []
+        strays = [name for name, label in zip(found, labels, strict=True) if not label]
+        notes += [f"{_files(len(strays), kind.noun)} outside of the classes ({', '.join(strays[:MAX_LISTED])})"] if strays else []
         keep = [bool(label) for label in labels]
-        images = [name for name, kept in zip(images, keep, strict=True) if kept]
+        found = [name for name, kept in zip(found, keep, strict=True) if kept]
         words = {"label": labels, **words}
-        words = {column: [word for word, kept in zip(found, keep, strict=True) if kept] for column, found in words.items()}
+        words = {column: [word for word, kept in zip(own, keep, strict=True) if kept] for column, own in words.items()}
     told = (f"{shown}: left out {', '.join(notes)}",) if notes else ()
-    return FileRows(store, {"image": images}, words, frozenset({"label"}), told)
+    return FileRows(store, {kind.column: found}, words, frozenset({"label"}), told)
 
 
 def matching_rows(store: FileStore, patterns: Mapping[str, str], shown: str) -> FileRows:

@@ -68,6 +68,13 @@ class HeaderColumn:
         return names if all(PurePosixPath(name).suffix.lower() in SOUND_SUFFIXES for name in names) else ()
 
     @property
+    def named_files(self) -> FileFacts | None:
+        """What is known of the files that the cells name: of sounds, once the first was found."""
+        if self.files is not None or self.sound is None or self.sound.fault is not None:
+            return self.files
+        return FileFacts((PurePosixPath(self.sound.file).suffix.lower(),))
+
+    @property
     def names_files(self) -> bool:
         """Whether its cells may be names of files: text that is no number."""
         return self.kind == "file" or (self.kind == "text" and not (self.facts is not None and self.facts.is_numeric))

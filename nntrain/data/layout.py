@@ -151,8 +151,9 @@ def peek(settings: DataSettings, folder: Path) -> dict[Part, Header]:
         headers[part] = source.peek(path, path.name) if long is None else long.header(source.peek(path, path.name), path)
         if any(column.first_sounds for column in headers[part].columns):
             from nntrain.data.audio.sound_heads import with_sounds
+            from nntrain.data.file_store import FileStore
 
-            headers[part] = with_sounds(headers[part], path.parent)
+            headers[part] = with_sounds(headers[part], FileStore(path.parent))
         source = source.leaning_on(headers["train"].numerals)
     return headers
 
@@ -315,8 +316,8 @@ def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
         return Guess(None, column.key)
     if column.kind == "image":
         return Guess(Image(), "image")
-    if column.files is not None:
-        return guess_files(column.files)
+    if (files := column.named_files) is not None:
+        return guess_files(files)
     if column.kind == "class":
         return Guess(Category(), "category" if column.facts is None else f"category ({column.facts.distinct:,} values)")
     if "weight" in field.roles:

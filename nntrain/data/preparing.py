@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from nntrain.data.audio.sound_heads import looked_at
 from nntrain.data.batches import TensorData
 from nntrain.data.cut_texts import cut_texts
 from nntrain.data.dialect import PLAIN
@@ -167,6 +168,7 @@ class _Sorting:
         column = self.header.column(field.columns[0])
         if not column.shape and column.files is None and column.kind != "image":
             column = replace(column, counts=self.facts(field.columns[0], rows))
+            column = column if self.table.store is None else looked_at(column, self.table.store)
         return guess_column(field, column)
 
     def facts(self, column: str, rows: Array) -> Facts:

@@ -19,6 +19,7 @@ from nntrain.schema import Slot, StrictModel
 SOURCES: Final = {
     "adding": "nntrain.data.sources.adding:Adding",
     "arrays": "nntrain.data.sources.arrays:Arrays",
+    "audio_folder": "nntrain.data.sources.audio_folder:AudioFolder",
     "builtin": "nntrain.data.sources.builtin:Builtin",
     "conll": "nntrain.data.sources.conll:Conll",
     "csv": "nntrain.data.sources.csv:Csv",

@@ -7,7 +7,7 @@ from every_layer import CASES
 
 from nntrain.architectures.settings import ARCHITECTURES, FAMILIES
 from nntrain.config.documentation.catalogue import attribute_docstrings
-from nntrain.data.audio.settings import AUDIO_FEATURES
+from nntrain.data.audio.settings import AUDIO_AUGMENTATIONS, AUDIO_FEATURES
 from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.settings import FIELDS, SOURCES
 from nntrain.data.tokenizing.settings import TOKENIZERS
@@ -26,6 +26,7 @@ COMPONENTS = [
     (tag, target)
     for table in (
         ARCHITECTURES,
+        AUDIO_AUGMENTATIONS,
         AUDIO_FEATURES,
         AUGMENTATIONS,
         ENCODINGS,

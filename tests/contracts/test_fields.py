@@ -207,6 +207,20 @@ CASES = [
         missing=None,
     ),
     Case(
+        "audio",
+        {"a": ["200 0.1", "300 0.2", "900 0.1", "500 0.3", "700 0.1", "800 0.1"]},
+        {"a": ["900 0.1", "100 0.05", "900 0.1", "500 0.3", "700 0.1", "3000 0.4"]},
+        {
+            "features": {"type": "log_mel", "bins": 9},
+            "length": 0.1,
+            "crop": "random",
+            "sample_rate": 8000,
+            "augment": [{"shift": 9}, {"noise": [0, 20]}, {"gain": 6}, "spec_augment"],
+        },
+        sizes=(8, 9),
+        missing=None,
+    ),
+    Case(
         "image",
         {"a": RANDOM.random((6, 4, 5))},
         {"a": RANDOM.random((6, 4, 5)) / 9},
@@ -366,6 +380,7 @@ WRITTEN_SOURCES: dict[str, dict[str, Any]] = {
     "gymnasium": {"env": "CartPole-v1", "max_moves": 200, "actions": ["left", "right"]},
     "tu": {"path": "MUTAG.zip", "fold": 3},
     "files": {"path": {"image": "images/{id}.jpg", "mask": "masks/{id}.png"}},
+    "audio_folder": {"path": "sounds.zip", "test": "more"},
     "image_folder": {"path": "photos.zip", "validation": "more"},
     "builtin": {"name": "digits"},
     "excel": {"path": "a.xlsx", "sheet": "data", "header": 3},

@@ -69,4 +69,4 @@ def _is_open(field: Field | None) -> bool:
 
 def _names_a_class(settings: DataSettings) -> bool:
     """Whether the source has a target of its own, whose classes only its files tell."""
-    return not settings.targets and settings.source.type in ("files", "image_folder")
+    return not settings.targets and settings.source.type in ("files", "audio_folder", "image_folder")

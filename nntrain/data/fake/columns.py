@@ -128,11 +128,18 @@ def _columns(key: str, field: Field, role: Role, rows: Rows, place: Place, setti
     if field.type == "image" and role != "ignore":
         return {name: _images(field, rows, place, name) for name in names}
     if isinstance(field, Audio) and role != "ignore":
-        return {name: write_sounds(place.folder, f"{name}_{place.part}", field, rows) for name in names}
+        return {name: _sounds(field, rows, place, name) for name in names}
     plain = Number() if is_joined else field
     if isinstance(plain, Category) and role == "input" and plain.classes is None:
         plain = plain.model_copy(update={"classes": _CLASSES_OF_AN_INPUT})
     return {name: cells(plain, role, rows, index + number, place.date_format) for number, name in enumerate(names)}
+
+
+def _sounds(field: Audio, rows: Rows, place: Place, name: str) -> list[str]:
+    """Names of files, which are written beside the table."""
+    names = [f"{name}_{place.part}/{row:05d}.wav" for row in range(len(rows))]
+    write_sounds(place.folder, names, field, rows)
+    return names
 
 
 def _images(field: Field, rows: Rows, place: Place, name: str) -> Values:

@@ -22,12 +22,12 @@ from nntrain.data.fields.text import Text as TextField
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.arrays import Arrays
 from nntrain.data.sources.builtin import Builtin
+from nntrain.data.sources.class_folder import ClassFolder
 from nntrain.data.sources.conll import Conll
 from nntrain.data.sources.csv import Csv
 from nntrain.data.sources.excel import Excel
 from nntrain.data.sources.files import Files
 from nntrain.data.sources.graph import Graph, table_source
-from nntrain.data.sources.image_folder import ImageFolder
 from nntrain.data.sources.jsonl import JsonLines
 from nntrain.data.sources.labelled import LabelledFiles
 from nntrain.data.sources.parquet import Parquet
@@ -73,7 +73,7 @@ def make_up(settings: DataSettings, folder: Path, assumptions: Assumptions, miss
     moved = settings.model_copy(update={"source": source})
     count = _count(moved, assumptions)
     _write(moved, folder, count, assumptions)
-    has_columns = not isinstance(source, (Builtin, Files, ImageFolder, PianoRoll, TU)) and _fixed_names(moved) is None
+    has_columns = not isinstance(source, (Builtin, ClassFolder, Files, PianoRoll, TU)) and _fixed_names(moved) is None
     return MadeUp(moved, folder, count, missing, made_up_inputs(settings) if has_columns else (), assumptions)
 
 
@@ -97,7 +97,7 @@ def _write_part(path: Path, settings: DataSettings, part: str, count: int, seed:
     """One file or folder of a source that may have one for each split."""
     source = settings.source
     rows = Rows.of(count, seed, assumptions, is_smooth=settings.window is not None)
-    if isinstance(source, ImageFolder):
+    if isinstance(source, ClassFolder):
         write_folders(path, settings, rows, _folders_of_splits(settings))
     elif isinstance(source, RunningText):
         write_running_text(path, source, Rows.of(LINES, seed, assumptions))
@@ -142,7 +142,7 @@ def write_running_text(path: Path, source: RunningText, rows: Rows) -> None:
 
 
 def _folders_of_splits(settings: DataSettings) -> tuple[str, ...]:
-    """Which folders of splits images are in: none where other settings say which rows are for test."""
+    """Which folders of splits files are in: none where other settings say which rows are for test."""
     if len(settings.source.written_paths()) > 1 or "test" in settings.split.model_fields_set:
         return ()
     return SPLITS if settings.split.by in ("given", "column") else tuple(split for split in SPLITS if split != "validation")

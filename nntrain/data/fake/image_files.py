@@ -1,4 +1,4 @@
-"""Made-up images as files, in folders, .zip files and the files of well-known sets."""
+"""Made-up images, sounds and texts as files, in folders, .zip files and the files of well-known sets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from nntrain.data.fake.sounds import write_sounds
 from nntrain.data.fake.values import Rows, bars, cells, class_names, images
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.field import Field
@@ -41,20 +42,26 @@ def write_images(folder: Path, names: Sequence[str], made: Array) -> None:
 
 def write_folders(path: Path, settings: DataSettings, rows: Rows, splits: Sequence[str]) -> None:
     """Folders of classes, in folders of splits if there are such; a row is in one of them after the other."""
+    has_sounds = settings.source.type == "audio_folder"
+    suffix = ".wav" if has_sounds else ".png"
     label = settings.fields.get("label", Category())
     labels = cells(label if label.type != "auto" else Category(), "target", rows, 0)
-    names = [f"{splits[row % len(splits)]}/{word}/{row:05d}.png" if splits else f"{word}/{row:05d}.png" for row, word in enumerate(labels)]
+    names = [f"{word}/{row:05d}{suffix}" for row, word in enumerate(labels)]
+    names = [f"{splits[row % len(splits)]}/{name}" for row, name in enumerate(names)] if splits else names
     root = path.with_suffix("") if path.suffix.lower() == ".zip" else path
-    write_images(root, names, images(settings.fields.get("image"), rows, is_file=True))
+    if has_sounds:
+        write_sounds(root, names, settings.fields.get("audio"), rows)
+    else:
+        write_images(root, names, images(settings.fields.get("image"), rows, is_file=True))
     _pack(root, path)
 
 
 def write_matching(folder: Path, settings: DataSettings, source: Files, rows: Rows) -> None:
-    """Files that fit the patterns of a source. Raises `DataError` for files that are no images or texts, or are not one a row."""
+    """Files that fit the patterns of a source. Raises `DataError` for files of another kind, or that are not one a row."""
     braces = {brace: _words(brace, settings, rows) for pattern in source.patterns.values() for brace in re.findall(r"\{(\w+)\}", pattern)}
     for column, pattern in source.patterns.items():
         suffix = PurePosixPath(pattern).suffix.lower()
-        if suffix not in IMAGE_SUFFIXES | {".txt"}:
+        if suffix not in IMAGE_SUFFIXES | {".txt", ".wav"}:
             raise DataError(f"no rows can be made up for {suffix or 'such'} files ({pattern})", "smoke-run it on a few real files")
         names = [_named(pattern, {brace: words[row] for brace, words in braces.items()}, row) for row in range(len(rows))]
         if len(set(names)) < len(names):
@@ -65,8 +72,11 @@ def write_matching(folder: Path, settings: DataSettings, source: Files, rows: Ro
         inner = [name.removeprefix(root).lstrip("/") for name in names]
         if suffix == ".txt":
             _write_texts(outer, inner, rows)
+            continue
+        field = next((found for key, found in settings.fields.items() if column in (key, found.column)), None)
+        if suffix == ".wav":
+            write_sounds(outer, inner, field, rows)
         else:
-            field = next((found for key, found in settings.fields.items() if column in (key, found.column)), None)
             write_images(outer, inner, images(field, rows, is_file=True))
     for root in {found[1] for pattern in source.patterns.values() if (found := re.match(r"(.*?\.zip)/", pattern, re.IGNORECASE))}:
         _pack(folder / f"{root}.unpacked", folder / root)

@@ -98,6 +98,8 @@ SETS: dict[str, dict[str, Any]] = {
     "zip": {"source": {"type": "image_folder", "path": "mnist10k/mnist10k.zip"}, "fields": {"image": {"type": "image", "channels": 1}}},
     "folders of parts": {"source": {"type": "image_folder", "path": "a/train", "validation": "a/val.zip"}, "split": {"test": None}},
     "given": {"source": {"type": "image_folder", "path": "photos"}, "split": {"by": "column"}},
+    "folder of sounds": {"source": {"type": "audio_folder", "path": "sounds"}, "fields": {"audio": {"type": "audio", "length": 0.1}}},
+    "pattern of sounds": {"source": {"type": "files", "path": "a/{label}/*.wav"}, "fields": {"audio": {"type": "audio", "length": 0.1}}},
     "named classes": {
         "source": {"type": "image_folder", "path": "p"},
         "fields": {"label": {"type": "category", "classes": ["ant", "bee"]}},
@@ -170,7 +172,7 @@ def test_images_and_series_depend_on_the_hidden_number() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"source": {"type": "files", "path": "a/{label}/{id}.wav"}}, "no rows can be made up for .wav files"),
+        ({"source": {"type": "files", "path": "a/{label}/{id}.mid"}}, "no rows can be made up for .mid files"),
         ({"source": {"type": "files", "path": "a/{label}.png"}}, "several would be the same file"),
         ({"source": "a.csv", "target": "y", "fields": {"s": {"type": "series", "values": "v", "lengths": "n"}}}, "stand in a .npz file"),
         ({"source": "a.csv", "target": "y", "fields": {"d": {"type": "date", "format": "%Y", "time_zone": "UTC"}}}, "with an offset"),
