@@ -37,16 +37,19 @@ class RowMaker:
         if not images:
             suffixes = TEXT_SUFFIXES + FRAME_SUFFIXES
             if output is not None and output.suffix.lower() not in suffixes:
-                raise UsageError(f"{run} makes rows of {', '.join(made)}, and {output.as_posix()} is no table", f"one of: {', '.join(suffixes)}")
+                found = f"{run} makes rows of {', '.join(made)}, and {output.as_posix()} is no table"
+                raise UsageError(found, f"one of: {', '.join(suffixes)}")
         elif output is None:
-            raise UsageError(f"{run} makes images, which no screen shows", f"-o samples{SHEET_SUFFIX}   or -o FOLDER   or -o samples{ARRAY_SUFFIX}")
+            fitting = f"-o samples{SHEET_SUFFIX}   or -o FOLDER   or -o samples{ARRAY_SUFFIX}"
+            raise UsageError(f"{run} makes images, which no screen shows", fitting)
         elif is_folder(output):
             check_folder(output)
         elif output.suffix.lower() not in (SHEET_SUFFIX, ARRAY_SUFFIX):
             fitting = f"-o {output.with_suffix(SHEET_SUFFIX).as_posix()}   or a folder, or a name that ends in {ARRAY_SUFFIX}"
             raise UsageError(f"{run} makes images, which {output.suffix} files don't hold", fitting)
         elif len(images) > 1 and output.suffix.lower() == SHEET_SUFFIX:
-            raise UsageError(f"{run} makes several images a row ({', '.join(images)}), and a sheet has one", f"-o FOLDER   or -o samples{ARRAY_SUFFIX}")
+            found = f"{run} makes several images a row ({', '.join(images)}), and a sheet has one"
+            raise UsageError(found, f"-o FOLDER   or -o samples{ARRAY_SUFFIX}")
         if output is not None and not output.resolve().parent.is_dir():
             raise UsageError(f"cannot write {output.as_posix()}: there is no folder {output.parent.as_posix()}", "make it first")
 

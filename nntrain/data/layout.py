@@ -347,7 +347,7 @@ def _plan(
     path = ("data", "fields", field.key or field.name)
     columns = None if header is None else [header.column(name) for name in field.columns]
     plans: list[FieldPlan] = []
-    problems: list[Problem] = []
+    problems = [] if header is None or typed.lacks is None else [Problem(path, typed.lacks)]
     for role in sorted(field.roles, key=["input", "target", "weight", "split", "group", "time"].index):
         if role not in typed.roles:
             problems.append(Problem((*path, "role") if field.field.role else ("data", "target"), _misfit(typed.type, role)))

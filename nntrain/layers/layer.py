@@ -148,7 +148,7 @@ class Layer(Component):
 
     @property
     def counts_steps(self) -> bool:
-        """Whether it tells steps by how many are before them, or looks at all of these: it has learned nothing of more than it was shown."""
+        """Whether it tells steps by how many are before them, or looks at all of these: it has learned nothing of more than it saw."""
         return False
 
     def is_output(self) -> bool:

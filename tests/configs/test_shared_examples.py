@@ -26,7 +26,8 @@ PASSING: Final[Mapping[str, int | None]] = {
     # The port has 11,260,354: its blocks norm before each convolution and its shortcuts have no norm. The file has the norm behind each
     # convolution and in the shortcuts: 2 x (448 + 896) more. The port's blocks: tests/unit/architectures/test_published_networks.py
     "59_senet18": 11_263_042,
-    # But for a convolution of 2 maps before the output, which the file leaves out, and one output for each class: 31,031,685 in the original.
+    # But for a convolution of 2 maps before the output, which the file leaves out, and one output for each class: 31,031,685 in the
+    # original.
     "60_unet_original": 31_031_685 - (9 * 64 * 2 + 2) - (2 + 1) + 2 * (64 + 1),  # with what is SEEN
     "61_tcn_pixel_mnist": 66_910,
 }

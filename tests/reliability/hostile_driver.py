@@ -20,17 +20,16 @@ import signal
 import sys
 import tempfile
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", POLARS_MAX_THREADS="1", PYDANTIC_DISABLE_PLUGINS="__all__")
 
-import openpyxl  # noqa: F401
 import PIL.Image
 import polars  # noqa: F401
 import torch
 import torch._dynamo
-import torchmetrics  # noqa: F401
 from watching import Watch
 
 import nntrain
@@ -111,6 +110,9 @@ def _call(arguments: list[str]) -> int:
 
 def drive() -> None:
     """A line with a case in, a line with its result out."""
+    for package in ("openpyxl", "torchmetrics"):  # slow to load, so loaded once, where they are installed
+        with contextlib.suppress(ImportError):
+            import_module(package)
     torch.set_num_threads(1)
     PIL.Image.init()
     idle = run({"call": ["--version"]}, 0)

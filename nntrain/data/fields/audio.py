@@ -10,6 +10,7 @@ from pydantic import PositiveFloat
 
 from nntrain.data.audio.features import LogMel
 from nntrain.data.audio.settings import AnyAudioAugmentation, AnyAudioFeatures
+from nntrain.data.extras import missing_package
 from nntrain.data.fields.field import Encoded, Field, RaggedArray, Role
 from nntrain.errors import SpecError
 from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
@@ -69,6 +70,11 @@ class Audio(Field):
                 raise SpecError(f"augment[{place}] {augmentation.type}: {problem}")
         rate = self.sample_rate or (None if sound is None else sound.rate)
         return Spec(SEQUENCE, (self._steps(name, rate), self.features.width))
+
+    @property
+    def lacks(self) -> str | None:
+        """The package that reads sounds."""
+        return missing_package("audio", "soundfile", "audio")
 
     @property
     def rate(self) -> int:
@@ -146,7 +152,7 @@ class Audio(Field):
         return fit_sounds(features_of(self, cast("RaggedArray", values)) if self.keeps_samples else values, self.normalize)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
-        """Float32 `[N, T, F]`; `[sum of lengths, F]` and the lengths `[N]` where rows differ or are changed; samples where these are kept."""
+        """Float32 `[N, T, F]`; `[sum of lengths, F]` and lengths `[N]` where rows differ or are changed; samples where these are kept."""
         from nntrain.data.audio.hearing import Hearing
         from nntrain.data.audio.reading import scaled
 

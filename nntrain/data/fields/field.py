@@ -127,6 +127,11 @@ class Field(Component):
         return ()
 
     @property
+    def lacks(self) -> str | None:
+        """What must be installed before a value can be read, in words; `None` where nothing is missing."""
+        return None
+
+    @property
     def filling(self) -> str | None:
         """What stands for a missing input, in words; `None` where nothing is filled in."""
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 from pydantic import Field as Option
 from pydantic import PositiveInt, field_validator
 
+from nntrain.data.extras import missing_package
 from nntrain.data.fields.field import Encoded, Field, Role, Unseen
 from nntrain.data.fields.number import require_single
 from nntrain.data.tokenizing.settings import AnyTokenizer
@@ -79,6 +80,12 @@ class Text(Field):
             except (re.error, IndexError) as error:
                 raise ValueError(f"{pattern!r}: {replacement!r} is no regular expression and what stands for it: {error}") from None
         return value
+
+    @property
+    def lacks(self) -> str | None:
+        """The package of the tokenizer."""
+        package = self.tokenizer.extra
+        return None if package is None else missing_package(f"tokenizer: {self.tokenizer.type}", package, "text")
 
     @property
     def filling(self) -> str | None:

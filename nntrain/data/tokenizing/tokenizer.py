@@ -54,7 +54,7 @@ class Tokenizer(Component):
 
     kinds: ClassVar[frozenset[str]] = frozenset({"tokenizer"})
     extra: ClassVar[str | None] = None
-    """Library that is installed by an extra, where it needs one."""
+    """Library that is installed by the extra `text`, where it needs one."""
     learns_words: ClassVar[bool] = True
     """Whether it keeps a list of the tokens that the training rows show, which `max_vocab` and `min_count` shorten."""
 

@@ -162,7 +162,8 @@ def test_gain_is_a_factor_in_decibels() -> None:
 
 
 def test_spec_augment_covers_whole_steps_and_whole_bands() -> None:
-    made = field({"spec_augment": {"time_masks": 1, "time_width": 5, "time_share": 1.0, "band_masks": 1, "band_width": 3}}, features={"log_mel": 10})
+    masks = {"time_masks": 1, "time_width": 5, "time_share": 1.0, "band_masks": 1, "band_width": 3}
+    made = field({"spec_augment": masks}, features={"log_mel": 10})
     assert not made.keeps_samples
     rows = torch.ones(300 * 20, 10)
     packed = PackedSounds(PackedSteps.of(rows, torch.full((300,), 20)), Hearing.of(made, state(made)))
