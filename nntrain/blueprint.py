@@ -23,6 +23,7 @@ from nntrain.data.inference import ROW_NUMBERS
 from nntrain.data.layout import SPLITTING, Layout, Planned
 from nntrain.data.split_sizes import rows_to_train, short_splits
 from nntrain.data.table import listed
+from nntrain.data.unused import unused_columns
 from nntrain.errors import ConfigError, Problem
 from nntrain.generation.ways import problems as generate_problems
 from nntrain.layers.program import Program
@@ -262,6 +263,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
             ahead=[name for name, plan in targets.items() if plan.target.field_type == "number"],  # their steps are a forecast's
             drawn={key: spec for plan in targets.values() for key, spec in plan.task.drawn.items()},
             nodes=nodes,
+            unused=unused_columns(layout.left_out, experiment.data.fields),
         )
     except ConfigError as error:
         problems += error.problems

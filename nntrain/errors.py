@@ -54,12 +54,19 @@ class ConfigError(NNTrainError):
 
 
 class SpecError(ValueError):
-    """Raised by a shape rule; whoever knows the YAML path turns it into a `Problem`."""
+    """Raised by a shape rule; whoever knows the YAML path turns it into a `Problem`.
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    Args:
+        message: What does not fit.
+        hint: How to mend it.
+        options: The options of the layer that decide it, the likeliest first: a family whose options have these names is told there.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, options: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.options = options
 
 
 class DataError(NNTrainError):

@@ -33,6 +33,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     ahead: Collection[str] = (),
     drawn: Mapping[str, Spec] | None = None,
     nodes: Mapping[str, str] | None = None,
+    unused: Mapping[str, tuple[str, str | None]] | None = None,
 ) -> Program:
     """Compile an architecture.
 
@@ -46,13 +47,14 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         ahead: Targets whose steps come after those of the inputs.
         drawn: What is drawn for each row, by the name under which nodes may read it.
         nodes: Nodes that are the outputs as they are, without a layer of the task, by output.
+        unused: Columns that are no input: what is to be said of each where it is named, and how it becomes one.
 
     Raises:
         ConfigError: With all problems that were found, not rendered.
     """
     path: YamlPath = ("architecture",)
     taught = {teacher_port(name): spec for name, spec in (ports or {}).items()}
-    draft = Draft(path, inputs, {**taught, **(drawn or {})}, beside=beside or {}, ahead=frozenset(ahead))
+    draft = Draft(path, inputs, {**taught, **(drawn or {})}, beside=beside or {}, ahead=frozenset(ahead), unused=unused or {})
     scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture).starting(architecture.initial())
     encodings = architecture.inputs or {}
     scope = replace(scope, encode_field=field_encoder(encodings), needs=needs)

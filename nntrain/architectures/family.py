@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from nntrain.architectures.architecture import Architecture
 from nntrain.layers.layer import Layer
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 class Family(Architecture):
     """A recipe for layers. It gives features; the output layer is the task's."""
+
+    is_recipe: ClassVar[bool] = True
 
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
         """Become layers.

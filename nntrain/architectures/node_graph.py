@@ -133,6 +133,9 @@ class NodeGraph(Architecture):
             found = True
             if want in targets:
                 place.fail(f"{want} is a target, which the network must not see", f"input fields: {near_names(want, fields)}")
+            elif want in scope.draft.unused:
+                told, hint = scope.draft.unused[want]
+                place.fail(f"the column {want!r} {told}", hint)
             else:
                 place.fail(f"no node, named point or input field {want!r}", f"nearest: {near_names(want, [*sorted(known), *fields])}")
         return found

@@ -84,7 +84,8 @@ class MultiheadAttention(Layer):
         if self.rotary and size is not None and size % 2:
             raise SpecError(
                 f"turns pairs of numbers (rotary), and a head has {size}: {dim} over {self.num_heads} heads",
-                hint="another num_heads, or rotary: false and position_embedding",
+                hint="another num_heads, or other positions than rotary",
+                options=("num_heads", "dim"),
             )
         return Spec(SEQUENCE, (spec.size("time"), dim))
 
@@ -164,10 +165,10 @@ def _checked(layer: AnyAttention, spec: Spec) -> Size:
     dim: Size = layer.dim if layer.dim is not None else spec.size("feature")
     if isinstance(dim, int) and dim % layer.num_heads:
         told = f"splits {dim} numbers into {layer.num_heads} heads of one size, which doesn't work out"
-        raise SpecError(told, hint=divisors_hint("num_heads", dim))
+        raise SpecError(told, divisors_hint("num_heads", dim), ("num_heads", "dim"))
     if layer.num_kv_heads is not None and layer.num_heads % layer.num_kv_heads:
         told = f"shares {layer.num_kv_heads} heads of keys and values among {layer.num_heads}, which doesn't work out"
-        raise SpecError(told, hint=divisors_hint("num_kv_heads", layer.num_heads))
+        raise SpecError(told, divisors_hint("num_kv_heads", layer.num_heads), ("num_kv_heads",))
     return dim
 
 

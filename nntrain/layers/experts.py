@@ -49,7 +49,8 @@ class MixtureOfExperts(Layer):
         if spec.axes not in (VECTOR, SEQUENCE):
             raise SpecError(f"needs a row of numbers [F] or a sequence [T, F] and gets {spec.describe()}")
         if self.top_k > self.num_experts:
-            raise SpecError(f"takes {self.top_k} experts (top_k) and has {self.num_experts}", hint=f"top_k: {self.num_experts} or fewer")
+            told = f"takes {self.top_k} experts (top_k) and has {self.num_experts}"
+            raise SpecError(told, f"top_k: {self.num_experts} or fewer", ("top_k", "num_experts"))
         return Spec(spec.axes, spec.sizes)
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:

@@ -69,6 +69,8 @@ class Layer(Component):
     """Parts that it adds to the loss, `[B]` by row (of a batch as a whole the same for each), and how much each counts by itself."""
     prior: ClassVar[Prior | None] = None
     """What its output is like over all rows once it is trained, so that a draw may stand in its place; `None` where nothing says so."""
+    is_recipe: ClassVar[bool] = False
+    """Whether it becomes layers of which the config has no line (a family): what does not fit in them is told at its own options."""
     ports: ClassVar[tuple[str, ...]] = ()
     """Names of its inputs, where it has several: the first is what comes in, each other an option that names a point."""
 

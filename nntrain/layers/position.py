@@ -46,10 +46,12 @@ class PositionEmbedding(Layer):
         if self.kind == "learned" and self.max_length is None and steps == RAGGED:
             raise SpecError(
                 f"learns a vector per step and gets {spec.describe()}, where lengths differ by row",
-                hint="max_length: the steps of the longest row, or kind: sinusoidal",
+                hint="max_length: the steps of the longest row, or sinusoidal",
+                options=("max_length", "positions"),
             )
         if isinstance(steps, int) and self.max_length is not None and steps > self.max_length:
-            raise SpecError(f"has vectors for {self.max_length} steps and gets {spec.describe()}", hint=f"max_length: {steps}")
+            told = f"has vectors for {self.max_length} steps and gets {spec.describe()}"
+            raise SpecError(told, f"max_length: {steps}", ("max_length",))
         return Spec(spec.axes, spec.sizes)
 
     @property

@@ -48,6 +48,8 @@ class Draft:
     """Fields that have as many steps as another one, and that one."""
     ahead: frozenset[str] = frozenset()
     """Targets whose steps are no steps of an input: they come after the last of them."""
+    unused: Mapping[str, tuple[str, str | None]] = field(default_factory=dict[str, tuple[str, str | None]])
+    """Columns that are no input fields: what is to be said of each, and how it becomes one."""
 
 
 EncodeField = Callable[["Scope", str], Value]
@@ -75,6 +77,8 @@ class Scope:
     """The steps whose modules are applied again here, in order; `None` where layers have their own."""
     own_points: dict[str, Value] | None = None
     """Points that can be read here only: where layers are applied again, each name stands for what is made this time."""
+    recipe: tuple[YamlPath, Layer] | None = None
+    """The family whose layers are added, and its place: the config has no line of theirs, only of the family's options."""
 
     def at(self, *parts: str | int) -> Scope:
         """The scope of an option or item."""
@@ -108,11 +112,12 @@ class Scope:
         Raises:
             UnplacedError: It does not fit; the problem is noted.
         """
+        inner = replace(self, recipe=(self.path, layer)) if layer.is_recipe and self.recipe is None else self
         try:
             layer = settled(layer, self, value)
-            result = layer.place(self.under(layer), value)
+            result = layer.place(inner.under(layer), value)
         except SpecError as error:
-            raise self.fail(self._told(layer, error, (value,)), error.hint) from None
+            raise inner.fail(self._told(layer, error, (value,)), error.hint, error.options) from None
         self.name_point(layer.name, result)
         return result
 
@@ -149,7 +154,7 @@ class Scope:
         try:
             spec, extras = layer.out_spec(*specs), layer.extra_specs(specs[0])
         except SpecError as error:
-            raise self.fail(self._told(layer, error, inputs), error.hint) from None
+            raise self.fail(self._told(layer, error, inputs), error.hint, error.options) from None
         name = self.prefix + name if name is not None else self._step_name(layer)
         lengths = self._lengths(layer, inputs)
         output = Value(spec, name, lengths=lengths if spec.is_ragged else None)
@@ -189,10 +194,22 @@ class Scope:
             raise self.fail(f"the name {name!r} is taken by {what}", "every name is used once; in a repeat, put {i} into it")
         self.draft.points[name] = value
 
-    def fail(self, message: str, hint: str | None = None) -> UnplacedError:
-        """Note a problem at this place; the caller raises what is returned."""
-        self.draft.problems.append(Problem(self.path, message, hint))
+    def fail(self, message: str, hint: str | None = None, options: tuple[str, ...] = ()) -> UnplacedError:
+        """Note a problem at this place, or at the option that decides it of the family that stands here; the caller raises the answer."""
+        self.draft.problems.append(Problem(self._written_place(options), message, hint))
         return UnplacedError(message)
+
+    def _written_place(self, options: tuple[str, ...]) -> YamlPath:
+        """Place of what the config says: layers that a family makes have none, and one of its options may decide."""
+        if self.recipe is None:
+            return self.path
+        place, family = self.recipe
+        known = type(family).model_fields
+        if self.path[len(place) : len(place) + 1] and self.path[len(place)] in known:
+            return self.path
+        deciding = [option for option in options if option in known]
+        written = [option for option in deciding if option in family.model_fields_set]
+        return (*place, *[*written, *deciding][:1])
 
     def _points(self, name: str) -> list[Value]:
         points = {**self.draft.points, **(self.own_points or {})}
@@ -204,6 +221,9 @@ class Scope:
             return [self.encode_field(self, name)]
         found = [points[point] for point in points if fnmatchcase(point, name)] if set(name) & set("*?[") else self._extra(name)
         if not found:
+            if name in self.draft.unused:
+                told, hint = self.draft.unused[name]
+                raise self.fail(f"the column {name!r} {told}", hint)
             near = near_names(name, [*points, *self.draft.fields])
             raise self.fail(f"there is no point {name!r} before this one", f"named points: {near}" if near else "name one: name: code")
         return found

@@ -42,7 +42,9 @@ class SeriesDecomposition(Layer):
         need_series(spec)
         need_known(kernel_size=self.kernel_size)
         if self.kernel_size % 2 == 0:
-            raise SpecError(f"averages {self.kernel_size} steps, which have no middle", hint=f"kernel_size: {self.kernel_size + 1}")
+            raise SpecError(
+                f"averages {self.kernel_size} steps, which have no middle", f"kernel_size: {self.kernel_size + 1}", ("kernel_size",)
+            )
         return Spec(spec.axes, spec.sizes)
 
     def extra_specs(self, spec: Spec) -> dict[str, Spec]:
@@ -107,8 +109,9 @@ class Patch(Layer):
                 what = f"cuts {steps} steps{f' and {self.pad_end} more' if self.pad_end else ''} into patches of {self.size} every {stride}"
                 fits = max(1, self.size - self.pad_end) if over < 0 else steps - over % stride
                 longer = f" or {fits + stride}" if over >= 0 else ""
-                left = f"{over % stride} are left over" if over >= 0 else "there are too few"
-                raise SpecError(f"{what}: {left}", hint=f"a series of {fits}{longer} steps (data.window.past), or another size or stride")
+                left = f"{over % stride} {'is' if over % stride == 1 else 'are'} left over" if over >= 0 else "there are too few"
+                hint = f"a series of {fits}{longer} steps (data.window.past), or another size or stride"
+                raise SpecError(f"{what}: {left}", hint, ("patch_size", "stride"))
 
         def count(length: int) -> int:
             return (length + self.pad_end - self.size) // stride + 1
