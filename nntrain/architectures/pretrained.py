@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from nntrain.errors import Problem, SpecError
 from nntrain.layers.layer import Layer, Taken
@@ -31,6 +31,19 @@ class Pretrained(StrictModel):
     fingerprint: str | None = None
     """What tells this network from another: filled in, and compared when a run begins."""
 
+    _root: Path = PrivateAttr(default=Path())
+
+    @property
+    def place(self) -> Path:
+        """Where the folder is."""
+        return self._root / self.path
+
+    def counted_from(self, root: Path) -> Self:
+        """The same, counted from the folder of the config."""
+        found = self.model_copy()
+        found._root = root
+        return found
+
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
@@ -42,7 +55,7 @@ def taken(layers: Sequence[Layer], pretrained: Pretrained, parts: Iterator[str])
     found: list[Layer] = []
     for layer in layers:
         if layer.type in TAKING:
-            found.append(layer.taking(Taken(pretrained.path, next(parts), pretrained.fingerprint)))
+            found.append(layer.taking(Taken(pretrained.path, next(parts), pretrained.place, pretrained.fingerprint)))
         else:
             inner = {place: tuple(taken(own, pretrained, parts)) for place, own in layer.lists().items()}
             found.append(layer.with_lists(inner))
@@ -64,9 +77,10 @@ def filled(family: L, pretrained: Pretrained, folder: Path) -> L:
     from nntrain.weights.hub_folder import read_hub_folder
     from nntrain.weights.hub_names import kind_of, options_of
 
+    pretrained = pretrained.counted_from(folder)
     if pretrained.fingerprint is not None:
-        return family
-    found = read_hub_folder(folder / pretrained.path)
+        return family.model_copy(update={"pretrained": pretrained})
+    found = read_hub_folder(pretrained.place)
     kind = kind_of(found)
     if kind.family != family.type:
         raise SpecError(f"{pretrained.path} holds a {kind.family} ({found.model_type})", f"fix:  type: {kind.family}")
@@ -76,7 +90,7 @@ def filled(family: L, pretrained: Pretrained, folder: Path) -> L:
             raise SpecError(
                 f"{name} is {_text(getattr(family, name))}, and the network in {pretrained.path} has {_text(value)}", f"remove {name}"
             )
-    return family.model_copy(update={**options, "pretrained": Pretrained(path=pretrained.path, fingerprint=found.fingerprint())})
+    return family.model_copy(update={**options, "pretrained": pretrained.model_copy(update={"fingerprint": found.fingerprint()})})
 
 
 def _valid(family: Layer, name: str, value: object) -> object:

@@ -90,7 +90,8 @@ def bodies_of(config: Config, blueprint: Blueprint) -> BodyStart | None:
     found: list[Body] = []
     for given, own in steps.items():
         try:
-            folder = read_hub_folder(config.folder / given)
+            assert own[0].layer.taken is not None
+            folder = read_hub_folder(own[0].layer.taken.place)
             fingerprint = folder.fingerprint()
             if any(step.layer.taken is not None and step.layer.taken.fingerprint not in {None, fingerprint} for step in own):
                 hint = "remove the fingerprint (and the sizes) to take it as it is now"

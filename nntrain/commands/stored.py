@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.blueprint import Blueprint, draw
 from nntrain.config.loading import load, load_without
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from nntrain.config.experiment import Experiment
     from nntrain.data.fitted import FittedFields
     from nntrain.data.table import Table
     from nntrain.training.checkpoint import Needed
@@ -56,7 +58,25 @@ def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool
     folder = Path(record_of(run)["folder"])
     path = run.path / "resolved.yaml"
     config = read_document(load(path) if for_its_data else load_without(path, ("data", "source")), changes, folder)
-    return replace(config, run=run.path)
+    return replace(config, run=run.path, experiment=_recalling(run, config.experiment))
+
+
+def _recalling(run: Run, experiment: Experiment) -> Experiment:
+    """A config whose texts have their trained tokenizers from the run itself, where the folders of these are gone."""
+    absent = {name for name, field in experiment.data.fields.items() if field.type == "text" and cast("Any", field).tokenizer.is_absent}
+    pointer = run.checkpoints / "last"
+    if not absent or not pointer.is_file():
+        return experiment
+    try:
+        folder = run.checkpoints / pointer.read_text(encoding="utf-8").strip()
+        stored = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
+        learned = {str(field["name"]): field["learned"]["learned"] for field in stored if field["name"] in absent}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise CheckpointError(f"{run.name}: its fields can't be read ({error})") from None
+    fields: dict[str, Any] = dict(experiment.data.fields)
+    for name, found in learned.items():
+        fields[name] = fields[name].model_copy(update={"tokenizer": fields[name].tokenizer.recalling(found)})
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update={"fields": fields})})
 
 
 def write_resolved(run: Run, text: str, record: dict[str, Any]) -> None:

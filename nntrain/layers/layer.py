@@ -13,6 +13,8 @@ from nntrain.layers.initializer import AnyInitializer
 from nntrain.schema import Component
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
     from nntrain.layers.program import Value
@@ -41,6 +43,8 @@ class Taken:
     """A folder of a trained network, as the config has it."""
     part: str
     """Which layer of that network it is: `embedding`, `3.attention`."""
+    place: Path
+    """The same, found."""
     fingerprint: str | None = None
     """What tells that network from another."""
 

@@ -37,11 +37,14 @@ class PretrainedTokenizer(Tokenizer):
     """What tells its file from another: filled in, and compared where the rows are read anew."""
 
     _file: TokenizerFile | None = PrivateAttr(default=None)
+    _stored: Mapping[str, Any] | None = PrivateAttr(default=None)
 
     @property
     def known_size(self) -> int | None:
         """The pieces of its file, where that is there, and padding and unknown."""
-        return None if self._file is None else self._file.size + SPECIAL
+        if self._file is not None:
+            return self._file.size + SPECIAL
+        return None if self._stored is None else int(self._stored["size"]) + SPECIAL
 
     @property
     def limit(self) -> int | None:
@@ -67,8 +70,21 @@ class PretrainedTokenizer(Tokenizer):
         found._file = file
         return found
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether its folder is not there."""
+        return self._file is None
+
+    def recalling(self, learned: Mapping[str, Any]) -> Self:
+        """With what a run has stored of it, in the place of its file."""
+        found = self.model_copy()
+        found._stored = learned
+        return found
+
     def fit(self, texts: Iterable[str], limits: Limits) -> Mapping[str, Any]:
         """The file itself. Raises `DataError` without the library, and for a file that it can't read."""
+        if self._file is None and self._stored is not None:
+            return self._stored
         if self._file is None:
             raise DataError(f"tokenizer: there is no folder {self.path}", "its tokens stand there, and are not learned from the rows")
         if self.fingerprint not in {None, self._file.fingerprint()}:

@@ -68,6 +68,11 @@ class Tokenizer(Component):
         """Most tokens of a text, where there is a limit."""
         return None
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether a file that it is made of is not there."""
+        return False
+
     def located(self, folder: Path) -> Self:
         """The tokenizer that knows the folder of the config, from which its files are counted. Raises `CheckpointError`."""
         return self
