@@ -34,6 +34,7 @@ OF_PHOTOS = ("data.fields.image.augment=[]", "data.fields.image.normalize=standa
         pytest.param(
             "etth1_patchtst", 1e-2, 40, "mse_scaled", 0.05, ("data.window.past=96", "data.window.horizon=24"), marks=pytest.mark.slow
         ),
+        pytest.param("fsdd", 1e-2, 20, "log_loss", 0.05, ("data.fields.file.augment=[]",), marks=pytest.mark.extra("audio")),
         ("mnist1d_cnn", 1e-2, 20, "log_loss", 0.05, ()),
         ("mnist1d_logistic", 0.3, 60, "log_loss", 0.1, ()),
         ("mnist1d_lstm", 1e-2, 40, "log_loss", 0.1, ()),
