@@ -86,7 +86,7 @@ def test_one_network_reads_all_and_shares_weights(tmp_path: Path, capsys: pytest
     assert main(["predict", "runs/senses/0001", "few.csv", "-o", "few_out.csv"]) == 0
     with (tmp_path / "all.csv").open(newline="") as whole, (tmp_path / "few_out.csv").open(newline="") as alone:
         among, single = list(csv.DictReader(whole))[4], next(csv.DictReader(alone))
-    for column in ("label_probability_a", "sure_probability_yes"):
+    for column in ("label_probability_a", "sure_probability_true"):
         assert float(single[column]) == pytest.approx(float(among[column]), abs=1e-5)
 
 
