@@ -209,7 +209,9 @@ def generate(
     repetition_penalty: Annotated[
         float | None, typer.Option("--repetition-penalty", help="Above 1, tokens that were there before become less likely.")
     ] = None,
-    point: Annotated[str | None, typer.Option("--from", help="Point that is drawn, such as a gaussian_latent; default: the only one.")] = None,
+    point: Annotated[
+        str | None, typer.Option("--from", help="Point that is drawn, such as a gaussian_latent; default: the only one.")
+    ] = None,
     count: Annotated[int | None, typer.Option("--count", help="Rows, such as images, that are drawn.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides what is drawn.")] = None,
     output: Annotated[

@@ -17,7 +17,6 @@ from nntrain.regularization import Regularization
 from nntrain.schedules.settings import AnySchedule
 from nntrain.schema import StrictModel
 from nntrain.tasks.settings import Tasks
-from nntrain.tasks.task import Task
 from nntrain.training.settings import TrainingSettings
 
 
@@ -64,7 +63,7 @@ class Experiment(StrictModel):
     @model_validator(mode="after")
     def _with_own_answer(self) -> Self:
         """Give the field that is its own answer both roles, where its task has one and nothing says what is to be predicted."""
-        if not isinstance(self.task, Task) or not self.task.is_own_answer or self.data.target is not None:
+        if self.task is None or isinstance(self.task, dict) or not self.task.is_own_answer or self.data.target is not None:
             return self
         fields = self.data.fields
         fitting = [name for name, field in fields.items() if field.type in self.task.field_types and field.role_set <= {"input"}]

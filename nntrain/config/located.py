@@ -12,7 +12,6 @@ from nntrain.errors import CheckpointError, Problem, SpecError, YamlPath
 
 if TYPE_CHECKING:
     from nntrain.config.experiment import Experiment
-    from nntrain.data.fields.text import Text
 
 
 def located(experiment: Experiment, folder: Path, problems: list[Problem], absent: list[Problem]) -> Experiment:
@@ -53,14 +52,13 @@ class _Place:
 def _field(field: Any, path: YamlPath, here: _Place) -> Any:
     if field.type != "text":
         return field
-    text = cast("Text", field)
     try:
-        tokenizer = text.tokenizer.located(here.folder)
+        tokenizer = field.tokenizer.located(here.folder)
     except CheckpointError as error:
-        here.tell((*path, "tokenizer", "path"), text.tokenizer.dump()["path"], error)
-        return text
-    length = text.max_length if text.max_length is not None or text.of is not None else tokenizer.limit
-    return text.model_copy(update={"tokenizer": tokenizer, "max_length": length})
+        here.tell((*path, "tokenizer", "path"), field.tokenizer.dump()["path"], error)
+        return field
+    length = field.max_length if field.max_length is not None or field.of is not None else tokenizer.limit
+    return field.model_copy(update={"tokenizer": tokenizer, "max_length": length})
 
 
 def _everywhere(value: Any, path: YamlPath, here: _Place) -> Any:

@@ -86,7 +86,7 @@ class FittedFields:
     """Stretches in which windows are walked side by side; `None` where each stands alone."""
 
     @classmethod
-    def fit(
+    def fit(  # noqa: PLR0913 (what is learned from, and what is known before)
         cls,
         plans: tuple[FieldPlan, ...],
         values: Read,

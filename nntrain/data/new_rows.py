@@ -47,9 +47,8 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
     inputs = [field for field in fields.fields if field.plan.role == "input"]
     if path.is_dir() and len(inputs) == 1 and inputs[0].plan.field.type == "image" and not _lies_as_in_training(settings, path):
         return _images(path, inputs[0].plan.columns[0])
-    if path.is_dir() and not settings.source.reads(path):
-        if len(inputs) == 1 and inputs[0].plan.field.type == "audio":
-            return _sounds(path, inputs[0].plan.columns[0])
+    if path.is_dir() and not settings.source.reads(path) and len(inputs) == 1 and inputs[0].plan.field.type == "audio":
+        return _sounds(path, inputs[0].plan.columns[0])
     if isinstance(settings.source, Graph) and settings.source.has_links and path.is_file():
         from nntrain.data.sources.graph_reading import read_graph
 

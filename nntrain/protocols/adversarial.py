@@ -16,8 +16,8 @@ from nntrain.schema import StrictModel
 from nntrain.tasks.task import Task
 
 if TYPE_CHECKING:
-    from nntrain.config.experiment import Experiment
     from nntrain.training.session import Origin, TrainingProtocol
+    from nntrain.training.settings import TrainingSettings
 
 
 class Adversarial(Protocol):
@@ -70,7 +70,7 @@ class Adversarial(Protocol):
 
     def idle(self, settings: StrictModel) -> Iterator[Problem]:
         yield from super().idle(settings)
-        training = cast("Experiment", settings).training
+        training = cast("TrainingSettings | None", getattr(settings, "training", None))
         if training is not None and training.accumulate > 1:
             message = f"has no effect: {self.type} takes data.batch_size rows at once"
             yield Problem(("training", "accumulate"), message, "fix:  a larger data.batch_size", on_key=True)

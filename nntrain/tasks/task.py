@@ -122,7 +122,7 @@ class Task(Component):
     reported: ClassVar[str] = "what the actions bring"
     """What is measured of it in place of metrics."""
     predicts: ClassVar[bool] = True
-    """Whether each row has an answer, which losses score by the target; else the protocol asks the network and its losses in its own way."""
+    """Whether each row has an answer, which losses score by the target; else the protocol asks network and losses in its own way."""
     is_own_answer: ClassVar[bool] = False
     """Whether its only field is input and target, where the config says nothing of its role."""
     forecasts: ClassVar[bool] = False
@@ -158,9 +158,9 @@ class Task(Component):
         raise NotImplementedError
 
     def nodes(self, target: Target) -> Mapping[str, Spec]:
-        """Nodes that must be there, and what they must give: they are the outputs, without a layer of the task, the first that of the target.
+        """Nodes that must be there, and what they must give. They are the outputs, without a layer of the task.
 
-        Empty where the architecture says which node a target hangs on.
+        The first is that of the target. Empty where the architecture says which node a target hangs on.
         """
         return {}
 

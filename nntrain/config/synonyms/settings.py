@@ -38,8 +38,8 @@ SETTINGS: Final[dict[str, str]] = {
     " max_encoder_length n_lags num_lags past_history",
     "data.window.horizon": "pred_len prediction_length forecast_horizon output_chunk_length max_prediction_length steps_ahead n_ahead",
     "data.window.gap": "forecast_gap lead_time label_offset",
-    "data.window.known": "future_covariates feat_dynamic_real known_reals time_varying_known_reals known_covariates known_future known_inputs"
-    " futr_exog_list future_regressors dynamic_real exogenous exog",
+    "data.window.known": "future_covariates feat_dynamic_real known_reals time_varying_known_reals known_covariates known_future"
+    " known_inputs futr_exog_list future_regressors dynamic_real exogenous exog",
     "data.window.step": "sampling_interval row_step",
     "data.window.stride": "sequence_stride window_stride window_shift",
     "data.batch_size": "batch batchsize train_batch_size per_device_train_batch_size per_gpu_train_batch_size micro_batch_size"
