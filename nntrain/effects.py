@@ -14,6 +14,7 @@ from nntrain.errors import Problem, YamlPath
 from nntrain.image_effects import augmentation_warnings, map_problems
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
+from nntrain.layers.pairing import Pair
 from nntrain.layers.program import Program
 from nntrain.losses.loss import ClassLoss, Loss
 from nntrain.metrics.metric import Metric
@@ -242,7 +243,18 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
     whole_epoch = course.steps_per_epoch is None or course.steps_per_epoch == 1
     yield from experiment.optimizer.warnings(Beside(experiment.regularization.weight_decay or 0.0, whole_epoch))
     yield from _unread(program, experiment.data.window)
+    yield from _order_warnings(experiment, program)
     yield from augmentation_warnings(experiment, program)
+
+
+def _order_warnings(experiment: Experiment, program: Program) -> Iterator[str]:
+    """Edges with a direction, scored by what is the same both ways."""
+    for step in program.steps:
+        if experiment.data.source.is_directed and isinstance(step.layer, Pair) and step.layer.how != "concat":
+            yield (
+                f"pair: {step.layer.how} scores A to B as B to A, and data.source.directed says that they differ"
+                "   fix:  end in  - pair: concat,  - linear: 64,  - relu"
+            )
 
 
 def _steps_per_epoch(experiment: Experiment, training: TrainingSettings, rows: int | None) -> int | None:

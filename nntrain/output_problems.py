@@ -20,6 +20,7 @@ def output_problems(program: Program, targets: Mapping[str, TargetPlan]) -> Iter
     yield from _misread_ends(program, targets)
     yield from _look_ahead(program, targets)
     yield from _answers_read(program, targets)
+    yield from _short_positions(program, targets)
 
 
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
@@ -123,3 +124,18 @@ def _answers_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterat
         if plan.task.port(plan.target) is None and any(program.hangs_on(value, port) for value in program.outputs.values()):
             message = f"an output is made of {port}, which nobody knows of new rows"
             yield Problem(("architecture",), message, f"fix:  read {port} beside the outputs only, as the decoder of capsnet does")
+
+
+def _short_positions(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Positions that end before the longest text that a task writes does: evaluations would break off there."""
+    for name, plan in targets.items():
+        told = plan.task.most_told()
+        for step in program.steps:
+            lengths = step.inputs[0].lengths if step.inputs else None
+            if told is None or lengths is None or lengths.field != teacher_port(name):
+                continue
+            most = step.layer.most_steps(step.inputs[0].spec)
+            if most is not None and most < told:
+                what = f"has vectors for {most} steps, and {plan.task.type} writes up to {told - 1} tokens of {name}, after a first one"
+                fewer = f", or task.max_length: {most - 1}" if most > 1 else ""
+                yield Problem((*step.path, "max_length"), what, f"fix:  max_length: {told}{fewer}")

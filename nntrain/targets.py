@@ -208,6 +208,11 @@ def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem
     task = _task(experiment, plan, target, problems)
     if task is None:
         return None
+    if plan.of_nodes and task.unit_axis(target) is None:
+        message = f"{task.type} has one answer a row, and {plan.name} has one for each node of a graph"
+        hint = "fix:  type: category, boolean or multi_label; or a column of data.source.graphs, for a graph as a whole"
+        problems.append(Problem(("data", "fields", plan.written), message, hint))
+        return None
     if getattr(plan.field, "unknown", None) == "class" and task.kind(target) != "neighbors":
         message = f"makes classes of what training never showed, and {task.type} has an output for each class that it did"
         path = ("data", "fields", plan.written, "unknown")

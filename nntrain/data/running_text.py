@@ -61,7 +61,7 @@ def prepare_running_text(
     values = {plan.name: own for plan in plans}
     fields = FittedFields.fit(tuple(plans), values, np.arange(1), tables["train"].name, kept=kept).cut_into(passages)
     fields = replace(fields, lanes=settings.lanes)
-    notes = [f"{table.name}    {len(contents[part]):,} characters" for part, table in tables.items()]
+    notes = [f"{table.name}    {_counted(len(contents[part]), 'character')}" for part, table in tables.items()]
     notes += kept.notes(fields.fields) if kept is not None else ()
     data: dict[Part, TensorData] = {}
     sizes: list[str] = []
@@ -69,11 +69,13 @@ def prepare_running_text(
         tokens = encode_text(fields, stretch.text)
         least = passages.steps + 1 if part == "train" else 2
         if len(tokens) < least:
-            hint = "a longer text" if least == 2 else f"a longer text, or  data.window: {max(1, (len(tokens) - 1) // 8)}"
-            raise DataError(f"{tables['train'].name}: the {part} part has {len(tokens):,} tokens, and {least:,} are needed", hint)
+            fits = (len(tokens) - 1) // 8
+            hint = "a longer text" if least == 2 or fits < 1 else f"a longer text, or  data.window: {fits}"
+            found = f"the {part} part has {_counted(len(tokens), 'token')}"
+            raise DataError(f"{tables['train'].name}: {found}, and {least:,} are needed", hint)
         stride = passages.stride if part == "train" else None
         data[part] = fields.cut_tokens(tokens, stretch.start, stride=stride)
-        sizes.append(f"{part} {len(tokens):,} tokens")
+        sizes.append(f"{part} {_counted(len(tokens), 'token')}")
     field = fields.fields[0]
     assert isinstance(field.plan.field, Text)
     kind = f"{field.plan.field.tokenizer.type}, {field.state['size'] - SPECIAL:,} different"
@@ -81,6 +83,10 @@ def prepare_running_text(
     epoch = data["train"].shown
     notes.append(f"windows of {passages.steps} tokens, {epoch:,} an epoch (one pass over the training part, from another place each time)")
     return fields, data, notes
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def split_text(settings: DataSettings, contents: Mapping[Part, str]) -> dict[Part, Stretch]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nntrain.data.fields.field import Role
 from nntrain.data.layout import Layout, split_rule
 from nntrain.data.settings import DataSettings
+from nntrain.data.table import counted
 from nntrain.errors import Problem
 
 
@@ -49,7 +50,9 @@ def short_splits(settings: DataSettings, layout: Layout) -> Iterator[Problem]:
         rows = size if isinstance(size, int) or size is None or layout.rows is None else max(1, round(size * layout.rows))
         if part not in given and isinstance(rows, int) and rows < needed:
             hint = f"fix:  {part}: {needed}, or more" + (", or data.window.past_from: earlier" if own else "")
-            yield Problem(("data", "split", part), f"has {rows:,} rows, and a window {takes}", hint)
+            if layout.rows is not None and window.rows + needed > layout.rows:  # one window to train on, and one here
+                hint = f"fix:  a shorter window, or more rows: there are {layout.rows:,} in all"
+            yield Problem(("data", "split", part), f"has {counted(rows)}, and a window {takes}", hint)
 
 
 def _rows_beside_fold(rows: int, count: int, fold: int, *, in_time: bool) -> int:

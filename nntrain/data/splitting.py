@@ -120,9 +120,8 @@ class Splitting:
             rows, words = in_a_split(rows, words)
         parts, unknown = split_by_words(rows, words, plan.name)
         if len(unknown):
-            raise self.table.unreadable(
-                plan.columns[0], "train, validation or test", [int(row) for row in unknown], "another column? data.split.column"
-            )
+            words_known = "train, validation or test" if self.table.graphs is None else "train, validation, test or none"
+            raise self.table.unreadable(plan.columns[0], words_known, [int(row) for row in unknown], "another column? data.split.column")
         for part, found in (("validation", parts.validation), ("test", parts.test)):
             if part in self.given and len(found):
                 raise DataError(

@@ -167,8 +167,9 @@ def need_edges(spec: Spec) -> None:
     Raises:
         SpecError: It has no edges, or is an index.
     """
-    need_numbers(spec)
-    if spec.axes != NODES:
+    if spec.axes == NODES:
+        need_numbers(spec)
+    else:
         raise SpecError(
             f"needs edges between nodes and gets {spec.describe()}, which has none",
             hint="data.source: {type: graph, nodes: nodes.csv, edges: edges.csv} has edges; behind pool there are none left",

@@ -47,6 +47,10 @@ class Seq2Seq(TextTask):
     def port(self, target: Target) -> Spec | None:
         return Spec(TOKENS, (RAGGED,), "index", classes=target.spec.classes)
 
+    def most_told(self) -> int:
+        """What begins a text, then all its tokens: the end is asked for behind the last."""
+        return self.max_length + 1
+
     def teach(self, target: Tensor) -> Lesson:
         """Each token a step behind, 0 first; the tokens themselves, 0 last."""
         import torch

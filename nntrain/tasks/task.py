@@ -186,6 +186,10 @@ class Task(Component):
         """
         return {}
 
+    def most_told(self) -> int | None:
+        """Steps under `teacher.<target>` that it reads at most when it writes by itself; `None` where nothing limits them."""
+        return None
+
     def hint(self, target: Target) -> Spec | None:
         """What of the target itself the network may read under `teacher.<target>` where targets are known, beside its output.
 

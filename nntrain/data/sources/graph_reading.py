@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from nntrain.data.table import Column
 
     Array = np.ndarray[Any, Any]
+
+
+_WEIGHTS: Final = frozenset({"weight", "weights", "w", "edge_weight", "strength"})
+"""What columns are called that mostly say how much an edge counts."""
 
 
 def read_graph(source: Graph, path: Path, name: str, asked: Path | None = None) -> Table:
@@ -53,12 +57,17 @@ def read_graph(source: Graph, path: Path, name: str, asked: Path | None = None) 
         known[SPLIT] = _known(table, SPLIT, SPLITS_NODES)
     asks: dict[str, Column] = {EDGE: pl.Series(EDGE, [None] * table.rows, dtype=pl.String)} if source.has_links else {}
     wanted = None if asked is None else _asked(source, asked, names, where)
+    unread = [column for column in edges.columns if column.lower() in _WEIGHTS] if source.weight is None else []
     told = f"{edges.name}    {counted(edges.rows).replace('row', 'edge')}" + ("" if source.directed else f", {pairs.shape[1]:,} both ways")
     return replace(
         table,
         columns={**table.columns, **columns, **asks},
         known={**table.known, **known, **({EDGE: ASKED_EDGE} if asks else {})},
-        notes=(*table.notes, told),
+        notes=(
+            *table.notes,
+            told,
+            *(f"{edges.name}: {column} is not read   gcn does with data.source.weight: {column}" for column in unread),
+        ),
         graphs=Graphs(pairs, strengths, graph, count, frozenset(columns), source.graph, wanted),
     )
 
@@ -83,6 +92,10 @@ def _weights(edges: Table, column: str) -> Array:
     if lost:
         hint = "leave such edges out, or write how much they count: 1, 0"
         raise DataError(f"{edges.name}: {column} is missing in {edges.places(lost)}, and says how much an edge counts", hint)
+    below = [int(row) for row in np.flatnonzero(found < 0)]
+    if below:
+        hint = "weights from 0 on, such as distances turned into nearness; a sign of its own can't be read"
+        raise DataError(f"{edges.name}: {column} is below 0 in {edges.places(below)}, and gcn takes the root of what meets in a node", hint)
     return found.astype(np.float32)
 
 
@@ -113,19 +126,19 @@ def both_ways(ends: Array, weights: Array | None, file: str, place: Callable[[in
     return pairs, kept
 
 
-def _require_names(table: Table, names: pl.Series, column: str | None) -> None:
-    """Refuse nodes without a name, or two of one. Raises `DataError`."""
+def _require_names(table: Table, names: pl.Series, column: str | None, option: str = "id", what: str = "node") -> None:
+    """Refuse nodes, or graphs, without a name, or two of one. Raises `DataError`."""
     if column is None:
         return
     if names.null_count():
         rows = [int(row) for row in np.flatnonzero(names.is_null().to_numpy())]
         raise DataError(
-            f"{table.name}: {column} is empty in {table.places(rows)}", "every node needs a name: data.source.id names the column"
+            f"{table.name}: {column} is empty in {table.places(rows)}", f"every {what} needs a name: data.source.{option} names the column"
         )
     if names.n_unique() < len(names):
         twice = names.filter(names.is_duplicated())[0]
         raise DataError(
-            f"{table.name}: {column} is {quoted(twice)} in several rows", "data.source.id: the column that names each node once"
+            f"{table.name}: {column} is {quoted(twice)} in several rows", f"data.source.{option}: the column that names each {what} once"
         )
 
 
@@ -166,7 +179,7 @@ def _graphs(source: Graph, path: Path, table: Table) -> tuple[Array, int, Mappin
     graphs = source.read_table(source.beside(path, source.graphs))
     key = source.graph_column(tuple(graphs.columns), graphs.name)
     names = graphs.texts(key)
-    _require_names(graphs, names, key)
+    _require_names(graphs, names, key, option="graph", what="graph")
     lost = own.filter(~own.is_in(names.implode()))
     if len(lost):
         raise DataError(f"{table.name}: {key} is {quoted(lost[0])}, and {graphs.name} has no such graph")
