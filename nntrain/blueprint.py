@@ -25,6 +25,7 @@ from nntrain.data.split_sizes import rows_to_train, short_splits
 from nntrain.data.table import listed
 from nntrain.data.unused import unused_columns
 from nntrain.errors import ConfigError, Problem
+from nntrain.generation.ways import drawn_points
 from nntrain.generation.ways import problems as generate_problems
 from nntrain.layers.program import Program
 from nntrain.layers.scope import PROBE
@@ -143,6 +144,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
             problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
         problems += _protocol_problems(protocol, experiment, training, targets)
         if program is not None:
+            problems += part_problems(config.experiment, program)
             problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)
         scored = [(loss, plan.scored_kind) for plan in targets.values() for loss in plan.losses]
         whole_batch = next((loss for loss, kind in scored if loss.compares_rows(kind)), None)
@@ -150,7 +152,8 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     if problems:
         raise config.error(problems)
     assert program is not None
-    best = _best(training, targets, names, next(iter(protocol.metrics or ()), None), has_validation=layout.has_validation)
+    first = next(iter(protocol.metrics or ()), "loss" if drawn_points(program) else None)  # an error alone says nothing of what is drawn
+    best = _best(training, targets, names, first, has_validation=layout.has_validation)
     training = _with_monitor(training, best)
     experiment = experiment.model_copy(update={"training": training, "scheduler": _watching(experiment.scheduler, best)})
     rows = rows_to_train(experiment.data, layout) if train_rows is None else train_rows
@@ -272,7 +275,6 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
         program = thaw(program, experiment.training.unfreezing(), problems)
     problems += output_problems(program, targets)
     problems += _check_steps(program, targets)
-    problems += part_problems(experiment, program)
     names = list(program.trainable_shapes)
     if not names:
         problems.append(Problem(("architecture",), "has no parameter that can be trained"))
@@ -305,7 +307,7 @@ def _best(
     *,
     has_validation: bool,
 ) -> Watch:
-    """The metric that early stopping watches, else the first of the protocol, else that of the first target."""
+    """The metric that early stopping watches, else the first one of the whole network, else that of the first target."""
     stopping = training.early_stopping
     if stopping is not None and stopping.monitor is not None:
         return Watch(stopping.monitor, names[stopping.monitor])

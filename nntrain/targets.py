@@ -132,7 +132,7 @@ def part_problems(experiment: Experiment, program: Program) -> Iterator[Problem]
             yield Problem(
                 path, "is the weight of a part, and stands beside the targets", f"fix:  loss: {{…, {name}: {factor:g}}}", on_key=True
             )
-        elif name not in known:
+        elif name not in known and "." in name:  # without a dot it is no target either, which is told there
             parts = f"parts: {', '.join(known)}" if known else "no layer of this network adds one"
             yield Problem(path, f"no layer adds a part {name!r} to the loss", parts, on_key=True)
         elif name in told:
@@ -187,7 +187,7 @@ def _unknown_targets(section: str, written: object, names: Sequence[str]) -> Ite
     for name, entry in cast("dict[str, Any]", written).items() if isinstance(written, dict) else ():
         if name in names and isinstance(entry, int | float):
             yield Problem((section, name), f"is a target, and needs a loss, got {entry:g}", f"fix:  {name}: {{type: …, weight: {entry:g}}}")
-        elif name not in names and not isinstance(entry, int | float):
+        elif name not in names and not (isinstance(entry, int | float) and "." in name):
             near = nearest(name, names)
             told = f"nearest: {', '.join(near)}   " if near else ""
             yield Problem((section, name), f"no target {name!r}", f"{told}targets: {', '.join(names)}", on_key=True)

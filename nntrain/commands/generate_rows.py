@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from nntrain.commands.image_files import SHEET_SUFFIX, check_folder, file_names, is_folder, write_images, write_sheet
+from nntrain.commands.image_files import SHEET_SUFFIX, check_folder, write_pictures, write_sheet
 from nntrain.commands.output import tell
 from nntrain.commands.predict import prediction_columns
 from nntrain.commands.prediction_arrays import write_arrays
 from nntrain.commands.prediction_files import ARRAY_SUFFIX, FRAME_SUFFIXES, TEXT_SUFFIXES, as_text, write_predictions
+from nntrain.commands.prediction_masks import is_folder
 from nntrain.commands.stored import Stored
 from nntrain.data.table import Table, counted
 from nntrain.errors import UsageError
@@ -20,7 +21,6 @@ from nntrain.generation.settings import GenerateSettings
 from nntrain.tasks.task import Decoded
 
 if TYPE_CHECKING:
-    from nntrain.layers.program import Step
     from nntrain.modules.network import Network
 
 
@@ -88,8 +88,7 @@ class RowMaker:
         if not images:
             write_predictions(output, Table("samples", {}, settings.count), prediction_columns(made))
         elif is_folder(output):
-            names = [name for image in images for name in file_names(settings.count, "" if len(images) == 1 else f"{image}_")]
-            write_images(output, [value for image in images for value in made[image].values], names)
+            write_pictures(output, {name: made[name].values for name in images})
         elif output.suffix.lower() == ARRAY_SUFFIX:
             write_arrays(output, made)
         else:

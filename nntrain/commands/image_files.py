@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,11 +20,6 @@ SHEET_SUFFIX: Final = ".png"
 _GAP: Final = 2
 """Pixels between the images of a sheet."""
 _MOST_PIXELS: Final = 100_000_000
-
-
-def is_folder(output: Path) -> bool:
-    """Whether a name is that of a folder for single images: it ends in no suffix, or is one."""
-    return output.is_dir() or not output.suffix
 
 
 def check_folder(output: Path) -> None:
@@ -63,14 +58,13 @@ def write_sheet(output: Path, images: Sequence[Array]) -> None:
     _write(output, png(sheet))
 
 
-def write_images(output: Path, images: Sequence[Array], names: Sequence[str], others: dict[str, str] | None = None) -> None:
+def write_images(output: Path, images: Sequence[Array], names: Sequence[str]) -> None:
     """Write each image as a PNG of its own into a new folder, which appears whole or not at all.
 
     Args:
         output: The folder; not there, or empty.
         images: `[C, H, W]` in [0, 1], as of `write_sheet`.
         names: Names of the files.
-        others: Further files of text, by name.
 
     Raises:
         ResourceError: It can't be written.
@@ -81,8 +75,6 @@ def write_images(output: Path, images: Sequence[Array], names: Sequence[str], ot
         beside.mkdir()
         for name, image in zip(names, images, strict=True):
             (beside / name).write_bytes(png(levels(image)))
-        for name, text in (others or {}).items():
-            (beside / name).write_text(text, encoding="utf-8")
         if output.is_dir():
             output.rmdir()
         beside.rename(output.resolve())
@@ -90,6 +82,17 @@ def write_images(output: Path, images: Sequence[Array], names: Sequence[str], ot
         raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_pictures(output: Path, images: Mapping[str, Sequence[Array]]) -> int:
+    """Write the images of one or more targets into a new folder, numbered by their rows; behind its name where there are several.
+
+    Returns:
+        The number of files. Raises as `write_images`.
+    """
+    names = [name for target, rows in images.items() for name in file_names(len(rows), "" if len(images) == 1 else f"{target}_")]
+    write_images(output, [image for rows in images.values() for image in rows], names)
+    return len(names)
 
 
 def file_names(count: int, prefix: str = "") -> list[str]:

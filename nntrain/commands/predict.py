@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.forecast_rows import Forecast, forecast_rows, is_forecast
+from nntrain.commands.image_files import write_pictures
 from nntrain.commands.intervals import check_level, limits
 from nntrain.commands.output import emit, tell
 from nntrain.commands.prediction_arrays import check_form, image_targets, write_arrays
@@ -62,7 +63,7 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         hint = f"nntrain generate {stored.run.name} --prompt TEXT   nntrain eval {stored.run.name} --data {path}"
         raise UsageError(f"{stored.run.name} goes on with a text; predict gives each row of a table its answer", hint)
     images, masks = image_targets(stored), mask_targets(stored)
-    check_folders(output, wanted.overlay, masks, stored.run.name)
+    check_folders(output, wanted.overlay, masks, images, stored.run.name)
     check_form(output, images, masks, stored.run.name)
     table = new_table(stored, path)
     told = (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes)
@@ -78,15 +79,12 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         added = free_names(table, {name: _in_rows(column, found.rows, table.rows) for name, column in cells.items()})
     for line in (*told, *notes):
         tell(line)
-    if wanted.overlay is not None and found is not None:
-        count = write_overlays(wanted.overlay, stored, table, found)
-        tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {wanted.overlay.as_posix()}")
+    _draw_over(wanted.overlay, stored, table, found)
     if output is None:
         emit(as_text(table, added), end="")
         return 0
-    if masks and found is not None and is_folder(output):
-        count = write_masks(output, stored, table, found)
-        tell(f"wrote    {count:,} mask{'s' if count != 1 else ''} to {output.as_posix()}")
+    if found is not None and is_folder(output):
+        tell(f"wrote    {_to_folder(output, stored, table, found)} to {output.as_posix()}")
         return 0
     if found is not None and (images or output.suffix.lower() == ARRAY_SUFFIX):
         write_arrays(output, found)
@@ -102,6 +100,20 @@ def require_predictions(stored: Stored) -> None:
         if not plan.task.predicts:
             message = f"{stored.run.name} makes new rows of {name} ({plan.task.type}); it gives rows no answer"
             raise UsageError(message, f"nntrain generate {stored.run.name} -o samples.png")
+
+
+def _to_folder(output: Path, stored: Stored, table: Table, found: Predictions) -> str:
+    """Masks, or images, a file each. Returns how many in words; raises `ResourceError`."""
+    masks, images = mask_targets(stored), image_targets(stored)
+    count = write_masks(output, stored, table, found) if masks else write_pictures(output, {name: found[name].values for name in images})
+    return f"{count:,} {'mask' if masks else 'image'}{'s' if count != 1 else ''}"
+
+
+def _draw_over(folder: Path | None, stored: Stored, table: Table, found: Predictions | None) -> None:
+    """Images with masks drawn over them, where they are asked for. Raises `ResourceError`."""
+    if folder is not None and found is not None:
+        count = write_overlays(folder, stored, table, found)
+        tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {folder.as_posix()}")
 
 
 def _set_aside(table: Table) -> list[str]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from nntrain.commands.image_files import check_folder
 from nntrain.commands.prediction_files import ARRAY_SUFFIX, FRAME_SUFFIXES, TEXT_SUFFIXES
+from nntrain.commands.prediction_masks import is_folder
 from nntrain.errors import ResourceError, UsageError
 from nntrain.runs import write_atomically
 
@@ -34,12 +36,15 @@ def check_form(output: Path | None, images: Sequence[str], masks: Sequence[str],
         run: Name of the run, for messages.
 
     Raises:
-        UsageError: The name of the file does not fit.
+        UsageError: The name of the file does not fit, or that of a folder which has files.
     """
     is_arrays = output is not None and output.suffix.lower() == ARRAY_SUFFIX
-    if images and not is_arrays:
+    if images and output is not None and is_folder(output):
+        check_folder(output)
+    elif images and not is_arrays:
         raise UsageError(
             f"{run} predicts images ({', '.join(images)}), which no text table holds",
+            "a PNG each: -o FOLDER   "
             f"arrays [N, C, H, W] in [0, 1]: -o {IMAGES}   or from Python: nntrain.load({run!r}).predict(DATA)[{images[0]!r}].values",
         )
     if is_arrays and not images and not masks:

@@ -54,12 +54,16 @@ def is_folder(output: Path) -> bool:
     return output.is_dir() or not (output.exists() or output.suffix)
 
 
-def check_folders(output: Path | None, overlay: Path | None, masks: Sequence[str], run: str) -> None:
-    """Refuse folders of what is no mask. Raises `UsageError`."""
+def check_folders(output: Path | None, overlay: Path | None, masks: Sequence[str], images: Sequence[str], run: str) -> None:
+    """Refuse folders of what is neither masks nor images, or both. Raises `UsageError`."""
     if overlay is not None and not masks:
         raise UsageError(f"--overlay: {run} predicts no masks", "leave --overlay out")
-    if output is not None and is_folder(output) and not masks:
+    if output is not None and is_folder(output) and not masks and not images:
         raise UsageError(f"-o needs a file, got {output.as_posix()!r}", "-o predictions.csv")
+    if output is not None and is_folder(output) and masks and images:
+        raise UsageError(
+            f"{run} predicts masks ({', '.join(masks)}) and images ({', '.join(images)})", "arrays of both: -o predictions.npz"
+        )
     if overlay is not None and not is_folder(overlay):
         raise UsageError(f"--overlay needs a folder, got {overlay.as_posix()!r}", "--overlay overlays")
 
@@ -127,7 +131,7 @@ def draw_overlay(image: Array, mask: Array, truth: Array | None) -> Any:
     drawn = image.astype(np.float32)
     if truth is not None:
         truth = _fitted(truth, mask.shape)
-        is_wrong = (truth != mask) & (truth != 255)  # noqa: PLR2004 (a pixel that counts nothing)
+        is_wrong = (truth != mask) & (truth != 255)
         drawn[is_wrong] = (1 - _STRENGTH) * drawn[is_wrong] + _STRENGTH * np.array(WRONG)
     drawn = drawn.round().astype(np.uint8)
     later = np.where(_outline(mask, max(1, round(min(mask.shape) / _PIXELS_PER_LINE))), _latest(mask), 0)
@@ -181,7 +185,7 @@ def _picture(mask: Array, state: State) -> Any:
     if max(values) >= COLOR:
         colors = (table % COLOR)[mask]
         return Pictures.fromarray(np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=2).astype(np.uint8))
-    return Pictures.fromarray(table[mask].astype(np.uint8 if max(values) < 256 else np.uint16))  # noqa: PLR2004 (a byte)
+    return Pictures.fromarray(table[mask].astype(np.uint8 if max(values) < 256 else np.uint16))
 
 
 def _images(stored: Stored, table: Table, rows: Sequence[int]) -> Iterator[tuple[str, Array]]:

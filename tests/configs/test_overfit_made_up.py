@@ -41,7 +41,7 @@ OF_PHOTOS = ("data.fields.image.augment=[]", "data.fields.image.normalize=standa
         ("mnist1d_mlp", 1e-2, 20, "log_loss", 0.05, ()),
         ("mnist10k", 1e-3, 20, "log_loss", 0.05, ("data.fields.image.augment=[]",)),
         ("multimodal", 1e-2, 25, "log_loss", 0.05, ("data.fields.photo.augment=[]",)),
-        ("mnist10k_vae", 3e-3, 60, "rmse", 0.1, ("loss={image: {type: bce, reduction: sum}, z.kl: 0}",)),
+        ("mnist10k_vae", 3e-3, 100, "rmse", 0.1, ("loss={image: {type: bce, reduction: sum}, z.kl: 0}",)),
         ("mnist10k_denoising", 1e-2, 60, "rmse", 0.1, ("data.fields.image.augment=[]",)),
         ("penguins", 1e-2, 30, "log_loss", 0.05, ()),
         ("titanic", 1e-2, 40, "log_loss", 0.05, ("data.fields.Fare=number",)),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from nntrain import evaluate, fit, load
 from nntrain.cli import main
@@ -20,7 +21,10 @@ DENOISING: dict[str, Any] = {
     "name": "denoising",
     "data": {
         "source": {"type": "builtin", "name": "digits"},
-        "fields": {"image": {"type": "image", "role": ["input", "target"], "augment": [{"noise": 0.4}]}, "label": {"role": "ignore"}},
+        "fields": {
+            "image": {"type": "image", "role": ["input", "target"], "augment": [{"noise": {"std": 0.4, "clip": True}}]},
+            "label": {"role": "ignore"},
+        },
         "batch_size": 128,
     },
     "architecture": {
@@ -50,6 +54,16 @@ def test_a_denoising_autoencoder_learns_and_predicts_images(trained: Any) -> Non
     assert [(image.shape, image.dtype) for image in found] == [((1, 8, 8), np.dtype("float32"))] * 5
     assert all(0 <= image.min() <= image.max() <= 1 for image in found)
     assert np.sqrt(np.mean([(image[0] - digit) ** 2 for image, digit in zip(found, digits, strict=False)])) < 0.2
+
+
+def test_what_is_denoised_is_nearer_to_the_clean_images_than_what_came_in(trained: Any) -> None:
+    clean = _digits()[:300]
+    noisy = (clean + np.random.default_rng(0).normal(0, 0.4, clean.shape).astype(clean.dtype)).clip(0, 1)
+    cleaned = np.stack(load(trained).predict({"image": list(noisy)})["image"].values)[:, 0]
+    errors = {name: float(np.sqrt(np.square(images - clean).mean())) for name, images in (("noisy", noisy), ("cleaned", cleaned))}
+    print(errors)
+    assert errors["noisy"] > 0.25
+    assert errors["cleaned"] < 0.7 * errors["noisy"]
 
 
 def test_metrics_are_means_over_all_pixels(trained: Any) -> None:
@@ -129,6 +143,12 @@ def test_images_are_predicted_into_arrays_and_not_into_tables(trained: Any, tmp_
         told = capsys.readouterr().err
         assert "predicts images (image), which no text table holds" in told
         assert "-o images.npz" in told
+        assert "-o FOLDER" in told
+    assert main([*arguments, "-o", "pictures"]) == 0
+    assert "wrote    7 images to pictures" in capsys.readouterr().err
+    assert len(list(Path("pictures").glob("*.png"))) == 7
+    assert main([*arguments, "-o", "pictures"]) == 2
+    assert "the folder pictures is not empty" in capsys.readouterr().err
     assert main([*arguments, "-o", "out.npz"]) == 0
     assert "wrote    7 rows to out.npz" in capsys.readouterr().err
     with np.load("out.npz") as written:
@@ -137,6 +157,8 @@ def test_images_are_predicted_into_arrays_and_not_into_tables(trained: Any, tmp_
     assert images.shape == (7, 1, 8, 8)
     found = load(trained).predict({"image": list(digits)})["image"].values
     np.testing.assert_array_equal(images, np.stack(found))
+    with Image.open("pictures/006.png") as picture:
+        np.testing.assert_allclose(np.asarray(picture) / 255, images[6, 0], atol=0.51 / 255)
 
 
 def test_rows_are_mixed_whole(tmp_path: Path, capsys: Any) -> None:

@@ -152,9 +152,9 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "tversky": "tversky_loss",
         "ordinal": "coral corn ordinal_regression cumulative_link ordinal_logistic",
         "perceptron": "perceptron_loss",
-        "arcface": "arc_face arcface_loss additive_angular_margin aam_softmax cosface am_softmax",
+        "arcface": "arcface_loss additive_angular_margin aam_softmax cosface am_softmax",
         "contrastive": "contrastive_loss siamese siamese_loss",
-        "nt_xent": "ntxent ntxent_loss info_nce infonce sup_con supcon sup_con_loss supervised_contrastive simclr multi_similarity n_pairs",
+        "nt_xent": "ntxent_loss info_nce infonce sup_con supcon sup_con_loss supervised_contrastive simclr multi_similarity n_pairs",
         "triplet": "triplet_loss triplet_margin triplet_margin_loss triplet_semi_hard triplet_semihard triplet_hard triplet_semi_hard_loss",
     },
     "optimizer": {
@@ -243,9 +243,14 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "link_prediction": "link link_classification edge_prediction edge_classification links gae vgae graph_autoencoder",
         "metric": "metric_learning embedding embeddings siamese triplet similarity contrastive simclr face_recognition verification"
         " retrieval re_identification reid",
+        "gan": "dcgan wgan generative_adversarial generative_adversarial_network",
         "q_values": "dqn q_learning q_function reinforcement_learning reinforcement rl",
     },
-    "protocol": {"dqn": "q_learning deep_q_learning deep_q_network double_dqn ddqn off_policy", "supervised": "default normal batches"},
+    "protocol": {
+        "adversarial": "gan gan_training alternating minimax",
+        "dqn": "q_learning deep_q_learning deep_q_network double_dqn ddqn off_policy",
+        "supervised": "default normal batches",
+    },
     "field type": {
         "audio": "sound speech waveform wav wave spectrogram",
         "number": "numeric numerical float int integer continuous real double float32 int64",

@@ -72,15 +72,17 @@ class Erasing(Augmentation):
 
 
 class Noise(Augmentation):
-    """Adds a normal number to every value; what leaves [0, 1] stays as it is."""
+    """Adds a normal number to every value."""
 
     main: ClassVar[str | None] = "std"
 
     type: Literal["noise"] = "noise"
     std: PositiveFloat
     """Standard deviation, for values in [0, 1]."""
+    clip: bool = False
+    """Whether what leaves [0, 1] is cut there, as in noisy images that are files; else it stays as it is."""
 
     def build(self, sampling: Sampling = "bilinear") -> Transform:
         from nntrain.data.augmentation.transforms import add_noise
 
-        return partial(add_noise, std=self.std)
+        return partial(add_noise, std=self.std, clip=self.clip)

@@ -99,9 +99,10 @@ def erase(images: Tensor, draws: Draws, *, p: float, scale: tuple[float, float],
     return images.masked_fill(is_erased, 0.0)
 
 
-def add_noise(images: Tensor, draws: Draws, *, std: float) -> Tensor:
-    """Add normal numbers."""
-    return images + std * draws.normal("noise", images[0].numel()).reshape(images.shape)
+def add_noise(images: Tensor, draws: Draws, *, std: float, clip: bool) -> Tensor:
+    """Add normal numbers; with `clip` the sums are cut at 0 and 1."""
+    noisy = images + std * draws.normal("noise", images[0].numel()).reshape(images.shape)
+    return noisy.clamp(0, 1) if clip else noisy
 
 
 def _by_row(values: Tensor) -> Tensor:

@@ -151,6 +151,8 @@ def test_jitter_erasing_and_noise_do_what_they_say():
     assert (erased.all(dim=1) == erased.any(dim=1)).all()
     assert 0 < float(share.min()) < 0.1 < 0.25 < float(share.max()) < 0.4
     noise = apply({"noise": 0.1}) - IMAGES
+    clipped = apply({"noise": {"std": 0.1, "clip": True}})
+    torch.testing.assert_close(clipped, (IMAGES + noise).clamp(0, 1), atol=1e-6, rtol=0)
     assert abs(float(noise.std()) - 0.1) < 0.005
 
 
