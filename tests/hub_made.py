@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear, softmax
 
@@ -19,24 +19,32 @@ DIM, HEADS, BLOCKS, HIDDEN, PLACES = 8, 2, 2, 12, 16
 Tensors = dict[str, Tensor]
 
 
+def norm_names(name: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a layer norm."""
+    return {f"{name}.weight": (DIM,), f"{name}.bias": (DIM,)}
+
+
+def dense_names(name: str, out: int, into: int, *, turned: bool = False) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a linear layer; GPT-2 has rows and columns the other way round."""
+    return {f"{name}.weight": (into, out) if turned else (out, into), f"{name}.bias": (out,)}
+
+
 def bert_names(places: int = PLACES) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a BERT."""
-    norm = lambda name: {f"{name}.weight": (DIM,), f"{name}.bias": (DIM,)}  # noqa: E731
-    dense = lambda name, out, into: {f"{name}.weight": (out, into), f"{name}.bias": (out,)}  # noqa: E731
     found: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (len(PIECES) + 3, DIM),  # more rows than tokens, as folders often have
         "embeddings.position_embeddings.weight": (places, DIM),
         "embeddings.token_type_embeddings.weight": (2, DIM),
-        **norm("embeddings.LayerNorm"),
+        **norm_names("embeddings.LayerNorm"),
     }
     for number in range(BLOCKS):
         block = f"encoder.layer.{number}"
         for name in ("query", "key", "value"):
-            found |= dense(f"{block}.attention.self.{name}", DIM, DIM)
-        found |= dense(f"{block}.attention.output.dense", DIM, DIM) | norm(f"{block}.attention.output.LayerNorm")
-        found |= dense(f"{block}.intermediate.dense", HIDDEN, DIM) | dense(f"{block}.output.dense", DIM, HIDDEN)
-        found |= norm(f"{block}.output.LayerNorm")
-    return {**found, **dense("pooler.dense", DIM, DIM)}
+            found |= dense_names(f"{block}.attention.self.{name}", DIM, DIM)
+        found |= dense_names(f"{block}.attention.output.dense", DIM, DIM) | norm_names(f"{block}.attention.output.LayerNorm")
+        found |= dense_names(f"{block}.intermediate.dense", HIDDEN, DIM) | dense_names(f"{block}.output.dense", DIM, HIDDEN)
+        found |= norm_names(f"{block}.output.LayerNorm")
+    return {**found, **dense_names("pooler.dense", DIM, DIM)}
 
 
 BERT: Final[dict[str, Any]] = {
@@ -66,14 +74,12 @@ GPT2: Final[dict[str, Any]] = {
 
 def gpt2_names() -> dict[str, tuple[int, ...]]:
     """Names and shapes of a GPT-2, whose matrices stand the other way round."""
-    norm = lambda name: {f"{name}.weight": (DIM,), f"{name}.bias": (DIM,)}  # noqa: E731
-    turned = lambda name, into, out: {f"{name}.weight": (into, out), f"{name}.bias": (out,)}  # noqa: E731
-    found: dict[str, tuple[int, ...]] = {"wte.weight": (len(PIECES), DIM), "wpe.weight": (PLACES, DIM), **norm("ln_f")}
+    found: dict[str, tuple[int, ...]] = {"wte.weight": (len(PIECES), DIM), "wpe.weight": (PLACES, DIM), **norm_names("ln_f")}
     for number in range(BLOCKS):
         block = f"h.{number}"
-        found |= norm(f"{block}.ln_1") | norm(f"{block}.ln_2")
-        found |= turned(f"{block}.attn.c_attn", DIM, 3 * DIM) | turned(f"{block}.attn.c_proj", DIM, DIM)
-        found |= turned(f"{block}.mlp.c_fc", DIM, 4 * DIM) | turned(f"{block}.mlp.c_proj", 4 * DIM, DIM)
+        found |= norm_names(f"{block}.ln_1") | norm_names(f"{block}.ln_2")
+        found |= dense_names(f"{block}.attn.c_attn", 3 * DIM, DIM, turned=True) | dense_names(f"{block}.attn.c_proj", DIM, DIM, turned=True)
+        found |= dense_names(f"{block}.mlp.c_fc", 4 * DIM, DIM, turned=True) | dense_names(f"{block}.mlp.c_proj", DIM, 4 * DIM, turned=True)
     return found
 
 
@@ -208,7 +214,7 @@ def gpt2_steps(weights: Tensors, ids: list[int]) -> Tensor:
     later = torch.ones(len(ids), len(ids), dtype=torch.bool).triu(1)
     for number in range(BLOCKS):
         block = f"h.{number}"
-        parts = dense(norm(x, f"{block}.ln_1"), f"{block}.attn.c_attn").split(DIM, dim=1)
+        parts = dense(norm(x, f"{block}.ln_1"), f"{block}.attn.c_attn").chunk(3, dim=1)
         queries, keys, values = (part.view(len(ids), HEADS, -1).transpose(0, 1) for part in parts)
         scores = (queries @ keys.transpose(1, 2) / math.sqrt(DIM / HEADS)).masked_fill(later, -math.inf)
         x = x + dense((softmax(scores, dim=-1) @ values).transpose(0, 1).reshape(len(ids), DIM), f"{block}.attn.c_proj")

@@ -113,7 +113,7 @@ def foreign_tokens(program: Program, texts: Mapping[str, Any]) -> Iterator[Probl
     """
     for step in program.steps:
         took, field = step.layer.taken, step.inputs[0].output
-        if took is None or took.part != "embedding" or step.inputs[0].step is not None or field not in texts:
+        if took is None or took.part != "embedding" or step.inputs[0].step is not None or field is None or field not in texts:
             continue
         tokenizer = texts[field].tokenizer
         if getattr(tokenizer, "path", None) is None or Path(tokenizer.path) != Path(took.folder):

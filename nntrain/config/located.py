@@ -79,7 +79,7 @@ def _everywhere(value: Any, path: YamlPath, here: _Place) -> Any:
         options = cast("dict[str, Any]", value)
         inner = {key: _everywhere(item, (*path, key), here) for key, item in options.items()}
         return inner if any(inner[key] is not options[key] for key in options) else options
-    return cast("Any", value)
+    return value
 
 
 def _filled(family: Any, path: YamlPath, here: _Place) -> Any:

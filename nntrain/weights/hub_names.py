@@ -195,7 +195,7 @@ def _of_gpt2(config: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _bert_like(options: Callable[[Mapping[str, Any]], dict[str, object]], *, has_types: bool = True) -> Kind:
+def _bert_like(options: Callable[[Mapping[str, Any]], dict[str, object]]) -> Kind:
     token, place, of_type = (f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type"))
     block = "encoder.layer.{i}"
     return Kind(
@@ -204,12 +204,15 @@ def _bert_like(options: Callable[[Mapping[str, Any]], dict[str, object]], *, has
         token,
         {
             "embedding": {"weight": Piece((token,), "tokens")},
-            "position": {"weight": Piece((place, of_type) if has_types else (place,), "places")},
+            "position": {"weight": Piece((place, of_type), "places")},
             "embedding_norm": _linear("embeddings.LayerNorm"),
         },
         {
             "attention": _attention(
-                *(f"{block}.attention.self.{name}" for name in ("query", "key", "value")), f"{block}.attention.output.dense"
+                f"{block}.attention.self.query",
+                f"{block}.attention.self.key",
+                f"{block}.attention.self.value",
+                f"{block}.attention.output.dense",
             ),
             "norm_1": _linear(f"{block}.attention.output.LayerNorm"),
             "hidden": _linear(f"{block}.intermediate.dense"),
@@ -229,7 +232,12 @@ _DISTILBERT: Final = Kind(
         "embedding_norm": _linear("embeddings.LayerNorm"),
     },
     {
-        "attention": _attention(*(f"transformer.layer.{{i}}.attention.{name}_lin" for name in ("q", "k", "v", "out"))),
+        "attention": _attention(
+            "transformer.layer.{i}.attention.q_lin",
+            "transformer.layer.{i}.attention.k_lin",
+            "transformer.layer.{i}.attention.v_lin",
+            "transformer.layer.{i}.attention.out_lin",
+        ),
         "norm_1": _linear("transformer.layer.{i}.sa_layer_norm"),
         "hidden": _linear("transformer.layer.{i}.ffn.lin1"),
         "output": _linear("transformer.layer.{i}.ffn.lin2"),

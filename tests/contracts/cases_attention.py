@@ -27,6 +27,7 @@ EXPERTS = (
 TRANSFORMERS = (
     Case({"transformer_encoder": {**SMALL, "pool": None}}, SERIES),
     Case({"transformer_encoder": {**SMALL, "positions": "rotary", "norm_first": False}}, TEXT),
+    Case({"transformer_encoder": {**SMALL, "positions": "learned", "max_length": 12, "norm_first": False, "embedding_norm": True}}, TEXT),
     Case({"transformer_encoder": {**SMALL, "positions": "learned", "max_length": 12, "activation": "geglu"}}, SERIES),
     Case({"gpt": {**SMALL, "max_length": 12, "pool": None}}, TEXT),
     Case({"gpt": {**SMALL, "positions": "rotary", "num_kv_heads": 1, "activation": "swiglu", "bias": False}}, STEPS),

@@ -63,7 +63,7 @@ def ours(ids: list[int]) -> Tensor:
 def states(program: Program, network: torch.nn.Module, texts: list[list[int]]) -> Tensor:
     """What the head gets, `[B, T, F]`."""
     found: list[Tensor] = []
-    head = dict(network.named_modules())["head"]
+    head = network.get_submodule("head")
     handle = head.register_forward_hook(lambda _, given, __: found.append(given[0]))
     longest = max(map(len, texts))
     tokens = torch.stack([torch.nn.functional.pad(ours(ids), (0, longest - len(ids))) for ids in texts])
@@ -216,7 +216,7 @@ def test_another_network_in_the_folder_is_noticed():
 
 @pytest.mark.slow
 def test_the_networks_of_the_library_itself_say_the_same():
-    transformers = cast("Any", pytest.importorskip("transformers", reason="compares with the package transformers, which is not installed"))
+    transformers: Any = pytest.importorskip("transformers", reason="compares with the package transformers, which is not installed")
     transformers.logging.disable_progress_bar()
     sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12, "max_position_embeddings": PLACES}
     kinds: list[tuple[str, Any, str]] = [
