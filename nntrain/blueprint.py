@@ -223,7 +223,8 @@ def _defaults(experiment: Experiment, layout: Layout, targets: Mapping[str, Targ
 def _default_architecture(layout: Layout, targets: Mapping[str, TargetPlan]) -> Architecture:
     by_step = any(plan.task.unit_axis(plan.target) == "time" for plan in targets.values())
     writes = any(plan.task.port(plan.target) is not None for plan in targets.values())
-    return default_architecture(layout.inputs, list(targets), by_step=by_step, writes=writes)
+    by_pixel = any(plan.task.unit_axis(plan.target) == "pixel" for plan in targets.values())
+    return default_architecture(layout.inputs, list(targets), by_step=by_step, by_pixel=by_pixel, writes=writes)
 
 
 def _named_fields(experiment: Experiment, layout: Layout) -> dict[str, Field]:

@@ -276,7 +276,8 @@ def _losses(experiment: Experiment, plan: FieldPlan, task: Task, target: Target)
 def _loss_problems(loss: Loss, path: YamlPath, plan: FieldPlan, task: Task, target: Target) -> Iterator[Problem]:
     """Why a loss can't score a target, or an option of it does nothing."""
     kind = task.scored_kind(target)
-    if kind not in loss.targets:
+    reads_maps = task.unit_axis(target) != "pixel" or loss.type in task.losses(target)
+    if kind not in loss.targets or not reads_maps:
         first, *others = task.losses(target)
         what = f"{loss.type} does not fit the target {target.name} ({in_words(task, target)})"
         yield Problem(path, what, f"fix:  loss: {first}   or one of: {', '.join(others)}")

@@ -58,13 +58,14 @@ LEAST: Final = 4
 
 
 def default_architecture(
-    inputs: Mapping[str, Spec], targets: Collection[str], *, by_step: bool = False, writes: bool = False
+    inputs: Mapping[str, Spec], targets: Collection[str], *, by_step: bool = False, by_pixel: bool = False, writes: bool = False
 ) -> Architecture:
     """What a config without `architecture` gets.
 
-    A cnn for one image or series that it can halve twice, a textcnn for a text (a gru where each token has a target, `by_step`; an
-    encoder_decoder where the target is written, `writes`), a gnn for nodes, else an mlp. Of several inputs each that makes no row of
-    numbers by itself has its own network, and an mlp reads what these give together with the other inputs.
+    A cnn for one image or series that it can halve twice (a unet where each pixel has a target, `by_pixel`), a textcnn for a text (a gru
+    where each token has a target, `by_step`; an encoder_decoder where the target is written, `writes`), a gnn for nodes, else an mlp. Of
+    several inputs each that makes no row of numbers by itself has its own network, and an mlp reads what these give together with the
+    other inputs.
     """
     if any(spec.has_nodes for spec in inputs.values()):
         return cast("Architecture", load_class(ARCHITECTURES["gnn"]).parse({"type": "gnn"}))
@@ -75,9 +76,17 @@ def default_architecture(
     if spec is not None and spec.axes == TOKENS and spec.kind == "index":
         word = "encoder_decoder" if writes else "gru" if by_step else "textcnn"
         return cast("Architecture", load_class(ARCHITECTURES[word]).parse({"type": word}))
+    if spec is not None and spec.axes == IMAGE and by_pixel:
+        return cast("Architecture", load_class(ARCHITECTURES["unet"]).parse({"type": "unet", "channels": 32, "num_levels": _levels(spec)}))
     is_wide = spec is not None and all(size >= LEAST for size in _places(spec))
     tag = "cnn" if spec is not None and spec.axes in (IMAGE, SEQUENCE) and is_wide else "mlp"
     return cast("Architecture", load_class(ARCHITECTURES[tag]).parse({"type": tag}))
+
+
+def _levels(spec: Spec) -> int:
+    """How often a unet halves an image: up to four times, as far as its height and width let it."""
+    sizes = [size for size in spec.sizes[1:] if isinstance(size, int)]
+    return next((levels for levels in (4, 3, 2) if all(size % 2**levels == 0 for size in sizes)), 1)
 
 
 def _is_large(spec: Spec) -> bool:

@@ -13,6 +13,8 @@ ELSEWHERE = {
     "cartpole_dqn": ("integration/test_cartpole.py", '"cartpole_dqn.yaml"'),
     "cifar10": ("configs/test_overfit_made_up.py", '"cifar10_small"'),  # the same network
     "omniglot": ("integration/test_metric_learning.py", '"omniglot.yaml"'),
+    "mnist10k_dcgan": ("integration/test_gan_runs.py", '"mnist10k_dcgan.yaml"'),
+    "membrane_unet": ("integration/test_masks_of_images.py", '"membrane_unet.yaml"'),
     "mnist10k_capsnet": ("configs/test_overfit_images.py", '"capsnet as it is"'),
 }
 """Tests that bring their own data or world, or have the network under another name."""

@@ -229,6 +229,15 @@ CASES = [
         missing=None,
         is_target=True,
     ),
+    Case(
+        "mask",
+        {"a": RANDOM.integers(0, 3, (6, 4, 5))},
+        {"a": RANDOM.integers(0, 3, (6, 4, 5)) + np.array([0, 0, 0, 0, 0, 9])[:, None, None]},
+        {"ignore": 2},
+        sizes=(4, 5),
+        is_target=True,
+        is_input=False,
+    ),
     Case("image", {"a": RANDOM.random((6, 3, 4, 5))}, {"a": RANDOM.random((6, 3, 4, 5))}, {"size": [8, 6]}, sizes=(3, 8, 6), missing=None),
 ]
 
@@ -345,8 +354,8 @@ def test_targets_come_back_in_their_own_unit_and_rows_without_are_left_out(case:
     fields = case.fit(table, is_target=True)
     target = fields.targets["f"]
     data = fields.encode(table, with_targets=True)
-    unseen = [11] if case.unseen is not None or case.tag in ("multi_label", "tags") else []
-    missing = [] if case.tag == "image" else [6]
+    unseen = [11] if case.unseen is not None or case.tag in ("multi_label", "tags", "mask") else []
+    missing = [] if case.tag in ("image", "mask") else [6]
     assert data.rows.tolist() == [row for row in range(12) if row not in [*missing, *unseen]]
     if case.tag == "notes":
         assert data.target("f")[0].tolist()[0] == [0, 0, 1, 0, 0]  # what follows
@@ -355,6 +364,9 @@ def test_targets_come_back_in_their_own_unit_and_rows_without_are_left_out(case:
         written = [*case.train["a"], *case.others["a"]]
         made = [" ".join(target.decode(row[row >= 0])) for row in data.target("f")]
         assert made == [written[row] for row in data.rows.tolist()]
+    elif case.tag == "mask":
+        written = np.concatenate([case.train["a"], case.others["a"]])[data.rows.numpy()]
+        assert data.target("f").tolist() == np.where(written == 2, -1, written).tolist()  # 2 is ignored
     elif case.tag in ("number", "vector", "image"):
         made = target.decode(data.target("f"))
         wanted = np.concatenate([case.train["a"], case.others["a"]])[data.rows.numpy()]

@@ -110,7 +110,7 @@ ANY_LABELS: list[tuple[Any, float | None]] = [
     ("log_loss", 0.0),
     ("brier", 0.0),
     ("per_class", None),
-    *((tag, 1.0) for tag in ("precision", "recall", "specificity", "f1", "jaccard", "auroc", "average_precision")),
+    *((tag, 1.0) for tag in ("precision", "recall", "specificity", "f1", "jaccard", "iou", "dice", "auroc", "average_precision")),
     ({"f_beta": 2}, 1.0),
     *(({"type": "recall", "average": average}, 1.0) for average in ("macro", "micro", "weighted")),
     ({"type": "specificity", "average": "micro"}, 1.0),

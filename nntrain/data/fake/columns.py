@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.data.fake.image_files import write_images
+from nntrain.data.fake.masks import masks
 from nntrain.data.fake.sequences import tags_of
 from nntrain.data.fake.sounds import write_sounds
 from nntrain.data.fake.values import Rows, cells, images, matrix
@@ -17,6 +18,7 @@ from nntrain.data.fields.audio import Audio
 from nntrain.data.fields.auto import Auto
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.field import Field, Role
+from nntrain.data.fields.mask import Mask
 from nntrain.data.fields.number import Number
 from nntrain.data.fields.series import Series
 from nntrain.data.naming import is_pattern, matching
@@ -26,7 +28,8 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
 
-    Values = list[Any] | np.ndarray[Any, Any]
+    Array = np.ndarray[Any, Any]
+    Values = list[Any] | Array
 
 NUMBERS_OF_A_PATTERN: Final = 12
 """Columns that a pattern of single values stands for."""
@@ -125,8 +128,9 @@ def _columns(key: str, field: Field, role: Role, rows: Rows, place: Place, setti
         return {name: values[:, number].tolist() for number, name in enumerate(names)}
     if is_joined and place.has_arrays:
         return {names[0]: matrix(rows, rows.assumptions.steps, index)}
-    if field.type == "image" and role != "ignore":
-        return {name: _images(field, rows, place, name) for name in names}
+    if field.type in ("image", "mask") and role != "ignore":
+        made = masks(field, settings.fields, rows, is_file=not place.is_binary) if isinstance(field, Mask) else None
+        return {name: _images(images(field, rows, is_file=not place.is_binary) if made is None else made, place, name) for name in names}
     if isinstance(field, Audio) and role != "ignore":
         return {name: _sounds(field, rows, place, name) for name in names}
     plain = Number() if is_joined else field
@@ -142,13 +146,12 @@ def _sounds(field: Audio, rows: Rows, place: Place, name: str) -> list[str]:
     return names
 
 
-def _images(field: Field, rows: Rows, place: Place, name: str) -> Values:
+def _images(made: Array, place: Place, name: str) -> Values:
+    """Images uint8 `[N, C, H, W]` in the table, or the names of files, which are written beside it."""
     if place.is_binary:
-        made = images(field, rows, is_file=False)
         return made[:, 0] if made.shape[1] == 1 else made
-    prefix = f"{name}_{place.part}"
-    names = [f"{prefix}/{row:05d}.png" for row in range(len(rows))]
-    write_images(place.folder, names, images(field, rows, is_file=True))
+    names = [f"{name}_{place.part}/{row:05d}.png" for row in range(len(made))]
+    write_images(place.folder, names, made)
     return names
 
 

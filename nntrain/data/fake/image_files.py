@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from nntrain.data.fake.masks import masks
 from nntrain.data.fake.sounds import write_sounds
 from nntrain.data.fake.values import Rows, bars, cells, class_names, images
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.field import Field
+from nntrain.data.fields.mask import Mask
 from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.image_sets import ImageSet
 from nntrain.errors import DataError
@@ -77,7 +79,9 @@ def write_matching(folder: Path, settings: DataSettings, source: Files, rows: Ro
         if suffix == ".wav":
             write_sounds(outer, inner, field, rows)
         else:
-            write_images(outer, inner, images(field, rows, is_file=True))
+            is_mask = isinstance(field, Mask)
+            made = masks(field, settings.fields, rows, is_file=True) if is_mask else images(field, rows, is_file=True)
+            write_images(outer, inner, made)
     for root in {found[1] for pattern in source.patterns.values() if (found := re.match(r"(.*?\.zip)/", pattern, re.IGNORECASE))}:
         _pack(folder / f"{root}.unpacked", folder / root)
 

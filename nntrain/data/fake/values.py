@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _GOLDEN: Final = 0.6180339887498949
-_LARGEST_FILE: Final = 64
+LARGEST_FILE: Final = 64
 """Height and width of image files at most: fields with a larger size resize them."""
 GROUPS: Final = 20
 """Values of a column of groups."""
@@ -110,7 +110,7 @@ def images(field: Field | None, rows: Rows, *, is_file: bool) -> Array:
         height, width = field.size_pair or (height, width)
         channels = field.num_channels or channels
     if is_file:
-        height, width = min(height, _LARGEST_FILE), min(width, _LARGEST_FILE)
+        height, width = min(height, LARGEST_FILE), min(width, LARGEST_FILE)
     return bars(rows, channels, height, width)
 
 

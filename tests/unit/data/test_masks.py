@@ -13,6 +13,7 @@ from PIL import Image as Pictures
 
 from nntrain.data.fields.mask import Mask, pixel_value, pixel_word
 from nntrain.data.file_store import FileStore
+from nntrain.data.header import HeaderColumn
 from nntrain.data.masks import decode_mask, nearest
 from nntrain.data.settings import FIELD_SLOT
 from nntrain.data.table import Table
@@ -176,6 +177,4 @@ def test_specs() -> None:
     assert str(field(classes=3, size=8).plan_spec("m", None, is_target=True)) == "index [8, 8] of 3"
     assert field().plan_spec("m", None, is_target=True).sizes == (Unknown("height of m"), Unknown("width of m"))
     with pytest.raises(SpecError, match="a mask is an array"):
-        from nntrain.data.header import HeaderColumn
-
         field().plan_spec("m", [HeaderColumn("m", (4,), "int")], is_target=True)

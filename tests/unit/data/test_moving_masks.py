@@ -78,7 +78,9 @@ def test_every_augmentation_that_moves_pixels_is_above() -> None:
     assert moving == {each if isinstance(each, str) else next(iter(each)) for each in MOVES}
 
 
-@pytest.mark.parametrize(("augment", "has_border"), [({"shift": 0.4}, True), ({"crop": 5}, True), ("flip", False), ({"zoom": [0.3, 0.5]}, True)])
+@pytest.mark.parametrize(
+    ("augment", "has_border"), [({"shift": 0.4}, True), ({"crop": 5}, True), ("flip", False), ({"zoom": [0.3, 0.5]}, True)]
+)
 def test_what_comes_in_from_outside_counts_nothing(augment: Any, has_border: bool) -> None:
     ones = torch.ones(ROWS, SIZE, SIZE, dtype=torch.uint8)
     found = torch.cat([batch.targets["m"] for batch in batches([augment], ones)])
@@ -95,7 +97,8 @@ def test_pixels_that_do_not_count_stay_so_and_colours_leave_masks_alone() -> Non
 
 
 def test_a_mask_takes_the_places_of_the_moves_among_all_changes() -> None:
-    one, other = ([batch.targets["m"] for batch in batches([first, "flip"], blocks())] for first in ({"noise": 0.1}, {"jitter": {"contrast": 0.5}}))
+    changes: tuple[Any, Any] = {"noise": 0.1}, {"jitter": {"contrast": 0.5}}
+    one, other = ([batch.targets["m"] for batch in batches([first, "flip"], blocks())] for first in changes)
     assert all(torch.equal(mask, same) for mask, same in zip(one, other, strict=True))
 
 
