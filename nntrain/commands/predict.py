@@ -116,6 +116,14 @@ def _draw_over(folder: Path | None, stored: Stored, table: Table, found: Predict
         tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {folder.as_posix()}")
 
 
+def require_predictions(stored: Stored) -> None:
+    """Raises `UsageError` for a network that gives rows no answer."""
+    for name, plan in stored.blueprint.targets.items():
+        if not plan.task.predicts:
+            message = f"{stored.run.name} makes new rows of {name} ({plan.task.type}); it gives rows no answer"
+            raise UsageError(message, f"nntrain generate {stored.run.name} -o samples.png")
+
+
 def _set_aside(table: Table) -> list[str]:
     """Lines of the file that were taken for no rows, such as a total at its end: they are not in the output."""
     _, word, lines = (table.dialect or "").partition("set aside: ")

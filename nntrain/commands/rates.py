@@ -35,7 +35,7 @@ def _rates(program: Program, optimizer: Optimizer) -> dict[str, tuple[str, float
     found: dict[str, tuple[str, float]] = {}
     for name, depth in depths.items():
         if optimizer.joins:
-            part = optimizer.parts[name.partition(".")[0]]
+            part = optimizer.parts[optimizer.part_of(name)]
             found[name] = (part.type, part.lr)
             continue
         is_own = name in matrices

@@ -79,7 +79,7 @@ def checkpoint_bytes(session: Session, optimizer: Optimizer) -> int:
     network = sum(tensor.nbytes for tensor in {tensor.data_ptr(): tensor for tensor in weights.values()}.values())
     parts = {node: kept_per_weight(part) for node, part in optimizer.parts.items()}
     moved = [
-        parameter.nbytes * parts[name.partition(".")[0] if optimizer.joins else ""]
+        parameter.nbytes * parts[optimizer.part_of(name)]
         for group in session.optimizer.param_groups
         for name, parameter in zip(group["param_names"], group["params"], strict=True)
     ]

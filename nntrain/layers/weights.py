@@ -29,7 +29,8 @@ class InitializerRule:
         """Whether it acts on a parameter.
 
         One that matches a whole layer sets its weights, the parameters of two or more axes, and leaves biases and the scales
-        of a normalisation as they are; those are set by name: `"*.bias": zeros`.
+        of a normalisation as they are; those are set by name, `"*.bias": zeros`. A pattern of the types of such layers, `"batch_norm*"`,
+        sets their scales, called `weight`.
 
         Args:
             layer_type: The layer's tag.
@@ -42,7 +43,8 @@ class InitializerRule:
             return False
         parameter = written
         if any(fnmatchcase(name, self.pattern) for name in (layer_type, *parts_of(step))):
-            return rank >= 2
+            is_of_type = bool(self.pattern.strip("*?")) and fnmatchcase(layer_type, self.pattern)
+            return rank >= 2 or (is_of_type and parameter == "weight")
         return matches(self.pattern, f"{step}.{parameter}") or fnmatchcase(parameter, self.pattern)
 
 

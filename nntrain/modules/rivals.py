@@ -1,4 +1,4 @@
-"""What rivals are scored by, and how far what one of them makes lies from what is real."""
+"""What rivals are scored by, and whether what one of them makes can be told from what is real."""
 
 from __future__ import annotations
 
@@ -34,34 +34,40 @@ def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, made: Tens
     return (gradient.flatten(1).norm(dim=1) - 1).square()
 
 
-@dataclass(frozen=True, slots=True)
-class Distances:
-    """How far rows lie from generated ones, for weights of the rows that one chooses.
+def spread(rows: int) -> Tensor:
+    """Positions of the rows that are compared, evenly over all of them, int64 `[M]`: they may be in the order of their classes."""
+    count = min(rows, MOST_COMPARED)
+    return torch.arange(count) * rows // max(1, count)
 
-    The energy distance (Székely and Rizzo 2013) of two distributions: twice the mean distance of a row of one from a row of the other,
-    less the mean distances within each. It is 0 where they are the same and above 0 elsewhere; estimated from different rows alone, so
-    that by chance it may come out a little below 0, whatever the number of rows.
+
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """How well the nearest other row tells whether a row is real, for weights of the real rows that one chooses.
+
+    The leave-one-out accuracy of the nearest neighbour (Lopez-Paz and Oquab 2017; Xu et al. 2018): 0.5 where the distributions are the
+    same, 1 where no generated row lies among real ones; below 0.5 where generated rows are copies of these real ones.
     """
 
-    across: Tensor
-    """Mean distance of each real row from the generated ones, float64 `[N]`."""
-    among: Tensor
-    """Distances between real rows, float32 `[N, N]`."""
-    own: float
-    """Mean distance between different generated rows; NaN of a single one."""
+    told: Tensor
+    """Whether the nearest other row of each compared real one is real, float64 `[M]`."""
+    made: float
+    """Share of the generated rows whose nearest other row is generated."""
+    rows: Tensor
+    """Positions of the compared real rows among all, int64 `[M]`."""
 
     @classmethod
-    def of(cls, real: Tensor, made: Tensor) -> Distances:
-        """Compare rows `[N, …]` with generated ones `[M, …]`; of both the first `MOST_COMPARED`."""
-        real, made = (values[:MOST_COMPARED].flatten(1).float() for values in (real, made))
-        pairs = len(made) * (len(made) - 1)
-        own = float(torch.cdist(made, made).double().sum()) / pairs if pairs else float("nan")
-        return cls(torch.cdist(real, made).double().mean(dim=1).cpu(), torch.cdist(real, real).cpu(), own)
+    def of(cls, real: Tensor, made: Tensor, rows: Tensor) -> Neighbors:
+        """Compare real rows `[M, …]`, at positions `[M]` of all, with generated ones; as many of both."""
+        count = min(len(real), len(made))
+        places = spread(len(real))[:: max(1, len(real) // count)][:count]
+        real, made = real[places].flatten(1).float(), made[:count].flatten(1).float()
+        across, among, own = torch.cdist(real, made), torch.cdist(real, real), torch.cdist(made, made)
+        for within in (among, own):
+            within.fill_diagonal_(torch.inf)
+        told = among.amin(dim=1) < across.amin(dim=1)
+        return cls(told.double().cpu(), float((own.amin(dim=1) < across.amin(dim=0)).double().mean()), rows[places])
 
-    def energy(self, weights: Tensor) -> Tensor:
-        """The energy distance for R weightings of the real rows, float64 `[R, N]`: `[R]`, NaN where a single row counts."""
-        weights = weights[:, : len(self.across)]
-        counts, squares = weights.sum(dim=1), weights.square().sum(dim=1)
-        within = ((weights.float() @ self.among).double() * weights).sum(dim=1) / (counts.square() - squares)
-        found = 2 * (weights @ self.across) / counts - within - self.own
-        return torch.where(counts.square() > squares, found, torch.nan)
+    def accuracy(self, weights: Tensor) -> Tensor:
+        """The accuracy for R weightings of the real rows, float64 `[R, N]`: `[R]`; generated rows count as much as real ones."""
+        weights = weights[:, self.rows]
+        return ((weights @ self.told) / weights.sum(dim=1) + self.made) / 2

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from nntrain.errors import Problem
-from nntrain.nearest import nearest
 from nntrain.optimizers.groups import ParameterGroup
 from nntrain.optimizers.optimizer import Beside, Optimizer
 from nntrain.optimizers.settings import AnyOptimizer
+from nntrain.parameter_names import matches, near_names
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class ByNode(Optimizer):
     """An optimizer for each node: `{generator: {type: adam, lr: 2e-4}, discriminator: {type: adam, lr: 1e-4}}`.
 
-    A name stands for all parameters that begin with it: a node, or a layer with a name. The schedule moves each rate from its own start.
+    A name stands for everything below it: a node, a layer; it may be a pattern of parameter names, of which the first that matches counts:
+    `{head: sgd, "*": adamw}`. The schedule moves each rate from its own start.
     """
 
     type: Literal["by_node"] = "by_node"
@@ -77,15 +78,18 @@ class ByNode(Optimizer):
         for optimizer in self.nodes.values():
             yield from optimizer.warnings(beside)
 
+    def part_of(self, name: str) -> str:
+        return next(node for node in self.nodes if matches(node, name))
+
     def unmoved(self, names: Sequence[str]) -> list[Problem]:
-        """Nodes without parameters, and parameters without an optimizer."""
-        owners = dict.fromkeys(name.partition(".")[0] for name in names)
+        """Nodes that move no parameter, and parameters without an optimizer."""
+        owners = {name: next((node for node in self.nodes if matches(node, name)), None) for name in names}
         problems = [
-            Problem(("optimizer", node), f"no parameter that is trained begins with {node!r}", _near(node, list(owners)), on_key=True)
+            Problem(("optimizer", node), f"{node!r} moves no parameter that is trained", _near(node, names), on_key=True)
             for node in self.nodes
-            if node not in owners
+            if node not in owners.values()
         ]
-        left = [owner for owner in owners if owner not in self.nodes]
+        left = list(dict.fromkeys(name.partition(".")[0] for name, owner in owners.items() if owner is None))
         if left:
             what = f"does not say how the parameters of {' and '.join(left)} are moved"
             problems.append(Problem(("optimizer",), what, f"fix:  {left[0]}: adamw"))
@@ -94,15 +98,13 @@ class ByNode(Optimizer):
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         from nntrain.modules.joint_optimizer import JointOptimizer
 
-        own = {node: [part for group in groups if (part := _part(group, node))["params"]] for node in self.nodes}
+        own = {node: [part for group in groups if (part := self._part(group, node))["params"]] for node in self.nodes}
         return JointOptimizer([optimizer.build(own[node]) for node, optimizer in self.nodes.items() if own[node]])
 
-
-def _part(group: ParameterGroup, node: str) -> ParameterGroup:
-    """Those parameters of a group that belong to a node."""
-    params = [(name, parameter) for name, parameter in group["params"] if name.partition(".")[0] == node]
-    return {**group, "params": params}
+    def _part(self, group: ParameterGroup, node: str) -> ParameterGroup:
+        """Those parameters of a group that a node moves."""
+        return {**group, "params": [(name, parameter) for name, parameter in group["params"] if self.part_of(name) == node]}
 
 
-def _near(node: str, owners: Sequence[str]) -> str:
-    return f"nodes: {', '.join(nearest(node, owners, within=1) or owners[:6])}"
+def _near(node: str, names: Sequence[str]) -> str:
+    return f"near names: {', '.join(near_names(node, names))}"

@@ -77,6 +77,10 @@ class Optimizer(Component):
         """The optimizers that it consists of, by the node that each moves; itself under no name where it is one."""
         return {"": self}
 
+    def part_of(self, name: str) -> str:
+        """Which of `parts` moves a parameter."""
+        return ""
+
     def unmoved(self, names: Sequence[str]) -> list[Problem]:
         """Rules that act on none of the parameters that are trained, and parameters that nothing moves."""
         from nntrain.optimizers.groups import unused_rules

@@ -23,8 +23,10 @@ OPTIMIZERS: Final = {
     "rprop": "nntrain.optimizers.full_batch:Rprop",
     "lbfgs": "nntrain.optimizers.full_batch:LBFGS",
     "asgd": "nntrain.optimizers.sgd:ASGD",
-    "by_node": "nntrain.optimizers.by_node:ByNode",
 }
+
+JOINED: Final = {"by_node": "nntrain.optimizers.by_node:ByNode"}
+"""What consists of several of them."""
 
 
 def infer_optimizer(options: Mapping[str, Any]) -> str | None:
@@ -34,4 +36,4 @@ def infer_optimizer(options: Mapping[str, Any]) -> str | None:
     return "by_node" if is_by_node and len(names) == len(options) else None
 
 
-AnyOptimizer = Annotated[Optimizer, Slot("optimizer", (OPTIMIZERS,), default="adamw", infer=infer_optimizer)]
+AnyOptimizer = Annotated[Optimizer, Slot("optimizer", (OPTIMIZERS, JOINED), default="adamw", infer=infer_optimizer)]

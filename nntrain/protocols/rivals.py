@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from nntrain.losses.loss import Part as LossPart
 from nntrain.losses.rivals import Critic
 from nntrain.modules.metrics import finite
 from nntrain.modules.network import Network
-from nntrain.modules.rivals import MOST_COMPARED, Distances, gradient_penalty
+from nntrain.modules.rivals import Neighbors, gradient_penalty, spread
 from nntrain.protocols.acting import resting
 from nntrain.protocols.adversarial import Adversarial
 from nntrain.protocols.supervised import SupervisedProtocol
@@ -28,6 +28,9 @@ from nntrain.tasks.gan import DISCRIMINATOR
 from nntrain.training.evaluation import Scores
 from nntrain.training.objective import Objective, TargetObjective, WeightedLoss, sum_tensors
 from nntrain.training.session import Metrics, Session, StepLoss, Subject, Weighable
+
+_READ: Final = 256
+"""Rows that are read at once to be compared."""
 
 
 class AdversarialProtocol:
@@ -65,7 +68,9 @@ class AdversarialProtocol:
         loss = pair.loss_of_both(real, generated, batch.weights) / weight
         penalty = pair.penalty
         if penalty:
-            shares = torch.rand(len(batch), generator=torch.Generator().manual_seed(derive_seed(session.seed, "between", *_key(batch))))
+            shares = torch.rand(
+                len(batch), generator=torch.Generator().manual_seed(derive_seed(session.seed, "between", *_key(pair, batch)))
+            )
             found = gradient_penalty(pair.score, batch.inputs[pair.name], made.float(), shares.to(made.device))
             loss = loss + penalty * found.mean()
         following = partial(self._fool, session, made) if is_last else partial(self._tell_apart, session, place + 1)
@@ -102,14 +107,14 @@ class AdversarialProtocol:
         return Scores(self._found(subject, data, part) or {})
 
     def measure_baseline(self, subject: Subject, data: TensorData, part: Part | None) -> Metrics:
-        """The distance of noise whose values have the mean and standard deviation of those of the training rows."""
+        """The same of noise whose values have the mean and standard deviation of those of the training rows."""
         [(name, target)] = subject.objective.targets.items()
         mean, above = _as_compared(target, subject.baseline[name].cpu().float())
         real, deviation = _compared(target, _inputs(data, name)), above - mean
         draw = torch.Generator().manual_seed(derive_seed(0, "noise to compare with", part or ""))
         noise = mean + deviation * torch.randn((len(real), *mean.shape), generator=draw)
-        energy = Distances.of(real, noise.to(real.device)).energy(torch.ones(1, len(real), dtype=torch.float64))
-        return {"energy_distance": finite(float(energy))}
+        found = Neighbors.of(real, noise.to(real.device), spread(len(data))).accuracy(_weights(data).unsqueeze(0))
+        return {"neighbor_accuracy": finite(float(found))}
 
     def judge(self, subject: Subject, data: TensorData, part: Part | None) -> Weighable:
         """The same for other weights of the rows."""
@@ -144,28 +149,26 @@ class AdversarialProtocol:
     def _compare(
         self, subject: Subject, data: TensorData, part: Part | None, stop_wanted: Callable[[], bool] | None = None
     ) -> Comparison | None:
-        """Score all rows of a split, and as many generated ones, at most `MOST_COMPARED`; `None` where a stop was wanted."""
+        """Score all rows of a split, and as many generated ones as are compared; `None` where a stop was wanted."""
         assert isinstance(subject.network, Network)
         pair = Pair(subject.network, subject.objective)
+        rows, size = spread(len(data)), max(1, subject.rows)
         real: list[Tensor] = []
         generated: list[Tensor] = []
-        images: list[Tensor] = []
         made: list[Tensor] = []
-        wanted = min(len(data), MOST_COMPARED)
         with resting(subject.network), subject.precision.autocast():
-            for count, batch in enumerate(plain_batches(data, max(1, subject.rows))):
+            for batch in plain_batches(data, size):
                 if stop_wanted is not None and stop_wanted():
                     return None
                 real.append(pair.score(batch.inputs[pair.name]).float())
-                if sum(map(len, made)) < wanted:
-                    images.append(batch.inputs[pair.name])
-                    drawn = with_noise(subject.objective, batch, derive_seed(0, "rivals are measured", part or "", count))
-                    made.append(pair.make(drawn.inputs).float())
-                    generated.append(pair.score(made[-1]).float())
-        weights = torch.ones(len(data), dtype=torch.float64) if data.weights is None else data.weights.double().cpu()
-        rows, others = (_compared(pair.target, torch.cat(values)) for values in (images, made))
-        floor = None if part == "train" or self._sample is None else Distances.of(rows, self._sample)
-        return Comparison.of(pair, torch.cat(real), torch.cat(generated), weights, (Distances.of(rows, others), floor))
+            for count, batch in enumerate(plain_batches(data.take(rows), size)):
+                drawn = with_noise(subject.objective, batch, derive_seed(0, "rivals are measured", part or "", count))
+                made.append(pair.make(drawn.inputs).float())
+                generated.append(pair.score(made[-1]).float())
+        compared = _compared(pair.target, _inputs(data, pair.name))
+        found = Neighbors.of(compared, _compared(pair.target, torch.cat(made)), rows)
+        floor = None if part == "train" or self._sample is None else Neighbors.of(compared, self._sample, rows)
+        return Comparison.of(pair, torch.cat(real), torch.cat(generated), _weights(data), (found, floor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +264,11 @@ class Comparison:
     """Score of each real row, and what the discriminator loses on it, float64 `[N, 2]`."""
     of_generated: tuple[float, float, float]
     """Mean score of generated rows, and what the discriminator and the generator lose on them."""
-    distances: Distances
-    floor: Distances | None
+    neighbors: Neighbors
+    floor: Neighbors | None
 
     @classmethod
-    def of(cls, pair: Pair, real: Tensor, generated: Tensor, weights: Tensor, distances: tuple[Distances, Distances | None]) -> Comparison:
+    def of(cls, pair: Pair, real: Tensor, generated: Tensor, weights: Tensor, neighbors: tuple[Neighbors, Neighbors | None]) -> Comparison:
         """From the scores of both."""
         ones, zeros = real.new_ones(len(real)), real.new_zeros(len(generated))
         losses = pair.losses
@@ -275,15 +278,15 @@ class Comparison:
         shown = [torch.sigmoid(score) if is_chance else score for score in (real, generated)]
         means = (float(shown[1].mean()), float(of_others) / len(generated), float(pair.loss_of_generator(generated)) / len(generated))
         by_row = torch.stack([shown[0].flatten(), of_real.flatten()], dim=1).double().cpu()
-        return cls(weights, by_row, means, *distances)
+        return cls(weights, by_row, means, *neighbors)
 
     def values(self, weights: Tensor) -> dict[str, Tensor]:
         """The metrics for R weightings `[R, N]`."""
         score, loss = ((weights @ self.by_row) / weights.sum(dim=1, keepdim=True)).unbind(dim=1)
         generated_score, of_generated, generator_loss = (torch.full_like(score, value) for value in self.of_generated)
-        floor = {} if self.floor is None else {"energy_floor": self.floor.energy(weights)}
+        floor = {} if self.floor is None else {"neighbor_floor": self.floor.accuracy(weights)}
         return {
-            "energy_distance": self.distances.energy(weights),
+            "neighbor_accuracy": self.neighbors.accuracy(weights),
             **floor,
             "discriminator_loss": loss + of_generated,
             "generator_loss": generator_loss,
@@ -299,14 +302,20 @@ def _weight(batch: Batch) -> Tensor:
     return batch.weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
 
 
-def _key(batch: Batch) -> Sequence[int]:
-    """What tells a batch from others: the rows that it begins and ends with, and the bits of a number of its noise."""
-    return [int(batch.rows[0]), int(batch.rows[-1])]
+def _key(pair: Pair, batch: Batch) -> Sequence[int]:
+    """What tells a batch from others of its run: the rows that it begins and ends with, and the bits of a number of its noise."""
+    noise = batch.inputs[next(iter(pair.target.task.drawn))]
+    return [int(batch.rows[0]), int(batch.rows[-1]), int(noise.flatten()[:1].view(torch.int32))]
 
 
 def _inputs(data: TensorData, name: str) -> Tensor:
-    """The first rows of a field as the network reads them, `[N, …]`, as many as are compared."""
-    return torch.cat([batch.inputs[name] for batch in plain_batches(data.head(MOST_COMPARED), MOST_COMPARED)])
+    """The rows of a field that are compared, as the network reads them, `[M, …]`."""
+    return torch.cat([batch.inputs[name] for batch in plain_batches(data.take(spread(len(data))), _READ)])
+
+
+def _weights(data: TensorData) -> Tensor:
+    """How much each row counts, float64 `[N]`, on the CPU."""
+    return torch.ones(len(data), dtype=torch.float64) if data.weights is None else data.weights.double().cpu()
 
 
 def _as_compared(target: TargetObjective, raw: Tensor) -> Tensor:
@@ -319,5 +328,5 @@ def _as_compared(target: TargetObjective, raw: Tensor) -> Tensor:
 
 def _compared(target: TargetObjective, rows: Tensor) -> Tensor:
     """Rows as they are compared: images in [0, 1], whatever they are scaled to; vectors in the unit of training."""
-    rows = rows[:MOST_COMPARED].float()
+    rows = rows.float()
     return target.read(rows) if target.target.field_type == "image" else rows

@@ -153,9 +153,21 @@ class Task(Component):
         """Numbers that nodes may read beside the fields, by name: the protocol draws them for each row."""
         return {}
 
+    @property
+    def drawn(self) -> Mapping[str, Spec]:
+        """Numbers that nodes may read beside the fields, by name: the protocol draws them for each row."""
+        return {}
+
     def needs(self, target: Target, link: Link) -> Spec:
         """What the network must output, where a loss reads it through `link`."""
         raise NotImplementedError
+
+    def nodes(self, target: Target) -> Mapping[str, Spec]:
+        """Nodes that must be there, and what they must give: they are the outputs, without a layer of the task, the first that of the target.
+
+        Empty where the architecture says which node a target hangs on.
+        """
+        return {}
 
     def nodes(self, target: Target) -> Mapping[str, Spec]:
         """Nodes that must be there, and what they must give. They are the outputs, without a layer of the task.

@@ -62,12 +62,28 @@ IMAGES: dict[str, Any] = {**BASE, "data": {**BASE["data"], "source": "images.npz
 WORDS: dict[str, Any] = {**BASE, "data": {**BASE["data"], "source": "words.npz"}}
 
 PROTOCOL_ROWS: dict[str, list[Any]] = {
+    "adversarial": ["adversarial", {"adversarial": 2}],
     "dqn": [
         {"dqn": {"buffer": 30, "learn_start": 10, "target_every": 3, "epoch_moves": 4}},
         {"dqn": {"double": False, "learn_start": 10, "train_every": 2, "epoch_moves": 8, "epsilon": {"end": 1.0}}},
     ],
     "supervised": ["supervised"],
 }
+RIVALS: dict[str, Any] = {
+    **BASE,
+    "data": {**BASE["data"], "source": "images.npz", "target": None, "fields": {"x": {"type": "image"}, "y": {"role": "ignore"}}},
+    "architecture": {
+        "nodes": {
+            "generator": {"from": "noise", "layers": [{"linear": 16}, "batch_norm", "relu", {"linear": 64}, {"reshape": [1, 8, 8]}, "sigmoid"]},
+            "discriminator": {"from": "x", "layers": ["flatten", {"linear": 16}, "batch_norm", "relu", {"dropout": 0.2}, {"linear": 1}]},
+        }
+    },
+    "task": {"gan": 4},
+    "optimizer": {"generator": {"adam": 1e-3}, "discriminator": {"type": "sgd", "lr": 0.01, "momentum": 0.9}},
+    "scheduler": {"type": "step", "every_steps": 3, "gamma": 0.5},
+    "regularization": {"ema": 0.9, "clip_norm": 1.0},
+}
+SUBJECTS: dict[str, dict[str, Any]] = {"adversarial": RIVALS}
 ACTING: dict[str, Any] = {**BASE, "plugins": [corridor.MODULE], "data": {"source": corridor.SOURCE, "batch_size": 8}, "task": "q_values"}
 
 AUGMENTATION_ROWS: dict[str, list[Any]] = {
@@ -186,7 +202,7 @@ def test_schedule(case: dict[str, Any], data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("tag", "row"), rows_of(PROTOCOL_ROWS))
 def test_protocol(tag: str, row: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(plugins._allowed, corridor.MODULE, corridor)  # pyright: ignore[reportPrivateUsage]
-    tree = {**(ACTING if tag == "dqn" else BASE), "training": {**BASE["training"], "protocol": row}}
+    tree = {**(ACTING if tag == "dqn" else SUBJECTS.get(tag, BASE)), "training": {**BASE["training"], "protocol": row}}
     for stop in (1, STOP, 4, STEPS - 1):
         assert differing(of_config(tree, data), stop, tmp_path / f"{tag}-{stop}") == []
 

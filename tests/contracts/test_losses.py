@@ -41,7 +41,7 @@ class Case:
         return self.loss.build(class_weights=self.class_weights())
 
     def class_weights(self) -> Tensor | None:
-        if not isinstance(self.loss, ClassLoss) or self.kind in {"labels", "values"}:
+        if not isinstance(self.loss, ClassLoss) or self.kind in {"labels", "values", "origin"}:
             return None
         return 0.5 + torch.arange(2 if self.kind == "binary" else 5)
 
@@ -52,7 +52,7 @@ class Case:
             target = torch.arange(ROWS) % 2
         elif self.kind in {"classes", "ordinal"}:
             target = torch.randint(0, 5, self.target)
-        elif self.kind in {"binary", "labels"}:
+        elif self.kind in {"binary", "labels", "origin"}:
             target = target.gt(0).float()
         elif self.kind == "sequence":
             target = torch.where(torch.arange(self.target[1]) < torch.randint(0, 3, (ROWS, 1)), torch.randint(1, 5, self.target), -1)
@@ -104,6 +104,7 @@ CASES = [
     Case({"type": "arcface", "scale": 3.0}, (ROWS, 5), (ROWS,), "classes"),
     Case("contrastive", (ROWS, 1), (ROWS,), "binary"),
     *(Case(tag, (ROWS, 4), (ROWS,), "neighbors") for tag in ("contrastive", "nt_xent", "triplet", {"type": "triplet", "mining": "hard"})),
+    *(Case(tag, (ROWS, 1), (ROWS,), "origin") for tag in ("bce", "hinge", "wasserstein", {"wasserstein": 0.0})),
     Case("kl_div", (ROWS, 4), (ROWS, 4), "values"),
     Case("cosine", (ROWS, 4), (ROWS, 4), "values"),
 ]
@@ -144,7 +145,7 @@ def test_the_link_reads_the_output_as_values_or_shares(case: Case) -> None:
         assert shares.shape == (ROWS, 5, *case.target[1:])
         assert bool((shares >= 0).all())
         torch.testing.assert_close(shares.sum(dim=1), torch.ones(case.target))
-    elif case.kind not in {"values", "sequence", "neighbors"}:
+    elif case.kind not in {"values", "sequence", "neighbors", "origin"}:
         assert bool((link.point(output) > 0).all())
         assert link.point(output).shape == output.shape
 

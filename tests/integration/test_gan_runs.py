@@ -1,0 +1,97 @@
+"""Runs of networks that make images: from training to a sheet of samples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from nntrain import fit
+from nntrain.cli import main
+
+NODES: dict[str, Any] = {
+    "generator": {
+        "from": "noise",
+        "layers": [
+            {"linear": 64},
+            {"reshape": [16, 2, 2]},
+            "batch_norm",
+            "relu",
+            {"upsample": 4},
+            {"conv2d": {"out_channels": 1, "kernel_size": 1}},
+            "tanh",
+        ],
+    },
+    "discriminator": {"from": "image", "layers": ["flatten", {"linear": 32}, {"leaky_relu": 0.2}, {"linear": 1}]},
+}
+DIGITS: dict[str, Any] = {
+    "name": "digits_gan",
+    "data": {
+        "source": {"type": "builtin", "name": "digits"},
+        "fields": {"image": {"type": "image", "normalize": [-1, 1]}, "label": {"role": "ignore"}},
+        "batch_size": 64,
+    },
+    "architecture": {"nodes": NODES},
+    "task": {"gan": 8},
+    "optimizer": {"type": "adam", "lr": 2e-3, "betas": [0.5, 0.999]},
+    "training": {"protocol": "adversarial", "max_steps": 20, "device": "cpu"},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return fit(DIGITS, runs=tmp_path_factory.mktemp("gan_runs"), quiet=True)
+
+
+def test_a_run_reports_how_well_rows_are_told_apart_beside_that_of_noise_and_of_training_rows(trained: Any) -> None:
+    summary = trained.summary
+    assert summary["monitor"] == "validation.neighbor_accuracy"
+    assert summary["test"]["neighbor_floor"] < 0.6 < 0.95 < summary["baseline"]["test.neighbor_accuracy"]
+    assert set(summary["test"]) == {
+        *("neighbor_accuracy", "neighbor_floor", "discriminator_loss", "generator_loss", "real_score", "generated_score")
+    }
+
+
+def test_samples_are_written_on_a_sheet_and_rows_get_no_prediction(
+    trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = trained.run.path.as_posix()
+    sheet = tmp_path / "samples.png"
+    assert main(["generate", folder, "-o", sheet.as_posix(), "--count", "9"]) == 0
+    assert "9 rows of noise [8] from N(0, 1)" in capsys.readouterr().err
+    with Image.open(sheet) as image:
+        assert min(image.size) >= 24
+    np.savez(tmp_path / "new.npz", image=np.zeros((2, 8, 8), dtype=np.uint8))
+    assert main(["predict", folder, (tmp_path / "new.npz").as_posix()]) == 2
+    assert "makes new rows of image (gan)" in capsys.readouterr().err
+    assert main(["eval", folder, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["neighbor_accuracy"] == pytest.approx(
+        trained.summary["test"]["neighbor_accuracy"]
+    )
+
+
+@pytest.mark.slow
+def test_the_example_learns_a_few_images_by_heart(tmp_path: Path) -> None:
+    """Eight images of stripes, shown again and again: what is generated is harder to tell from them than noise."""
+    tree = yaml.safe_load((Path(__file__).parents[2] / "configs" / "mnist10k_dcgan.yaml").read_text(encoding="utf-8"))
+    images = np.zeros((8, 28, 28), dtype=np.uint8)
+    for place in range(8):
+        images[place, :, 3 * place : 3 * place + 5] = 255
+    np.savez(tmp_path / "stripes.npz", image=np.repeat(images, 16, axis=0))
+    tree["data"] = {
+        "source": (tmp_path / "stripes.npz").as_posix(),
+        "fields": {"image": {"type": "image", "normalize": [-1, 1]}},
+        "split": {"validation": 0.25, "test": None},
+        "batch_size": 32,
+    }
+    tree["regularization"] = {"ema": 0.95}
+    tree["training"] = {"protocol": "adversarial", "max_steps": 300, "device": "cpu"}
+    tree["optimizer"]["lr"] = 1e-3
+    summary = fit(tree, runs=tmp_path, quiet=True).summary
+    print(summary["best"], summary["baseline"])
+    assert summary["best"]["validation.neighbor_accuracy"] < 0.9 < summary["baseline"]["validation.neighbor_accuracy"]

@@ -1,0 +1,231 @@
+"""Two networks that learn against each other."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nntrain.assembly import Assembly, assemble
+from nntrain.commands.fit import prepare_job
+from nntrain.config.reading import read_mapping
+from nntrain.errors import ConfigError
+from nntrain.modules.rivals import Neighbors, gradient_penalty, spread
+from nntrain.protocols.rivals import Pair
+from nntrain.training.evaluation import fit_baseline
+from nntrain.training.loop import fit
+from nntrain.training.session import Subject
+
+TREE: dict[str, Any] = {
+    "name": "points",
+    "data": {"source": "points.npz", "fields": {"point": "vector"}, "split": {"validation": 0.2, "test": None}, "batch_size": 64},
+    "architecture": {
+        "nodes": {
+            "generator": {"from": "noise", "layers": [{"linear": 16}, "relu", {"linear": 2}]},
+            "discriminator": {"from": "point", "layers": [{"linear": 32}, {"leaky_relu": 0.2}, {"linear": 1}]},
+        }
+    },
+    "task": {"gan": 2},
+    "optimizer": {"generator": {"type": "adam", "lr": 2e-3, "betas": [0.5, 0.9]}, "discriminator": {"type": "adam", "lr": 2e-3}},
+    "training": {"protocol": "adversarial", "max_steps": 2, "device": "cpu"},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Points near a line through the plane, in two heaps."""
+    folder = tmp_path_factory.mktemp("points")
+    draw = np.random.default_rng(0)
+    side = np.sign(draw.normal(size=(800, 1)))
+    points = side * np.array([2.0, 1.0]) + 0.2 * draw.normal(size=(800, 2))
+    np.savez(folder / "points.npz", point=points.astype(np.float32), label=(side[:, 0] > 0).astype(np.int64))
+    return folder
+
+
+def changed(**sections: Any) -> dict[str, Any]:
+    tree = copy.deepcopy(TREE)
+    for section, value in sections.items():
+        tree[section] = {**tree[section], **value} if isinstance(value, dict) and isinstance(tree.get(section), dict) else value
+    tree["data"]["fields"] = {**tree["data"]["fields"], "label": {"role": "ignore"}}
+    return tree
+
+
+def made(folder: Path, **sections: Any) -> Assembly:
+    job = prepare_job(read_mapping(changed(**sections), (), folder))
+    return assemble(job.blueprint, job.prepared)
+
+
+def first(assembly: Assembly) -> tuple[Any, Callable[[], dict[str, Tensor]]]:
+    """The batches of the first step, and a copy of all weights."""
+    weights = assembly.session.network.named_parameters
+    return next(assembly.protocol.batches(assembly.session, 0, 0)), lambda: {name: value.detach().clone() for name, value in weights()}
+
+
+def test_noise_is_a_function_of_seed_and_step(folder: Path) -> None:
+    one, other = made(folder), made(folder)
+    there = [batches[0].inputs["noise"] for batches in one.protocol.batches(one.session, 0, 0)]
+    again = [batches[0].inputs["noise"] for batches in other.protocol.batches(other.session, 0, 3)]
+    assert all(torch.equal(left, right) for left, right in zip(there[3:], again, strict=True))
+    assert not torch.equal(there[0], there[1])
+    assert torch.cat(there).std() == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("loss", ["bce", "hinge", {"wasserstein": 0.0}])
+def test_each_update_has_the_gradients_of_the_paper_and_of_its_own_node_alone(loss: Any, folder: Path) -> None:
+    assembly = made(folder, loss=loss)
+    session = assembly.session
+    (batch,), _ = first(assembly)
+    pair = Pair.of(session)
+    tag = loss if isinstance(loss, str) else "wasserstein"
+    real, fake = pair.score(batch.inputs["point"]), pair.score(pair.make(batch.inputs))
+    apart = {
+        "bce": functional.softplus(-real).mean() + functional.softplus(fake).mean(),
+        "hinge": (1 - real).relu().mean() + (1 + fake).relu().mean(),
+        "wasserstein": fake.mean() - real.mean(),
+    }[tag]
+    fooled = functional.softplus(-fake).mean() if tag == "bce" else -fake.mean()
+    named = dict(session.network.named_parameters())
+    for value, node in ((apart, "discriminator"), (fooled, "generator")):
+        session.network.zero_grad()
+        update = assembly.protocol.step(session, (batch,))
+        if node == "generator":
+            assert update.following is not None
+            update = update.following((batch,))
+        torch.testing.assert_close(update.value, value)
+        update.value.backward()
+        own = {name: parameter for name, parameter in named.items() if name.startswith(node)}
+        expected = torch.autograd.grad(value, list(own.values()), retain_graph=True)
+        for parameter, gradient in zip(own.values(), expected, strict=True):
+            assert parameter.grad is not None
+            torch.testing.assert_close(parameter.grad, gradient)
+        assert all(parameter.grad is None for name, parameter in named.items() if name not in own)
+
+
+def test_a_step_moves_both_and_clips_each_by_itself(folder: Path) -> None:
+    sgd = {"generator": {"sgd": 1.0}, "discriminator": {"sgd": 1.0}}
+    assembly = made(folder, optimizer=sgd, regularization={"clip_norm": 1e-3}, training={**TREE["training"], "max_steps": 1})
+    _, weights = first(assembly)
+    before = weights()
+    list(fit(assembly.session, assembly.protocol, assembly.plan, assembly.progress, lambda _: False))
+    after = weights()
+    for node in ("generator", "discriminator"):
+        moved = torch.cat([(after[name] - before[name]).flatten() for name in after if name.startswith(node)])
+        assert float(moved.norm()) == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_the_discriminator_may_take_several_updates_with_rows_of_their_own(folder: Path) -> None:
+    assembly = made(folder, training={**TREE["training"], "protocol": {"adversarial": 3}})
+    batches, _ = first(assembly)
+    rows = torch.cat([batch.rows for batch in batches])
+    assert len(batches) == 3
+    assert len(rows.unique()) == len(rows) == 192
+    update, count = assembly.protocol.step(assembly.session, batches), 1
+    while update.following is not None:
+        update, count = update.following(batches), count + 1
+    assert count == 4
+    assert assembly.protocol.steps_per_epoch(assembly.session) == 4
+
+
+def test_the_penalty_on_the_gradient_is_that_of_a_linear_critic() -> None:
+    critic = nn.Linear(3, 1, bias=False)
+    found = gradient_penalty(critic, torch.randn(5, 3), torch.randn(5, 3), torch.rand(5))
+    torch.testing.assert_close(found, (critic.weight.norm() - 1).square().expand(5))
+    found.mean().backward()
+    assert critic.weight.grad is not None
+
+
+def test_the_nearest_neighbor_tells_what_a_loop_over_all_rows_tells() -> None:
+    draw = torch.Generator().manual_seed(0)
+    real, others = torch.randn(30, 2, generator=draw), 0.8 + torch.randn(30, 2, generator=draw)
+    rows, is_real = torch.cat([real, others]), torch.arange(60) < 30
+    right = [
+        bool(
+            is_real[min((other for other in range(60) if other != row), key=lambda other: float((rows[row] - rows[other]).norm()))]
+            == is_real[row]
+        )
+        for row in range(60)
+    ]
+    found = Neighbors.of(real, others, torch.arange(30)).accuracy(torch.ones(1, 30, dtype=torch.float64))
+    assert float(found) == pytest.approx(sum(right) / 60)
+
+
+def test_alike_rows_are_told_apart_half_of_the_time_and_others_always() -> None:
+    draw = torch.Generator().manual_seed(0)
+    rows, weights = torch.arange(1000), torch.ones(1, 1000, dtype=torch.float64)
+    one, other = torch.randn(1000, 3, generator=draw), torch.randn(1000, 3, generator=draw)
+    assert float(Neighbors.of(one, other, rows).accuracy(weights)) == pytest.approx(0.5, abs=0.05)
+    assert float(Neighbors.of(one, other + 50, rows).accuracy(weights)) == 1
+    weights[0, 500:] = 0
+    assert float(Neighbors.of(one, torch.cat([one[:500], other[500:] + 50]), rows).accuracy(weights)) < 0.3, "copies of the rows that count"
+
+
+def test_rows_are_compared_from_all_over_a_split() -> None:
+    assert spread(5).tolist() == [0, 1, 2, 3, 4]
+    assert spread(10_000)[-1] > 9_990
+    assert len(spread(10_000).unique()) == 2048
+
+
+def test_points_of_a_line_are_learned(folder: Path) -> None:
+    """After some steps what is generated is harder to tell from the data than noise of the same mean and deviation."""
+    training = {"protocol": "adversarial", "max_steps": 600, "evaluate_every": {"steps": 200}, "device": "cpu"}
+    assembly = made(folder, training=training, regularization={"ema": 0.98})
+    session = assembly.session
+    reports = list(fit(session, assembly.protocol, assembly.plan, assembly.progress, lambda _: False))
+    best = assembly.progress.stopping.best
+    assert best is not None
+    assert len(reports) == 3
+    baseline = fit_baseline(session.objective, session.splits.train)
+    validation = session.splits.validation
+    assert validation is not None
+    subject = Subject(session.network, session.objective, session.precision, baseline, 64)
+    noise = assembly.protocol.measure_baseline(subject, validation, "validation")["neighbor_accuracy"]
+    assert noise is not None
+    assert best.value < noise - 0.03
+
+
+@pytest.mark.parametrize(
+    ("sections", "told"),
+    [
+        ({"training": {"protocol": "supervised"}}, "fix:  training.protocol: adversarial"),
+        ({"architecture": {"nodes": {"generator": TREE["architecture"]["nodes"]["generator"]}}}, "has no node 'discriminator'"),
+        ({"architecture": "mlp"}, "has no nodes, and the task reads generator and discriminator"),
+        ({"architecture": {"heads": {"point": "generator"}}}, "has no effect: the task reads the nodes"),
+        ({"metrics": ["rmse"]}, "takes none: what counts is how far what is generated lies"),
+        ({"loss": "mse"}, "mse does not fit"),
+        ({"loss": {"type": "bce", "class_weights": "balanced"}}, "class_weights"),
+        ({"regularization": {"label_smoothing": 0.1}}, "has no effect: adversarial"),
+        ({"regularization": {"swa": {}}}, "has no effect: adversarial"),
+        ({"training": {**TREE["training"], "accumulate": 2}}, "takes data.batch_size rows at once"),
+        ({"training": {**TREE["training"], "on_oom": "halve"}}, "takes data.batch_size rows at once"),
+        (
+            {"task": "regression", "architecture": "mlp", "data": {"fields": {"point": {"type": "vector", "role": ["input", "target"]}}}},
+            "adversarial trains two nodes against each other",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_told(sections: dict[str, Any], told: str, folder: Path) -> None:
+    with pytest.raises(ConfigError, match=told.replace(".", r"\.")):
+        made(folder, **sections)
+
+
+@pytest.mark.parametrize(
+    ("node", "written", "told"),
+    [
+        ("generator", {"from": "noise", "layers": [{"linear": 3}]}, "gives it 2|give it 2"),
+        ("generator", {"from": "point", "layers": [{"linear": 2}]}, "does not read noise"),
+        ("discriminator", {"from": "point", "layers": [{"linear": 1}, "sigmoid"]}, "sigmoid turns the output into probabilities"),
+        ("discriminator", {"from": ["point", "noise"], "layers": [{"linear": 1}]}, "reads noise"),
+        ("discriminator", {"from": "point", "layers": [{"linear": 2}]}, "needs 1 number and gets 2"),
+    ],
+)
+def test_nodes_that_do_not_fit_are_told(node: str, written: dict[str, Any], told: str, folder: Path) -> None:
+    nodes = {**TREE["architecture"]["nodes"], node: written}
+    with pytest.raises(ConfigError, match=told):
+        made(folder, architecture={"nodes": nodes})
