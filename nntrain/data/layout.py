@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from nntrain.data.alignment import alignment_problems
 from nntrain.data.carrying import carry_problems
 from nntrain.data.dates import TwoReadings
+from nntrain.data.doubts import doubts
 from nntrain.data.field_plan import FieldPlan, first_steps
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
@@ -200,7 +201,7 @@ def assemble_layout(
         has_test=parts["test"],
         rows=header.rows if header else None,
         left_out=tuple(left_out),
-        doubts=tuple(f"{field.name}: {guess.doubt}" for field in named if (guess := guesses[field.name]) is not None and guess.doubt),
+        doubts=tuple(doubts(named, guesses, is_random=splits_at_random(settings, has_column=has_column))),
         untyped=tuple(untyped),
         dialect=header.dialect if header else None,
         numerals=header.numerals if header else None,

@@ -153,8 +153,9 @@ def _samples(store: FileStore, name: str, *, field: Audio) -> Array | str:
     def read(file: Any) -> Array | str:
         if file.frames * file.channels > MOST_SAMPLES:
             return f"{name}: has {file.frames:,} samples, more than a row may have"
-        first_only = size is not None and field.crop == "start"
-        wanted = -(-size * file.samplerate // rate) + file.samplerate // 10 if first_only else -1  # what resampling looks at behind
+        wanted = -1
+        if size is not None and field.crop == "start":
+            wanted = -(-size * file.samplerate // rate) + file.samplerate // 10  # what resampling looks at behind
         samples = cast("Array", file.read(wanted, dtype="float64", always_2d=True)).mean(axis=1)
         if not len(samples):
             return f"{name}: has no samples"

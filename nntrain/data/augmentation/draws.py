@@ -67,7 +67,7 @@ class Draws:
         """Standard normal numbers, float32 `[B, count]`, of which the first are the same however many there are."""
         keys = keys_on_device(derive_seed(self.key, purpose), self.rows)[:, None]
         half = -(-count // 2)
-        pairs = _unit(keys_on_device(keys, torch.arange(2 * half, device=self.rows.device)[None])).unflatten(1, (half, 2))
+        pairs = _unit(keys_on_device(keys, torch.arange(2 * half, device=self.rows.device)[None])).reshape(-1, half, 2)
         radius, angle = torch.sqrt(-2 * torch.log1p(-pairs[:, :, 0])), 2 * math.pi * pairs[:, :, 1]
         return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=2).flatten(1)[:, :count]
 

@@ -149,7 +149,8 @@ class Audio(Field):
         """Offset and scale of each feature, float64 `[F]`, and the steps of every row where they are equal."""
         from nntrain.data.audio.reading import features_of, fit_sounds
 
-        return fit_sounds(features_of(self, cast("RaggedArray", values)) if self.keeps_samples else values, self.normalize)
+        found = features_of(self, cast("RaggedArray", values)) if self.keeps_samples else cast("Array | RaggedArray", values)
+        return fit_sounds(found, self.normalize)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N, T, F]`; `[sum of lengths, F]` and lengths `[N]` where rows differ or are changed; samples where these are kept."""

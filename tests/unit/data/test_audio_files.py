@@ -12,6 +12,7 @@ import torch
 
 from nntrain.cli import main
 from nntrain.data.audio.features import MFCC, LogMel
+from nntrain.data.batches import TensorData
 from nntrain.data.layout import plan_layout
 from nntrain.data.preparing import prepare
 from nntrain.data.reading import read_file
@@ -46,8 +47,8 @@ def settings(path: str, **data: Any) -> DataSettings:
 
 def hand_made_mel(bins: int, points: int, f_min: float, f_max: float) -> np.ndarray:
     """HTK's bands (Young et al., The HTK Book, 5.4): triangles of height 1 between points that are equally far on the mel scale."""
-    mel = np.linspace(2595 * np.log10(1 + f_min / 700), 2595 * np.log10(1 + f_max / 700), bins + 2)
-    hertz = 700 * (10 ** (mel / 2595) - 1)
+    mel: Any = np.linspace(2595 * np.log10(1 + f_min / 700), 2595 * np.log10(1 + f_max / 700), bins + 2)
+    hertz: Any = 700 * (10 ** (mel / 2595) - 1)
     frequencies = np.linspace(0, RATE / 2, points // 2 + 1)
     return np.stack([np.interp(frequencies, hertz[band : band + 3], [0, 1, 0], left=0, right=0) for band in range(bins)], axis=1)
 
@@ -144,14 +145,18 @@ def test_init_drafts_a_config_that_trains(tmp_path: Path, monkeypatch: pytest.Mo
     assert main(["check", "table.yaml"]) == 0, capsys.readouterr().err
 
 
+def speakers_of(rows: list[str], data: TensorData) -> set[str]:
+    return {rows[int(row)].split(",")[2] for row in data.rows}
+
+
 @pytest.mark.extra("audio")
 def test_with_a_fold_for_each_speaker_each_is_left_out_once(tmp_path: Path) -> None:
-    rows = []
+    rows: list[str] = []
     for number in range(24):
         write(tmp_path / f"{number}.wav", tone(300 + 50 * number))
         rows.append(f"{number}.wav,{'ab'[number % 2]},{['kim', 'lee', 'max', 'noa'][number // 2 % 4]}")
     (tmp_path / "t.csv").write_text("\n".join(["wav,word,speaker", *rows]))
-    left_out = []
+    left_out: list[str] = []
     for fold in range(4):
         data = {
             "source": "t.csv",
@@ -160,8 +165,27 @@ def test_with_a_fold_for_each_speaker_each_is_left_out_once(tmp_path: Path) -> N
             "split": {"validation": None, "folds": 4, "fold": fold + 1},
         }
         found = prepare(DataSettings.parse(data), tmp_path, seed=0)
-        speakers = [rows[row].split(",")[2] for row in found.splits["test"].rows.tolist()]
-        assert len(set(speakers)) == 1
-        assert not {rows[row].split(",")[2] for row in found.train.rows.tolist()} & set(speakers)
-        left_out.append(speakers[0])
+        tested, trained = (speakers_of(rows, data) for data in (found.splits["test"], found.train))
+        assert len(tested) == 1
+        assert not trained & tested
+        left_out += tested
     assert sorted(left_out) == ["kim", "lee", "max", "noa"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "split", "warns"),
+    [
+        ({}, {}, True),
+        ({"speaker": {"role": "group"}}, {}, False),
+        ({"speaker": {"role": "ignore"}}, {}, False),
+        ({}, {"by": "time"}, False),
+    ],
+)
+def test_speakers_on_both_sides_of_a_split_are_told(fields: dict[str, Any], split: dict[str, Any], warns: bool, tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", tone(300))
+    rows = "".join(f"a.wav,{number % 2},{'kim' if number % 3 else 'lee'}\n" for number in range(12))
+    (tmp_path / "t.csv").write_text(f"wav,word,speaker\n{rows}")
+    data = {"source": "t.csv", "target": "word", "fields": {"wav": "audio", **fields}, "split": split}
+    layout, problems = plan_layout(DataSettings.parse(data), tmp_path, look=True)
+    assert not problems
+    assert any("rows of one speaker are trained on and measured" in doubt for doubt in layout.doubts) == warns
