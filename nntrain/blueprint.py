@@ -123,6 +123,8 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     """
     problems = list(found)
     experiment = config.experiment
+    if config.absent:
+        raise config.error([*problems, *config.absent])
     targets = plan_targets(experiment, layout.targets, problems)
     problems += reading_problems(experiment, targets, has_validation=layout.has_validation)
     program = None
