@@ -62,6 +62,7 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
     if stored.fields.passages is not None:
         hint = f"nntrain generate {stored.run.name} --prompt TEXT   nntrain eval {stored.run.name} --data {path}"
         raise UsageError(f"{stored.run.name} goes on with a text; predict gives each row of a table its answer", hint)
+    require_predictions(stored)
     images, masks = image_targets(stored), mask_targets(stored)
     check_folders(output, wanted.overlay, masks, images, stored.run.name)
     check_form(output, images, masks, stored.run.name)
@@ -114,14 +115,6 @@ def _draw_over(folder: Path | None, stored: Stored, table: Table, found: Predict
     if folder is not None and found is not None:
         count = write_overlays(folder, stored, table, found)
         tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {folder.as_posix()}")
-
-
-def require_predictions(stored: Stored) -> None:
-    """Raises `UsageError` for a network that gives rows no answer."""
-    for name, plan in stored.blueprint.targets.items():
-        if not plan.task.predicts:
-            message = f"{stored.run.name} makes new rows of {name} ({plan.task.type}); it gives rows no answer"
-            raise UsageError(message, f"nntrain generate {stored.run.name} -o samples.png")
 
 
 def _set_aside(table: Table) -> list[str]:

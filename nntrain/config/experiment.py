@@ -17,7 +17,6 @@ from nntrain.regularization import Regularization
 from nntrain.schedules.settings import AnySchedule
 from nntrain.schema import StrictModel
 from nntrain.tasks.settings import Tasks
-from nntrain.tasks.task import Task
 from nntrain.training.settings import TrainingSettings
 
 
@@ -60,18 +59,6 @@ class Experiment(StrictModel):
     training: TrainingSettings | None = None
     """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
     converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""
-
-    @model_validator(mode="after")
-    def _with_own_answer(self) -> Self:
-        """Give the field that is its own answer both roles, where its task has one and nothing says what is to be predicted."""
-        if not isinstance(self.task, Task) or not self.task.is_own_answer or self.data.target is not None:
-            return self
-        fields = self.data.fields
-        fitting = [name for name, field in fields.items() if field.type in self.task.field_types and field.role_set <= {"input"}]
-        if any("target" in field.role_set for field in fields.values()) or len(fitting) != 1:
-            return self
-        both = fields[fitting[0]].model_copy(update={"role": ("input", "target")})
-        return self.model_copy(update={"data": self.data.model_copy(update={"fields": {**fields, fitting[0]: both}})})
 
     @model_validator(mode="after")
     def _with_own_answer(self) -> Self:

@@ -153,21 +153,9 @@ class Task(Component):
         """Numbers that nodes may read beside the fields, by name: the protocol draws them for each row."""
         return {}
 
-    @property
-    def drawn(self) -> Mapping[str, Spec]:
-        """Numbers that nodes may read beside the fields, by name: the protocol draws them for each row."""
-        return {}
-
     def needs(self, target: Target, link: Link) -> Spec:
         """What the network must output, where a loss reads it through `link`."""
         raise NotImplementedError
-
-    def nodes(self, target: Target) -> Mapping[str, Spec]:
-        """Nodes that must be there, and what they must give: they are the outputs, without a layer of the task, the first that of the target.
-
-        Empty where the architecture says which node a target hangs on.
-        """
-        return {}
 
     def nodes(self, target: Target) -> Mapping[str, Spec]:
         """Nodes that must be there, and what they must give. They are the outputs, without a layer of the task.
@@ -190,13 +178,6 @@ class Task(Component):
     def port(self, target: Target) -> Spec | None:
         """What the network may read under `teacher.<target>`; `None` for a task that tells it nothing."""
         return None
-
-    def nodes(self, target: Target) -> Mapping[str, Spec]:
-        """Nodes that must be there, and what they must give: they are the outputs, without a layer of the task, the first that of the target.
-
-        Empty where the architecture says which node a target hangs on.
-        """
-        return {}
 
     def most_told(self) -> int | None:
         """Steps under `teacher.<target>` that it reads at most when it writes by itself; `None` where nothing limits them."""

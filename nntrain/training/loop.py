@@ -125,9 +125,7 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
         session.ema.update(session.network, progress.step + 1 - progress.skipped)
 
 
-def compute(
-    session: Session, update: Callable[[tuple[Batch, ...]], StepLoss], progress: Progress, batches: tuple[Batch, ...]
-) -> StepLoss:
+def compute(session: Session, update: Callable[[tuple[Batch, ...]], StepLoss], progress: Progress, batches: tuple[Batch, ...]) -> StepLoss:
     """Forward and backward pass; where memory runs out and `on_oom` says so again, with half as many rows at once.
 
     The pass changes nothing but gradients, running statistics and random numbers, which are put back before it is tried again: the
