@@ -179,6 +179,7 @@ def predict_table(stored: Stored, table: Table, wanted: Wanted = Wanted()) -> Pr
         DataError: A column is missing, or a cell can't be read.
         UsageError: There is no interval of the level.
     """
+    require_predictions(stored)
     rows = stored.fields.encode_new(complete(table, stored.fields, wanted.missing), with_targets=False)
     numbers = tuple(cast("list[int]", rows.data.predicted.tolist()))
     return Predictions(predict_rows(stored, rows.data, wanted.level), rows.departures.notes, rows.departures.lines, numbers)
