@@ -228,8 +228,8 @@ class ClassesOfBatch(StrictModel):
         """Read `{pk: {classes: 8, per_class: 4}}`."""
         if isinstance(value, dict) and set(cast("dict[str, object]", value)) == {"pk"}:
             options = cast("dict[str, object]", value)["pk"]
-            return {"type": "pk", **cast("dict[str, object]", options)} if isinstance(options, dict) else {"type": "pk"}
-        return value
+            return {"type": "pk", **(cast("dict[str, object]", options) if isinstance(options, dict) else {})}
+        return cast("object", value)
 
 
 class BatchSettings(StrictModel):
@@ -301,9 +301,10 @@ class DataSettings(StrictModel):
             return cast("object", value)
         data = cast("dict[str, Any]", value)
         sampler: Any = data["batch"].get("sampler") if isinstance(data.get("batch"), dict) else None
-        options: Any = sampler.get("pk", sampler) if isinstance(sampler, dict) else None
-        counts = [options.get(name) for name in ("classes", "per_class")] if isinstance(options, dict) else []
-        return {**data, "batch_size": counts[0] * counts[1]} if counts and all(type(count) is int for count in counts) else data
+        written: Any = cast("dict[str, Any]", sampler).get("pk", sampler) if isinstance(sampler, dict) else None
+        options = cast("dict[str, object]", written) if isinstance(written, dict) else {}
+        classes, per_class = options.get("classes"), options.get("per_class")
+        return {**data, "batch_size": classes * per_class} if type(classes) is int and type(per_class) is int else data
 
     @model_validator(mode="after")
     def _size_of_batches_fits(self) -> DataSettings:

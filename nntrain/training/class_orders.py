@@ -69,4 +69,4 @@ def _members(classes: Tensor) -> list[Tensor]:
     """The positions of the rows of each class that has two or more."""
     order = classes.argsort(stable=True)
     counts = cast("list[int]", classes[order].unique_consecutive(return_counts=True)[1].tolist())
-    return [rows for rows in order.split(counts) if len(rows) > 1]
+    return [rows for rows in cast("tuple[Tensor, ...]", order.split(counts)) if len(rows) > 1]

@@ -51,9 +51,9 @@ def write(photos: Path, sentences: Path, penguins: Path, folder: Path, *, train:
             with (folder / f"{part}.csv").open("w", newline="", encoding="utf-8") as file:
                 table = csv.writer(file, lineterminator="\n")
                 table.writerow(["photo", "sentence", *MEASUREMENTS, "label"])
-                chosen = [draw.sample(images, len(images)), draw.sample(texts, len(texts))]
+                shown, told = draw.sample(images, len(images)), draw.sample(texts, len(texts))
                 for row in range(count):
-                    image, text, bird = chosen[0][row % len(images)], chosen[1][row % len(texts)], draw.choice(birds)
+                    image, text, bird = shown[row % len(images)], told[row % len(texts)], draw.choice(birds)
                     name = f"{part}/{row:05d}{Path(image).suffix}"
                     (folder / name).write_bytes(archive.read(image))
                     table.writerow([name, text["sentence"], *(bird[column] for column in MEASUREMENTS), _label(image, text, bird)])

@@ -70,7 +70,7 @@ def test_what_is_predicted_is_the_embedding_that_is_judged(tmp_path: Path, capsy
         rows = list(csv.DictReader(file))
     vectors = torch.tensor([[float(row[f"prediction_{place}"]) for place in range(8)] for row in rows])
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(400))
-    nearest = neighbors.NearestNeighbors(n_neighbors=1).fit(vectors).kneighbors(return_distance=False)[:, 0]
+    nearest: list[int] = neighbors.NearestNeighbors(n_neighbors=1).fit(vectors).kneighbors(return_distance=False)[:, 0].tolist()
     hits = [row["kind"] == rows[other]["kind"] for row, other in zip(rows, nearest, strict=True)]
     assert judged["metrics"]["recall_at_1"] == pytest.approx(np.mean(hits), abs=0.005)
     assert judged["rows"] == 400

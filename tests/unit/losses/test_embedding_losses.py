@@ -53,7 +53,7 @@ def test_triplets_are_those_of_torch_with_the_rows_that_are_meant(mining: Any) -
             continue
         if mining == "hard":
             partners = [max(partners, key=lambda row: apart[anchor, row])]
-        scores = []
+        scores: list[float] = []
         for partner in partners:
             farther = [row for row in others if mining == "semi_hard" and apart[anchor, row] > apart[anchor, partner]]
             near = min if farther or mining == "hard" else max
@@ -105,9 +105,9 @@ def test_rows_without_partner_or_without_weight_are_not_there() -> None:
 
 @pytest.mark.parametrize("margin", [0.0, 0.5])
 def test_arcface_is_the_cross_entropy_with_a_larger_angle(margin: float) -> None:
-    cosines, target = torch.rand(6, 4) * 1.8 - 0.9, torch.arange(6) % 4
+    cosines, target = torch.rand(4, 4) * 1.8 - 0.9, torch.arange(4)
     logits = cosines.clone()
-    for row, kind in enumerate(target.tolist()):
+    for row, kind in enumerate(range(4)):
         angle = math.acos(cosines[row, kind]) + margin
         logits[row, kind] = math.cos(angle) if angle < math.pi else cosines[row, kind] - margin * math.sin(margin)
     wanted = float(cross_entropy(10 * logits, target))
