@@ -54,6 +54,8 @@ def test_every_metric_is_compared() -> None:
 
 HERE = {
     "nll",
+    "iou",
+    "dice",
     "per_class",
     "perplexity",
     "bits_per_char",
@@ -89,6 +91,19 @@ def test_the_table_of_classes_is_that_of_scikit_learn(weighted: bool) -> None:
         assert [row[key] for key in ("precision", "recall", "f1", "support")] == pytest.approx(
             [column[index] for column in wanted], rel=1e-5
         )
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_overlaps_of_maps_of_classes_are_those_of_their_pixels_in_scikit_learn(count: int) -> None:
+    """Pixels of -1 count nothing."""
+    target, guess = torch.randint(-1, count, (ROWS, 3, 5)), torch.randint(0, count, (ROWS, 3, 5))
+    info = MetricInfo("classes", count, tuple("abcd"[:count]))
+    counted = target >= 0
+    prediction = torch.eye(count)[guess]
+    for tag, score in {"iou": reference.jaccard_score, "dice": reference.f1_score}.items():
+        each = score(target[counted], guess[counted], average=None, labels=range(count))
+        assert value(tag, info, prediction[counted], target[counted]) == close(each.mean())
+        assert value({"type": tag, "class": "b"}, info, prediction[counted], target[counted]) == close(each[1])
 
 
 def test_perplexity_and_bits_are_those_of_torchmetrics() -> None:
