@@ -58,7 +58,12 @@ def _files(tmp_path: Path) -> None:
             "too few steps",
         ),
         (SPEECH, "architecture:\n  layers:\n    - gru: 8\n    - pool: last\n", "6:7", "pool"),
-        (WINDOWS, "architecture:\n  type: patchtst\n  patch_size: 16\n  stride: 9\n", "4:15", "patch_size    patch cuts 30 steps and 9 more"),
+        (
+            WINDOWS,
+            "architecture:\n  type: patchtst\n  patch_size: 16\n  stride: 9\n",
+            "4:15",
+            "patch_size    patch cuts 30 steps and 9 more",
+        ),
     ],
     ids=["rnn image", "lstm image", "no edges", "no pool", "attention", "no mask", "both ways", "decoder", "strides", "no steps", "patch"],
 )
