@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -47,8 +47,8 @@ def settings(path: str, **data: Any) -> DataSettings:
 
 def hand_made_mel(bins: int, points: int, f_min: float, f_max: float) -> np.ndarray:
     """HTK's bands (Young et al., The HTK Book, 5.4): triangles of height 1 between points that are equally far on the mel scale."""
-    mel: Any = np.linspace(2595 * np.log10(1 + f_min / 700), 2595 * np.log10(1 + f_max / 700), bins + 2)
-    hertz: Any = 700 * (10 ** (mel / 2595) - 1)
+    mel = cast("Any", np.linspace(2595 * np.log10(1 + f_min / 700), 2595 * np.log10(1 + f_max / 700), bins + 2))
+    hertz = 700 * (10 ** (mel / 2595) - 1)
     frequencies = np.linspace(0, RATE / 2, points // 2 + 1)
     return np.stack([np.interp(frequencies, hertz[band : band + 3], [0, 1, 0], left=0, right=0) for band in range(bins)], axis=1)
 
