@@ -144,13 +144,11 @@ def _said_parts(written: object, path: YamlPath = ("loss",)) -> Iterator[tuple[Y
     """Place, name and weight of each part that a section `loss` speaks of: beside a loss, beside the targets."""
     if isinstance(written, Loss):
         yield from (((*path, name), name, factor) for name, factor in (written.parts or {}).items())
-    entries = (
-        cast("dict[str, object]", written).items()
-        if isinstance(written, dict)
-        else enumerate(written)
-        if isinstance(written, tuple)
-        else ()
-    )
+    entries: Iterable[tuple[str | int, object]] = ()
+    if isinstance(written, dict):
+        entries = cast("dict[str, object]", written).items()
+    elif isinstance(written, tuple):
+        entries = enumerate(cast("tuple[object, ...]", written))
     for place, entry in entries:
         if isinstance(entry, int | float) and isinstance(place, str):
             yield (*path, place), place, entry

@@ -73,7 +73,7 @@ def test_the_bound_is_what_is_minimised_reported_and_watched(trained: Any) -> No
 
 
 def test_images_are_what_is_behind_the_code_for_draws(trained: Any) -> None:
-    model = load(trained)
+    model: Any = load(trained)
     images = np.stack(model.generate()["image"].values)
     assert images.shape == (9, 1, 8, 8)
     assert 0 <= images.min() < images.max() <= 1
@@ -81,7 +81,8 @@ def test_images_are_what_is_behind_the_code_for_draws(trained: Any) -> None:
     np.testing.assert_allclose(images[:2], again, atol=1e-6, err_msg="fewer rows are the first of more")
     assert not np.allclose(again, np.stack(model.generate(count=2, seed=1)["image"].values))
     stored = open_run(trained.run)
-    mean = stored.network.run_behind({"z.gaussian_latent_1": torch.zeros(1, 4)})["image"].sigmoid()
+    network: Any = stored.network
+    mean = network.run_behind({"z.gaussian_latent_1": torch.zeros(1, 4)})["image"].sigmoid()
     digits = load(trained).predict({"image": [np.full((8, 8), 0.3, dtype="float32")]})["image"].values[0]
     assert np.abs(images.mean(0) - mean.detach().numpy()[0]).mean() < 0.3
     assert digits.shape == (1, 8, 8)
