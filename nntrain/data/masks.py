@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -55,23 +55,25 @@ def read_masks(field: Mask, table: Table, column: str) -> Array:
 
 def _of_files(field: Mask, table: Table, column: str, cells: pl.Series) -> tuple[list[str], list[Array]]:
     """Masks that the cells of a column name or hold, and where each is from."""
-    read: Callable[[int], Array | str]
     if cells.dtype == pl.Binary:
         if cells.null_count():
             raise DataError(f"{table.name}: {column} has no mask in {table.places(cells.is_null().arg_true().to_list())}")
         names = [table.place(row) for row in range(table.rows)]
 
-        def read(row: int) -> Array | str:
-            return decode_mask(cells[row], names[row], field.size_pair)
+        def content(row: int) -> bytes:
+            return cells[row]
     else:
         names = names_of(table, column).to_list()
         store = FileStore(Path()) if table.store is None else table.store
 
-        def read(row: int) -> Array | str:
-            try:
-                return decode_mask(store.read(names[row]), names[row], field.size_pair)
-            except DataError as error:
-                return error.message
+        def content(row: int) -> bytes:
+            return store.read(names[row])
+
+    def read(row: int) -> Array | str:
+        try:
+            return decode_mask(content(row), names[row], field.size_pair)
+        except DataError as error:
+            return error.message
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(read, range(len(names))))

@@ -120,8 +120,8 @@ class Mask(Field):
         if column is None:
             return unknown
         if column.names_files or column.kind == "image":
-            sizes = set() if column.files is None else {size[1:] for size in column.files.sizes}
-            return sizes.pop() if len(sizes) == 1 else unknown
+            sizes = {} if column.files is None else {(height, width): None for _, height, width in column.files.sizes}
+            return next(iter(sizes)) if len(sizes) == 1 else unknown
         return mask_sizes(name, column.shape)
 
     def fitted_spec(self, state: State, *, is_target: bool) -> Spec:

@@ -11,7 +11,7 @@ from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.batches import TensorData, epoch_order, ordered_batches
 from nntrain.data.field_plan import FieldPlan
-from nntrain.data.fields.field import Role
+from nntrain.data.fields.field import Field, Role
 from nntrain.data.fields.mask import Mask
 from nntrain.data.mask_plans import beside_images, followed, moving_problems
 from nntrain.data.mask_rows import UNCOUNTED, MaskRows
@@ -34,6 +34,7 @@ MOVES: list[Any] = [
 
 def plan(name: str, role: Role, **options: Any) -> FieldPlan:
     field = FIELD_SLOT.validate(options)
+    assert isinstance(field, Field)
     return FieldPlan(name, field, (name,), role, None, field.plan_spec(name, None, is_target=role == "target"))
 
 

@@ -51,8 +51,7 @@ def data(found: Tensor, weights: Tensor | None = None) -> TensorData:
 
 
 def objective(*losses: Any, class_weights: Tensor | None = None) -> Objective:
-    made = {loss.type: loss for loss in (Slot("loss", (LOSSES,)).validate(each) for each in losses)}
-    assert all(isinstance(loss, Loss) for loss in made.values())
+    made = {loss.type: loss for each in losses if isinstance(loss := Slot("loss", (LOSSES,)).validate(each), Loss)}
     functions = {tag: WeightedLoss(loss.build(class_weights=class_weights), loss.weight) for tag, loss in made.items()}
     metrics = [Slot("metric", (METRICS,)).validate(each) for each in METRICS_SHOWN]
     shown = {metric.label: metric for metric in metrics if isinstance(metric, Metric)}
