@@ -293,24 +293,17 @@ class DataSettings(StrictModel):
     """Processes that read the images of the next batches while a step is computed; with `streaming` alone. 0: the training process reads
     them itself. Any number gives the same bytes."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _size_of_batches(cls, value: object) -> object:
-        """Rows of a batch where its sampler says them."""
-        if not isinstance(value, dict) or "batch_size" in value:
-            return cast("object", value)
-        data = cast("dict[str, Any]", value)
-        sampler: Any = data["batch"].get("sampler") if isinstance(data.get("batch"), dict) else None
-        written: Any = cast("dict[str, Any]", sampler).get("pk", sampler) if isinstance(sampler, dict) else None
-        options = cast("dict[str, object]", written) if isinstance(written, dict) else {}
-        classes, per_class = options.get("classes"), options.get("per_class")
-        return {**data, "batch_size": classes * per_class} if type(classes) is int and type(per_class) is int else data
-
     @model_validator(mode="after")
-    def _size_of_batches_fits(self) -> DataSettings:
+    def _size_of_batches(self) -> DataSettings:
+        """Rows of a batch where its sampler says them."""
         sampler = None if self.batch is None else self.batch.sampler
-        if isinstance(sampler, ClassesOfBatch) and self.batch_size != sampler.classes * sampler.per_class:
-            product = f"{sampler.classes} x {sampler.per_class} = {sampler.classes * sampler.per_class}"
+        if not isinstance(sampler, ClassesOfBatch):
+            return self
+        size = sampler.classes * sampler.per_class
+        if "batch_size" not in self.model_fields_set:
+            return self.model_copy(update={"batch_size": size})
+        if self.batch_size != size:
+            product = f"{sampler.classes} x {sampler.per_class} = {size}"
             raise ValueError(f"batch.sampler makes batches of {product} rows, and batch_size is {self.batch_size}; leave batch_size out")
         return self
 

@@ -24,8 +24,8 @@ LIGHTER = {
     "cifar10.yaml": ("architecture.channels=[8, 16, 32]",),
     "cifar10_small.yaml": ("architecture.channels=[8, 16, 32]",),
     "hymenoptera_efficientnet.yaml": ("data.fields.image.size=32", "data.batch_size=4", "architecture.width_multiplier=0.1"),
-    "mnist10k_resnet.yaml": ("architecture.width=4",),
     "membrane_unet.yaml": ("data.fields.image.size=32", "architecture.channels=2"),
+    "mnist10k_resnet.yaml": ("architecture.width=4",),
 }
 """What makes an example quick that takes over 15 seconds; as it is written it is slow."""
 WAYS = [
