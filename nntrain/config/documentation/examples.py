@@ -38,10 +38,16 @@ WRITTEN: Final = {
     "optimizer.groups.match": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.lr": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.weight_decay": "optimizer: {type: adamw, groups: [{match: head, weight_decay: 0.1}]}",
+    "by_node.lr": "optimizer: {type: by_node, nodes: {generator: {type: adam, lr: 0.001}, discriminator: sgd}}",
+    **dict.fromkeys(("by_node.groups", "by_node.layer_decay"), "optimizer: {type: by_node, nodes: {generator: adam, discriminator: sgd}}"),
     "optimizer.layer_decay": "optimizer: {type: adamw, layer_decay: 0.75}",
     **{
         f"{place}.labels": 'data: {source: {path: a.csv, labels: b.csv}, fields: {NAME: {type: series, columns: "x*", by: id}}}'
         for place in ("csv", "parquet", "data.source")
+    },
+    **{
+        f"data.batch.sampler.{option}": "data: {batch: {sampler: {type: pk, classes: 8, per_class: 4}}}"
+        for option in ("type", "classes", "per_class")
     },
     "data.streaming": "data: {source: {type: image_folder, path: photos}, streaming: true}",
     "data.workers": "data: {source: {type: image_folder, path: photos}, streaming: true, workers: 2}",
@@ -90,6 +96,9 @@ WRITTEN: Final = {
     "architecture.init.from": "architecture: {type: mlp, init: {from: weights.safetensors}}",
     "architecture.init.map": 'architecture: {type: mlp, init: {from: weights.pt, map: {linear_1: fc1, "*": "backbone.*"}}}',
     "architecture.init.fields": "architecture: {type: mlp, init: {from: runs/first, fields: refit}}",
+    "architecture.pretrained.fingerprint": (
+        "architecture: {type: transformer_encoder, pretrained: {path: minilm, fingerprint: 8f14e45fceea167a}}"
+    ),
     "architecture.adapter": "architecture: {type: mlp, adapter: {type: lora, rank: 8}}",
     "architecture.adapter.match": "architecture: {type: mlp, adapter: {match: linear_1}}",
     "training.unfreeze": "{architecture: {type: mlp, freeze: linear_1}, training: {unfreeze: {epoch: 3, match: linear_1}}}",
@@ -131,6 +140,8 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("date", "time_zone"): "Europe/Berlin",
     ("multi_label", "separator"): "|",
     ("multi_label", "classes"): ["crime", "drama"],
+    ("mask", "ignore"): 255,
+    ("by_node", "nodes"): {"generator": "adam", "discriminator": "sgd"},
     ("tags", "classes"): ["O", "B-person", "I-person"],
     ("number", "clip"): [0, 100],
     ("boolean", "true"): "yes",
