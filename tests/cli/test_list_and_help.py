@@ -36,7 +36,7 @@ def test_every_component_is_listed_with_a_sentence(kind: str, capsys: Screens) -
 def test_kinds_of_the_table_cover_every_slot() -> None:
     listed = {tag for table in list_command.KINDS.values() for tag in table}
     known = {tag for slot in catalogue().slots.values() for tag in slot.table}
-    assert known - listed == {"layers", "nodes"}
+    assert known - listed == {"layers", "nodes", "by_node"}
 
 
 def test_examples_are_a_table(capsys: Screens) -> None:

@@ -77,7 +77,7 @@ FITS = [
         "loss that does not fit",
         "data: {source: {type: builtin, name: digits}}\nloss: mse\n",
         (
-            "a.yaml:2:7  loss  mse does not fit the target label (one of several classes) / fix:  loss: cross_entropy  or one of: focal, hinge, perceptron",
+            "a.yaml:2:7  loss  mse does not fit the target label (one of several classes) / fix:  loss: cross_entropy  or one of: focal, hinge, perceptron, margin",
         ),
     ),
     Row(

@@ -175,7 +175,7 @@ NAMES = [
         "data: {source: a.csv, target: y}\noptimizer: adamm\n",
         (
             "a.yaml:2:12  optimizer  no optimizer 'adamm' / nearest: adam, adamw, radam  optimizers: sgd, adam, adamw,"
-            " adamax, nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd",
+            " adamax, nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd, by_node",
         ),
     ),
     Row(
@@ -183,7 +183,7 @@ NAMES = [
         "data: {source: a.csv, target: y}\noptimizer: {sgdd: 0.1}\n",
         (
             "a.yaml:2:13  optimizer.sgdd  no optimizer 'sgdd' / nearest: sgd  optimizers: sgd, adam, adamw, adamax,"
-            " nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd",
+            " nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd, by_node",
         ),
     ),
     Row(

@@ -280,7 +280,7 @@ VALUES = [
         "data: {source: a.csv, target: y}\noptimizer: [sgd]\n",
         (
             "a.yaml:2:12  optimizer  needs the name of an optimizer, or its name with options; got [sgd] / optimizers:"
-            " sgd, adam, adamw, adamax, nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd",
+            " sgd, adam, adamw, adamax, nadam, radam, adagrad, adadelta, rmsprop, adafactor, muon, rprop, lbfgs, asgd, by_node",
         ),
     ),
     Row(
