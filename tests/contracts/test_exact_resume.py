@@ -74,7 +74,10 @@ RIVALS: dict[str, Any] = {
     "data": {**BASE["data"], "source": "images.npz", "target": None, "fields": {"x": {"type": "image"}, "y": {"role": "ignore"}}},
     "architecture": {
         "nodes": {
-            "generator": {"from": "noise", "layers": [{"linear": 16}, "batch_norm", "relu", {"linear": 64}, {"reshape": [1, 8, 8]}, "sigmoid"]},
+            "generator": {
+                "from": "noise",
+                "layers": [{"linear": 16}, "batch_norm", "relu", {"linear": 64}, {"reshape": [1, 8, 8]}, "sigmoid"],
+            },
             "discriminator": {"from": "x", "layers": ["flatten", {"linear": 16}, "batch_norm", "relu", {"dropout": 0.2}, {"linear": 1}]},
         }
     },
