@@ -103,7 +103,7 @@ def _joined(inputs: Mapping[str, Spec], large: list[str], targets: Collection[st
         nodes[node] = {"from": name, default_architecture({name: inputs[name]}, targets).type: {}}
     joined = _unused("joined", {*inputs, *targets, *nodes})
     others = [name for name in inputs if name not in large]
-    all_nodes = {**nodes, joined: {"from": [*nodes, *others], "mlp": {}}}
+    all_nodes: dict[str, Any] = {**nodes, joined: {"from": [*nodes, *others], "mlp": {}}}
     tree: dict[str, Any] = {"type": "nodes", "nodes": all_nodes, "heads": dict.fromkeys(targets, joined)}
     return cast("Architecture", load_class(ARCHITECTURES["nodes"]).parse(tree))
 
