@@ -148,9 +148,9 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
         if program is not None:
             problems += part_problems(config.experiment, program)
             problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)
-        scored = [(loss, plan.scored_kind) for plan in targets.values() for loss in plan.losses]
-        whole_batch = next((loss for loss, kind in scored if loss.compares_rows(kind)), None)
-        problems += effects.problems(experiment, training, [loss for loss, _ in scored], program, whole_batch)
+        losses = [loss for plan in targets.values() for loss in plan.losses]
+        whole_batch = next((loss for plan in targets.values() for loss in plan.losses if loss.compares_rows(plan.scored_kind)), None)
+        problems += effects.problems(experiment, training, losses, program, whole_batch)
     if problems:
         raise config.error(problems)
     assert program is not None

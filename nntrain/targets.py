@@ -51,8 +51,8 @@ class TargetPlan:
 
     def nodes(self, name: str) -> dict[str, str]:
         """The nodes that its task asks for, by what their outputs are called: that of the target by its name, `image.discriminator`."""
-        first, *others = self.task.nodes(self.target) or [None]
-        return {} if first is None else {name: first, **{f"{name}.{node}": node for node in others}}
+        nodes = self.task.nodes(self.target)
+        return {(f"{name}.{node}" if place else name): node for place, node in enumerate(nodes)}
 
     @property
     def link(self) -> Link:
@@ -89,7 +89,8 @@ def resolved(targets: Mapping[str, TargetPlan], written: object) -> dict[str, ob
         "loss": lambda plan: plan.losses[0] if len(plan.losses) == 1 else plan.losses,
         "metrics": lambda plan: plan.metrics,
     }
-    parts = {name: factor for path, name, factor in _said_parts(written) if path == ("loss", name)} if isinstance(written, dict) else {}
+    by_target = cast("object", written) if isinstance(written, dict) else None
+    parts = {name: factor for path, name, factor in _said_parts(by_target) if path == ("loss", name)}
     if len(targets) == 1:
         plan = next(iter(targets.values()))
         if parts:

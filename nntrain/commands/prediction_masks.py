@@ -80,7 +80,11 @@ def write_masks(folder: Path, stored: Stored, table: Table, found: Predictions) 
         ResourceError: The disk is full, or a file can't be written.
         DataError: An image can't be read.
     """
-    return _write(folder, stored, table, found, lambda mask, _, field, __: _picture(mask, field.state))
+
+    def drawn(mask: Array, image: Array, field: FittedField, place: int) -> Any:
+        return _picture(mask, field.state)
+
+    return _write(folder, stored, table, found, drawn)
 
 
 def write_overlays(folder: Path, stored: Stored, table: Table, found: Predictions) -> int:
@@ -240,7 +244,7 @@ def _truth(field: FittedField, table: Table, rows: Sequence[int]) -> Array | Non
     if any(column not in table.columns for column in field.plan.columns):
         return None
     values = field.plan.field.read(table, field.plan.columns)
-    return cast("Array", field.plan.field.encode(values, field.state, is_target=True).values)[list(rows)]
+    return field.plan.field.encode(values, field.state, is_target=True).values[list(rows)]
 
 
 def _field(stored: Stored, name: str, role: str) -> FittedField:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import torch
@@ -106,5 +106,6 @@ def _asking(data: TensorData, edges: Array, none: Array, target: str) -> TensorD
 
 def _turned(pairs: Array, seed: int) -> Array:
     """Pairs of which some have the other node first."""
-    turn: Array = np.random.default_rng(seed).random(pairs.shape[1]) < 0.5
+    draw = cast("Array", np.random.default_rng(seed).random(pairs.shape[1]))
+    turn = cast("Array", draw < 0.5)
     return np.where(turn, pairs[::-1], pairs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ def draw_outputs(network: Network, point: Point, count: int, seed: int, device: 
     drawn = draw(point, count, seed)
     batches: list[dict[str, Tensor]] = []
     with torch.inference_mode():
-        for rows in drawn.split(_ROWS):
+        for rows in cast("tuple[Tensor, ...]", drawn.split(_ROWS)):
             with precision.autocast():
                 outputs = network.run_behind({point.key: rows.to(device)})
             batches.append({name: output.float() for name, output in outputs.items()})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCORES: frozenset[Kind] = frozenset({"float"})
 _KINDS: frozenset[TargetKind] = frozenset({"classes", "binary", "labels", "ordinal"})
+_ORIGIN: frozenset[TargetKind] = frozenset({"origin"})
 
 
 class Hinge(ClassLoss):
@@ -29,7 +30,7 @@ class Hinge(ClassLoss):
     Of K scores `[B, K]`: max(0, margin + the largest of the other scores - that of the class) (Crammer and Singer 2001).
     """
 
-    targets: ClassVar[frozenset[TargetKind]] = _KINDS | {"origin"}
+    targets: ClassVar[frozenset[TargetKind]] = _KINDS | _ORIGIN
     input_kinds: ClassVar[frozenset[Kind]] = SCORES
 
     type: Literal["hinge"] = "hinge"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import torch
 from torch import Tensor
@@ -30,8 +30,9 @@ def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, made: Tens
     shares = shares.reshape(-1, *[1] * (real.ndim - 1))
     between = (shares * real + (1 - shares) * made).detach().requires_grad_()
     scores = score(between)
-    [gradient] = torch.autograd.grad(scores.sum(), between, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square()
+    gradient = torch.autograd.grad(scores.sum(), between, create_graph=True)[0]
+    norms = cast("Tensor", torch.linalg.vector_norm(gradient.flatten(1), dim=1))
+    return (norms - 1).square()
 
 
 def spread(rows: int) -> Tensor:

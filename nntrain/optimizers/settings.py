@@ -32,8 +32,8 @@ JOINED: Final = {"by_node": "nntrain.optimizers.by_node:ByNode"}
 def infer_optimizer(options: Mapping[str, Any]) -> str | None:
     """Several names, none of them an optimizer or an option of one, each with an optimizer: one for each node."""
     is_by_node = len(options) > 1 and not any(key in OPTIMIZERS or key in Optimizer.model_fields for key in options)
-    names = [value for value in options.values() if isinstance(value, dict) or (isinstance(value, str) and value in OPTIMIZERS)]
-    return "by_node" if is_by_node and len(names) == len(options) else None
+    are_optimizers = all(isinstance(value, dict) or (isinstance(value, str) and value in OPTIMIZERS) for value in options.values())
+    return "by_node" if is_by_node and are_optimizers else None
 
 
 AnyOptimizer = Annotated[Optimizer, Slot("optimizer", (OPTIMIZERS, JOINED), default="adamw", infer=infer_optimizer)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -203,7 +203,7 @@ class Pair:
         return self.network.run_behind({self.name: rows})[f"{self.name}.{DISCRIMINATOR}"]
 
     @contextmanager
-    def fixed(self) -> Iterator[None]:
+    def fixed(self) -> Generator[None]:
         """Context in which the weights of the discriminator get no gradients."""
         modules = self.network.modules_behind([self.name])
         trained = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]

@@ -280,7 +280,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "shift": "time_shift roll random_shift",
         "noise": "gaussian_noise add_gaussian_snr gaussian_snr white_noise background_noise random_noise",
         "gain": "volume vol random_gain loudness",
-        "spec_augment": "specaugment time_masking frequency_masking time_mask frequency_mask spec_aug",
+        "spec_augment": "time_masking frequency_masking time_mask frequency_mask spec_aug",
     },
     "source": {
         "graph": "planetoid network networkx edge_list graphml node_table",

@@ -81,7 +81,7 @@ def _asked(source: Graph, path: Path, names: pl.Series, where: str) -> Asked:
 
 def _no_edges(source: Graph, path: Path) -> Table:
     """A table of edges without one."""
-    names = dict.fromkeys((*(source.ends or ("from", "to")), *([source.weight] if source.weight is not None else [])))
+    names: tuple[str, ...] = (*(source.ends or ("from", "to")), *([source.weight] if source.weight is not None else []))
     return Table(path.name, {name: pl.Series(name, [], dtype=pl.String) for name in names}, 0)
 
 
