@@ -141,7 +141,7 @@ CASES = [
     Case("bits_per_char", "classes", 0.0, 5),
     *(Case(written, "classes", 1.0, 5, steps=4) for written in ("entity_f1", "entity_precision", "entity_recall")),
     Case({"type": "entity_f1", "class": "bee"}, "classes", 1.0, 5, steps=4),
-    *(Case(written, "binary", 1.0, 2) for written in ("hits_at", {"hits_at": 2})),
+    *(Case(written, "binary", 1.0, 2) for written in ({"hits_at": 5}, {"hits_at": 2})),
     *(Case(written, "labels", perfect, 3) for written, perfect in ANY_LABELS),
     Case("nll", "labels", 0.0, 3),
     *(Case(written, "sequence", 0.0, 4) for written in ("wer", "cer")),
