@@ -175,8 +175,17 @@ def _shortened(subject: Subject, job: Job, made: MadeUp | None) -> Job:
     accumulate = config.experiment.training.accumulate if config.experiment.training is not None else 1
     batch_size = prepared.train.shown if config.experiment.data.batch_size == "full" else config.experiment.data.batch_size
     rows = BATCHES * batch_size * accumulate
-    short = {part: data.head(min(rows, len(data))) for part, data in prepared.splits.items()}
+    batch = config.experiment.data.batch
+    by_class = batch is not None and batch.sampler is not None
+    short = {part: _few(data, min(rows, len(data)), spread=by_class) for part, data in prepared.splits.items()}
     return Job(config, draw(config, prepared.layout), replace(prepared, **short))
+
+
+def _few(data: TensorData, rows: int, *, spread: bool) -> TensorData:
+    """The first rows, or rows from all over a split, where batches are put together by class and a file may be sorted by it."""
+    import torch
+
+    return data.take(torch.arange(rows) * len(data) // rows) if spread else data.head(rows)
 
 
 def _best(summary: Mapping[str, Any], job: Job) -> str:

@@ -91,8 +91,8 @@ def test_written_examples_are_of_something() -> None:
     assert sorted(set(examples.WRITTEN) - known) == []
 
 
-OWN_DATA = ("data.", "csv.", "parquet.", "architecture.init")
-"""What the examples begin with that name data, or trained weights, of their own."""
+OWN_DATA = ("data.", "csv.", "parquet.", "architecture.init", "architecture.pretrained", "by_node")
+"""What the examples begin with that name data, trained weights, or nodes of their own."""
 
 
 @pytest.mark.parametrize("word", [word for word in examples.WRITTEN if word != "concat.axis" and not word.startswith(OWN_DATA)])

@@ -169,12 +169,20 @@ def test_rows_that_no_forecast_follows() -> None:
         predict([run.path.as_posix(), "t.csv"], None, Wanted(steps=2), runs=None)
 
 
-@pytest.mark.parametrize("architecture", ["dlinear", {"lstm": {"hidden_size": 4, "pool": "last"}}, {"layers": ["flatten"]}, None])
+@pytest.mark.parametrize("architecture", ["dlinear", {"lstm": {"hidden_size": 4, "pool": "last"}}, {"layers": ["flatten"]}])
 def test_a_plain_network_over_several_inputs_is_pointed_to_nodes(architecture: Any) -> None:
     write()
     tree = {**config(["when", "offer"]), "architecture": architecture}
     with pytest.raises(ConfigError, match=r"gets a sequence \[24, 1\] \(window\) among several fields[^\0]*nodes: "):
-        nntrain.fit({name: value for name, value in tree.items() if value is not None})
+        nntrain.fit(tree)
+
+
+def test_without_an_architecture_each_input_has_a_network() -> None:
+    write()
+    result = nntrain.fit({**{name: value for name, value in config(["when", "offer"]).items() if name != "architecture"}, "name": "own"})
+    resolved = (result.run.path / "resolved.yaml").read_text(encoding="utf-8")
+    assert "window_features" in resolved
+    assert "known_features" in resolved
 
 
 @pytest.mark.slow

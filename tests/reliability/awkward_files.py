@@ -189,7 +189,7 @@ AWKWARD: Final = (
         "years 1 and 9999",
         text(more("day", lambda row: ("9999-12-31", "0001-01-01")[row] if row < 2 else f"2024-01-{1 + row % 28:02d}")),
         3,
-        "day: no one format reads all its dates: '9999-12-31', '0001-01-01'",
+        "day: no one format reads all its dates: '9999-12-31', '2024-01-03' (line 4)",
         {"fields": {"day": "date"}},
     ),
     Awkward("no input", text(["y", *("hi" if row % 2 else "lo" for row in range(40))]), 2, "has no input field"),

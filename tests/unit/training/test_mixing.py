@@ -14,6 +14,7 @@ from nntrain.regularization import Regularization
 from nntrain.specs import Spec
 from nntrain.tasks.classification import Classification
 from nntrain.tasks.task import Target
+from nntrain.training.class_orders import ClassOrder
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import TargetObjective, _score, _weight
 
@@ -99,7 +100,7 @@ def test_a_row_that_comes_again_is_changed_in_another_way() -> None:
     train = run.session.splits.train
     classes = torch.zeros(len(train), dtype=torch.long)
     classes[:2] = 1  # each of the two is shown in a quarter of the epoch
-    session = replace(run.session, balance=classes)
+    session = replace(run.session, by_class=ClassOrder(classes))
     shown = [batch for batches in run.protocol.batches(session, 0, 0) for batch in batches]
     inputs = torch.cat([batch.inputs["@number"] for batch in shown])
     assert len(inputs.unique(dim=0)) == len(inputs)
