@@ -15,6 +15,7 @@ ELSEWHERE = {
     "omniglot": ("integration/test_metric_learning.py", '"omniglot.yaml"'),
     "mnist10k_dcgan": ("integration/test_gan_runs.py", '"mnist10k_dcgan.yaml"'),
     "membrane_unet": ("integration/test_masks_of_images.py", '"membrane_unet.yaml"'),
+    "hymenoptera_efficientnet": ("configs/test_overfit_images.py", '"efficientnet_lite as it is"'),
     "mnist10k_capsnet": ("configs/test_overfit_images.py", '"capsnet as it is"'),
 }
 """Tests that bring their own data or world, or have the network under another name."""

@@ -40,6 +40,7 @@ OF_PHOTOS = ("data.fields.image.augment=[]", "data.fields.image.normalize=standa
         ("mnist1d_lstm", 1e-2, 40, "log_loss", 0.1, ()),
         ("mnist1d_mlp", 1e-2, 20, "log_loss", 0.05, ()),
         ("mnist10k", 1e-3, 20, "log_loss", 0.05, ("data.fields.image.augment=[]",)),
+        pytest.param("mnist10k_resnet", 3e-3, 60, "log_loss", 0.1, ("data.fields.image.augment=[]",), marks=pytest.mark.slow),
         ("multimodal", 1e-2, 25, "log_loss", 0.05, ("data.fields.photo.augment=[]",)),
         ("mnist10k_vae", 3e-3, 100, "rmse", 0.1, ("loss={image: {type: bce, reduction: sum}, z.kl: 0}",)),
         ("mnist10k_denoising", 1e-2, 60, "rmse", 0.1, ("data.fields.image.augment=[]",)),

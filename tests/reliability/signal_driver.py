@@ -68,7 +68,7 @@ MOMENTS: Final[dict[str, list[tuple[Any, str]]]] = {
     "reading": [(preparing, name) for name in ("plan_layout", "read_tables", "read_values", "_encode", "_fingerprints")],
     "building": [(assembly, "assemble")],
     "warm-up": [(command, "fit_baseline"), (loop, "set_learning_rates")],
-    "step": [(loop, "take_step"), (loop, "update_weights"), (SupervisedProtocol, "_loss")],
+    "step": [(loop, "take_step"), (loop, "update_weights"), (SupervisedProtocol, "_parts")],
     "evaluation": [(evaluation.Reader, "outputs")],
     "save": [(os, "fsync"), (os, "rename"), (os, "replace")],
     "end": [
