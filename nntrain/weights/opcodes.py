@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from nntrain.errors import CheckpointError
-from nntrain.weights.rebuilding import CONSTRUCTORS, PersistentId, UnfitError, build_state, find_global, load_storage
+from nntrain.weights.rebuilding import CONSTRUCTORS, PersistentId, UnfitError, build_state, find_global, is_key, load_storage
 from nntrain.weights.stored import damaged, refused
 
 LARGEST: Final = 16 * 2**20
@@ -117,7 +117,10 @@ class _Machine:
     def _unknown(self, opcode: int, at: int) -> CheckpointError:
         name = NAMES.get(opcode, f"0x{opcode:02x}")
         if opcode == ord("i"):
-            name += f" {self._line()}.{self._line()}"
+            try:
+                name += f" {self._line()}.{self._line()}"
+            except UnfitError as error:
+                name += f" of {error}"
         return refused(self.path, f"its pickle has the instruction {name} at byte {at:,}")
 
     # -- bytes
@@ -270,8 +273,8 @@ def _fill(target: dict[object, object], items: list[object]) -> dict[object, obj
     if len(items) % 2:
         raise UnfitError("a SETITEMS of a key without a value")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        if type(key) not in {str, int}:
-            raise UnfitError(f"a dict with a key of type {type(key).__name__}")
+        if not is_key(key):
+            raise UnfitError("a dict with a huge number as key" if type(key) is int else f"a dict with a key of type {type(key).__name__}")
         if key in target:
             raise UnfitError(f"the key {str(key)[:100]!r} twice in a dict")
         target[key] = value

@@ -38,6 +38,7 @@ STORAGES: Final = {
 }
 """torch's names of typed storages, which tell the format of their numbers."""
 
+LARGEST_KEY: Final = 2**53
 MOST_AXES: Final = 64
 """Axes that a tensor may have, as in torch."""
 
@@ -86,12 +87,21 @@ def _ordered_dict(arguments: tuple[object, ...]) -> OrderedDict[object, object]:
     pairs = arguments[0]
     if len(arguments) != 1 or not isinstance(pairs, list):
         raise UnfitError("an OrderedDict of something else than pairs")
-    for pair in cast("list[object]", pairs):
+    held = cast("list[object]", pairs)
+    for pair in held:
         items = tuple(cast("list[object]", pair)) if isinstance(pair, list | tuple) else ()
-        if len(items) != 2 or type(items[0]) not in {str, int}:
+        if len(items) != 2 or not is_key(items[0]):
             raise UnfitError("an OrderedDict of something else than pairs")
+        if items[0] in made:
+            raise UnfitError(f"the key {str(items[0])[:100]!r} twice in an OrderedDict")
         made[items[0]] = items[1]
+    held[:] = [None]  # one that is used again, which costs its length for a few bytes each time, is refused as no pairs
     return made
+
+
+def is_key(value: object) -> bool:
+    """Whether a dict may have this key: a text, or a whole number of a size at which no two have one hash."""
+    return type(value) is str or (type(value) is int and abs(value) < LARGEST_KEY)
 
 
 def _tensor_v2(arguments: tuple[object, ...]) -> StoredTensor:

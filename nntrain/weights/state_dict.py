@@ -67,18 +67,18 @@ def _tensors(held: dict[object, object]) -> dict[str, StoredTensor]:
     return {name: tensor for name, tensor in held.items() if isinstance(name, str) and isinstance(tensor, StoredTensor)}
 
 
-def _holds_tensors(value: object, seen: set[int]) -> bool:
+def _holds_tensors(value: object, seen: set[int], depth: int = 0) -> bool:
     """Whether there are tensors in a dict, or in dicts that it has under the known names.
 
     Each dict is looked at once: a file may have one inside itself.
     """
     held = _dict(value)
-    if not held or id(held) in seen:
+    if not held or id(held) in seen or depth > MOST_DEPTH:
         return False
     seen.add(id(held))
     if _tensors(held):
         return True
-    return any(_holds_tensors(held.get(name), seen) for name in NESTED)
+    return any(_holds_tensors(held.get(name), seen, depth + 1) for name in NESTED)
 
 
 def _flattened(held: dict[object, object]) -> Iterator[tuple[str, StoredTensor]]:

@@ -84,11 +84,18 @@ def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
+def shown(text: str) -> str:
+    """A text from a file as a screen may show it: what would move the cursor, or clear the screen, is spelled out."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def damaged(path: Path, what: str) -> CheckpointError:
     """The error of a file that is cut off, or whose parts don't fit each other."""
-    return CheckpointError(f"{path.as_posix()} is damaged or cut off: {what}", "get the file again, and compare its size with its source's")
+    return CheckpointError(
+        f"{path.as_posix()} is damaged or cut off: {shown(what)}", "get the file again, and compare its size with its source's"
+    )
 
 
 def refused(path: Path, what: str) -> CheckpointError:
     """The error of a file that holds something else than tensors."""
-    return CheckpointError(f"{path.as_posix()} is refused: {what}; only tensors are read, and nothing of it was run", TRUST)
+    return CheckpointError(f"{path.as_posix()} is refused: {shown(what)}; only tensors are read, and nothing of it was run", TRUST)

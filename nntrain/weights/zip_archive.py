@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
@@ -90,8 +91,9 @@ def _check_apart(file: BinaryIO, path: Path, entries: Mapping[str, zipfile.ZipIn
 
 def _start(file: BinaryIO, path: Path, entry: zipfile.ZipInfo) -> int:
     """The byte at which the content of an entry begins."""
-    file.seek(entry.header_offset)
-    raw = file.read(LOCAL_HEADER.size)
+    is_inside = 0 <= entry.header_offset < os.fstat(file.fileno()).st_size
+    file.seek(entry.header_offset if is_inside else 0)
+    raw = file.read(LOCAL_HEADER.size) if is_inside else b""
     if len(raw) < LOCAL_HEADER.size or not raw.startswith(b"PK\x03\x04"):
         raise damaged(path, f"the entry {entry.filename[:200]} has no beginning at byte {entry.header_offset:,}")
     *_, name_length, extra_length = LOCAL_HEADER.unpack(raw)
