@@ -119,7 +119,11 @@ class TokenizerFile:
     def indices(self) -> Mapping[str, int]:
         """Piece to its index. Raises `CheckpointError` for a file that is none."""
         if self.is_list:
-            return {piece: place for place, piece in enumerate(self.path.read_text(encoding="utf-8").splitlines())}
+            try:
+                with self.path.open(encoding="utf-8") as file:  # a line ends with a line feed alone: pieces may hold other breaks
+                    return {line.rstrip("\n"): place for place, line in enumerate(file)}
+            except UnicodeDecodeError as error:
+                raise CheckpointError(f"{self.path.as_posix()} is no text in UTF-8: byte {error.start:,} is none of it") from None
         tree = _json(self.path)
         vocabulary: object = _mapping(tree.get("model")).get("vocab")
         if isinstance(vocabulary, dict):
