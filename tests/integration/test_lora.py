@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from three_kinds import write_three_kinds
 from torch import Tensor
 
 from nntrain import fit
@@ -91,12 +92,7 @@ def test_patterns_without_a_layer_are_told(adapter: Tree, told: str) -> None:
 
 
 def test_a_run_is_adapted_saved_and_goes_on(tmp_path: Path) -> None:
-    generator = torch.Generator().manual_seed(0)
-    lines = ["x,y,kind"]
-    for number in range(48):
-        point = torch.randn(2, generator=generator) + number % 3
-        lines.append(f"{float(point[0]):.4f},{float(point[1]):.4f},{'abc'[number % 3]}")
-    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    write_three_kinds(tmp_path / "rows.csv")
     base: Tree = {"type": "mlp", "hidden": [8, 8]}
     tree: Tree = {"name": "base", "data": {"source": "rows.csv", "target": "kind"}, "architecture": base}
     first = fit({**tree, "training": {"max_epochs": 1, "threads": 1}}).run

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from three_kinds import write_three_kinds
 from torch import Tensor
 
 from nntrain import fit
@@ -21,12 +22,7 @@ LAYERS = [{"linear": 6, "name": "low"}, "batch_norm", "relu", {"linear": 6, "nam
 
 @pytest.fixture(autouse=True)
 def _rows(tmp_path: Path) -> None:
-    generator = torch.Generator().manual_seed(0)
-    lines = ["x,y,kind"]
-    for number in range(48):
-        point = torch.randn(2, generator=generator) + number % 3
-        lines.append(f"{float(point[0]):.4f},{float(point[1]):.4f},{'abc'[number % 3]}")
-    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    write_three_kinds(tmp_path / "rows.csv")
 
 
 def config(unfreeze: Any, epochs: int = 3, **more: Any) -> Tree:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field as Option
 
+from nntrain.data.tokenizing.pieces import decoded_runs, library
 from nntrain.data.tokenizing.tokenizer import SPECIAL, Cutter, Offsets, Tokenizer
-from nntrain.data.tokenizing.vocabulary import UNKNOWN_TEXT, Limits
-from nntrain.errors import DataError
-
-EXTRA: Final = "pip install 'nntrain[text]'"
+from nntrain.data.tokenizing.vocabulary import Limits
 
 
 class Bpe(Tokenizer):
@@ -30,23 +28,23 @@ class Bpe(Tokenizer):
 
     def fit(self, texts: Iterable[str], limits: Limits) -> Mapping[str, Any]:
         """Joins pairs until there are `size` pieces, or no pair occurs twice. Raises `DataError` without the library."""
-        library = _library()
-        made = library.Tokenizer(library.models.BPE())
-        made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
-        made.decoder = library.decoders.ByteLevel()
-        trainer = library.trainers.BpeTrainer(
+        tokenizers = library(self.type)
+        made = tokenizers.Tokenizer(tokenizers.models.BPE())
+        made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        made.decoder = tokenizers.decoders.ByteLevel()
+        trainer = tokenizers.trainers.BpeTrainer(
             vocab_size=self.size,
             min_frequency=2,
             show_progress=False,
             special_tokens=[],
-            initial_alphabet=sorted(library.pre_tokenizers.ByteLevel.alphabet()),
+            initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
         )
         made.train_from_iterator(texts, trainer)
         return {"model": made.to_str()}
 
     def cutter(self, learned: Mapping[str, Any]) -> Cutter:
         """Raises `DataError` without the library."""
-        return _Pieces(_library().Tokenizer.from_str(learned["model"]))
+        return _Pieces(library(self.type).Tokenizer.from_str(learned["model"]))
 
 
 class _Pieces:
@@ -72,20 +70,4 @@ class _Pieces:
         return [self.tokenizer.decode([piece]) for piece in found.ids], [(start, end) for start, end in found.offsets]
 
     def decode(self, indices: Iterable[int]) -> str:
-        parts: list[str] = []
-        run: list[int] = []
-        for place in indices:
-            if place >= SPECIAL:
-                run.append(place - SPECIAL)
-            elif place:
-                parts += [self.tokenizer.decode(run), UNKNOWN_TEXT]
-                run = []
-        return "".join([*parts, self.tokenizer.decode(run)])
-
-
-def _library() -> Any:
-    try:
-        import tokenizers
-    except ImportError:
-        raise DataError("tokenizer: bpe needs the package tokenizers, which is not installed", EXTRA) from None
-    return tokenizers
+        return "".join(decoded_runs(indices, self.tokenizer.decode))

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field as Option
 from pydantic import PrivateAttr
 
+from nntrain.data.tokenizing.pieces import decoded_runs, library
 from nntrain.data.tokenizing.tokenizer import SPECIAL, UNKNOWN, Cutter, Offsets, Tokenizer
-from nntrain.data.tokenizing.vocabulary import UNKNOWN_TEXT, Limits
+from nntrain.data.tokenizing.vocabulary import Limits
 from nntrain.errors import CheckpointError, DataError
 from nntrain.weights.hub_folder import TokenizerFile, read_hub_folder, read_tokenizer_file
 from nntrain.weights.hub_names import options_of
-
-EXTRA: Final = "pip install 'nntrain[text]'"
 
 
 class PretrainedTokenizer(Tokenizer):
@@ -90,9 +89,9 @@ class PretrainedTokenizer(Tokenizer):
         if self.fingerprint not in {None, self._file.fingerprint()}:
             hint = "a new config, without the fingerprint, takes the new one"
             raise DataError(f"tokenizer: {self._file.path.as_posix()} is another one than it was", hint)
-        library = _library()
+        tokenizers = library(self.type)
         try:
-            made = _listed(library, self._file) if self._file.is_list else library.Tokenizer.from_file(str(self._file.path))
+            made = _listed(tokenizers, self._file) if self._file.is_list else tokenizers.Tokenizer.from_file(str(self._file.path))
             made.no_truncation()
             made.no_padding()
             return {"model": made.to_str(), "unknown": self._file.unknown, "size": self._file.size}
@@ -105,7 +104,7 @@ class PretrainedTokenizer(Tokenizer):
 
     def cutter(self, learned: Mapping[str, Any]) -> Cutter:
         """Raises `DataError` without the library."""
-        return _Cutter(_library().Tokenizer.from_str(learned["model"]), learned["unknown"], learned["size"] + SPECIAL)
+        return _Cutter(library(self.type).Tokenizer.from_str(learned["model"]), learned["unknown"], learned["size"] + SPECIAL)
 
 
 class _Cutter:
@@ -126,37 +125,22 @@ class _Cutter:
         return list(found.tokens), [(start, end) for start, end in found.offsets]
 
     def decode(self, indices: Iterable[int]) -> str:
-        parts: list[str] = []
-        run: list[int] = []
-        for place in indices:
-            if place >= SPECIAL:
-                run.append(place - SPECIAL)
-            elif place:
-                parts += [self.tokenizer.decode(run), UNKNOWN_TEXT]
-                run = []
-        return re.sub(" +", " ", " ".join([*parts, self.tokenizer.decode(run)])).strip() if parts else self.tokenizer.decode(run)
+        parts = decoded_runs(indices, self.tokenizer.decode)
+        return parts[0] if len(parts) == 1 else re.sub(" +", " ", " ".join(parts)).strip()
 
 
-def _listed(library: Any, file: TokenizerFile) -> Any:
+def _listed(tokenizers: Any, file: TokenizerFile) -> Any:
     """BERT's tokenizer, of the list of its pieces."""
     options = file.options
-    made = library.Tokenizer(library.models.WordPiece(dict(file.indices), unk_token=str(options.get("unk_token", "[UNK]"))))
-    made.normalizer = library.normalizers.BertNormalizer(
+    made = tokenizers.Tokenizer(tokenizers.models.WordPiece(dict(file.indices), unk_token=str(options.get("unk_token", "[UNK]"))))
+    made.normalizer = tokenizers.normalizers.BertNormalizer(
         lowercase=bool(options.get("do_lower_case", True)),
         strip_accents=options.get("strip_accents"),
         handle_chinese_chars=bool(options.get("tokenize_chinese_chars", True)),
     )
-    made.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
+    made.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     first, last = (str(options.get(key, default)) for key, default in (("cls_token", "[CLS]"), ("sep_token", "[SEP]")))
     made.add_special_tokens([token for token in (first, last, str(options.get("pad_token", "[PAD]"))) if token in file.indices])
-    made.post_processor = library.processors.BertProcessing((last, file.indices[last]), (first, file.indices[first]))
-    made.decoder = library.decoders.WordPiece()
+    made.post_processor = tokenizers.processors.BertProcessing((last, file.indices[last]), (first, file.indices[first]))
+    made.decoder = tokenizers.decoders.WordPiece()
     return made
-
-
-def _library() -> Any:
-    try:
-        import tokenizers
-    except ImportError:
-        raise DataError("tokenizer: pretrained needs the package tokenizers, which is not installed", EXTRA) from None
-    return tokenizers
