@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final, Literal, cast
 
 from nntrain.data.unpacking import Unpacked, refuse_bomb
 from nntrain.errors import DataError
@@ -69,19 +69,26 @@ def head_of(path: Path, name: str) -> tuple[bytes, bool]:
 
 
 @contextmanager
-def opened_text(path: Path, encoding: str, name: str, *, is_fixed: bool = False) -> Generator[IO[str]]:
+def opened_text(path: Path, encoding: str, name: str, *, is_fixed: bool = False, ends: Literal["", "\n"] = "") -> Generator[IO[str]]:
     """A file as text with its own line ends; `is_fixed` says that its source reads no other encoding.
+
+    A line ends with a line feed, a carriage return or both, as in tables; with `ends` a line feed alone ends it.
 
     Raises:
         DataError: It can't be read; for bytes that are no text it names their line.
     """
     try:
         with opened(path, name) as file:
-            yield io.TextIOWrapper(file, encoding, newline="")
+            yield io.TextIOWrapper(file, encoding, newline=ends)
     except UnicodeDecodeError:
         with opened(path, name) as file:
             content = file.read()
         raise _no_text(content, encoding, name, is_fixed=is_fixed) from None
+
+
+def cut_lines(text: str) -> list[str]:
+    """The lines of a text, cut at line feeds alone: `str.splitlines` cuts at others too, which a value may hold (U+2028, U+0085)."""
+    return text.split("\n")
 
 
 def encoding_of(content: bytes, like: str | None = None) -> str:

@@ -14,7 +14,7 @@ from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.facts import facts_of_cells, quoted
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.sources.source import GivenFiles
-from nntrain.data.text_file import decode, head_of, known_encoding, opened_text
+from nntrain.data.text_file import cut_lines, decode, head_of, known_encoding, opened_text
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Conll(GivenFiles):
     def peek(self, path: Path, name: str) -> Header:
         """Names and first sentences. Raises `DataError` that names the line of a fault."""
         content, is_cut = head_of(path, name)
-        lines = decode(content, self._encoding, name, is_cut=is_cut).splitlines()
+        lines = cut_lines(decode(content, self._encoding, name, is_cut=is_cut))
         found = self._sentences(lines[:-1] if is_cut else lines, name, most=PEEK_ROWS + 1)
         is_whole = not is_cut and len(found.lines) <= PEEK_ROWS
         columns = tuple(
@@ -80,8 +80,8 @@ class Conll(GivenFiles):
 
         from nntrain.data.table import Table
 
-        with opened_text(path, self._encoding, name) as file:
-            found = self._sentences((line.rstrip("\r\n") for line in file), name)
+        with opened_text(path, self._encoding, name, ends="\n") as file:
+            found = self._sentences(file, name)
         columns = {column: pl.Series(column, cells, dtype=pl.String) for column, cells in found.columns.items()}
         notes = (f"{name}: blanks inside {found.joined:,} tokens became _",) if found.joined else ()
         return Table(name, columns, len(found.lines), np.array(found.lines, dtype=np.int64), self.missing_words, notes=notes)
@@ -131,9 +131,8 @@ class Conll(GivenFiles):
                 continue
             parts = [part.strip() for part in (line.split("\t") if "\t" in line else line.split())]
             if not all(parts):
-                raise DataError(
-                    f"{name}: line {number} lacks a part: {quoted(line)}", "each line has a token and its tag, with a tab between"
-                )
+                cut = quoted(line.strip("\r\n"))
+                raise DataError(f"{name}: line {number} lacks a part: {cut}", "each line has a token and its tag, with a tab between")
             yield number, parts
 
 

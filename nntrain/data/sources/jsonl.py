@@ -12,7 +12,7 @@ from nntrain.data.facts import facts_of_cells
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
 from nntrain.data.sources.source import GivenFiles
 from nntrain.data.table import joined_tokens
-from nntrain.data.text_file import decode, head_of, opened_text
+from nntrain.data.text_file import cut_lines, decode, head_of, opened_text
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class JsonLines(GivenFiles):
     def peek(self, path: Path, name: str) -> Header:
         """Names and first values. Raises `DataError` that names the line of a fault."""
         content, is_cut = head_of(path, name)
-        lines = decode(content, "utf-8-sig", name, is_cut=is_cut, is_fixed=True).splitlines()
+        lines = cut_lines(decode(content, "utf-8-sig", name, is_cut=is_cut, is_fixed=True))
         records = list(_records(lines[:-1] if is_cut and len(lines) > 1 else lines, name))
         if not records:
             raise DataError(f"{name} is empty")
@@ -53,7 +53,7 @@ class JsonLines(GivenFiles):
         from nntrain.data.numerals import POINT
         from nntrain.data.table import Table
 
-        with opened_text(path, "utf-8-sig", name, is_fixed=True) as file:
+        with opened_text(path, "utf-8-sig", name, is_fixed=True, ends="\n") as file:
             records = list(_records(file, name))
         if not records:
             raise DataError(f"{name} is empty")

@@ -93,6 +93,22 @@ def test_faults_name_their_line(text: str, wanted: str, tmp_path: Path) -> None:
         Conll(path="a.conll").read(written(tmp_path, text), "a.conll")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_ends_with_a_line_feed_alone(end: str, tmp_path: Path) -> None:
+    path, source = tmp_path / "a.conll", Conll(path="a.conll")
+    lines = ["New\u2028York\tB-loc", "is\x85\tO", "", "big\tO"]
+    path.write_text(end.join([*lines, ""]), encoding="utf-8", newline="")
+    table = source.read(path, "a.conll")
+    assert table.texts("tokens").to_list() == ["New_York is", "big"]
+    assert table.texts("tags").to_list() == ["B-loc O", "O"]
+    assert table.places([1]) == "line 4"
+    assert source.peek(path, "a.conll").rows == 2
+    path.write_text(end.join([*lines, "\tO"]), encoding="utf-8", newline="")
+    for reads in (source.read, source.peek):
+        with pytest.raises(DataError, match=r"a\.conll: line 5 lacks a part: '\\tO'"):
+            reads(path, "a.conll")
+
+
 def test_tags_are_padded_with_what_counts_nothing(tmp_path: Path) -> None:
     found = prepared(tmp_path, TEXT)
     assert found.fields.targets["tags"].classes == ("B-loc", "B-per", "I-per", "O")

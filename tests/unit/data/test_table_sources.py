@@ -99,6 +99,30 @@ def test_faults_of_json_lines_name_the_line(tmp_path, text, message):
             reading(path, "t.jsonl")
 
 
+def test_a_line_of_json_ends_with_a_line_feed_alone(tmp_path):
+    words = ["a\u2028b", "c\x85d", "e\u2029f", "g"]
+    path = tmp_path / "t.jsonl"
+    lines = [*(json.dumps({"w": word}, ensure_ascii=False) for word in words), '{"w":\r"h"}']
+    source = JsonLines(path="t.jsonl")
+    for end in ("\n", "\r\n"):
+        path.write_text(end.join(lines) + end, encoding="utf-8", newline="")
+        table, head = source.read(path, "t.jsonl"), source.peek(path, "t.jsonl")
+        assert table.texts("w").to_list() == [*words, "h"]
+        assert (head.rows, head.column("w").facts.distinct) == (5, 5)
+        assert table.places([4]) == "line 5"
+    path.write_text("\n".join([*lines, "{"]), encoding="utf-8", newline="")
+    for reading in (source.peek, source.read):
+        with pytest.raises(DataError, match=r"t\.jsonl: line 6 is no JSON"):
+            reading(path, "t.jsonl")
+
+
+def test_the_head_of_long_json_lines_is_whole_records(tmp_path):
+    path = tmp_path / "t.jsonl"
+    record = json.dumps({"w": "x\u2028" * 30}, ensure_ascii=False) + "\n"
+    path.write_text(record * 1200, encoding="utf-8", newline="")
+    assert JsonLines(path="t.jsonl").peek(path, "t.jsonl").names == ("w",)
+
+
 def test_a_cell_is_named_by_the_line_of_its_file(tmp_path):
     path = tmp_path / "t.jsonl"
     path.write_text('{"a": 1}\n\n{"a": "x"}\n{"a": 3}\n', encoding="utf-8")
