@@ -186,7 +186,7 @@ class PooledTransformer(Transformer):
             raise SpecError(
                 f"has layer norms ({self.pretrained.path}), and regularization.norm says rms", hint="remove regularization.norm"
             )
-        return taken(layers, self.pretrained, part_names(self.type, self.num_layers))
+        return taken(layers, self.pretrained, part_names(self.type, [self.num_layers]))
 
 
 class TransformerEncoder(PooledTransformer):

@@ -10,7 +10,8 @@ from nntrain.blueprint import Blueprint
 from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, Problem
 from nntrain.weights.hub_folder import HubFolder, read_hub_folder
-from nntrain.weights.hub_names import Piece, pieces
+from nntrain.weights.hub_kinds import Piece
+from nntrain.weights.hub_names import pieces
 from nntrain.weights.hub_tensors import made, made_shape, unused
 
 if TYPE_CHECKING:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, cast
 
 from nntrain.errors import CheckpointError
+from nntrain.weights.hub_cache import AbsentFolderError, own_file
+from nntrain.weights.hub_config import Facts, quoted, read_json
 from nntrain.weights.reading import Weights, read_weights
 from nntrain.weights.safetensors_header import header_length
+from nntrain.weights.stored import shown
 
 FILES: Final = ("model.safetensors", "pytorch_model.bin")
 """Names of the file of weights, the first that is there."""
 INDICES: Final = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 """Names of the lists of several files of weights."""
+FILE_NAME: Final = re.compile(r"[\w-][\w.-]{0,200}\.(safetensors|bin)", re.ASCII)
+"""Names that such a list may have."""
+SLACK: Final = 1000
+"""How far indices of tokens may have gaps: twice as many as tokens, and so many."""
 SAMPLED: Final = 1 << 20
 """Bytes at both ends of a file of weights by which another one is told: all of them would take longer than all else of a check."""
 NO_LIMIT: Final = 1_000_000
@@ -32,30 +39,58 @@ class HubFolder:
     config: Mapping[str, Any]
 
     @property
+    def facts(self) -> Facts:
+        """What its config says."""
+        return Facts(self.path / "config.json", self.config)
+
+    @property
+    def is_timm(self) -> bool:
+        """Whether timm wrote it."""
+        return "model_type" not in self.config and "architecture" in self.config
+
+    @property
     def model_type(self) -> str:
-        """What kind of network it is: `bert`."""
-        return str(self.config.get("model_type", "none"))
+        """What kind of network it is: `bert`; as timm calls it: `resnet18`. Raises `CheckpointError` for what is no word."""
+        found = self.facts.text("architecture" if self.is_timm else "model_type", "none")
+        return found if len(found) < 60 and found.isprintable() else quoted(found)
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
-        """The files of weights. Raises `CheckpointError` where there is none."""
-        single = next((self.path / name for name in FILES if (self.path / name).is_file()), None)
+        """The files of weights. Raises `CheckpointError` where there is none, or one lies elsewhere."""
+        single = next((found for name in FILES if (found := own_file(self.path, name)) is not None), None)
         if single is not None:
             return (single,)
         for name in INDICES:
-            if (self.path / name).is_file():
-                listed = _mapping(_json(self.path / name).get("weight_map"))
-                found = dict.fromkeys(str(file) for file in listed.values())
-                if any(Path(file).name != file for file in found):
-                    raise CheckpointError(f"{(self.path / name).as_posix()} names files outside its folder")
-                return tuple(self.path / file for file in found)
-        there = ", ".join(sorted(entry.name for entry in self.path.iterdir())[:8]) or "nothing"
-        raise CheckpointError(f"{self.path.as_posix()} has no weights ({' or '.join(FILES)}); there is: {there}")
+            index = own_file(self.path, name)
+            if index is not None:
+                return tuple(self._listed(index))
+        raise CheckpointError(f"{self.path.as_posix()} has no weights ({' or '.join(FILES)}); there is: {_entries(self.path)}")
+
+    def _listed(self, index: Path) -> Iterator[Path]:
+        """The files that a list names."""
+        listed = Facts(index, read_json(index)).part("weight_map").values
+        if not listed:
+            raise CheckpointError(f"{index.as_posix()} names no files (weight_map)", "get the file again")
+        for file in dict.fromkeys(quoted(file) if not isinstance(file, str) else file for file in listed.values()):
+            if not FILE_NAME.fullmatch(file):
+                raise CheckpointError(f"{index.as_posix()} names {quoted(file)}, and only files in its folder are read")
+            found = own_file(self.path, file)
+            if found is None:
+                raise CheckpointError(f"{index.as_posix()} names {file}, which is not there; there is: {_entries(self.path)}")
+            yield found
 
     @cached_property
     def weights(self) -> Mapping[str, Weights]:
-        """Where each tensor is, by its name. Raises `CheckpointError` for a file that is missing or damaged."""
-        return {name: found for file in self.files for found in [read_weights(file)] for name in found.stored}
+        """Where each tensor is, by its name. Raises `CheckpointError` for a file that is missing or damaged, or a name in two of them."""
+        found: dict[str, Weights] = {}
+        for file in self.files:
+            own = read_weights(file)
+            twice = next((name for name in own.stored if name in found), None)
+            if twice is not None:
+                first = found[twice].path.name
+                raise CheckpointError(f"{self.path.as_posix()} has the tensor {quoted(twice)} twice, in {first} and in {file.name}")
+            found |= dict.fromkeys(own.stored, own)
+        return found
 
     @cached_property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -91,14 +126,22 @@ def read_hub_folder(path: Path) -> HubFolder:
     Raises:
         CheckpointError: There is no such folder, or it has no such file.
     """
+    _need_folder(path)
+    config = own_file(path, "config.json")
+    if config is None:
+        what = "a folder that  save_pretrained  of Hugging Face has written has a config.json"
+        raise CheckpointError(f"{path.as_posix()} has no config.json; there is: {_entries(path)}", what)
+    return HubFolder(path, read_json(config))
+
+
+def _need_folder(path: Path) -> None:
     if not path.is_dir():
         hint = "folders are looked for on this machine, from the config's folder on; nothing is loaded from the net"
-        raise CheckpointError(f"there is no folder {path.as_posix()}", hint)
-    if not (path / "config.json").is_file():
-        there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"
-        what = "a folder that  save_pretrained  of Hugging Face has written has a config.json"
-        raise CheckpointError(f"{path.as_posix()} has no config.json; there is: {there}", what)
-    return HubFolder(path, _json(path / "config.json"))
+        raise AbsentFolderError(f"there is no folder {path.as_posix()}", hint)
+
+
+def _entries(path: Path) -> str:
+    return ", ".join(shown(name) for name in sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"
 
 
 @dataclass(frozen=True)
@@ -124,16 +167,40 @@ class TokenizerFile:
                     return {line.rstrip("\n"): place for place, line in enumerate(file)}
             except UnicodeDecodeError as error:
                 raise CheckpointError(f"{self.path.as_posix()} is no text in UTF-8: byte {error.start:,} is none of it") from None
-        tree = _json(self.path)
-        vocabulary: object = _mapping(tree.get("model")).get("vocab")
+        tree = Facts(self.path, read_json(self.path))
+        vocabulary: object = tree.part("model").values.get("vocab")
         if isinstance(vocabulary, dict):
-            found = {str(piece): int(place) for piece, place in cast("dict[str, Any]", vocabulary).items()}
+            found = {piece: self._place(piece, place) for piece, place in cast("dict[str, object]", vocabulary).items()}
         elif isinstance(vocabulary, list):  # of a unigram model: pairs of a piece and how likely it is
-            found = {str(pair[0]): place for place, pair in enumerate(cast("list[list[Any]]", vocabulary))}
+            found = {self._piece(pair): place for place, pair in enumerate(cast("list[object]", vocabulary))}
         else:
             raise CheckpointError(f"{self.path.as_posix()} has no model.vocab: it is no tokenizer")
-        added = cast("list[dict[str, Any]]", tree.get("added_tokens") or [])
-        return found | {str(told["content"]): int(told["id"]) for told in added}
+        added: object = tree.values.get("added_tokens") or []
+        if not isinstance(added, list):
+            raise tree.wrong("added_tokens", "a list")
+        for told in cast("list[object]", added):
+            token = cast("dict[str, object]", told) if isinstance(told, dict) else {}
+            if not isinstance(token.get("content"), str):
+                raise CheckpointError(f"{self.path.as_posix()} has an added token without content: {quoted(told)}")
+            found[str(token["content"])] = self._place(str(token["content"]), token.get("id"))
+        highest = max(found.values(), default=0)
+        if highest > 2 * len(found) + SLACK:
+            what = f"gives {len(found):,} tokens indices up to {highest:,}: each index would need a vector"
+            raise CheckpointError(f"{self.path.as_posix()} {what}", "get the file again")
+        return found
+
+    def _place(self, piece: str, place: object) -> int:
+        """The index of a token."""
+        if type(place) is not int or not 0 <= place < 2**31:
+            raise CheckpointError(f"{self.path.as_posix()} gives the token {quoted(piece)} the index {quoted(place)}, which is none")
+        return place
+
+    def _piece(self, pair: object) -> str:
+        """The token of a pair."""
+        found = cast("list[object]", pair) if isinstance(pair, list) else []
+        if not found or not isinstance(found[0], str):
+            raise CheckpointError(f"{self.path.as_posix()} has {quoted(pair)} among its tokens, which is none")
+        return found[0]
 
     @property
     def size(self) -> int:
@@ -145,15 +212,15 @@ class TokenizerFile:
         """Index of the piece that stands for what is no piece; `None` where every text has its pieces."""
         if self.is_list:
             return self.indices.get(str(self.options.get("unk_token", "[UNK]")))
-        model = _mapping(_json(self.path).get("model"))
+        model = Facts(self.path, read_json(self.path)).part("model").values
         place = model.get("unk_id")
-        return int(place) if isinstance(place, int) else self.indices.get(str(model.get("unk_token")))
+        return self._place("unk_id", place) if place is not None else self.indices.get(str(model.get("unk_token")))
 
     @property
     def limit(self) -> int | None:
         """Most tokens of a text, where `tokenizer_config.json` says it."""
         found = self.options.get("model_max_length")
-        return int(found) if isinstance(found, int | float) and 0 < found < NO_LIMIT else None
+        return int(found) if type(found) in {int, float} and 0 < cast("float", found) < NO_LIMIT else None
 
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
@@ -166,28 +233,10 @@ def read_tokenizer_file(path: Path) -> TokenizerFile:
     Raises:
         CheckpointError: There is none, or only one in a form that needs the code that wrote it.
     """
-    if not path.is_dir():
-        hint = "folders are looked for on this machine, from the config's folder on; nothing is loaded from the net"
-        raise CheckpointError(f"there is no folder {path.as_posix()}", hint)
-    found = next((path / name for name in ("tokenizer.json", "vocab.txt") if (path / name).is_file()), None)
+    _need_folder(path)
+    found = next((file for name in ("tokenizer.json", "vocab.txt") if (file := own_file(path, name)) is not None), None)
     if found is None:
-        there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"
         hint = "AutoTokenizer.from_pretrained(FOLDER, use_fast=True).save_pretrained(FOLDER)  of Hugging Face writes a tokenizer.json"
-        raise CheckpointError(f"{path.as_posix()} has no tokenizer.json and no vocab.txt; there is: {there}", hint)
-    options = path / "tokenizer_config.json"
-    return TokenizerFile(found, _json(options) if options.is_file() else {})
-
-
-def _json(path: Path) -> Mapping[str, Any]:
-    """A JSON object. Raises `CheckpointError` for anything else."""
-    try:
-        found: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path.as_posix()} can't be read ({str(error)[:200]})", "get the file again") from None
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path.as_posix()} holds no JSON object", "get the file again")
-    return cast("Mapping[str, Any]", found)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+        raise CheckpointError(f"{path.as_posix()} has no tokenizer.json and no vocab.txt; there is: {_entries(path)}", hint)
+    options = own_file(path, "tokenizer_config.json")
+    return TokenizerFile(found, read_json(options) if options is not None else {})
