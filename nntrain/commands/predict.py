@@ -8,18 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.forecast_rows import Forecast, forecast_rows, is_forecast
-from nntrain.commands.image_files import write_pictures
 from nntrain.commands.intervals import check_level, limits
 from nntrain.commands.output import emit, tell
-from nntrain.commands.prediction_arrays import check_form, image_targets, write_arrays
-from nntrain.commands.prediction_files import ARRAY_SUFFIX, as_text, check_output, free_names, readable, split_lists, write_predictions
-from nntrain.commands.prediction_masks import check_folders, is_folder, mask_targets, share_columns, write_masks, write_overlays
+from nntrain.commands.prediction_files import ARRAY_SUFFIX, as_text, check_output, free_names, write_predictions
+from nntrain.commands.prediction_forms import (
+    check_forms,
+    count_of,
+    forms_of,
+    is_folder,
+    named_by_target,
+    samples_file,
+    target_files,
+    write_arrays,
+    write_folder,
+)
 from nntrain.commands.stored import Stored, new_table, open_run
+from nntrain.data.forms.cells import readable
+from nntrain.data.forms.decoded import Decoded
+from nntrain.data.forms.form import Beside, File, Overlay
 from nntrain.data.new_rows import Missing, complete, missing_columns
-from nntrain.data.table import Table, counted
+from nntrain.data.table import Table, counted, listed
 from nntrain.errors import UsageError
 from nntrain.runs import find_run, is_run, runs_root
-from nntrain.tasks.task import Decoded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,10 +73,9 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         hint = f"nntrain generate {stored.run.name} --prompt TEXT   nntrain eval {stored.run.name} --data {path}"
         raise UsageError(f"{stored.run.name} goes on with a text; predict gives each row of a table its answer", hint)
     require_predictions(stored)
-    images, masks = image_targets(stored), mask_targets(stored)
-    check_folders(output, wanted.overlay, masks, images, stored.run.name)
-    check_form(output, images, masks, stored.run.name)
+    check_forms(output, wanted.overlay, forms_of(stored), stored.run.name)
     table = new_table(stored, path)
+    overlays = {} if wanted.overlay is None else overlays_of(stored, table)
     told = (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes)
     if is_forecast(stored):
         forecast = forecast_table(stored, table, wanted)
@@ -76,18 +85,23 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
             raise UsageError(f"--steps: {stored.run.name} forecasts no rows that follow the data", "leave it out")
         found = predict_table(stored, table, wanted)
         table, notes = stored.fields.answered(table), found.drift
-        cells = {} if images else found.columns()
-        added = free_names(table, {name: _in_rows(column, found.rows, table.rows) for name, column in cells.items()})
-    for line in (*told, *notes):
+        added = free_names(table, {name: _in_rows(column, found.rows, table.rows) for name, column in found.columns().items()})
+    for line in (*told, *table.findings, *notes):
         tell(line)
-    _draw_over(wanted.overlay, stored, table, found)
+    if wanted.overlay is not None and found is not None:
+        count = write_folder(wanted.overlay, _drawn_over(overlays, found))
+        tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {wanted.overlay.as_posix()}")
     if output is None:
         emit(as_text(table, added), end="")
         return 0
     if found is not None and is_folder(output):
-        tell(f"wrote    {_to_folder(output, stored, table, found)} to {output.as_posix()}")
+        count = write_folder(output, target_files(found, Beside(stored.fields, table, found.rows)))
+        tell(f"wrote    {count_of(found, count)} to {output.as_posix()}")
+        left_out = [name for name, decoded in found.items() if not decoded.form.each]
+        if left_out:
+            tell(f"left out {listed(left_out)}: a table holds them: -o predictions.csv")
         return 0
-    if found is not None and (images or output.suffix.lower() == ARRAY_SUFFIX):
+    if found is not None and output.suffix.lower() == ARRAY_SUFFIX:
         write_arrays(output, found)
     else:
         write_predictions(output, table, added)
@@ -100,21 +114,25 @@ def require_predictions(stored: Stored) -> None:
     for name, plan in stored.blueprint.targets.items():
         if not plan.task.predicts:
             message = f"{stored.run.name} makes new rows of {name} ({plan.task.type}); it gives rows no answer"
-            raise UsageError(message, f"nntrain generate {stored.run.name} -o samples.png")
+            raise UsageError(message, f"nntrain generate {stored.run.name} -o {samples_file([forms_of(stored)[name]])}")
 
 
-def _to_folder(output: Path, stored: Stored, table: Table, found: Predictions) -> str:
-    """Masks, or images, a file each. Returns how many in words; raises `ResourceError`."""
-    masks, images = mask_targets(stored), image_targets(stored)
-    count = write_masks(output, stored, table, found) if masks else write_pictures(output, {name: found[name].values for name in images})
-    return f"{count:,} {'mask' if masks else 'image'}{'s' if count != 1 else ''}"
+def overlays_of(stored: Stored, table: Table) -> dict[str, Overlay]:
+    """What draws predictions over the images of a table, by target.
+
+    Raises:
+        DataError: What the rows have themselves, which is compared, can't be read.
+        UsageError: The network reads no images.
+    """
+    beside = Beside(stored.fields, table, range(table.rows))
+    return {name: form.overlay(name, beside) for name, form in forms_of(stored).items() if form.draws_over}
 
 
-def _draw_over(folder: Path | None, stored: Stored, table: Table, found: Predictions | None) -> None:
-    """Images with masks drawn over them, where they are asked for. Raises `ResourceError`."""
-    if folder is not None and found is not None:
-        count = write_overlays(folder, stored, table, found)
-        tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {folder.as_posix()}")
+def _drawn_over(overlays: Mapping[str, Overlay], found: Predictions) -> Iterator[File]:
+    """The files of all overlays; with the name of the target where there are several."""
+    for target, overlay in overlays.items():
+        for name, content in overlay.files(found[target], found.rows):
+            yield (name if len(overlays) == 1 else named_by_target(name, target)), content
 
 
 def _set_aside(table: Table) -> list[str]:
@@ -210,7 +228,8 @@ def predict_rows(stored: Stored, data: TensorData, level: float | None = None) -
         decoded = plan.task.decode(values, replace(plan.target, classes=targets[name].classes), threshold)
         decoded = decoded if counts is None else decoded.by_row(cast("list[int]", counts.tolist()))
         interval = promised.get(name) if level is not None else own
-        found[name] = decoded if interval is None else replace(decoded, interval=(_listed(interval.low), _listed(interval.high)))
+        limits_of = None if interval is None else (_listed(interval.low), _listed(interval.high))
+        found[name] = replace(decoded, interval=limits_of, form=targets[name].form)
     return found
 
 
@@ -219,20 +238,9 @@ def _listed(values: Tensor) -> tuple[Any, ...]:
 
 
 def prediction_columns(predictions: Mapping[str, Decoded]) -> dict[str, Sequence[object]]:
-    """`prediction`, `low` and `high` where there is an interval, `probability_<class>`; `<target>_prediction` of several targets.
-
-    Of a mask `share_<class>`, how much of it is taken for each class.
-    """
+    """What a table has of them, as their forms say: `prediction`, `probability_<class>`; `<target>_prediction` of several targets."""
     columns: dict[str, Sequence[object]] = {}
     for target, found in predictions.items():
         prefix = "" if len(predictions) == 1 else f"{target}_"
-        probabilities = {f"probability_{label}": shares for label, shares in found.probabilities.items()}
-        if found.shares:
-            columns |= {f"{prefix}{name}": [readable(share) for share in cells] for name, cells in share_columns(found.shares).items()}
-            continue
-        low, high = found.interval or ((), ())
-        ends = {**split_lists(low, "low"), **split_lists(high, "high")} if found.interval is not None else {}
-        values = found.values if found.separator is None else tuple(found.separator.join(labels) for labels in found.values)
-        for name, cells in {**split_lists(values, "prediction"), **ends, **probabilities}.items():
-            columns[f"{prefix}{name}"] = [readable(value) for value in cells]
+        columns |= {f"{prefix}{name}": [readable(value) for value in cells] for name, cells in found.form.columns(found).items()}
     return columns

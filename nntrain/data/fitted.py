@@ -227,7 +227,7 @@ class FittedFields:
         data = row_tensors(self.inputs, encoded, rows, keep, self.reading)
         _require_rows(table, data, [*notes, *(note for _, note in more)])
         unknown = {name: found.unknown[keep] for (role, name), found in encoded.items() if role == "input" and found.unknown is not None}
-        notes += [note for role, note in more if role == "target"]
+        notes += [*table.findings, *(note for role, note in more if role == "target")]
         return NewRows(data, tuple(notes), Departures.of(inputs, values, rows[keep], unknown))
 
     def encode_rows(

@@ -122,6 +122,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
         fingerprints=_fingerprints(settings, folder, data.get("test")) | _named_files(settings, folder, plans, tables),
         notes=(
             *_rows_read(tables),
+            *(found for table in tables.values() for found in table.findings),
             *sorting.notes,
             *(_windows(settings.window, fields, tables, values) if settings.window is not None else []),
             *notes,
@@ -255,7 +256,7 @@ def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]
 def _check_targets(fields: FittedFields, table: Table, values: Mapping[str, Values], train: Array) -> None:
     """Refuse targets that never change in the training rows."""
     plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.of_one.rank == 0]
-    plans = [plan for plan in plans if plan.field.type != "link"]
+    plans = [plan for plan in plans if plan.field.type not in {"link", "row"}]
     for plan in plans:
         if len(np.unique(table.texts(plan.columns[0])[train].to_numpy().astype(str))) < 2:
             only = quoted(str(table.texts(plan.columns[0])[int(train[0])]))

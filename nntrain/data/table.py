@@ -67,6 +67,8 @@ class Table:
     """Classes of columns, where they are known for sure."""
     notes: tuple[str, ...] = ()
     """What was left out in reading, in words."""
+    findings: list[str] = field(default_factory=list[str], compare=False)
+    """What was found in the files that its cells name, in words; complete once the fields are read."""
     graphs: Graphs | None = None
     """How the rows belong together, where they are the nodes of graphs."""
     steps: StepLengths | None = None

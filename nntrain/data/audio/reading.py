@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy as np
 import torch
 
 from nntrain.data.audio.resampling import resample
+from nntrain.data.audio.telling import Sound, Telling, in_seconds
+from nntrain.data.audio.wave_header import share_there
 from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.file_store import FileStore
 from nntrain.data.table import MAX_EXAMPLES, Table
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES: Final = 2**28
 """Samples of a file, of all channels, above which it is not read: a small file of silence may claim any number."""
+SLACK: Final = 0.1
+"""Seconds by which a file may be shorter than its head says before that is told."""
 CHUNK: Final = 2**16
 """Steps that are counted or scaled in float64 at once."""
 
@@ -45,18 +50,21 @@ def read_sounds(field: Audio, table: Table, column: str) -> Array | RaggedArray:
         DataError: A cell is empty, or a file is missing, broken or shorter than a step; the rows are named.
     """
     field, names = field.settled(table, (column,)), names_of(table, column)
-    read = partial(_samples, _store(table), field=field)
+    read = partial(_sound, _store(table), field=field)
     transform = None if field.keeps_samples else field.features.build(field.rate)
     found: list[Array] = []
     faults: dict[int, str] = {}
+    telling = Telling(field, table, column)
     with _one_thread(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for row, samples in enumerate(pool.map(read, names)):
-            if isinstance(samples, str):
-                faults[row] = samples
+        for row, sound in enumerate(pool.map(read, names)):
+            if isinstance(sound, str):
+                faults[row] = sound
             elif not faults:
-                found.append(samples if transform is None else _steps(field, transform, samples))
+                telling.count(row, names[row], sound)
+                found.append(sound.samples if transform is None else _steps(field, transform, sound.samples))
     if faults:
         raise _unreadable(table, faults)
+    table.findings.extend(telling.lines())
     if field.length is not None and transform is not None:
         return np.stack(found)
     return _one_after_another(found)
@@ -93,7 +101,7 @@ def common_rate(table: Table, column: str) -> int:
     rates: dict[int, str] = {}
     faults: dict[int, str] = {}
     for row, name in enumerate(names):
-        found = _opened(_store(table), name, lambda file: int(file.samplerate))
+        found = _opened(_store(table), name, lambda file, _: int(file.samplerate))
         if isinstance(found, str):
             faults[row] = found
         else:
@@ -146,48 +154,61 @@ def _chunks(steps: Array) -> list[Array]:
     return [steps[start : start + CHUNK] for start in range(0, len(steps), CHUNK)]
 
 
-def _samples(store: FileStore, name: str, *, field: Audio) -> Array | str:
-    """The samples of a file at the rate of a field, float32 `[N]`, or what is wrong with it; no more than can be heard of them."""
+def _sound(store: FileStore, name: str, *, field: Audio) -> Sound | str:
+    """A file at the rate of a field, or what is wrong with it; no more of it than can be heard."""
     rate, size = field.rate, field.samples(field.rate)
 
-    def read(file: Any) -> Array | str:
-        if file.frames * file.channels > MOST_SAMPLES:
-            return f"{name}: has {file.frames:,} samples, more than a row may have"
-        wanted = -1
+    def read(file: Any, there: float) -> Sound | str:
+        wanted = int(file.frames)
         if size is not None and field.crop == "start":
-            wanted = -(-size * file.samplerate // rate) + file.samplerate // 10  # what resampling looks at behind
-        samples = cast("Array", file.read(wanted, dtype="float64", always_2d=True)).mean(axis=1)
-        if not len(samples):
+            wanted = min(wanted, -(-size * file.samplerate // rate) + file.samplerate // 10)  # what resampling looks at behind
+        if wanted * file.channels > MOST_SAMPLES:
+            return f"{name}: lasts {in_seconds(file.frames / file.samplerate)}, more than a row may have; cut it, or set length"
+        channels = cast("Array", file.read(wanted, dtype="float64", always_2d=True))
+        if not len(channels):
             return f"{name}: has no samples"
-        if not bool(np.isfinite(samples).all()):
-            return f"{name}: has samples that are no numbers"
+        samples = channels.mean(axis=1)
         try:
-            return resample(torch.from_numpy(samples), file.samplerate, rate).float().numpy()
+            samples = resample(torch.from_numpy(samples), file.samplerate, rate).float().numpy()
         except DataError as error:
             return f"{name}: {error.message}"
+        if not bool(np.isfinite(samples).all()):
+            return f"{name}: has samples that are no numbers"
+        promised = file.frames / there / file.samplerate
+        is_short = there < 1 or wanted - len(channels) > SLACK * file.samplerate  # the length of an MP3 may be an estimate
+        ends = (file.frames if there < 1 else len(channels)) / file.samplerate if is_short else None
+        return Sound(samples, file.samplerate, promised, ends)
 
-    samples = _opened(store, name, read)
-    if isinstance(samples, str):
-        return samples
-    least = field.features.least(rate)
+    sound = _opened(store, name, read)
+    if isinstance(sound, str):
+        return sound
+    samples, least = sound.samples, field.features.least(rate)
     if size is None and len(samples) < least:
         return f"{name}: lasts {1000 * len(samples) / rate:.3g} ms, and a step takes {1000 * least / rate:.3g} ms"
     if size is None or field.crop == "random":
-        return samples
+        return sound
     start = 0 if field.crop == "start" else max(0, len(samples) - size) // 2
-    return samples[start : start + size]
+    return replace(sound, samples=samples[start : start + size])
 
 
-def _opened(store: FileStore, name: str, read: Callable[[Any], Any]) -> Any:
-    """What `read` finds in a file, or what is wrong with it, in words. Raises `DataError` where no library reads sounds."""
+def _opened(store: FileStore, name: str, read: Callable[[Any, float], Any]) -> Any:
+    """What `read` finds in a file of which so much is there, or what is wrong with it, in words.
+
+    Raises:
+        DataError: No library reads sounds.
+    """
     soundfile = library()
     try:
-        with soundfile.SoundFile(BytesIO(store.read(name))) as file:
-            return read(file)
+        content = store.read(name)
+        if not content:
+            return f"{name}: is empty"
+        with soundfile.SoundFile(BytesIO(content)) as file:
+            return read(file, share_there(content))
     except DataError as error:
         return error.message
-    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError):
-        return f"{name}: no sound, or damaged"
+    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
+        why = str(getattr(error, "error_string", "")).rstrip(".")
+        return f"{name}: no sound, or damaged{f' ({why})' if why else ''}"
 
 
 @contextmanager
