@@ -84,7 +84,7 @@ class ImageFiles:
         if counted is not None:
             is_counted[counted] = True
         assert self.table.store is not None
-        look = partial(_look_at, self.table.store, self.settings.num_channels, self.settings.size_pair)
+        look = partial(_look_at, self.table.store, self.settings)
         broken: list[str] = []
         sizes: dict[tuple[int, ...], str] = {}
         levels = {1: np.zeros((1, LEVELS), dtype=np.int64), 3: np.zeros((3, LEVELS), dtype=np.int64)}
@@ -110,9 +110,9 @@ class ImageFiles:
         return levels[1] if channels == 1 else levels[3] + levels[1]
 
 
-def _look_at(store: FileStore, channels: int | None, size: tuple[int, int] | None, name: str, is_counted: bool) -> Any:
+def _look_at(store: FileStore, settings: Image, name: str, is_counted: bool) -> Any:
     """Shape and levels of an image, or what is wrong with it."""
-    image = decode(store, name, channels, size)
+    image = decode(store, name, settings)
     if isinstance(image, str):
         return image
     counts = np.stack([np.bincount(channel.reshape(-1), minlength=LEVELS) for channel in image]) if is_counted else None
@@ -152,8 +152,7 @@ class ImageStore:
                     name,
                     _root(files.table),
                     files.table.name,
-                    files.settings.num_channels,
-                    files.settings.size_pair,
+                    files.settings,
                     self.shapes[name],
                     files.names.gather(rows).to_list(),
                 )
@@ -169,8 +168,7 @@ class _Wanted:
     field: str
     root: Path
     table: str
-    channels: int | None
-    size: tuple[int, int] | None
+    settings: Image
     shape: tuple[int, int, int]
     names: Sequence[str]
 
@@ -179,7 +177,7 @@ class _Wanted:
         images = torch.empty((len(self.names), *self.shape), dtype=torch.uint8)
         store = _store(self.root, os.getpid())
         for place, name in enumerate(self.names):
-            image = decode(store, name, self.channels, self.size)
+            image = decode(store, name, self.settings)
             if isinstance(image, str):
                 raise self._changed(image)
             if image.shape[1:] != self.shape[1:] or image.shape[0] not in (1, self.shape[0]):

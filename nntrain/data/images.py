@@ -16,16 +16,13 @@ import polars as pl
 import torch
 
 from nntrain.data.fields.field import State
-from nntrain.data.fields.image import Image, channels_first
+from nntrain.data.fields.image import IMAGENET, Image, channels_first
 from nntrain.data.file_store import FileStore
 from nntrain.data.table import Table
 from nntrain.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array
-
-IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and standard deviation of the red, green and blue of ImageNet's training images, as torchvision's weights expect."""
 
 GRAY: Final = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in luma (ITU-R BT.601), as Pillow's conversion to gray."""
@@ -58,9 +55,8 @@ def read_images(field: Image, table: Table, column: str) -> Array:
     wanted = field.num_channels or channels
     if wanted != channels:
         images = images.repeat(3, axis=1) if wanted == 3 else _gray(images)
-    size = field.size_pair
-    if size is not None and size != (height, width):
-        images = _resize(images, size)
+    if field.size_pair not in (None, (height, width)):
+        images = _resize(images, field.size_pair, is_cut=field.crop_to_aspect_ratio)
     return np.ascontiguousarray(images)
 
 
@@ -72,7 +68,7 @@ def read_image_files(field: Image, table: Table, column: str) -> Array:
     """
     names: list[str] = names_of(table, column).to_list()
     store = FileStore(Path()) if table.store is None else table.store  # rows of a program name files from where it stands
-    read = partial(decode, store, channels=field.num_channels, size=field.size_pair)
+    read = partial(decode, store, field=field)
     return _joined(field, table, column, names, read)
 
 
@@ -83,7 +79,7 @@ def _read_image_cells(field: Image, table: Table, column: str, cells: pl.Series)
     rows = {table.place(row): row for row in range(table.rows)}
 
     def read(place: str) -> Array | str:
-        return decode_content(cells[rows[place]], place, field.num_channels, field.size_pair)
+        return decode_content(cells[rows[place]], place, field)
 
     return _joined(field, table, column, list(rows), read)
 
@@ -120,23 +116,22 @@ def broken_images(broken: Sequence[str], count: int, where: str = "") -> DataErr
     return DataError(f"{where}{len(broken):,} of {count:,} images cannot be read:\n   {told}{more}", "repair or remove them")
 
 
-def decode(store: FileStore, name: str, channels: int | None, size: tuple[int, int] | None) -> Array | str:
+def decode(store: FileStore, name: str, field: Image) -> Array | str:
     """One image, uint8 `[C, H, W]`, or what is wrong with it.
 
     Args:
         store: Where its name counts from.
         name: The file.
-        channels: 1 or 3; `None` for those that it has.
-        size: Height and width to which it is resized; `None` for its own.
+        field: Its channels and size, where it sets them.
     """
     try:
         content = store.read(name)
     except DataError as error:
         return error.message
-    return decode_content(content, name, channels, size)
+    return decode_content(content, name, field)
 
 
-def decode_content(content: bytes, name: str, channels: int | None, size: tuple[int, int] | None) -> Array | str:
+def decode_content(content: bytes, name: str, field: Image) -> Array | str:
     """The same of what is in a file, of which messages say `name`."""
     from PIL import Image as Pictures
     from PIL import ImageOps
@@ -146,14 +141,16 @@ def decode_content(content: bytes, name: str, channels: int | None, size: tuple[
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Pictures.DecompressionBombWarning)
             picture: Any = ImageOps.exif_transpose(Pictures.open(BytesIO(content), formats=FORMATS))
-            is_gray = picture.mode in GRAY_MODES if channels is None else channels == 1
+            is_gray = picture.mode in GRAY_MODES if field.num_channels is None else field.num_channels == 1
             if picture.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion would cut values off at 255
                 picture = Pictures.fromarray((np.asarray(picture, dtype=np.int64).clip(0, 65_535) >> 8).astype(np.uint8))
             elif picture.mode == "F":
                 return f"{name}: its pixels are numbers without a range"
             picture = picture.convert("L" if is_gray else "RGB")
-            if size is not None and size != (picture.height, picture.width):
-                picture = picture.resize((size[1], size[0]), Pictures.Resampling.BILINEAR)
+            if field.size_pair not in (None, (picture.height, picture.width)):
+                height, width = field.size_pair
+                resize = partial(ImageOps.fit, picture) if field.crop_to_aspect_ratio else picture.resize
+                picture = resize((width, height), Pictures.Resampling.BILINEAR)
     except (OSError, ValueError, SyntaxError, EOFError, Pictures.DecompressionBombError, Pictures.DecompressionBombWarning) as error:
         return f"{name}: {error}" if "BytesIO" not in str(error) else f"{name}: no image, or damaged"
     pixels = np.asarray(picture)
@@ -257,7 +254,13 @@ def _gray(images: Array) -> Array:
     return gray.round().astype(np.uint8) if images.dtype == np.uint8 else gray
 
 
-def _resize(images: Array, size: tuple[int, int]) -> Array:
+def _resize(images: Array, size: tuple[int, int], *, is_cut: bool) -> Array:
+    if is_cut:
+        old_height, old_width = images.shape[2:]
+        height = min(old_height, round(old_width * size[0] / size[1]))
+        width = min(old_width, round(old_height * size[1] / size[0]))
+        top, left = (old_height - height) // 2, (old_width - width) // 2
+        images = images[:, :, top : top + max(height, 1), left : left + max(width, 1)]
     pixels = torch.from_numpy(np.ascontiguousarray(images)).float()
     resized = torch.nn.functional.interpolate(pixels, size, mode="bilinear", antialias=True)
     if images.dtype == np.uint8:

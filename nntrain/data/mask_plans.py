@@ -33,12 +33,26 @@ def followed(plans: Sequence[FieldPlan]) -> dict[str, str]:
 
 
 def moving_problems(plans: Sequence[FieldPlan], keys: dict[str, str]) -> list[Problem]:
-    """Images that move in ways of their own beside a mask, which can follow one; `keys` are the names in `data.fields`, by field."""
+    """Images that move in ways of their own beside a mask, which can follow one, or that are cut, as a mask is not.
+
+    Args:
+        plans: The fields.
+        keys: The names in `data.fields`, by field.
+    """
     if not any(isinstance(plan.field, Mask) for plan in plans):
         return []
+    cut = [plan.name for plan in plans if isinstance(plan.field, Image) and plan.field.crop_to_aspect_ratio]
+    problems = [
+        Problem(
+            ("data", "fields", keys.get(name, name), "crop_to_aspect_ratio"),
+            "cuts the sides of the image, and the mask beside it is resized whole",
+            "remove it",
+        )
+        for name in cut
+    ]
     moving = [plan.name for plan in plans if plan.role == "input" and any(each.moves for each in plan.field.augmentations)]
     message = "moves pixels, and so does {}: a mask moves with one image"
-    return [
+    return problems + [
         Problem(("data", "fields", keys.get(name, name), "augment"), message.format(moving[0]), "move one of them alone")
         for name in moving[1:]
     ]

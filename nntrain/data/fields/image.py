@@ -44,6 +44,9 @@ class Image(Field):
     type: Literal["image"] = "image"
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width; one number for a square. Images of another size are resized. Default: the size of the data."""
+    crop_to_aspect_ratio: bool = False
+    """Cut the sides of an image to the shape of `size` before it is resized, so that nothing in it is stretched. What is at the sides is
+    lost. With weights of other people's photos, which were cut so, this is worth a try."""
     channels: Literal[1, 3, "gray", "rgb"] | None = None
     """Channels: 1 or gray, 3 or rgb. Default: those of the data."""
     normalize: Literal["unit", "standard", "imagenet"] | tuple[float, float] | Moments = "unit"
@@ -55,7 +58,9 @@ class Image(Field):
     network to remove noise."""
 
     @model_validator(mode="after")
-    def _range_is_one(self) -> Image:
+    def _options_fit(self) -> Image:
+        if self.crop_to_aspect_ratio and self.size is None:
+            raise ValueError("crop_to_aspect_ratio has no effect without size")
         if isinstance(self.normalize, tuple) and self.normalize[0] >= self.normalize[1]:
             raise ValueError("normalize needs a lower and a higher end: [-1, 1]")
         return self
