@@ -306,7 +306,8 @@ def _check_carried(prepared: Prepared) -> None:
 def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:
     needed = loss.fault(encoded, plan.scored_kind)
     if needed is not None:
-        raise DataError(f"{loss.type} needs {needed}, and {plan.target.name} has others in the {part} rows", "another loss: mse")
+        other = next(tag for tag in plan.task.losses(plan.target) if tag != loss.type)
+        raise DataError(f"{loss.type} needs {needed}, and {plan.target.name} has others in the {part} rows", f"another loss: {other}")
 
 
 def new_progress(blueprint: Blueprint) -> Progress:

@@ -255,8 +255,8 @@ def only_or_all(roles: tuple[Role, ...]) -> Role | tuple[Role, ...]:
 def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, TargetPlan], problems: list[Problem]) -> Program | None:
     assert experiment.architecture is not None
     needs = {name: plan.task.needs(plan.target, plan.link) for name, plan in targets.items()}
-    nodes = {output: node for name, plan in targets.items() for output, node in plan.nodes(name).items()}
-    needs |= {output: plan.task.nodes(plan.target)[node] for name, plan in targets.items() for output, node in plan.nodes(name).items()}
+    nodes = {output: node for plan in targets.values() for output, node in plan.nodes.items()}
+    needs |= {output: plan.task.nodes(plan.target)[node].gives for plan in targets.values() for output, node in plan.nodes.items()}
     try:
         ports = {name: port for name, plan in targets.items() if (port := plan.task.port(plan.target) or plan.task.hint(plan.target))}
         program = compile_program(

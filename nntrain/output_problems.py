@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from typing import cast
 
 from nntrain.errors import Problem
 from nntrain.layers.causality import looking_back, non_causal_step
 from nntrain.layers.program import Program
-from nntrain.specs import teacher_port
+from nntrain.losses.loss import Loss
+from nntrain.losses.settings import LOSSES
+from nntrain.schema import load_class
+from nntrain.specs import MEANINGS, teacher_port
 from nntrain.targets import TargetPlan
 
 
@@ -24,10 +28,10 @@ def output_problems(program: Program, targets: Mapping[str, TargetPlan]) -> Iter
 
 
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
-    """A softmax or sigmoid at the end of a network whose loss contains it: the loss would misread its output."""
+    """Ends of a network that mean something else than its loss reads, such as a softmax that the loss contains."""
     steps = {step.name: step for step in program.steps}
     owners = {
-        **{output: name for name, plan in targets.items() for output in _scored(name, plan)},
+        **{output: name for name, plan in targets.items() for output in plan.scored},
         **{name: head.target for name, head in program.auxiliary.items()},
     }
     for name, target in owners.items():
@@ -36,40 +40,34 @@ def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Itera
             last = steps.get(last.inputs[0].step or "")
         if last is None:
             continue
-        if last.spec.kind not in {"probability", "log_prob", "capsule"}:
+        kind = last.spec.kind
+        misread = next((loss for loss in plan.losses if kind not in loss.input_kinds), None)
+        if kind not in MEANINGS or misread is None:
             continue
-        misread = next((loss for loss in plan.losses if last.spec.kind not in loss.input_kinds), None)
-        if misread is not None and last.spec.kind == "capsule":
-            yield Problem(last.path, f"gives the lengths of capsules, and {misread.type} takes logits", "fix:  loss: margin")
-        elif misread is not None:
-            what = "the logarithm of probabilities" if last.spec.kind == "log_prob" else "probabilities"
-            why = f"takes logits: {last.layer.type} is a part of it" if "logits" in misread.input_kinds else "takes numbers without limits"
-            yield Problem(
-                last.path,
-                f"{last.layer.type} turns the output into {what}, and {misread.type} {why}",
-                f"fix:  leave {last.layer.type} out",
-            )
-
-
-def _scored(name: str, plan: TargetPlan) -> list[str]:
-    """The outputs of a target that losses read: where the task asks for several nodes, not the first."""
-    return [output for output in plan.nodes(name) if output != name] or [name]
+        takes = "takes logits" if "logits" in misread.input_kinds else "takes numbers without limits"
+        if last.spec.sizes == last.inputs[0].spec.sizes:  # what comes in fits as it is
+            why = f"{takes}: {last.layer.type} is a part of it" if "logits" in misread.input_kinds else takes
+            message = f"{last.layer.type} turns the output into {MEANINGS[kind]}, and {misread.type} {why}"
+            yield Problem(last.path, message, f"fix:  leave {last.layer.type} out")
+        else:
+            readers = [tag for tag in plan.task.losses(plan.target) if kind in cast("type[Loss]", load_class(LOSSES[tag])).input_kinds]
+            message = f"gives {MEANINGS[kind]}, and {misread.type} {takes}"
+            yield Problem(last.path, message, f"fix:  loss: {' or '.join(readers)}" if readers else f"fix:  leave {last.layer.type} out")
 
 
 def _nodes_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """Nodes that a task asks for and that read something else than they should."""
-    for name, plan in targets.items():
-        for output, node in plan.nodes(name).items():
-            path, value = ("architecture", "nodes", node), program.outputs[output]
-            drawn, fields = list(plan.task.drawn), list(program.inputs)
-            wanted, others = (drawn, fields) if output == name else ([name], [*drawn, *(field for field in fields if field != name)])
+    for plan in targets.values():
+        uses = plan.task.nodes(plan.target)
+        for output, node in plan.nodes.items():
+            path, value, wanted = ("architecture", "nodes", node), program.outputs[output], uses[node].reads
             missing = [key for key in wanted if not program.hangs_on(value, key)]
-            wrong = [key for key in others if program.hangs_on(value, key)]
+            wrong = [key for key in (*program.inputs, *program.drawn) if key not in wanted and program.hangs_on(value, key)]
             if missing:
                 yield Problem(path, f"does not read {missing[0]}, and the task {plan.task.type} needs it to", f"fix:  from: {missing[0]}")
             elif wrong:
                 message = f"reads {wrong[0]}, and in the task {plan.task.type} it is to read {' and '.join(wanted)} alone"
-                yield Problem(path, message, f"fix:  from: {wanted[0]}")
+                yield Problem(path, message, f"fix:  from: {wanted[0] if len(wanted) == 1 else list(wanted)}".replace("'", ""))
 
 
 def _misread_layers(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
@@ -88,16 +86,13 @@ def _misread_ends(program: Program, targets: Mapping[str, TargetPlan]) -> Iterat
     for name, plan in targets.items():
         for loss in plan.losses:
             wanted, last = loss.last_layer(plan.scored_kind), steps.get(program.outputs[name].step or "")
-            if wanted is None or last is None or last.layer.type == wanted:
+            if wanted is None or last is None or last.layer.type == wanted.layer:
                 continue
             before = steps.get(last.inputs[0].step or "") if last.stage == "head" else None
-            fix = f"fix:  end in  {wanted}: =out"
-            if wanted == "distance":
-                fix = f"fix:  end in  distance  of two nodes, and  heads: {{{name}: {{from: NODE, layers: []}}}}"
-            message = f"{loss.type} reads the output of {wanted} as it is, and gets that of {last.layer.describe()}"
-            if before is not None and before.layer.type == wanted:
-                message += f", which is added behind {wanted}"
-            yield Problem(last.path, message, fix)
+            message = f"{loss.type} reads the output of {wanted.layer} as it is, and gets that of {last.layer.describe()}"
+            if before is not None and before.layer.type == wanted.layer:
+                message += f", which is added behind {wanted.layer}"
+            yield Problem(last.path, message, f"fix:  end in  {wanted.written}".replace("TARGET", name))
 
 
 def _look_ahead(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
@@ -106,15 +101,12 @@ def _look_ahead(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator
         port = teacher_port(name) if plan.task.port(plan.target) is not None else None
         if port is not None and not any(value.output == port for step in program.steps for value in step.inputs if value.step is None):
             message = f"writes no text: {plan.task.type} needs a network that reads what it has written so far of {name}"
-            yield Problem(
-                ("architecture",), message, f"fix:  type: encoder_decoder, or a node with transformer_decoder, or one from: {port}"
-            )
+            yield Problem(("architecture",), message, f"fix:  {plan.task.readers}or a node from: {port}")
         elif port is not None or plan.task.looks_back:
             step = non_causal_step(program, name, port or (name if name in program.inputs else None))
             if step is not None:
                 message = f"{step.layer.type} looks ahead, and {plan.task.type} is to predict what comes next: the answer would be read"
-                others = "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal"
-                yield Problem(step.path, message, looking_back(step.layer) or others)
+                yield Problem(step.path, message, looking_back(step.layer))
 
 
 def _answers_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
@@ -123,7 +115,7 @@ def _answers_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterat
         port = teacher_port(name)
         if plan.task.port(plan.target) is None and any(program.hangs_on(value, port) for value in program.outputs.values()):
             message = f"an output is made of {port}, which nobody knows of new rows"
-            yield Problem(("architecture",), message, f"fix:  read {port} beside the outputs only, as the decoder of capsnet does")
+            yield Problem(("architecture",), message, f"fix:  read {port} in nodes that no output is made of")
 
 
 def _short_positions(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:

@@ -17,6 +17,13 @@ from nntrain.errors import SpecError
 Kind = Literal["float", "index", "logits", "log_prob", "probability", "mask", "embedding", "box", "edges", "capsule"]
 """What the numbers of a tensor mean. A loss refuses a kind it would misread (a softmax before cross-entropy)."""
 
+MEANINGS: Final[Mapping[Kind, str]] = {
+    "probability": "probabilities",
+    "log_prob": "the logarithm of probabilities",
+    "capsule": "the lengths of capsules",
+}
+"""In words, outputs that are no plain numbers: only losses of their kind read them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:

@@ -49,10 +49,16 @@ class TargetPlan:
         """How what losses score reads."""
         return self.task.scored_kind(self.target)
 
-    def nodes(self, name: str) -> dict[str, str]:
-        """The nodes that its task asks for, by what their outputs are called: that of the target by its name, `image.discriminator`."""
-        nodes = self.task.nodes(self.target)
-        return {(f"{name}.{node}" if place else name): node for place, node in enumerate(nodes)}
+    @property
+    def nodes(self) -> dict[str, str]:
+        """The nodes that its task asks for, by what their outputs are called."""
+        return {use.output(self.target.name, node): node for node, use in self.task.nodes(self.target).items()}
+
+    @property
+    def scored(self) -> list[str]:
+        """The outputs that losses read: those that its task says, where it asks for nodes."""
+        uses = self.task.nodes(self.target)
+        return [output for output, node in self.nodes.items() if uses[node].is_scored] or [self.target.name]
 
     @property
     def link(self) -> Link:
@@ -212,10 +218,11 @@ def _plan_target(experiment: Experiment, plan: FieldPlan, problems: list[Problem
         hint = "fix:  type: category, boolean or multi_label; or a column of data.source.graphs, for a graph as a whole"
         problems.append(Problem(("data", "fields", plan.written), message, hint))
         return None
-    if getattr(plan.field, "unknown", None) == "class" and task.kind(target) != "neighbors":
+    if getattr(plan.field, "unknown", None) == "class" and not task.takes_strangers:
         message = f"makes classes of what training never showed, and {task.type} has an output for each class that it did"
         path = ("data", "fields", plan.written, "unknown")
-        problems.append(Problem(path, message, "fix:  leave unknown out; or  task: metric, which compares rows"))
+        takers = [tag for tag, location in TASKS.items() if cast("type[Task]", load_class(location)).takes_strangers]
+        problems.append(Problem(path, message, f"fix:  leave unknown out; or  task: {' or '.join(takers)}, which compares rows"))
     losses, wrong = _losses(experiment, plan, task, target)
     metrics, misfits = _metrics(experiment, task, target)
     problems += [*wrong, *misfits]

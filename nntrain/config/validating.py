@@ -118,10 +118,10 @@ def _components(faults: Sequence[_Fault]) -> Iterable[Problem]:
 
 
 def _own(faults: Sequence[_Fault]) -> Iterable[Problem]:
-    """What validators of ours say in their own words."""
+    """What validators of ours say in their own words, and how it is mended where they say that too (`hint`)."""
     for fault in faults:
         if not fault.is_of_value and fault.type not in {*_SLOT_ERRORS, "extra_forbidden", "missing"}:
-            yield Problem(fault.path, fault.message)
+            yield Problem(fault.path, fault.message, fault.context.get("hint"))
 
 
 def _values(faults: Sequence[_Fault], document: Document) -> Iterable[Problem]:

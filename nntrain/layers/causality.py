@@ -81,13 +81,13 @@ def non_causal_step(program: Program, target: str, field: str | None = None) -> 
     return None
 
 
-def looking_back(layer: Layer) -> str | None:
-    """The option by which a layer that looks ahead no longer does; `None` where it has none."""
+def looking_back(layer: Layer) -> str:
+    """How a layer that looks ahead no longer does: its option for that, else layers in its place."""
     fields = type(layer).model_fields
     for option, value in (("bidirectional", "false"), ("causal", "true"), ("padding", "causal")):
         if option in fields and (value != "causal" or "causal" in str(fields[option].annotation)):
             return f"fix:  {option}: {value}"
-    return None
+    return "fix:  layers that look back: gpt, lstm, gru, tcn, causal: true, padding: causal"
 
 
 def _mixes(step: Step, place: int) -> bool:

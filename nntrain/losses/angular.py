@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from nntrain.losses.links import Cosines, Link
-from nntrain.losses.loss import ClassLoss, LossFunction, PositiveNumber, TargetKind
+from nntrain.losses.loss import ClassLoss, LastLayer, LossFunction, PositiveNumber, TargetKind
 from nntrain.specs import Kind
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class ArcFace(ClassLoss):
     def link(self, kind: TargetKind) -> Link:
         return Cosines(self.scale)
 
-    def last_layer(self, kind: TargetKind) -> str | None:
-        return "cosine_linear"
+    def last_layer(self, kind: TargetKind) -> LastLayer | None:
+        return LastLayer("cosine_linear", "cosine_linear: =out")
 
     def build(self, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
         from torch.nn.functional import cross_entropy

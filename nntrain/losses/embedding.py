@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.losses.links import Identity, Link, Nearness, UnitVector
-from nntrain.losses.loss import Loss, LossFunction, Part, PositiveNumber, TargetKind
+from nntrain.losses.loss import LastLayer, Loss, LossFunction, Part, PositiveNumber, TargetKind
 from nntrain.specs import Kind
 
 if TYPE_CHECKING:
@@ -164,8 +164,10 @@ class Contrastive(OverBatch):
     def compares_rows(self, kind: TargetKind) -> bool:
         return kind != "binary"
 
-    def last_layer(self, kind: TargetKind) -> str | None:
-        return "distance" if kind == "binary" else None
+    def last_layer(self, kind: TargetKind) -> LastLayer | None:
+        if kind != "binary":
+            return None
+        return LastLayer("distance", "distance  of two nodes, and  heads: {TARGET: {from: NODE, layers: []}}")
 
     def idle(self, kind: TargetKind) -> Iterator[tuple[str, str]]:
         """`normalize`, where the network compares."""

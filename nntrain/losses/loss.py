@@ -26,6 +26,15 @@ metrics say which they fit."""
 PositiveNumber = Annotated[float, Field(gt=0)]
 
 
+class LastLayer(NamedTuple):
+    """A layer that the network must end in."""
+
+    layer: str
+    """Its type."""
+    written: str
+    """How a network ends in it, for messages: `cosine_linear: =out`; TARGET stands for the name of the target."""
+
+
 class Part(NamedTuple):
     """A loss over some rows: `sum / weight` is the weighted mean."""
 
@@ -142,8 +151,8 @@ class Loss(Component):
         """Whether a row is scored by the others of its batch, so that smaller batches add up to another loss than a large one."""
         return False
 
-    def last_layer(self, kind: TargetKind) -> str | None:
-        """The type of the layer that the network must end in, as its output reads in no other way; `None`: any."""
+    def last_layer(self, kind: TargetKind) -> LastLayer | None:
+        """The layer that the network must end in, as its output reads in no other way; `None`: any."""
         return None
 
     def idle(self, kind: TargetKind) -> Iterator[tuple[str, str]]:

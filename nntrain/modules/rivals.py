@@ -58,7 +58,7 @@ class Neighbors:
 
     @classmethod
     def of(cls, real: Tensor, made: Tensor, rows: Tensor) -> Neighbors:
-        """Compare real rows `[M, …]`, at positions `[M]` of all, with generated ones; as many of both."""
+        """Compare real rows `[M, …]`, at positions `[M]` of all, with generated ones; as many of both, one or more."""
         count = min(len(real), len(made))
         places = spread(len(real))[:: max(1, len(real) // count)][:count]
         real, made = real[places].flatten(1).float(), made[:count].flatten(1).float()
@@ -67,6 +67,16 @@ class Neighbors:
             within.fill_diagonal_(torch.inf)
         told = among.amin(dim=1) < across.amin(dim=1)
         return cls(told.double().cpu(), float((own.amin(dim=1) < across.amin(dim=0)).double().mean()), rows[places])
+
+    @classmethod
+    def among(cls, real: Tensor, rows: Tensor) -> Neighbors | None:
+        """Compare one half of real rows `[M, …]`, at positions `[M]` of all, with the other half; `None` where there is a single row."""
+        if len(real) < 2:
+            return None
+        order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
+        half = len(real) // 2
+        one, other = order[:half].sort().values, order[half : 2 * half].sort().values
+        return cls.of(real[one.to(real.device)], real[other.to(real.device)], rows[one])
 
     def accuracy(self, weights: Tensor) -> Tensor:
         """The accuracy for R weightings of the real rows, float64 `[R, N]`: `[R]`; generated rows count as much as real ones."""

@@ -34,16 +34,22 @@ class ByNode(Optimizer):
 
     @model_validator(mode="before")
     @classmethod
-    def _takes_the_largest_rate(cls, value: object) -> object:
+    def _reads_nodes(cls, value: object) -> object:
         """Refuse options that belong to the nodes; read `{a: …, b: …}` as `{nodes: {a: …, b: …}}`."""
         if not isinstance(value, dict):
             return value
         written = cast("dict[str, Any]", value)
-        if "nodes" in written:
-            for option in sorted({"lr", "groups", "layer_decay"} & written.keys()):
-                raise PydanticCustomError("of_each_node", "{option} belongs to each node: {NODE: {{option}: …}}", {"option": option})
-            return written
-        return {"type": "by_node", "nodes": {name: options for name, options in written.items() if name != "type"}}
+        inside = {name: given for name, given in written.items() if name != "type"}
+        nodes = cast("object", written.get("nodes", inside))
+        for option in inside:
+            is_node = "nodes" not in written and _is_optimizer(inside[option]) and option not in Optimizer.model_fields
+            if option != "nodes" and not is_node:
+                raise _of_each_node(option, inside[option], nodes)
+        if isinstance(nodes, dict) and len(cast("dict[str, Any]", nodes)) < 2:
+            raise PydanticCustomError(
+                "few_nodes", "by_node needs two nodes or more", {"hint": "fix:  {NODE: adam, OTHER: sgd}, or one: adam"}
+            )
+        return {"type": "by_node", "nodes": nodes}
 
     @model_validator(mode="after")
     def _are_simple(self) -> Self:
@@ -57,6 +63,10 @@ class ByNode(Optimizer):
                 raise PydanticCustomError(
                     "not_by_node", "{option} does not go with optimizers by node ({name})", {"option": option, "name": name}
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _takes_the_largest_rate(self) -> Self:
         rate = max(optimizer.lr for optimizer in self.nodes.values())
         return self if self.lr == rate else self.model_copy(update={"lr": rate})
 
@@ -104,6 +114,19 @@ class ByNode(Optimizer):
     def _part(self, group: ParameterGroup, node: str) -> ParameterGroup:
         """Those parameters of a group that a node moves."""
         return {**group, "params": [(name, parameter) for name, parameter in group["params"] if self.part_of(name) == node]}
+
+
+def _is_optimizer(given: object) -> bool:
+    """Whether a value may be an optimizer, as it is written or read."""
+    return isinstance(given, dict | str | Optimizer)
+
+
+def _of_each_node(option: str, given: object, nodes: object) -> PydanticCustomError:
+    """What to say of an option that stands beside the nodes."""
+    names = [name for name in cast("dict[str, Any]", nodes) if name != option] if isinstance(nodes, dict) else []
+    first, second, *_ = [*names, *["NODE", "OTHER"][len(names[:2]) :]]
+    hint = f"fix:  optimizer: {{{first}: {{type: adam, {option}: {given}}}, {second}: {{…}}}}"
+    return PydanticCustomError("of_each_node", "{option} belongs to each node", {"option": option, "hint": hint})
 
 
 def _near(node: str, names: Sequence[str]) -> str:

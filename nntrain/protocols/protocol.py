@@ -27,7 +27,8 @@ class Protocol(Component):
     def metrics(self) -> Mapping[str, Direction] | None:
         """What it reports of each split in place of the tasks' losses and metrics (`None`), and which direction is better.
 
-        Names are without the split; the first decides which state is the best.
+        Names are without the split; the first decides which state is the best. Every report has them: what is measured once, at the
+        end, is none of them, as it can't be watched.
         """
         return None
 

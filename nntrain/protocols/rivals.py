@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -24,13 +24,16 @@ from nntrain.protocols.acting import resting
 from nntrain.protocols.adversarial import Adversarial
 from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.specs import known
-from nntrain.tasks.gan import DISCRIMINATOR
-from nntrain.training.evaluation import Scores
+from nntrain.tasks.task import NodeUse
+from nntrain.training.evaluation import Scores, batch_rows
 from nntrain.training.objective import Objective, TargetObjective, WeightedLoss, sum_tensors
 from nntrain.training.session import Metrics, Session, StepLoss, Subject, Weighable
 
 _READ: Final = 256
 """Rows that are read at once to be compared."""
+
+BETWEEN: Final = "@between"
+"""Where on the line between a real row and a generated one the gradient is taken, from 0 to 1, float32 `[B]` beside the inputs."""
 
 
 class AdversarialProtocol:
@@ -39,8 +42,6 @@ class AdversarialProtocol:
     def __init__(self, settings: Adversarial) -> None:
         self._settings = settings
         self._rows = SupervisedProtocol()
-        self._sample: Tensor | None = None
-        """Training rows that those of a split are compared with, once a run measures."""
 
     def steps_per_epoch(self, session: Session) -> int:
         """Each step takes a batch for every update of the discriminator."""
@@ -50,7 +51,7 @@ class AdversarialProtocol:
         """The rows of each update of the discriminator; the generator is moved by the noise of the last of them."""
         for step, batches in enumerate(self._rows.batches(self._widened(session), epoch, start), start):
             drawn = [derive_seed(session.seed, "rivals", epoch, step, place) for place in range(len(batches))]
-            yield tuple(with_noise(session.objective, batch, seed) for batch, seed in zip(batches, drawn, strict=True))
+            yield tuple(with_draws(session.objective, batch, seed) for batch, seed in zip(batches, drawn, strict=True))
 
     def step(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
         """The loss of the discriminator; the generator follows."""
@@ -62,65 +63,64 @@ class AdversarialProtocol:
         with session.precision.autocast():
             with torch.set_grad_enabled(is_last):
                 made = pair.make(batch.inputs)
-            real = pair.score(batch.inputs[pair.name])
-            generated = pair.score(made.detach())
+            real = pair.score(batch.inputs[pair.name], batch.inputs)
+            generated = pair.score(made.detach(), batch.inputs)
         weight = _weight(batch)
-        loss = pair.loss_of_both(real, generated, batch.weights) / weight
-        penalty = pair.penalty
-        if penalty:
-            shares = torch.rand(
-                len(batch), generator=torch.Generator().manual_seed(derive_seed(session.seed, "between", *_key(pair, batch)))
-            )
-            found = gradient_penalty(pair.score, batch.inputs[pair.name], made.float(), shares.to(made.device))
-            loss = loss + penalty * found.mean()
+        lost = pair.loss_of_both(real, generated, batch.weights)
+        if pair.penalty:
+            score = partial(pair.score, inputs=batch.inputs)
+            found = gradient_penalty(score, batch.inputs[pair.name], made.float(), batch.inputs[BETWEEN])
+            lost = lost + pair.penalty * (found if batch.weights is None else found * batch.weights).sum()
+        loss = lost / weight
         following = partial(self._fool, session, made) if is_last else partial(self._tell_apart, session, place + 1)
-        parts = {(pair.name, DISCRIMINATOR): LossPart(loss.detach() * weight, weight)}
+        parts = {(pair.name, pair.judge): LossPart(loss.detach() * weight, weight)}
         return StepLoss(loss, parts, following=following)
 
     def _fool(self, session: Session, made: Tensor, batches: tuple[Batch, ...]) -> StepLoss:
         """The loss of the generator by what it has made, as the discriminator sees it now, whose weights get no gradient."""
         pair, batch = Pair.of(session), batches[-1]
-        with session.precision.autocast(), pair.fixed():
-            scores = pair.score(made)
+        with session.precision.autocast(), pair.fixed(batch.inputs):
+            scores = pair.score(made, batch.inputs)
         weight = _weight(batch)
         loss = pair.loss_of_generator(scores, batch.weights) / weight
-        return StepLoss(loss, {(pair.name, "generator"): LossPart(loss.detach() * weight, weight)})
+        return StepLoss(loss, {(pair.name, pair.maker): LossPart(loss.detach() * weight, weight)})
 
     def evaluate(self, session: Session) -> Metrics | None:
         """What is reported of both splits; `None` where a stop was wanted in between."""
         subject = Subject(session.network, session.objective, session.precision, {}, session.batch_size)
         averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
-        self._keep_sample(session)
         found: Metrics = {}
         with averaged:
             for part, data in (("train", session.splits.sample), ("validation", session.splits.validation)):
                 if data is None:
                     continue
-                metrics = self._found(subject, data, cast("Part", part), session.stop_wanted)
-                if metrics is None:
+                compared = self._compare(subject, data, session.stop_wanted)
+                if compared is None:
                     return None
-                found |= {f"{part}.{name}": value for name, value in metrics.items()}
+                found |= {f"{part}.{name}": value for name, value in _metrics(compared).items()}
         return found
 
     def measure(self, subject: Subject, data: TensorData, part: Part | None) -> Scores:
-        """What is reported, of all rows."""
-        return Scores(self._found(subject, data, part) or {})
+        """What is reported, of all rows, and `neighbor_floor`, which no training changes."""
+        found = self._compare(subject, data)
+        assert found is not None
+        return Scores(_metrics(found.with_floor(subject.objective, data)))
 
     def measure_baseline(self, subject: Subject, data: TensorData, part: Part | None) -> Metrics:
         """The same of noise whose values have the mean and standard deviation of those of the training rows."""
         [(name, target)] = subject.objective.targets.items()
         mean, above = _as_compared(target, subject.baseline[name].cpu().float())
         real, deviation = _compared(target, _inputs(data, name)), above - mean
-        draw = torch.Generator().manual_seed(derive_seed(0, "noise to compare with", part or ""))
+        draw = torch.Generator().manual_seed(derive_seed(0, "noise to compare with"))
         noise = mean + deviation * torch.randn((len(real), *mean.shape), generator=draw)
         found = Neighbors.of(real, noise.to(real.device), spread(len(data))).accuracy(_weights(data).unsqueeze(0))
         return {"neighbor_accuracy": finite(float(found))}
 
     def judge(self, subject: Subject, data: TensorData, part: Part | None) -> Weighable:
         """The same for other weights of the rows."""
-        found = self._compare(subject, data, part)
+        found = self._compare(subject, data)
         assert found is not None
-        return found
+        return found.with_floor(subject.objective, data)
 
     def state(self) -> dict[str, Any]:
         """Nothing: rows and noise are functions of the position."""
@@ -133,26 +133,15 @@ class AdversarialProtocol:
         """A session whose steps take as many batches as the discriminator has updates."""
         return replace(session, accumulate=self._settings.discriminator_steps)
 
-    def _keep_sample(self, session: Session) -> None:
-        if self._sample is None:
-            [(name, target)] = session.objective.targets.items()
-            self._sample = _compared(target, _inputs(session.splits.sample, name))
+    def _compare(self, subject: Subject, data: TensorData, stop_wanted: Callable[[], bool] | None = None) -> Comparison | None:
+        """Score all rows of a split, and as many generated ones as are compared; `None` where a stop was wanted.
 
-    def _found(
-        self, subject: Subject, data: TensorData, part: Part | None, stop_wanted: Callable[[], bool] | None = None
-    ) -> Metrics | None:
-        found = self._compare(subject, data, part, stop_wanted)
-        if found is None:
-            return None
-        return {name: finite(float(value)) for name, value in found.values(found.weights.unsqueeze(0)).items()}
-
-    def _compare(
-        self, subject: Subject, data: TensorData, part: Part | None, stop_wanted: Callable[[], bool] | None = None
-    ) -> Comparison | None:
-        """Score all rows of a split, and as many generated ones as are compared; `None` where a stop was wanted."""
+        The noise and the portions in which rows are read are functions of the rows alone, so that figures are those of the network.
+        """
         assert isinstance(subject.network, Network)
         pair = Pair(subject.network, subject.objective)
-        rows, size = spread(len(data)), max(1, subject.rows)
+        rows, size = spread(len(data)), batch_rows(data, 1, subject.most)
+        draws = draw(subject.objective, len(rows), derive_seed(0, "rivals are measured"))
         real: list[Tensor] = []
         generated: list[Tensor] = []
         made: list[Tensor] = []
@@ -160,15 +149,14 @@ class AdversarialProtocol:
             for batch in plain_batches(data, size):
                 if stop_wanted is not None and stop_wanted():
                     return None
-                real.append(pair.score(batch.inputs[pair.name]).float())
-            for count, batch in enumerate(plain_batches(data.take(rows), size)):
-                drawn = with_noise(subject.objective, batch, derive_seed(0, "rivals are measured", part or "", count))
-                made.append(pair.make(drawn.inputs).float())
-                generated.append(pair.score(made[-1]).float())
-        compared = _compared(pair.target, _inputs(data, pair.name))
-        found = Neighbors.of(compared, _compared(pair.target, torch.cat(made)), rows)
-        floor = None if part == "train" or self._sample is None else Neighbors.of(compared, self._sample, rows)
-        return Comparison.of(pair, torch.cat(real), torch.cat(generated), _weights(data), (found, floor))
+                real.append(pair.score(batch.inputs[pair.name], batch.inputs).float())
+            for place, batch in enumerate(plain_batches(data.take(rows), size)):
+                start = place * size
+                inputs = {**batch.inputs, **_beside(batch, {key: values[start : start + size] for key, values in draws.items()})}
+                made.append(pair.make(inputs).float())
+                generated.append(pair.score(made[-1], inputs).float())
+        found = Neighbors.of(_compared(pair.target, _inputs(data, pair.name)), _compared(pair.target, torch.cat(made)), rows)
+        return Comparison.of(pair, torch.cat(real), torch.cat(generated), _weights(data), found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,18 +182,37 @@ class Pair:
         """What is known of it."""
         return self.objective.targets[self.name]
 
-    def make(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Generated rows, `[B, …]`, of the noise in the inputs of a batch."""
-        return self.network.run_behind({key: inputs[key] for key in self.target.task.drawn})[self.name]
+    @property
+    def maker(self) -> str:
+        """The node that makes rows, whose output is that of the target."""
+        return next(node for node, use in self._uses.items() if use.is_answer)
 
-    def score(self, rows: Tensor) -> Tensor:
-        """What the discriminator says of rows, `[B, 1]`."""
-        return self.network.run_behind({self.name: rows})[f"{self.name}.{DISCRIMINATOR}"]
+    @property
+    def judge(self) -> str:
+        """The node that scores them."""
+        return next(node for node, use in self._uses.items() if use.is_scored)
+
+    @property
+    def _uses(self) -> Mapping[str, NodeUse]:
+        return self.target.task.nodes(self.target.target)
+
+    def make(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Generated rows, `[B, …]`, of the noise in the inputs of a batch, and of what else of them may be read."""
+        return self.network.run_behind({key: value for key, value in inputs.items() if key != self.name})[self.name]
+
+    def score(self, rows: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
+        """What is said of rows, `[B, 1]`, beside inputs of a batch."""
+        node = self.judge
+        return self.network.run_behind({**self._shown(inputs), self.name: rows})[self._uses[node].output(self.name, node)]
+
+    def _shown(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What of the inputs is read where rows are scored: nothing that was drawn."""
+        return {key: value for key, value in inputs.items() if key not in self.target.task.drawn}
 
     @contextmanager
-    def fixed(self) -> Generator[None]:
-        """Context in which the weights of the discriminator get no gradients."""
-        modules = self.network.modules_behind([self.name])
+    def fixed(self, inputs: Mapping[str, Tensor]) -> Generator[None]:
+        """Context in which the weights that score rows get no gradients."""
+        modules = self.network.modules_behind(list(self._shown(inputs)))
         trained = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
         for parameter in trained:
             parameter.requires_grad_(False)
@@ -246,12 +253,28 @@ def _fooling(tag: str, loss: LossFunction, scores: Tensor, weights: Tensor | Non
     return (raised if weights is None else raised * weights).sum()
 
 
-def with_noise(objective: Objective, batch: Batch, seed: int) -> Batch:
-    """A batch with what tasks want drawn for its rows, standard normal."""
-    draw = torch.Generator().manual_seed(seed)
-    drawn = {key: spec for target in objective.targets.values() for key, spec in target.task.drawn.items()}
-    noise = {key: torch.randn(len(batch), *(known(size) for size in spec.sizes), generator=draw) for key, spec in drawn.items()}
-    return replace(batch, inputs={**batch.inputs, **{key: value.to(batch.rows.device) for key, value in noise.items()}})
+def with_draws(objective: Objective, batch: Batch, seed: int) -> Batch:
+    """A batch of a step with what is drawn for its rows."""
+    return replace(batch, inputs={**batch.inputs, **_beside(batch, draw(objective, len(batch), seed, trains=True))})
+
+
+def draw(objective: Objective, rows: int, seed: int, *, trains: bool = False) -> dict[str, Tensor]:
+    """What tasks want drawn for rows, standard normal, `[N, …]` on the CPU; where they train, what losses want drawn too."""
+    generator = torch.Generator().manual_seed(seed)
+    specs = {key: spec for target in objective.targets.values() for key, spec in target.task.drawn.items()}
+    drawn = {key: torch.randn(rows, *(known(size) for size in spec.sizes), generator=generator) for key, spec in specs.items()}
+    losses = [loss.function for target in objective.targets.values() for loss in target.losses.values()]
+    if trains and any(isinstance(loss, Critic) and loss.penalty for loss in losses):
+        drawn[BETWEEN] = torch.rand(rows, generator=generator)
+    return drawn
+
+
+def _beside(batch: Batch, drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Draws where the rows of a batch are, without waiting for what is computed there."""
+    device = batch.rows.device
+    if device.type != "cuda":
+        return {key: value.to(device) for key, value in drawn.items()}
+    return {key: value.pin_memory().to(device, non_blocking=True) for key, value in drawn.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +288,13 @@ class Comparison:
     of_generated: tuple[float, float, float]
     """Mean score of generated rows, and what the discriminator and the generator lose on them."""
     neighbors: Neighbors
-    floor: Neighbors | None
+    has_floor: bool = False
+    """Whether it is asked how well real rows are told from real ones."""
+    floor: Neighbors | None = None
+    """One half of the real rows beside the other half; `None` where there is a single row."""
 
     @classmethod
-    def of(cls, pair: Pair, real: Tensor, generated: Tensor, weights: Tensor, neighbors: tuple[Neighbors, Neighbors | None]) -> Comparison:
+    def of(cls, pair: Pair, real: Tensor, generated: Tensor, weights: Tensor, neighbors: Neighbors) -> Comparison:
         """From the scores of both."""
         ones, zeros = real.new_ones(len(real)), real.new_zeros(len(generated))
         losses = pair.losses
@@ -278,16 +304,21 @@ class Comparison:
         shown = [torch.sigmoid(score) if is_chance else score for score in (real, generated)]
         means = (float(shown[1].mean()), float(of_others) / len(generated), float(pair.loss_of_generator(generated)) / len(generated))
         by_row = torch.stack([shown[0].flatten(), of_real.flatten()], dim=1).double().cpu()
-        return cls(weights, by_row, means, *neighbors)
+        return cls(weights, by_row, means, neighbors)
+
+    def with_floor(self, objective: Objective, data: TensorData) -> Comparison:
+        """The same with what rows that are all real would have."""
+        [(name, target)] = objective.targets.items()
+        return replace(self, has_floor=True, floor=Neighbors.among(_compared(target, _inputs(data, name)), spread(len(data))))
 
     def values(self, weights: Tensor) -> dict[str, Tensor]:
         """The metrics for R weightings `[R, N]`."""
         score, loss = ((weights @ self.by_row) / weights.sum(dim=1, keepdim=True)).unbind(dim=1)
         generated_score, of_generated, generator_loss = (torch.full_like(score, value) for value in self.of_generated)
-        floor = {} if self.floor is None else {"neighbor_floor": self.floor.accuracy(weights)}
+        least = torch.full_like(score, torch.nan) if self.floor is None else self.floor.accuracy(weights)
         return {
             "neighbor_accuracy": self.neighbors.accuracy(weights),
-            **floor,
+            **({"neighbor_floor": least} if self.has_floor else {}),
             "discriminator_loss": loss + of_generated,
             "generator_loss": generator_loss,
             "real_score": score,
@@ -302,10 +333,9 @@ def _weight(batch: Batch) -> Tensor:
     return batch.weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
 
 
-def _key(pair: Pair, batch: Batch) -> Sequence[int]:
-    """What tells a batch from others of its run: the rows that it begins and ends with, and the bits of a number of its noise."""
-    noise = batch.inputs[next(iter(pair.target.task.drawn))]
-    return [int(batch.rows[0]), int(batch.rows[-1]), int(noise.flatten()[:1].view(torch.int32))]
+def _metrics(found: Comparison) -> Metrics:
+    """With the weights of the rows as they are."""
+    return {name: finite(float(value)) for name, value in found.values(found.weights.unsqueeze(0)).items()}
 
 
 def _inputs(data: TensorData, name: str) -> Tensor:

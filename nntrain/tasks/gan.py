@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from nntrain.losses.links import Link
 from nntrain.losses.loss import TargetKind
 from nntrain.specs import VECTOR, Spec
-from nntrain.tasks.task import Decoded, Target, Task
+from nntrain.tasks.task import Decoded, NodeUse, Target, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,8 +58,11 @@ class GAN(Task):
         """What the generator makes: rows like those of the field."""
         return target.spec
 
-    def nodes(self, target: Target) -> Mapping[str, Spec]:
-        return {GENERATOR: target.spec, DISCRIMINATOR: Spec(VECTOR, (1,))}
+    def nodes(self, target: Target) -> Mapping[str, NodeUse]:
+        return {
+            GENERATOR: NodeUse(target.spec, reads=(NOISE,), is_answer=True),
+            DISCRIMINATOR: NodeUse(Spec(VECTOR, (1,)), reads=(target.name,), is_scored=True),
+        }
 
     def losses(self, target: Target) -> tuple[str, ...]:
         return ("bce", "hinge", "wasserstein")

@@ -23,6 +23,7 @@ class MetricLearning(Task):
     """
 
     field_types: ClassVar[frozenset[str]] = frozenset({"category"})
+    takes_strangers: ClassVar[bool] = True
 
     type: Literal["metric"] = "metric"
     dim: PositiveInt | None = None

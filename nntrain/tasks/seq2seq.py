@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field as Option
 from pydantic import PositiveInt
@@ -33,6 +33,8 @@ class Seq2Seq(TextTask):
     While it trains, the network is told the true beginning (teacher forcing), and the loss is that of the next token and of the end.
     What it predicts it writes by itself: index 0, that of padding, begins and ends a text.
     """
+
+    readers: ClassVar[str] = "type: encoder_decoder, or a node with transformer_decoder, "
 
     type: Literal["seq2seq"] = "seq2seq"
     decode_: Annotated[Literal["greedy"] | Search, Option(alias="decode")] = "greedy"

@@ -44,6 +44,24 @@ class Target:
     """The text of some tokens, once the data is fitted; `None` for what is no text."""
 
 
+@dataclass(frozen=True, slots=True)
+class NodeUse:
+    """What a task has of a node that it asks for by name, which is an output as it is, without a layer of the task."""
+
+    gives: Spec
+    """What must come out."""
+    reads: tuple[str, ...]
+    """What it must be made of, and of nothing else: fields, and what the task has drawn."""
+    is_answer: bool = False
+    """Whether its output is that of the target; the output of another node is `<target>.<node>`. One of the nodes is."""
+    is_scored: bool = False
+    """Whether losses read it."""
+
+    def output(self, target: str, node: str) -> str:
+        """What the output of a node of this use is called."""
+        return target if self.is_answer else f"{target}.{node}"
+
+
 class Lesson(NamedTuple):
     """What a network is told of a target while it is trained, and what it is to answer."""
 
@@ -128,6 +146,12 @@ class Task(Component):
     forecasts: ClassVar[bool] = False
     """Whether its targets are the rows that follow a window, which `data.window` cuts."""
 
+    readers: ClassVar[str] = ""
+    """Networks that read its port, for messages, with a comma and a blank behind each."""
+
+    takes_strangers: ClassVar[bool] = False
+    """Whether rows of classes that training never showed can be answered."""
+
     looks_back: ClassVar[bool] = False
     """Whether the network must make no step of later ones, as they hold the answer."""
 
@@ -157,10 +181,10 @@ class Task(Component):
         """What the network must output, where a loss reads it through `link`."""
         raise NotImplementedError
 
-    def nodes(self, target: Target) -> Mapping[str, Spec]:
-        """Nodes that must be there, and what they must give. They are the outputs, without a layer of the task.
+    def nodes(self, target: Target) -> Mapping[str, NodeUse]:
+        """Nodes that must be there, and what each is for: they are the outputs, without a layer of the task.
 
-        The first is that of the target. Empty where the architecture says which node a target hangs on.
+        Empty where the architecture says which node a target hangs on.
         """
         return {}
 

@@ -62,7 +62,7 @@ def evaluate(session: Session, data: TensorData) -> Metrics | None:
         except _StopWantedError:
             return None
     portions = session.portions
-    rows = _batch_rows(data, 4 * session.batch_size, portions.evaluation_rows)
+    rows = batch_rows(data, 4 * session.batch_size, portions.evaluation_rows)
     while True:
         try:
             return _measured(session, data, rows)
@@ -119,7 +119,7 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
     measuring = _Measuring(objective, data.rows.device, tables=tables)
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in read_batches(data, _batch_rows(data, rows, most)):
+        for batch in read_batches(data, batch_rows(data, rows, most)):
             measuring.add(batch, reader)
     return measuring.scores()
 
@@ -150,7 +150,7 @@ def raw_outputs(
     found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in read_batches(data, _batch_rows(data, 1, most)):
+        for batch in read_batches(data, batch_rows(data, 1, most)):
             outputs = reader.outputs(batch)
             for name, parts in found.items():
                 parts.append(outputs[name].float().cpu())
@@ -180,7 +180,7 @@ def predict(
     intervals: dict[str, list[Interval]] = {name: [] for name in objective.targets}
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in read_batches(data, _batch_rows(data, rows, most)):
+        for batch in read_batches(data, batch_rows(data, rows, most)):
             outputs = reader.blind(batch)
             predictions = reader.predictions(batch, outputs)
             for name, target in objective.targets.items():
@@ -362,6 +362,7 @@ def _means(losses: Mapping[PartName, Tensor]) -> dict[PartName, float | None]:
     return {name: finite(total / weight) if weight else None for name, (total, weight) in sums.items()}
 
 
-def _batch_rows(data: TensorData, rows: int, most: int | None = None) -> int:
+def batch_rows(data: TensorData, rows: int, most: int | None = None) -> int:
+    """Rows of a batch that is measured; arguments as in `measure`."""
     found = max(rows, min(_ROWS, _VALUES // max(1, data.values_per_row)))
     return found if most is None else min(found, most)

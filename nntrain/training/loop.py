@@ -112,14 +112,15 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     set_learning_rates(session, progress.step - progress.skipped, falls)
     parts: dict[PartName, Part] = {}
     update: Callable[[tuple[Batch, ...]], StepLoss] | None = partial(protocol.step, session)
+    updates = 0
     while update is not None:
         loss = compute(session, update, progress, batches)
         if loss.stage == "applied":
             check_applied(session, progress, batches, loss.value)
-        elif not update_weights(session, progress, batches, loss.value):
+        elif not update_weights(session, progress, batches, loss.value, updates):
             return
         parts |= loss.parts
-        update = loss.following
+        update, updates = loss.following, updates + 1
     progress.running.add(parts)
     if session.ema is not None:
         session.ema.update(session.network, progress.step + 1 - progress.skipped)
@@ -158,8 +159,15 @@ def _pass(session: Session, update: Callable[[tuple[Batch, ...]], StepLoss], par
     return loss
 
 
-def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor) -> bool:
+def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor, update: int = 0) -> bool:
     """Shape the gradients and move the weights by them; returns whether they were moved (float16 scaling may skip a step).
+
+    Args:
+        session: The objects of the run.
+        progress: Where the run stands.
+        batches: What the gradients are of.
+        loss: The loss that they are of.
+        update: Updates of this step before this one.
 
     Raises:
         DivergedError: As in `take_step`, or step after step is skipped whatever the scale.
@@ -170,7 +178,7 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     parameters = trained(session)
     norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
     session.shaping.clip(parameters, norm)
-    session.shaping.add_noise(parameters, progress.step)
+    session.shaping.add_noise(parameters, progress.step, update)
     if session.device.type == "cpu":
         check_step(session, progress, batches, loss, norm)
     else:

@@ -25,7 +25,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Shaping:
-    """The settings of one run, and the weights that they act on. Stateless: noise is a function of (seed, step)."""
+    """The settings of one run, and the weights that they act on. Stateless: noise is a function of (seed, step, update)."""
 
     settings: Regularization
     seed: int
@@ -68,17 +68,19 @@ class Shaping:
         if settings.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
 
-    def add_noise(self, parameters: Sequence[Tensor], step: int) -> None:
+    def add_noise(self, parameters: Sequence[Tensor], step: int, update: int = 0) -> None:
         """Add normal noise of variance `eta / (1 + step) ** gamma` to the gradients (Neelakantan et al., 2015, equation 1), after clipping.
 
         Args:
             parameters: All that are trained.
             step: Steps taken before this one.
+            update: Updates of this step before this one.
         """
         noise = self.settings.gradient_noise
         if noise is None:
             return
         deviation = (noise.eta / (1 + step) ** noise.gamma) ** 0.5
+        seed = derive_seed(self.seed, "gradient noise", step, update)
         generators: dict[torch.device, torch.Generator] = {}
         with torch.no_grad():
             for parameter in parameters:
@@ -86,7 +88,7 @@ class Shaping:
                     continue
                 device = parameter.device
                 if device not in generators:
-                    generators[device] = torch.Generator(device).manual_seed(derive_seed(self.seed, "gradient noise", step))
+                    generators[device] = torch.Generator(device).manual_seed(seed)
                 drawn = torch.randn(parameter.shape, generator=generators[device], device=device, dtype=parameter.grad.dtype)
                 parameter.grad.add_(drawn, alpha=deviation)
 

@@ -74,7 +74,8 @@ RIVALS: dict[str, Any] = {
     "task": {"gan": 4},
     "optimizer": {"generator": {"adam": 1e-3}, "discriminator": {"type": "sgd", "lr": 0.01, "momentum": 0.9}},
     "scheduler": {"type": "step", "every_steps": 3, "gamma": 0.5},
-    "regularization": {"ema": 0.9, "clip_norm": 1.0},
+    "loss": "wasserstein",
+    "regularization": {"ema": 0.9, "clip_norm": 1.0, "gradient_noise": {"eta": 0.01}},
 }
 SUBJECTS: dict[str, dict[str, Any]] = {"adversarial": RIVALS}
 ACTING: dict[str, Any] = {**BASE, "plugins": [corridor.MODULE], "data": {"source": corridor.SOURCE, "batch_size": 8}, "task": "q_values"}

@@ -69,10 +69,49 @@ def test_samples_are_written_on_a_sheet_and_rows_get_no_prediction(
     np.savez(tmp_path / "new.npz", image=np.zeros((2, 8, 8), dtype=np.uint8))
     assert main(["predict", folder, (tmp_path / "new.npz").as_posix()]) == 2
     assert "makes new rows of image (gan)" in capsys.readouterr().err
-    assert main(["eval", folder, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["metrics"]["neighbor_accuracy"] == pytest.approx(
-        trained.summary["test"]["neighbor_accuracy"]
-    )
+
+
+def points_run(folder: Path) -> Any:
+    """A run of points in the plane, of which a third counts twice."""
+    draw = np.random.default_rng(0)
+    np.savez(folder / "points.npz", point=draw.normal(size=(300, 2)).astype(np.float32), share=1.0 + (np.arange(300) % 3 == 0))
+    tree = {
+        **DIGITS,
+        "name": "points_gan",
+        "data": {
+            "source": (folder / "points.npz").as_posix(),
+            "fields": {"point": "vector", "share": {"role": "weight"}},
+            "batch_size": 32,
+        },
+        "architecture": {
+            "nodes": {
+                "generator": {"from": "noise", "layers": [{"linear": 16}, "relu", {"linear": 2}]},
+                "discriminator": {"from": "point", "layers": [{"linear": 16}, {"leaky_relu": 0.2}, {"linear": 1}]},
+            }
+        },
+        "loss": "wasserstein",
+        "regularization": {"ema": 0.9},
+    }
+    return fit(tree, runs=folder, quiet=True)
+
+
+@pytest.mark.parametrize("kind", ["images", "vectors"])
+def test_eval_gives_the_figures_of_the_end_of_the_run_to_the_last_bit(
+    kind: str, trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = trained if kind == "images" else points_run(tmp_path)
+    best = {name: value for name, value in result.summary["best"].items() if name not in {"epoch", "step"}}
+    figures = best | {f"test.{name}": value for name, value in result.summary["test"].items()}
+    for split in ("validation", "test"):
+        assert main(["eval", result.run.path.as_posix(), "--split", split, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert {f"{split}.{name}": value for name, value in found["metrics"].items()} == {
+            name: value for name, value in figures.items() if name.startswith(f"{split}.")
+        }
+        assert found["baseline"] == {"neighbor_accuracy": result.summary["baseline"][f"{split}.neighbor_accuracy"]}
+        assert 0.2 < found["metrics"]["neighbor_floor"] < 0.8
+    assert main(["eval", result.run.path.as_posix(), "--intervals"]) == 0
+    assert "neighbor_floor" in capsys.readouterr().out
 
 
 @pytest.mark.slow

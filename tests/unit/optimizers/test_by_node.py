@@ -84,6 +84,11 @@ def test_nodes_that_nothing_is_of_and_parameters_that_nothing_moves_are_told() -
         ({"body": "lbfgs", "head": "adam"}, "lbfgs moves a network as a whole"),
         ({"body": {"type": "adam", "layer_decay": 0.5}, "head": "adam"}, "layer_decay does not go with"),
         ({"type": "by_node", "lr": 0.1, "nodes": {"body": "adam", "head": "adam"}}, "lr belongs to each node"),
+        ({"type": "by_node", "lr": 0.1}, "lr belongs to each node"),
+        ({"type": "by_node", "lr": 0.1, "body": "adam", "head": "adam"}, "lr belongs to each node"),
+        ({"type": "by_node", "betas": [0.5, 0.9], "body": "adam", "head": "adam"}, "betas belongs to each node"),
+        ({"type": "by_node", "body": "adam"}, "needs two nodes or more"),
+        ({"type": "by_node"}, "needs two nodes or more"),
     ],
 )
 def test_what_does_not_go_with_nodes_is_refused(written: dict[str, Any], told: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from nntrain.commands.fit import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.errors import ConfigError
 from nntrain.modules.rivals import Neighbors, gradient_penalty, spread
-from nntrain.protocols.rivals import Pair
-from nntrain.training.evaluation import fit_baseline
+from nntrain.protocols.rivals import BETWEEN, Pair
+from nntrain.training.evaluation import Scores, fit_baseline
 from nntrain.training.loop import fit
 from nntrain.training.session import Subject
 
@@ -84,7 +85,7 @@ def test_each_update_has_the_gradients_of_the_paper_and_of_its_own_node_alone(lo
     (batch,), _ = first(assembly)
     pair = Pair.of(session)
     tag = loss if isinstance(loss, str) else "wasserstein"
-    real, fake = pair.score(batch.inputs["point"]), pair.score(pair.make(batch.inputs))
+    real, fake = (pair.score(rows, batch.inputs) for rows in (batch.inputs["point"], pair.make(batch.inputs)))
     apart = {
         "bce": functional.softplus(-real).mean() + functional.softplus(fake).mean(),
         "hinge": (1 - real).relu().mean() + (1 + fake).relu().mean(),
@@ -133,6 +134,30 @@ def test_the_discriminator_may_take_several_updates_with_rows_of_their_own(folde
     assert assembly.protocol.steps_per_epoch(assembly.session) == 4
 
 
+def test_the_penalty_counts_rows_by_their_weights_as_the_loss_does(folder: Path) -> None:
+    """A row of weight 2 is a row that stands there twice, one of weight 0 none."""
+    assembly = made(folder, loss="wasserstein")
+    (batch,), _ = first(assembly)
+    index = torch.tensor([0, 0, *range(2, len(batch))])
+    twice = replace(batch, inputs={key: value[index] for key, value in batch.inputs.items()}, rows=batch.rows[index])
+    weighted = replace(batch, weights=torch.tensor([2.0, 0.0, *[1.0] * (len(batch) - 2)]))
+    torch.testing.assert_close(*(assembly.protocol.step(assembly.session, (each,)).value for each in (weighted, twice)))
+    bare = made(folder, loss={"wasserstein": 0.0})
+    assert not torch.equal(bare.protocol.step(bare.session, (weighted,)).value, assembly.protocol.step(assembly.session, (weighted,)).value)
+
+
+def test_where_the_gradient_is_taken_is_a_function_of_seed_and_step_and_other_for_each_update(folder: Path) -> None:
+    sections = {"loss": "wasserstein", "training": {**TREE["training"], "protocol": {"adversarial": 2}}}
+    one, other = made(folder, **sections), made(folder, **sections)
+    there = [[batch.inputs[BETWEEN] for batch in batches] for batches in one.protocol.batches(one.session, 0, 0)]
+    again = [[batch.inputs[BETWEEN] for batch in batches] for batches in other.protocol.batches(other.session, 0, 3)]
+    assert all(torch.equal(left[place], right[place]) for left, right in zip(there[3:], again, strict=True) for place in range(2))
+    assert not torch.equal(*there[0])
+    found = torch.cat([value for step in there for value in step])
+    assert 0 <= found.min() < 0.1
+    assert 0.9 < found.max() < 1
+
+
 def test_the_penalty_on_the_gradient_is_that_of_a_linear_critic() -> None:
     critic = nn.Linear(3, 1, bias=False)
     found = gradient_penalty(critic, torch.randn(5, 3), torch.randn(5, 3), torch.rand(5))
@@ -164,6 +189,40 @@ def test_alike_rows_are_told_apart_half_of_the_time_and_others_always() -> None:
     assert float(Neighbors.of(one, other + 50, rows).accuracy(weights)) == 1
     weights[0, 500:] = 0
     assert float(Neighbors.of(one, torch.cat([one[:500], other[500:] + 50]), rows).accuracy(weights)) < 0.3, "copies of the rows that count"
+
+
+def test_halves_of_rows_are_told_apart_by_chance_and_a_single_row_has_no_halves() -> None:
+    weights = torch.ones(1, 1000, dtype=torch.float64)
+    rows = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0))
+    found = Neighbors.among(rows, torch.arange(1000))
+    assert found is not None
+    assert len(found.rows) == 500
+    assert float(found.accuracy(weights)) == pytest.approx(0.5, abs=0.06)
+    assert Neighbors.among(rows[:1], torch.arange(1)) is None
+
+
+def test_figures_are_those_of_rows_and_network_whatever_was_done_before(folder: Path) -> None:
+    """The portions in which rows are read, the name of the split and earlier reports change nothing."""
+    fresh, used = made(folder), made(folder)
+    assert used.protocol.evaluate(used.session) is not None
+    found: list[Scores] = []
+    for assembly, rows, part in ((fresh, 1, None), (used, 64, "validation"), (used, 7, "test")):
+        session, data = assembly.session, assembly.session.splits.validation
+        assert data is not None
+        baseline = fit_baseline(session.objective, session.splits.train)
+        subject = Subject(session.network, session.objective, session.precision, baseline, rows)
+        found.append(assembly.protocol.measure(subject, data, part))
+        noise = assembly.protocol.measure_baseline(subject, data, part)
+        assert noise == fresh.protocol.measure_baseline(subject, data, None)
+    assert found[0] == found[1] == found[2]
+    assert found[0].metrics["neighbor_floor"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_a_report_has_what_can_be_watched_and_nothing_else(folder: Path) -> None:
+    assembly = made(folder)
+    reported = assembly.protocol.evaluate(assembly.session)
+    assert reported is not None
+    assert {*reported, "train.running_loss"} == {*assembly.plan.directions}
 
 
 def test_rows_are_compared_from_all_over_a_split() -> None:
@@ -202,6 +261,8 @@ def test_points_of_a_line_are_learned(folder: Path) -> None:
         ({"loss": {"type": "bce", "class_weights": "balanced"}}, "class_weights"),
         ({"regularization": {"label_smoothing": 0.1}}, "has no effect: adversarial"),
         ({"regularization": {"swa": {}}}, "has no effect: adversarial"),
+        ({"training": {**TREE["training"], "early_stopping": {"monitor": "train.neighbor_floor"}}}, "no metric 'train.neighbor_floor'"),
+        ({"training": {**TREE["training"], "stop_at": {"validation.neighbor_floor": 0.5}}}, "no metric 'validation.neighbor_floor'"),
         ({"training": {**TREE["training"], "accumulate": 2}}, "takes data.batch_size rows at once"),
         ({"training": {**TREE["training"], "on_oom": "halve"}}, "takes data.batch_size rows at once"),
         (

@@ -91,13 +91,13 @@ def test_decay_all_spares_nothing() -> None:
     assert len(Shaping.of(Regularization(l1=1.0, decay_all=True), network, 0).weights) == 2
 
 
-def test_gradient_noise_has_the_variance_of_the_paper_and_is_a_function_of_seed_and_step() -> None:
+def test_gradient_noise_has_the_variance_of_the_paper_and_is_a_function_of_seed_step_and_update() -> None:
     parameter = nn.Parameter(torch.zeros(200, 500))
     shaping = Shaping(Regularization(gradient_noise=GradientNoise(eta=0.3)), 7, [])
 
-    def drawn(step: int) -> torch.Tensor:
+    def drawn(step: int, update: int = 0) -> torch.Tensor:
         parameter.grad = torch.zeros_like(parameter)
-        shaping.add_noise([parameter], step)
+        shaping.add_noise([parameter], step, update)
         return parameter.grad.clone()
 
     for step in (0, 10, 1000):
@@ -105,6 +105,8 @@ def test_gradient_noise_has_the_variance_of_the_paper_and_is_a_function_of_seed_
     torch.rand(3)
     assert torch.equal(drawn(10), drawn(10))
     assert float((drawn(10) * drawn(11)).mean().abs()) < 1e-3
+    assert float((drawn(10) * drawn(10, 1)).mean().abs()) < 1e-3
+    assert torch.equal(drawn(10, 1), drawn(10, 1))
 
 
 def test_normal_numbers_are_normal_and_independent() -> None:
