@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nntrain.blueprint import Blueprint
 from nntrain.config.experiment import Experiment
 from nntrain.data.augmentation.augmenter import Augmenter
+from nntrain.data.augmentation.views import Views
 from nntrain.data.batches import TensorData
 from nntrain.data.bucketing import Buckets
 from nntrain.data.fitted import FittedFields
@@ -218,7 +219,8 @@ def build_objective(blueprint: Blueprint, fields: FittedFields, class_weights: C
     parts = {f"loss.{name}": factor for name, factor in part_factors(blueprint.program, blueprint.experiment).items()}
     told = blueprint.program.told
     hinted = tuple(name for name, target in targets.items() if not target.is_taught and teacher_port(name) in told)
-    return Objective(targets, blueprint.program.auxiliary, parts, hinted)
+    inputs = {plan.name: plan.field for plan in blueprint.layout.fields if plan.role == "input"}
+    return Objective(targets, blueprint.program.auxiliary, parts, hinted, Views.of(inputs, blueprint.experiment.seed))
 
 
 def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields, class_weights: dict[str, Tensor]) -> TargetObjective:

@@ -40,6 +40,7 @@ from nntrain.schedules.schedule import Schedule
 from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
+from nntrain.view_problems import view_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
         if isinstance(experiment.scheduler, Plateau) and experiment.scheduler.monitor is not None:
             problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
         problems += _protocol_problems(protocol, experiment, training, targets)
+        problems += view_problems(layout.fields, targets)
         if program is not None:
             problems += part_problems(config.experiment, program)
             problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)

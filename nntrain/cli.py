@@ -155,6 +155,7 @@ def evaluate(
     intervals: Annotated[bool, typer.Option("--intervals", help="Where each metric probably lies (bootstrap).")] = False,
     level: Annotated[float | None, typer.Option("--level", help="Of the intervals; default 0.95.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="The metrics for each value of this column too.")] = None,
+    once: Annotated[bool, typer.Option("--no-test-augment", help="See each row as it is, without the views of test_augment.")] = False,
     as_json: Json = False,
     runs: Runs = None,
     plugin_modules: Plugins = None,
@@ -163,7 +164,7 @@ def evaluate(
     from nntrain.commands import evaluate as command
 
     bars = command.Bars.of(minimum or [], maximum or [], sure=sure)
-    extras = command.Extras.of(intervals=intervals, sure=sure, level=level, by=by)
+    extras = command.Extras.of(intervals=intervals, sure=sure, level=level, by=by, once=once)
     raise typer.Exit(command.run(only_run(run), command.Where(data, split), bars, extras, runs=runs, as_json=as_json))
 
 

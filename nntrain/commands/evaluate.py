@@ -56,9 +56,11 @@ class Extras:
     """Share of the draws inside the interval of each metric; `None` for no intervals."""
     by: str | None = None
     """Column by whose values the metrics are told apart."""
+    once: bool = False
+    """Whether rows are seen as they are, without the further views that the run has of them."""
 
     @classmethod
-    def of(cls, *, intervals: bool, sure: bool, level: float | None, by: str | None) -> Extras:
+    def of(cls, *, intervals: bool, sure: bool, level: float | None, by: str | None, once: bool = False) -> Extras:
         """Read the flags of the command line.
 
         Raises:
@@ -68,7 +70,7 @@ class Extras:
             raise UsageError("--level has no effect without --intervals or --sure", "add --intervals")
         if level is not None and not 0 < level < 1:
             raise UsageError(f"--level is a share between 0 and 1, got {level:g}", "--level 0.95")
-        return cls((0.95 if level is None else level) if intervals or sure else None, by)
+        return cls((0.95 if level is None else level) if intervals or sure else None, by, once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,9 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
 
     Raises:
         DataError: The rows can't be read, or the data of the run have changed since.
-        UsageError: The run has no such split, or the rows no such column.
+        UsageError: The run has no such split, the rows no such column, or there are no further views to be left out.
     """
+    stored = stored.seeing_once() if extras.once else stored
     rows = _new_rows(stored, where.data) if where.data is not None else _split_rows(stored, where.split)
     groups = None if extras.by is None else _groups(rows, extras.by)
     data = rows.data.to(stored.device)

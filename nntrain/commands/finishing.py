@@ -132,7 +132,8 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
     splits: dict[Part, TensorData | None] = {"train": session.splits.sample, "validation": session.splits.validation}
     if test and job.prepared.test is not None:
         splits["test"] = job.prepared.test.to(session.device)
-    measured = Measured({}, {}, {}, (*notes, *told(readings)))
+    seen = () if objective.views is None else (f"{objective.views.told}; in the reports before, rows were seen once",)
+    measured = Measured({}, {}, {}, (*notes, *told(readings), *seen))
     most = session.portions.evaluation_rows
     subject = Subject(session.network, objective, session.precision, ending.baseline, session.batch_size, most)
     for name, data in splits.items():

@@ -14,7 +14,7 @@ from nntrain.config.loading import load, load_without
 from nntrain.config.reading import Config, read_document
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.data.layout import Layout
-from nntrain.errors import CheckpointError, DataError
+from nntrain.errors import CheckpointError, DataError, UsageError
 from nntrain.runs import MEMBERS, Run
 
 if TYPE_CHECKING:
@@ -278,6 +278,15 @@ class Stored:
     notes: tuple[str, ...]
     """What is to be told of the state that was taken."""
 
+    def seeing_once(self) -> Stored:
+        """The same that sees rows as they are, without further views. Raises `UsageError` where it has none."""
+        views = self.objective.views
+        if views is None:
+            raise UsageError(f"{self.run.name} sees rows as they are: none of its fields has test_augment", "leave --no-test-augment out")
+        return replace(
+            self, objective=replace(self.objective, views=None), notes=tuple(note for note in self.notes if note != views.told)
+        )
+
     @property
     def subject(self) -> Subject:
         """The network as it is measured."""
@@ -324,5 +333,5 @@ def open_run(run: Run) -> Stored:
         precision=precision,
         checkpoint=path,
         step=step,
-        notes=notes,
+        notes=notes if objective.views is None else (*notes, objective.views.told),
     )

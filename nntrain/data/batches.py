@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.augmentation.draws import Augment
+from nntrain.data.augmentation.views import Views
 from nntrain.data.mask_rows import shown_target
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import LENGTHS, Stored, cut
@@ -26,7 +27,6 @@ from nntrain.specs import GRAPH
 
 CHUNK_BYTES: Final = 64 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
-
 
 TURN: Final = 2**40
 """More rows than any source has: what is added to the number of a row each time that an epoch shows it again."""
@@ -69,6 +69,8 @@ class Batch:
     """Whether each row goes on where the one at the same place of the batch before has ended, bool `[B]`; `None` where rows stand alone."""
     lane: int = 0
     """Place of the first row among those of its step, where rows go on from others."""
+    views: tuple[Mapping[str, Tensor], ...] = ()
+    """Of each further view of the rows the inputs that it shows otherwise."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -235,7 +237,9 @@ class TensorData:
             lanes=self.lanes,
         )
 
-    def batch(self, start: int, end: int, augment: Augment | None = None, read: Mapping[str, Tensor] | None = None) -> Batch:
+    def batch(
+        self, start: int, end: int, augment: Augment | None = None, read: Mapping[str, Tensor] | None = None, views: Views | None = None
+    ) -> Batch:
         """The rows from `start` to before `end` as a batch.
 
         Args:
@@ -243,20 +247,21 @@ class TensorData:
             end: The row after the last.
             augment: Changes images before they are normalised.
             read: Inputs of the batch that are not in memory, `[B, …]`; they are read now where they are not given.
+            views: Further views that the batch is to have.
         """
         part = self.narrow(start, end)
         inputs = dict(part.inputs)
         if part.streamed is not None:
             read = part.streamed.load() if read is None else read
             inputs |= {name: values.to(part.rows.device) for name, values in read.items()}
-        for name, scaling in part.pixels.items():
-            images = scaling.unit(inputs[name])
-            inputs[name] = scaling.normalize(images if augment is None else augment(name, images, part.rows))
+        unit = {name: scaling.unit(inputs[name]) for name, scaling in part.pixels.items()}
+        for name, images in unit.items():
+            inputs[name] = part.pixels[name].normalize(images if augment is None else augment(name, images, part.rows))
         for name, rows in part.stored.items():
             inputs |= stored_tensors(name, rows, part.rows, augment)
         is_plain = not part.target_pixels and not part.stored_targets
         targets = part.targets if is_plain else {name: shown_target(part, name, augment) for name in part.target_names}
-        return Batch(inputs, targets, part.weights, part.rows)
+        return Batch(inputs, targets, part.weights, part.rows, views=() if views is None else views.shown(unit, part.pixels))
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -267,8 +272,7 @@ class TensorData:
         """A target of all rows as the losses read it, `[N, …]`, padded where rows differ in length."""
         if name in self.stored_targets:
             return self.stored_targets[name].tensors(name)[name]
-        scaling = self.target_pixels.get(name)
-        values = self.targets[name]
+        scaling, values = self.target_pixels.get(name), self.targets[name]
         return values if scaling is None else scaling.normalize(scaling.unit(values))
 
     @property
@@ -316,8 +320,7 @@ def balanced_order(classes: Tensor, *, seed: int, epoch: int) -> Tensor:
     chosen: list[Tensor] = []
     for rows, share in zip(members, shares, strict=True):
         rounds = -(-share // len(rows))
-        repeated = torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])
-        chosen.append(repeated[:share])
+        chosen.append(torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])[:share])
     positions = torch.cat(chosen)
     return positions[torch.randperm(len(positions), generator=generator)]
 
@@ -370,12 +373,12 @@ def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: 
     return ordered_batches(data, rows, shown_order(data, seed=seed, epoch=epoch), start=start)
 
 
-def plain_batches(data: TensorData, rows: int) -> Iterator[Batch]:
+def plain_batches(data: TensorData, rows: int, views: Views | None = None) -> Iterator[Batch]:
     """Batches in the order of the data, for evaluation."""
     starts = range(0, len(data), rows)
     reads = _reads(data, len(starts), lambda batch: torch.arange(starts[batch], min(starts[batch] + rows, len(data))))
     for start in starts:
-        yield data.batch(start, min(start + rows, len(data)), read=next(reads))
+        yield data.batch(start, min(start + rows, len(data)), read=next(reads), views=views)
 
 
 def _reads(data: TensorData, count: int, positions: Callable[[int], Tensor]) -> Iterator[Mapping[str, Tensor] | None]:

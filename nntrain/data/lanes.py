@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from nntrain.data.augmentation.views import Views
 from nntrain.data.batches import Batch, TensorData, ordered_batches, plain_batches
 from nntrain.data.noise import derive_seed
 
@@ -71,10 +72,13 @@ def shown_once(data: TensorData, *, seed: int, epoch: int) -> TensorData:
     return data.take(torch.arange(first, data.shown * data.overlap, data.overlap))
 
 
-def read_batches(data: TensorData, rows: int) -> Iterator[Batch]:
-    """Batches of at most `rows` rows for a network to read: in the order of the data, or in lanes where what it remembers is carried."""
+def read_batches(data: TensorData, rows: int, views: Views | None = None) -> Iterator[Batch]:
+    """Batches of at most `rows` rows for a network to read: in the order of the data, or in lanes where what it remembers is carried.
+
+    Further views are of images, which no network goes on from.
+    """
     if data.lanes is None:
-        yield from plain_batches(data, rows)
+        yield from plain_batches(data, rows, views)
         return
     for batch in lane_batches(data, data.lanes):
         yield from batch.split(rows)

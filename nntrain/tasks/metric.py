@@ -45,6 +45,10 @@ class MetricLearning(Task):
         """The embeddings, `[B, F]`, of length 1 where the loss takes them so."""
         return link.point(output.float())
 
+    def of_mean(self, mean: Tensor, link: Link) -> Tensor:
+        """Of the length that embeddings have."""
+        return link.point(mean)
+
     def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
         """The numbers of each embedding."""
         return Decoded(tuple(cast("list[list[float]]", prediction.tolist())))

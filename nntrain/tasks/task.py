@@ -158,6 +158,9 @@ class Task(Component):
     generates: ClassVar[bool] = False
     """Whether what is predicted of a step can be drawn and read as the next step, so that a sequence goes on."""
 
+    unaveraged: ClassVar[str | None] = None
+    """Why predictions for several views of a row have no mean; `None` where they have one."""
+
     undrawn: ClassVar[frozenset[str]] = frozenset()
     """Options of `Sampling` that don't change how a step is drawn."""
 
@@ -252,6 +255,10 @@ class Task(Component):
             indices of its tokens, int64 `[B, L]` with -1 behind the end.
         """
         raise NotImplementedError
+
+    def of_mean(self, mean: Tensor, link: Link) -> Tensor:
+        """What is predicted where the predictions for several views of the same rows have a mean, `[B, …]` as `predict` gives it."""
+        return mean
 
     def draw(self, output: Tensor, seen: Tensor, sampling: Sampling, generator: Generator) -> Tensor:
         """Draw the next step of a sequence, for a task that generates.

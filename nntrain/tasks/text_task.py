@@ -17,6 +17,7 @@ class TextTask(Task):
     """A text is predicted for each row: int64 `[B, L]` with -1 behind the end. The network gives V numbers for each of its steps."""
 
     field_types: ClassVar[frozenset[str]] = frozenset({"text"})
+    unaveraged: ClassVar[str | None] = "writes a text, and texts have no mean"
 
     def kind(self, target: Target) -> TargetKind:
         return "sequence"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
@@ -38,8 +38,19 @@ class Reader:
             return self._read(batch, batch.inputs)
         return self._memory(batch).outputs
 
-    def predictions(self, batch: Batch, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What is predicted of each target."""
+    def views(self, batch: Batch) -> tuple[Mapping[str, Tensor], ...]:
+        """The outputs for the further views of a batch, as `blind` gives them."""
+        return tuple(self.blind(replace(batch, inputs={**batch.inputs, **view}, views=())) for view in batch.views)
+
+    def predictions(self, batch: Batch, outputs: Mapping[str, Tensor], views: Sequence[Mapping[str, Tensor]] = ()) -> dict[str, Tensor]:
+        """What is predicted of each target, from the outputs for the rows; the mean over them and their views, where there are any."""
+        found = self._predicted(batch, outputs)
+        if not views:
+            return found
+        seen = [self._predicted(batch, view) for view in views]
+        return {name: self.objective.mean(name, [found[name], *(view[name] for view in seen)], len(batch)) for name in found}
+
+    def _predicted(self, batch: Batch, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         memory: Memory | None = None
         for name, target in self.objective.targets.items():

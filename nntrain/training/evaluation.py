@@ -107,6 +107,8 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
 ) -> Scores:
     """Measure a network on all rows of a split: the loss and the objective's metrics, as means over the split by the rows' weights.
 
+    Where the objective has further views of rows, metrics are of the means over them; the loss is that of the rows as they are.
+
     Args:
         network: Takes the inputs of a batch; its weights are used as they are.
         objective: Targets, their losses and metrics.
@@ -119,7 +121,7 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
     measuring = _Measuring(objective, data.rows.device, tables=tables)
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in read_batches(data, batch_rows(data, rows, most)):
+        for batch in read_batches(data, batch_rows(data, rows, most), objective.views):
             measuring.add(batch, reader)
     return measuring.scores()
 
@@ -137,7 +139,7 @@ class _Measuring:
         for name, part in self._objective.parts(outputs, batch).items():
             added = torch.stack([part.sum, part.weight]).to(accumulator(self._device))
             self._losses[name] = self._losses[name] + added if name in self._losses else added
-        self._judges.update(reader.predictions(batch, outputs), batch)
+        self._judges.update(reader.predictions(batch, outputs, reader.views(batch)), batch)
 
     def scores(self) -> Scores:
         return self._judges.scores(self._objective.name_losses(_means(self._losses)))
@@ -145,17 +147,19 @@ class _Measuring:
 
 def raw_outputs(
     network: nn.Module, objective: Objective, data: TensorData, precision: Precision, *, most: int | None = None
-) -> dict[str, Tensor]:
-    """What the network outputs for each target of all rows, on the CPU; arguments as in `measure`."""
-    found: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
+) -> dict[str, list[Tensor]]:
+    """What the network outputs for each target of all rows, then for each further view of them, on the CPU; arguments as in `measure`."""
+    views = 0 if objective.views is None else len(objective.views.each)
+    found: dict[str, list[list[Tensor]]] = {name: [[] for _ in range(1 + views)] for name in objective.targets}
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in read_batches(data, batch_rows(data, 1, most)):
-            outputs = reader.outputs(batch)
-            for name, parts in found.items():
-                parts.append(outputs[name].float().cpu())
+        for batch in read_batches(data, batch_rows(data, 1, most), objective.views):
+            for place, outputs in enumerate((reader.outputs(batch), *reader.views(batch))):
+                for name, parts in found.items():
+                    parts[place].append(outputs[name].float().cpu())
     where = places(data)
-    return {name: torch.cat(parts) if where is None else torch.cat(parts)[where] for name, parts in found.items()}
+    joined = {name: [torch.cat(parts) for parts in each] for name, each in found.items()}
+    return joined if where is None else {name: [outputs[where] for outputs in each] for name, each in joined.items()}
 
 
 class Predicted(NamedTuple):
@@ -180,14 +184,14 @@ def predict(
     intervals: dict[str, list[Interval]] = {name: [] for name in objective.targets}
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in read_batches(data, batch_rows(data, rows, most)):
-            outputs = reader.blind(batch)
-            predictions = reader.predictions(batch, outputs)
+        for batch in read_batches(data, batch_rows(data, rows, most), objective.views):
+            outputs, views = reader.blind(batch), reader.views(batch)
+            predictions = reader.predictions(batch, outputs, views)
             for name, target in objective.targets.items():
                 read, own = _true_units(target, predictions[name], outputs.get(name), outputs.get(LENGTHS.format(name)))
                 values[name].append(read.cpu())
                 counts[name] += [] if own is None else [own.cpu()]
-                interval = target.interval(outputs[name]) if name in outputs else None
+                interval = objective.interval(name, outputs, views)
                 intervals[name] += [] if interval is None else [Interval(interval.low.cpu(), interval.high.cpu())]
     predicted = {
         name: Predicted(_cat(batches), _joined(intervals[name]), torch.cat(counts[name]) if counts[name] else None)

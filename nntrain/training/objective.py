@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nntrain.data.augmentation.views import Views
 from nntrain.data.batches import Batch
 from nntrain.data.packed import LENGTHS
 from nntrain.layers.program import Auxiliary
 from nntrain.losses.links import Identity, Interval, Link
 from nntrain.losses.loss import LossFunction, Part
 from nntrain.metrics.metric import Metric, MetricInfo
-from nntrain.specs import teacher_port
+from nntrain.specs import MASK, known, teacher_port
 from nntrain.tasks.judging import Reading, metric_info
 from nntrain.tasks.task import Lesson, Target, Task, UnitAxis
 from nntrain.training.units import Units, chosen, fold, fold_target
@@ -92,6 +93,13 @@ class TargetObjective:
             output = output.float() / self.reading.temperature
         return self.read(self.task.predict(fold(output, self.unit_axis), self.target, self.link, lengths))
 
+    def unfold(self, prediction: Tensor, rows: int) -> Tensor:
+        """Predictions of pixels `[B * H * W, K]` as maps `[B, K, H, W]`; all others as they are."""
+        if self.unit_axis != "pixel":
+            return prediction
+        height, width = (known(size) for size in self.target.spec.sizes)
+        return prediction.reshape(rows, height, width, -1).movedim(-1, 1)
+
     def judged(self, prediction: Tensor, target: Tensor, weights: Tensor | None) -> Units:
         """What metrics are told of a batch: what `predict` gives, the target and the weights, of the rows or units that count."""
         units = chosen(prediction, target, weights, self.unit_axis)
@@ -143,6 +151,29 @@ class Objective:
     """Parts of the loss that layers add, as the network names them (`loss.<point>.<part>`), and how much each counts."""
     hinted: tuple[str, ...] = ()
     """Targets that the network reads where they are known, for layers beside its outputs."""
+    views: Views | None = None
+    """Further views of the rows that are measured and predicted for, at the end of a run and after it."""
+
+    def interval(self, name: str, outputs: Mapping[str, Tensor], views: Sequence[Mapping[str, Tensor]] = ()) -> Interval | None:
+        """Where the values of a target probably lie, in raw units: the mean of the ends over the outputs for some rows and their views."""
+        if name not in outputs:
+            return None
+        found = [self.targets[name].interval(each[name]) for each in (outputs, *views)]
+        ends = [(each.low, each.high) for each in found if each is not None]
+        if len(ends) < 2:
+            return found[0]
+        low, high = zip(*ends, strict=True)
+        return Interval(self._mean(name, low), self._mean(name, high))
+
+    def mean(self, name: str, predictions: Sequence[Tensor], rows: int) -> Tensor:
+        """What is predicted of a target, made of the predictions for some rows and for each of their views, all as `predict` gives them."""
+        target = self.targets[name]
+        mean = self._mean(name, [target.unfold(each, rows) for each in predictions])
+        return target.task.of_mean(fold(mean, "pixel") if target.unit_axis == "pixel" else mean, target.link)
+
+    def _mean(self, name: str, values: Sequence[Tensor]) -> Tensor:
+        assert self.views is not None
+        return self.views.mean(tuple(values), is_map=self.targets[name].target.spec.axes[-2:] == MASK)
 
     def tuned(self, readings: Mapping[str, Mapping[str, Any]]) -> Objective:
         """The same, with what was tuned by target. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -50,10 +50,10 @@ def told(readings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 class _Rows:
-    """The outputs and targets of the validation rows, on the CPU."""
+    """The outputs for the validation rows and their further views, and the targets, on the CPU."""
 
-    def __init__(self, target: TargetObjective, output: Tensor, truth: Tensor, weights: Tensor | None) -> None:
-        self.target, self.output, self.truth, self.weights = target, output.double(), truth, weights
+    def __init__(self, target: TargetObjective, outputs: Sequence[Tensor], truth: Tensor, weights: Tensor | None) -> None:
+        self.target, self.outputs, self.truth, self.weights = target, [output.double() for output in outputs], truth, weights
 
     def tuned(self) -> dict[str, Any]:
         tuning = self.target.task.tuning()
@@ -72,11 +72,17 @@ class _Rows:
             lines.append(f"threshold{{of}} {reading.threshold:.4g}: {metric.label} of the validation rows {best}, at 0.5 {plain}")
         return {**reading.state(), "told": lines}
 
+    def predicted(self, reading: Reading) -> Tensor:
+        """The chances, read in some way: the mean over the views of a row, where there are any."""
+        target = replace(self.target, reading=reading)
+        first, *others = [target.predict(output) for output in self.outputs]
+        return torch.stack([first, *others]).mean(dim=0) if others else first
+
     def measure(self, metric: Metric, reading: Reading) -> float | None:
         """A metric of the rows, read in some way."""
         target = replace(self.target, reading=reading)
         state = metric.build(target.metric_info, torch.device("cpu"))
-        state.update(target.predict(self.output), self.truth, self.weights)
+        state.update(self.predicted(reading), self.truth, self.weights)
         value = state.compute()
         return value if isinstance(value, float) else None
 
@@ -99,7 +105,7 @@ class _Rows:
     def best_threshold(self, metric: Metric, reading: Reading) -> float:
         """The one that is best for a metric, of those between the probabilities that occur; of equally good ones the nearest to 0.5."""
         sign = 1 if metric.direction == "max" else -1
-        predicted = replace(self.target, reading=reading).predict(self.output)
+        predicted = self.predicted(reading)
         chances = predicted[:, 1] if predicted.ndim == 2 and self.truth.ndim == 1 else predicted
         scored = [
             (value * sign, -abs(threshold - 0.5), threshold)

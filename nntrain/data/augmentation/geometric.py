@@ -22,6 +22,8 @@ class Flip(Augmentation):
 
     main: ClassVar[str | None] = "p"
     moves: ClassVar[bool] = True
+    returns: ClassVar[bool] = True
+    draws: ClassVar[bool] = False
 
     type: Literal["flip"] = "flip"
     p: Probability = 0.5
@@ -34,12 +36,16 @@ class Flip(Augmentation):
 
         return partial(flip, p=self.p, axis=3 if self.direction == "horizontal" else 2)
 
+    def build_back(self) -> Transform:
+        return self.build()
+
 
 class Crop(Augmentation):
     """Adds a margin on all sides and cuts the image's own size out of it, at a random place (He et al., 2016)."""
 
     main: ClassVar[str | None] = "padding"
     moves: ClassVar[bool] = True
+    returns: ClassVar[bool] = True
 
     type: Literal["crop"] = "crop"
     padding: PositiveInt
@@ -59,12 +65,18 @@ class Crop(Augmentation):
 
         return partial(crop, padding=self.padding, mode=self.padding_mode)
 
+    def build_back(self) -> Transform:
+        from nntrain.data.augmentation.transforms import crop
+
+        return partial(crop, padding=self.padding, mode="constant", back=True)
+
 
 class Rotate(Augmentation):
     """Turns an image around its middle."""
 
     main: ClassVar[str | None] = "degrees"
     moves: ClassVar[bool] = True
+    returns: ClassVar[bool] = True
 
     type: Literal["rotate"] = "rotate"
     degrees: Annotated[float, Option(gt=0, le=180)]
@@ -83,12 +95,18 @@ class Rotate(Augmentation):
 
         return partial(rotate, degrees=self.degrees, sampling=sampling)
 
+    def build_back(self) -> Transform:
+        from nntrain.data.augmentation.transforms import rotate
+
+        return partial(rotate, degrees=self.degrees, back=True)
+
 
 class Shift(Augmentation):
     """Shifts an image along both axes, by parts of pixels too."""
 
     main: ClassVar[str | None] = "fraction"
     moves: ClassVar[bool] = True
+    returns: ClassVar[bool] = True
 
     type: Literal["shift"] = "shift"
     fraction: Annotated[float, Option(gt=0, lt=1)]
@@ -99,12 +117,18 @@ class Shift(Augmentation):
 
         return partial(shift, fraction=self.fraction, sampling=sampling)
 
+    def build_back(self) -> Transform:
+        from nntrain.data.augmentation.transforms import shift
+
+        return partial(shift, fraction=self.fraction, back=True)
+
 
 class Zoom(Augmentation):
     """Makes what an image shows larger or smaller; the image keeps its size."""
 
     main: ClassVar[str | None] = "range"
     moves: ClassVar[bool] = True
+    returns: ClassVar[bool] = True
 
     type: Literal["zoom"] = "zoom"
     range: Annotated[float, Option(gt=0, lt=1)] | tuple[Annotated[float, Option(gt=0)], Annotated[float, Option(gt=0)]]
@@ -127,6 +151,12 @@ class Zoom(Augmentation):
         low, high = self.factors
         return partial(zoom, low=low, high=high, sampling=sampling)
 
+    def build_back(self) -> Transform:
+        from nntrain.data.augmentation.transforms import zoom
+
+        low, high = self.factors
+        return partial(zoom, low=low, high=high, back=True)
+
 
 class RandomResizedCrop(Augmentation):
     """Cuts a rectangle out of an image, at a random place, and makes it as large as the image was (Szegedy et al., 2015).
@@ -137,6 +167,7 @@ class RandomResizedCrop(Augmentation):
 
     main: ClassVar[str | None] = "scale"
     moves: ClassVar[bool] = True
+    returns: ClassVar[bool] = True
 
     type: Literal["random_resized_crop"] = "random_resized_crop"
     scale: tuple[Fraction, Fraction] = (0.08, 1.0)
@@ -155,3 +186,8 @@ class RandomResizedCrop(Augmentation):
         from nntrain.data.augmentation.transforms import random_resized_crop
 
         return partial(random_resized_crop, scale=self.scale, ratio=self.ratio, sampling=sampling)
+
+    def build_back(self) -> Transform:
+        from nntrain.data.augmentation.transforms import random_resized_crop
+
+        return partial(random_resized_crop, scale=self.scale, ratio=self.ratio, back=True)

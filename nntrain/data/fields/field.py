@@ -180,6 +180,11 @@ class Field(Component):
         return ()
 
     @property
+    def views(self) -> tuple[tuple[Augmentation, ...], ...]:
+        """Changes of the images that are measured and predicted for: of each further view of a row those that make it, in their order."""
+        return ()
+
+    @property
     def is_changed_at_random(self) -> bool:
         """Whether training shows a row anew each epoch."""
         return bool(self.augmentations)

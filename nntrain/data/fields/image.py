@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 from pydantic import Field as Option
 from pydantic import PositiveInt, model_validator
 
-from nntrain.data.augmentation.settings import AnyAugmentation
+from nntrain.data.augmentation.settings import AnyAugmentation, TestViews
 from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
 from nntrain.errors import SpecError
 from nntrain.schema import StrictModel
@@ -56,6 +56,13 @@ class Image(Field):
     """Random changes of the training images, in this order, anew each epoch: [flip, crop: 4]. They act on images in [0, 1], before
     `normalize`, never on the rows that are measured, and of an image that is input and target on the input alone: `[noise: 0.4]` trains a
     network to remove noise."""
+    test_augment: TestViews = ()
+    """Test-time augmentation: further views of an image, one an entry, `[flip]`, `[flip, shift: 0.1, shift: 0.1]`; an entry that is a list
+    is a view with several changes, `[[flip, shift: 0.1]]`. Predicted is the mean over the image as it is and its views: of probabilities,
+    of values, of embeddings; of masks and images after each is moved back to its pixels. A view is the same change for all images, drawn
+    once from the seed, so that a prediction is a function of its image alone. Used by `predict` and `eval` and for the figures at the end
+    of a run, at 1 + views times their cost; reports during training, early stopping and the choice of the best state are of images as they
+    are, and so is the loss."""
 
     @model_validator(mode="after")
     def _options_fit(self) -> Image:
@@ -80,17 +87,24 @@ class Image(Field):
         """What `augment` lists."""
         return self.augment
 
+    @property
+    def views(self) -> tuple[tuple[Augmentation, ...], ...]:
+        """What `test_augment` lists."""
+        return tuple(view if isinstance(view, tuple) else (view,) for view in self.test_augment)
+
     def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
-        """`augment` but for inputs."""
-        return {} if "input" in roles else self._changed({"augment": INPUTS_ONLY})
+        """`augment` and `test_augment` but for inputs."""
+        return {} if "input" in roles else self._changed(dict.fromkeys(("augment", "test_augment"), INPUTS_ONLY))
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """[C, H, W]. Raises `SpecError` for what is no images, for files of several sizes without `size`, and for a misfit in `augment`."""
         sizes = self._sizes(name, columns[0] if columns is not None else None)
-        for place, augmentation in enumerate(self.augment):
+        changes = [*(("augment", *each) for each in enumerate(self.augment))]
+        changes += [("test_augment", place, each) for place, view in enumerate(self.views) for each in view]
+        for option, place, augmentation in changes:
             problem = augmentation.misfit(sizes)
             if problem is not None:
-                raise SpecError(f"augment[{place}] {augmentation.type}: {problem}")
+                raise SpecError(f"{option}[{place}] {augmentation.type}: {problem}")
         return Spec(IMAGE, sizes)
 
     def _sizes(self, name: str, column: HeaderColumn | None) -> tuple[Size, Size, Size]:

@@ -82,9 +82,9 @@ def test_one_lane_is_one_long_series(folder: Path) -> None:
     run = assembled(folder, data__batch_size=1)
     data = run.session.splits.validation
     assert data is not None
-    found = raw_outputs(run.session.network, run.session.objective, data, run.session.precision)["y"]
+    found = raw_outputs(run.session.network, run.session.objective, data, run.session.precision)["y"][0]
     assert_close(found, whole(run, data))
-    alone = raw_outputs(run.session.network, run.session.objective, TensorData(**_without_lanes(data)), run.session.precision)["y"]
+    alone = raw_outputs(run.session.network, run.session.objective, TensorData(**_without_lanes(data)), run.session.precision)["y"][0]
     assert not torch.allclose(found[1:], alone[1:])
 
 
@@ -179,7 +179,7 @@ def test_series_that_take_turns_in_the_file_each_go_on_from_themselves(folder: P
     group = {"who": {"type": "category", "role": "group"}, "t": {"type": "number", "role": "time"}}
     run = assembled(folder, data__batch_size=1, **{f"data__fields__{name}": field for name, field in group.items()})
     data = run.session.splits.train
-    found = raw_outputs(run.session.network, run.session.objective, data, run.session.precision)["y"]
+    found = raw_outputs(run.session.network, run.session.objective, data, run.session.precision)["y"][0]
     series = data.stored["window"].runs
     assert sorted(set(series.tolist())) == [0, 1]
     for number in (0, 1):
