@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -33,6 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "extra(name): needs an extra of nntrain; skipped where it is not installed")
 
 
+def pytest_collection_finish() -> None:
+    """Keep modules and tests, which all stay until the end, out of what the collector of garbage looks through again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("extra"):
         pytest.importorskip(EXTRAS[mark.args[0]], reason=f"needs pip install 'nntrain[{mark.args[0]}]'")
@@ -47,7 +54,11 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+        torch = sys.modules["torch"]
+        # torch.manual_seed writes down the stack for each kind of device that is not started yet: a millisecond a test
+        torch.default_generator.manual_seed(0)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(0)
     for name in ("NNTRAIN_RUNS", "CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)

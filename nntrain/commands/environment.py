@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,18 @@ MAX_DIFF = 200_000
 def describe(folder: Path) -> dict[str, Any]:
     """Versions, platform and command, and the git repository around the config's folder: commit and uncommitted changes."""
     return {
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "command": sys.argv,
         "git": git_state(folder),
     }
+
+
+@cache
+def _version(package: str) -> str:
+    """What is installed: it does not change while nntrain runs, and looking it up takes a millisecond."""
+    return version(package)
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
