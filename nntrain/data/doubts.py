@@ -27,7 +27,7 @@ def doubts(named: Sequence[NamedField], guesses: Mapping[str, Guess | None], *, 
         guess = guesses[field.name]
         if guess is not None and guess.doubt:
             yield f"{field.name}: {guess.doubt}"
-    if not is_random or any("group" in field.roles for field in named):
+    if not is_random or any(field.roles & {"fold", "group"} for field in named):
         return
     for field in named:
         guess = guesses[field.name]

@@ -38,7 +38,9 @@ from nntrain.specs import Spec
 if TYPE_CHECKING:
     from nntrain.data.row_steps import RowSteps
 
-SPLITTING: Final[frozenset[Role]] = frozenset({"split", "group", "time"})
+GROUPING: Final[frozenset[Role]] = frozenset({"fold", "group"})
+"""Roles of columns whose rows of one value stay together."""
+SPLITTING: Final[frozenset[Role]] = frozenset({"split", "fold", "group", "time"})
 """Roles that only say which rows are used for what; new rows need no such columns."""
 
 
@@ -229,9 +231,13 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
         if name is not None and split.by not in (None, role):
             message = f"{split.by} does not read the column {name}, whose role is {role}"
             problems.append(Problem(("data", "split", "by"), message, f"fix:  by: {role}"))
-    if roles >= {"group", "time"} and split.by is None and settings.window is None:
-        problems.append(Problem(("data", "split"), "a column is group and another time: which one splits?", "fix:  by: group, or by: time"))
-    if split.by == "group" and "group" not in roles:
+    if "fold" in roles and settings.window is not None:
+        name = next(plan.name for plan in layout.fields if plan.role == "fold")
+        problems.append(Problem(("data", "fields", name, "role"), "windows are split by time, and not by folds", "fix:  role: ignore"))
+    if "time" in roles and roles & GROUPING and split.by is None and settings.window is None:
+        what = f"a column is {' and '.join(sorted(roles & GROUPING))} and another time: which one splits?"
+        problems.append(Problem(("data", "split"), what, "fix:  by: group, or by: time"))
+    if split.by == "group" and not roles & GROUPING:
         problems.append(
             Problem(("data", "split", "by"), "group needs the column that says which rows belong together", "fix:  column: NAME")
         )
@@ -294,7 +300,7 @@ def split_rule(settings: DataSettings, roles: Collection[Role]) -> str | None:
     """By what rows are split off: as it is written, by time for windows, else by a column of groups or times; `None`: as targets say."""
     if settings.split.by is None and settings.window is not None:
         return "time"
-    return settings.split.by or next((role for role in ("group", "time") if role in roles), None)
+    return settings.split.by or ("group" if GROUPING & set(roles) else "time" if "time" in roles else None)
 
 
 def _splits_off(split: SplitSettings, part: Part) -> bool:
@@ -323,7 +329,7 @@ def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
         return Guess(Category(), "category" if column.facts is None else f"category ({column.facts.distinct:,} values)")
     if "weight" in field.roles:
         return Guess(Number(), "number")
-    if field.roles & {"split", "group"} and "input" not in field.roles:
+    if field.roles & {"split", *GROUPING} and "input" not in field.roles:
         return Guess(Category(), "category")
     if field.roles == frozenset[Role]({"time"}) and column.facts is not None:
         are_numbers = column.facts.is_numeric or column.facts.numbers == column.facts.present  # 007 is a place in an order too
@@ -349,7 +355,7 @@ def _plan(
     columns = None if header is None else [header.column(name) for name in field.columns]
     plans: list[FieldPlan] = []
     problems = [] if header is None or typed.lacks is None else [Problem(path, typed.lacks)]
-    for role in sorted(field.roles, key=["input", "target", "weight", "split", "group", "time"].index):
+    for role in sorted(field.roles, key=["input", "target", "weight", "split", "fold", "group", "time"].index):
         if role not in typed.roles:
             problems.append(Problem((*path, "role") if field.field.role else ("data", "target"), _misfit(typed.type, role)))
             continue

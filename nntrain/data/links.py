@@ -162,7 +162,7 @@ def link_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterato
         if plan.role == "target" and plan.field.type != "link":
             what = f"{plan.name} is of nodes or graphs, and data.source.target: edges predicts edges"
             yield Problem(("data", "fields", plan.name), what, "fix:  role: ignore, or leave data.source.target out")
-        elif plan.role in ("group", "time", "split"):
+        elif plan.role in ("fold", "group", "time", "split"):
             yield Problem(("data", "fields", plan.name), f"is the {plan.role} of nodes, and edges are split", "fix:  role: ignore")
     split = settings.split
     if split.by not in (None, "random"):

@@ -193,7 +193,7 @@ def _clash(field: _Found, *, is_target: bool, splits: Role | None) -> list[Probl
 def _once(named: list[NamedField]) -> list[Problem]:
     """Roles that one field at most can have."""
     problems: list[Problem] = []
-    roles: tuple[Role, ...] = ("weight", "split", "group", "time")
+    roles: tuple[Role, ...] = ("weight", "split", "fold", "group", "time")
     for role in roles:
         holders = [field.name for field in named if role in field.roles]
         if len(holders) > 1:

@@ -181,7 +181,7 @@ class SplitSettings(StrictModel):
     """How rows are split off the training rows. `stratified` keeps the shares of the classes, each of which keeps a training row.
     `group` has no value of a column in two splits. `time` takes the latest rows, by a column or in the order of the file, for test and
     those before them for validation. `column` and `given` take only what a column or the source says. Default: by a column whose role is
-    group or time; else stratified for category and boolean targets, and random for others; with `data.window` always `time`."""
+    group, fold or time; else stratified for category and boolean targets, and random for others; with `data.window` always `time`."""
     validation: Share | None = 0.1
     """Validation rows, as a fraction below 1 or a number of rows; null trains without."""
     test: Share | None = 0.1
@@ -193,7 +193,8 @@ class SplitSettings(StrictModel):
     group` or `by: time` the column of the groups or times."""
     folds: Annotated[int, Option(ge=2)] | None = None
     """Into how many parts the rows are cut, one of which is the test rows; `nntrain fit --folds N` trains on each of them. Each row is
-    tested once; under `time` those of the latest N of N + 1 blocks, on the rows before them."""
+    tested once; under `time` those of the latest N of N + 1 blocks, on the rows before them. A column whose role is fold says which fold
+    each row is in, 1 to N or any N words."""
     fold: PositiveInt | None = None
     """Which of the folds is the test rows, from 1. `validation` is split off the others."""
 

@@ -24,7 +24,7 @@ def rows_to_train(settings: DataSettings, layout: Layout) -> int | None:
     sizes = {"validation": split.validation, "test": split.test}
     if split.folds is not None and split.fold is not None:
         rule = split_rule(settings, roles)
-        if rule == "group":
+        if rule == "group" or "fold" in roles:
             return None
         rows, sizes["test"] = _rows_beside_fold(rows, split.folds, split.fold, in_time=rule == "time"), None
     given = settings.source.written_paths()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nntrain.data.facts import quoted
+from nntrain.data.facts import in_order, quoted
 from nntrain.data.graphs import in_a_split
 from nntrain.data.inference import Guess
 from nntrain.data.layout import FieldPlan, split_rule
@@ -16,7 +16,7 @@ from nntrain.data.noise import derive_seed
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.split import FoldBy, Parts, folds, split_by_time, split_by_words, split_groups, split_rows
-from nntrain.data.table import Table, counted
+from nntrain.data.table import Table, counted, listed
 from nntrain.data.window_cutting import group_numbers, places_in_groups
 from nntrain.errors import ConfigError, DataError, Problem
 
@@ -68,6 +68,9 @@ class Splitting:
     def _fold(self, rows: Array, count: int, fold: int, seed: int) -> tuple[Parts, str]:
         """One of several folds as test rows, and validation rows off the others."""
         rule = split_rule(self.data, {plan.role for plan in self.plans})
+        given = self._plan("fold")
+        if given is not None:
+            return self._given_fold(rows, given, count, fold, seed)
         target = self._stratifying(rule)
         by: FoldBy = rule if rule in ("group", "time") else "random" if target is None else "stratified"
         values: Array | None = None
@@ -78,12 +81,29 @@ class Splitting:
         elif target is not None:
             values = self._classes(target, rows)
         found = folds(rows, count, by=by, seed=derive_seed(seed, "split"), values=values)[fold - 1]
-        sizes = {"validation": None if "validation" in self.given else self.settings.validation, "test": None}
-        how = f"fold {fold} of {count} is tested"
-        if sizes["validation"] is None:
-            return Parts(found.train, rows[:0], found.validation), f"{how}; {by}, seed {seed}"
-        parts, off = self._split_off(found.train, sizes, seed)
-        return Parts(parts.train, parts.validation, found.validation), f"{how}; {off}"
+        return self._beside_fold(found.train, found.validation, f"fold {fold} of {count} is tested", f"; {by}, seed {seed}", seed)
+
+    def _given_fold(self, rows: Array, plan: FieldPlan, count: int, fold: int, seed: int) -> tuple[Parts, str]:
+        """The same of the folds that a column gives, numbered in the order of its values. Raises `DataError`."""
+        values = self.table.required_texts(plan.columns[0]).to_numpy().astype(str)[rows]
+        names = in_order(np.unique(values).tolist(), self.table.numerals)
+        if len(names) != count:
+            shown = listed([quoted(name) for name in names])
+            hint = f"--folds {len(names)}" if len(names) > 1 else "another column, or its role: ignore"
+            raise DataError(
+                f"{self.table.name}: {plan.name} says which of {len(names):,} folds a row is in ({shown}), not of {count}", hint
+            )
+        is_tested = values == names[fold - 1]
+        how = f"fold {fold} of {count} is tested ({plan.name} {names[fold - 1]})"
+        return self._beside_fold(rows[~is_tested], rows[is_tested], how, "", seed)
+
+    def _beside_fold(self, others: Array, tested: Array, how: str, rule: str, seed: int) -> tuple[Parts, str]:
+        """A fold as test rows, and validation rows split off the others."""
+        size = None if "validation" in self.given else self.settings.validation
+        if size is None:
+            return Parts(others, others[:0], tested), f"{how}{rule}"
+        parts, off = self._split_off(others, {"validation": size, "test": None}, seed)
+        return Parts(parts.train, parts.validation, tested), f"{how}; {off}"
 
     def _stratifying(self, rule: str | None) -> FieldPlan | None:
         """The target whose classes keep their shares; `None` where rows are split at random."""
@@ -91,8 +111,8 @@ class Splitting:
         return None if rule == "random" else target
 
     def _groups(self, rows: Array) -> tuple[FieldPlan, Array]:
-        """The column of the groups, and the group of each row."""
-        plan = self._plan("group")
+        """The column of the groups, or that of folds, and the group of each row."""
+        plan = self._plan("group") or self._plan("fold")
         assert plan is not None
         return plan, self.table.texts(plan.columns[0]).fill_null("").to_numpy().astype(str)[rows]
 

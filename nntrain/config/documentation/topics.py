@@ -69,7 +69,8 @@ TOPICS: Final = (
     Topic(
         "role",
         "What a column is there for: input (the network reads it), target (the network predicts it), weight (how much each row counts"
-        " in the loss and the metrics), split (says which rows train, validate and test), or ignore (nothing reads it). Without a"
+        " in the loss and the metrics), split (says which rows train, validate and test), group (no value of it is in two splits), fold (the"
+        " same, and --folds tests each of its values in turn), time (the latest rows are split off), or ignore (nothing reads it). Without a"
         " word the columns of data.target are targets, and all others inputs.",
         "data: {fields: {NAME: {role: ignore}}}",
         "roles",
@@ -92,6 +93,17 @@ TOPICS: Final = (
         "split",
         "A role: the column says train, validation or test for each row; data.split.column says the same.",
         "data: {fields: {NAME: {role: split}}}",
+    ),
+    Topic(
+        "group",
+        "A role: rows with one value of the column, such as those of one person, are never on both sides of a split.",
+        "data: {fields: {NAME: {role: group}}}",
+    ),
+    Topic(
+        "fold",
+        "A role: the column says in which of N published folds a row is, and fit --folds N tests each in turn, in the order of the values."
+        " Without --folds whole folds validate and test.",
+        "data: {fields: {NAME: {role: fold}}}",
     ),
     Topic("ignore", "A role: nothing reads the column.", "data: {fields: {NAME: {role: ignore}}}", "skip drop exclude"),
     Topic(

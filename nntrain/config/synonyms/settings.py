@@ -31,7 +31,7 @@ SETTINGS: Final[dict[str, str]] = {
     "data.split.validation": "val_split validation_split valid_split val_size valid_size validation_size val_fraction validation_fraction"
     " val_ratio valid_pct val_percent dev_size",
     "data.split.test": "test_split test_size test_fraction test_ratio test_pct",
-    "data.split.column": "split_column split_col fold_column",
+    "data.split.column": "split_column split_col",
     "data.streaming": "lazy lazy_loading stream stream_data",
     "data.window": "windowing sliding_window time_window window_generator",
     "data.window.past": "lookback lookback_window seq_len block_size n_ctx context_length bptt history history_size input_chunk_length"

@@ -191,6 +191,7 @@ _OF_TYPE: Final[Mapping[str, Callable[[Any, Rows, int, Role], list[Any]]]] = {
 _OF_ROLE: Final[Mapping[Role, Callable[[Rows], list[Any]]]] = {
     "group": lambda rows: [f"group_{row % GROUPS}" for row in range(len(rows))],
     "ignore": lambda rows: [f"text {row}" for row in range(len(rows))],
+    "fold": lambda rows: [1 + row % FOLDS for row in range(len(rows))],
     "split": lambda rows: [("train", "train", "validation", "train", "test")[row // 2 % 5] for row in range(len(rows))],
     "time": lambda rows: list(range(len(rows))),
     "weight": lambda rows: [round(float(value), 4) for value in 0.5 + rows.hidden],

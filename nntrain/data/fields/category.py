@@ -26,7 +26,7 @@ class Category(Field):
     """One of K values: an index for the network. As an input, index 0 is what the training rows never showed."""
 
     main: ClassVar[str | None] = "classes"
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "split", "group", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "split", "fold", "group", "ignore"})
     stratifies: ClassVar[bool] = True
 
     type: Literal["category"] = "category"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-Role = Literal["input", "target", "weight", "split", "group", "time", "ignore"]
+Role = Literal["input", "target", "weight", "split", "fold", "group", "time", "ignore"]
 """What a column is there for."""
 
 Words = str | int | tuple[str | int, ...]
@@ -97,7 +97,7 @@ class Field(Component):
     """What one column, or several that belong together, mean to the network."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"field type"})
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "split", "group", "time", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "split", "fold", "group", "time", "ignore"})
     """Roles that a field of this type can have."""
     reads_files: ClassVar[bool] = False
     """Whether a text in its column is the name of a file."""

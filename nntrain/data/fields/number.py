@@ -36,7 +36,7 @@ class Number(Field):
     """
 
     main: ClassVar[str | None] = "normalize"
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "group", "time", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "weight", "fold", "group", "time", "ignore"})
 
     type: Literal["number"] = "number"
     normalize: Normalize | Curve = "standard"

@@ -26,7 +26,7 @@ class Ordinal(Field):
     """One of K values in order, from low to high: an index for the network. As an input, index 0 is what training never showed."""
 
     main: ClassVar[str | None] = "order"
-    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "group", "ignore"})
+    roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "fold", "group", "ignore"})
     stratifies: ClassVar[bool] = True
 
     type: Literal["ordinal"] = "ordinal"
