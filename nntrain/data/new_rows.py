@@ -47,7 +47,7 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
     inputs = [field for field in fields.fields if field.plan.role == "input"]
     if path.is_dir() and len(inputs) == 1 and inputs[0].plan.field.type == "image" and not _lies_as_in_training(settings, path):
         return _images(path, inputs[0].plan.columns[0])
-    if path.is_dir() and not settings.source.reads(path) and len(inputs) == 1 and inputs[0].plan.field.type == "audio":
+    if len(inputs) == 1 and inputs[0].plan.field.type == "audio" and _are_sounds(settings, path):
         return _sounds(path, inputs[0].plan.columns[0])
     if isinstance(settings.source, Graph) and settings.source.has_links and path.is_file():
         from nntrain.data.sources.graph_reading import read_graph
@@ -60,6 +60,11 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
 def _lies_as_in_training(settings: DataSettings, folder: Path) -> bool:
     """Whether the source finds in a folder what it looks for: images may lie there without the folders that training had."""
     if not settings.source.reads(folder):
+def _are_sounds(settings: DataSettings, path: Path) -> bool:
+    """Whether a path is a sound, or a folder of sounds that do not lie as in training."""
+    return path.suffix.lower() in SOUND_SUFFIXES if not path.is_dir() else not settings.source.reads(path)
+
+
         return False
     return not isinstance(settings.source, Files) or settings.source.finds(folder)
 
@@ -120,7 +125,7 @@ def _images(path: Path, column: str) -> Table:
 
 
 def _sounds(path: Path, column: str) -> Table:
-    """All sounds of a folder under the name that the network knows them by. Raises `DataError`."""
+    """All sounds of a folder, or a single one, under the name that the network knows them by. Raises `DataError`."""
     import polars as pl
 
     store = FileStore(path)

@@ -39,6 +39,8 @@ CHUNK: Final = 2**16
 def read_sounds(field: Audio, table: Table, column: str) -> Array | RaggedArray:
     """The sounds that the cells of a column name, as float32 steps `[N, T, F]`, or rows of different lengths.
 
+    An array has the samples themselves, `[N, S]` or `[N, S, C]` at the rate of the field, whole numbers of 16 bits or floats within 1.
+
     Where a field keeps samples, these: float32 `[sum of lengths]`, cut where the place of the cut is always the same.
 
     Args:
@@ -49,14 +51,19 @@ def read_sounds(field: Audio, table: Table, column: str) -> Array | RaggedArray:
     Raises:
         DataError: A cell is empty, or a file is missing, broken or shorter than a step; the rows are named.
     """
-    field, names = field.settled(table, (column,)), names_of(table, column)
-    read = partial(_sound, _store(table), field=field)
+    cells = table.column(column)
+    if isinstance(cells, np.ndarray) and cells.ndim > 1:
+        names, given, read = [column] * table.rows, cells, partial(_of_samples, field=field)
+    else:
+        names = given = names_of(table, column)
+        field = field.settled(table, (column,))
+        read = partial(_sound, _store(table), field=field)
     transform = None if field.keeps_samples else field.features.build(field.rate)
     found: list[Array] = []
     faults: dict[int, str] = {}
     telling = Telling(field, table, column)
     with _one_thread(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for row, sound in enumerate(pool.map(read, names)):
+        for row, sound in enumerate(pool.map(read, given)):
             if isinstance(sound, str):
                 faults[row] = sound
             elif not faults:
@@ -167,22 +174,32 @@ def _sound(store: FileStore, name: str, *, field: Audio) -> Sound | str:
         channels = cast("Array", file.read(wanted, dtype="float64", always_2d=True))
         if not len(channels):
             return f"{name}: has no samples"
-        samples = channels.mean(axis=1)
         try:
-            samples = resample(torch.from_numpy(samples), file.samplerate, rate).float().numpy()
+            samples = resample(torch.from_numpy(channels.mean(axis=1)), file.samplerate, rate).float().numpy()
         except DataError as error:
             return f"{name}: {error.message}"
-        if not bool(np.isfinite(samples).all()):
-            return f"{name}: has samples that are no numbers"
         promised = file.frames / there / file.samplerate
         is_short = there < 1 or wanted - len(channels) > SLACK * file.samplerate  # the length of an MP3 may be an estimate
         ends = (file.frames if there < 1 else len(channels)) / file.samplerate if is_short else None
         return Sound(samples, file.samplerate, promised, ends)
 
     sound = _opened(store, name, read)
-    if isinstance(sound, str):
-        return sound
+    return sound if isinstance(sound, str) else _heard(field, name, sound)
+
+
+def _of_samples(samples: Array, *, field: Audio) -> Sound | str:
+    """A sound of samples `[S]` or `[S, C]` at the rate of a field, or what is wrong with it."""
+    values = samples.astype(np.float64) / (2.0**15 if samples.dtype.kind in "iu" else 1.0)
+    values = (values if values.ndim == 1 else values.mean(axis=1)).astype(np.float32)
+    return _heard(field, "samples", Sound(values, field.rate, len(values) / field.rate, None))
+
+
+def _heard(field: Audio, name: str, sound: Sound) -> Sound | str:
+    """The part of a sound that is heard, where that is always the same; or what is wrong with it."""
+    rate, size = field.rate, field.samples(field.rate)
     samples, least = sound.samples, field.features.least(rate)
+    if not bool(np.isfinite(samples).all()):
+        return f"{name}: has samples that are no numbers"
     if size is None and len(samples) < least:
         return f"{name}: lasts {1000 * len(samples) / rate:.3g} ms, and a step takes {1000 * least / rate:.3g} ms"
     if size is None or field.crop == "random":
