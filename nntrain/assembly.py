@@ -42,6 +42,7 @@ from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import seed_everything, use_determinism
+from nntrain.training.repeated import Repeated
 from nntrain.training.session import Origin, Session, Splits, TrainingProtocol
 from nntrain.training.shaping import Shaping
 from nntrain.training.swa import StochasticAverage
@@ -169,8 +170,10 @@ def _class_order(experiment: Experiment, train: TensorData) -> ClassOrder | None
     sampler = None if experiment.data.batch is None else experiment.data.batch.sampler
     if sampler is None:
         return None
-    several = None if sampler == "balanced" else (sampler.classes, sampler.per_class)
-    return ClassOrder(next(iter(train.targets.values())).long().cpu(), several)
+    classes = next(iter(train.targets.values())).long().cpu()
+    if isinstance(sampler, str):
+        return ClassOrder(classes)
+    return ClassOrder(classes, sampler.several, sampler.positive_fraction, in_triplets=sampler.type == "triplets")
 
 
 def _check_shared_memory(session: Session) -> None:
@@ -220,14 +223,18 @@ def build_objective(blueprint: Blueprint, fields: FittedFields, class_weights: C
     told = blueprint.program.told
     hinted = tuple(name for name, target in targets.items() if not target.is_taught and teacher_port(name) in told)
     inputs = {plan.name: plan.field for plan in blueprint.layout.fields if plan.role == "input"}
-    return Objective(targets, blueprint.program.auxiliary, parts, hinted, Views.of(inputs, blueprint.experiment.seed))
+    seed = blueprint.experiment.seed
+    times = max((plan.task.times_shown for plan in blueprint.targets.values()), default=1)
+    repeated = Repeated.of(times, Augmenter.of(inputs, seed))
+    return Objective(targets, blueprint.program.auxiliary, parts, hinted, Views.of(inputs, seed), repeated)
 
 
 def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields, class_weights: dict[str, Tensor]) -> TargetObjective:
     smoothing = blueprint.experiment.regularization.label_smoothing or 0.0
     losses: dict[str, WeightedLoss] = {}
     for loss in plan.losses:
-        function = loss.build(label_smoothing=smoothing if loss.smooths_labels else 0.0, class_weights=class_weights.get(loss.type))
+        amount = smoothing if loss.smooths_labels else 0.0
+        function = loss.build_for(plan.scored_kind, label_smoothing=amount, class_weights=class_weights.get(loss.type))
         losses[loss.type] = WeightedLoss(function, loss.weight)
     metrics = {metric.label: metric for metric in plan.metrics}
     fitted = fields.targets[plan.target.name]

@@ -14,6 +14,7 @@ from nntrain.architectures.architecture import Architecture
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.parameters import thaw
 from nntrain.architectures.settings import default_architecture
+from nntrain.belonging import belonging_problems
 from nntrain.config.experiment import Experiment
 from nntrain.config.reading import Config
 from nntrain.data.alignment import inputs_beside
@@ -37,6 +38,7 @@ from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
+from nntrain.specs import point_output
 from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
@@ -272,6 +274,8 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
             drawn={key: spec for plan in targets.values() for key, spec in plan.task.drawn.items()},
             nodes=nodes,
             unused=unused_columns(layout.left_out, experiment.data.fields),
+            joined={name: nodes for name, plan in targets.items() if (nodes := plan.task.joined(plan.target))},
+            points={point_output(name): point for name, plan in targets.items() if (point := plan.task.point(plan.target)) is not None},
         )
     except ConfigError as error:
         problems += error.problems
@@ -279,6 +283,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
     if experiment.training is not None and experiment.training.unfreeze is not None:
         program = thaw(program, experiment.training.unfreezing(), problems)
     problems += output_problems(program, targets)
+    problems += belonging_problems(experiment, program, targets)
     problems += _check_steps(program, targets)
     names = list(program.trainable_shapes)
     if not names:

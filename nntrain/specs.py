@@ -213,6 +213,11 @@ TEACHER: Final = "teacher."
 """What the key of a teacher port begins with."""
 
 
+def point_output(target: str) -> str:
+    """The output that predictions of a target are read from, where that is a named point."""
+    return f"{target}.embedding"
+
+
 def teacher_port(target: str) -> str:
     """The key under which a network reads what its task tells it of a target: the true beginning of a sequence, or its own."""
     return TEACHER + target

@@ -363,5 +363,7 @@ def in_words(task: Task, target: Target) -> str:
         "origin": "real or generated",
         "sequence": "a sequence of tokens",
         "neighbors": "classes whose rows are to lie near each other",
+        "pairs": "two things that belong together",
+        "triplets": "two things that belong together, and one that does not",
     }
     return words.get(task.kind(target), "a number" if target.spec.rank == 0 else "numbers")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nntrain.architectures.architecture import Architecture, Ending
-from nntrain.architectures.hanging import hang
+from nntrain.architectures.hanging import hang, join, read_points
 from nntrain.architectures.parameters import adapt, freeze, initializer_problems, tie
 from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
 from nntrain.layers.causality import check_causal
@@ -34,6 +34,8 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     drawn: Mapping[str, Spec] | None = None,
     nodes: Mapping[str, str] | None = None,
     unused: Mapping[str, tuple[str, str | None]] | None = None,
+    joined: Mapping[str, Sequence[str]] | None = None,
+    points: Mapping[str, str] | None = None,
 ) -> Program:
     """Compile an architecture.
 
@@ -48,6 +50,8 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         drawn: What is drawn for each row, by the name under which nodes may read it.
         nodes: Nodes that are the outputs as they are, without a layer of the task, by output.
         unused: Columns that are no input: what is to be said of each where it is named, and how it becomes one.
+        joined: Nodes that are an output side by side, by target.
+        points: Named points that are outputs beside those of the targets, and that no loss reads, by output.
 
     Raises:
         ConfigError: With all problems that were found, not rendered.
@@ -68,7 +72,10 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     draft.problems += _misplaced(written)
     hung = architecture if not nodes else hang(architecture, nodes, scope)
     try:
-        endings = dict[str, Sequence[Ending]]() if hung is None else hung.endings(scope, needs.keys())
+        if hung is None:
+            endings = dict[str, Sequence[Ending]]()
+        else:
+            endings = join(hung, joined, needs.keys(), scope) if joined else hung.endings(scope, needs.keys())
     except UnplacedError:
         endings = dict[str, Sequence[Ending]]()
     endings = {
@@ -76,7 +83,11 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     }
     _check_shared(scope, endings)
     outputs, auxiliary = _outputs(scope, endings, needs)
-    program = Program(inputs, tuple(grade_depths(draft.steps).values()), outputs, auxiliary, drawn=drawn or {})
+    beside_targets = dict(read_points(points or {}, scope)) if outputs else {}
+    outputs |= beside_targets
+    program = Program(
+        inputs, tuple(grade_depths(draft.steps).values()), outputs, auxiliary, drawn=drawn or {}, unscored=frozenset(beside_targets)
+    )
     if not draft.problems:
         draft.problems += check_placed([step.layer for step in program.steps], scope.context)
         draft.problems += check_causal(program.steps)

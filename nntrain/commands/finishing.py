@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.assembly import Assembly
+from nntrain.belonging import compared_fields
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.jobs import Job, Options, Outcome
 from nntrain.commands.results import Summary, confusions, result_screen
@@ -160,13 +161,19 @@ def _simple(job: Job, assembly: Assembly, splits: Mapping[Part, TensorData | Non
     shown: dict[str, TensorData] = {name: data.to("cpu") for name, data in splits.items() if data is not None}
     naive = measure_naive(objective, experiment.data.window, job.prepared.fields.targets, shown)
     naive |= measure_neighbors(objective, shown)
-    naive |= measure_nearest_inputs(objective, shown)
+    naive |= measure_nearest_inputs(objective, shown, job.prepared.train.to("cpu"), _compared(job))
     naive |= measure_token_tags(objective, job.prepared.train.to("cpu"), shown)
     if experiment.data.source.is_running_text:
         naive |= measure_ngram(objective, job.prepared.train.to("cpu"), shown)
     if not experiment.baselines:
         return naive
     return naive | measure_baselines(experiment.baselines, objective, job.prepared.train.to("cpu"), shown, experiment.seed)
+
+
+def _compared(job: Job) -> tuple[str, ...] | None:
+    """The field of each of the things that rows hold, where they hold several that a task compares."""
+    [(name, plan), *_] = job.blueprint.targets.items()
+    return compared_fields(job.blueprint.program, name, plan.task.joined(plan.target))
 
 
 def _add(into: dict[str, float | None], split: str, metrics: Mapping[str, float | None]) -> None:

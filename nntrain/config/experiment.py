@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from nntrain.architectures.settings import AnyArchitecture
 from nntrain.arithmetic import Value
+from nntrain.data.fields.row import Row
 from nntrain.data.settings import DataSettings
 from nntrain.generation.settings import GenerateSettings
 from nntrain.losses.settings import Losses
@@ -59,6 +60,16 @@ class Experiment(StrictModel):
     training: TrainingSettings | None = None
     """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
     converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""
+
+    @model_validator(mode="after")
+    def _with_rows_as_classes(self) -> Self:
+        """Let each row be a class of its own, where the task can do with that and nothing says what is to be predicted."""
+        name = None if self.task is None or isinstance(self.task, dict) else self.task.own_target
+        fields, own = self.data.fields, self.data.source.target
+        is_named = self.data.target is not None or any("target" in field.role_set for field in fields.values())
+        if name is None or is_named or (own is not None and not (own in fields and "ignore" in fields[own].role_set)):
+            return self
+        return self.model_copy(update={"data": self.data.model_copy(update={"fields": {**fields, name: Row(role="target")}})})
 
     @model_validator(mode="after")
     def _with_own_answer(self) -> Self:

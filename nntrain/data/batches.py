@@ -81,7 +81,7 @@ class Batch:
 
     def split(self, rows: int) -> tuple[Batch, ...]:
         """Cut into parts of `rows` rows; a last part of one row is merged into the one before, unless all have one."""
-        return self.cut(_edges(len(self), rows))
+        return self.cut(batch_edges(len(self), rows))
 
     def _part(self, start: int, end: int) -> Batch:
         nodes = self.inputs.get(LENGTHS.format(GRAPH))
@@ -148,6 +148,8 @@ class TensorData:
     """Stretches in which the rows are walked side by side, where what a network remembers of a row is carried over to the next."""
     units: Units | None = None
     """What is scored of a whole split whose rows have several values; `None`: its rows."""
+    always: Augment | None = None
+    """Changes that every batch shows for which no others are given: those of views that are measured."""
     redrawn: Redrawn | None = None
     """What of the rows is drawn anew for each epoch; `None` for rows that stay as they are."""
 
@@ -182,6 +184,7 @@ class TensorData:
             target_pixels=self.target_pixels,
             streamed=None if self.streamed is None else self.streamed.take(index),
             lanes=self.lanes,
+            always=self.always,
         )
 
     def to(self, device: torch.device | str) -> TensorData:
@@ -199,6 +202,7 @@ class TensorData:
             overlap=self.overlap,
             lanes=self.lanes,
             units=self.units,
+            always=self.always,
             redrawn=self.redrawn,
         )
 
@@ -235,6 +239,7 @@ class TensorData:
             target_pixels=self.target_pixels,
             streamed=None if self.streamed is None else self.streamed.narrow(start, end),
             lanes=self.lanes,
+            always=self.always,
         )
 
     def batch(
@@ -249,7 +254,7 @@ class TensorData:
             read: Inputs of the batch that are not in memory, `[B, …]`; they are read now where they are not given.
             views: Further views that the batch is to have.
         """
-        part = self.narrow(start, end)
+        part, augment = self.narrow(start, end), self.always if augment is None else augment
         inputs = dict(part.inputs)
         if part.streamed is not None:
             read = part.streamed.load() if read is None else read
@@ -285,7 +290,7 @@ class TensorData:
 
 def num_batches(total: int, rows: int) -> int:
     """Batches of an epoch of `total` rows; a last batch of one row is merged into the one before, unless all have one."""
-    return len(_edges(total, rows)) - 1
+    return len(batch_edges(total, rows)) - 1
 
 
 def epoch_order(rows: int, *, seed: int, epoch: int) -> Tensor:
@@ -300,29 +305,6 @@ def shown_order(data: TensorData, *, seed: int, epoch: int) -> Tensor:
     """
     order = epoch_order(data.shown, seed=seed, epoch=epoch)
     return order if data.overlap == 1 else order * data.overlap + derive_seed(seed, "first window", epoch) % data.overlap
-
-
-def balanced_order(classes: Tensor, *, seed: int, epoch: int) -> Tensor:
-    """Positions in which every class occurs equally often, to a row: as many as there are rows, in random order, int64 `[N]`.
-
-    A class with fewer rows than its share has each of them in turn before one of them again; of a class with more, other rows are left
-    out each epoch.
-
-    Args:
-        classes: Class of each row, int64 `[N]` on the CPU.
-        seed: Seed of the experiment.
-        epoch: Number of the epoch.
-    """
-    generator = torch.Generator().manual_seed(derive_seed(seed, "balanced order", epoch))
-    values = cast("list[int]", classes.unique().tolist())
-    members = [torch.nonzero(classes == value).flatten() for value in values]
-    shares = [len(classes) // len(members) + (place < len(classes) % len(members)) for place in range(len(members))]
-    chosen: list[Tensor] = []
-    for rows, share in zip(members, shares, strict=True):
-        rounds = -(-share // len(rows))
-        chosen.append(torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])[:share])
-    positions = torch.cat(chosen)
-    return positions[torch.randperm(len(positions), generator=generator)]
 
 
 def turns_of(order: Tensor) -> Tensor:
@@ -354,7 +336,7 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
         turns: How often each position came before, int64 `[N]` on the CPU; `None` for an order without repetitions.
         edges: Where batches begin, and the end; `None` for `rows` rows each, where a last batch of one row is merged into the one before.
     """
-    edges = _edges(len(order), rows) if edges is None else edges
+    edges = batch_edges(len(order), rows) if edges is None else edges
     reads = _reads(data, len(edges) - 1 - start, lambda batch: order[edges[start + batch] : edges[start + batch + 1]])
     # Chunks begin at fixed batches, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
     # depend, is then the same for a resumed run.
@@ -386,7 +368,7 @@ def _reads(data: TensorData, count: int, positions: Callable[[int], Tensor]) -> 
     return repeat(None) if data.streamed is None else data.streamed.batches(positions, count)
 
 
-def _edges(total: int, rows: int) -> list[int]:
+def batch_edges(total: int, rows: int) -> list[int]:
     """Where batches begin, and the end of the last."""
     edges = [*range(0, total, rows), total]
     if rows > 1 and len(edges) > 2 and edges[-1] - edges[-2] == 1:

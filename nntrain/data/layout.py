@@ -27,6 +27,7 @@ from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.numerals import Numerals
 from nntrain.data.passages import Passages
 from nntrain.data.ragged_batches import bucket_problems
+from nntrain.data.samplers import sampler_problems
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.streaming_problems import streaming_problems
@@ -122,7 +123,7 @@ def plan_layouts(settings: DataSettings, folder: Path, *, look: bool) -> Iterato
     for part, other in headers.items():
         if part != "train":
             problems += _missing_columns(named, other, part)
-    guesses = {field.name: _guess(field, header.column(field.columns[0]) if header else None) for field in named}
+    guesses = {field.name: _guess(field, header.column(field.columns[0]) if header and field.columns else None) for field in named}
     if not any("target" in field.roles for field in named) and not _names_lost_target(settings, problems, is_unseen=header is None):
         problems.append(_no_target(header, has_edges=settings.source.has_nodes))
 
@@ -248,15 +249,7 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
     if split.by == "stratified" and layout.targets and not any(plan.field.stratifies for plan in layout.targets):
         message = f"stratified keeps the shares of classes, and the target is a {layout.targets[0].field.type}"
         problems.append(Problem(("data", "split", "by"), message, "fix:  by: random"))
-    is_balanced = settings.batch is not None and settings.batch.sampler is not None
-    if is_balanced and layout.targets and not (len(layout.targets) == 1 and layout.targets[0].field.stratifies):
-        found = (
-            f"the target is a {layout.targets[0].field.type}" if len(layout.targets) == 1 else f"there are {len(layout.targets)} targets"
-        )
-        what = "balanced shows the classes of one target equally often"
-        if settings.batch is not None and settings.batch.sampler != "balanced":
-            what = "pk takes rows of the classes of one target"
-        problems.append(Problem(("data", "batch", "sampler"), f"{what}, and {found}"))
+    problems += sampler_problems(None if settings.batch is None else settings.batch.sampler, layout.targets)
     return problems
 
 
@@ -349,7 +342,7 @@ def _plan(
         if guess is None or guess.field is None
         else guess.field.model_copy(update={"role": field.field.role, "column": field.field.column})
     )
-    if header is not None and field.columns[0] in header.classes:
+    if header is not None and field.columns and field.columns[0] in header.classes:
         typed = typed.with_classes(header.classes[field.columns[0]])
     path = ("data", "fields", field.key or field.name)
     columns = None if header is None else [header.column(name) for name in field.columns]

@@ -123,7 +123,9 @@ def _with_known(settings: DataSettings, header: Header | None) -> DataSettings:
 def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found], list[Problem]]:
     if header is None:
         fields = [
-            _Found(name, field, field.source_columns or (name,), name) for name, field in settings.fields.items() if not is_pattern(name)
+            _Found(name, field, (name,) if field.source_columns is None else field.source_columns, name)
+            for name, field in settings.fields.items()
+            if not is_pattern(name)
         ]
         return fields, []
     found: list[_Found] = []
@@ -145,7 +147,7 @@ def _match(settings: DataSettings, header: Header | None) -> tuple[list[_Found],
             problems.append(no_column(pattern, header, ("data", "fields", pattern), on_key=True))
     found += [_Found(column, Auto(), (column,), None) for column in header.names if column not in taken]
     order = {column: index for index, column in enumerate(header.names)}
-    return sorted(found, key=lambda field: min(order[column] for column in field.columns)), problems
+    return sorted(found, key=lambda field: min((order[column] for column in field.columns), default=len(order))), problems
 
 
 def claimed(settings: DataSettings, name: str) -> set[str]:
@@ -161,6 +163,8 @@ def _columns(name: str, field: Field, header: Header, settings: DataSettings) ->
     written = field.source_columns
     if written is None:
         return (name,), [] if name in header.by_name else [no_column(name, header, ("data", "fields", name), on_key=True)]
+    if not written:
+        return (), []
     lost = [pattern for pattern in written if not matching((pattern,), header.names)]
     if field.type == "series" and len(written) == 2 and not any(map(is_pattern, written)):
         columns = written  # values and lengths have their own order

@@ -11,6 +11,7 @@ from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from nntrain.data.fields.field import Field
 from nntrain.data.long_series import check_long
+from nntrain.data.samplers import Sampler
 from nntrain.data.sources.source import Source
 from nntrain.data.window import WindowSettings
 from nntrain.plugins import TAG
@@ -49,6 +50,7 @@ FIELDS: Final = {
     "notes": "nntrain.data.fields.notes:Notes",
     "number": "nntrain.data.fields.number:Number",
     "ordinal": "nntrain.data.fields.ordinal:Ordinal",
+    "row": "nntrain.data.fields.row:Row",
     "series": "nntrain.data.fields.series:Series",
     "text": "nntrain.data.fields.text:Text",
     "tags": "nntrain.data.fields.tags:Tags",
@@ -213,33 +215,14 @@ class SplitSettings(StrictModel):
         return self
 
 
-class ClassesOfBatch(StrictModel):
-    """Several rows of each of some classes in every batch, for losses that compare the rows of a batch."""
-
-    type: Literal["pk"]
-    """`pk` (Hermans et al. 2017)."""
-    classes: Annotated[int, Option(ge=2)]
-    """Classes of a batch, drawn alike among those with two training rows or more."""
-    per_class: Annotated[int, Option(ge=2)]
-    """Rows of each. `data.batch_size` is `classes` times `per_class`, and need not be written."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: object) -> object:
-        """Read `{pk: {classes: 8, per_class: 4}}`."""
-        if isinstance(value, dict) and set(cast("dict[str, object]", value)) == {"pk"}:
-            options = cast("dict[str, object]", value)["pk"]
-            return {"type": "pk", **(cast("dict[str, object]", options) if isinstance(options, dict) else {})}
-        return cast("object", value)
-
-
 class BatchSettings(StrictModel):
     """Which rows come together in a batch."""
 
-    sampler: Literal["balanced"] | ClassesOfBatch | None = None
+    sampler: Literal["balanced"] | Sampler | None = None
     """`balanced`: an epoch has as many rows as there are training rows, and the same number of each class: rows of rare classes come more
     than once, and of frequent ones other rows are left out each time. `{type: pk, classes: 8, per_class: 4}`: every batch has 4 rows of
-    each of 8 classes, for losses that compare the rows of a batch."""
+    each of 8 classes, for losses that compare the rows of a batch. `triplets`: three rows at a time, of which two are of one class and
+    the third is of another. `{type: pairs, positive_fraction: 0.5}`: of a yes or no target, half of the rows are yes."""
     bucket: bool = False
     """Whether rows of similar length share a batch, so that less is padded: 100 batches of the random order are sorted by length at a time,
     and their order is random. Each row still comes once an epoch. Needs an input whose rows differ in length."""
@@ -260,7 +243,7 @@ class BatchSettings(StrictModel):
             raise ValueError(f"{by_length} shows rows by their lengths, and carry_state in their order; remove one of the two")
         if self.tokens is not None and self.sampler is not None:
             raise ValueError("tokens cuts the same rows each epoch, and sampler draws others; remove one of the two (bucket goes with it)")
-        if self.bucket and isinstance(self.sampler, ClassesOfBatch):
+        if self.bucket and isinstance(self.sampler, Sampler) and self.sampler.type != "pairs":
             raise ValueError("bucket puts rows together by their lengths, and sampler by their classes; remove one of the two")
         return self
 
@@ -298,14 +281,11 @@ class DataSettings(StrictModel):
     def _size_of_batches(self) -> DataSettings:
         """Rows of a batch where its sampler says them."""
         sampler = None if self.batch is None else self.batch.sampler
-        if not isinstance(sampler, ClassesOfBatch):
+        if not isinstance(sampler, Sampler):
             return self
-        size = sampler.classes * sampler.per_class
         if "batch_size" not in self.model_fields_set:
-            return self.model_copy(update={"batch_size": size})
-        if self.batch_size != size:
-            product = f"{sampler.classes} x {sampler.per_class} = {size}"
-            raise ValueError(f"batch.sampler makes batches of {product} rows, and batch_size is {self.batch_size}; leave batch_size out")
+            return self.model_copy(update={"batch_size": sampler.default_rows(type(self).model_fields["batch_size"].default)})
+        sampler.check_rows(self.batch_size)
         return self
 
     @model_validator(mode="after")

@@ -146,6 +146,8 @@ class Program:
     auxiliary: Mapping[str, Auxiliary] = field(default_factory=dict[str, Auxiliary])
     """The outputs that are auxiliary heads, by name: `label.aux_1`."""
 
+    unscored: frozenset[str] = frozenset()
+    """The outputs that no loss reads, as predictions alone are made of them."""
     drawn: Mapping[str, Spec] = field(default_factory=dict[str, Spec])
     """What may be read beside the input fields and is drawn for each row, standard normal, by name."""
     ties: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -189,6 +191,8 @@ class Program:
         """Steps that make the output of each target, auxiliary heads included: what the task adds, or the layer that ends the network."""
         found: dict[str, set[str]] = {}
         for name, value in self.outputs.items():
+            if name in self.unscored:
+                continue
             target = self.auxiliary[name].target if name in self.auxiliary else name
             found.setdefault(target, set()).update({value.step} if value.step is not None else ())
         return found

@@ -25,8 +25,10 @@ _OUTPUTS: frozenset[Kind] = frozenset({"float", "logits"})
 class _OverBatch(LossFunction):
     """Scores each row by all rows of the batch; those of weight 0 are as if they were not there.
 
-    A row counts that has another one of its class in the batch, and one of another class.
+    A row counts that has one of another class in the batch, and another one of its class, or that within itself (`has_own`).
     """
+
+    has_own: bool = False
 
     def __call__(self, output: Tensor, target: Tensor, row_weights: Tensor | None = None, lengths: Tensor | None = None) -> Part:
         """Score a batch; arguments as of `LossFunction`."""
@@ -37,7 +39,7 @@ class _OverBatch(LossFunction):
         """The weight of the rows that count, known before any forward pass; never 0."""
         import torch
 
-        counts = _pairs(target, row_weights).scored.float()
+        counts = (_others(target, row_weights).any(dim=1) if self.has_own else _pairs(target, row_weights).scored).float()
         return (counts if row_weights is None else counts * row_weights).sum().clamp(min=torch.finfo(torch.float32).tiny)
 
 
@@ -66,6 +68,21 @@ def _pairs(target: Tensor, row_weights: Tensor | None) -> Pairs:
     return pairs_of(target, None if row_weights is None else row_weights > 0)
 
 
+def _others(target: Tensor, row_weights: Tensor | None) -> Tensor:
+    from nntrain.modules.pair_losses import others_of
+
+    return others_of(target, None if row_weights is None else row_weights > 0)
+
+
+def _within_rows(by_row: Callable[[Tensor, Tensor], Tensor]) -> LossFunction:
+    """Of rows that hold what belongs together."""
+
+    def per_row(output: Tensor, target: Tensor, row_weights: Tensor | None) -> Tensor:
+        return by_row(output, _others(target, row_weights))
+
+    return _OverBatch(lambda output, target: per_row(output, target, None).sum(), per_row, has_own=True)
+
+
 def _over_batch(by_row: Callable[[Tensor, Pairs], Tensor]) -> LossFunction:
     def per_row(output: Tensor, target: Tensor, row_weights: Tensor | None) -> Tensor:
         return by_row(output, _pairs(target, row_weights))
@@ -77,6 +94,7 @@ class OverBatch(Loss):
     """What losses have in common that score a row by the others of its batch."""
 
     input_kinds: ClassVar[frozenset[Kind]] = _OUTPUTS
+    targets: ClassVar[frozenset[TargetKind]] = frozenset({"neighbors", "pairs", "triplets"})
 
     def compares_rows(self, kind: TargetKind) -> bool:
         return True
@@ -93,10 +111,8 @@ class Triplet(OverBatch):
 
     max(0, d(a, p) - d(a, n) + margin) of a row a, another one p of its class and one n of another class, with euclidean distances d of the
     embeddings [B, F]. Which p and n are compared is found within the batch: `data.batch.sampler: {type: pk, …}` brings several rows of each
-    class into it.
+    class into it. Of pairs [B, 2, F] p is the second thing of the row, and n those of other rows; of three things [B, 3, F] a row has both.
     """
-
-    targets: ClassVar[frozenset[TargetKind]] = frozenset({"neighbors"})
 
     type: Literal["triplet"] = "triplet"
     margin: PositiveNumber = 0.2
@@ -111,21 +127,40 @@ class Triplet(OverBatch):
     def link(self, kind: TargetKind) -> Link:
         return UnitVector() if self.normalize else Identity()
 
+    def compares_rows(self, kind: TargetKind) -> bool:
+        return kind != "triplets"
+
+    def idle(self, kind: TargetKind) -> Iterator[tuple[str, str]]:
+        """`mining`, where each row says which n it has."""
+        if kind == "triplets" and self.mining != "semi_hard":
+            yield "mining", "each row has a third thing that does not belong to it"
+        yield from super().idle(kind)
+
     def build(self, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
         from nntrain.modules.embedding_losses import triplet
 
         return _over_batch(partial(triplet, margin=self.margin, mining=self.mining, normalize=self.normalize))
+
+    def build_for(self, kind: TargetKind, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
+        from nntrain.modules import pair_losses
+        from nntrain.modules.losses import scored
+
+        if kind == "pairs":
+            return _within_rows(partial(pair_losses.triplet, margin=self.margin, mining=self.mining, normalize=self.normalize))
+        if kind == "triplets":
+            return self.of_rows(scored(partial(pair_losses.triplet_of_three, margin=self.margin, normalize=self.normalize)), by_row=True)
+        return self.build()
 
 
 class NTXent(OverBatch):
     """Cross-entropy of which of the other rows of the batch is of one's class, by the cosine of the embeddings [B, F].
 
     Of two rows a class it is the loss of SimCLR (Chen et al. 2020, equation 1); of several the mean over them (Khosla et al. 2020,
-    equation 2).
+    equation 2). Of pairs [B, 2, F] it is that of CLIP (Radford et al. 2021, figure 3): the mean of which second thing of the batch is that
+    of the first one, and which first one is that of the second. The third things of rows that have three are candidates too.
     """
 
     main: ClassVar[str | None] = "temperature"
-    targets: ClassVar[frozenset[TargetKind]] = frozenset({"neighbors"})
 
     type: Literal["nt_xent"] = "nt_xent"
     temperature: PositiveNumber = 0.1
@@ -139,16 +174,22 @@ class NTXent(OverBatch):
 
         return _over_batch(partial(nt_xent, temperature=self.temperature))
 
+    def build_for(self, kind: TargetKind, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
+        from nntrain.modules import pair_losses
+
+        return self.build() if kind == "neighbors" else _within_rows(partial(pair_losses.nt_xent, temperature=self.temperature))
+
 
 class Contrastive(OverBatch):
     """Two rows of one class are drawn together, two of different classes pushed apart up to a margin (Hadsell et al. 2006, equation 4).
 
     Of embeddings [B, F] all pairs of the batch: of each row the mean of d^2 over its class, and that of max(0, margin - d)^2 over the
     others. Of a boolean target the network itself compares the two things that a row holds: it ends in `distance`, [B, 1], and a row costs
-    d^2 for yes and max(0, margin - d)^2 for no. A distance below half of the margin is read as yes.
+    d^2 for yes and max(0, margin - d)^2 for no. A distance below half of the margin is read as yes. Of pairs [B, 2, F] the second thing of
+    a row is drawn to the first, and those of other rows are pushed away; of three things [B, 3, F] the third is.
     """
 
-    targets: ClassVar[frozenset[TargetKind]] = frozenset({"neighbors", "binary"})
+    targets: ClassVar[frozenset[TargetKind]] = frozenset({"neighbors", "pairs", "triplets", "binary"})
 
     type: Literal["contrastive"] = "contrastive"
     margin: PositiveNumber = 1.0
@@ -162,7 +203,7 @@ class Contrastive(OverBatch):
         return UnitVector() if self.normalize else Identity()
 
     def compares_rows(self, kind: TargetKind) -> bool:
-        return kind != "binary"
+        return kind not in {"binary", "triplets"}
 
     def last_layer(self, kind: TargetKind) -> LastLayer | None:
         if kind != "binary":
@@ -182,3 +223,15 @@ class Contrastive(OverBatch):
         one_by_one = self.of_rows(scored(partial(by_distance, margin=self.margin)))
         of_classes = _over_batch(partial(contrastive, margin=self.margin, normalize=self.normalize))
         return _ByTarget(one_by_one.total, one_by_one.per_row, of_classes=of_classes)
+
+    def build_for(self, kind: TargetKind, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
+        from nntrain.modules import pair_losses
+        from nntrain.modules.losses import scored
+
+        if kind == "pairs":
+            return _within_rows(partial(pair_losses.contrastive, margin=self.margin, normalize=self.normalize))
+        if kind == "triplets":
+            return self.of_rows(
+                scored(partial(pair_losses.contrastive_of_three, margin=self.margin, normalize=self.normalize)), by_row=True
+            )
+        return self.build()

@@ -84,12 +84,12 @@ class Cosines(Link):
 
 
 class UnitVector(Link):
-    """An embedding, of which the direction counts: `[B, F]` divided by its length."""
+    """An embedding, of which the direction counts: `[B, …, F]` divided by its length."""
 
     def point(self, output: Tensor) -> Tensor:
         from torch.nn.functional import normalize
 
-        return normalize(output, dim=1)
+        return normalize(output, dim=-1)
 
 
 class Nearness(Link):

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from nntrain.modules.losses import Score
 
-TargetKind = Literal["classes", "binary", "labels", "ordinal", "values", "sequence", "neighbors", "origin"]
+TargetKind = Literal["classes", "binary", "labels", "ordinal", "values", "sequence", "neighbors", "pairs", "triplets", "origin"]
 """How the numbers of a target read: class indices int64 `[B]`; 0 or 1, `[B]`; any of K labels, 0 or 1 `[B, K]`; classes in order,
 int64 `[B]`; values with a unit; a sequence of tokens, int64 `[B, L]` with -1 behind its end; or class indices int64 `[B]` of rows that are
-to lie near those of their class, the output an embedding `[B, F]`; or whether rows are real (1) or generated (0), `[B]`. Losses and
+to lie near those of their class, the output an embedding `[B, F]`, or two or three of them `[B, 2, F]`, `[B, 3, F]`, of which the second
+belongs to the first and the third does not; or whether rows are real (1) or generated (0), `[B]`. Losses and
 metrics say which they fit."""
 
 PositiveNumber = Annotated[float, Field(gt=0)]
@@ -172,6 +173,10 @@ class Loss(Component):
             class_weights: How much a row of each class counts, `[K]`, for a loss that weighs classes; `None`: once.
         """
         raise NotImplementedError
+
+    def build_for(self, kind: TargetKind, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
+        """Make the function for a kind of target, for losses that score it in a way of its own; other arguments as of `build`."""
+        return self.build(label_smoothing=label_smoothing, class_weights=class_weights)
 
     def of_rows(self, score: Score, *, reshapes: bool = False, by_row: bool = False, class_weights: Tensor | None = None) -> LossFunction:
         """The function that scores rows by a score of values; arguments as of `modules.losses.row_loss`."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NEIGHBORS: frozenset[TargetKind] = frozenset({"neighbors"})
+JOINT: frozenset[TargetKind] = frozenset({"pairs", "triplets"})
 
 
 class Neighbors(Metric):
@@ -38,9 +39,11 @@ class Neighbors(Metric):
 class RecallAt(Neighbors):
     """Share of the rows that have one of their class among their k nearest (recall@k of Jégou et al. 2011, as used for embeddings).
 
-    Rows whose class no other row of the split has are left out.
+    Rows whose class no other row of the split has are left out. Of pairs, and of rows with three things, the first thing of a row looks for
+    the second one among those of all rows of the split.
     """
 
+    fits: ClassVar[frozenset[TargetKind]] = NEIGHBORS | JOINT
     main: ClassVar[str | None] = "k"
 
     type: Literal["recall_at"] = "recall_at"
@@ -48,9 +51,39 @@ class RecallAt(Neighbors):
     """Neighbours that are looked at."""
 
     def value(self, prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-        from nntrain.modules.neighbors import recall_at
+        from nntrain.modules.neighbors import joint_recall_at, recall_at
 
-        return recall_at(prediction, target, weights, self.k)
+        return (joint_recall_at if prediction.ndim == 3 else recall_at)(prediction, target, weights, self.k)
+
+
+class MRR(Neighbors):
+    """Mean reciprocal rank: 1 / the place at which the nearest comes that belongs to a row (Voorhees 1999), 1 where it always is the first.
+
+    Of classes that is another row of the own class; of pairs, and of rows with three things, the second thing of the row among those of all
+    rows of the split, as the first one looks for it.
+    """
+
+    fits: ClassVar[frozenset[TargetKind]] = NEIGHBORS | JOINT
+
+    type: Literal["mrr"] = "mrr"
+
+    def value(self, prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+        from nntrain.modules.neighbors import reciprocal_rank
+
+        return reciprocal_rank(prediction, target, weights)
+
+
+class TripletAccuracy(Neighbors):
+    """Share of the rows whose second thing lies nearer to the first than the third does, a tie counted half."""
+
+    fits: ClassVar[frozenset[TargetKind]] = frozenset({"triplets"})
+
+    type: Literal["triplet_accuracy"] = "triplet_accuracy"
+
+    def value(self, prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+        from nntrain.modules.neighbors import nearer_share
+
+        return nearer_share(prediction.float(), weights)
 
 
 class MAPAtR(Neighbors):

@@ -63,12 +63,22 @@ def triplet(output: Tensor, pairs: Pairs, *, margin: float, mining: str, normali
     if mining == "hard":
         farthest, nearest = apart.masked_fill(~pairs.same, 0).amax(dim=1), far.amin(dim=1)
         return torch.where(pairs.scored, (farthest - nearest + margin).clamp(min=0), 0.0)
-    ordered = far.sort(dim=1).values
-    counts = pairs.other.sum(dim=1, keepdim=True)
-    place = torch.searchsorted(ordered.detach(), apart.detach(), right=True)
-    chosen = ordered.gather(1, torch.minimum(place, (counts - 1).clamp(min=0)))
-    short = torch.where(pairs.same & (counts > 0), (apart - chosen + margin).clamp(min=0), 0.0)
+    chosen = nearest_beyond(far, apart, pairs.other)
+    short = torch.where(pairs.same & pairs.other.any(dim=1, keepdim=True), (apart - chosen + margin).clamp(min=0), 0.0)
     return _mean_of(short, pairs.same, pairs.scored)
+
+
+def nearest_beyond(far: Tensor, apart: Tensor, counted: Tensor) -> Tensor:
+    """Of each distance `apart` `[B, M]` the smallest of its row of `far` `[B, N]` that is larger, or the largest where none is.
+
+    Args:
+        far: Distances, infinite where they don't count.
+        apart: What they are compared with.
+        counted: Which of them count, bool `[B, N]`.
+    """
+    ordered = far.sort(dim=1).values
+    place = torch.searchsorted(ordered.detach(), apart.detach().contiguous(), right=True)
+    return ordered.gather(1, torch.minimum(place, (counted.sum(dim=1, keepdim=True) - 1).clamp(min=0)))
 
 
 def contrastive(output: Tensor, pairs: Pairs, *, margin: float, normalize: bool) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import torch
@@ -33,6 +33,54 @@ def recall_at(vectors: Tensor, target: Tensor, weights: Tensor, k: int) -> Tenso
         for rows, squared in _portions(vectors)
     ]
     return _mean(hits, target, weights)
+
+
+def first_ranks(vectors: Tensor, target: Tensor) -> Tensor:
+    """At which place the nearest comes that belongs to each row, from 1, float64 `[N]`; infinite where none does.
+
+    Rows that lie equally far come in their order.
+
+    Args:
+        vectors: Embeddings `[N, F]`, each row among all others; or `[N, n, F]`, the first thing of each row among the second ones of all.
+        target: Class of each row, int64 `[N]`.
+    """
+    is_joint = vectors.ndim == 3
+    asking, asked = vectors[:, 0] if is_joint else vectors, vectors[:, 1] if is_joint else vectors
+    places = torch.arange(len(target))
+    found: list[Tensor] = []
+    for rows, squared in _portions(asking, asked if is_joint else None):
+        belongs = (target[rows, None] == target) & squared.isfinite()
+        nearest = squared.masked_fill(~belongs, torch.inf).amin(dim=1, keepdim=True)
+        first = (belongs & (squared == nearest)).int().argmax(dim=1, keepdim=True)
+        before = (squared < nearest) | ((squared == nearest) & (places < first))
+        rank = 1 + before.sum(dim=1).double()
+        found.append(rank.masked_fill(~belongs.any(dim=1), torch.inf))
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
+
+
+def reciprocal_rank(vectors: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Mean of 1 / the rank of the nearest that belongs to a row; arguments as of `first_ranks` and `recall_at`, `[R]`."""
+    vectors, target, weights = _shuffled(vectors, target, weights)
+    return _over_ranked(first_ranks(vectors, target), lambda ranks: 1 / ranks, weights)
+
+
+def joint_recall_at(vectors: Tensor, target: Tensor, weights: Tensor, k: int) -> Tensor:
+    """Share of the rows of which what belongs to them is among the k nearest; arguments as of `first_ranks` and `recall_at`, `[R]`."""
+    vectors, target, weights = _shuffled(vectors, target, weights)
+    return _over_ranked(first_ranks(vectors, target), lambda ranks: (ranks <= k).double(), weights)
+
+
+def nearer_share(vectors: Tensor, weights: Tensor) -> Tensor:
+    """Share of the rows `[N, 3, F]` whose second thing lies nearer to the first than the third does, a tie counted half, `[R]`."""
+    near, far = ((vectors[:, 0] - vectors[:, place]).double().square().sum(dim=1) for place in (1, 2))
+    return weights @ ((near < far).double() + (near == far).double() / 2) / weights.sum(dim=1)
+
+
+def _over_ranked(ranks: Tensor, value: Callable[[Tensor], Tensor], weights: Tensor) -> Tensor:
+    """Weighted mean `[R]` over the rows that something belongs to."""
+    is_ranked = ranks.isfinite()
+    counted = weights * is_ranked
+    return counted @ value(ranks).masked_fill(~is_ranked, 0) / counted.sum(dim=1)
 
 
 def map_at_r(vectors: Tensor, target: Tensor, weights: Tensor) -> Tensor:
@@ -75,7 +123,8 @@ def pair_auroc(vectors: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 def _shuffled(vectors: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The rows in a drawn order, always the same: rows that lie equally far come in it, and the order of a file may tell their class."""
     order = torch.randperm(len(target), generator=torch.Generator().manual_seed(0))
-    return _centred(vectors[order]), target[order], weights[:, order]
+    vectors = vectors[order]
+    return vectors.float() if vectors.ndim == 3 else _centred(vectors), target[order], weights[:, order]
 
 
 def _centred(vectors: Tensor) -> Tensor:
@@ -84,15 +133,17 @@ def _centred(vectors: Tensor) -> Tensor:
     return vectors - vectors[:1] if len(vectors) < 2 or bool((vectors == vectors[:1]).all()) else vectors - vectors.mean(dim=0)
 
 
-def _portions(vectors: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Some rows, and their squared distances to all, float32 `[B, N]`; infinite to themselves."""
-    squares = vectors.square().sum(dim=1)
+def _portions(vectors: Tensor, others: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
+    """Some rows, and their squared distances to all, float32 `[B, N]`, infinite to themselves; or to all of `others`."""
+    asked = vectors if others is None else others
+    own, squares = vectors.square().sum(dim=1), asked.square().sum(dim=1)
     size = max(1, _VALUES // max(1, len(vectors)))
     for start in range(0, len(vectors), size):
         rows = slice(start, min(start + size, len(vectors)))
-        squared = (squares[rows, None] + squares - 2 * vectors[rows] @ vectors.T).clamp_(min=0)
-        index = torch.arange(len(squared))
-        squared[index, index + start] = torch.inf
+        squared = (own[rows, None] + squares - 2 * vectors[rows] @ asked.T).clamp_(min=0)
+        if others is None:
+            index = torch.arange(len(squared))
+            squared[index, index + start] = torch.inf
         yield rows, squared
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import Batch, TensorData, num_batches, ordered_batches, shown_order, turns_of
+from nntrain.data.batches import Batch, TensorData, batch_edges, num_batches, ordered_batches, shown_order, turns_of
 from nntrain.data.bucketing import Cut
 from nntrain.data.lanes import lane_batches, num_lane_batches, shown_once
 from nntrain.data.sources.source import Part
@@ -70,6 +70,7 @@ class SupervisedProtocol:
         augment = None if session.augmenter is None else session.augmenter.at(epoch)
         if cut is not None:
             return ordered_batches(train, rows, cut.order, start=start, augment=augment, edges=cut.steps(session.accumulate))
+        repeated = session.objective.repeated
         if session.by_class is None:
             order, turns = shown_order(train, seed=session.seed, epoch=epoch), None
         else:
@@ -78,6 +79,9 @@ class SupervisedProtocol:
         if session.buckets is not None:
             order = session.buckets.order(order, session.batch_size, seed=session.seed, epoch=epoch)
             turns = None if turns is None else turns_of(order)
+        if repeated is not None:
+            order, edges = repeated.in_order(order, batch_edges(len(order), rows))
+            return ordered_batches(train, edges[1], order, start=start, augment=augment, turns=turns_of(order), edges=edges)
         return ordered_batches(train, rows, order, start=start, augment=augment, turns=turns)
 
     def step(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
@@ -141,7 +145,7 @@ class SupervisedProtocol:
         found: Metrics = {}
         for name, data in splits.items():
             if data is not None:
-                metrics = evaluate(session, data)
+                metrics = evaluate(session, session.objective.measured(data))
                 if metrics is None:
                     return None
                 found |= {f"{name}.{metric}": value for metric, value in metrics.items()}
@@ -149,11 +153,12 @@ class SupervisedProtocol:
 
     def measure(self, subject: Subject, data: TensorData, part: Part | None) -> Scores:
         """The loss and the metrics of the targets over all rows."""
-        return measure(subject.network, subject.objective, data, subject.precision, rows=subject.rows, most=subject.most)
+        shown = subject.objective.measured(data)
+        return measure(subject.network, subject.objective, shown, subject.precision, rows=subject.rows, most=subject.most)
 
     def measure_baseline(self, subject: Subject, data: TensorData, part: Part | None) -> Metrics:
         """The metrics of the trivial prediction."""
-        return evaluate_baseline(subject.objective, subject.baseline, data, tables=False).metrics
+        return evaluate_baseline(subject.objective, subject.baseline, subject.objective.measured(data), tables=False).metrics
 
     def judge(self, subject: Subject, data: TensorData, part: Part | None) -> Weighable:
         """All rows with their predictions."""

@@ -42,5 +42,6 @@ TASK_OF_FIELD: Final = {
     "notes": "next_step",
     "text": "seq2seq",
     "link": "link_prediction",
+    "row": "metric",
 }
 """The task that a target of a field type gets where `task` says nothing."""

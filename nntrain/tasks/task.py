@@ -198,6 +198,24 @@ class Task(Component):
         """
         return None
 
+    @property
+    def own_target(self) -> str | None:
+        """Name of the target that a config gets which names none: each row is a class of its own; `None` for a task that needs one."""
+        return None
+
+    @property
+    def times_shown(self) -> int:
+        """How often a batch has each of its rows, changed at random each time."""
+        return 1
+
+    def joined(self, target: Target) -> tuple[str, ...]:
+        """Nodes whose rows of numbers, side by side, are the output; empty for a single one, wherever the target hangs."""
+        return ()
+
+    def point(self, target: Target) -> str | None:
+        """The named point that predictions are read from, where that is not the output."""
+        return None
+
     def scored_kind(self, target: Target) -> TargetKind:
         """How what losses score reads, where that is not the target itself."""
         return self.kind(target)

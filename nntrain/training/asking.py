@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nntrain.data.batches import Batch
 from nntrain.data.packed import LENGTHS
 from nntrain.modules.network import Memory, Network
-from nntrain.specs import teacher_port
+from nntrain.specs import point_output, teacher_port
 from nntrain.training.carrying import Carried
 from nntrain.training.device import Precision
 from nntrain.training.objective import Objective
@@ -59,7 +59,7 @@ class Reader:
                 asked = _Asked(cast("Network", self.network), memory, name, self.precision)
                 found[name] = target.task.search(asked, target.target)
             else:
-                found[name] = target.predict(outputs[name], outputs.get(LENGTHS.format(name)))
+                found[name] = target.predict(outputs.get(point_output(name), outputs[name]), outputs.get(LENGTHS.format(name)))
         return found
 
     def _read(self, batch: Batch, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

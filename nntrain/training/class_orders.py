@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import balanced_order
 from nntrain.data.noise import derive_seed
 from nntrain.errors import DataError
 
@@ -21,9 +22,16 @@ class ClassOrder:
     """Class of each training row, int64 `[N]` on the CPU."""
     several: tuple[int, int] | None = None
     """Classes of a batch, and rows of each; `None` where every class comes equally often."""
+    positive: float | None = None
+    """Of classes 0 and 1, the share of rows that are 1."""
+    in_triplets: bool = False
+    """Whether three rows come at a time: a row, another one of its class, and one of another class."""
 
     def __post_init__(self) -> None:
         """Raise `DataError` where the rows are of too few classes."""
+        if self.in_triplets and (not _members(self.classes) or bool((self.classes == self.classes[0]).all())):
+            what = "takes two training rows of one class and one of another, and there are none such"
+            raise DataError(f"data.batch.sampler: triplets {what}", "leave sampler out")
         if self.several is not None and len(_members(self.classes)) < self.several[0]:
             shown = len(_members(self.classes))
             raise DataError(
@@ -40,9 +48,39 @@ class ClassOrder:
             seed: Seed of the experiment.
             epoch: Number of the epoch.
         """
+        if self.in_triplets:
+            return triplet_order(self.classes, batches * rows // 3, seed=seed, epoch=epoch)
         if self.several is None:
-            return balanced_order(self.classes, seed=seed, epoch=epoch)
+            shares = None if self.positive is None else (1 - self.positive, self.positive)
+            return balanced_order(self.classes, shares, seed=seed, epoch=epoch)
         return pk_order(self.classes, *self.several, batches * rows, seed=seed, epoch=epoch)
+
+
+def balanced_order(classes: Tensor, shares: Sequence[float] | None = None, *, seed: int, epoch: int) -> Tensor:
+    """Positions in which every class occurs equally often, to a row: as many as there are rows, in random order, int64 `[N]`.
+
+    A class with fewer rows than its share has each of them in turn before one of them again; of a class with more, other rows are left
+    out each epoch.
+
+    Args:
+        classes: Class of each row, int64 `[N]` on the CPU.
+        shares: How often each class occurs instead, in the order of its number; they add up to 1.
+        seed: Seed of the experiment.
+        epoch: Number of the epoch.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(seed, "balanced order", epoch))
+    values = cast("list[int]", classes.unique().tolist())
+    members = [torch.nonzero(classes == value).flatten() for value in values]
+    counts = [len(classes) // len(members) + (place < len(classes) % len(members)) for place in range(len(members))]
+    if shares is not None and len(members) == len(shares):
+        ends = [round(len(classes) * end) for end in accumulate(shares, initial=0.0)]
+        counts = [end - start for start, end in pairwise(ends)]
+    chosen: list[Tensor] = []
+    for rows, share in zip(members, counts, strict=True):
+        rounds = -(-share // len(rows))
+        chosen.append(torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])[:share])
+    positions = torch.cat(chosen)
+    return positions[torch.randperm(len(positions), generator=generator)]
 
 
 def pk_order(classes: Tensor, per_batch: int, per_class: int, rows: int, *, seed: int, epoch: int) -> Tensor:
@@ -63,6 +101,27 @@ def pk_order(classes: Tensor, per_batch: int, per_class: int, rows: int, *, seed
             found.append(waiting[place][:per_class])
             waiting[place] = waiting[place][per_class:]
     return torch.cat(found)
+
+
+def triplet_order(classes: Tensor, count: int, *, seed: int, epoch: int) -> Tensor:
+    """Positions of `count` times three rows: a row, another one of its class, and one of another class, int64 `[3 * count]`.
+
+    First rows come in turn: all whose class has two rows or more once, in random order, before one of them again.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(seed, "triplet order", epoch))
+    order = classes.argsort(stable=True)
+    sizes: Tensor = cast("tuple[Tensor, Tensor]", classes[order].unique_consecutive(return_counts=True))[1]
+    starts = (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+    sizes = sizes.repeat_interleave(sizes)
+    able = (sizes > 1).nonzero().flatten()
+    rounds = -(-count // len(able))
+    first = torch.cat([able[torch.randperm(len(able), generator=generator)] for _ in range(rounds)])[:count]
+    start, size = starts[first], sizes[first]
+    drawn = torch.rand(2, count, generator=generator, dtype=torch.float64)
+    second = start + (first - start + 1 + (drawn[0] * (size - 1)).long()) % size
+    third = (drawn[1] * (len(classes) - size)).long()
+    third = third + size * (third >= start)
+    return order[torch.stack([first, second, third], dim=1).flatten()]
 
 
 def _members(classes: Tensor) -> list[Tensor]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.augmentation.views import Views
-from nntrain.data.batches import Batch
+from nntrain.data.batches import Batch, TensorData
 from nntrain.data.packed import LENGTHS
 from nntrain.layers.program import Auxiliary
 from nntrain.losses.links import Identity, Interval, Link
@@ -22,6 +22,7 @@ from nntrain.metrics.metric import Metric, MetricInfo
 from nntrain.specs import MASK, known, teacher_port
 from nntrain.tasks.judging import Reading, metric_info
 from nntrain.tasks.task import Lesson, Target, Task, UnitAxis
+from nntrain.training.repeated import Repeated
 from nntrain.training.units import Units, chosen, fold, fold_target
 
 
@@ -153,6 +154,13 @@ class Objective:
     """Targets that the network reads where they are known, for layers beside its outputs."""
     views: Views | None = None
     """Further views of the rows that are measured and predicted for, at the end of a run and after it."""
+
+    repeated: Repeated | None = None
+    """How often rows are shown, where that is more than once."""
+
+    def measured(self, data: TensorData) -> TensorData:
+        """The rows of a split as they are measured."""
+        return data if self.repeated is None else self.repeated.measured(data)
 
     def interval(self, name: str, outputs: Mapping[str, Tensor], views: Sequence[Mapping[str, Tensor]] = ()) -> Interval | None:
         """Where the values of a target probably lie, in raw units: the mean of the ends over the outputs for some rows and their views."""

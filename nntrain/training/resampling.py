@@ -80,7 +80,8 @@ class Judged:
 
 def judge(network: nn.Module, objective: Objective, data: TensorData, precision: Precision) -> Judged:
     """Predict all rows of a split, which are on the network's device."""
-    predicted = predict(network, objective, data, precision)
+    shown = objective.measured(data)
+    predicted = predict(network, objective, shown, precision)
     weights = torch.ones(len(data), dtype=torch.float64) if data.weights is None else data.weights.cpu().double()
     units: dict[str, Units] = {}
     rows: dict[str, Tensor] = {}
@@ -91,9 +92,10 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
         if isinstance(masks, MaskRows):
             units[name], rows[name], pixels[name] = _pixels(predicted[name].values, masks.to("cpu"), len(target.target.classes))
             continue
-        values, truth, counts = predicted[name].values, data.target(name).cpu(), predicted[name].counts
+        values, truth, counts = predicted[name].values, shown.target(name).cpu(), predicted[name].counts
         if counts is None or target.unit_axis != "time":
             units[name] = Units(values, target.read(truth), None)
+            rows |= {} if objective.repeated is None else {name: torch.arange(len(data)).repeat_interleave(objective.repeated.times)}
             continue
         steps = pad_sequence(list(cast("tuple[Tensor, ...]", values.split(cast("list[int]", counts.tolist())))), batch_first=True)
         told = fold(steps, "time"), truth, None

@@ -49,6 +49,7 @@ WRITTEN: Final = {
         f"data.batch.sampler.{option}": "data: {batch: {sampler: {type: pk, classes: 8, per_class: 4}}}"
         for option in ("type", "classes", "per_class")
     },
+    "data.batch.sampler.positive_fraction": "data: {batch: {sampler: {type: pairs, positive_fraction: 0.5}}}",
     "data.streaming": "data: {source: {type: image_folder, path: photos}, streaming: true}",
     "data.workers": "data: {source: {type: image_folder, path: photos}, streaming: true, workers: 2}",
     "training.on_oom": "training: {on_oom: halve}",

@@ -9,9 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nntrain.data.batches import TensorData, balanced_order, epoch_order, num_batches, ordered_batches, turns_of
+from nntrain.data.batches import TensorData, epoch_order, num_batches, ordered_batches, turns_of
 from nntrain.data.split import Parts, folds, split_by_time, split_groups, split_rows
 from nntrain.errors import DataError
+from nntrain.training.class_orders import balanced_order
 
 SEEDS = st.integers(0, 2**32 - 1)
 SHARES = st.floats(0.02, 0.4)

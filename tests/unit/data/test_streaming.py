@@ -20,13 +20,14 @@ import torch
 from PIL import Image
 
 from nntrain.data import streaming
-from nntrain.data.batches import Batch, TensorData, balanced_order, epoch_batches, ordered_batches, plain_batches, turns_of
+from nntrain.data.batches import Batch, TensorData, epoch_batches, ordered_batches, plain_batches, turns_of
 from nntrain.data.image_stream import ImageStore
 from nntrain.data.layout import plan_layout
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
 from nntrain.data.streaming import Reading, check_shared_memory
 from nntrain.errors import DataError, ResourceError
+from nntrain.training.class_orders import balanced_order
 
 
 def photos(root: Path, count: int = 30, size: int = 6, gray: int = 0) -> Path:

@@ -7,14 +7,14 @@ import torch
 from tiny_run import make_run
 from torch.nn.functional import cross_entropy, mse_loss, one_hot
 
-from nntrain.data.batches import Batch, balanced_order, turns_of
+from nntrain.data.batches import Batch, turns_of
 from nntrain.losses.classification import CrossEntropy
 from nntrain.losses.regression import MeanSquaredError
 from nntrain.regularization import Regularization
 from nntrain.specs import Spec
 from nntrain.tasks.classification import Classification
 from nntrain.tasks.task import Target
-from nntrain.training.class_orders import ClassOrder
+from nntrain.training.class_orders import ClassOrder, balanced_order
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import TargetObjective, _score, _weight
 

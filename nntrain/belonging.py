@@ -1,0 +1,48 @@
+"""Networks that do not go with what their task says belongs together: pairs of one thing, views that do not differ. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from nntrain.config.experiment import Experiment
+from nntrain.errors import Problem
+from nntrain.layers.program import Program
+from nntrain.targets import TargetPlan
+
+
+def belonging_problems(experiment: Experiment, program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Nodes that are compared and read the same fields, and rows that are shown several times and never change."""
+    for name, plan in targets.items():
+        task_path = ("task", name) if isinstance(experiment.task, dict) else ("task",)
+        yield from _same_inputs((*task_path, "pairs"), program, name, plan.task.joined(plan.target))
+        if plan.task.times_shown > 1 and not any(field.is_changed_at_random for field in experiment.data.fields.values()):
+            images = [key for key, spec in program.inputs.items() if len(spec.axes) == 3]
+            field = images[0] if images else "IMAGE"
+            message = f"shows each row {plan.task.times_shown} times, and nothing changes it: all views would be equal"
+            yield Problem((*task_path, "views"), message, f"fix:  data.fields.{field}.augment: [flip, shift: 0.1]; sounds have it too")
+
+
+def compared_fields(program: Program, target: str, nodes: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The field that each of some nodes reads, side by side in the output of a target; `None` where one reads several, or numbers."""
+    read = [fields for _, fields in _inputs_of(program, target, nodes)]
+    return tuple(field for fields in read for field in fields) if read and all(len(fields) == 1 for fields in read) else None
+
+
+def _inputs_of(program: Program, target: str, nodes: tuple[str, ...]) -> list[tuple[str, frozenset[str]]]:
+    """The fields that each of some nodes reads; numbers and categories, which are read together, are not among them."""
+    value = program.outputs.get(target)
+    step = next((step for step in program.steps if value is not None and step.name == value.step), None)
+    if step is None or not nodes:
+        return []
+    parts = zip(nodes, step.inputs, strict=True)
+    return [(node, frozenset(field for field in program.inputs if program.hangs_on(part, field))) for node, part in parts]
+
+
+def _same_inputs(path: tuple[str, ...], program: Program, target: str, nodes: tuple[str, ...]) -> Iterator[Problem]:
+    """Nodes that read what another one reads, and nothing else."""
+    read = dict(_inputs_of(program, target, nodes))
+    for node, fields in read.items():
+        others = [other for other in nodes[: nodes.index(node)] if fields and read[other] == fields]
+        if others:
+            what = f"{others[0]} and {node} read the same ({', '.join(sorted(fields))}): there is nothing to find"
+            yield Problem(path, what, "fix:  a field of its own for each; or  views: 2  for random changes of one")
