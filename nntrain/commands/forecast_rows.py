@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from nntrain.commands.prediction_files import readable
+from nntrain.data.forms.cells import readable
 from nntrain.data.table import listed
 from nntrain.errors import UsageError
 

@@ -7,20 +7,34 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from nntrain.commands.image_files import SHEET_SUFFIX, check_folder, write_pictures, write_sheet
 from nntrain.commands.output import tell
 from nntrain.commands.predict import prediction_columns
-from nntrain.commands.prediction_arrays import write_arrays
 from nntrain.commands.prediction_files import ARRAY_SUFFIX, FRAME_SUFFIXES, TEXT_SUFFIXES, as_text, write_predictions
-from nntrain.commands.prediction_masks import is_folder
+from nntrain.commands.prediction_forms import (
+    check_folder,
+    forms_of,
+    is_folder,
+    kinds,
+    samples_file,
+    target_files,
+    ways_to_hold,
+    write_arrays,
+    write_folder,
+    write_whole,
+)
 from nntrain.commands.stored import Stored
-from nntrain.data.table import Table, counted
-from nntrain.errors import UsageError
+from nntrain.data.forms.decoded import Decoded
+from nntrain.data.forms.form import Beside, Form
+from nntrain.data.table import Table, counted, listed
+from nntrain.errors import DataError, UsageError
 from nntrain.generation import ways
 from nntrain.generation.settings import GenerateSettings
-from nntrain.tasks.task import Decoded
+from nntrain.nearest import nearest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nntrain.data.fitted import FittedField
     from nntrain.modules.network import Network
 
 
@@ -32,33 +46,41 @@ class RowMaker:
 
     def check(self, output: Path | None, settings: GenerateSettings) -> None:
         """Refuse a point that can't be drawn, and a file that does not hold what is made. Raises `UsageError`."""
-        made = self._targets(self._point(settings))
-        images, run = self._images(made), self.stored.run.name
-        if not images:
+        made = self._targets(settings)
+        whole, run = self._whole(made), self.stored.run.name
+        sheet = next(iter(whole.values())).sheet if len(whole) == 1 else None
+        if not whole:
             suffixes = TEXT_SUFFIXES + FRAME_SUFFIXES
             if output is not None and output.suffix.lower() not in suffixes:
                 found = f"{run} makes rows of {', '.join(made)}, and {output.as_posix()} is no table"
-                raise UsageError(found, f"one of: {', '.join(suffixes)}")
+                raise UsageError(
+                    found, f"one of: {', '.join(suffixes)}   for example -o {samples_file(list(forms_of(self.stored).values()))}"
+                )
         elif output is None:
-            fitting = f"-o samples{SHEET_SUFFIX}   or -o FOLDER   or -o samples{ARRAY_SUFFIX}"
-            raise UsageError(f"{run} makes images, which no screen shows", fitting)
+            fitting = [*([f"-o samples{sheet}"] if sheet else []), *ways_to_hold(whole, "samples")]
+            raise UsageError(f"{run} makes {kinds(whole)}, which no screen shows", "   or ".join(fitting))
         elif is_folder(output):
-            check_folder(output)
-        elif output.suffix.lower() not in (SHEET_SUFFIX, ARRAY_SUFFIX):
-            fitting = f"-o {output.with_suffix(SHEET_SUFFIX).as_posix()}   or a folder, or a name that ends in {ARRAY_SUFFIX}"
-            raise UsageError(f"{run} makes images, which {output.suffix} files don't hold", fitting)
-        elif len(images) > 1 and output.suffix.lower() == SHEET_SUFFIX:
-            found = f"{run} makes several images a row ({', '.join(images)}), and a sheet has one"
-            raise UsageError(found, f"-o FOLDER   or -o samples{ARRAY_SUFFIX}")
+            if not any(form.each for form in whole.values()):
+                raise UsageError(f"-o needs a file, got {output.as_posix()!r}", "   or ".join(ways_to_hold(whole, "samples")))
+            check_folder(output, "-o")
+        elif len(whole) > 1 and output.suffix.lower() in {form.sheet for form in whole.values()}:
+            found = f"{run} makes several values a row ({', '.join(whole)}), and a sheet has one"
+            raise UsageError(found, "   or ".join(ways_to_hold(whole, "samples")))
+        elif output.suffix.lower() not in (sheet, ARRAY_SUFFIX):
+            fitting = [*([f"-o {output.with_suffix(sheet).as_posix()}"] if sheet else []), *ways_to_hold(whole, output.stem)]
+            raise UsageError(f"{run} makes {kinds(whole)}, which {output.suffix} files don't hold", "   or ".join(fitting))
         if output is not None and not output.resolve().parent.is_dir():
             raise UsageError(f"cannot write {output.as_posix()}: there is no folder {output.parent.as_posix()}", "make it first")
 
     def notes(self, settings: GenerateSettings) -> Sequence[str]:
         """Which point is drawn."""
         point = self._point(settings)
-        told = f"draws    {counted(settings.count)} of {point.name} {point.spec} from N(0, 1)"
-        left_out = [name for name in self.stored.blueprint.targets if name not in self._targets(point)]
-        return (told, *([f"left out {', '.join(left_out)}: read beside it are inputs"] if left_out else []))
+        told = [f"draws    {counted(settings.count)} of {point.name} {point.spec} from N(0, 1)"]
+        given = settings.given or {}
+        needed = ways.needed_beside(self.stored.blueprint.program, point, self._targets(settings))
+        told += [f"given    {name}: {given[name]}" if name in given else f"given    {name}: each class in turn" for name in needed]
+        left_out = [name for name in self.stored.blueprint.targets if name not in self._targets(settings)]
+        return (*told, *([f"left out {', '.join(left_out)}: read beside it are inputs"] if left_out else []))
 
     def made(self, settings: GenerateSettings) -> Mapping[str, Decoded]:
         """The rows by target, as `predict` gives them."""
@@ -66,33 +88,37 @@ class RowMaker:
 
         stored, point = self.stored, self._point(settings)
         network = cast("Network", stored.network)
-        outputs = draw_outputs(network, point, settings.count, settings.seed, stored.device, stored.precision)
+        targets = self._targets(settings)
+        beside = self._beside(settings, ways.needed_beside(stored.blueprint.program, point, targets))
+        outputs = draw_outputs(network, point, settings.count, settings.seed, stored.device, stored.precision, beside)
         found: dict[str, Decoded] = {}
-        for name in self._targets(point):
+        for name in targets:
             plan, objective = stored.blueprint.targets[name], stored.objective.targets[name]
             target = replace(plan.target, classes=stored.fields.targets[name].classes)
-            found[name] = plan.task.decode(objective.predict(outputs[name]).cpu(), target, objective.reading.threshold)
+            decoded = plan.task.decode(objective.predict(outputs[name]).cpu(), target, objective.reading.threshold)
+            found[name] = replace(decoded, form=stored.fields.targets[name].form)
         return found
 
     def write(self, output: Path | None, settings: GenerateSettings, *, as_json: bool) -> dict[str, Any]:
-        """Images to a sheet, a folder or arrays; other rows to a table, else to stdout."""
+        """What no table holds to a sheet, a folder or arrays; other rows to a table, else to stdout."""
         made = self.made(settings)
-        images = self._images(tuple(made))
+        whole, table = self._whole(tuple(made)), Table("samples", {}, settings.count)
         if output is None:
-            text = as_text(Table("samples", {}, settings.count), prediction_columns(made))
+            text = as_text(table, prediction_columns(made))
             if not as_json:
                 from nntrain.commands.output import emit
 
                 emit(text, end="")
             return {"text": text}
-        if not images:
-            write_predictions(output, Table("samples", {}, settings.count), prediction_columns(made))
+        if not whole:
+            write_predictions(output, table, prediction_columns(made))
         elif is_folder(output):
-            write_pictures(output, {name: made[name].values for name in images})
+            write_folder(output, target_files(made, Beside(self.stored.fields, table, range(settings.count))))
         elif output.suffix.lower() == ARRAY_SUFFIX:
             write_arrays(output, made)
         else:
-            write_sheet(output, made[images[0]].values)
+            name, form = next(iter(whole.items()))
+            write_whole(output, form.on_sheet(made[name]))
         tell(f"wrote    {output.as_posix()}   {counted(settings.count)}")
         return {"file": str(output)}
 
@@ -102,13 +128,55 @@ class RowMaker:
         except LookupError as error:
             raise UsageError(f"--from: {error.args[0]}" if settings.from_ is not None else error.args[0], "--from POINT") from None
 
-    def _targets(self, point: ways.Point) -> tuple[str, ...]:
-        program = self.stored.blueprint.program
-        found = ways.made_behind(program, point)
+    def _beside(self, settings: GenerateSettings, needed: Sequence[str]) -> Mapping[str, Tensor]:
+        """What rows have of the fields that are read beside the point, by the keys of a batch. Raises `UsageError`."""
+        if not needed:
+            return {}
+        import polars as pl
+
+        from nntrain.data.batches import plain_batches
+
+        count, columns = settings.count, dict[str, object]()
+        fields = self.stored.fields.beside(needed)
+        for field in fields.fields:
+            if len(field.plan.columns) > 1:
+                raise UsageError(f"{field.name} is made of {counted(len(field.plan.columns), 'column')}, and --given has one value a field")
+            values = _values(field, settings.given or {})
+            column = field.plan.columns[0]
+            columns[column] = pl.Series(column, [values[row % len(values)] for row in range(count)], dtype=pl.String)
+        try:
+            data = fields.encode(Table("--given", columns, count), with_targets=False)
+        except DataError as error:
+            raise UsageError(error.message, error.hint) from None
+        return next(plain_batches(data, count)).inputs
+
+    def _targets(self, settings: GenerateSettings) -> tuple[str, ...]:
+        program, point = self.stored.blueprint.program, self._point(settings)
+        found = ways.made_behind(program, point, settings.given or {})
         if not found:
             raise UsageError(*ways.beside_in_words(program, point))
+        needed = ways.needed_beside(program, point, found)
+        for name in settings.given or {}:
+            if name not in needed:
+                told = f"read beside {point.name}: {', '.join(needed) or 'nothing'}"
+                raise UsageError(f"--given {name}=… has no effect: what is made is not made of {name}", told)
         return found
 
-    def _images(self, targets: Sequence[str]) -> list[str]:
-        plans = self.stored.blueprint.targets
-        return [name for name in targets if plans[name].target.field_type == "image"]
+    def _whole(self, targets: Sequence[str]) -> dict[str, Form]:
+        """Forms of the targets that no cell of a table holds."""
+        forms = forms_of(self.stored)
+        return {name: forms[name] for name in targets if not forms[name].in_cells}
+
+
+def _values(field: FittedField, given: Mapping[str, str | float]) -> list[str]:
+    """What the rows have of a field, one after another: what is given, else each class in turn. Raises `UsageError`."""
+    classes = [name for name in field.classes if name != MISSING_CLASS]
+    if field.name not in given:
+        return classes or ["0"]  # a number that nothing is made of, and that lies beside others that something is
+    value = given[field.name]
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if field.plan.spec.kind == "index" and text not in classes:
+        near = nearest(text, classes)
+        told = f"nearest: {', '.join(near)}   " if near else ""
+        raise UsageError(f"--given {field.name}={text}: no such class", f"{told}classes: {listed(classes, 12)}")
+    return [text]

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.output import emit, tell
 from nntrain.commands.stored import Stored
+from nntrain.data.fields.field import Field
+from nntrain.data.settings import FIELD_SLOT
 from nntrain.errors import DataError, ResourceError, UsageError
 from nntrain.generation.settings import GenerateSettings
 from nntrain.runs import write_atomically
+from nntrain.schema import load_class
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array
     from nntrain.data.fitted import FittedField
-
-MIDI: Final = (".mid", ".midi")
-"""Endings of the files that pieces of music are written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,14 @@ class Writer:
     def check(self, output: Path | None, settings: GenerateSettings) -> None:
         """Refuse a file that can't be written, or that would not be what its name says. Raises `UsageError`."""
         run, is_text = self.stored.run.name, isinstance(self.render(self.opening(settings.prompt)), str)
+        field = self.field.plan.field
         if not is_text and output is None:
-            raise UsageError(f"{run} makes {self.field.plan.field.type}, which no screen shows", "-o piece.mid")
-        if output is not None and is_text == (output.suffix.lower() in MIDI):
-            made, name = ("a text", output.with_suffix(".txt")) if is_text else ("a MIDI file", output.with_suffix(".mid"))
-            raise UsageError(f"{run} makes {made}, and {output.as_posix()} would be none by its name", f"-o {name.as_posix()}")
+            raise UsageError(f"{run} makes {field.type}, which no screen shows", f"-o piece{field.piece_suffixes[0]}")
+        fits = output is None or (not _is_of_pieces(output) if is_text else output.suffix.lower() in field.piece_suffixes)
+        if output is not None and not fits:
+            made, suffix = ("a text", ".txt") if is_text else (f"a {field.piece_suffixes[0]} file", field.piece_suffixes[0])
+            found = f"{run} makes {made}, and {output.as_posix()} would be none by its name"
+            raise UsageError(found, f"-o {output.with_suffix(suffix).as_posix()}")
         if output is not None and not output.resolve().parent.is_dir():  # said before all steps are drawn
             raise UsageError(f"cannot write {output.as_posix()}: there is no folder {output.parent.as_posix()}", "make it first")
 
@@ -136,6 +139,12 @@ class Writer:
     @property
     def _longest(self) -> int | None:
         return self.field.plan.field.longest(self.field.state)
+
+
+def _is_of_pieces(output: Path) -> bool:
+    """Whether a file has the ending of a generated sequence that is no text, of any type of field."""
+    types = (load_class(found) for found in FIELD_SLOT.table.values())
+    return any(output.suffix.lower() in found.piece_suffixes for found in types if issubclass(found, Field))
 
 
 def _write(texts: Iterator[str]) -> None:

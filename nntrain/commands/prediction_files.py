@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.errors import ResourceError, UsageError
 from nntrain.runs import write_atomically
@@ -20,7 +20,7 @@ Columns = Mapping[str, Sequence[object]]
 TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt")
 FRAME_SUFFIXES: Final = (".parquet", ".jsonl")
 ARRAY_SUFFIX: Final = ".npz"
-"""For predictions that are images or masks."""
+"""For predictions that are whole arrays, such as images and masks."""
 
 
 def check_output(output: Path | None, source: Path) -> None:
@@ -28,7 +28,7 @@ def check_output(output: Path | None, source: Path) -> None:
     if output is None:
         return
     if output.is_dir() or (output.name and not output.suffix and not output.exists()):
-        return  # masks may be written to a folder; whether there are any, the run tells
+        return  # files of their own may be written to a folder; whether there are any, the run tells
     if not output.name:
         raise UsageError(f"-o needs a file, got {output.as_posix()!r}", "-o predictions.csv")
     if output.exists() and source.exists() and output.samefile(source):
@@ -120,23 +120,3 @@ def free_names(table: Table, added: Columns) -> dict[str, Sequence[object]]:
             free += "_"
         columns[free] = values
     return columns
-
-
-def readable(value: Any) -> Any:
-    """A value as it is written: numbers without digits that are none of the network's."""
-    return float(f"{value:.10g}") if isinstance(value, float) else value
-
-
-def split_lists(values: Sequence[Any], name: str) -> dict[str, Sequence[Any]]:
-    """Several numbers a row as a column each, `prediction_0`, `prediction_1`; in one cell where rows have different numbers of them."""
-    if not len(values) or not isinstance(values[0], list):
-        return {name: values}
-    flat = [_flat(value) for value in values]
-    if len({len(numbers) for numbers in flat}) > 1:
-        return {name: [" ".join(f"{readable(number)}" for number in numbers) for numbers in flat]}
-    return {f"{name}_{index}": column for index, column in enumerate(zip(*flat, strict=True))}
-
-
-def _flat(value: Any) -> list[Any]:
-    """The numbers of a row, of an image one after another."""
-    return [number for item in cast("list[Any]", value) for number in _flat(item)] if isinstance(value, list) else [value]

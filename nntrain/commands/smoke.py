@@ -244,8 +244,8 @@ def _predict(whole: Outcome, job: Job) -> str:
         made = maker_of(open_run(whole.run)).made(GenerateSettings(count=3))
         return f"rows made: {len(next(iter(made.values())).values)}" if isinstance(made, Mapping) else ""
     found = next(iter(predict_rows(open_run(whole.run), _last_split(job)[1].head(3)).values()))
-    if found.values and getattr(found.values[0], "ndim", 0):  # an image
-        return f"{len(found.values)} images {list(found.values[0].shape)}"
+    if found.values and getattr(found.values[0], "ndim", 0):  # an image or the like
+        return f"{len(found.values)} {found.form.plural} {list(found.values[0].shape)}"
     numbers = cast("list[Any]", found.values[0]) if found.values and isinstance(found.values[0], list) else []
     if len(numbers) > MOST_SHOWN:
         return f"{len(found.values)} rows of {len(numbers)} numbers"

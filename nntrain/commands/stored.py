@@ -126,19 +126,20 @@ def check_files(run: Run, config: Config) -> None:
 
 
 def new_table(stored: Stored, path: Path) -> Table:
-    """New rows from a file, as training files are read. Pairs of nodes are looked for in the graph that the run was trained on.
+    """New rows from a file, as training files are read; questions about the training rows, such as pairs of nodes, beside these.
 
     Raises:
-        DataError: They can't be read, or the graph has changed since.
+        DataError: They can't be read, or the training rows that they ask about have changed since.
     """
     from nntrain.data.new_rows import read_new
 
-    if stored.fields.has_links:
+    source = stored.config.experiment.data.source
+    if source.asks_of_training_rows:
         try:
             check_files(stored.run, stored_config(stored.run))
         except DataError as error:
-            hint = "train again on the graph as it is now: nntrain fit"
-            raise DataError(f"the graph of {stored.run.name} is no longer as it was trained on: {error.message}", hint) from None
+            hint = f"train again on the {source.type} as it is now: nntrain fit"
+            raise DataError(f"the {source.type} of {stored.run.name} is no longer as it was trained on: {error.message}", hint) from None
     return read_new(stored.config.experiment.data, path, stored.fields, stored.config.folder)
 
 

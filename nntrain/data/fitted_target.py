@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nntrain.data.fields.number import Curve
 from nntrain.data.fields.text import Text
+from nntrain.data.forms.form import CELLS, Form
 from nntrain.data.window import FORECAST, WindowSettings
 from nntrain.modules.metrics import accumulator
 from nntrain.specs import Spec
@@ -45,6 +46,8 @@ class FittedTarget:
     """Standard deviation of the values themselves in the training rows, by column, where another one is that of what is trained."""
     text: Callable[[], TextEncoder] | None = None
     """Of a text: makes what turns indices back into it."""
+    form: Form = CELLS
+    """How what is predicted is written."""
 
     def to_raw(self, values: Tensor) -> Tensor:
         """Values in the unit of training, `[B]`, `[B, F]` or images `[B, C, H, W]`, to the target's own unit; classes and booleans stay.
@@ -111,4 +114,5 @@ def _target(name: str, fields: Sequence[FittedField], spec: Spec, inputs: Sequen
         first.state.get("curve"),
         torch.cat([field.state["spread"] for field in fields]) if "spread" in first.state else None,
         partial(first.plan.field.encoder, first.state) if isinstance(first.plan.field, Text) else None,
+        first.plan.field.form(first.state),
     )

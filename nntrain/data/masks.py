@@ -211,5 +211,41 @@ def encode_masks(field: Mask, masks: Array, state: State) -> Encoded:
         ranked = np.array(values)[order]
         places = np.searchsorted(ranked, masks).clip(max=len(values) - 1)
         found = np.where(ranked[places] == masks, indices[order][places], _UNKNOWN)
-    unknown = (found == _UNKNOWN).reshape(len(masks), -1).any(axis=1)
-    return Encoded(found.astype(np.uint8), unknown=unknown, is_map=True)
+    is_unknown = found == _UNKNOWN
+    unknown = is_unknown.reshape(len(masks), -1).any(axis=1)
+    return Encoded(np.where(is_unknown, UNCOUNTED, found).astype(np.uint8), unknown=unknown, is_map=True)
+
+
+def check_shown(field: Mask, table: Table, column: str, masks: Array, unknown: Array, state: State) -> None:
+    """Refuse masks with values that are no class. Raises `DataError`, which names files and values.
+
+    Args:
+        field: The field that read them.
+        table: The rows.
+        column: Of the files, or the array.
+        masks: What their pixels hold, `[N, H, W]`.
+        unknown: Which of them are to be refused, bool `[N]`.
+        state: What the field learned.
+    """
+    rows = np.flatnonzero(unknown).tolist()
+    if not rows:
+        return
+    cells = table.columns[column]
+    has_names = isinstance(cells, pl.Series) and cells.dtype == pl.String
+    names = [str(cells[row]) if has_names else table.place(row) for row in rows[:MAX_LISTED]]
+    values: list[int] = state["values"]
+    allowed = np.array([*values, *field.ignored])
+    wide = [_colored(masks[row]) if any(value >= COLOR for value in values) and not _has_colors(masks[row]) else masks[row] for row in rows]
+    others = [[pixel_word(int(value)) for value in np.setdiff1d(_shown(mask), allowed)] for mask in wide[:MAX_LISTED]]
+    faults = [f"{name} holds {listed(found, 5)}" for name, found in zip(names, others, strict=True)]
+    more = f", and {len(rows) - MAX_LISTED:,} more" if len(rows) > MAX_LISTED else ""
+    pairs = zip(values, state["classes"], strict=True)
+    known = listed([pixel_word(value) if str(name) == pixel_word(value) else f"{pixel_word(value)} ({name})" for value, name in pairs], 8)
+    ignored = f", and {listed([pixel_word(value) for value in field.ignored], 8)} counts nothing" if field.ignored else ""
+    message = f"{table.name}: {column}: {'; '.join(faults)}{more}, and training showed pixels of {known}{ignored}"
+    raise DataError(
+        message,
+        f"JPEG? {LOSSY}"
+        if names[0].lower().endswith((".jpg", ".jpeg"))
+        else f"does it not count? train with  fields: {{{column}: {{type: mask, ignore: {others[0][0]}}}}}",
+    )

@@ -13,7 +13,6 @@ from nntrain.data.naming import no_column
 from nntrain.data.reading import header_of, read_file
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.files import Files
-from nntrain.data.sources.graph import Graph
 from nntrain.data.table import Table, listed
 from nntrain.errors import DataError, UsageError
 
@@ -39,7 +38,7 @@ def missing_columns(word: str | None) -> Missing:
 def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: Path = Path()) -> Table:
     """Read new rows as training files are read, in the dialect of the settings; a folder of images or sounds for a network of these.
 
-    Where edges are predicted they are pairs of nodes of the graph that the source names, counted from `folder`.
+    Where a source is asked about its training rows, such as about pairs of nodes of a graph, its files count from `folder`.
 
     Raises:
         DataError: The file is not there, is not what it should be, or has no rows.
@@ -49,24 +48,21 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
         return _images(path, inputs[0].plan.columns[0])
     if len(inputs) == 1 and inputs[0].plan.field.type == "audio" and _are_sounds(settings, path):
         return _sounds(path, inputs[0].plan.columns[0])
-    if isinstance(settings.source, Graph) and settings.source.has_links and path.is_file():
-        from nntrain.data.sources.graph_reading import read_graph
-
-        nodes = settings.source.files(folder)["train"]
-        return read_graph(settings.source, nodes, nodes.name, asked=path)
+    if settings.source.asks_of_training_rows and path.is_file():
+        return settings.source.read_asked(path, folder)
     return read_file(settings, path)
 
 
 def _lies_as_in_training(settings: DataSettings, folder: Path) -> bool:
     """Whether the source finds in a folder what it looks for: images may lie there without the folders that training had."""
     if not settings.source.reads(folder):
+        return False
+    return not isinstance(settings.source, Files) or settings.source.finds(folder)
+
+
 def _are_sounds(settings: DataSettings, path: Path) -> bool:
     """Whether a path is a sound, or a folder of sounds that do not lie as in training."""
     return path.suffix.lower() in SOUND_SUFFIXES if not path.is_dir() else not settings.source.reads(path)
-
-
-        return False
-    return not isinstance(settings.source, Files) or settings.source.finds(folder)
 
 
 def complete(table: Table, fields: FittedFields, missing: Missing | None = None) -> Table:
@@ -128,6 +124,8 @@ def _sounds(path: Path, column: str) -> Table:
     """All sounds of a folder, or a single one, under the name that the network knows them by. Raises `DataError`."""
     import polars as pl
 
+    if not path.is_dir():
+        return Table(path.name, {column: pl.Series(column, [path.name], dtype=pl.String)}, 1, store=FileStore(path.parent))
     store = FileStore(path)
     names = [name for name in store.names()[0] if PurePosixPath(name).suffix.lower() in SOUND_SUFFIXES]
     if not names:

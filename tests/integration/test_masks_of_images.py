@@ -18,8 +18,8 @@ from nntrain.cli import main
 from nntrain.commands import smoke
 from nntrain.commands.fit import prepare_job
 from nntrain.commands.jobs import Options
-from nntrain.commands.prediction_masks import COLORS, draw_overlay
 from nntrain.config.reading import read_config, read_mapping
+from nntrain.data.forms.drawing import COLORS, draw_overlay
 from nntrain.training.loop import fit as train
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -118,6 +118,36 @@ def test_tables_have_shares_and_images_alone_are_enough(trained: Any, pairs: Pat
     capsys.readouterr()
     assert main(["predict", run, str(pairs), "--overlay", str(tmp_path / "o.png")]) == 2
     assert "--overlay needs a folder" in capsys.readouterr().err
+
+
+def test_an_overlay_is_refused_before_anything_is_written_where_a_mask_holds_what_is_no_class(
+    trained: Any, pairs: Path, tmp_path: Path, capsys: Any
+) -> None:
+    folder = tmp_path / "new"
+    for name in ("image", "label"):
+        (folder / name).mkdir(parents=True)
+        content = np.asarray(Pictures.open(pairs / name / "03.png")).copy()
+        Pictures.fromarray(content).save(folder / name / "03.png")
+        if name == "label":
+            content[5, 5] = 77
+        Pictures.fromarray(content).save(folder / name / "04.png")
+    assert main(["predict", str(trained.run.path), str(folder), "-o", str(tmp_path / "m"), "--overlay", str(tmp_path / "o")]) == 3
+    told = " ".join(capsys.readouterr().err.split())
+    assert "label/04.png holds 77" in told
+    assert "0 (ground), 255 (box)" in told or "hold 0, 255" in told
+    assert not (tmp_path / "m").exists()
+    assert not (tmp_path / "o").exists()
+
+
+def test_images_of_one_name_in_two_folders_and_with_transparency_are_written_apart(trained: Any, pairs: Path, tmp_path: Path) -> None:
+    pixels = np.asarray(Pictures.open(pairs / "image" / "03.png"))
+    for name, mode in (("a", "RGBA"), ("b", "LA")):
+        (tmp_path / "new" / name).mkdir(parents=True)
+        Pictures.fromarray(pixels).convert(mode).save(tmp_path / "new" / name / "03.png")
+    out, over = tmp_path / "masks", tmp_path / "overlays"
+    assert main(["predict", str(trained.run.path), str(tmp_path / "new"), "-o", str(out), "--overlay", str(over)]) == 0
+    for folder in (out, over):
+        assert [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.png"))] == ["a/03.png", "b/03.png"]
 
 
 def test_an_overlay_has_outlines_and_red_errors() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from nntrain.data.audio.hearing import Hearing
     from nntrain.data.augmentation.augmentation import Augmentation
+    from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
     from nntrain.data.image_stream import ImageFiles
     from nntrain.data.table import Table
@@ -101,6 +102,8 @@ class Field(Component):
     """Roles that a field of this type can have."""
     reads_files: ClassVar[bool] = False
     """Whether a text in its column is the name of a file."""
+    piece_suffixes: ClassVar[tuple[str, ...]] = ()
+    """Endings of the files that generated sequences are written to, where they are no text."""
     stratifies: ClassVar[bool] = False
     """Whether a split keeps the shares of its values where it is the target."""
 
@@ -253,6 +256,12 @@ class Field(Component):
     def rendered(self, steps: Array, state: State) -> str | bytes:
         """A generated sequence `[T, …]` as people keep it: a text, or the content of a file."""
         raise NotImplementedError
+
+    def form(self, state: State) -> Form:
+        """How what is predicted of such a target is written: in cells of a table, unless it has a form of its own."""
+        from nntrain.data.forms.form import CELLS
+
+        return CELLS
 
     def to_text(self, state: State) -> Callable[[Sequence[int]], str] | None:
         """What makes a text of indices again; `None` for what is no text. Raises `DataError` where a library is missing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import Field as Option
 from pydantic import PositiveInt, model_validator
@@ -17,8 +17,13 @@ from nntrain.specs import IMAGE, Size, Spec, Unknown
 if TYPE_CHECKING:
     from nntrain.data.augmentation.augmentation import Augmentation
     from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
+
+
+IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation of the red, green and blue of ImageNet's training images, as torchvision's weights expect."""
 
 
 class Moments(StrictModel):
@@ -160,6 +165,12 @@ class Image(Field):
             check_fits(values.shape(), state)
             return Encoded(values.rows, pixels=(state["offset"], state["scale"]), files=values)
         return Encoded(fitting_images(cast("Array", values), state), pixels=(state["offset"], state["scale"]))
+
+    def form(self, state: State) -> Form:
+        """Pictures."""
+        from nntrain.data.forms.pictures import Pictures
+
+        return Pictures()
 
     def is_missing(self, values: Values) -> Array:
         """None is: an array has a value in every place."""

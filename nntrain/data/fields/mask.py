@@ -15,6 +15,7 @@ from nntrain.specs import MASK, Size, Spec, Unknown
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
@@ -149,6 +150,12 @@ class Mask(Field):
         from nntrain.data.masks import encode_masks
 
         return encode_masks(self, cast("Array", values), state)
+
+    def form(self, state: State) -> Form:
+        """Masks that read as those of training."""
+        from nntrain.data.forms.masks import Masks
+
+        return Masks(tuple(state["values"]))
 
     def is_missing(self, values: Values) -> Array:
         """None is: every row has a mask."""

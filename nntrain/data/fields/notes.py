@@ -34,6 +34,7 @@ class Notes(Field):
     """
 
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
+    piece_suffixes: ClassVar[tuple[str, ...]] = (".mid", ".midi")
 
     type: Literal["notes"] = "notes"
     low: Note = 21

@@ -106,6 +106,18 @@ class Graph(NodeSource):
         return self.target_ is not None
 
     @property
+    def asks_of_training_rows(self) -> bool:
+        """Pairs of its nodes, where edges are predicted."""
+        return self.has_links
+
+    def read_asked(self, path: Path, folder: Path) -> Table:
+        """Pairs of nodes from a table with two columns of their names, in the graph of the settings. Raises `DataError`."""
+        from nntrain.data.sources.graph_reading import read_graph
+
+        nodes = self.files(folder)["train"]
+        return read_graph(self, nodes, nodes.name, asked=path)
+
+    @property
     def is_directed(self) -> bool:
         """As it is written."""
         return self.directed

@@ -142,6 +142,15 @@ class Source(Component):
         """Whether a path of new rows is for this source, whatever its name ends in."""
         return False
 
+    @property
+    def asks_of_training_rows(self) -> bool:
+        """Whether new rows are questions about the rows that the network was trained on, which are read again for them."""
+        return False
+
+    def read_asked(self, path: Path, folder: Path) -> Table:
+        """Such questions, beside the training rows, whose files count from `folder`. Raises `DataError`."""
+        raise NotImplementedError
+
     def fingerprint(self, path: Path) -> str:
         """What is in a file, hashed. Raises `DataError`."""
         from nntrain.data.fingerprint import fingerprint_file

@@ -1,7 +1,7 @@
 """Several values a row in a table: a column each, or one cell where rows have different numbers of them."""
 
 from nntrain.commands.predict import prediction_columns
-from nntrain.commands.prediction_files import split_lists
+from nntrain.data.forms.cells import split_lists
 from nntrain.tasks.task import Decoded
 
 

@@ -14,7 +14,8 @@ from PIL import Image as Pictures
 from nntrain.data.fields.mask import Mask, pixel_value, pixel_word
 from nntrain.data.file_store import FileStore
 from nntrain.data.header import HeaderColumn
-from nntrain.data.masks import decode_mask, nearest
+from nntrain.data.mask_rows import UNCOUNTED
+from nntrain.data.masks import check_shown, decode_mask, nearest
 from nntrain.data.settings import FIELD_SLOT
 from nntrain.data.table import Table
 from nntrain.errors import DataError, SpecError
@@ -107,6 +108,24 @@ def test_a_row_with_a_value_that_training_never_showed_is_set_apart(tmp_path: Pa
     encoded = made.encode(made.read(folder_of(tmp_path, CLASSES, CLASSES % 2), ("m",)), state, is_target=True)
     assert encoded.unknown is not None
     assert encoded.unknown.tolist() == [True, False]
+    assert (encoded.values[0] == UNCOUNTED).tolist() == (CLASSES == 2).tolist(), "it is taken for no class"
+
+
+@pytest.mark.parametrize(("options", "is_told"), [({}, True), ({"ignore": 2}, False)])
+def test_a_value_that_training_never_showed_is_named_with_its_file(options: Any, tmp_path: Path, *, is_told: bool) -> None:
+    made = field(**options)
+    state = made.fit(made.read(folder_of(tmp_path, CLASSES % 2), ("m",)), is_target=True)
+    table = folder_of(tmp_path, CLASSES % 2, CLASSES)
+    values = made.read(table, ("m",))
+    encoded = made.encode(values, state, is_target=True)
+    assert encoded.unknown is not None
+    if not is_told:
+        check_shown(made, table, "m", values, encoded.unknown, state)
+        assert (encoded.values[1] == UNCOUNTED).tolist() == (CLASSES == 2).tolist()
+        return
+    with pytest.raises(DataError, match=r"t: m: 1.png holds 2, and training showed pixels of 0, 1") as told:
+        check_shown(made, table, "m", values, encoded.unknown, state)
+    assert "ignore: 2" in (told.value.hint or "")
 
 
 @pytest.mark.parametrize("size", [(3, 3), (10, 4), (2, 7)])

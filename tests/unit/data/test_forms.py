@@ -1,0 +1,118 @@
+"""How predictions are written, by the form that the field of their target has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import pytest
+
+from nntrain.commands.prediction_forms import check_forms, samples_file, target_files, write_arrays, write_folder
+from nntrain.data.forms.decoded import Decoded
+from nntrain.data.forms.drawing import shown
+from nntrain.data.forms.form import CELLS, Beside, File, Form
+from nntrain.data.forms.masks import Masks, file_names
+from nntrain.data.forms.pictures import Pictures
+from nntrain.data.table import Table
+from nntrain.errors import ResourceError, UsageError
+
+NOWHERE = Beside(cast("Any", None), Table("t", {}, 2), (0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Melodies(Form):
+    """What a field type of another author might predict: a file each, and nothing that a cell holds."""
+
+    plural: ClassVar[str] = "melodies"
+    in_cells: ClassVar[bool] = False
+    each: ClassVar[str | None] = "a score"
+
+    def files(self, found: Decoded, beside: Beside) -> Iterator[File]:
+        return ((f"{row}.abc", " ".join(notes).encode()) for row, notes in zip(beside.rows, found.values, strict=True))
+
+
+def test_a_form_of_ones_own_is_written_without_a_word_in_a_command(tmp_path: Path) -> None:
+    found = {"tune": Decoded((["c", "d"], ["e"]), form=Melodies()), "mood": Decoded(("sad", "gay"))}
+    forms = {name: decoded.form for name, decoded in found.items()}
+    check_forms(tmp_path / "out", None, forms, "run")
+    assert write_folder(tmp_path / "out", target_files(found, NOWHERE)) == 2
+    assert (tmp_path / "out" / "0.abc").read_bytes() == b"c d"
+    with pytest.raises(UsageError, match=r"run predicts melodies \(tune\), which no text table holds") as told:
+        check_forms(tmp_path / "out.csv", None, forms, "run")
+    assert told.value.hint is not None
+    assert told.value.hint.startswith("a score each: -o FOLDER   or from Python")
+    with pytest.raises(UsageError, match="written as arrays only"):
+        check_forms(tmp_path / "out.npz", None, forms, "run")
+
+
+def test_several_targets_have_their_names_in_those_of_the_files() -> None:
+    image = np.zeros((1, 2, 2), np.float32)
+    found = {"a": Decoded((image, image), form=Pictures()), "b": Decoded((image, image), form=Pictures())}
+    assert [name for name, _ in target_files(found, NOWHERE)] == ["000.a.png", "001.a.png", "000.b.png", "001.b.png"]
+
+
+@pytest.mark.parametrize(
+    ("output", "overlay", "form", "message"),
+    [
+        ("full", None, Masks((0, 1)), "the folder .*full is not empty"),
+        ("out", "full", Masks((0, 1)), "the folder .*full is not empty"),
+        ("out", "out", Masks((0, 1)), "are one folder"),
+        (None, "out", CELLS, "run predicts no masks"),
+        (None, "out.png", Masks((0, 1)), "--overlay needs a folder"),
+        ("out", None, CELLS, "-o needs a file"),
+        ("out.npz", None, CELLS, "only where they are images or masks"),
+        (None, None, Pictures(), "images .y., which no text table holds"),
+    ],
+)
+def test_what_does_not_hold_them_is_refused(output: str | None, overlay: str | None, form: Form, message: str, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.png").touch()
+    where = [None if name is None else tmp_path / name for name in (output, overlay)]
+    with pytest.raises(UsageError, match=message):
+        check_forms(where[0], where[1], {"y": form}, "run")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError):
+        write_folder(tmp_path / "out", [("a/b.png", b"1"), ("a/b.png", b"2")])
+    assert list(tmp_path.iterdir()) == []
+    assert write_folder(tmp_path / "out", [("a/b.png", b"1"), ("c/b.png", b"2")]) == 2
+    assert (tmp_path / "out" / "c" / "b.png").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["all/a/x.png", "all/b/x.jpg"], ["a/x.png", "b/x.png"]),
+        (["x.png", "x.jpg"], ["x.png.png", "x.jpg.png"]),
+        (["d/x.png", "d/X.PNG"], ["00004_x.png.png", "00007_X.PNG.png"]),
+        (["d/../x.png", "d/x.png"], ["00004_x.png.png", "00007_x.png.png"]),
+        (["x.png", "x.png"], ["00004_x.png.png", "00007_x.png.png"]),
+    ],
+    ids=["folders", "endings", "capitals", "up and down", "twice"],
+)
+def test_files_of_one_name_stay_apart(names: list[str], wanted: list[str]) -> None:
+    assert file_names(names, (4, 7)) == wanted
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])
+def test_images_of_any_number_of_channels_are_shown_as_people_see_them(channels: int) -> None:
+    image = np.stack([np.full((2, 3), 10 * (place + 1), np.uint8) for place in range(channels)])
+    drawn = shown(image)
+    assert drawn.shape == (2, 3, 3)
+    assert drawn[0, 0].tolist() == ([10, 20, 30] if channels > 2 else [10, 10, 10])
+    np.testing.assert_array_equal(shown(image.astype(np.float32) / 255), drawn)
+
+
+def test_vectors_are_a_column_each_and_a_hint_names_what_holds_them(tmp_path: Path) -> None:
+    found = Decoded((np.array([0.5, 1.0], np.float32), np.array([2.0, 4.0], np.float32)))
+    assert found.form.columns(found) == {"prediction_0": (0.5, 2.0), "prediction_1": (1.0, 4.0)}
+    assert samples_file([CELLS]) == "samples.csv"
+    assert samples_file([Pictures()]) == "samples.png"
+    assert samples_file([Pictures(), Pictures()]) == "samples.npz"
+    write_arrays(tmp_path / "a.npz", {"y": found})
+    with np.load(tmp_path / "a.npz") as written:
+        np.testing.assert_array_equal(written["y"], [[0.5, 1.0], [2.0, 4.0]])
