@@ -90,6 +90,17 @@ class Catalogue:
         """Every setting that has one place, in the order of the sections. What a list of components holds is left to the components."""
         return tuple(self._below(self.options(self.definition(self.root)), frozenset()))
 
+    @cached_property
+    def places(self) -> Mapping[str, tuple[Setting, tuple[str, ...], bool]]:
+        """Where components of each kind stand first, least deep: the setting, the whole path, and whether it is a list of them."""
+        found: dict[str, tuple[Setting, tuple[str, ...], bool]] = {}
+        for setting in self.settings:
+            for member, path in members(setting.schema, setting.path):
+                for kind in filter(None, (member.get("x-slot"), member.get("items", {}).get("x-slot"))):
+                    if kind not in found or len(path) < len(found[kind][1]):
+                        found[kind] = setting, path, "items" in member
+        return found
+
     def within(self, kind: str, tag: str) -> list[Setting]:
         """Options of a component and, after each, the settings of the section that it is; components inside are left out."""
         options = self.options(self.definition(self.component(kind, tag)), (), tag, ((0, kind, tag),))

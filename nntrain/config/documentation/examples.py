@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from nntrain.config.documentation.catalogue import Catalogue, Setting, members
+from nntrain.config.documentation.catalogue import Catalogue, Setting
 from nntrain.config.documentation.wording import sample, value_in_words
 from nntrain.optimizers.settings import OPTIMIZERS
 
@@ -272,19 +272,8 @@ def of_option(content: Catalogue, kind: str, option: Setting) -> str | None:
     return WRITTEN.get(option.name) or _placed(content, kind, tag, {key: _value(content, tag, option)})
 
 
-def place_of(content: Catalogue, kind: str) -> tuple[Setting, tuple[str, ...], bool] | None:
-    """Where components of a kind stand first, least deep: the setting, the whole path, and whether it is a list of them."""
-    places = (
-        (setting, path, "items" in member)
-        for setting in content.settings
-        for member, path in members(setting.schema, setting.path)
-        if kind in (member.get("x-slot"), member.get("items", {}).get("x-slot"))
-    )
-    return min(places, key=lambda place: len(place[1]), default=None)
-
-
 def _placed(content: Catalogue, kind: str, tag: str, options: dict[str, object]) -> str | None:
-    place = place_of(content, kind)
+    place = content.places.get(kind)
     if place is None:
         return None
     setting, path, is_list = place

@@ -176,7 +176,7 @@ def _components(content: Catalogue, parts: tuple[str, ...]) -> list[str]:
 
 def _component(content: Catalogue, component: _Named) -> str:
     options = content.within(component.kind, component.tag)
-    place = examples.place_of(content, component.kind)
+    place = content.places.get(component.kind)
     example = examples.of_component(content, component.kind, component.tag)
     rows = [("is", with_article(component.kind))]
     if place is not None and example is not None:
