@@ -23,6 +23,7 @@ from nntrain.schema import load_class
 from nntrain.tasks.judging import metric_info
 from nntrain.tasks.settings import TASK_OF_FIELD, TASKS
 from nntrain.tasks.task import Target, Task
+from nntrain.wording import with_article
 
 T = TypeVar("T")
 
@@ -245,7 +246,9 @@ def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: lis
         return task
     accepted = " or ".join(sorted(task.field_types))
     problems.append(
-        Problem(path, f"{task.type} needs a target of type {accepted}; {plan.name} is a {target.field_type}", _retype(plan, task))
+        Problem(
+            path, f"{task.type} needs a target of type {accepted}; {plan.name} is {with_article(target.field_type)}", _retype(plan, task)
+        )
     )
     return None
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nntrain.blueprint import Blueprint
 from nntrain.commands.figures import format_bytes
+from nntrain.wording import number_of
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
@@ -30,13 +31,13 @@ def stop_rules(blueprint: Blueprint) -> str:
     """When the run will stop, in words."""
     training = blueprint.training
     limits = [
-        f"{value:,} {unit}"
-        for value, unit in ((training.max_epochs, "epochs"), (training.max_steps, "steps"), (training.max_minutes, "minutes"))
+        number_of(value, unit) if isinstance(value, int) else f"{value:,} {unit}s"
+        for value, unit in ((training.max_epochs, "epoch"), (training.max_steps, "step"), (training.max_minutes, "minute"))
         if value is not None
     ]
     rules = [f"after {' or '.join(limits)}"] if limits else []
     if training.early_stopping is not None:
-        rules.append(f"{training.early_stopping.patience} evaluations without a better {blueprint.best.monitor}")
+        rules.append(f"{number_of(training.early_stopping.patience, 'evaluation')} without a better {blueprint.best.monitor}")
     if training.converge is not None:
         rules.append(f"when {training.converge.monitor} stands still")
     if training.stop_at:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 TARGET_NAMES: Final = ("target", "label", "class", "y", "outcome", "species", "income", "survived", "price", "churn", "quality")
 """Names that a column to be predicted often has."""
 MOST_COLUMNS: Final = 20
+TEXTS: Final = frozenset({".log", ".md", ".rst", ".tex", ".text"})
+"""Endings of files that are read as running text where no target is named."""
 TOKENS_AT_ONCE: Final = 64
 """Window of a running text."""
 
@@ -164,9 +166,9 @@ def _folder_of(data: Path) -> str | None:
 
 
 def _is_running_text(data: Path, folder: Path) -> bool:
-    """Whether a .txt file is no table: its lines are no rows of as many cells each, or the first has words where names of columns are."""
+    """Whether a file is a text. A .txt is, if its lines are no rows of as many cells, or the first has words where names of columns are."""
     if data.suffix.lower() != ".txt":
-        return False
+        return data.suffix.lower() in TEXTS
     config = read_mapping({"name": run_name(data.stem), "data": {"source": _relative(data, folder)}}, folder=folder.resolve())
     try:
         names = [column.name for column in peek(config.experiment.data, config.folder)["train"].columns]

@@ -254,5 +254,7 @@ def _predict(whole: Outcome, job: Job) -> str:
 
 
 def _shortened_text(text: str) -> str:
-    """A value on a line: of a long one its beginning."""
+    """A value on a line: of a long one its beginning, of a text without letters that it is empty."""
+    if not text.strip():
+        return "(empty)"
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} …"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.errors import Problem
 from nntrain.specs import VECTOR
+from nntrain.wording import with_article
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,7 +131,7 @@ def graph_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterat
     for plan in plans:
         path = ("data", "fields", plan.name)
         if plan.role == "input" and plan.spec.of_one.axes not in ((), VECTOR):
-            what = f"a node has numbers, categories and vectors, and {plan.name} is a {plan.field.type}"
+            what = f"a node has numbers, categories and vectors, and {plan.name} is {with_article(plan.field.type)}"
             yield Problem(path, what, "fix:  role: ignore")
         elif plan.role == "weight" and plan.of_nodes:
             yield Problem(path, "weighs nodes, and only whole graphs have a weight: a column of data.source.graphs", "fix:  role: ignore")

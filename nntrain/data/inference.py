@@ -16,6 +16,7 @@ from nntrain.data.fields.number import Number
 from nntrain.data.fields.series import Series
 from nntrain.data.fields.vector import Vector
 from nntrain.data.header import FileFacts
+from nntrain.wording import number_of
 
 ROW_NUMBERS: Final = "row numbers"
 """Why a column that counts the rows is left out."""
@@ -120,7 +121,7 @@ def _guess_target(facts: Facts) -> Guess:
         return Guess(Category(), _category_note(facts))
     if facts.is_whole and facts.distinct <= MAX_VALUES:
         return Guess(Category(), f"{_category_note(facts)}   change: type: ordinal | number")
-    return Guess(Number(), f"number ({facts.distinct:,} values{_part(facts)})   change: type: category")
+    return Guess(Number(), f"number ({number_of(facts.distinct, 'value')}{_part(facts)})   change: type: category")
 
 
 def _reason_to_leave_out(facts: Facts) -> str | None:
@@ -148,8 +149,7 @@ def _text(facts: Facts) -> Guess:
 
 def _category_note(facts: Facts) -> str:
     zeros = ", leading zeros" if facts.has_leading_zeros else ""
-    values = "1 value" if facts.distinct == 1 else f"{facts.distinct:,} values"
-    return f"category ({values}{_part(facts)}{zeros})"
+    return f"category ({number_of(facts.distinct, 'value')}{_part(facts)}{zeros})"
 
 
 def _part(facts: Facts) -> str:

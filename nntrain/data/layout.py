@@ -35,6 +35,7 @@ from nntrain.data.texts import with_shared, without_unasked
 from nntrain.data.window import WindowSettings, window_inputs, window_problems, window_targets
 from nntrain.errors import DataError, Problem, SpecError
 from nntrain.specs import Spec
+from nntrain.wording import number_of, with_article
 
 if TYPE_CHECKING:
     from nntrain.data.row_steps import RowSteps
@@ -247,7 +248,7 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
             Problem(("data", "split", "by"), "column needs the column that says train, validation or test", "fix:  column: NAME")
         )
     if split.by == "stratified" and layout.targets and not any(plan.field.stratifies for plan in layout.targets):
-        message = f"stratified keeps the shares of classes, and the target is a {layout.targets[0].field.type}"
+        message = f"stratified keeps the shares of classes, and the target is {with_article(layout.targets[0].field.type)}"
         problems.append(Problem(("data", "split", "by"), message, "fix:  by: random"))
     problems += sampler_problems(None if settings.batch is None else settings.batch.sampler, layout.targets)
     return problems
@@ -319,7 +320,7 @@ def guess_column(field: NamedField, column: HeaderColumn) -> Guess:
     if (files := column.named_files) is not None:
         return guess_files(files)
     if column.kind == "class":
-        return Guess(Category(), "category" if column.facts is None else f"category ({column.facts.distinct:,} values)")
+        return Guess(Category(), "category" if column.facts is None else f"category ({number_of(column.facts.distinct, 'value')})")
     if "weight" in field.roles:
         return Guess(Number(), "number")
     if field.roles & {"split", *GROUPING} and "input" not in field.roles:
@@ -375,8 +376,7 @@ def _without_effect(idle: Mapping[str, list[dict[str, str]]]) -> list[Problem]:
 
 
 def _misfit(field_type: str, role: Role) -> str:
-    article = "an" if field_type[0] in "aeiou" else "a"
-    return f"{article} {field_type} cannot be {'the weight of rows' if role == 'weight' else role}"
+    return f"{with_article(field_type)} cannot be {'the weight of rows' if role == 'weight' else role}"
 
 
 def _missing_columns(named: list[NamedField], header: Header, part: Part) -> list[Problem]:

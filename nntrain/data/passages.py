@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from nntrain.errors import Problem
 from nntrain.specs import TOKENS, Spec
+from nntrain.wording import with_article
 
 if TYPE_CHECKING:
     from nntrain.data.field_plan import FieldPlan
@@ -67,7 +68,7 @@ def passage_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iter
 def _field_problems(plan: FieldPlan) -> Iterator[Problem]:
     path = ("data", "fields", plan.name)
     if plan.field.type != "text":
-        yield Problem(path, f"is a {plan.field.type}, and a running text has one field, text", "fix:  type: text")
+        yield Problem(path, f"is {with_article(plan.field.type)}, and a running text has one field, text", "fix:  type: text")
     elif plan.role == "target" and not {"input", "target"} <= plan.field.role_set:
         message = "is a target and no input: the next tokens are predicted from those before"
         yield Problem(path, message, "fix:  role: [input, target]")

@@ -124,7 +124,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
             *_rows_read(tables),
             *(found for table in tables.values() for found in table.findings),
             *sorting.notes,
-            *(_windows(settings.window, fields, tables, values) if settings.window is not None else []),
+            *(_windows(settings.window, fields, tables, values, data) if settings.window is not None else []),
             *notes,
             *(told.text for told in cut if not told.is_doubt),
             _sizes(data, sorting),
@@ -349,12 +349,17 @@ def _rows_read(tables: Mapping[Part, Table]) -> list[str]:
 
 
 def _windows(
-    window: WindowSettings, fields: FittedFields, tables: Mapping[Part, Table], values: Mapping[Part, Mapping[str, Values]]
+    window: WindowSettings,
+    fields: FittedFields,
+    tables: Mapping[Part, Table],
+    values: Mapping[Part, Mapping[str, Values]],
+    data: Mapping[Part, TensorData],
 ) -> list[str]:
     """What the windows are, and how the rows of the training file are ordered."""
     inputs = fields.inputs
     shapes = ", ".join(f"{name} {spec}" if len(inputs) > 1 else str(spec) for name, spec in inputs.items())
-    order, *odd = order_in_words(tables["train"], [field.plan for field in fields.fields], values["train"])
+    last = np.concatenate([rows.rows.numpy() for part, rows in data.items() if part == "train" or part not in tables])
+    order, *odd = order_in_words(window, tables["train"], [field.plan for field in fields.fields], values["train"], last)
     return [f"windows of {window.in_words} rows, inputs {shapes}; {order}", *odd]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
@@ -37,7 +37,8 @@ def read_file(settings: DataSettings, path: Path) -> Table:
         raise DataError(f"no file {absolute(path)}")
     tag = source_of(path.name)
     source = settings.source.for_new_rows()
-    if source.type != tag:
+    own = next(iter(settings.source.written_paths().values()), "")
+    if source.type != tag and not (tag is None and path.suffix == PurePosixPath(own).suffix):
         if tag is None:
             raise DataError(
                 f"{path.name}: no source reads {path.suffix or 'such'} files", f"files may end in {', '.join(SOURCE_OF_SUFFIX)}"

@@ -21,6 +21,7 @@ from nntrain.data.sources.source import Part
 from nntrain.data.sources.text import TEXT
 from nntrain.data.tokenizing.tokenizer import SPECIAL
 from nntrain.errors import DataError
+from nntrain.wording import number_of
 
 if TYPE_CHECKING:
     from nntrain.data.field_plan import FieldPlan
@@ -61,7 +62,7 @@ def prepare_running_text(
     values = {plan.name: own for plan in plans}
     fields = FittedFields.fit(tuple(plans), values, np.arange(1), tables["train"].name, kept=kept).cut_into(passages)
     fields = replace(fields, lanes=settings.lanes)
-    notes = [f"{table.name}    {_counted(len(contents[part]), 'character')}" for part, table in tables.items()]
+    notes = [f"{table.name}    {number_of(len(contents[part]), 'character')}" for part, table in tables.items()]
     notes += kept.notes(fields.fields) if kept is not None else ()
     data: dict[Part, TensorData] = {}
     sizes: list[str] = []
@@ -71,11 +72,11 @@ def prepare_running_text(
         if len(tokens) < least:
             fits = (len(tokens) - 1) // 8
             hint = "a longer text" if least == 2 or fits < 1 else f"a longer text, or  data.window: {fits}"
-            found = f"the {part} part has {_counted(len(tokens), 'token')}"
+            found = f"the {part} part has {number_of(len(tokens), 'token')}"
             raise DataError(f"{tables['train'].name}: {found}, and {least:,} are needed", hint)
         stride = passages.stride if part == "train" else None
         data[part] = fields.cut_tokens(tokens, stretch.start, stride=stride)
-        sizes.append(f"{part} {_counted(len(tokens), 'token')}")
+        sizes.append(f"{part} {number_of(len(tokens), 'token')}")
     field = fields.fields[0]
     assert isinstance(field.plan.field, Text)
     kind = f"{field.plan.field.tokenizer.type}, {field.state['size'] - SPECIAL:,} different"
@@ -83,10 +84,6 @@ def prepare_running_text(
     epoch = data["train"].shown
     notes.append(f"windows of {passages.steps} tokens, {epoch:,} an epoch (one pass over the training part, from another place each time)")
     return fields, data, notes
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def split_text(settings: DataSettings, contents: Mapping[Part, str]) -> dict[Part, Stretch]:
@@ -104,7 +101,10 @@ def split_text(settings: DataSettings, contents: Mapping[Part, str]) -> dict[Par
             end -= sizes[part]
     if end < 1:
         taken = ", ".join(f"{part} takes {size:,}" for part, size in sizes.items() if size)
-        raise DataError(f"{len(text):,} characters leave nothing to train on: {taken}", "smaller shares in data.split, or a longer text")
+        raise DataError(
+            f"{number_of(len(text), 'character')} leave{'s' if len(text) == 1 else ''} nothing to train on: {taken}",
+            "smaller shares in data.split, or a longer text",
+        )
     given = {part: Stretch(contents[part], 0) for part in SPLIT_OFF if part in contents}
     parts = {"train": Stretch(text[:end], 0), **found, **given}
     return {part: parts[part] for part in ("train", *SPLIT_OFF) if part in parts}

@@ -145,7 +145,10 @@ class SourceSlot(Slot):
             if tag is None:
                 kinds = ", ".join(SOURCE_OF_SUFFIX)
                 raise self._error(
-                    "no_source", "no source reads {found} files; paths may end in {kinds}", found=PurePosixPath(value).suffix, kinds=kinds
+                    "no_source",
+                    "no source reads {found} files; paths may end in {kinds}, or have a type beside them: type: csv, path: …",
+                    found=PurePosixPath(value).suffix,
+                    kinds=kinds,
                 )
             return tag, {"path": value}
         return super().split(value)

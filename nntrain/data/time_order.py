@@ -9,10 +9,12 @@ import numpy as np
 
 from nntrain.data.table import Table, counted
 from nntrain.data.window_cutting import group_numbers, ordered_rows
+from nntrain.wording import number_of
 
 if TYPE_CHECKING:
     from nntrain.data.field_plan import FieldPlan
     from nntrain.data.fields.field import Array, Values
+    from nntrain.data.window import WindowSettings
 
 UNITS: Final = {"week": 604800, "day": 86400, "hour": 3600, "minute": 60, "second": 1}
 """Seconds of what distances are told in."""
@@ -23,8 +25,18 @@ USUAL_SHARE: Final = 0.5
 """Share of the distances from which on the most frequent one is taken for that of the rows."""
 
 
-def order_in_words(table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values]) -> list[str]:
-    """By what the rows are ordered; then times that stand twice, and gaps: how many, where the first is, and what is done with them."""
+def order_in_words(
+    window: WindowSettings, table: Table, plans: Sequence[FieldPlan], values: Mapping[str, Values], last: Array
+) -> list[str]:
+    """By what the rows are ordered; then times that stand twice, and gaps: how many, where the first is, and which windows cross them.
+
+    Args:
+        window: How windows are cut.
+        table: The rows.
+        plans: Fields.
+        values: Values of the plans.
+        last: Of each window that is used the last row of its past, int64 `[M]`.
+    """
     time = next((plan for plan in plans if plan.role == "time"), None)
     group = next((plan for plan in plans if plan.role == "group"), None)
     within = "" if group is None else f", each {group.name} by itself"
@@ -47,8 +59,11 @@ def order_in_words(table: Table, plans: Sequence[FieldPlan], values: Mapping[str
         row = int(order[gaps[0]])
         first = f"first after {table.place(row)} ({cells[row]})"
         count = f"{len(gaps):,} gap{'s' if len(gaps) > 1 else ''}, {counted(missing)} missing at one every {distance}"
-        done = "windows take the rows on both sides for neighbours; rows with empty cells there keep the distance"
-        told.append(f"{time.name}: {count}, {first}: {done}")
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        before = np.searchsorted(gaps, [place[last] - window.past + 1, place[last] + window.gap + window.horizon])
+        crossing = f"{int((before[1] > before[0]).sum()):,} of {number_of(len(last), 'window')} take the rows on both sides for neighbours"
+        told.append(f"{time.name}: {count}, {first}: {crossing}; rows with empty cells there keep the distance")
     return told
 
 

@@ -14,6 +14,7 @@ from nntrain.data.passages import passage_problems
 from nntrain.errors import Problem
 from nntrain.schema import StrictModel
 from nntrain.specs import SEQUENCE, VECTOR, Size, Spec, Unknown, compute
+from nntrain.wording import with_article
 
 if TYPE_CHECKING:
     from nntrain.data.field_plan import FieldPlan
@@ -259,18 +260,14 @@ def _known_problems(window: WindowSettings, plans: Sequence[FieldPlan], *, has_a
         for name in meant:
             plan = roles.get((name, "input"))
             if plan is not None and target is None and (plan.field.type not in KNOWN_TYPES or plan.spec.rank > 1):
-                message = f"{name} is {_with_article(plan.field.type)}, and known inputs are numbers, booleans and dates"
+                message = f"{name} is {with_article(plan.field.type)}, and known inputs are numbers, booleans and dates"
                 yield Problem(path, message, f"fix:  data.fields: {{{name}: number}} if it holds numbers, else a column of 0 and 1 a value")
-
-
-def _with_article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _not_a_number(plan: FieldPlan) -> Problem:
     """A column of another type: what to make of it."""
     kind = plan.field.type
-    message = f"is {_with_article(kind)}, and with data.window {plan.role}s are number columns"
+    message = f"is {with_article(kind)}, and with data.window {plan.role}s are number columns"
     as_number = f"data.fields: {{{plan.name}: {{type: number, role: {plan.role}}}}}"
     if plan.role == "target":
         hint = f"fix:  {as_number} if it holds numbers"

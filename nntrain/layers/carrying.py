@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nntrain.errors import Problem, YamlPath
 from nntrain.layers.recurrent import Recurrent
+from nntrain.wording import with_article
 
 if TYPE_CHECKING:
     from nntrain.layers.program import Program
@@ -29,5 +30,5 @@ def carried_problems(program: Program, path: YamlPath) -> Iterator[Problem]:
         message = f"carries a state from window to window, and {both.name} reads each window from its end too"
         yield Problem(path, message, "fix:  bidirectional: false, or remove it", on_key=True)
     elif other is not None:
-        message = f"carries what recurrent layers remember, and {other.name} is a {other.layer.type}"
+        message = f"carries what recurrent layers remember, and {other.name} is {with_article(other.layer.type)}"
         yield Problem(path, message, "remove it, or use a recurrent network: lstm, gru", on_key=True)

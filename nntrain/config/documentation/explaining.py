@@ -12,10 +12,11 @@ from nntrain.config import synonyms
 from nntrain.config.documentation import examples
 from nntrain.config.documentation.catalogue import Catalogue, Setting, catalogue
 from nntrain.config.documentation.topics import TOPICS, Topic, topics
-from nntrain.config.documentation.wording import Schema, default_in_words, first_sentence, named, type_in_words, with_article
+from nntrain.config.documentation.wording import Schema, default_in_words, first_sentence, named, type_in_words
 from nntrain.config.documentation.wrapping import paragraphs
 from nntrain.errors import UsageError
 from nntrain.nearest import nearest
+from nntrain.wording import with_article
 
 _SPLITS: Final = {
     "train": "on a fixed sample of the training rows, without dropout: comparable with validation",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.config.writing import scalar
+from nntrain.wording import with_article
 
 if TYPE_CHECKING:
     from nntrain.config.documentation.catalogue import Catalogue
@@ -73,11 +74,6 @@ def type_in_words(definitions: Definitions, schema: Schema) -> str:
 def in_code(text: str) -> str:
     """A word of the config in Markdown."""
     return f"`{text}`"
-
-
-def with_article(noun: str) -> str:
-    """`a layer`, `an optimizer`."""
-    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
 
 
 def value_in_words(value: object) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _GOLDEN: Final = 0.6180339887498949
 LARGEST_FILE: Final = 64
 """Height and width of image files at most: fields with a larger size resize them."""
+FOLDS: Final = 5
+"""Folds of made-up rows."""
 GROUPS: Final = 20
 """Values of a column of groups."""
 _PERIOD: Final = 24
@@ -189,9 +191,9 @@ _OF_TYPE: Final[Mapping[str, Callable[[Any, Rows, int, Role], list[Any]]]] = {
 }
 
 _OF_ROLE: Final[Mapping[Role, Callable[[Rows], list[Any]]]] = {
+    "fold": lambda rows: [1 + row % FOLDS for row in range(len(rows))],
     "group": lambda rows: [f"group_{row % GROUPS}" for row in range(len(rows))],
     "ignore": lambda rows: [f"text {row}" for row in range(len(rows))],
-    "fold": lambda rows: [1 + row % FOLDS for row in range(len(rows))],
     "split": lambda rows: [("train", "train", "validation", "train", "test")[row // 2 % 5] for row in range(len(rows))],
     "time": lambda rows: list(range(len(rows))),
     "weight": lambda rows: [round(float(value), 4) for value in 0.5 + rows.hidden],

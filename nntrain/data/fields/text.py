@@ -17,6 +17,7 @@ from nntrain.data.tokenizing.splitting import Word
 from nntrain.data.tokenizing.tokenizer import SPECIAL, UNKNOWN
 from nntrain.errors import DataError, SpecError
 from nntrain.specs import RAGGED, TOKENS, Size, Spec, Unknown
+from nntrain.wording import with_article
 
 if TYPE_CHECKING:
     import polars as pl
@@ -100,7 +101,7 @@ class Text(Field):
     def sharing(self, other: Field) -> Field:
         """The field with the tokens of `other`. Raises `SpecError` where that is no text, or other tokens are asked for here."""
         if not isinstance(other, Text):
-            raise SpecError(f"shares the tokens of {self.like}, which is a {other.type}", "like names another text")
+            raise SpecError(f"shares the tokens of {self.like}, which is {with_article(other.type)}", "like names another text")
         if other.like is not None:
             raise SpecError(f"shares the tokens of {self.like}, which shares those of {other.like}", f"fix:  like: {other.like}")
         for option in SHARED:

@@ -67,6 +67,10 @@ class Conll(GivenFiles):
         lines = cut_lines(decode(content, self._encoding, name, is_cut=is_cut))
         found = self._sentences(lines[:-1] if is_cut else lines, name, most=PEEK_ROWS + 1)
         is_whole = not is_cut and len(found.lines) <= PEEK_ROWS
+        if "tags" in self.columns and "tags" not in found.columns:
+            names = ", ".join(column or "null" for column in self.columns)
+            hint = "a token a line, a blank or a tab, and its tag; tokens alone? data.source: {type: conll, columns: [tokens], …}"
+            raise DataError(f"{name}: line {found.lines[0]} has a token alone, and data.source.columns names {names}", hint)
         columns = tuple(
             HeaderColumn(column, (), "text", facts_of_cells(cells[:PEEK_ROWS], is_complete=is_whole))
             for column, cells in found.columns.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -47,7 +47,11 @@ def read_graph(source: Graph, path: Path, name: str, asked: Path | None = None) 
     listed = source.beside(path, source.edges)
     edges = source.read_table(listed) if lists_edges(listed) else _no_edges(source, listed)
     where = f"{name}, column {id_column}" if id_column is not None else f"{name}, whose rows count from 0"
-    ends = _ends(source, edges, names, where)
+    try:
+        ends = _ends(source, edges, names, where)
+    except DataError:
+        _require_nodes(source, table, id_column)
+        raise
     weights = None if source.weight is None else _weights(edges, source.weight)
     pairs, strengths = (ends, weights) if source.directed else both_ways(ends, weights, edges.name, lambda row: edges.place(row))
     graph, count, columns = _graphs(source, path, table)
@@ -70,6 +74,16 @@ def read_graph(source: Graph, path: Path, name: str, asked: Path | None = None) 
         ),
         graphs=Graphs(pairs, strengths, graph, count, frozenset(columns), source.graph, wanted),
     )
+
+
+def _require_nodes(source: Graph, table: Table, id_column: str | None) -> None:
+    """Refuse a table that has no nodes, such as that of the graphs or that of the edges. Raises `DataError`."""
+    wanted = f"give a table of nodes as {PurePosixPath(source.nodes).name} is one, beside which that of the edges lies"
+    if source.graph in table.columns and source.graphs is not None and table.texts(source.graph).n_unique() == table.rows:
+        raise DataError(f"{table.name} has a row for each {source.graph}, and no nodes", wanted)
+    lost = next((column for column in (source.id, source.graph) if column is not None and column not in table.columns), None)
+    if lost is not None or (id_column is None and not any(column not in table.columns[:2] for column in table.columns)):
+        raise DataError(f"{table.name} is no table of nodes{f': it has no column {lost!r}' if lost is not None else ''}", wanted)
 
 
 def _asked(source: Graph, path: Path, names: pl.Series, where: str) -> Asked:

@@ -68,7 +68,8 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_tokens_alone_are_read_for_predictions(tmp_path: Path) -> None:
-    assert read(tmp_path, "she\nwrites\n\nAda\n") == {"tokens": ["she writes", "Ada"]}
+    table = Conll(path="a.conll").read(written(tmp_path, "she\nwrites\n\nAda\n"), "a.conll")
+    assert {name: table.texts(name).to_list() for name in table.columns} == {"tokens": ["she writes", "Ada"]}
 
 
 def test_blanks_inside_a_token_are_told(tmp_path: Path) -> None:
