@@ -35,6 +35,7 @@ from nntrain.targets import TargetPlan, part_factors
 from nntrain.training.class_orders import ClassOrder
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
+from nntrain.training.growing import Growing
 from nntrain.training.ema import AveragedWeights
 from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
@@ -141,6 +142,7 @@ def assemble(
             experiment.seed,
             followed(blueprint.layout.fields),
         ),
+        growing=Growing.of(blueprint.layout.fields),
         mixer=_mixer(blueprint),
         thawing=Thawing(blueprint.program.thawed) if blueprint.program.thawed else None,
         buckets=buckets,

@@ -35,6 +35,7 @@ from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
 from nntrain.output_problems import output_problems
 from nntrain.protocols.protocol import Protocol, Supervised
+from nntrain.resizing_problems import resizing_problems
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
@@ -149,6 +150,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
             problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
         problems += _protocol_problems(protocol, experiment, training, targets)
         problems += view_problems(layout.fields, targets)
+        problems += resizing_problems(layout.fields, targets, program, training, protocol)
         if program is not None:
             problems += part_problems(config.experiment, program)
             problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)

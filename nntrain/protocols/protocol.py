@@ -22,6 +22,8 @@ class Protocol(Component):
     kinds: ClassVar[frozenset[str]] = frozenset({"protocol"})
     deaf: ClassVar[Mapping[YamlPath, str]] = {}
     """Settings that this protocol does not read, and why."""
+    resizes: ClassVar[bool] = False
+    """Whether it shows images smaller at first, where they are to grow."""
 
     @property
     def metrics(self) -> Mapping[str, Direction] | None:
@@ -68,6 +70,8 @@ class Protocol(Component):
 
 class Supervised(Protocol):
     """Rows in a seeded order, anew each epoch; a step minimises the loss of its rows."""
+
+    resizes: ClassVar[bool] = True
 
     type: Literal["supervised"] = "supervised"
 

@@ -44,6 +44,8 @@ class SupervisedProtocol:
             self._carried.forget()
         cut = self._cut_by_steps(session, epoch)
         for step, batch in enumerate(self._in_order(session, epoch, start, cut), start):
+            if session.growing is not None:
+                batch = session.growing.shown(batch, (epoch * self.steps_per_epoch(session) + step) / session.horizon.total_steps)
             if session.mixer is not None:
                 batch = session.mixer.mix(batch, epoch, step)
             if session.input_noise is not None:

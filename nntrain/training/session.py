@@ -20,6 +20,7 @@ from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.training.class_orders import ClassOrder
 from nntrain.training.device import Precision
 from nntrain.training.ema import WeightAverage
+from nntrain.training.growing import Growing
 from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective, PartName
@@ -71,6 +72,8 @@ class Session:
     """Averaged weights, where there are any: they are the model."""
     augmenter: Augmenter | None = None
     """Random changes of the training rows."""
+    growing: Growing | None = None
+    """Makes training images smaller at first, where they are to grow."""
     mixer: Mixer | None = None
     """Mixes the rows of a step."""
     by_class: ClassOrder | None = None

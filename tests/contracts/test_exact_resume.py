@@ -254,6 +254,15 @@ def test_augmentation(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     assert differing(of_config(tree, data), STOP, tmp_path) == []
 
 
+def test_images_that_grow(data: Path, tmp_path: Path) -> None:
+    tree = copy.deepcopy(IMAGES)
+    resizing = {"delay_fraction": 0.3, "finetune_fraction": 0.3, "size_increment": 1}
+    tree["data"]["fields"] = {"x": {"type": "image", "augment": ["flip"], "progressive_resizing": resizing}}
+    conv = {"conv2d": {"out_channels": 3, "kernel_size": 3}}
+    tree |= {"architecture": {"layers": [conv, "batch_norm", "relu", "global_avg_pool"]}, "regularization": {"mixup": 0.2}}
+    assert differing(of_config(tree, data), STOP, tmp_path) == []
+
+
 @pytest.mark.parametrize(("tag", "row"), rows_of(ENCODING_ROWS))
 def test_encoding(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     tree = copy.deepcopy(WORDS)

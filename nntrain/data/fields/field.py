@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
     from nntrain.data.image_stream import ImageFiles
+    from nntrain.data.progressive_resizing import ProgressiveResizing
     from nntrain.data.table import Table
     from nntrain.specs import Spec
 
@@ -181,6 +182,11 @@ class Field(Component):
     def augmentations(self) -> tuple[Augmentation, ...]:
         """Random changes of the training images, in their order."""
         return ()
+
+    @property
+    def resizing(self) -> ProgressiveResizing | None:
+        """How training images grow; `None` for those that have their size from the start."""
+        return None
 
     @property
     def views(self) -> tuple[tuple[Augmentation, ...], ...]:

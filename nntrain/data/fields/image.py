@@ -10,6 +10,7 @@ from pydantic import PositiveInt, model_validator
 
 from nntrain.data.augmentation.settings import AnyAugmentation, TestViews
 from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
+from nntrain.data.progressive_resizing import ProgressiveResizing
 from nntrain.errors import SpecError
 from nntrain.schema import StrictModel
 from nntrain.specs import IMAGE, Size, Spec, Unknown
@@ -68,6 +69,10 @@ class Image(Field):
     once from the seed, so that a prediction is a function of its image alone. Used by `predict` and `eval` and for the figures at the end
     of a run, at 1 + views times their cost; reports during training, early stopping and the choice of the best state are of images as they
     are, and so is the loss."""
+    progressive_resizing: ProgressiveResizing | None = None
+    """Train on smaller images at first, which grow to their full size: their scale at the start, 0.5, or settings. They are resized after
+    `augment`, batch by batch, and masks and images that are targets with them. What is measured has the full size. The network must read
+    every size on the way: it ends in a pooling, or gives an image."""
 
     @model_validator(mode="after")
     def _options_fit(self) -> Image:
@@ -93,13 +98,19 @@ class Image(Field):
         return self.augment
 
     @property
+    def resizing(self) -> ProgressiveResizing | None:
+        """`progressive_resizing`."""
+        return self.progressive_resizing
+
+    @property
     def views(self) -> tuple[tuple[Augmentation, ...], ...]:
         """What `test_augment` lists."""
         return tuple(view if isinstance(view, tuple) else (view,) for view in self.test_augment)
 
     def idle_options(self, roles: frozenset[Role]) -> dict[str, str]:
-        """`augment` and `test_augment` but for inputs."""
-        return {} if "input" in roles else self._changed(dict.fromkeys(("augment", "test_augment"), INPUTS_ONLY))
+        """What acts on images that are read."""
+        of_inputs = ("augment", "test_augment", "progressive_resizing")
+        return {} if "input" in roles else self._changed(dict.fromkeys(of_inputs, INPUTS_ONLY))
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """[C, H, W]. Raises `SpecError` for what is no images, for files of several sizes without `size`, and for a misfit in `augment`."""

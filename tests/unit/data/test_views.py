@@ -52,7 +52,7 @@ def test_what_is_said_of_a_view_comes_back_to_the_pixels_of_the_image(place: int
             torch.testing.assert_close(mean, image, rtol=0, atol=1e-6)
             continue
         inside = (seen > 0.999).expand_as(image)
-        assert 0.2 < inside.float().mean()
+        assert inside.float().mean() > 0.2
         assert ((back - image).abs()[inside] < 0.05).float().mean() > 0.8, "but where black was mixed in at an edge"
         unseen = (seen == 0).expand_as(mean)
         assert torch.equal(mean[unseen], image[unseen]), "what no view has is as it is"
