@@ -13,6 +13,7 @@ from nntrain import effects
 from nntrain.architectures.architecture import Architecture
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.parameters import thaw
+from nntrain.architectures.pretrained import unnamed_images
 from nntrain.architectures.settings import default_architecture
 from nntrain.belonging import belonging_problems
 from nntrain.config.experiment import Experiment
@@ -153,6 +154,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
         problems += resizing_problems(layout.fields, targets, program, training, protocol)
         if program is not None:
             problems += part_problems(config.experiment, program)
+            problems += unnamed_images(program, config.experiment.data.fields)
             problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)
         losses = [loss for plan in targets.values() for loss in plan.losses]
         whole_batch = next((loss for plan in targets.values() for loss in plan.losses if loss.compares_rows(plan.scored_kind)), None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self
 
 from pydantic import PositiveInt
 
 from nntrain.architectures.family import Family
+from nntrain.architectures.pretrained import Pretrained, filled, need_norm, taken
 from nntrain.architectures.vision import Stem, conv, need_pixels, norm, stem_layers
 from nntrain.layers.activation import ReLU
 from nntrain.layers.composite import Residual
@@ -15,6 +16,8 @@ from nntrain.layers.global_pooling import GlobalAvgPool
 from nntrain.layers.regularizing import dropouts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nntrain.layers.context import Context
     from nntrain.layers.layer import Layer
     from nntrain.specs import Spec
@@ -43,6 +46,10 @@ class ResNet(Family):
     """How it begins: `imagenet` halves the image twice, `cifar` keeps its size. Default: as the paper has it for this depth."""
     width: PositiveInt | None = None
     """Channels of the first stage. Default: 64, or 16 for the networks of 32x32 images."""
+    pretrained: Pretrained | None = None
+    """A trained residual network: its folder, as Hugging Face or timm writes it (`pretrained: models/resnet`), its name on the hub where it
+    was loaded before, or `imagenet`. Its sizes and weights are taken, without its head. Image fields that say nothing of size, channels and
+    normalisation have those of its training."""
 
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
         is_small = self.depth not in STAGES
@@ -57,7 +64,17 @@ class ResNet(Family):
                 stride = 2 if stage > 0 and index == 0 else 1
                 layers += self._block(context, channels, width * 2**stage, stride)
                 channels = self._out(width * 2**stage)
-        return [*layers, GlobalAvgPool(), *dropouts(context)]
+        layers += [GlobalAvgPool(), *dropouts(context)]
+        if self.pretrained is None:
+            return layers
+        need_norm(self.pretrained, context.norm, "batch")
+        from nntrain.weights.hub_names import part_names
+
+        return taken(layers, self.pretrained, part_names(self.type, blocks, has_bottlenecks=self._has_bottlenecks))
+
+    def located(self, folder: Path) -> Self:
+        """With the sizes of the trained network, where one is named. Raises `SpecError` and `CheckpointError`."""
+        return self if self.pretrained is None else filled(self, self.pretrained, folder)
 
     def _out(self, width: int) -> int:
         return width * EXPANSION if self._has_bottlenecks else width

@@ -10,7 +10,7 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from nntrain.architectures.family import Family
-from nntrain.architectures.pretrained import Pretrained, filled, taken
+from nntrain.architectures.pretrained import Pretrained, filled, need_norm, taken
 from nntrain.architectures.sequences import StepPool, pooled
 from nntrain.errors import SpecError
 from nntrain.layers.composite import Residual
@@ -182,10 +182,7 @@ class PooledTransformer(Transformer):
             return layers
         if spec.axes != TOKENS or spec.kind != "index":
             raise SpecError(f"has learned texts ({self.pretrained.path}), and gets {spec.describe()}", hint="name a text: from: TEXT")
-        if context.norm == "rms":
-            raise SpecError(
-                f"has layer norms ({self.pretrained.path}), and regularization.norm says rms", hint="remove regularization.norm"
-            )
+        need_norm(self.pretrained, context.norm, "layer")
         return taken(layers, self.pretrained, part_names(self.type, [self.num_layers]))
 
 

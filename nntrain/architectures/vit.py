@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 from pydantic import PositiveInt
 
+from nntrain.architectures.pretrained import Pretrained, filled, need_norm, taken
 from nntrain.architectures.transformer import Transformer
 from nntrain.layers.class_token import ClassToken
 from nntrain.layers.convolution import Conv2d
@@ -19,6 +20,8 @@ from nntrain.layers.regularizing import dropouts
 from nntrain.layers.windows import need_image
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nntrain.layers.context import Context
     from nntrain.layers.initializer import Initializer
     from nntrain.layers.layer import Layer
@@ -58,6 +61,10 @@ class ViT(Transformer):
     pool: Literal["class_token", "mean"] | None = "class_token"
     """What becomes of the patches: the class token alone goes on, or their mean (without a class token); `null` keeps them all, for a
     layer that reads steps, such as `transformer_decoder`."""
+    pretrained: Pretrained | None = None
+    """A trained vision transformer: its folder, as Hugging Face or timm writes it (`pretrained: models/vit`), its name on the hub where it
+    was loaded before, or `imagenet`. Its sizes and weights are taken, without its head. Image fields that say nothing of size, channels and
+    normalisation have those of its training."""
 
     @property
     def is_causal(self) -> bool:
@@ -66,7 +73,17 @@ class ViT(Transformer):
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
         how: Mapping[str, Literal["first", "mean"]] = {"class_token": "first", "mean": "mean"}
         ends = [] if self.pool is None else [Pool(how=how[self.pool])]
-        return [*self._stack(context, spec), *ends]
+        layers = [*self._stack(context, spec), *ends]
+        if self.pretrained is None:
+            return layers
+        need_norm(self.pretrained, context.norm, "layer")
+        from nntrain.weights.hub_names import part_names
+
+        return taken(layers, self.pretrained, part_names(self.type, [self.num_layers]))
+
+    def located(self, folder: Path) -> Self:
+        """With the sizes of the trained network, where one is named. Raises `SpecError` and `CheckpointError`."""
+        return self if self.pretrained is None else filled(self, self.pretrained, folder)
 
     def place(self, scope: Scope, value: Value) -> Value:
         need_image(value.spec)

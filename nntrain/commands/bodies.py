@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint
 from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, Problem
+from nntrain.weights.hub_cache import find_folder
 from nntrain.weights.hub_folder import HubFolder, read_hub_folder
 from nntrain.weights.hub_kinds import Piece
 from nntrain.weights.hub_names import pieces
@@ -92,7 +94,7 @@ def bodies_of(config: Config, blueprint: Blueprint) -> BodyStart | None:
     for given, own in steps.items():
         try:
             assert own[0].layer.taken is not None
-            folder = read_hub_folder(own[0].layer.taken.place)
+            folder = read_hub_folder(find_folder(own[0].layer.taken.root, given))
             fingerprint = folder.fingerprint()
             if any(step.layer.taken is not None and step.layer.taken.fingerprint not in {None, fingerprint} for step in own):
                 hint = "remove the fingerprint (and the sizes) to take it as it is now"
@@ -104,21 +106,36 @@ def bodies_of(config: Config, blueprint: Blueprint) -> BodyStart | None:
 
 
 def _body(folder: HubFolder, given: str, steps: list[Step]) -> Body:
-    """Compare the parameters of a body with its folder. Raises `CheckpointError` for one that is missing or has another shape."""
+    """Compare the parameters of a body with its folder. Raises `CheckpointError` where one is missing or has another shape, naming all."""
     found: dict[str, Piece] = {}
     rows: dict[str, int | None] = {}
-    numbers = 0
+    numbers = lost = 0
+    wrong: list[str] = []
     for step in steps:
         assert step.layer.taken is not None
-        parts = pieces(folder, step.layer.taken.part)
-        for own, shape in step.layer.parameter_shapes(*(value.spec for value in step.inputs)).items():
+        shapes = step.layer.parameter_shapes(*(value.spec for value in step.inputs))
+        try:
+            parts = pieces(folder, step.layer.taken.part)
+        except CheckpointError as error:
+            wrong.append(error.message)
+            lost += sum(_size(shape) for shape in shapes.values())
+            continue
+        for own, piece in parts.items():
+            shape = shapes[own] if own in shapes else shapes["weight"]  # averages of a batch norm are as long as its weights
             known = shape[0] if isinstance(shape[0], int) else None
-            there = made_shape(folder, parts[own], known)
+            there = made_shape(folder, piece, known)
             if not _fit(shape, there):
                 told = f"{list(there)} there, {[str(size) if not isinstance(size, int) else size for size in shape]} here"
-                raise CheckpointError(f"{given}: {' and '.join(parts[own].names[:2])} has another shape: {told}")
-            found[f"{step.name}.{own}"], rows[f"{step.name}.{own}"] = parts[own], known
-            numbers += _size(there)
+                wrong.append(f"{given}: {' and '.join(piece.names[:2])} has another shape: {told}")
+                lost += _size(shape) if own in shapes else 0
+                continue
+            found[f"{step.name}.{own}"], rows[f"{step.name}.{own}"] = piece, known
+            numbers += _size(there) if own in shapes else 0
+    if wrong:
+        more = f"\nand {len(wrong) - 1:,} more: {'; '.join(wrong[1 : SHOWN + 1])}{' …' if len(wrong) > SHOWN + 1 else ''}"
+        share = numbers / max(1, numbers + lost)
+        hint = f"{share:.0%} of the body fit, and all of it must: it would go on with random numbers in its middle"
+        raise CheckpointError(wrong[0] + (more if len(wrong) > 1 else ""), hint)
     return Body(folder, given, found, rows, numbers)
 
 
@@ -126,8 +143,6 @@ def _fit(ours: tuple[Size, ...], theirs: tuple[int, ...]) -> bool:
     return len(ours) == len(theirs) and all(not isinstance(a, int) or a == b for a, b in zip(ours, theirs, strict=True))
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
+def _size(shape: Sequence[Size]) -> int:
+    """Numbers of a tensor, as far as its sizes are known."""
+    return prod(size for size in shape if isinstance(size, int))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import BaseModel
 
+from nntrain.config.located_images import image_fields
 from nntrain.errors import CheckpointError, Problem, SpecError, YamlPath
+from nntrain.weights.hub_cache import AbsentFolderError, find_folder
+from nntrain.weights.hub_folder import read_hub_folder
+from nntrain.weights.hub_pixels import Pixels, pixels_of
 
 if TYPE_CHECKING:
     from nntrain.config.experiment import Experiment
+
+READS_IMAGES: Final = frozenset({"resnet", "vit"})
+"""Families that read images."""
 
 
 def located(experiment: Experiment, folder: Path, problems: list[Problem], absent: list[Problem]) -> Experiment:
@@ -23,7 +30,7 @@ def located(experiment: Experiment, folder: Path, problems: list[Problem], absen
         problems: Takes what is wrong.
         absent: Takes which folders are not there.
     """
-    here = _Place(folder, problems, absent)
+    here = _Place(folder, problems, absent, {})
     fields: dict[str, Any] = {name: _field(field, ("data", "fields", name), here) for name, field in experiment.data.fields.items()}
     for name, field in fields.items():  # what shares the tokens of another is cut where that is
         other = fields.get(field.shares) if field.shares is not None else None
@@ -32,6 +39,9 @@ def located(experiment: Experiment, folder: Path, problems: list[Problem], absen
     update: dict[str, Any] = {"data": experiment.data.model_copy(update={"fields": fields})}
     if experiment.architecture is not None:
         update["architecture"] = _everywhere(experiment.architecture, ("architecture",), here)
+    if here.pixels:
+        fields = image_fields(fields, here.pixels, experiment.data.source, problems)
+        update["data"] = experiment.data.model_copy(update={"fields": fields})
     return experiment.model_copy(update=update)
 
 
@@ -42,10 +52,12 @@ class _Place:
     folder: Path
     problems: list[Problem]
     absent: list[Problem]
+    pixels: dict[str, Pixels]
+    """The images of each body that was filled in, by its folder."""
 
-    def tell(self, path: YamlPath, given: str, error: CheckpointError) -> None:
+    def tell(self, path: YamlPath, error: CheckpointError) -> None:
         """Say at the place of a folder what is wrong with it."""
-        told = self.problems if (self.folder / given).is_dir() else self.absent
+        told = self.absent if isinstance(error, AbsentFolderError) else self.problems
         told.append(Problem(path, error.message, error.hint))
 
 
@@ -55,7 +67,7 @@ def _field(field: Any, path: YamlPath, here: _Place) -> Any:
     try:
         tokenizer = field.tokenizer.located(here.folder)
     except CheckpointError as error:
-        here.tell((*path, "tokenizer", "path"), field.tokenizer.dump()["path"], error)
+        here.tell((*path, "tokenizer", "path"), error)
         return field
     length = field.max_length if field.max_length is not None or field.of is not None else tokenizer.limit
     return field.model_copy(update={"tokenizer": tokenizer, "max_length": length})
@@ -84,9 +96,14 @@ def _everywhere(value: Any, path: YamlPath, here: _Place) -> Any:
 
 def _filled(family: Any, path: YamlPath, here: _Place) -> Any:
     try:
-        return family.located(here.folder)
+        found = family.located(here.folder)
+        if family.pretrained.fingerprint is None and found.type in READS_IMAGES:
+            given = found.pretrained.path
+            here.pixels[given] = pixels_of(read_hub_folder(find_folder(here.folder, given)))
     except SpecError as error:
         here.problems.append(Problem(path, error.message, error.hint))
     except CheckpointError as error:
-        here.tell((*path, "pretrained", "path"), family.pretrained.path, error)
+        here.tell((*path, "pretrained", "path"), error)
+    else:
+        return found
     return family

@@ -43,8 +43,8 @@ class Taken:
     """A folder of a trained network, as the config has it."""
     part: str
     """Which layer of that network it is: `embedding`, `3.attention`."""
-    place: Path
-    """The same, found."""
+    root: Path
+    """The folder from which that is counted."""
     fingerprint: str | None = None
     """What tells that network from another."""
 
@@ -147,6 +147,11 @@ class Layer(Component):
     def most_steps(self, spec: Spec) -> int | None:
         """Steps of a sequence that it can read, whatever their number was in training; `None` where there is no limit."""
         return None
+
+    @property
+    def picked_fields(self) -> tuple[str, ...]:
+        """Fields of a block that it reads, which lie side by side in there; empty for what reads all that comes in."""
+        return ()
 
     def misreading(self, link: Link) -> tuple[str, str] | None:
         """Why no loss may read what comes of it through `link`, and how to fix it; `None` where each may."""

@@ -181,7 +181,7 @@ class TokenizerFile:
         for told in cast("list[object]", added):
             token = cast("dict[str, object]", told) if isinstance(told, dict) else {}
             if not isinstance(token.get("content"), str):
-                raise CheckpointError(f"{self.path.as_posix()} has an added token without content: {quoted(told)}")
+                raise CheckpointError(f"{self.path.as_posix()} has an added token without content: {quoted(token)}")
             found[str(token["content"])] = self._place(str(token["content"]), token.get("id"))
         highest = max(found.values(), default=0)
         if highest > 2 * len(found) + SLACK:
@@ -199,7 +199,7 @@ class TokenizerFile:
         """The token of a pair."""
         found = cast("list[object]", pair) if isinstance(pair, list) else []
         if not found or not isinstance(found[0], str):
-            raise CheckpointError(f"{self.path.as_posix()} has {quoted(pair)} among its tokens, which is none")
+            raise CheckpointError(f"{self.path.as_posix()} has {quoted(found)} among its tokens, which is none")
         return found[0]
 
     @property
@@ -220,7 +220,9 @@ class TokenizerFile:
     def limit(self) -> int | None:
         """Most tokens of a text, where `tokenizer_config.json` says it."""
         found = self.options.get("model_max_length")
-        return int(found) if type(found) in {int, float} and 0 < cast("float", found) < NO_LIMIT else None
+        if not isinstance(found, int | float) or isinstance(found, bool) or not 0 < found < NO_LIMIT:
+            return None
+        return int(found)
 
     def fingerprint(self) -> str:
         """SHA-256 of the file."""

@@ -8,7 +8,7 @@ from nntrain.errors import CheckpointError
 from nntrain.weights.hub_config import Facts
 from nntrain.weights.hub_kinds import Kind, Part, Piece, attention, averaged, dense
 
-DEPTHS: Final = {
+DEPTHS: Final[dict[tuple[str, tuple[int, ...]], int]] = {
     ("basic", (2, 2, 2, 2)): 18,
     ("basic", (3, 4, 6, 3)): 34,
     ("bottleneck", (3, 4, 6, 3)): 50,
@@ -49,6 +49,7 @@ def _conv(name: str) -> Part:
     return {"weight": Piece((f"{name}.weight",))}
 
 
+_ATTENTION = "encoder.layer.{i}.attention"
 _LAYER, _BLOCK = "encoder.layer.{i}", "encoder.stages.{stage}.layers.{i}"
 
 VISION_KINDS: Final[dict[str, Kind]] = {
@@ -65,7 +66,10 @@ VISION_KINDS: Final[dict[str, Kind]] = {
         {
             "norm_1": dense(f"{_LAYER}.layernorm_before"),
             "attention": attention(
-                *(f"{_LAYER}.attention.attention.{name}" for name in ("query", "key", "value")), f"{_LAYER}.attention.output.dense"
+                f"{_ATTENTION}.attention.query",
+                f"{_ATTENTION}.attention.key",
+                f"{_ATTENTION}.attention.value",
+                f"{_ATTENTION}.output.dense",
             ),
             "norm_2": dense(f"{_LAYER}.layernorm_after"),
             "hidden": dense(f"{_LAYER}.intermediate.dense"),
@@ -90,6 +94,14 @@ VISION_KINDS: Final[dict[str, Kind]] = {
 """What is read, by `model_type`."""
 
 
+VIT_SIZES: Final = {192: "tiny", 384: "small", 768: "base", 1024: "large"}
+"""What timm calls the published sizes, by the numbers of a patch."""
+PATCHES: Final[frozenset[tuple[str | None, object]]] = frozenset(
+    {("tiny", 16), ("small", 16), ("small", 32), ("base", 16), ("base", 32), ("large", 16)}
+)
+"""Sizes and patches of which timm has weights of ImageNet for 224 x 224 pixels."""
+
+
 def imagenet_name(family: str, depth: object, patch: object, dim: object) -> str:
     """The folder on the hub of the weights that were trained on ImageNet, for a family in its published sizes.
 
@@ -105,7 +117,3 @@ def imagenet_name(family: str, depth: object, patch: object, dim: object) -> str
         return f"timm/vit_{size}_patch{patch}_224.augreg_in21k_ft_in1k"
     known = "a resnet of depth 18, 34, 50, 101 or 152, and a vit of dim 192, 384, 768 or 1024 with patches of 16 (384 and 768: or 32)"
     raise CheckpointError(f"imagenet names no weights for this network: it stands for those of {known}", "name a folder, or leave it out")
-
-
-VIT_SIZES: Final = {192: "tiny", 384: "small", 768: "base", 1024: "large"}
-PATCHES: Final = {("tiny", 16), ("small", 16), ("small", 32), ("base", 16), ("base", 32), ("large", 16)}

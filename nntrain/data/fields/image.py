@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
-
 IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of the red, green and blue of ImageNet's training images, as torchvision's weights expect."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -14,8 +15,10 @@ from nntrain.data.tokenizing.pieces import decoded_runs, library
 from nntrain.data.tokenizing.tokenizer import SPECIAL, UNKNOWN, Cutter, Offsets, Tokenizer
 from nntrain.data.tokenizing.vocabulary import Limits
 from nntrain.errors import CheckpointError, DataError
+from nntrain.weights.hub_cache import find_folder
 from nntrain.weights.hub_folder import TokenizerFile, read_hub_folder, read_tokenizer_file
 from nntrain.weights.hub_names import options_of
+from nntrain.weights.stored import shown
 
 
 class PretrainedTokenizer(Tokenizer):
@@ -51,7 +54,7 @@ class PretrainedTokenizer(Tokenizer):
         if self._file is None:
             return None
         try:
-            places = options_of(read_hub_folder(self._file.path.parent))["max_length"]
+            places = options_of(read_hub_folder(self._file.path.parent)).get("max_length")
         except CheckpointError:  # a folder may hold a tokenizer alone
             places = None
         found = [limit for limit in (self._file.limit, places) if isinstance(limit, int)]
@@ -60,7 +63,7 @@ class PretrainedTokenizer(Tokenizer):
     def located(self, folder: Path) -> Self:
         """With its file; one that has a fingerprint was fitted already and may be without."""
         try:
-            file = read_tokenizer_file(folder / self.path)
+            file = read_tokenizer_file(find_folder(folder, self.path))
         except CheckpointError:
             if self.fingerprint is None:
                 raise
@@ -90,21 +93,38 @@ class PretrainedTokenizer(Tokenizer):
             hint = "a new config, without the fingerprint, takes the new one"
             raise DataError(f"tokenizer: {self._file.path.as_posix()} is another one than it was", hint)
         tokenizers = library(self.type)
-        try:
+        with _readable(self._file.path.as_posix()):
             made = _listed(tokenizers, self._file) if self._file.is_list else tokenizers.Tokenizer.from_file(str(self._file.path))
             made.no_truncation()
             made.no_padding()
-            return {"model": made.to_str(), "unknown": self._file.unknown, "size": self._file.size}
-        except CheckpointError as error:
-            raise DataError(error.message, error.hint) from None
-        except Exception as error:  # the library raises no class of its own
-            raise DataError(
-                f"{self._file.path.as_posix()} can't be read as a tokenizer ({str(error)[:200]})", "get the file again"
-            ) from None
+            learned = {"model": made.to_str(), "unknown": self._file.unknown, "size": self._file.size}
+        self.cutter(learned)
+        return learned
 
     def cutter(self, learned: Mapping[str, Any]) -> Cutter:
-        """Raises `DataError` without the library."""
-        return _Cutter(library(self.type).Tokenizer.from_str(learned["model"]), learned["unknown"], learned["size"] + SPECIAL)
+        """Raises `DataError` without the library, and for a tokenizer that can't cut a text."""
+        with _readable(self.path):
+            return _Cutter(library(self.type).Tokenizer.from_str(learned["model"]), learned["unknown"], learned["size"] + SPECIAL)
+
+
+@contextmanager
+def _readable(path: str) -> Generator[None]:
+    """Tell in words what the library says of a tokenizer.
+
+    Raises:
+        DataError: It can't be read. The library raises no class of its own; where its own code breaks, it raises a `PanicException`, which
+            is no `Exception`.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except CheckpointError as error:
+        raise DataError(error.message, error.hint) from None
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise DataError(f"{path} can't be read as a tokenizer ({shown(str(error)[:200])})", "get the file again") from None
 
 
 class _Cutter:
@@ -113,15 +133,27 @@ class _Cutter:
     def __init__(self, tokenizer: Any, unknown: int | None, size: int) -> None:
         self.tokenizer, self.unknown, self.size = tokenizer, unknown, size
         whole, alone = tokenizer.encode("a").ids, tokenizer.encode("a", add_special_tokens=False).ids
+        self._need_known(whole)
         opening = next((place for place in range(len(whole)) if alone and whole[place : place + len(alone)] == alone), len(whole))
         self.closing = max(0, len(whole) - opening - len(alone))
 
     def indices(self, texts: Iterable[str]) -> list[list[int]]:
-        found = self.tokenizer.encode_batch(list(texts))
-        return [[UNKNOWN if piece == self.unknown else piece + SPECIAL for piece in encoding.ids] for encoding in found]
+        with _readable("the tokenizer"):
+            found = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
+        for pieces in found:
+            self._need_known(pieces)
+        return [[UNKNOWN if piece == self.unknown else piece + SPECIAL for piece in pieces] for pieces in found]
+
+    def _need_known(self, pieces: list[int]) -> None:
+        """Refuse tokens beyond the table: no vector is theirs. Raises `DataError`."""
+        highest = max(pieces, default=0) + SPECIAL
+        if highest >= self.size:
+            told = f"the tokenizer makes a token of the index {highest - SPECIAL:,}, and its table ends at {self.size - SPECIAL - 1:,}"
+            raise DataError(told, "get the file again")
 
     def tokens(self, text: str) -> tuple[list[str], list[Offsets]]:
-        found = self.tokenizer.encode(text)
+        with _readable("the tokenizer"):
+            found = self.tokenizer.encode(text)
         return list(found.tokens), [(start, end) for start, end in found.offsets]
 
     def decode(self, indices: Iterable[int]) -> str:

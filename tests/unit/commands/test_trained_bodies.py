@@ -196,7 +196,7 @@ def test_a_folder_that_is_not_there_or_lacks_something_is_named():
     with pytest.raises(ConfigError, match=r"has no tensor encoder.layer.1.output.dense.weight, as its config.json says"):
         started({"type": "transformer_encoder", "pretrained": "hub", "pool": None})
     hub_made.folder(path, {**BERT, "intermediate_size": 13}, weights)
-    with pytest.raises(ConfigError, match=r"encoder.layer.0.intermediate.dense.weight has another shape: \[12, 8\] there"):
+    with pytest.raises(ConfigError, match=r"encoder.layer.1.intermediate.dense.weight has another shape: \[12, 8\] there"):
         started({"type": "transformer_encoder", "pretrained": "hub", "pool": None})
     weights["encoder.layer.0.output.dense.bias"][0] = torch.nan
     hub_made.folder(path, tensors=weights)
