@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("sentences", type=Path, help="a folder with train.tsv and test.tsv")
     parser.add_argument("penguins", type=Path, help="a table of penguins")
     parser.add_argument("folder", type=Path, help="where the rows are written")
-    parser.add_argument("--train", type=int, default=2000, help="rows for training and validation")
+    parser.add_argument("--train", type=int, default=6000, help="rows for training and validation")
     parser.add_argument("--test", type=int, default=1000, help="rows for test")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
