@@ -20,6 +20,9 @@ from nntrain.specs import IMAGE, VECTOR, Spec
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXAMPLES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml"))
 LIGHTER = {
+    "fsdd.yaml": ("data.batch_size=4",),
+    "connected_digits_ctc.yaml": ("data.batch_size=4",),
+    "omniglot.yaml": ("architecture.channels=[4, 8, 8]",),
     "etth1_patchtst.yaml": ("data.batch_size=8", "data.window.past=96"),
     "cifar10.yaml": ("architecture.channels=[8, 16, 32]",),
     "cifar10_small.yaml": ("architecture.channels=[8, 16, 32]",),
@@ -27,7 +30,7 @@ LIGHTER = {
     "membrane_unet.yaml": ("data.fields.image.size=32", "architecture.channels=2"),
     "mnist10k_resnet.yaml": ("architecture.width=4",),
 }
-"""What makes an example quick that takes over 15 seconds; as it is written it is slow."""
+"""What makes an example quick that takes long: smaller batches, pictures or networks; as it is written it is slow."""
 WAYS = [
     *(pytest.param(example, LIGHTER.get(example, ()), id=example) for example in EXAMPLES),
     *(pytest.param(example, (), marks=pytest.mark.slow, id=f"whole {example}") for example in LIGHTER),

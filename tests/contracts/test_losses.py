@@ -189,6 +189,8 @@ def test_rows_of_weight_0_do_not_count(case: Case) -> None:
 @every
 def test_gradients_are_right(case: Case) -> None:
     output, target, weights = case.tensors()
+    if output.dim() > 2 and case.kind not in {"pairs", "triplets"}:  # rows are scored apart: four show what twelve do
+        output, target, weights = output[:4], target[:4], weights[:4]
     target = target.double() if target.is_floating_point() else target
     doubled = output.double().requires_grad_()
     for function in (case.function(), case.loss.build()):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,15 +41,16 @@ class Parquet(LabelledFiles):
         rows, frame = _read(path, name, PEEK_ROWS)
         is_complete = len(frame) == rows
         columns: list[HeaderColumn] = []
-        for values in map(_content, frame.get_columns()):
+        opened = {values.name: values for values in map(_content, frame.get_columns())}
+        counted = _counting(opened, name, self.missing_words, is_complete=is_complete)
+        for values in opened.values():
             if _is_foreign(values):
                 continue
             shape, kind = _kind(values, name)
             if kind == "image":
                 columns.append(HeaderColumn(values.name, (), kind, files=_image_facts(values)))
                 continue
-            facts = None if shape else _facts(values, name, self.missing_words, is_complete=is_complete)
-            columns.append(HeaderColumn(values.name, shape, kind, facts))
+            columns.append(HeaderColumn(values.name, shape, kind, None if shape else partial(counted, values.name)))
         return Header(name, tuple(columns), rows)
 
     def read(self, path: Path, name: str) -> Table:
@@ -60,16 +61,17 @@ class Parquet(LabelledFiles):
         return Table(name, frame_columns(frame, name), rows, missing=self.missing_words, notes=_notes(frame))
 
 
-def _facts(values: pl.Series, file: str, missing: frozenset[str], *, is_complete: bool) -> Callable[[], Facts]:
+def _counting(columns: Mapping[str, pl.Series], file: str, missing: frozenset[str], *, is_complete: bool) -> Callable[[str], Facts]:
     """What counts a column when it is asked for, once: of a thousand columns that make one vector nobody asks."""
 
     @cache
-    def facts() -> Facts:
+    def facts(name: str) -> Facts:
         import polars as pl
 
         from nntrain.data.facts import facts_of_series
         from nntrain.data.table import Table
 
+        values = columns[name]
         column = values.cast(pl.String) if values.dtype.is_integer() else _column(values, file)  # as the array reads, without making one
         table = Table(file, {values.name: column}, len(values), missing=missing)
         return facts_of_series(table.texts(values.name), is_complete=is_complete)
