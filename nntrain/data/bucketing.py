@@ -106,6 +106,13 @@ class Buckets:
         return order
 
 
+def longest_first(data: TensorData) -> Tensor | None:
+    """Positions of the rows by their steps, int64 `[N]` on the CPU: what fills the memory comes first; `None` where all have as many."""
+    found = [lengths for rows in data.stored.values() if (lengths := ragged_lengths(rows)) is not None]
+    steps = torch.stack(found).sum(0) if found else torch.zeros(len(data))
+    return steps.sort(descending=True, stable=True).indices if bool((steps != steps[:1]).any()) else None
+
+
 def _generator(seed: int, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(derive_seed(seed, "order of buckets", epoch))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nntrain.data.augmentation.views import Views
 from nntrain.data.batches import Batch, TensorData, ordered_batches, plain_batches
+from nntrain.data.bucketing import longest_first
 from nntrain.data.noise import derive_seed
 
 
@@ -73,20 +74,27 @@ def shown_once(data: TensorData, *, seed: int, epoch: int) -> TensorData:
 
 
 def read_batches(data: TensorData, rows: int, views: Views | None = None) -> Iterator[Batch]:
-    """Batches of at most `rows` rows for a network to read: in the order of the data, or in lanes where what it remembers is carried.
+    """Batches of at most `rows` rows for a network to read: in lanes where what it remembers is carried, else in the order of the data.
 
-    Further views are of images, which no network goes on from.
+    Rows of different lengths are read by length, as less of them is padding then, where there are no further views of their images.
     """
     if data.lanes is None:
-        yield from plain_batches(data, rows, views)
+        order = longest_first(data) if views is None else None
+        if order is None:
+            yield from plain_batches(data, rows, views)
+        else:
+            yield from ordered_batches(data, rows, order, edges=[*range(0, len(data), rows), len(data)])
         return
     for batch in lane_batches(data, data.lanes):
         yield from batch.split(rows)
 
 
-def places(data: TensorData) -> Tensor | None:
+def places(data: TensorData, views: Views | None = None) -> Tensor | None:
     """Where the rows of the data are among those that `read_batches` gives, int64 `[N]`; `None` where they are in order."""
-    return None if data.lanes is None else _chain(data)[lane_order(len(data), data.lanes)].argsort()
+    if data.lanes is not None:
+        return _chain(data)[lane_order(len(data), data.lanes)].argsort()
+    order = longest_first(data) if views is None else None
+    return None if order is None else order.argsort()
 
 
 def goes_on(data: TensorData) -> bool:

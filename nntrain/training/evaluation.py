@@ -157,7 +157,7 @@ def raw_outputs(
             for place, outputs in enumerate((reader.outputs(batch), *reader.views(batch))):
                 for name, parts in found.items():
                     parts[place].append(outputs[name].float().cpu())
-    where = places(data)
+    where = places(data, objective.views)
     joined = {name: [torch.cat(parts) for parts in each] for name, each in found.items()}
     return joined if where is None else {name: [outputs[where] for outputs in each] for name, each in joined.items()}
 
@@ -197,7 +197,7 @@ def predict(
         name: Predicted(_cat(batches), _joined(intervals[name]), torch.cat(counts[name]) if counts[name] else None)
         for name, batches in values.items()
     }
-    where = places(data)
+    where = places(data, objective.views)
     return predicted if where is None else {name: _in_order(found, where) for name, found in predicted.items()}
 
 
