@@ -212,9 +212,8 @@ def generate(
     repetition_penalty: Annotated[
         float | None, typer.Option("--repetition-penalty", help="Above 1, tokens that were there before become less likely.")
     ] = None,
-    point: Annotated[
-        str | None, typer.Option("--from", help="Point that is drawn, such as a gaussian_latent; default: the only one.")
-    ] = None,
+    point: Annotated[str | None, typer.Option("--from", help="Point that is drawn; default: the only one.")] = None,
+    given: Annotated[list[str] | None, typer.Option("--given", help="FIELD=VALUE that is read beside the point: label=3.")] = None,
     count: Annotated[int | None, typer.Option("--count", help="Rows, such as images, that are drawn.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides what is drawn.")] = None,
     output: Annotated[
@@ -229,7 +228,7 @@ def generate(
     from nntrain.commands import generate as command
 
     flags: dict[str, Any] = {"prompt": prompt, "steps": steps, "temperature": temperature, "top_k": top_k, "top_p": top_p}
-    flags |= {"repetition_penalty": repetition_penalty, "from": point, "count": count, "seed": seed}
+    flags |= {"repetition_penalty": repetition_penalty, "from": point, "given": given, "count": count, "seed": seed}
     raise typer.Exit(command.run(arguments or [], flags, output, as_json=as_json, runs=runs))
 
 

@@ -61,10 +61,15 @@ def _nodes_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator
         uses = plan.task.nodes(plan.target)
         for output, node in plan.nodes.items():
             path, value, wanted = ("architecture", "nodes", node), program.outputs[output], uses[node].reads
-            missing = [key for key in wanted if not program.hangs_on(value, key)]
-            wrong = [key for key in (*program.inputs, *program.drawn) if key not in wanted and program.hangs_on(value, key)]
+            read = program.made_of(value)
+            missing = [key for key in wanted if key not in read]
+            wrong = [key for key in (*program.inputs, *program.drawn) if key not in wanted and key in read]
             if missing:
-                yield Problem(path, f"does not read {missing[0]}, and the task {plan.task.type} needs it to", f"fix:  from: {missing[0]}")
+                yield Problem(
+                    path,
+                    f"does not read {missing[0]}, and the task {plan.task.type} needs it to",
+                    f"fix:  let it, or a node that it reads, have  from: {missing[0]}",
+                )
             elif wrong:
                 message = f"reads {wrong[0]}, and in the task {plan.task.type} it is to read {' and '.join(wanted)} alone"
                 yield Problem(path, message, f"fix:  from: {wanted[0] if len(wanted) == 1 else list(wanted)}".replace("'", ""))

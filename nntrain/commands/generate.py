@@ -107,7 +107,9 @@ def read_options(stored: Stored) -> frozenset[str]:
 def settings_of(stored: Stored, flags: Mapping[str, Any]) -> GenerateSettings:
     """The config's settings under what was given. Raises `UsageError` for what is wrong, or read by nothing."""
     base = stored.config.experiment.generate or GenerateSettings()
-    given = {name: value for name, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value is not None and value != []}
+    if isinstance(given.get("given"), list):
+        given["given"] = dict(_pair(text) for text in given["given"])
     tasks = {name: plan.task for name, plan in stored.blueprint.targets.items()}
     for name, why in ways.idle(way_of(stored), tasks).values():
         if name in given:
@@ -118,3 +120,11 @@ def settings_of(stored: Stored, flags: Mapping[str, Any]) -> GenerateSettings:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-")
         raise UsageError(f"--{name} {given.get(str(first['loc'][0]))}: {first['msg']}", "nntrain generate --help") from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """A field and its value. Raises `UsageError`."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise UsageError(f"--given needs FIELD=VALUE, got {text!r}", "--given label=3")
+    return name, value

@@ -47,6 +47,8 @@ class RowMaker:
     def check(self, output: Path | None, settings: GenerateSettings) -> None:
         """Refuse a point that can't be drawn, and a file that does not hold what is made. Raises `UsageError`."""
         made = self._targets(settings)
+        needed = ways.needed_beside(self.stored.blueprint.program, self._point(settings), made)
+        self._beside(settings.model_copy(update={"count": 1}), needed)
         whole, run = self._whole(made), self.stored.run.name
         sheet = next(iter(whole.values())).sheet if len(whole) == 1 else None
         if not whole:
@@ -140,7 +142,7 @@ class RowMaker:
         fields = self.stored.fields.beside(needed)
         for field in fields.fields:
             if len(field.plan.columns) > 1:
-                raise UsageError(f"{field.name} is made of {counted(len(field.plan.columns), 'column')}, and --given has one value a field")
+                raise UsageError(f"{field.name} is made of {len(field.plan.columns)} columns, and --given has one value a field")
             values = _values(field, settings.given or {})
             column = field.plan.columns[0]
             columns[column] = pl.Series(column, [values[row % len(values)] for row in range(count)], dtype=pl.String)
@@ -170,6 +172,8 @@ class RowMaker:
 
 def _values(field: FittedField, given: Mapping[str, str | float]) -> list[str]:
     """What the rows have of a field, one after another: what is given, else each class in turn. Raises `UsageError`."""
+    from nntrain.data.fitted import MISSING_CLASS
+
     classes = [name for name in field.classes if name != MISSING_CLASS]
     if field.name not in given:
         return classes or ["0"]  # a number that nothing is made of, and that lies beside others that something is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ from nntrain.data.window_cutting import cut_windows
 from nntrain.data.window_tensors import window_tensors
 from nntrain.errors import DataError
 from nntrain.schema import load_class
-from nntrain.specs import PAIRS, Spec
+from nntrain.specs import PAIRS, Spec, blocks
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
@@ -170,6 +170,12 @@ class FittedFields:
         passages = Passages.of(settings)
         fields = replace(fields, lanes=settings.lanes)
         return fields if passages is None else fields.cut_into(passages)
+
+    def beside(self, names: Collection[str]) -> FittedFields:
+        """Some inputs alone, and those that lie in one block of a batch with them."""
+        together = [members for members in blocks(self.inputs).values() if not {*names}.isdisjoint(members)]
+        kept = {*names, *(name for members in together for name in members)}
+        return replace(self, fields=tuple(field for field in self.fields if field.plan.role == "input" and field.name in kept))
 
     def cut_into(self, passages: Passages) -> FittedFields:
         """The same for windows over a running text."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
@@ -18,7 +19,15 @@ _ROWS: Final = 256
 """Rows that are made at once."""
 
 
-def draw_outputs(network: Network, point: Point, count: int, seed: int, device: torch.device, precision: Precision) -> dict[str, Tensor]:
+def draw_outputs(  # noqa: PLR0913 (what is drawn and how, and where the network is)
+    network: Network,
+    point: Point,
+    count: int,
+    seed: int,
+    device: torch.device,
+    precision: Precision,
+    beside: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
     """What a network makes of draws.
 
     Args:
@@ -28,16 +37,17 @@ def draw_outputs(network: Network, point: Point, count: int, seed: int, device: 
         seed: Decides the draws; those of fewer rows are the first of those of more.
         device: Where the network is.
         precision: In which numbers it computes.
+        beside: What it reads beside the point, by the keys of a batch, `[count, …]`.
 
     Returns:
         The outputs `[count, …]` that hang on nothing else, float32.
     """
-    drawn = draw(point, count, seed)
+    drawn = {**(beside or {}), point.key: draw(point, count, seed)}
     batches: list[dict[str, Tensor]] = []
     with torch.inference_mode():
-        for rows in cast("tuple[Tensor, ...]", drawn.split(_ROWS)):
+        for start in range(0, count, _ROWS):
             with precision.autocast():
-                outputs = network.run_behind({point.key: rows.to(device)})
+                outputs = network.run_behind({key: rows[start : start + _ROWS].to(device) for key, rows in drawn.items()})
             batches.append({name: output.float() for name, output in outputs.items()})
     return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
 

@@ -6,7 +6,7 @@ distribution, so that the steps behind it can be run on such draws; so can those
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from nntrain.errors import Problem
@@ -21,7 +21,7 @@ Way = Literal["continuing", "drawing"]
 
 READ: Final[Mapping[Way, frozenset[str]]] = {
     "continuing": frozenset({*Sampling.model_fields, "prompt", "steps", "seed"}),
-    "drawing": frozenset({"from_", "count", "seed"}),
+    "drawing": frozenset({"from_", "given", "count", "seed"}),
 }
 """Options of `generate` that each way reads, by their names in `GenerateSettings`."""
 
@@ -65,24 +65,30 @@ def drawn_point(program: Program, name: str | None) -> Point:
     raise LookupError(f"{name!r} can't be drawn   {f'nearest: {near[0]}   ' if near else ''}{told}")
 
 
-def made_behind(program: Program, point: Point) -> tuple[str, ...]:
-    """Targets whose outputs follow from a point alone."""
-    own = {name: value for name, value in program.outputs.items() if name not in program.auxiliary}
-    return tuple(name for name, value in own.items() if not read_beside(program, value, point) and value.step is not None)
+def made_behind(program: Program, point: Point, given: Collection[str] = ()) -> tuple[str, ...]:
+    """Targets whose outputs follow from a point, and from fields that are given or whose classes can be taken in turn."""
+    known = {*given, *classes_in_turn(program)}
+    found: list[str] = []
+    for name, value in program.outputs.items():
+        if name not in program.auxiliary and name not in program.unscored:
+            read = program.made_of(value, point.key)
+            found += [name] if point.key in read and known.issuperset({*read} - {point.key}) else []
+    return tuple(found)
+
+
+def needed_beside(program: Program, point: Point, targets: Collection[str]) -> tuple[str, ...]:
+    """Input fields that the outputs of some targets are made of, beside a point."""
+    return tuple(dict.fromkeys(name for target in targets for name in read_beside(program, program.outputs[target], point)))
+
+
+def classes_in_turn(program: Program) -> list[str]:
+    """Input fields whose values are classes, so that rows can have one after another."""
+    return [name for name, spec in program.inputs.items() if spec.kind == "index" and spec.rank == 0]
 
 
 def read_beside(program: Program, value: Value, point: Point) -> tuple[str, ...]:
     """Keys of the inputs that a value is made of otherwise than through a point."""
-    by_name = {each.name: each for each in program.steps}
-    waiting, seen, inputs = [value], set[str](), list[str]()
-    while waiting:
-        found = waiting.pop()
-        if found.step is None:
-            inputs.append(str(found.output))
-        elif found.step != point.key and found.step not in seen:
-            seen.add(found.step)
-            waiting += by_name[found.step].inputs
-    return tuple(dict.fromkeys(name for name in inputs if name != point.key))
+    return tuple(name for name in program.made_of(value, point.key) if name != point.key)
 
 
 def problems(settings: GenerateSettings | None, tasks: Mapping[str, Task], program: Program) -> Iterator[Problem]:
@@ -125,7 +131,15 @@ def _misplaced(settings: GenerateSettings, program: Program) -> Iterator[Problem
         place = ("generate",) if settings.from_ is None else ("generate", "from")
         yield Problem(place, str(error), on_key=settings.from_ is None)
         return
-    if not made_behind(program, point):
+    fields = [name for name in settings.given or {} if name not in program.inputs]
+    if fields:
+        near = nearest(fields[0], list(program.inputs))
+        told = f"nearest: {near[0]}   " if near else ""
+        yield Problem(
+            ("generate", "given", fields[0]), f"no input field {fields[0]!r}", f"{told}inputs: {', '.join(program.inputs)}", on_key=True
+        )
+        return
+    if not made_behind(program, point, settings.given or {}):
         message, hint = beside_in_words(program, point)
         yield Problem(("generate", "from") if settings.from_ is not None else ("generate",), message, hint, on_key=settings.from_ is None)
 
@@ -134,4 +148,4 @@ def beside_in_words(program: Program, point: Point) -> tuple[str, str]:
     """Why nothing can be made of draws of a point alone, and how that is mended."""
     told: Sequence[str] = [f"{name} ({', '.join(read_beside(program, value, point))})" for name, value in program.outputs.items()]
     message = f"no output is made of {point.name} alone: inputs are read beside it: {', '.join(told)}"
-    return message, f"let {point.name} be all that the output reads"
+    return message, f"let {point.name} be all that the output reads, or say the values of the others: given: {{FIELD: VALUE}}"

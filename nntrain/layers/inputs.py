@@ -33,6 +33,10 @@ class Columns(Layer):
     output: Spec
     """What comes out."""
 
+    @property
+    def picked_fields(self) -> tuple[str, ...]:
+        return self.fields
+
     def describe(self) -> str:
         return f"columns {_listed(self.fields)}"
 
@@ -54,6 +58,10 @@ class CategoryColumns(Layer):
     """Their names, for people."""
     classes: tuple[int | Unknown, ...]
     """Values of each column, index 0 included."""
+
+    @property
+    def picked_fields(self) -> tuple[str, ...]:
+        return self.fields
 
     def describe(self) -> str:
         return f"{self.type} {_listed(self.fields)}"

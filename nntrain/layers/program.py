@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from nntrain.errors import YamlPath
 from nntrain.layers.layer import Layer
 from nntrain.layers.weights import InitializerRule
-from nntrain.specs import TEACHER, Size, Spec
+from nntrain.specs import TEACHER, Size, Spec, blocks
 
 if TYPE_CHECKING:
     from nntrain.layers.adapting import Lora
@@ -218,6 +218,29 @@ class Program:
         """Keys of the teacher ports that are read."""
         read = [value for step in self.steps for value in step.inputs] + list(self.outputs.values())
         return frozenset(str(value.output) for value in read if value.step is None and str(value.output).startswith(TEACHER))
+
+    def made_of(self, value: Value, point: str | None = None) -> tuple[str, ...]:
+        """Names of the input fields, and keys of what else may be read, that a value is made of, over however many steps.
+
+        Args:
+            value: The value.
+            point: Name of a step that stands for all that it is made of itself.
+        """
+        by_name, members = {step.name: step for step in self.steps}, blocks(self.inputs)
+        waiting, seen = [value], set[str]()
+        found: dict[str, None] = {}
+        while waiting:
+            each = waiting.pop(0)
+            if each.step is None:
+                found |= dict.fromkeys(members.get(str(each.output), (str(each.output),)))
+            elif each.step == point:
+                found[point] = None
+            elif each.step not in seen:
+                seen.add(each.step)
+                picked = by_name[each.step].layer.picked_fields
+                found |= dict.fromkeys(picked)
+                waiting += () if picked else by_name[each.step].inputs
+        return tuple(found)
 
     def hangs_on(self, value: Value, key: str) -> bool:
         """Whether a value is made of an input, over however many steps."""

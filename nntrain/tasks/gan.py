@@ -25,9 +25,10 @@ class GAN(Task):
 
     The node `generator` makes them of noise, the node `discriminator` learns to tell them from real ones, each trained against the other.
 
-    `generator` reads `noise` and gives what the field has; `discriminator` reads the field and gives one score. Neither gets an output
-    layer of the task. The field is input and target. Losses: `bce` (the default: chances, and a generator that is to be taken for real, the
-    non-saturating loss of Goodfellow et al. 2014), `hinge` (Lim and Ye 2017; the generator raises its score) and `wasserstein`.
+    `generator` reads `noise` and gives what the field has; `discriminator` reads the field and gives one score; both may read others
+    beside (`given`). Neither gets an output layer of the task. The field is input and target. Losses: `bce` (the default: chances, and a
+    generator that is to be taken for real, the non-saturating loss of Goodfellow et al. 2014), `hinge` (Lim and Ye 2017; the generator
+    raises its score) and `wasserstein`.
     """
 
     main: ClassVar[str | None] = "noise"
@@ -43,6 +44,10 @@ class GAN(Task):
     type: Literal["gan"] = "gan"
     noise: PositiveInt = 100
     """Numbers of noise that a row is made of, each normal with mean 0 and standard deviation 1."""
+    given: tuple[str, ...] = ()
+    """Fields that both nodes read beside, such as a class, so that rows can be asked for that go with their values (Mirza and Osindero
+    2014): `nntrain generate RUN --given label=3`. Each is an input, and the field that is made has `role: [input, target]`. Rows of a
+    split are compared with rows that are made for the values of theirs. Default: none."""
 
     @property
     def drawn(self) -> Mapping[str, Spec]:
@@ -60,8 +65,8 @@ class GAN(Task):
 
     def nodes(self, target: Target) -> Mapping[str, NodeUse]:
         return {
-            GENERATOR: NodeUse(target.spec, reads=(NOISE,), is_answer=True),
-            DISCRIMINATOR: NodeUse(Spec(VECTOR, (1,)), reads=(target.name,), is_scored=True),
+            GENERATOR: NodeUse(target.spec, reads=(NOISE, *self.given), is_answer=True),
+            DISCRIMINATOR: NodeUse(Spec(VECTOR, (1,)), reads=(target.name, *self.given), is_scored=True),
         }
 
     def losses(self, target: Target) -> tuple[str, ...]:

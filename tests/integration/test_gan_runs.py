@@ -114,6 +114,48 @@ def test_eval_gives_the_figures_of_the_end_of_the_run_to_the_last_bit(
     assert "neighbor_floor" in capsys.readouterr().out
 
 
+def test_rows_are_made_for_the_class_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Points of two heaps: those that are made lie on the side of the class, whichever way it is said."""
+    draw = np.random.default_rng(0)
+    side = draw.choice([-1, 1], size=300)
+    points = np.stack([2 * side, side], axis=1) + 0.2 * draw.normal(size=(300, 2))
+    np.savez(tmp_path / "points.npz", point=points.astype(np.float32), kind=np.where(side > 0, "right", "left"))
+    tree = {
+        **DIGITS,
+        "name": "given_gan",
+        "data": {
+            "source": (tmp_path / "points.npz").as_posix(),
+            "fields": {"point": {"type": "vector", "role": ["input", "target"]}, "kind": {"type": "category", "role": "input"}},
+            "split": {"validation": 0.2, "test": None},
+            "batch_size": 64,
+        },
+        "architecture": {
+            "nodes": {
+                "generator": {"from": ["noise", "kind"], "layers": [{"linear": 16}, "relu", {"linear": 2}]},
+                "discriminator": {"from": ["point", "kind"], "layers": [{"linear": 32}, {"leaky_relu": 0.2}, {"linear": 1}]},
+            }
+        },
+        "task": {"type": "gan", "noise": 2, "given": ["kind"]},
+        "optimizer": {"type": "adam", "lr": 5e-3, "betas": [0.5, 0.9]},
+        "training": {"protocol": "adversarial", "max_steps": 150, "evaluate_every": {"steps": 150}, "device": "cpu"},
+    }
+    run = fit(tree, runs=tmp_path, quiet=True).run.path.as_posix()
+
+    def made(*flags: str) -> np.ndarray[Any, Any]:
+        assert main(["generate", run, "-o", (tmp_path / "made.csv").as_posix(), "--count", "40", *flags]) == 0
+        return np.genfromtxt(tmp_path / "made.csv", delimiter=",", skip_header=1)
+
+    right, left, turns = made("--given", "kind=right"), made("--given", "kind=left"), made()
+    assert (right[:, 0] > 0).mean() > 0.8
+    assert (left[:, 0] < 0).mean() > 0.8
+    np.testing.assert_allclose(turns[::2], left[::2], rtol=1e-5)
+    np.testing.assert_allclose(turns[1::2], right[1::2], rtol=1e-5)
+    capsys.readouterr()
+    for given, told in (("kind=rigth", "nearest: right"), ("side=1", "read beside noise: kind"), ("kind", "needs FIELD=VALUE")):
+        assert main(["generate", run, "--given", given]) == 2
+        assert told in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_example_learns_a_few_images_by_heart(tmp_path: Path) -> None:
     """Eight images of stripes, shown again and again: what is generated is harder to tell from them than noise."""

@@ -17,6 +17,7 @@ from torch.nn import functional
 from nntrain.assembly import Assembly, assemble
 from nntrain.commands.fit import prepare_job
 from nntrain.config.reading import read_mapping
+from nntrain.data.sources.source import Part
 from nntrain.errors import ConfigError
 from nntrain.modules.rivals import Neighbors, gradient_penalty, spread
 from nntrain.protocols.rivals import BETWEEN, Pair
@@ -33,7 +34,7 @@ TREE: dict[str, Any] = {
             "discriminator": {"from": "point", "layers": [{"linear": 32}, {"leaky_relu": 0.2}, {"linear": 1}]},
         }
     },
-    "task": {"gan": 2},
+    "task": {"type": "gan", "noise": 2},
     "optimizer": {"generator": {"type": "adam", "lr": 2e-3, "betas": [0.5, 0.9]}, "discriminator": {"type": "adam", "lr": 2e-3}},
     "training": {"protocol": "adversarial", "max_steps": 2, "device": "cpu"},
 }
@@ -54,7 +55,7 @@ def changed(**sections: Any) -> dict[str, Any]:
     tree = copy.deepcopy(TREE)
     for section, value in sections.items():
         tree[section] = {**tree[section], **value} if isinstance(value, dict) and isinstance(tree.get(section), dict) else value
-    tree["data"]["fields"] = {**tree["data"]["fields"], "label": {"role": "ignore"}}
+    tree["data"]["fields"] = {"label": {"role": "ignore"}, **tree["data"]["fields"]}
     return tree
 
 
@@ -206,7 +207,8 @@ def test_figures_are_those_of_rows_and_network_whatever_was_done_before(folder: 
     fresh, used = made(folder), made(folder)
     assert used.protocol.evaluate(used.session) is not None
     found: list[Scores] = []
-    for assembly, rows, part in ((fresh, 1, None), (used, 64, "validation"), (used, 7, "test")):
+    parts: tuple[tuple[Assembly, int, Part | None], ...] = ((fresh, 1, None), (used, 64, "validation"), (used, 7, "test"))
+    for assembly, rows, part in parts:
         session, data = assembly.session, assembly.session.splits.validation
         assert data is not None
         baseline = fit_baseline(session.objective, session.splits.train)
@@ -247,6 +249,51 @@ def test_points_of_a_line_are_learned(folder: Path) -> None:
     noise = assembly.protocol.measure_baseline(subject, validation, "validation")["neighbor_accuracy"]
     assert noise is not None
     assert best.value < noise - 0.03
+
+
+GIVEN: dict[str, Any] = {
+    "data": {"fields": {"point": {"type": "vector", "role": ["input", "target"]}, "label": {"type": "category", "role": "input"}}},
+    "task": {"type": "gan", "noise": 2, "given": ["label"]},
+    "architecture": {
+        "nodes": {
+            "generator": {"from": ["noise", "label"], "layers": [{"linear": 16}, "relu", {"linear": 2}]},
+            "discriminator": {"from": ["point", "label"], "layers": [{"linear": 32}, {"leaky_relu": 0.2}, {"linear": 1}]},
+        }
+    },
+}
+
+
+def test_both_nodes_read_what_is_given_each_row_its_own(folder: Path) -> None:
+    assembly = made(folder, **GIVEN)
+    (batch,), _ = first(assembly)
+    pair = Pair.of(assembly.session)
+    other = {**batch.inputs, "@category": 3 - batch.inputs["@category"]}
+    assert {*batch.inputs["@category"].flatten().tolist()} == {1, 2}
+    rows = pair.make(batch.inputs)
+    assert not torch.equal(pair.make(other), rows)
+    assert not torch.equal(pair.score(rows, other), pair.score(rows, batch.inputs))
+    reported = assembly.protocol.evaluate(assembly.session)
+    assert reported is not None
+    assert {*reported, "train.running_loss"} == {*assembly.plan.directions}
+
+
+@pytest.mark.parametrize(
+    ("node", "source", "told"),
+    [
+        ("generator", "noise", "does not read label, and the task gan needs it to"),
+        ("discriminator", "point", "does not read label, and the task gan needs it to"),
+    ],
+)
+def test_a_node_that_does_not_read_what_is_given_is_told(node: str, source: str, told: str, folder: Path) -> None:
+    nodes = copy.deepcopy(GIVEN["architecture"]["nodes"])
+    nodes[node]["from"] = source
+    with pytest.raises(ConfigError, match=told):
+        made(folder, **{**GIVEN, "architecture": {"nodes": nodes}})
+
+
+def test_a_category_that_is_not_given_may_not_be_read(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="reads label, and in the task gan it is to read noise alone"):
+        made(folder, **{**GIVEN, "task": {"given": []}})
 
 
 @pytest.mark.parametrize(
