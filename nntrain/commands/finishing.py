@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from nntrain.assembly import Assembly
 from nntrain.belonging import compared_fields
@@ -148,26 +148,16 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
 
 
 def _simple(job: Job, assembly: Assembly, splits: Mapping[Part, TensorData | None]) -> dict[str, Baseline]:
-    """The naive forecasts, and the simple models that the config asks for, fitted on the training rows and measured on the splits."""
+    """The rivals that the tasks name, and the simple models that the config asks for, measured on the splits."""
     from nntrain.training.baselines import measure_baselines
-    from nntrain.training.naive import measure_naive
-    from nntrain.training.nearest_inputs import measure_nearest_inputs
-    from nntrain.training.neighbors import measure_neighbors
-    from nntrain.training.ngram import measure_ngram
-    from nntrain.training.token_tags import measure_token_tags
+    from nntrain.training.references import Compared, measure_references
 
     experiment = job.config.experiment
-    objective = assembly.session.objective
+    objective, train = assembly.session.objective, job.prepared.train.to("cpu")
     shown: dict[str, TensorData] = {name: data.to("cpu") for name, data in splits.items() if data is not None}
-    naive = measure_naive(objective, experiment.data.window, job.prepared.fields.targets, shown)
-    naive |= measure_neighbors(objective, shown)
-    naive |= measure_nearest_inputs(objective, shown, job.prepared.train.to("cpu"), _compared(job))
-    naive |= measure_token_tags(objective, job.prepared.train.to("cpu"), shown)
-    if experiment.data.source.is_running_text:
-        naive |= measure_ngram(objective, job.prepared.train.to("cpu"), shown)
-    if not experiment.baselines:
-        return naive
-    return naive | measure_baselines(experiment.baselines, objective, job.prepared.train.to("cpu"), shown, experiment.seed)
+    compared = Compared(objective, train, shown, job.prepared.fields.targets, experiment.data.window, _compared(job))
+    found = measure_references(compared)
+    return found | measure_baselines(experiment.baselines, objective, train, shown, experiment.seed) if experiment.baselines else found
 
 
 def _compared(job: Job) -> tuple[str, ...] | None:
@@ -187,21 +177,6 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
     return {"test_looks": count_test_look(job.prepared.fingerprints["test"], run)}
 
 
-SIMPLE: Final = {
-    "last_value": "last value",
-    "seasonal_naive": "a season ago",
-    "ngram": "5-gram",
-    "nearest_inputs": "by raw inputs",
-    "token_tags": "each token's",
-    "common_neighbors": "common neighbors",
-    "degree_product": "degree product",
-    "linear": "linear",
-    "boosted_trees": "boosted trees",
-    "tfidf_logistic": "TF-IDF + logistic",
-}
-"""Word of the config to the head of a column."""
-
-
 def _better(job: Job, summary: Mapping[str, Any], measured: Measured) -> str | None:
     """The simple model that beats the network in what decides, on the rows that decide."""
     monitor = job.blueprint.best.monitor
@@ -211,7 +186,7 @@ def _better(job: Job, summary: Mapping[str, Any], measured: Measured) -> str | N
         return None
     name = max(theirs, key=lambda each: theirs[each] if direction == "max" else -theirs[each])
     is_better = theirs[name] > ours if direction == "max" else theirs[name] < ours
-    return f"{SIMPLE[name]}: better than this network in {monitor} on these rows" if is_better else None
+    return f"{measured.simple[name].head}: better than this network in {monitor} on these rows" if is_better else None
 
 
 def _place(job: Job, best: Mapping[str, Any]) -> str | None:
@@ -233,7 +208,7 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             metrics=measured.metrics,
             baseline_name=job.blueprint.baseline_name,
             baseline=measured.baseline,
-            simple={SIMPLE[name]: simple.metrics for name, simple in measured.simple.items()},
+            simple={simple.head: simple.metrics for simple in measured.simple.values()},
             better=_better(job, summary, measured),
             confusions=confusions(job.prepared.fields, tables, split),
             next=(

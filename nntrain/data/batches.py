@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, repeat
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from nntrain.data.augmentation.draws import Augment
 from nntrain.data.augmentation.views import Views
 from nntrain.data.mask_rows import shown_target
 from nntrain.data.noise import derive_seed
-from nntrain.data.packed import LENGTHS, Stored, cut
+from nntrain.data.packed import LENGTHS, Stored, StoredTarget, cut
 from nntrain.data.packed_graphs import part_of_graphs
 from nntrain.data.packed_sounds import stored_tensors
 from nntrain.data.pixels import PixelScaling
@@ -136,7 +136,7 @@ class TensorData:
     """Inputs that are kept in another form, by field: rows of different lengths, windows over rows."""
     pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
     """How image inputs, uint8 or in [0, 1], become what the network reads, by field."""
-    stored_targets: Mapping[str, Stored] = field(default_factory=dict[str, Stored])
+    stored_targets: Mapping[str, StoredTarget] = field(default_factory=dict[str, StoredTarget])
     """The same of targets."""
     target_pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
     """The same as `pixels`, of targets that are images."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from nntrain.data.batches import TensorData, Units
-from nntrain.data.packed import PackedSteps, Stored
+from nntrain.data.packed import PackedSteps, StoredTarget
 from nntrain.data.packed_graphs import PackedGraphs, PackedNodes
 from nntrain.specs import CATEGORY_BLOCK, GRAPH, NUMBER_BLOCK, Spec, blocks
 
@@ -44,7 +44,7 @@ def graph_tensors(
     place[every] = np.arange(len(every))
     first = np.unique(graphs.graph[rows], return_index=True)[1]
     targets: dict[str, torch.Tensor] = {}
-    stored_targets: dict[str, Stored] = {}
+    stored_targets: dict[str, StoredTarget] = {}
     weights: torch.Tensor | None = None
     for (role, name), found in scored.items():
         if role == "weight":

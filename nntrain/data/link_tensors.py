@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nntrain.data.batches import TensorData, Units
 from nntrain.data.noise import derive_seed
+from nntrain.data.packed import StoredTarget
 from nntrain.specs import GRAPH
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ PAIRS: Final = f"{GRAPH}.pairs"
 
 
 @dataclass(frozen=True, slots=True)
-class WholeGraph:
+class WholeGraph(StoredTarget):
     """Values that belong to all nodes of the one graph that is the only row: its pairs `[2, P]`, what is true of them `[P]`."""
 
     values: Tensor

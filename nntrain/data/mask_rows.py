@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
+from nntrain.data.packed import Crossed, StoredTarget
+
 if TYPE_CHECKING:
     from nntrain.data.augmentation.draws import Augment
     from nntrain.data.batches import TensorData
@@ -18,7 +20,7 @@ UNCOUNTED: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
-class MaskRows:
+class MaskRows(StoredTarget):
     """Masks, a byte a pixel."""
 
     values: Tensor
@@ -45,13 +47,7 @@ class MaskRows:
         return {name: wide.masked_fill_(wide == UNCOUNTED, -1)}
 
     def moved(self, name: str, augment: Augment, rows: Tensor) -> Tensor:
-        """The same as the image beside it is moved; what comes in from outside counts nothing.
-
-        Args:
-            name: The field.
-            augment: Moves maps of numbers `[B, 1, H, W]`, with 0 outside.
-            rows: Numbers of the rows, int64 `[B]`.
-        """
+        """The same as the image beside it is moved; what comes in from outside counts nothing."""
         shifted = (self.tensors(name)[name] + 1).float().unsqueeze(1)
         return augment(name, shifted, rows).squeeze(1).long() - 1
 
@@ -62,6 +58,19 @@ class MaskRows:
             own = self.values[row].flatten().long().bincount(minlength=256)[:classes].cpu().double()
             found += own if weights is None else own * weights[row]
         return found
+
+    def told(self, classes: int, weights: Tensor | None) -> tuple[Tensor, Tensor | None] | None:
+        """Each class once, with its pixels as weight."""
+        return torch.arange(classes), self.counts(classes, weights)
+
+    def crossed(self, taken: Tensor, classes: int) -> Crossed | None:
+        """The pixels of each row by their class and the one they are taken for, uint8 `[N, H, W]`."""
+        counts = torch.zeros(len(self), classes * classes, dtype=torch.float64)
+        for row in range(len(self)):
+            truth, found = self.values[row].cpu().flatten().long(), taken[row].flatten().long()
+            counts[row] = (truth * classes + found)[truth < classes].bincount(minlength=classes * classes)
+        rows, cells = counts.nonzero(as_tuple=True)
+        return Crossed(cells // classes, cells % classes, rows, counts[rows, cells])
 
     @property
     def values_per_row(self) -> int:
@@ -77,4 +86,5 @@ class MaskRows:
 def shown_target(data: TensorData, name: str, augment: Augment | None) -> Tensor:
     """A target of some rows as a training batch has it: a mask is moved as its image is."""
     stored = data.stored_targets.get(name)
-    return stored.moved(name, augment, data.rows) if augment is not None and isinstance(stored, MaskRows) else data.target(name)
+    moved = None if augment is None or stored is None else stored.moved(name, augment, data.rows)
+    return data.target(name) if moved is None else moved

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from nntrain.data.augmentation.draws import Augment
 
 LENGTHS = "{}.lengths"
 """Key of the lengths beside a padded input, int64 `[B]`."""
@@ -50,8 +53,53 @@ class Stored(Protocol):
         ...
 
 
+class Crossed(NamedTuple):
+    """Units of rows: those of a row that are of one class and are taken for one are together."""
+
+    truth: Tensor
+    """Their class, int64 `[S]`."""
+    taken: Tensor
+    """What they are taken for, int64 `[S]`."""
+    rows: Tensor
+    """Their row, int64 `[S]`."""
+    counts: Tensor
+    """How many they are, float64 `[S]`."""
+
+
+class StoredTarget(Stored, Protocol):
+    """A target of all rows in a form of its own. What is said of units holds for targets that have them."""
+
+    __slots__ = ()
+
+    def told(self, classes: int, weights: Tensor | None) -> tuple[Tensor, Tensor | None] | None:
+        """What a trivial prediction is fitted to, where that is not the tensor of a batch of all rows.
+
+        Args:
+            classes: How many there are; 0 for values.
+            weights: How much each row counts, `[N]`; `None` where all count once.
+
+        Returns:
+            Values `[S, …]`, which may hold some that count nothing, and how much each counts, `[S]` (`None`: once), on the CPU.
+        """
+        return None
+
+    def crossed(self, taken: Tensor, classes: int) -> Crossed | None:
+        """The units with what is predicted of them, `[N, …]`, where they are too many to be kept one by one."""
+        return None
+
+    def moved(self, name: str, augment: Augment, rows: Tensor) -> Tensor | None:
+        """The tensor of a training batch, where it changes with an input.
+
+        Args:
+            name: The field.
+            augment: Moves maps of numbers `[B, 1, H, W]`, with 0 outside.
+            rows: Numbers of the rows, int64 `[B]`.
+        """
+        return None
+
+
 @dataclass(frozen=True, slots=True)
-class PackedSteps:
+class PackedSteps(StoredTarget):
     """Rows of different lengths: their memory is that of their steps, whatever the longest row has."""
 
     values: Tensor
@@ -95,6 +143,10 @@ class PackedSteps:
     def to(self, device: torch.device | str) -> PackedSteps:
         """The same rows with their values on a device."""
         return replace(self, values=self.values.to(device))
+
+    def told(self, classes: int, weights: Tensor | None) -> tuple[Tensor, Tensor | None] | None:
+        """The steps of all rows, which are not padded for it."""
+        return self.values.cpu(), None if weights is None else weights.repeat_interleave(self.lengths)
 
     @property
     def values_per_row(self) -> int:

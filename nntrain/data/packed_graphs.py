@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nntrain.data.packed import LENGTHS, PackedSteps
+from nntrain.data.packed import LENGTHS, PackedSteps, StoredTarget
 from nntrain.specs import GRAPH
 
 EDGES = f"{GRAPH}.edges"
@@ -16,7 +16,7 @@ WEIGHTS = f"{GRAPH}.weights"
 
 
 @dataclass(frozen=True, slots=True)
-class PackedNodes:
+class PackedNodes(StoredTarget):
     """A value for each node of each row, never padded: a batch has `[S, …]`."""
 
     steps: PackedSteps

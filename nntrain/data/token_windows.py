@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import TensorData
+from nntrain.data.packed import StoredTarget
 
 
 @dataclass(frozen=True, slots=True)
-class TokenWindows:
+class TokenWindows(StoredTarget):
     """Stretches of a text. Their memory is that of the text and of one number a window."""
 
     tokens: Tensor

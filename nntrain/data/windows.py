@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nntrain.data.packed import StoredTarget
+
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(StoredTarget):
     """The past of some rows. Their memory is that of the rows and of one number a window, however far each window reaches back."""
 
     values: Tensor

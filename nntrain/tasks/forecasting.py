@@ -17,6 +17,7 @@ class Forecasting(Regression):
 
     field_types: ClassVar[frozenset[str]] = frozenset({"number"})
     forecasts: ClassVar[bool] = True
+    references: ClassVar[tuple[str, ...]] = ("last_value", "seasonal_naive")
 
     type: Literal["forecasting"] = "forecasting"
 

@@ -28,6 +28,7 @@ class LanguageModel(Task):
     field_types: ClassVar[frozenset[str]] = frozenset({"text"})
     looks_back: ClassVar[bool] = True
     generates: ClassVar[bool] = True
+    references: ClassVar[tuple[str, ...]] = ("ngram",)
 
     type: Literal["language_model"] = "language_model"
 

@@ -22,6 +22,7 @@ class LinkPrediction(Task):
 
     field_types: ClassVar[frozenset[str]] = frozenset({"link"})
     wanted: ClassVar[str | None] = "data.source: {type: graph, nodes: nodes.csv, edges: edges.csv, target: edges}"
+    references: ClassVar[tuple[str, ...]] = ("common_neighbors", "degree_product")
 
     type: Literal["link_prediction"] = "link_prediction"
 

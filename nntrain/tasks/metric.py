@@ -32,6 +32,7 @@ class MetricLearning(Task):
 
     field_types: ClassVar[frozenset[str]] = frozenset({"category", "row"})
     takes_strangers: ClassVar[bool] = True
+    references: ClassVar[tuple[str, ...]] = ("nearest_inputs",)
 
     type: Literal["metric"] = "metric"
     dim: PositiveInt | None = None

@@ -22,6 +22,7 @@ class Tagging(Task):
     """
 
     field_types: ClassVar[frozenset[str]] = frozenset({"tags"})
+    references: ClassVar[tuple[str, ...]] = ("token_tags",)
 
     type: Literal["tagging"] = "tagging"
 

@@ -138,6 +138,10 @@ class Task(Component):
     unaveraged: ClassVar[str | None] = None
     """Why predictions for several views of a row have no mean; `None` where they have one."""
 
+    references: ClassVar[tuple[str, ...]] = ()
+    """Rivals that learn nothing, or only count, which stand beside the network where they fit the rows: names of `training.references`,
+    or `"module:function"` of a plug-in's."""
+
     undrawn: ClassVar[frozenset[str]] = frozenset()
     """Options of `Sampling` that don't change how a step is drawn."""
 

@@ -25,6 +25,8 @@ Tokens = list[tuple[int, int]]
 """Place of a text and index of a token, of a row."""
 
 TFIDF: Final = "tfidf_logistic"
+HEADS: Final = {"linear": "linear", "boosted_trees": "boosted trees", TFIDF: "TF-IDF + logistic"}
+"""Words of the config to heads of columns."""
 
 MOST_CODES: Final = 255
 """Values of a category that histogram trees can hold apart; one with more is read as a number."""
@@ -38,6 +40,8 @@ class Baseline:
     """By full name: `test.accuracy`. It has no loss."""
     seconds: float
     """To fit and measure it."""
+    head: str
+    """Of its column on the screen."""
 
 
 def measure_baselines(
@@ -69,7 +73,7 @@ def measure_baselines(
             predictions = {key: _predict(name, models[key], target, data) for key, target in objective.targets.items()}
             scores = evaluate_predictions(objective, predictions, data)
             metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-        found[name] = Baseline(metrics, round(time.monotonic() - started, 3))
+        found[name] = Baseline(metrics, round(time.monotonic() - started, 3), HEADS[name])
     return found
 
 

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.lanes import places, read_batches
-from nntrain.data.mask_rows import MaskRows
-from nntrain.data.packed import LENGTHS, PackedSteps
+from nntrain.data.packed import LENGTHS
 from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
 from nntrain.modules.masking import true_steps
@@ -286,17 +285,14 @@ def evaluate_portions(objective: Objective, predict: Callable[[int, int], Mappin
 def _units(name: str, target: TargetObjective, train: TensorData, weights: Tensor | None) -> tuple[Tensor, Target, Tensor | None]:
     """The rows or units of training targets that count, as `Task.baseline` is told of them.
 
-    Rows of steps are not padded for it, and pixels are counted: each class is told once, with its pixels as weight.
+    Where that costs less, rows tell it in their own way: steps are not padded, and of pixels each class is told once, with their number.
     """
     axis, stored = target.unit_axis, train.stored_targets.get(name)
-    if axis == "time" and isinstance(stored, PackedSteps):
-        encoded = stored.values.cpu()
-        keep = counting(encoded)
-        by_step = None if weights is None else weights.repeat_interleave(stored.lengths)[keep]
-        return encoded[keep], target.target, by_step
-    if isinstance(stored, MaskRows):
-        classes = len(target.target.classes)
-        return torch.arange(classes), target.target, stored.counts(classes, weights)
+    told = None if axis is None or stored is None else stored.told(len(target.target.classes), weights)
+    if told is not None:
+        values, by_unit = told
+        keep = counting(values)
+        return values[keep], target.target, None if by_unit is None else by_unit[keep]
     encoded = train.target(name).cpu()
     if axis is None:
         return encoded, target.target, weights

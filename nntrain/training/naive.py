@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -12,37 +9,31 @@ from nntrain.data.batches import TensorData
 from nntrain.data.fitted_target import FittedTarget
 from nntrain.data.window import WINDOW, WindowSettings
 from nntrain.data.windows import Windows
-from nntrain.training.baselines import Baseline
 from nntrain.training.evaluation import evaluate_predictions
-from nntrain.training.objective import Objective
+from nntrain.training.references import Compared
+from nntrain.training.session import Metrics
 
 
-def measure_naive(
-    objective: Objective, window: WindowSettings | None, fitted: Mapping[str, FittedTarget], splits: Mapping[str, TensorData]
-) -> dict[str, Baseline]:
-    """Measure `last_value`, and `seasonal_naive` where there is a season, of forecasts whose own past is an input; none of others.
+def measure_last_value(compared: Compared) -> Metrics | None:
+    """Forecasts that repeat the newest value, where the past of all targets is an input."""
+    return _measure(compared, 1)
 
-    Args:
-        objective: Targets and metrics.
-        window: How windows are cut.
-        fitted: The targets, which say where in a window their past is.
-        splits: Rows to be measured by name of the split, on the CPU.
-    """
-    forecasts = all(target.task.forecasts for target in objective.targets.values())
-    if window is None or not forecasts or any(target.places is None for target in fitted.values()):
-        return {}
-    found: dict[str, Baseline] = {}
-    for name, season in (("last_value", 1), ("seasonal_naive", window.season)):
-        if season is None:
-            continue
-        started = time.monotonic()
-        metrics: dict[str, float | None] = {}
-        for split, data in splits.items():
-            predictions = {key: naive_forecast(window, target, data, season) for key, target in fitted.items()}
-            scores = evaluate_predictions(objective, predictions, data)
-            metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-        found[name] = Baseline(metrics, round(time.monotonic() - started, 3))
-    return found
+
+def measure_seasonal_naive(compared: Compared) -> Metrics | None:
+    """Forecasts that repeat the last season (`data.window.season`), where there is one and the past of all targets is an input."""
+    return None if compared.window is None or compared.window.season is None else _measure(compared, compared.window.season)
+
+
+def _measure(compared: Compared, season: int) -> Metrics | None:
+    window = compared.window
+    if window is None or any(target.places is None for target in compared.targets.values()):
+        return None
+    metrics: Metrics = {}
+    for split, data in compared.splits.items():
+        predictions = {key: naive_forecast(window, target, data, season) for key, target in compared.targets.items()}
+        scores = evaluate_predictions(compared.objective, predictions, data)
+        metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
+    return metrics
 
 
 def naive_forecast(window: WindowSettings, target: FittedTarget, data: TensorData, season: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -11,9 +10,10 @@ from torch import Tensor
 
 from nntrain.data.batches import TensorData
 from nntrain.data.packed import PackedSteps
-from nntrain.training.baselines import Baseline
 from nntrain.training.evaluation import evaluate_portions, evaluate_predictions
 from nntrain.training.objective import Objective
+from nntrain.training.references import Compared
+from nntrain.training.session import Metrics
 
 ROWS: Final = 1024
 """Rows that are read at once."""
@@ -21,35 +21,28 @@ _WEIGHTS: Final = 2**26
 """Weights of words that are held at once."""
 
 
-def measure_nearest_inputs(
-    objective: Objective, splits: Mapping[str, TensorData], train: TensorData, compared: tuple[str, ...] | None = None
-) -> dict[str, Baseline]:
-    """Measure `nearest_inputs`: the inputs of a row one after another as its embedding, scaled as the network reads them.
+def measure_nearest_inputs(rows: Compared) -> Metrics | None:
+    """The inputs of a row one after another as its embedding, scaled as the network reads them.
 
     Of rows that hold two or three things in fields of one size each, or in texts with one vocabulary, the field of each thing is its
     embedding. Words of a text are weighed by how often they are in it and how rare in the training rows: n times
     1 + log((1 + N) / (1 + N_word)), all divided by their length (scikit-learn's TfidfVectorizer).
 
-    Args:
-        objective: Targets and metrics; of others than a single embedding nothing is measured.
-        splits: Rows to be measured by name of the split, on the CPU; of inputs that differ in length or hold classes nothing is measured.
-        train: The training rows, on the CPU.
-        compared: The field of each of the things that rows hold; `None` where they hold one, or things that can't be compared.
+    `None` of more than one target, and of inputs that differ in length or hold classes.
     """
+    objective, compared = rows.objective, rows.things
     [name, *others] = objective.targets
     target = objective.targets[name]
     kind = target.task.kind(target.target)
-    if others or kind not in {"neighbors", "pairs", "triplets"}:
-        return {}
-    started = time.monotonic()
-    splits = {split: objective.measured(data) for split, data in splits.items()}
-    metrics: dict[str, float | None] = {}
+    if others:
+        return None
+    splits = {split: objective.measured(data) for split, data in rows.splits.items()}
+    metrics: Metrics = {}
     if kind == "neighbors":
         if not all(_is_plain(data, tuple(data.inputs)) and not data.stored for data in splits.values()):
-            return {}
+            return None
     elif compared is None or not all(_is_plain(data, compared) for data in splits.values()):
-        found = None if compared is None else _by_words(objective, splits, train, compared)
-        return {} if found is None else {"nearest_inputs": Baseline(found, round(time.monotonic() - started, 3))}
+        return None if compared is None else _by_words(objective, splits, rows.train, compared)
     for split, data in splits.items():
 
         def portion(start: int, end: int, data: TensorData = data) -> Mapping[str, Tensor]:
@@ -61,7 +54,7 @@ def measure_nearest_inputs(
 
         scores = evaluate_portions(objective, portion, data, ROWS)
         metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-    return {"nearest_inputs": Baseline(metrics, round(time.monotonic() - started, 3))}
+    return metrics
 
 
 def _is_plain(data: TensorData, fields: tuple[str, ...]) -> bool:

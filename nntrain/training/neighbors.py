@@ -2,48 +2,45 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Final, cast
 
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import TensorData
 from nntrain.data.link_tensors import PAIRS
 from nntrain.data.packed_graphs import EDGES
 from nntrain.specs import GRAPH
-from nntrain.training.baselines import Baseline
 from nntrain.training.evaluation import evaluate_predictions
-from nntrain.training.objective import Objective
+from nntrain.training.references import Compared
+from nntrain.training.session import Metrics
 
 PORTION: Final = 4096
 """Pairs that are compared at once."""
 
 
-def measure_neighbors(objective: Objective, splits: Mapping[str, TensorData]) -> dict[str, Baseline]:
-    """Measure `common_neighbors` and `degree_product` (preferential attachment; both in Liben-Nowell and Kleinberg 2003).
+def measure_common_neighbors(compared: Compared) -> Metrics | None:
+    """Pairs by the nodes that both have edges to (Liben-Nowell and Kleinberg 2003)."""
+    return _measure(compared, common_neighbors)
 
-    Of what the network sees too, the training edges. A score s counts as the probability s / (1 + s): what matters is the order.
 
-    Args:
-        objective: Targets and metrics.
-        splits: Pairs to be measured by name of the split, on the CPU; of others than pairs nothing is measured.
-    """
-    if any(PAIRS not in data.stored for data in splits.values()):
-        return {}
-    found: dict[str, Baseline] = {}
-    for name, score in (("common_neighbors", common_neighbors), ("degree_product", degree_product)):
-        started = time.monotonic()
-        metrics: dict[str, float | None] = {}
-        for split, data in splits.items():
-            inputs = {**data.stored[GRAPH].tensors(GRAPH), **data.stored[PAIRS].tensors(PAIRS)}
-            scores = score(inputs[EDGES], inputs[PAIRS], int(inputs[f"{GRAPH}.lengths"].sum()))
-            predictions = dict.fromkeys(objective.targets, scores / (1 + scores))
-            measured = evaluate_predictions(objective, predictions, data)
-            metrics |= {f"{split}.{metric}": value for metric, value in measured.metrics.items()}
-        found[name] = Baseline(metrics, round(time.monotonic() - started, 3))
-    return found
+def measure_degree_product(compared: Compared) -> Metrics | None:
+    """Pairs by how many edges the two have (preferential attachment, in the same)."""
+    return _measure(compared, degree_product)
+
+
+def _measure(compared: Compared, score: Callable[[Tensor, Tensor, int], Tensor]) -> Metrics | None:
+    """Of what the network sees too, the training edges. A score s counts as the probability s / (1 + s): what matters is the order."""
+    if any(PAIRS not in data.stored for data in compared.splits.values()):
+        return None
+    metrics: Metrics = {}
+    for split, data in compared.splits.items():
+        inputs = {**data.stored[GRAPH].tensors(GRAPH), **data.stored[PAIRS].tensors(PAIRS)}
+        scores = score(inputs[EDGES], inputs[PAIRS], int(inputs[f"{GRAPH}.lengths"].sum()))
+        predictions = dict.fromkeys(compared.objective.targets, scores / (1 + scores))
+        measured = evaluate_predictions(compared.objective, predictions, data)
+        metrics |= {f"{split}.{metric}": value for metric, value in measured.metrics.items()}
+    return metrics
 
 
 def common_neighbors(edges: Tensor, pairs: Tensor, nodes: int) -> Tensor:

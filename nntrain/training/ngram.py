@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
@@ -10,11 +9,10 @@ from typing import Final, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import TensorData
 from nntrain.data.token_windows import TokenWindows
-from nntrain.training.baselines import Baseline
 from nntrain.training.evaluation import evaluate_portions
-from nntrain.training.objective import Objective
+from nntrain.training.references import Compared
+from nntrain.training.session import Metrics
 
 ORDER: Final = 5
 """Tokens of an n-gram: four that were there and the one that comes."""
@@ -22,22 +20,15 @@ NUMBERS: Final = 2**24
 """Probabilities that are held at once."""
 
 
-def measure_ngram(objective: Objective, train: TensorData, splits: Mapping[str, TensorData]) -> dict[str, Baseline]:
-    """Measure a 5-gram of the training text, where that is a running text; none of others.
-
-    Args:
-        objective: The one target and its metrics.
-        train: The training windows, on the CPU.
-        splits: Windows to be measured by name of the split, on the CPU.
-    """
-    name = next(iter(objective.targets))
-    text = train.stored.get(name)
+def measure_ngram(compared: Compared) -> Metrics | None:
+    """A 5-gram of the training text, where that is a running text."""
+    name = next(iter(compared.objective.targets))
+    text = compared.train.stored.get(name)
     if not isinstance(text, TokenWindows):
-        return {}
-    started = time.monotonic()
+        return None
     model = NGram.of(text.tokens, text.width, ORDER)
-    metrics: dict[str, float | None] = {}
-    for split, data in splits.items():
+    metrics: Metrics = {}
+    for split, data in compared.splits.items():
         windows = data.stored[name]
         assert isinstance(windows, TokenWindows)
         contexts = model.contexts(windows.tokens)
@@ -47,9 +38,9 @@ def measure_ngram(objective: Objective, train: TensorData, splits: Mapping[str, 
             places = (windows.starts[start:end, None] + torch.arange(windows.steps)).flatten().clamp(max=len(windows.tokens) - 1)
             return {name: model.probabilities([context[places] for context in contexts])}
 
-        scores = evaluate_portions(objective, portion, data, rows)
+        scores = evaluate_portions(compared.objective, portion, data, rows)
         metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-    return {"ngram": Baseline(metrics, round(time.monotonic() - started, 3))}
+    return metrics
 
 
 class _Level(NamedTuple):

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from nntrain.data.batches import TensorData
-from nntrain.data.mask_rows import MaskRows
 from nntrain.data.noise import derive_seed
 from nntrain.metrics.metric import Metric
 from nntrain.modules.metrics import Scalar, finite
@@ -88,9 +87,11 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
     by_row: dict[str, Units] = {}
     pixels: dict[str, Tensor] = {}
     for name, target in objective.targets.items():
-        masks = data.stored_targets.get(name)
-        if isinstance(masks, MaskRows):
-            units[name], rows[name], pixels[name] = _pixels(predicted[name].values, masks.to("cpu"), len(target.target.classes))
+        stored, classes = data.stored_targets.get(name), len(target.target.classes)
+        crossed = None if stored is None else stored.crossed(predicted[name].values, classes)
+        if crossed is not None:
+            shares = torch.nn.functional.one_hot(crossed.taken, classes).double()
+            units[name], rows[name], pixels[name] = Units(shares, crossed.truth, None), crossed.rows, crossed.counts
             continue
         values, truth, counts = predicted[name].values, shown.target(name).cpu(), predicted[name].counts
         if counts is None or target.unit_axis != "time":
@@ -103,18 +104,6 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
         rows[name] = torch.arange(len(truth)).repeat_interleave(steps.shape[1])[counting(fold(truth[:, : steps.shape[1]], "time"))]
     predictions, targets = {name: told.output for name, told in units.items()}, {name: told.target for name, told in units.items()}
     return Judged(objective, predictions, targets, weights, rows, by_row, pixels)
-
-
-def _pixels(taken: Tensor, masks: MaskRows, classes: int) -> tuple[Units, Tensor, Tensor]:
-    """The pixels of each row by their class and the one they are taken for (uint8 `[N, H, W]`): units, their rows, their pixels."""
-    counts = torch.zeros(len(masks), classes * classes, dtype=torch.float64)
-    for row in range(len(masks)):
-        truth, found = masks.values[row].flatten().long(), taken[row].flatten().long()
-        is_counted = truth < classes
-        counts[row] = (truth * classes + found)[is_counted].bincount(minlength=classes * classes)
-    rows, cells = counts.nonzero(as_tuple=True)
-    shares = torch.nn.functional.one_hot(cells % classes, classes).double()
-    return Units(shares, cells // classes, None), rows, counts[rows, cells]
 
 
 def by_group(judged: Weighable, groups: Tensor, count: int) -> list[dict[str, float | None]]:

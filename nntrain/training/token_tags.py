@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import TensorData
 from nntrain.data.packed import PackedSteps
-from nntrain.training.baselines import Baseline
 from nntrain.training.evaluation import evaluate_portions
-from nntrain.training.objective import Objective
+from nntrain.training.references import Compared
+from nntrain.training.session import Metrics
 
 ROWS: Final = 256
 """Rows that are padded at once."""
 
 
-def measure_token_tags(objective: Objective, train: TensorData, splits: Mapping[str, TensorData]) -> dict[str, Baseline]:
-    """Measure `token_tags`: the tag that each token has most often in the training rows, of a token that they don't have the commonest tag.
+def measure_token_tags(compared: Compared) -> Metrics | None:
+    """The tag that each token has most often in the training rows, of a token that they don't have the commonest tag.
 
-    Args:
-        objective: Targets and metrics; of others than one class for each token of the one text nothing is measured.
-        train: The training rows, on the CPU.
-        splits: Rows to be measured by name of the split, on the CPU.
+    `None` where there is more than one target, or more or less than one text.
     """
+    objective, train = compared.objective, compared.train
     texts = [name for name, rows in train.stored.items() if isinstance(rows, PackedSteps) and not rows.values.is_floating_point()]
     [name, *others] = objective.targets
     target = objective.targets[name]
-    is_tagged = target.unit_axis == "time" and not target.task.looks_back and target.task.kind(target.target) == "classes"
-    if others or len(texts) != 1 or not is_tagged:
-        return {}
+    if others or len(texts) != 1:
+        return None
     tokens, tags = train.stored[texts[0]], train.stored_targets.get(name)
     if not isinstance(tokens, PackedSteps) or not isinstance(tags, PackedSteps):
-        return {}
-    started = time.monotonic()
+        return None
     weights = None if train.weights is None else train.weights.repeat_interleave(tags.lengths)
     shares = tag_shares(tokens.values, tags.values, len(target.target.classes), weights)
-    metrics: dict[str, float | None] = {}
-    for split, data in splits.items():
+    metrics: Metrics = {}
+    for split, data in compared.splits.items():
         rows = data.stored[texts[0]]
         assert isinstance(rows, PackedSteps)
 
@@ -50,7 +44,7 @@ def measure_token_tags(objective: Objective, train: TensorData, splits: Mapping[
 
         scores = evaluate_portions(objective, portion, data, ROWS)
         metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-    return {"token_tags": Baseline(metrics, round(time.monotonic() - started, 3))}
+    return metrics
 
 
 def tag_shares(tokens: Tensor, tags: Tensor, num_tags: int, weights: Tensor | None = None) -> Tensor:
