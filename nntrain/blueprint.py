@@ -13,7 +13,6 @@ from nntrain import effects
 from nntrain.architectures.architecture import Architecture
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.parameters import thaw
-from nntrain.architectures.pretrained import unnamed_images
 from nntrain.architectures.settings import default_architecture
 from nntrain.belonging import belonging_problems
 from nntrain.config.experiment import Experiment
@@ -36,7 +35,6 @@ from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
 from nntrain.output_problems import output_problems
 from nntrain.protocols.protocol import Protocol, Supervised
-from nntrain.resizing_problems import resizing_problems
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
@@ -44,7 +42,6 @@ from nntrain.specs import point_output
 from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
-from nntrain.view_problems import view_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +147,15 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
         if isinstance(experiment.scheduler, Plateau) and experiment.scheduler.monitor is not None:
             problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
         problems += _protocol_problems(protocol, experiment, training, targets)
-        problems += view_problems(layout.fields, targets)
-        problems += resizing_problems(layout.fields, targets, program, training, protocol)
+        if any(plan.field.views or plan.field.resizing for plan in layout.fields):  # else neither module is loaded
+            from nntrain.resizing_problems import resizing_problems
+            from nntrain.view_problems import view_problems
+
+            problems += view_problems(layout.fields, targets)
+            problems += resizing_problems(layout.fields, targets, program, training, protocol)
         if program is not None:
             problems += part_problems(config.experiment, program)
-            problems += unnamed_images(program, config.experiment.data.fields)
+            problems += effects.image_problems(config.experiment, program)
             problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)
         losses = [loss for plan in targets.values() for loss in plan.losses]
         whole_batch = next((loss for plan in targets.values() for loss in plan.losses if loss.compares_rows(plan.scored_kind)), None)

@@ -72,6 +72,14 @@ def _token_problems(experiment: Experiment, program: Program) -> Iterator[Proble
         yield from foreign_tokens(program, {name: field for name, field in experiment.data.fields.items() if field.type == "text"})
 
 
+def image_problems(written: Experiment, program: Program) -> Iterator[Problem]:
+    """Images that trained bodies read and of which a config, as it is written, has no line."""
+    if any(step.layer.taken is not None for step in program.steps):
+        from nntrain.architectures.pretrained import unnamed_images
+
+        yield from unnamed_images(program, written.data.fields)
+
+
 def _baseline_problems(experiment: Experiment, losses: Sequence[Loss], program: Program | None) -> Iterator[Problem]:
     """Simple models that are not installed, or have no use for the inputs."""
     if not experiment.baselines:

@@ -37,7 +37,9 @@ def _of_resnet(facts: Facts) -> dict[str, object]:
     kind, blocks, widths = facts.text("layer_type", "bottleneck"), facts.wholes("depths"), facts.wholes("hidden_sizes")
     depth = DEPTHS.get((kind, blocks))
     if depth is None:
-        raise facts.wrong("depths", f"those of a resnet of depth {', '.join(map(str, DEPTHS.values()))} (layer_type basic or bottleneck)")
+        raise facts.wrong(
+            "depths", f"a list of the blocks of a resnet of depth {', '.join(map(str, DEPTHS.values()))} (with its layer_type)"
+        )
     width = facts.whole("embedding_size", 64)
     expansion = 4 if kind == "bottleneck" else 1
     if widths != tuple(width * expansion * 2**stage for stage in range(4)):
