@@ -88,5 +88,6 @@ def sampler_problems(sampler: Sampler | Literal["balanced"] | None, targets: Seq
         "pairs": "pairs takes rows of which one target says yes or no",
     }
     found = f"the target is a {first.type}" if len(targets) == 1 else f"there are {len(targets)} targets"
-    fix = "fix:  sampler: balanced, or pk" if tag == "pairs" and len(targets) == 1 and first.stratifies else None
+    boolean = f"data.fields.{targets[0].written}: {{type: boolean, role: target}}"
+    fix = f"fix:  sampler: balanced; or, of yes and no,  {boolean}" if tag == "pairs" and len(targets) == 1 and first.stratifies else None
     yield Problem(("data", "batch", "sampler"), f"{what[tag]}, and {found}", fix)

@@ -12,6 +12,8 @@ ELSEWHERE = {
     "connected_digits_ctc": ("integration/test_connected_digits.py", '"connected_digits_ctc.yaml"'),
     "cartpole_dqn": ("integration/test_cartpole.py", '"cartpole_dqn.yaml"'),
     "cifar10": ("configs/test_overfit_made_up.py", '"cifar10_small"'),  # the same network
+    "digits_simclr": ("integration/test_pairs_and_views.py", '"digits_simclr.yaml"'),
+    "multi30k_pairs": ("integration/test_pairs_and_views.py", '"multi30k_pairs.yaml"'),
     "omniglot": ("integration/test_metric_learning.py", '"omniglot.yaml"'),
     "mnist10k_dcgan": ("integration/test_gan_runs.py", '"mnist10k_dcgan.yaml"'),
     "membrane_unet": ("integration/test_masks_of_images.py", '"membrane_unet.yaml"'),

@@ -43,7 +43,7 @@ SEEN: Final = {
 """What a look at the folder would tell."""
 
 LACKING: Final = {
-    "07_keras_siamese_triplet": {"pretrained", "pairs"},
+    "07_keras_siamese_triplet": {"pretrained"},
     "31_torch_snli": {"text"},
     "47_torch_transfer_learning": {"pretrained"},
     "62_wavenet": {"data.fields.text.window"},  # windows stand in data

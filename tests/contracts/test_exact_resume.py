@@ -247,6 +247,29 @@ def test_rows_of_some_classes(loss: str, data: Path, tmp_path: Path) -> None:
         assert differing(of_config(tree, data), stop, tmp_path / str(stop)) == []
 
 
+@pytest.mark.parametrize(
+    ("sampler", "target"), [({"type": "pairs", "positive_fraction": 0.3}, {"y": {"type": "boolean", "role": "target"}}), ("triplets", {})]
+)
+def test_rows_put_together_by_class(sampler: Any, target: Any, tmp_path: Path) -> None:
+    cells = [["true", "false"][row % 2] if target else "abc"[row % 3] for row in range(30)]
+    (tmp_path / "rows.csv").write_text("x,y\n" + "".join(f"{row / 9:.3f},{cell}\n" for row, cell in enumerate(cells)), encoding="utf-8")
+    data = {**BASE["data"], "source": "rows.csv", "fields": target or {"y": {"type": "category", "role": "target"}}}
+    tree = {**BASE, "data": {**data, "batch": {"sampler": sampler}, "batch_size": 6}, "architecture": {"layers": [{"linear": 4}, "relu"]}}
+    tree |= {} if target else {"task": "metric"}
+    assert differing(of_config(tree, tmp_path), 2, tmp_path / "saved") == []
+
+
+@pytest.mark.parametrize("stop", [2, STOP])
+def test_views_of_a_row(stop: int, data: Path, tmp_path: Path) -> None:
+    """What a view shows is a function of (seed, epoch, row, view): nothing is saved for it."""
+    tree = copy.deepcopy(IMAGES)
+    tree["data"]["fields"] = {"x": {"type": "image", "augment": ["flip", {"shift": 0.3}]}, "y": {"role": "ignore"}}
+    del tree["data"]["target"]
+    conv = {"conv2d": {"out_channels": 3, "kernel_size": 3}}
+    tree |= {"architecture": {"layers": [conv, "batch_norm", "relu", "flatten", {"linear": 4}]}, "task": {"type": "metric", "views": 2}}
+    assert differing(of_config(tree, data), stop, tmp_path) == []
+
+
 @pytest.mark.parametrize(("tag", "row"), rows_of(AUGMENTATION_ROWS))
 def test_augmentation(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     tree = copy.deepcopy(IMAGES)

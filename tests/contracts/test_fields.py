@@ -41,17 +41,19 @@ def equal(one: Any, two: Any) -> bool:
     return one == two
 
 
-OF_EDGES = "link"
-"""A target that no column is: tests/unit/data/test_links.py has what it becomes."""
+NO_COLUMN = ("link", "row")
+"""Targets that no column is: tests/unit/data/test_links.py and tests/integration/test_pairs_and_views.py have what they become."""
 
 
-@pytest.mark.parametrize("tag", [tag for tag in FIELDS if tag not in ("auto", OF_EDGES)])
+@pytest.mark.parametrize("tag", [tag for tag in FIELDS if tag not in ("auto", *NO_COLUMN)])
 def test_every_field_type_has_a_row_and_says_its_tag(tag: str) -> None:
     assert tag in {case.tag for case in CASES}, f"add a row for {tag} to {__file__}"
 
 
 def test_a_target_of_every_type_that_may_be_one_has_a_row() -> None:
-    may = {tag for tag, target in FIELDS.items() if tag not in ("auto", OF_EDGES) and "target" in getattr(load_class(target), "roles", ())}
+    may = {
+        tag for tag, target in FIELDS.items() if tag not in ("auto", *NO_COLUMN) and "target" in getattr(load_class(target), "roles", ())
+    }
     assert may == {case.tag for case in CASES if case.is_target}
 
 

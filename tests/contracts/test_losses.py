@@ -38,7 +38,7 @@ class Case:
 
     def function(self) -> LossFunction:
         """As it is used: classes count differently where they can."""
-        return self.loss.build(class_weights=self.class_weights())
+        return self.loss.build_for(self.kind, class_weights=self.class_weights())
 
     def class_weights(self) -> Tensor | None:
         if not isinstance(self.loss, ClassLoss) or self.kind in {"labels", "values", "origin"}:
@@ -48,8 +48,8 @@ class Case:
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
         torch.manual_seed(0)
         target = torch.randn(self.target)
-        if self.kind == "neighbors":
-            target = torch.arange(ROWS) % 2
+        if self.kind in {"neighbors", "pairs", "triplets"}:
+            target = torch.arange(ROWS) % (2 if self.kind == "neighbors" else 9)
         elif self.kind in {"classes", "ordinal"}:
             target = torch.randint(0, 5, self.target)
         elif self.kind in {"binary", "labels", "origin"}:
@@ -104,6 +104,8 @@ CASES = [
     Case({"type": "arcface", "scale": 3.0}, (ROWS, 5), (ROWS,), "classes"),
     Case("contrastive", (ROWS, 1), (ROWS,), "binary"),
     *(Case(tag, (ROWS, 4), (ROWS,), "neighbors") for tag in ("contrastive", "nt_xent", "triplet", {"type": "triplet", "mining": "hard"})),
+    *(Case(tag, (ROWS, 2, 4), (ROWS,), "pairs") for tag in ("contrastive", "nt_xent", "triplet", {"type": "triplet", "mining": "hard"})),
+    *(Case(tag, (ROWS, 3, 4), (ROWS,), "triplets") for tag in ("contrastive", "nt_xent", "triplet")),
     *(Case(tag, (ROWS, 1), (ROWS,), "origin") for tag in ("bce", "hinge", "wasserstein", {"wasserstein": 0.0})),
     Case("kl_div", (ROWS, 4), (ROWS, 4), "values"),
     Case("cosine", (ROWS, 4), (ROWS, 4), "values"),
@@ -138,6 +140,9 @@ def test_settings_survive_json(case: Case) -> None:
 def test_the_link_reads_the_output_as_values_or_shares(case: Case) -> None:
     link, output = case.loss.link(case.kind), case.tensors()[0]
     sizes = {"classes": 5, "ordinal": 5, "binary": 1, "sequence": 5}
+    if case.kind in {"pairs", "triplets"}:
+        assert link.point(output).shape == output.shape
+        return
     size = 4 if case.kind == "neighbors" else sizes.get(case.kind, case.target[1] if len(case.target) > 1 else 1)
     assert link.outputs(size) == case.output[2 if case.kind == "sequence" else 1]
     if case.kind in {"classes", "ordinal"}:
@@ -169,7 +174,7 @@ def test_parts_of_micro_batches_add_up_to_the_whole(case: Case, *, weighted: boo
 @every
 def test_equal_weights_equal_none(case: Case) -> None:
     output, target, _ = case.tensors()
-    for function in (case.function(), case.loss.build()):
+    for function in (case.function(), case.loss.build_for(case.kind)):
         one, other = function(output, target), function(output, target, torch.full((ROWS,), 2.0))
         torch.testing.assert_close(one.sum / one.weight, other.sum / other.weight)
 
@@ -193,7 +198,7 @@ def test_gradients_are_right(case: Case) -> None:
         output, target, weights = output[:4], target[:4], weights[:4]
     target = target.double() if target.is_floating_point() else target
     doubled = output.double().requires_grad_()
-    for function in (case.function(), case.loss.build()):
+    for function in (case.function(), case.loss.build_for(case.kind)):
         for row_weights in (None, weights.double()):
 
             def scored(given: Tensor, function: LossFunction = function, row_weights: Tensor | None = row_weights) -> Tensor:

@@ -73,6 +73,11 @@ class Case:
         if self.kind == "neighbors":
             target = torch.arange(ROWS) % self.num_classes
             return torch.randn(ROWS, 4), target, torch.eye(self.num_classes)[target]
+        if self.kind in {"pairs", "triplets"}:
+            target, things = torch.arange(ROWS), 2 if self.kind == "pairs" else 3
+            perfect = torch.eye(ROWS).unsqueeze(1).repeat(1, things, 1)
+            perfect[:, 2:] = 5.0
+            return torch.randn(ROWS, things, 4), target, perfect
         if self.kind == "values":
             target = torch.randn(ROWS, *self.values) * 5 + 20
             return target + torch.randn_like(target), target, target.clone()
@@ -146,7 +151,9 @@ CASES = [
     Case("nll", "labels", 0.0, 3),
     *(Case(written, "sequence", 0.0, 4) for written in ("wer", "cer")),
     Case("exact_match", "sequence", 1.0, 4),
-    *(Case(written, "neighbors", 1.0, 5) for written in ("recall_at", {"recall_at": 3}, "map_at_r", "pair_auroc")),
+    *(Case(written, "neighbors", 1.0, 5) for written in ("recall_at", {"recall_at": 3}, "map_at_r", "mrr", "pair_auroc")),
+    *(Case(written, kind, 1.0, 0) for written in ("recall_at", {"recall_at": 3}, "mrr") for kind in ("pairs", "triplets")),
+    Case("triplet_accuracy", "triplets", 1.0, 0),
     *(Case(written, "values", perfect, values=values) for written, perfect in VALUES for values in ((), (3,))),
 ]
 

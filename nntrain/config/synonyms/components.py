@@ -154,7 +154,8 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "perceptron": "perceptron_loss",
         "arcface": "arcface_loss additive_angular_margin aam_softmax cosface am_softmax",
         "contrastive": "contrastive_loss siamese siamese_loss",
-        "nt_xent": "ntxent_loss info_nce infonce sup_con supcon sup_con_loss supervised_contrastive simclr multi_similarity n_pairs",
+        "nt_xent": "ntxent_loss info_nce infonce sup_con supcon sup_con_loss supervised_contrastive simclr multi_similarity n_pairs "
+        "multiple_negatives_ranking multiple_negatives_ranking_loss mnrl in_batch_negatives clip_loss",
         "triplet": "triplet_loss triplet_margin triplet_margin_loss triplet_semi_hard triplet_semihard triplet_hard triplet_semi_hard_loss",
     },
     "optimizer": {
@@ -195,6 +196,7 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "f1": "f1_score f1_macro f_score fscore macro_f1",
         "log_loss": "cross_entropy ce negative_log_likelihood",
         "auroc": "auc roc_auc roc_auc_score auc_roc roc",
+        "mrr": "mean_reciprocal_rank reciprocal_rank mrr_at_10",
         "recall_at": "recall_at_k recall@k recall@1 precision_at_1 rank_1 rank1 r@1 r1",
         "map_at_r": "map@r mapr mean_average_precision_at_r r_precision",
         "pair_auroc": "verification verification_auc verification_roc eer equal_error_rate",

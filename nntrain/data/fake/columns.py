@@ -64,7 +64,7 @@ def columns(settings: DataSettings, rows: Rows, place: Place) -> dict[str, Value
     found: dict[str, Values] = {}
     beside = {key: field for key, field in _fields(settings).items() if field.beside is not None}
     for index, (key, field) in enumerate(_fields(settings).items()):
-        if key in beside:
+        if key in beside or field.source_columns == ():
             continue
         role = role_of(key, field, settings)
         for name, values in _columns(key, field, role, rows, place, settings, index).items():

@@ -138,7 +138,8 @@ def test_every_type_of_field_is_made_up() -> None:
         for data in TABLES.values()
         for field in data.get("fields", {}).values()
     }
-    assert tried == set(FIELDS) - {"link", "mask"}  # of a graph and beside images: tests/configs/test_examples.py makes some up
+    # Of a graph, beside images and of no column: tests/configs/test_examples.py makes some up.
+    assert tried == set(FIELDS) - {"link", "mask", "row"}
     sources = {section(**data).source.type for data in [*TABLES.values(), *SETS.values()]}
     without_a_file, graphs = {"rows", "adding", "gymnasium"}, {"graph", "tu"}  # graphs: tests/configs/test_examples.py makes some up
     assert sources == set(SOURCES) - without_a_file - graphs

@@ -1,0 +1,42 @@
+"""Which rows share a batch by their classes: functions of (seed, epoch) alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nntrain.errors import DataError
+from nntrain.training.class_orders import ClassOrder, balanced_order, triplet_order
+
+CLASSES = torch.tensor([0, 1, 2, 2, 0, 1, 1, 1, 3, 0, 2, 1])
+
+
+def test_three_rows_at_a_time_are_two_of_a_class_and_one_of_another() -> None:
+    for epoch in range(20):
+        order = triplet_order(CLASSES, 11, seed=0, epoch=epoch)
+        first, second, third = order.reshape(11, 3).T
+        assert bool((CLASSES[first] == CLASSES[second]).all())
+        assert bool((first != second).all())
+        assert bool((CLASSES[first] != CLASSES[third]).all())
+        assert sorted(first.tolist()) == [row for row in range(12) if row != 8]  # the class of row 8 has no other row
+        assert torch.equal(order, triplet_order(CLASSES, 11, seed=0, epoch=epoch))
+    orders = [triplet_order(CLASSES, 4000, seed=seed, epoch=0) for seed in (0, 1)]
+    assert not torch.equal(*orders)
+    third = orders[0].reshape(-1, 3)[:, 2][CLASSES[orders[0].reshape(-1, 3)[:, 0]] == 1]
+    counts = third.bincount(minlength=12)[CLASSES != 1].float()
+    assert counts.min() / counts.max() > 0.8  # all rows of other classes come alike
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_share_of_the_rows_is_yes(share: float) -> None:
+    classes = (torch.arange(200) % 10 == 0).long()
+    order = balanced_order(classes, (1 - share, share), seed=3, epoch=1)
+    assert len(order) == 200
+    assert int(classes[order].sum()) == round(200 * share)
+    assert torch.equal(order, ClassOrder(classes, positive=share).positions(1, 200, seed=3, epoch=1))
+
+
+def test_triplets_need_two_rows_of_a_class_and_another_class() -> None:
+    for classes in (torch.arange(4), torch.zeros(4, dtype=torch.int64)):
+        with pytest.raises(DataError, match="triplets takes two training rows"):
+            ClassOrder(classes, in_triplets=True)
