@@ -35,15 +35,15 @@ from nntrain.targets import TargetPlan, part_factors
 from nntrain.training.class_orders import ClassOrder
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
-from nntrain.training.growing import Growing
 from nntrain.training.ema import AveragedWeights
+from nntrain.training.growing import Growing
 from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
-from nntrain.training.reproducibility import seed_everything, use_determinism
 from nntrain.training.repeated import Repeated
+from nntrain.training.reproducibility import seed_everything, use_determinism
 from nntrain.training.session import Origin, Session, Splits, TrainingProtocol
 from nntrain.training.shaping import Shaping
 from nntrain.training.swa import StochasticAverage

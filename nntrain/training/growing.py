@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 from nntrain.data.batches import Batch
 from nntrain.data.field_plan import FieldPlan
-from nntrain.data.progressive_resizing import ProgressiveResizing
+from nntrain.data.fields.image import ProgressiveResizing
 from nntrain.specs import MASK
 
 

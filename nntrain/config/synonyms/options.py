@@ -120,5 +120,10 @@ OPTIONS: Final[dict[str, str]] = {
     "length": "seconds duration max_duration audio_length",
     "seed": "random_state random_seed",
     "decay": "beta momentum rate",
+    "test_augment": "tta test_time_augmentation test_time_augment tta_transforms test_transforms eval_transforms tta_augmentations",
+    "progressive_resizing": "progressive_resize progressive_image_resizing grow_images",
+    "initial_scale": "start_scale initial_size start_size min_scale",
+    "finetune_fraction": "final_fraction full_size_fraction",
+    "size_increment": "increment multiple size_multiple size_step",
 }
 """Option of ours to words of others; counts where the component or section has that option."""

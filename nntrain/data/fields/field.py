@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from nntrain.data.audio.hearing import Hearing
     from nntrain.data.augmentation.augmentation import Augmentation
+    from nntrain.data.fields.image import ProgressiveResizing
     from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
     from nntrain.data.image_stream import ImageFiles
-    from nntrain.data.progressive_resizing import ProgressiveResizing
     from nntrain.data.table import Table
     from nntrain.specs import Spec
 

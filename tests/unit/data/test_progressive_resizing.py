@@ -10,8 +10,7 @@ from pydantic import ValidationError
 from torch.nn.functional import interpolate
 
 from nntrain.data.batches import Batch
-from nntrain.data.fields.image import Image
-from nntrain.data.progressive_resizing import ProgressiveResizing
+from nntrain.data.fields.image import Image, ProgressiveResizing
 from nntrain.training.growing import Growing
 
 
