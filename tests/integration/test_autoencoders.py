@@ -103,7 +103,7 @@ def test_images_are_written_to_a_sheet_a_folder_or_arrays(trained: Any, capsys: 
     assert main(["generate", run, "-o", "samples", "--count", "3", "--json"]) == 0
     assert sorted(path.name for path in Path("samples").iterdir()) == ["000.png", "001.png", "002.png"]
     told = json.loads(capsys.readouterr().out)
-    assert told == {"run": trained.run.name, "from": "z", "count": 3, "seed": 0, "file": "samples"}
+    assert told == {"run": trained.run.name, "from": "z", "given": None, "count": 3, "seed": 0, "file": "samples"}
     assert main(["generate", run, "-o", "samples.npz"]) == 0
     with np.load("samples.npz") as arrays, Image.open("samples/000.png") as image:
         np.testing.assert_allclose(np.asarray(image) / 255, arrays["image"][0, 0], atol=0.51 / 255)
