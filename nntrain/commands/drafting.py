@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ LEAST_SERIES: Final = 16
 SMALL: Final = 2_000
 LARGE: Final = 20_000
 """Rows below and from which the batch size is another than the default of 64."""
+MOST_PIXELS: Final = 2**19
+"""Pixels of a batch of images of which each pixel has a target: eight of 256 x 256."""
 _NUMBERED: Final = re.compile(r"(.*?)(\d+)")
 
 
@@ -101,7 +104,7 @@ def config_lines(job: Job, series: Series | None, time: InTime | None = None) ->
         lines.append(f"  window: {experiment.data.window.past}   # tokens that are read at once")
     lines += _fields(job, series)
     metrics = [metric.type for plan in blueprint.targets.values() for metric in plan.metrics]
-    lines += [*_split(job, time), f"  batch_size: {_batch_size(rows)}"]
+    lines += [*_split(job, time), f"  batch_size: {_batch_size(rows, blueprint)}"]
     lines += ["architecture:", *_architecture(blueprint)]
     lines += [
         f"loss: {_component(experiment.loss)}",
@@ -117,7 +120,9 @@ def config_lines(job: Job, series: Series | None, time: InTime | None = None) ->
 
 
 def _source_name(job: Job) -> str:
-    return Path(next(iter(job.config.experiment.data.source.written_paths().values()), "data")).name
+    written = Path(next(iter(job.config.experiment.data.source.written_paths().values()), "data"))
+    patterns = [place for place, part in enumerate(written.parts) if "{" in part]
+    return Path(*written.parts[: patterns[0]]).as_posix() if patterns else written.name
 
 
 def dialect_in_words(job: Job) -> str:
@@ -148,6 +153,7 @@ def _fields(job: Job, series: Series | None) -> list[str]:
         lines.append(f"    {scalar(series.name)}: {entry}   # {series.columns[0]} … {series.columns[-1]}")
     else:
         spelled = [plan for plan in layout.fields if plan.role == "input" and plan.field.type != "number"]
+        spelled += [plan for plan in layout.targets if plan.name in job.config.experiment.data.fields]
         lines += [_field(plan) for plan in spelled[:MOST_FIELDS]]
         more = len(spelled) - MOST_FIELDS
         if more > 0:
@@ -199,8 +205,11 @@ def _split(job: Job, time: InTime | None) -> list[str]:
     return [f"  split: {{{written}}}{why}"] if parts else []
 
 
-def _batch_size(rows: int) -> int:
-    return 32 if rows < SMALL else 64 if rows < LARGE else 256
+def _batch_size(rows: int, blueprint: Blueprint) -> int:
+    found = 32 if rows < SMALL else 64 if rows < LARGE else 256
+    maps = [plan.target.spec for plan in blueprint.targets.values() if plan.task.unit_axis(plan.target) == "pixel"]
+    pixels = sum(math.prod(size for size in spec.sizes if isinstance(size, int)) for spec in maps)
+    return max(1, min(found, MOST_PIXELS // pixels)) if pixels else found
 
 
 def _epochs(rows: int) -> int:
@@ -216,6 +225,7 @@ def _architecture(blueprint: Blueprint) -> list[str]:
     options: dict[str, Any] = architecture.model_dump(mode="json", by_alias=True)
     main = type(architecture).main
     shown = {key: options[key] for key in (main, "activation") if key is not None and key in options}
+    shown |= {key: value for key, value in architecture.model_dump(mode="json", exclude_defaults=True).items() if isinstance(value, int)}
     return [f"  type: {architecture.type}", *(f"  {key}: {_flow(_short(value))}" for key, value in shown.items())]
 
 

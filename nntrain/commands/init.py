@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.commands.drafting import MOST_TOLD, InTime, Series, config_lines, dialect_in_words, find_series, find_time
 from nntrain.commands.examples import example_configs, what_to_bring
+from nntrain.commands.mask_folders import MaskFolders, find_mask_folders
 from nntrain.commands.results import labelled
 from nntrain.config.reading import Config, read_config, read_mapping, run_name
 from nntrain.data.audio.wave_header import SOUND_SUFFIXES
@@ -97,10 +98,14 @@ def _missing_data(example: Path, copied: Path) -> tuple[str, ...]:
 
 
 def _write(data: Path, path: Path, options: Options) -> str:
-    job, series, time = _look(data, path.parent, options.target)
+    masks = find_mask_folders(data) if options.target is None else None
+    job, series, time = (
+        _look(data, path.parent, options.target) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
+    )
     text = "\n".join(config_lines(job, series, time)) + "\n"
     write_atomically(path, text)
     told = [(data.name, dialect_in_words(job)), *_told(job, series), *_told_of_time(job, time)]
+    told += [] if masks is None else masks.told(list(_classes(job)))
     count = text.count("\n")
     return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit"])
 
@@ -139,6 +144,32 @@ def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | N
         return job, None, None
     tree["fields"] = {series.name: {"type": "series", "columns": [series.pattern]}}
     return prepare_job(config()), series, None
+
+
+def _look_at_masks(data: Path, folder: Path, masks: MaskFolders) -> Job:
+    """Read images and masks, and then once more with a name for each value that pixels of the masks hold."""
+    from nntrain.commands.fit import prepare_job
+
+    inside = _relative(data, folder)
+    source = {"type": "files", "path": {"image": f"{inside}/{masks.image}", "mask": f"{inside}/{masks.mask}"}}
+
+    def config(classes: dict[str, str] | None) -> Config:
+        return read_mapping(
+            {"name": run_name(data.stem), "data": {"source": source, "fields": masks.fields(classes)}}, folder=folder.resolve()
+        )
+
+    try:
+        return prepare_job(config(_classes(prepare_job(config(None)))))
+    except ConfigError as error:
+        raise _reworded(error, data, "mask", lambda: config(None)) from None
+
+
+def _classes(job: Job) -> dict[str, str]:
+    """Names of the classes of the masks by what their pixels hold; where nobody named them, the same again."""
+    from nntrain.data.fields.mask import pixel_word
+
+    mask = next(field for field in job.prepared.fields.fields if field.plan.role == "target")
+    return dict(zip(map(pixel_word, mask.state["values"]), mask.state["classes"], strict=True))
 
 
 def _given_parts(data: Path) -> dict[str, Path]:
