@@ -39,7 +39,7 @@ def config(data: Path, target: str, views: list[Any], **changes: Any) -> dict[st
         "name": target,
         "data": {"source": str(data), "fields": fields, "batch_size": 16, "split": {"validation": 8, "test": 8}},
         "architecture": {"layers": body},
-        "training": {"max_epochs": 2, "device": "cpu"},
+        "training": {"max_epochs": 1, "device": "cpu"},
         **changes,
     }
 
