@@ -207,3 +207,28 @@ training: {max_epochs: 1}
         if not fakes:
             write()
         assert smoke.run(Path("shop.yaml"), (), Options(as_json=True), fake_data=fakes) == 0, capsys.readouterr().out
+
+
+def test_what_is_remembered_is_carried_through_forecasts_of_forecasts() -> None:
+    values = [round(10 + 4 * math.sin(row / 3) + row % 5, 3) for row in range(96)]
+    tree: dict[str, Any] = {
+        "name": "carried",
+        "data": {
+            "source": "sales.csv",
+            "fields": {"sold": BOTH},
+            "window": {"past": 8, "horizon": 2, "stride": 8},
+            "batch_size": 2,
+            "batch": {"carry_state": True},
+            "split": {"validation": None, "test": None},
+        },
+        "architecture": {"layers": [{"lstm": 4}, {"pool": "last"}]},
+        "training": {"max_epochs": 2, "threads": 1},
+    }
+    Path("sales.csv").write_text("\n".join(["sold", *map(str, values)]) + "\n", encoding="utf-8")
+    model = nntrain.load(nntrain.fit(tree).run)
+    by_hand: list[float] = []
+    for _ in range(3):
+        by_hand += model.forecast({"sold": [*values, *by_hand]})["sold"]
+    assert model.forecast("sales.csv", steps=5)["sold"] == pytest.approx(by_hand[:5], rel=1e-5)
+    late = model.forecast({"sold": values[-8:]})["sold"]
+    assert late != pytest.approx(by_hand[:2], rel=1e-5), "without the rows before nothing is remembered of them"
