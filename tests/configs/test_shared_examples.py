@@ -43,12 +43,12 @@ SEEN: Final = {
 """What a look at the folder would tell."""
 
 LACKING: Final = {
-    "07_keras_siamese_triplet": {"pretrained"},
+    "07_keras_siamese_triplet": {"pretrained"},  # the folder timm/resnet50.tv_in1k, beside it or in the cache of the hub
     "31_torch_snli": {"text"},
-    "47_torch_transfer_learning": {"pretrained"},
+    "47_torch_transfer_learning": {"pretrained"},  # the folder timm/resnet18.tv_in1k
     "62_wavenet": {"data.fields.text.window"},  # windows stand in data
 }
-"""What each of the others is waiting for: every error names one of these words, and each word is named."""
+"""What each of the others is waiting for, a component or trained weights: every error names one of these words, and each word is named."""
 
 OF_ITS_TABLE: Final = "63_transformer_classifier"
 """Passes, and which columns and tokens it has stands in its table alone."""
