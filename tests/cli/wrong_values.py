@@ -243,7 +243,7 @@ VALUES = [
         "unknown file type",
         "data: {source: rows.xyz, target: y}\n",
         ("a.yaml:1:16  data.source  no source reads .xyz files; paths may end in .csv, .tsv, .tab, .txt, .data, .zip, "
-            ".jsonl, .ndjson, .conll, .iob, .bio, .parquet, .pq, .xlsx, .xlsm, .npz",
+            ".jsonl, .ndjson, .conll, .iob, .bio, .parquet, .pq, .xlsx, .xlsm, .npz, or have a type beside them: type: csv, path: …",
         ),
     ),
     Row(
