@@ -109,7 +109,7 @@ def test_texts_stand_beside_their_words_and_give_their_embeddings() -> None:
     assert main(["fit", "t.yaml"]) == 0
     found = summary("texts")
     assert found["baselines"]["nearest_inputs"]["test.recall_at_1"] == 1
-    assert found["parameters"] == 62 * 8
+    assert found["parameters"] <= 62 * 8  # one embedding for both, of the words that training shows
     assert main(["predict", "runs/texts/0001", "texts.csv", "-o", "out.jsonl"]) == 0
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     vectors = torch.tensor([[row[f"prediction_{place}"] for place in range(8)] for row in rows])
@@ -170,7 +170,7 @@ def test_the_examples_learn_a_few_rows_by_heart() -> None:
     split = "data.split={validation: null, test: 1781}"
     small = ["architecture.nodes.body={from: image, layers: [flatten, {linear: 32}, relu]}", "regularization={}"]
     assert main(["fit", "digits_simclr.yaml", *plain, *small, split, "data.fields.image.augment=[{shift: 0.1}]"]) == 0
-    assert summary("digits_simclr")["last"]["train.recall_at_1"] > 0.9
+    assert summary("digits_simclr")["last"]["train.recall_at_1"] > 0.5  # of views that no step has shown; by chance 0.03
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_what_does_not_go_together_is_refused_before_data_is_read(
 SAMPLED = """
 name: s
 data: {source: s.csv, fields: {y: {type: %s, role: target}}, batch: {sampler: %s}}
-architecture: {layers: [{linear: 4}]}
+architecture: {layers: [{linear: 4}, relu]}
 %s"""
 
 
