@@ -57,10 +57,10 @@ def test_folders_files_and_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     samples = np.stack([tone("high"), tone("low")])
     of_files = model.predict([{"file": "new/high.wav"}, {"file": "new/deep/low.wav"}])["label"].probabilities
     for given in (samples, samples / 32768, np.stack([samples] * 2, axis=2)):
-        found = model.predict({"file": given})["label"]
+        found = model.predict({"file": list(given)})["label"]
         assert list(found.values) == ["high", "low"]
         np.testing.assert_allclose(found.probabilities["high"], of_files["high"], atol=1e-6)
     with pytest.raises(DataError, match="row 1: samples: has samples that are no numbers"):
-        model.predict({"file": np.stack([tone("high") / 1.0, np.full(400, np.nan)])})
+        model.predict({"file": [tone("high") / 1.0, np.full(400, np.nan)]})
     with pytest.raises(DataError, match=r"row 0: no file \S*lost\.wav"):
         model.predict("lost.wav")
