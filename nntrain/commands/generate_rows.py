@@ -23,7 +23,7 @@ from nntrain.commands.prediction_forms import (
     write_whole,
 )
 from nntrain.commands.stored import Stored
-from nntrain.data.forms.decoded import Decoded
+from nntrain.data.fields.field import Decoded
 from nntrain.data.forms.form import Beside, Form
 from nntrain.data.table import Table, counted, listed
 from nntrain.errors import DataError, UsageError

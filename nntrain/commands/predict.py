@@ -23,8 +23,8 @@ from nntrain.commands.prediction_forms import (
     write_folder,
 )
 from nntrain.commands.stored import Stored, new_table, open_run
+from nntrain.data.fields.field import Decoded
 from nntrain.data.forms.cells import readable
-from nntrain.data.forms.decoded import Decoded
 from nntrain.data.forms.form import Beside, File, Overlay
 from nntrain.data.new_rows import Missing, complete, missing_columns
 from nntrain.data.table import Table, counted, listed

@@ -18,7 +18,7 @@ from nntrain.runs import write_atomically
 
 if TYPE_CHECKING:
     from nntrain.commands.stored import Stored
-    from nntrain.data.forms.decoded import Decoded
+    from nntrain.data.fields.field import Decoded
 
 _TABLES: Final = f"a name that ends in {', '.join(TEXT_SUFFIXES + FRAME_SUFFIXES)}"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
-from nntrain.data.forms.decoded import Decoded
+from nntrain.data.fields.field import Decoded
 from nntrain.errors import Problem
 from nntrain.losses.links import Interval, Link
 from nntrain.losses.loss import TargetKind

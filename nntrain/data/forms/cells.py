@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from nntrain.data.forms.decoded import Decoded
+    from nntrain.data.fields.field import Decoded
 
 
 def cell_columns(found: Decoded) -> dict[str, Sequence[object]]:

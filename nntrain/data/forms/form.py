@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 if TYPE_CHECKING:
-    from nntrain.data.fields.field import Array
+    from nntrain.data.fields.field import Array, Decoded
     from nntrain.data.fitted import FittedField, FittedFields
-    from nntrain.data.forms.decoded import Decoded
     from nntrain.data.table import Table
 
 File = tuple[str, bytes]

@@ -13,10 +13,9 @@ from nntrain.data.forms.form import Beside, File, Form, Overlay
 from nntrain.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from nntrain.data.fields.field import Array
+    from nntrain.data.fields.field import Array, Decoded
     from nntrain.data.fields.image import Image
     from nntrain.data.fitted import FittedField
-    from nntrain.data.forms.decoded import Decoded
 
 
 @dataclass(frozen=True, slots=True)

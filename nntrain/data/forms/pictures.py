@@ -12,8 +12,7 @@ from nntrain.data.forms.form import Beside, File, Form
 from nntrain.errors import UsageError
 
 if TYPE_CHECKING:
-    from nntrain.data.fields.field import Array
-    from nntrain.data.forms.decoded import Decoded
+    from nntrain.data.fields.field import Array, Decoded
 
 SUFFIX: Final = ".png"
 _GAP: Final = 2

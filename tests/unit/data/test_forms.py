@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nntrain.commands.prediction_forms import check_forms, samples_file, target_files, write_arrays, write_folder
-from nntrain.data.forms.decoded import Decoded
+from nntrain.data.fields.field import Decoded
 from nntrain.data.forms.drawing import shown
 from nntrain.data.forms.form import CELLS, Beside, File, Form
 from nntrain.data.forms.masks import Masks, file_names
