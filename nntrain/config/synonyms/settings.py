@@ -155,6 +155,6 @@ NOTES: Final[dict[str, str]] = {
     "num_layers n_layers num_hidden_layers n_hidden depth": "a list gives one width per layer:  hidden: [256, 256]",
     "from_logits": "remove it: losses read logits, and a network needs no softmax at its end",
     "imports import custom_objects": "a component of your own:  plugins: [my_module], {type: my_module:Name}, and --plugin my_module",
-    "pretrained weights_path init_from": "an option of resnet, vit, transformer_encoder and gpt; a run or a file:  architecture.init: {from: PATH}",
+    "pretrained weights_path init_from": "an option of resnet, vit and transformers; a run or a file:  architecture.init: {from: PATH}",
     "hooks strategy num_nodes world_size ddp distributed": "remove it: a run uses one device, training.device",
 }
