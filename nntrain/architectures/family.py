@@ -21,6 +21,8 @@ class Family(Architecture):
     """A recipe for layers. It gives features; the output layer is the task's."""
 
     is_recipe: ClassVar[bool] = True
+    reads_images: ClassVar[bool] = False
+    """Whether images go in, whose size, channels and normalisation come with a trained one."""
 
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
         """Become layers.

@@ -8,7 +8,6 @@ from typing import cast
 
 from nntrain.architectures.architecture import Architecture, Ending
 from nntrain.errors import SpecError
-from nntrain.layers.elementwise import Stack
 from nntrain.layers.program import Value
 from nntrain.layers.requirements import one_row_hint
 from nntrain.layers.scope import Scope, near_names
@@ -54,6 +53,8 @@ def join(
     Raises:
         UnplacedError: Something does not fit; the problem is noted.
     """
+    from nntrain.layers.elementwise import Stack
+
     from nntrain.architectures.node_graph import NodeGraph
 
     asked = " and ".join(dict.fromkeys(node for nodes in joined.values() for node in nodes))

@@ -38,6 +38,7 @@ class ResNet(Family):
     """
 
     main: ClassVar[str | None] = "depth"
+    reads_images: ClassVar[bool] = True
 
     type: Literal["resnet"] = "resnet"
     depth: Literal[18, 20, 32, 34, 44, 50, 56, 101, 110, 152] = 18

@@ -45,6 +45,7 @@ class ViT(Transformer):
     """
 
     main: ClassVar[str | None] = "patch_size"
+    reads_images: ClassVar[bool] = True
     drops_hidden: ClassVar[bool] = True
 
     type: Literal["vit"] = "vit"

@@ -284,9 +284,7 @@ class Stored:
         views = self.objective.views
         if views is None:
             raise UsageError(f"{self.run.name} sees rows as they are: none of its fields has test_augment", "leave --no-test-augment out")
-        return replace(
-            self, objective=replace(self.objective, views=None), notes=tuple(note for note in self.notes if note != views.told)
-        )
+        return replace(self, objective=replace(self.objective, views=None), notes=tuple(note for note in self.notes if note != views.told))
 
     @property
     def subject(self) -> Subject:

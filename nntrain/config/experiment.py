@@ -8,8 +8,7 @@ from pydantic import Field, model_validator
 
 from nntrain.architectures.settings import AnyArchitecture
 from nntrain.arithmetic import Value
-from nntrain.data.fields.row import Row
-from nntrain.data.settings import DataSettings
+from nntrain.data.settings import FIELD_SLOT, DataSettings
 from nntrain.generation.settings import GenerateSettings
 from nntrain.losses.settings import Losses
 from nntrain.metrics.settings import Metrics
@@ -69,7 +68,8 @@ class Experiment(StrictModel):
         is_named = self.data.target is not None or any("target" in field.role_set for field in fields.values())
         if name is None or is_named or (own is not None and not (own in fields and "ignore" in fields[own].role_set)):
             return self
-        return self.model_copy(update={"data": self.data.model_copy(update={"fields": {**fields, name: Row(role="target")}})})
+        each_row = FIELD_SLOT.validate({"type": "row", "role": "target"})
+        return self.model_copy(update={"data": self.data.model_copy(update={"fields": {**fields, name: each_row}})})
 
     @model_validator(mode="after")
     def _with_own_answer(self) -> Self:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
-from nntrain.config.located_images import image_fields
 from nntrain.errors import CheckpointError, Problem, SpecError, YamlPath
 from nntrain.weights.hub_cache import AbsentFolderError, find_folder
 from nntrain.weights.hub_folder import read_hub_folder
@@ -16,9 +15,6 @@ from nntrain.weights.hub_pixels import Pixels, pixels_of
 
 if TYPE_CHECKING:
     from nntrain.config.experiment import Experiment
-
-READS_IMAGES: Final = frozenset({"resnet", "vit"})
-"""Families that read images."""
 
 
 def located(experiment: Experiment, folder: Path, problems: list[Problem], absent: list[Problem]) -> Experiment:
@@ -40,8 +36,7 @@ def located(experiment: Experiment, folder: Path, problems: list[Problem], absen
     if experiment.architecture is not None:
         update["architecture"] = _everywhere(experiment.architecture, ("architecture",), here)
     if here.pixels:
-        fields = image_fields(fields, here.pixels, experiment.data.source, problems)
-        update["data"] = experiment.data.model_copy(update={"fields": fields})
+        update["data"] = update["data"].for_images_of(here.pixels, problems)
     return experiment.model_copy(update=update)
 
 
@@ -97,7 +92,7 @@ def _everywhere(value: Any, path: YamlPath, here: _Place) -> Any:
 def _filled(family: Any, path: YamlPath, here: _Place) -> Any:
     try:
         found = family.located(here.folder)
-        if family.pretrained.fingerprint is None and found.type in READS_IMAGES:
+        if family.pretrained.fingerprint is None and found.reads_images:
             given = found.pretrained.path
             here.pixels[given] = pixels_of(read_hub_folder(find_folder(here.folder, given)))
     except SpecError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 from pydantic import Field as Option
 from pydantic import NonNegativeInt, PositiveInt, model_validator
@@ -16,6 +16,10 @@ from nntrain.data.sources.source import Source
 from nntrain.data.window import WindowSettings
 from nntrain.plugins import TAG
 from nntrain.schema import Slot, StrictModel
+
+if TYPE_CHECKING:
+    from nntrain.errors import Problem
+    from nntrain.weights.hub_pixels import Pixels
 
 SOURCES: Final = {
     "adding": "nntrain.data.sources.adding:Adding",
@@ -302,6 +306,17 @@ class DataSettings(StrictModel):
     def _steps_make_rows(self) -> DataSettings:
         check_long(self.fields, self.source, has_window=self.window is not None)
         return self
+
+    def for_images_of(self, bodies: Mapping[str, Pixels], problems: list[Problem]) -> DataSettings:
+        """Image fields as trained networks read them, where they say nothing else.
+
+        Args:
+            bodies: The images that each trained network reads, by its folder.
+            problems: Takes what the fields say otherwise.
+        """
+        from nntrain.data.trained_images import image_fields
+
+        return self.model_copy(update={"fields": image_fields(self.fields, bodies, self.source, problems)})
 
     @property
     def lanes(self) -> int | None:
