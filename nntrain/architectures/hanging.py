@@ -53,8 +53,6 @@ def join(
     Raises:
         UnplacedError: Something does not fit; the problem is noted.
     """
-    from nntrain.layers.elementwise import Stack
-
     from nntrain.architectures.node_graph import NodeGraph
 
     asked = " and ".join(dict.fromkeys(node for nodes in joined.values() for node in nodes))
@@ -82,6 +80,8 @@ def join(
 
 def _side_by_side(place: Scope, scope: Scope, named: Mapping[str, str], endings: Sequence[Ending]) -> Value:
     """What some nodes give, `[B, F]` each, as `[B, n, F]`. Raises `UnplacedError`."""
+    from nntrain.layers.elementwise import Stack
+
     for node, ending in zip(named.values(), endings, strict=True):
         spec = ending.value.spec
         if spec.axes != VECTOR:
