@@ -22,7 +22,7 @@ def view_problems(plans: Sequence[FieldPlan], targets: Mapping[str, TargetPlan])
         path = ("data", "fields", plan.written, "test_augment")
         why = next(filter(None, map(_unaveraged, targets.values())), None)
         if why is not None:
-            yield Problem(path, f"has no effect: {why}", "leave test_augment out", on_key=True)
+            yield Problem(path, why, "leave test_augment out", on_key=True)
             continue
         for target in targets.values():
             if target.target.spec.axes[-2:] == MASK:
@@ -35,10 +35,14 @@ def view_problems(plans: Sequence[FieldPlan], targets: Mapping[str, TargetPlan])
 
 
 def _unaveraged(plan: TargetPlan) -> str | None:
-    """Why predictions of a target have no mean."""
-    if not plan.task.supervised or not plan.task.predicts:
-        return f"{plan.task.type} predicts nothing of a row"
-    return None if plan.task.unaveraged is None else f"{plan.task.type} {plan.task.unaveraged}"
+    """Why there is no mean over views of what is predicted of a row."""
+    task = plan.task
+    if not task.supervised or not task.predicts:
+        return f"has no effect: {task.type} predicts nothing of a row"
+    if task.times_shown > 1:
+        # further views are of the image as it is: each of the repeats would be averaged with the same ones, and be found by these
+        return f"would make the {task.times_shown} random views of a row alike, which {task.type} is measured by"
+    return None if task.unaveraged is None else f"has no effect: {task.type} {task.unaveraged}"
 
 
 def _unreturned(plan: FieldPlan, target: TargetPlan, path: YamlPath) -> Iterator[Problem]:
