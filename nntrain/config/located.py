@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,9 +12,10 @@ from pydantic import BaseModel
 from nntrain.errors import CheckpointError, Problem, SpecError, YamlPath
 from nntrain.weights.hub_cache import AbsentFolderError, find_folder
 from nntrain.weights.hub_folder import read_hub_folder
-from nntrain.weights.hub_pixels import Pixels, pixels_of
+from nntrain.weights.hub_pixels import ImageReader, Pixels, pixels_of
 
 if TYPE_CHECKING:
+    from nntrain.architectures.architecture import Architecture
     from nntrain.config.experiment import Experiment
 
 
@@ -35,9 +37,17 @@ def located(experiment: Experiment, folder: Path, problems: list[Problem], absen
     update: dict[str, Any] = {"data": experiment.data.model_copy(update={"fields": fields})}
     if experiment.architecture is not None:
         update["architecture"] = _everywhere(experiment.architecture, ("architecture",), here)
-    if here.pixels:
-        update["data"] = update["data"].for_images_of(here.pixels, problems)
+    if here.pixels and experiment.architecture is not None:
+        readers = list(_readers(experiment.architecture, here.pixels))
+        update["data"] = update["data"].for_images_of(readers, problems)
     return experiment.model_copy(update=update)
+
+
+def _readers(architecture: Architecture, pixels: Mapping[YamlPath, tuple[str, Pixels]]) -> Iterator[ImageReader]:
+    from nntrain.architectures.reaching import fields_before
+
+    for path, (given, images) in pixels.items():
+        yield ImageReader(given, images, *fields_before(architecture, path[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +57,8 @@ class _Place:
     folder: Path
     problems: list[Problem]
     absent: list[Problem]
-    pixels: dict[str, Pixels]
-    """The images of each body that was filled in, by its folder."""
+    pixels: dict[YamlPath, tuple[str, Pixels]]
+    """The folder and the images of each body that was filled in, by its place."""
 
     def tell(self, path: YamlPath, error: CheckpointError) -> None:
         """Say at the place of a folder what is wrong with it."""
@@ -94,7 +104,7 @@ def _filled(family: Any, path: YamlPath, here: _Place) -> Any:
         found = family.located(here.folder)
         if family.pretrained.fingerprint is None and found.reads_images:
             given = found.pretrained.path
-            here.pixels[given] = pixels_of(read_hub_folder(find_folder(here.folder, given)))
+            here.pixels[path] = given, pixels_of(read_hub_folder(find_folder(here.folder, given)))
     except SpecError as error:
         here.problems.append(Problem(path, error.message, error.hint))
     except CheckpointError as error:

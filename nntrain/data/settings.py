@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
@@ -19,7 +19,7 @@ from nntrain.schema import Slot, StrictModel
 
 if TYPE_CHECKING:
     from nntrain.errors import Problem
-    from nntrain.weights.hub_pixels import Pixels
+    from nntrain.weights.hub_pixels import ImageReader
 
 SOURCES: Final = {
     "adding": "nntrain.data.sources.adding:Adding",
@@ -307,12 +307,12 @@ class DataSettings(StrictModel):
         check_long(self.fields, self.source, has_window=self.window is not None)
         return self
 
-    def for_images_of(self, bodies: Mapping[str, Pixels], problems: list[Problem]) -> DataSettings:
+    def for_images_of(self, bodies: Sequence[ImageReader], problems: list[Problem]) -> DataSettings:
         """Image fields as trained networks read them, where they say nothing else.
 
         Args:
-            bodies: The images that each trained network reads, by its folder.
-            problems: Takes what the fields say otherwise.
+            bodies: The trained networks, and what reaches each.
+            problems: Takes what the fields say otherwise, and what they must say.
         """
         from nntrain.data.trained_images import image_fields
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
 from typing import Any, Final, Literal
 
@@ -11,30 +11,35 @@ from nntrain.data.file_rows import IMAGES
 from nntrain.data.header import HeaderColumn
 from nntrain.data.sources.source import Source
 from nntrain.errors import Problem
-from nntrain.weights.hub_pixels import Pixels
+from nntrain.weights.hub_pixels import ImageReader, Pixels
 
 UNIT: Final = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 """Values stay in [0, 1]."""
 
 
-def image_fields(fields: Mapping[str, Any], bodies: Mapping[str, Pixels], source: Source, problems: list[Problem]) -> dict[str, Any]:
-    """The fields, those of input images filled in.
+def image_fields(fields: Mapping[str, Any], readers: Sequence[ImageReader], source: Source, problems: list[Problem]) -> dict[str, Any]:
+    """The fields, those of input images filled in that a trained network reads.
 
     Args:
         fields: As the config has them.
-        bodies: The images of each trained network, by its folder.
+        readers: The trained networks, and what reaches each.
         source: Its files of images are fields even where the config names none.
         problems: Takes what the fields say otherwise.
     """
-    (first, wanted), *others = bodies.items()
-    if any(_differ(wanted, other) for _, other in others):
-        return dict(fields)  # each field must say itself what it is for
-    found = {**_unnamed(fields, source), **fields}
-    for name, field in found.items():
-        if isinstance(field, Image) and "input" in (field.role_set or {"input"}):
-            problems += _problems(name, field, first, wanted)
-            found[name] = field.model_copy(update=_filled(field, wanted))
+    found = dict(fields)
+    for name, field in {**_unnamed(fields, source), **fields}.items():
+        if not isinstance(field, Image) or "input" not in (field.role_set or {"input"}):
+            continue
+        first, *others = [reader for reader in readers if _means(name, reader.first)] or [None]
+        if first is None or any(_differ(first.pixels, other.pixels) for other in others if other is not None):
+            continue  # each field must say itself what it is for
+        problems += _problems(name, field, first.folder, first.pixels)
+        found[name] = field.model_copy(update=_filled(field, first.pixels))
     return found
+
+
+def _means(name: str, words: frozenset[str]) -> bool:
+    return not words.isdisjoint({name, "image", "inputs"})
 
 
 def _unnamed(fields: Mapping[str, Any], source: Source) -> dict[str, Image]:

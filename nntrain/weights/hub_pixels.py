@@ -31,6 +31,19 @@ class Pixels:
     """The file that says so."""
 
 
+@dataclass(frozen=True, slots=True)
+class ImageReader:
+    """A trained network that reads images, as a config has it."""
+
+    folder: str
+    """As the config names it."""
+    pixels: Pixels
+    first: frozenset[str]
+    """What it reads itself: names of fields, `image` for all of that type, `inputs` for all."""
+    behind: frozenset[str]
+    """What reaches it through other layers."""
+
+
 def pixels_of(folder: HubFolder) -> Pixels:
     """Read what a folder says of its images.
 

@@ -139,6 +139,34 @@ def test_what_an_image_says_otherwise_is_told_and_what_fits_is_kept() -> None:
     assert field(read(body, normalize=[-2, 2])).normalize == (-2, 2)
 
 
+VIT_BODY: dict[str, Any] = {"type": "vit", "pretrained": "hub"}
+
+
+def image_fields(nodes: dict[str, Any], **fields: Any) -> dict[str, Image]:
+    """The fields of a config with such nodes."""
+    columns = {**{name: {"type": "image", **said} for name, said in fields.items()}, "y": {"type": "category", "role": "target"}}
+    tree = {"data": {"source": {"type": "csv", "path": "x.csv"}, "fields": columns}, "architecture": {"nodes": nodes}}
+    found = read_mapping(tree, folder=Path.cwd()).experiment.data.fields
+    return {name: field for name, field in found.items() if isinstance(field, Image)}
+
+
+def test_images_that_no_trained_network_reads_stay_as_they_are_written() -> None:
+    folder(VIT, vit_tensors())
+    theirs, own = (
+        {"from": "photo", "layers": [VIT_BODY]},
+        {"from": "scan", "layers": [{"type": "conv2d", "out_channels": 4, "kernel_size": 3}, "global_avg_pool"]},
+    )
+    both = {"theirs": theirs, "own": own, "joined": {"concat": ["theirs", "own"]}}
+    said = {"size": 32, "channels": 1, "normalize": "standard"}
+    for scan in (said, {}):
+        found = image_fields(both, photo={}, scan=scan)
+        assert (found["photo"].size, found["photo"].channels) == (16, 3)
+        assert found["scan"] == Image.model_validate({"type": "image", **scan})
+    twice = {"a": theirs, "b": {"from": "scan", "same_as": "a"}, "joined": {"concat": ["a", "b"]}}
+    assert {field.size for field in image_fields(twice, photo={}, scan={}).values()} == {16}
+    assert {field.size for field in image_fields({"a": {**theirs, "from": "image"}}, photo={}).values()} == {16}
+
+
 class Block(nn.Module):
     """A block of timm's resnet18, in its names."""
 
