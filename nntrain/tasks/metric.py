@@ -102,6 +102,10 @@ class MetricLearning(Task):
         """The embeddings, `[B, F]`, of length 1 where the loss takes them so; of pairs `[B, 2, F]`, of three things `[B, 3, F]`."""
         return link.point(output.float())
 
+    def of_mean(self, mean: Tensor, link: Link) -> Tensor:
+        """Of the length that embeddings have."""
+        return link.point(mean)
+
     def decode(self, prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:
         """The numbers of each embedding; of pairs the cosine of the two, of three things that of the first and the second."""
         if self.pairs is None:

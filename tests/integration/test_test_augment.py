@@ -122,6 +122,15 @@ def test_numbers_and_their_limits_are_means(rows: Path, images: Any, tmp_path: P
     assert main(["eval", str(plain.run.path), "--no-test-augment"]) == 2
 
 
+def test_embeddings_have_length_1_after_their_mean_too(rows: Path, images: Any, tmp_path: Path) -> None:
+    tree = config(rows, "kind", ["flip"], task="metric")
+    tree["data"]["fields"]["kind"] = {"type": "category", "role": "target"}
+    trained = fit(tree, runs=tmp_path, quiet=True)
+    vectors = load(trained).predict({"x": list(images)})["kind"].values
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-6)
+    assert measured(open_run(trained.run), Where(split="test")).metrics == trained.summary["test"]
+
+
 def test_a_threshold_is_tuned_on_the_means(rows: Path, tmp_path: Path) -> None:
     task = {"task": {"classification": {"threshold": {"tune": "f1"}, "calibrate": "temperature"}}}
     trained = fit(config(rows, "kind", ["flip"], **task), runs=tmp_path, quiet=True)
