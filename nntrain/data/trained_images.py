@@ -26,15 +26,18 @@ def image_fields(fields: Mapping[str, Any], readers: Sequence[ImageReader], sour
         source: Its files of images are fields even where the config names none.
         problems: Takes what the fields say otherwise.
     """
-    found = dict(fields)
-    for name, field in {**_unnamed(fields, source), **fields}.items():
+    found, unnamed = dict(fields), _unnamed(fields, source)
+    for name, field in {**unnamed, **fields}.items():
         if not isinstance(field, Image) or "input" not in (field.role_set or {"input"}):
             continue
-        first, *others = [reader for reader in readers if _means(name, reader.first)] or [None]
-        if first is None or any(_differ(first.pixels, other.pixels) for other in others if other is not None):
-            continue  # each field must say itself what it is for
-        problems += _problems(name, field, first.folder, first.pixels)
-        found[name] = field.model_copy(update=_filled(field, first.pixels))
+        first = [reader for reader in readers if _means(name, reader.first)]
+        behind = [reader for reader in readers if reader not in first and _means(name, reader.behind)]
+        if "normalize" not in field.model_fields_set and (first or behind):
+            problems += _undecided(name, field, first, behind, is_named=name in fields)
+        if first:
+            agreed = _agreed([reader.pixels for reader in first])
+            problems += _problems(name, field, first[0].folder, agreed)
+            found[name] = field.model_copy(update=_filled(field, agreed))
     return found
 
 
@@ -54,8 +57,44 @@ def _has_images(column: HeaderColumn) -> bool:
     return len(column.shape) > 1 if column.files is None else bool(IMAGES.suffixes & {*column.files.suffixes})
 
 
-def _differ(a: Pixels, b: Pixels) -> bool:
-    return (a.size, a.channels, a.mean, a.std) != (b.size, b.channels, b.mean, b.std)
+def _agreed(pixels: Sequence[Pixels]) -> Pixels:
+    """What several networks say of one image, as far as they say the same."""
+    first = pixels[0]
+    strict = [each for each in pixels if each.is_fixed] or pixels  # the others read any size
+    same = len({_text(each) for each in pixels}) == 1
+    return Pixels(
+        strict[0].size if len({each.size for each in strict}) == 1 else None,
+        strict[0].is_fixed,
+        first.channels,
+        first.mean if same else None,
+        first.std if same else None,
+        first.source,
+    )
+
+
+def _undecided(
+    name: str, field: Image, first: Sequence[ImageReader], behind: Sequence[ImageReader], *, is_named: bool
+) -> Iterator[Problem]:
+    """An image that doesn't say how it is normalised, where that doesn't follow from what reads it."""
+    silent = [reader for reader in (*first, *behind) if reader.pixels.mean is None]
+    known = {text: reader.folder for reader in (*first, *behind) if (text := _text(reader.pixels)) is not None}
+    if silent:
+        told = f"is read by {silent[0].folder}, which doesn't tell the normalisation of its training (in {silent[0].pixels.source})"
+    elif len(known) > 1:
+        told = "is read by " + " and ".join(f"{folder} (trained with {text})" for text, folder in known.items()) + ": it must say which"
+    elif not first:
+        told = f"reaches {behind[0].folder} through other layers, and must say whether it has the normalisation of its training"
+    else:
+        return
+    option = f"normalize: {next(iter(known), 'imagenet')}"
+    sizes = {reader.pixels.size for reader in first}
+    option += ", size: 224" if field.size is None and first and (len(sizes) > 1 or None in sizes) else ""
+    if is_named:
+        yield Problem(("data", "fields", name), told, f"fix:  {name}: {{type: image, {option}}}, or as its network had it", on_key=True)
+    else:
+        yield Problem(
+            ("data",), f"{name} {told}", f"fix:  fields: {{{name}: {{type: image, {option}}}}}, or as its network had it", on_key=True
+        )
 
 
 def _filled(field: Image, wanted: Pixels) -> dict[str, Any]:
@@ -99,6 +138,14 @@ def _problems(name: str, field: Image, folder: str, wanted: Pixels) -> Iterator[
             listed = f"{{mean: {_list(wanted.mean)}, std: {_list(wanted.std)}}}"
             told = f"is another than {folder} was trained with ({listed}, by its {wanted.source})"
             yield Problem((*path, "normalize"), told, "remove it: then it is taken from there")
+
+
+def _text(pixels: Pixels) -> str | None:
+    """A normalisation as a config says it."""
+    if pixels.mean is None or pixels.std is None:
+        return None
+    written = _written(pixels.mean, pixels.std)
+    return written if isinstance(written, str) else f"{{mean: {_list(pixels.mean)}, std: {_list(pixels.std)}}}"
 
 
 def _moments(

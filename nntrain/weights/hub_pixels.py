@@ -28,7 +28,7 @@ class Pixels:
     std: tuple[float, ...] | None
     """Of each channel; `None` where the folder doesn't tell."""
     source: str
-    """The file that says so."""
+    """The file that says so, or should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _of_hugging_face(folder: HubFolder, *, is_fixed: bool) -> Pixels:
     size = _square(folder.facts, "image_size") if is_fixed and "image_size" in folder.config else None
     path = own_file(folder.path, PREPROCESSOR)
     if path is None:
-        return Pixels(size, is_fixed, channels, None, None, "config.json")
+        return Pixels(size, is_fixed, channels, None, None, PREPROCESSOR)
     facts = Facts(path, read_json(path))
     name = "crop_size" if facts.values.get("do_center_crop") is True and "crop_size" in facts.values else "size"
     if size is None and facts.values.get("do_resize", True) is True and name in facts.values:

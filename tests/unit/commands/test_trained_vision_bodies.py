@@ -167,6 +167,29 @@ def test_images_that_no_trained_network_reads_stay_as_they_are_written() -> None
     assert {field.size for field in image_fields({"a": {**theirs, "from": "image"}}, photo={}).values()} == {16}
 
 
+def test_a_normalisation_that_does_not_follow_must_be_written() -> None:
+    folder(VIT, vit_tensors())
+    folder({**VIT, "pretrained_cfg": {**CFG, "std": [0.5, 0.5, 0.5]}}, vit_tensors(), Path("other"))
+    folder({**VIT, "pretrained_cfg": {"input_size": [3, 16, 16]}}, vit_tensors(), Path("silent"))
+    other: dict[str, Any] = {"from": "photo", "layers": [{**VIT_BODY, "pretrained": "other"}]}
+    two = {"a": {"from": "photo", "layers": [VIT_BODY]}, "b": other, "joined": {"concat": ["a", "b"]}}
+    later = {"a": {"from": "photo", "layers": [{"type": "upsample", "scale_factor": 2}, VIT_BODY]}}
+    silent = {"a": {"from": "photo", "layers": [{**VIT_BODY, "pretrained": "silent"}]}}
+    written = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+    for nodes, words in (
+        (
+            two,
+            ["is read by hub (trained with {mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]}) and other (trained with {mean", "say which"],
+        ),
+        (later, ["reaches hub through other layers", "fix:  photo: {type: image, normalize: {mean: [0.5, 0.5, 0.5], std"]),
+        (silent, ["is read by silent, which doesn't tell the normalisation of its training (in config.json)", "normalize: imagenet}"]),
+    ):
+        with pytest.raises(ConfigError) as told:
+            image_fields(nodes, photo={})
+        assert all(word in str(told.value) for word in words), str(told.value)
+        assert image_fields(nodes, photo={"normalize": written})["photo"].normalize == Moments(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+
+
 class Block(nn.Module):
     """A block of timm's resnet18, in its names."""
 
