@@ -228,7 +228,9 @@ def build_objective(blueprint: Blueprint, fields: FittedFields, class_weights: C
     seed = blueprint.experiment.seed
     times = max((plan.task.times_shown for plan in blueprint.targets.values()), default=1)
     repeated = Repeated.of(times, Augmenter.of(inputs, seed))
-    return Objective(targets, blueprint.program.auxiliary, parts, hinted, Views.of(inputs, seed), repeated)
+    compares = any(loss.compares_rows(plan.scored_kind) for plan in blueprint.targets.values() for loss in plan.losses)
+    compared = blueprint.experiment.data.batch_size if compares else None
+    return Objective(targets, blueprint.program.auxiliary, parts, hinted, Views.of(inputs, seed), repeated, compared)
 
 
 def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFields, class_weights: dict[str, Tensor]) -> TargetObjective:

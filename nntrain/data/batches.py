@@ -324,6 +324,7 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
     augment: Augment | None = None,
     turns: Tensor | None = None,
     edges: Sequence[int] | None = None,
+    views: Views | None = None,
 ) -> Iterator[Batch]:
     """Batches in some order.
 
@@ -335,6 +336,7 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
         augment: Changes images, each as its row says.
         turns: How often each position came before, int64 `[N]` on the CPU; `None` for an order without repetitions.
         edges: Where batches begin, and the end; `None` for `rows` rows each, where a last batch of one row is merged into the one before.
+        views: Further views that the batches are to have.
     """
     edges = batch_edges(len(order), rows) if edges is None else edges
     reads = _reads(data, len(edges) - 1 - start, lambda batch: order[edges[start + batch] : edges[start + batch + 1]])
@@ -347,7 +349,7 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
         if turns is not None:
             chunk = replace(chunk, rows=chunk.rows + TURN * turns[edges[first] : edges[last]].to(chunk.rows.device))
         for batch in range(max(first, start), last):
-            yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment, next(reads))
+            yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment, next(reads), views)
 
 
 def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:

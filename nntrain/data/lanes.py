@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.augmentation.views import Views
-from nntrain.data.batches import Batch, TensorData, ordered_batches, plain_batches
+from nntrain.data.batches import Batch, TensorData, batch_edges, ordered_batches, plain_batches
 from nntrain.data.bucketing import longest_first
 from nntrain.data.noise import derive_seed
 
@@ -87,6 +87,28 @@ def read_batches(data: TensorData, rows: int, views: Views | None = None) -> Ite
         return
     for batch in lane_batches(data, data.lanes):
         yield from batch.split(rows)
+
+
+def drawn_batches(data: TensorData, rows: int, views: Views | None = None, *, times: int = 1) -> Iterator[Batch]:
+    """Batches for losses that compare the rows of a batch: in one drawn order, which is a function of the number of rows alone.
+
+    In the order of a file all rows of a batch may be of one class. A last batch of one row is merged into the one before, as in training.
+    Where rows go on from others they come in lanes, as for any loss.
+
+    Args:
+        data: The rows, of which each stands there `times` times, one after another.
+        rows: Different rows of a batch.
+        views: Further views of the rows.
+        times: How often each stands there; all of these are in one batch.
+    """
+    if data.lanes is not None:
+        yield from read_batches(data, rows * times, views)
+        return
+    count = len(data) // times
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(derive_seed(0, "compared rows", count)))
+    order = (order.unsqueeze(1) * times + torch.arange(times)).flatten()
+    edges = [edge * times for edge in batch_edges(count, rows)]
+    yield from ordered_batches(data, rows * times, order, edges=edges, views=views)
 
 
 def places(data: TensorData, views: Views | None = None) -> Tensor | None:

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from nntrain.data.augmentation.views import Views
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
-from nntrain.data.lanes import places, read_batches
+from nntrain.data.lanes import drawn_batches, places, read_batches
 from nntrain.data.packed import LENGTHS
 from nntrain.losses.links import Interval
 from nntrain.metrics.metric import MetricState, Table
@@ -31,6 +32,8 @@ _VALUES: Final = 2**16
 """Input values of a batch that stay far from filling the memory, whatever the network makes of them."""
 _PIXELS: Final = 2**20
 """Pixels that a baseline is judged on at once."""
+_NOTHING: Final = 1e-30
+"""Weight that no row has: losses give the least number that there is for batches of which no row counts, as they are divided by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     measuring = _Measuring(session.objective, data.rows.device, tables=False)
     reader = Reader(session.network, session.objective, session.precision)
     with averaged, _evaluating(session.network):
-        for batch in read_batches(data, rows):
+        for batch in _scored_batches(session.objective, data, rows):
             if session.stop_wanted():
                 return None
             measuring.add(batch, reader)
@@ -106,7 +109,8 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
 ) -> Scores:
     """Measure a network on all rows of a split: the loss and the objective's metrics, as means over the split by the rows' weights.
 
-    Where the objective has further views of rows, metrics are of the means over them; the loss is that of the rows as they are.
+    A loss that compares the rows of a batch is that of batches as large as those of training; `None` is the loss of rows of which none
+    counts. Where the objective has further views of rows, metrics are of the means over them; the loss is that of the rows as they are.
 
     Args:
         network: Takes the inputs of a batch; its weights are used as they are.
@@ -120,9 +124,17 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
     measuring = _Measuring(objective, data.rows.device, tables=tables)
     reader = Reader(network, objective, precision)
     with _evaluating(network):
-        for batch in read_batches(data, batch_rows(data, rows, most), objective.views):
+        for batch in _scored_batches(objective, data, batch_rows(data, rows, most), objective.views):
             measuring.add(batch, reader)
     return measuring.scores()
+
+
+def _scored_batches(objective: Objective, data: TensorData, rows: int, views: Views | None = None) -> Iterator[Batch]:
+    """Batches of `rows` rows; where a loss compares those of a batch, batches that are a function of the rows alone."""
+    if objective.compared_rows is None:
+        return read_batches(data, rows, views)
+    compared = len(data) if objective.compared_rows == "full" else objective.compared_rows
+    return drawn_batches(data, compared, views, times=1 if objective.repeated is None else objective.repeated.times)
 
 
 class _Measuring:
@@ -359,7 +371,7 @@ def _evaluating(network: nn.Module) -> Generator[None]:
 
 def _means(losses: Mapping[PartName, Tensor]) -> dict[PartName, float | None]:
     sums = {name: (float(total), float(weight)) for name, (total, weight) in losses.items()}
-    return {name: finite(total / weight) if weight else None for name, (total, weight) in sums.items()}
+    return {name: finite(total / weight) if weight > _NOTHING else None for name, (total, weight) in sums.items()}
 
 
 def batch_rows(data: TensorData, rows: int, most: int | None = None) -> int:

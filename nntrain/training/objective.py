@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -157,6 +157,9 @@ class Objective:
 
     repeated: Repeated | None = None
     """How often rows are shown, where that is more than once."""
+    compared_rows: int | Literal["full"] | None = None
+    """Rows that are measured at once where a loss compares the rows of a batch: as many as training compares, `full`: all of a split.
+    `None`: no loss does, so that it is the same in portions of any size."""
 
     def measured(self, data: TensorData) -> TensorData:
         """The rows of a split as they are measured."""
