@@ -18,7 +18,7 @@ from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
 
 LENGTHS: Final[tuple[YamlPath, ...]] = (("training", "max_epochs"), ("training", "max_steps"))
-"""Limits that schedules count towards."""
+"""Limits that schedules count towards, and whatever else goes by fractions of a run."""
 
 LIMITS: Final[tuple[YamlPath, ...]] = (*LENGTHS, ("training", "max_minutes"), ("training", "early_stopping", "patience"))
 """Settings that say how long a run goes on. A greater patience is one: the steps before it ran out are the same."""
@@ -93,13 +93,16 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     limits = [change for change in changes if change[0] in LIMITS]
     scheduler, swa = blueprint.experiment.scheduler, blueprint.experiment.regularization.swa
     moves = any(path in LENGTHS for path, _, _ in limits)
-    counts_towards_end = scheduler is not None and scheduler.needs_total_steps
-    if scheduler is not None and counts_towards_end and moves:
+    grows = any(plan.role == "input" and plan.field.resizing is not None for plan in blueprint.layout.fields)
+    counts_towards_end = grows or swa is not None or (scheduler is not None and scheduler.needs_total_steps)
+    if scheduler is not None and scheduler.needs_total_steps and moves:
         notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
     if swa is not None and moves:
         notes.append("swa begins at its fraction of the new limit")
+    if grows and moves:
+        notes.append("images grow towards the new limit")
     is_longer = all(before is not None and (after is None or after > before) for _, before, after in limits)
-    is_same_course = not moves or not (counts_towards_end or swa is not None)
+    is_same_course = not (moves and counts_towards_end)
     recut = any(path in MICRO_BATCHES for path, _, _ in changes) and not any("batch_size" in line for line in refused)
     is_measured = all(_ends_at_evaluation(path, before, blueprint) for path, before, _ in limits)
     return Comparison(tuple(notes), bool(refused), bool(limits), is_longer and is_same_course and is_measured, recut)

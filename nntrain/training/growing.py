@@ -1,4 +1,4 @@
-"""Training images that are small at first and grow: a function of the step, so that a resumed run needs nothing to be saved."""
+"""Training images that are small at first and grow: a function of the step and the length of the run. Nothing needs to be saved."""
 
 from __future__ import annotations
 

@@ -53,6 +53,20 @@ def test_the_network_reads_small_images_first_and_is_measured_on_full_ones(targe
     assert set(sizes[False]) == {16}
 
 
+def test_sizes_hang_on_the_length_of_the_run_so_that_a_longer_one_is_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text(json.dumps(config("kind", [CONV, "relu", "global_avg_pool"], training={"max_epochs": 1, "device": "cpu"})))
+    for more in ([], ["training.max_epochs=2"]):
+        assert main(["fit", "c.yaml", "--resume", "auto", *more]) == 0
+    assert sorted(path.name for path in Path("runs/kind").iterdir() if path.is_dir()) == ["0001", "0002"]
+    capsys.readouterr()
+    assert main(["fit", "--resume", "runs/kind/0001", "training.max_epochs=2"]) == 0  # asked for by name
+    assert "images grow towards the new limit" in capsys.readouterr().err
+
+
 VIT = {"type": "vit", "patch_size": 4, "dim": 8, "num_heads": 2, "num_layers": 1}
 POOLED = [CONV, "relu", "global_avg_pool"]
 
