@@ -105,7 +105,7 @@ def _write(data: Path, path: Path, options: Options) -> str:
     text = "\n".join(config_lines(job, series, time)) + "\n"
     write_atomically(path, text)
     told = [(data.name, dialect_in_words(job)), *_told(job, series), *_told_of_time(job, time)]
-    told += [] if masks is None else masks.told(list(_classes(job)))
+    told += [] if masks is None else masks.told(_classes(job))
     count = text.count("\n")
     return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit"])
 
@@ -147,7 +147,7 @@ def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | N
 
 
 def _look_at_masks(data: Path, folder: Path, masks: MaskFolders) -> Job:
-    """Read images and masks, and then once more with a name for each value that pixels of the masks hold."""
+    """Read the masks, and then images and masks with a name for each value that pixels of the masks hold."""
     from nntrain.commands.fit import prepare_job
 
     inside = _relative(data, folder)
@@ -159,17 +159,28 @@ def _look_at_masks(data: Path, folder: Path, masks: MaskFolders) -> Job:
         )
 
     try:
-        return prepare_job(config(_classes(prepare_job(config(None)))))
+        return prepare_job(config(_classes_of(config(None), masks)))
     except ConfigError as error:
         raise _reworded(error, data, "mask", lambda: config(None)) from None
 
 
-def _classes(job: Job) -> dict[str, str]:
-    """Names of the classes of the masks by what their pixels hold; where nobody named them, the same again."""
+def _classes_of(config: Config, masks: MaskFolders) -> dict[str, str]:
+    """A name for each value that pixels of any mask hold: a rare one may lie in no training row. Raises `DataError`."""
+    from nntrain.data.fields.mask import Mask, pixel_word
+    from nntrain.data.reading import read_tables
+
+    field = Mask(size=masks.size)
+    table = read_tables(config.experiment.data, config.folder)["train"]
+    words = map(pixel_word, field.fit(field.read(table, ("mask",)), is_target=True)["values"])
+    return {word: word for word in words}
+
+
+def _classes(job: Job) -> tuple[str, ...]:
+    """What the pixels of the masks hold."""
     from nntrain.data.fields.mask import pixel_word
 
     mask = next(field for field in job.prepared.fields.fields if field.plan.role == "target")
-    return dict(zip(map(pixel_word, mask.state["values"]), mask.state["classes"], strict=True))
+    return tuple(map(pixel_word, mask.state["values"]))
 
 
 def _given_parts(data: Path) -> dict[str, Path]:

@@ -10,7 +10,9 @@ import yaml
 from PIL import Image
 
 from nntrain.cli import main
+from nntrain.commands.fit import prepare_job
 from nntrain.commands.mask_folders import find_mask_folders
+from nntrain.config.reading import read_config
 
 
 def write(folder: Path, image: str, mask: str, sizes: list[tuple[int, int]]) -> None:
@@ -77,3 +79,19 @@ def test_a_palette_of_more_values_than_classes_is_told(tmp_path: Path, capsys: p
         Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(tmp_path / "cells" / "label" / f"{row:02d}.png")
     assert main(["init", "cells"]) == 3
     assert "JPEG? JPEG changes the values of pixels" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_value_that_lies_in_a_single_test_mask_is_a_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "cells", "image/{}.png", "label/{}.png", [(16, 16)] * 20)
+    assert main(["init", "cells"]) == 0
+    prepared = prepare_job(read_config(tmp_path / "cells.yaml")).prepared
+    assert prepared.test is not None
+    row = int(prepared.test.rows[0])
+    rare = tmp_path / "cells" / "label" / f"{row:02d}.png"
+    pixels = np.asarray(Image.open(rare)).copy()
+    pixels[0, 0] = 7
+    Image.fromarray(pixels).save(rare)
+    capsys.readouterr()
+    assert main(["init", "cells", "--force"]) == 0
+    assert "pixels of the masks hold 0, 7, 255" in " ".join(capsys.readouterr().out.split())
+    assert yaml.safe_load((tmp_path / "cells.yaml").read_text())["data"]["fields"]["mask"]["classes"] == {"0": "0", "7": "7", "255": "255"}
