@@ -50,19 +50,19 @@ class Facts:
         """The error of a value that is not what it should be."""
         return CheckpointError(f"{self.path.as_posix()}: {name} is {quoted(self.values.get(name))}, and {needed} is needed")
 
-    def whole(self, name: str, default: int | None = None, least: int = 1) -> int:
+    def whole(self, name: str, default: int | None = None, least: int = 1, most: int = LARGEST) -> int:
         """A size."""
         value = self.values.get(name, default)
-        if type(value) is not int or not least <= value <= LARGEST:
-            raise self.wrong(name, f"a whole number from {least} to {LARGEST:,}")
+        if type(value) is not int or not least <= value <= most:
+            raise self.wrong(name, f"a whole number from {least} to {most:,}")
         return value
 
-    def wholes(self, name: str) -> tuple[int, ...]:
+    def wholes(self, name: str, most: int = LARGEST) -> tuple[int, ...]:
         """Several sizes."""
         value = self.values.get(name)
         found = cast("list[object]", value) if isinstance(value, list) else []
-        if not 1 <= len(found) <= 64 or not all(type(size) is int and 1 <= size <= LARGEST for size in found):
-            raise self.wrong(name, "a list of whole numbers")
+        if not 1 <= len(found) <= 64 or not all(type(size) is int and 1 <= size <= most for size in found):
+            raise self.wrong(name, f"a list of whole numbers up to {most:,}")
         return tuple(cast("list[int]", found))
 
     def positive(self, name: str, default: float) -> float:

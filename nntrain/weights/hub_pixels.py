@@ -13,6 +13,9 @@ from nntrain.weights.hub_folder import HubFolder
 from nntrain.weights.hub_names import kind_of
 
 PREPROCESSOR: Final = "preprocessor_config.json"
+LARGEST_SIDE: Final = 4096
+"""Pixels of a side: images become as large as a folder says, and networks that are trained on larger ones read tiles of them."""
+MOST_CHANNELS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,11 @@ def pixels_of(folder: HubFolder) -> Pixels:
 def _of_timm(folder: HubFolder, *, is_fixed: bool) -> Pixels:
     facts = folder.facts.part("pretrained_cfg")
     facts = facts if facts.values else folder.facts  # before timm 0.9 its values stood in config.json itself
-    sizes = facts.wholes("input_size") if "input_size" in facts.values else None
+    sizes = facts.wholes("input_size", LARGEST_SIDE) if "input_size" in facts.values else None
     if sizes is not None and len(sizes) != 3:
         raise facts.wrong("input_size", "[channels, height, width]")
+    if sizes is not None and sizes[0] > MOST_CHANNELS:
+        raise facts.wrong("input_size", f"at most {MOST_CHANNELS} channels")
     changed = folder.facts.part("model_args").values.get("img_size")
     size = sizes[1:] if sizes is not None else None
     if changed is not None:
@@ -69,7 +74,7 @@ def _of_timm(folder: HubFolder, *, is_fixed: bool) -> Pixels:
 
 
 def _of_hugging_face(folder: HubFolder, *, is_fixed: bool) -> Pixels:
-    channels = folder.facts.whole("num_channels", 3)
+    channels = folder.facts.whole("num_channels", 3, most=MOST_CHANNELS)
     size = _square(folder.facts, "image_size") if is_fixed and "image_size" in folder.config else None
     path = own_file(folder.path, PREPROCESSOR)
     if path is None:
@@ -102,11 +107,13 @@ def _square(facts: Facts, name: str) -> tuple[int, int]:
     if isinstance(value, dict):
         inner = facts.part(name)
         if "shortest_edge" in inner.values:
-            return inner.whole("shortest_edge"), inner.whole("shortest_edge")
-        return inner.whole("height"), inner.whole("width")
+            side = inner.whole("shortest_edge", most=LARGEST_SIDE)
+            return side, side
+        return inner.whole("height", most=LARGEST_SIDE), inner.whole("width", most=LARGEST_SIDE)
     if isinstance(value, list):
-        sizes = facts.wholes(name)
+        sizes = facts.wholes(name, LARGEST_SIDE)
         if len(sizes) != 2:
             raise facts.wrong(name, "[height, width]")
         return sizes[0], sizes[1]
-    return facts.whole(name), facts.whole(name)
+    side = facts.whole(name, most=LARGEST_SIDE)
+    return side, side

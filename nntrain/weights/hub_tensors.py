@@ -50,9 +50,12 @@ def check_sizes(folder: HubFolder, family: str, options: Mapping[str, object]) -
         _must_have(folder, pieces(folder, "stem_conv")["weight"], {0: "width"}, options)
         return
     assert isinstance(options["num_layers"], int)
-    last = options["num_layers"] - 1
-    _must_have(folder, pieces(folder, f"{last}.norm_1")["weight"], {0: "dim"}, options)
-    _must_have(folder, pieces(folder, f"{last}.hidden")["weight"], {0: "dim_feedforward", 1: "dim"}, options)
+    if options["num_layers"] > len(folder.shapes):
+        told = f"{len(folder.shapes):,} tensors, and config.json says {options['num_layers']:,} blocks"
+        raise CheckpointError(f"{folder.path.as_posix()} has {told}", "get the files again")
+    for block in range(options["num_layers"]):  # each: a network of as many as is said would be made of the last one alone
+        _must_have(folder, pieces(folder, f"{block}.norm_1")["weight"], {0: "dim"}, options)
+        _must_have(folder, pieces(folder, f"{block}.hidden")["weight"], {0: "dim_feedforward", 1: "dim"}, options)
     if family == "vit":
         _must_have(folder, pieces(folder, "patches")["weight"], {0: "dim", 2: "patch_size", 3: "patch_size"}, options)
     else:

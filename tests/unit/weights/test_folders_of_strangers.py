@@ -22,6 +22,7 @@ from nntrain.weights.hub_cache import find_folder
 from nntrain.weights.hub_folder import HubFolder, read_hub_folder, read_tokenizer_file
 from nntrain.weights.hub_names import options_of
 from nntrain.weights.hub_pixels import pixels_of
+from nntrain.weights.hub_tensors import check_sizes
 
 HUGE = 10**12
 VIT: dict[str, Any] = {"model_type": "vit", "hidden_size": 8, "num_attention_heads": 2}
@@ -74,9 +75,36 @@ def test_sizes_that_the_tensors_have_not_are_refused_before_anything_of_them_is_
     began = time.process_time()
     fields = {"t": {"type": "text"}, "y": {"type": "category", "role": "target"}}
     tree = {"data": {"source": {"type": "csv", "path": "x.csv"}, "fields": fields}}
-    with pytest.raises(ConfigError, match=r"has another shape|has no tensor encoder\.layer\.2147483646"):
+    with pytest.raises(ConfigError, match=r"has another shape|tensors, and config\.json says 2,147,483,647 blocks"):
         read_mapping({**tree, "architecture": {"type": "transformer_encoder", "pretrained": "hub"}}, folder=Path.cwd())
     assert time.process_time() - began < 1
+
+
+def test_a_last_block_alone_stands_for_no_others(tmp_path: Path) -> None:
+    path = hub_made.folder(Path("hub"))
+    for blocks, words in ((3_000_000, "tensors, and config.json says 3,000,000 blocks"), (9, "has no tensor encoder.layer.0.attention")):
+        names = {name.replace("layer.1.", f"layer.{blocks - 1}."): shape for name, shape in hub_made.bert_names().items()}
+        last = {name: shape for name, shape in names.items() if "layer.0." not in name}
+        hub_made.folder(path, {**BERT, "num_hidden_layers": blocks}, hub_made.drawn(last))
+        folder = read_hub_folder(path)
+        with pytest.raises(CheckpointError) as told:
+            check_sizes(folder, "transformer_encoder", options_of(folder))
+        assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({**VIT, "image_size": 10**6}, "image_size is 1000000, and a whole number from 1 to 4,096 is needed"),
+        ({**RESNET, "num_channels": 2**30}, "num_channels"),
+        ({"architecture": "resnet18", "pretrained_cfg": {"input_size": [3, 5000, 5000]}}, "input_size"),
+        ({"architecture": "resnet18", "pretrained_cfg": {"input_size": [100, 8, 8]}}, "at most 64 channels"),
+    ],
+)
+def test_images_beyond_all_use_are_refused(config: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError) as told:
+        pixels_of(HubFolder(tmp_path, config))
+    assert words in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +115,7 @@ def test_sizes_that_the_tensors_have_not_are_refused_before_anything_of_them_is_
         ({"image_mean": "0.5", "image_std": [1]}, "image_mean"),
         ({"size": {"height": HUGE, "width": 2}}, "height"),
         ({"size": {"shortest_edge": None}}, "shortest_edge"),
+        ({"do_center_crop": True, "crop_size": 100_000}, "crop_size"),
         ({"size": "large"}, "size"),
         ({"rescale_factor": 1.0}, "do_rescale"),
         ({"rescale_factor": "x"}, "rescale_factor"),
