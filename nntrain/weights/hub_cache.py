@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -75,16 +76,22 @@ def own_file(folder: Path, name: str) -> Path | None:
     """A file of a folder, `None` where it is not there.
 
     Raises:
-        CheckpointError: It is a link out of the folder: a stranger's folder could show any file of this machine. Links within the hub's
-            cache are the hub's own.
+        CheckpointError: It is a link out of the folder: a stranger's folder could show any file of this machine. In the hub's cache links
+            to the blobs of the same network are the hub's own.
     """
     path = folder / name
     if not path.is_file():
         return None
     true, home = path.resolve(), folder.resolve()
-    allowed = [home, cache().resolve()]
-    if home.parent.name == "snapshots":
-        allowed.append(home.parent.parent)
-    if not any(true.is_relative_to(place) for place in allowed):
+    if not any(true.is_relative_to(place) for place in (home, *_blobs(folder))):
         raise CheckpointError(f"{path.as_posix()} is a link out of its folder, to {true.as_posix()}", "put the file itself there")
     return path
+
+
+def _blobs(folder: Path) -> Iterator[Path]:
+    """Where the hub keeps the files of a snapshot in its cache; nothing for a folder elsewhere, whatever its parents are called."""
+    for root in {cache().absolute(), cache().resolve()}:
+        for place in {folder.absolute(), folder.resolve()}:  # a network may have been moved to another disk, behind a link
+            parts = place.relative_to(root).parts if place.is_relative_to(root) else ()
+            if len(parts) > 2 and parts[0].startswith("models--") and parts[1] == "snapshots" and ".." not in parts:
+                yield (root / parts[0] / "blobs").resolve()

@@ -198,6 +198,37 @@ def test_the_links_of_the_hubs_own_cache_are_followed_and_its_names_lead_nowhere
         find_folder(tmp_path, "a\0b")
 
 
+def linked(home: Path, target: Path) -> HubFolder:
+    """A folder whose weights lie elsewhere."""
+    made = hub_made.folder(home)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    (made / "model.safetensors").rename(target)
+    (made / "model.safetensors").symlink_to(target)
+    return read_hub_folder(made)
+
+
+def test_a_folder_links_to_its_own_blobs_in_the_cache_and_to_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tmp_path / "kept"
+    monkeypatch.setenv("HF_HUB_CACHE", str(kept))
+    own, private = kept / "models--a--b", kept / "models--me--private" / "blobs" / "f00"
+    moved = tmp_path / "disk" / "models--c--d"
+    moved.mkdir(parents=True)
+    kept.mkdir()
+    (kept / "models--c--d").symlink_to(moved)
+    assert linked(own / "snapshots" / "abcdef0", own / "blobs" / "f00").weights
+    assert linked(kept / "models--c--d" / "snapshots" / "abcdef0", moved / "blobs" / "f00").weights
+    for home, target in (
+        (tmp_path / "hub", private),
+        (own / "snapshots" / "abcdef1", private),
+        (own / "snapshots" / "abcdef2", own / "refs" / "f00"),
+        (kept / "other" / "snapshots" / "abcdef0", kept / "other" / "blobs" / "f00"),
+        (tmp_path / "snapshots" / "hub", tmp_path / "blobs" / "f00"),
+        (kept / "models--a--b" / "snapshots" / ".." / ".." / ".." / "hub2", own / "blobs" / "f01"),
+    ):
+        with pytest.raises(CheckpointError, match="is a link out of its folder"):
+            _ = linked(home, target).weights
+
+
 def changed(*path: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
     def change(tree: Any) -> None:
         for key in path[:-1]:
