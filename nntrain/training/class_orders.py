@@ -28,7 +28,9 @@ class ClassOrder:
     """Whether three rows come at a time: a row, another one of its class, and one of another class."""
 
     def __post_init__(self) -> None:
-        """Raise `DataError` where the rows are of too few classes."""
+        """Raise `DataError` where the rows are of too few classes, or are too few for a share."""
+        if self.positive is not None:
+            self._check_shares(self.positive)
         if self.in_triplets and (not _members(self.classes) or bool((self.classes == self.classes[0]).all())):
             what = "takes two training rows of one class and one of another, and there are none such"
             raise DataError(f"data.batch.sampler: triplets {what}", "leave sampler out")
@@ -38,6 +40,19 @@ class ClassOrder:
                 f"data.batch.sampler: pk takes {self.several[0]:,} classes for a batch, and {shown:,} have two training rows or more",
                 f"fix:  data.batch.sampler.classes: {shown}" if shown > 1 else "leave sampler out",
             )
+
+    def _check_shares(self, positive: float) -> None:
+        """Refuse a share of a class that no row has, or that is no row of an epoch. Raises `DataError`."""
+        sampler, number = "data.batch.sampler", len(self.classes)
+        lost = next((word for value, word in enumerate(("no", "yes")) if not bool((self.classes == value).any())), None)
+        if lost is not None:
+            message = f"{sampler}: pairs takes training rows that are yes and others that are no, and none is {lost}"
+            raise DataError(message, "another split, or leave sampler out")
+        if 0 in share_counts(number, (1 - positive, positive)):
+            least = float(f"{1 / number:.3g}")
+            part, word, nearest = (positive, "yes", least) if positive < 0.5 else (1 - positive, "no", 1 - least)
+            message = f"{sampler}.positive_fraction: {positive:g} of {number:,} training rows are {part * number:.2g} rows that are {word}"
+            raise DataError(message, f"fix:  {sampler}.positive_fraction: {nearest:.12g}")
 
     def positions(self, batches: int, rows: int, *, seed: int, epoch: int) -> Tensor:
         """Positions of the rows of an epoch, int64 `[M]` on the CPU.
@@ -64,7 +79,7 @@ def balanced_order(classes: Tensor, shares: Sequence[float] | None = None, *, se
 
     Args:
         classes: Class of each row, int64 `[N]` on the CPU.
-        shares: How often each class occurs instead, in the order of its number; they add up to 1.
+        shares: How often each class occurs instead, in the order of its number; they add up to 1, and each is a row or more.
         seed: Seed of the experiment.
         epoch: Number of the epoch.
     """
@@ -72,15 +87,20 @@ def balanced_order(classes: Tensor, shares: Sequence[float] | None = None, *, se
     values = cast("list[int]", classes.unique().tolist())
     members = [torch.nonzero(classes == value).flatten() for value in values]
     counts = [len(classes) // len(members) + (place < len(classes) % len(members)) for place in range(len(members))]
-    if shares is not None and len(members) == len(shares):
-        ends = [round(len(classes) * end) for end in accumulate(shares, initial=0.0)]
-        counts = [end - start for start, end in pairwise(ends)]
+    if shares is not None:
+        counts = share_counts(len(classes), shares)
     chosen: list[Tensor] = []
     for rows, share in zip(members, counts, strict=True):
         rounds = -(-share // len(rows))
         chosen.append(torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])[:share])
     positions = torch.cat(chosen)
     return positions[torch.randperm(len(positions), generator=generator)]
+
+
+def share_counts(rows: int, shares: Sequence[float]) -> list[int]:
+    """Rows of each share, all of them together."""
+    ends = [round(rows * end) for end in accumulate(shares, initial=0.0)]
+    return [end - start for start, end in pairwise(ends)]
 
 
 def pk_order(classes: Tensor, per_batch: int, per_class: int, rows: int, *, seed: int, epoch: int) -> Tensor:

@@ -36,6 +36,24 @@ def test_a_share_of_the_rows_is_yes(share: float) -> None:
     assert torch.equal(order, ClassOrder(classes, positive=share).positions(1, 200, seed=3, epoch=1))
 
 
+@pytest.mark.parametrize(
+    ("share", "yes", "told", "hint"),
+    [
+        (0.001, 50, "0.001 of 100 training rows are 0.1 rows that are yes", "positive_fraction: 0.01"),
+        (0.999, 50, "0.999 of 100 training rows are 0.1 rows that are no", "positive_fraction: 0.99"),
+        (0.3, 0, "none is yes", "leave sampler out"),
+        (0.3, 100, "none is no", "leave sampler out"),
+    ],
+)
+def test_a_share_needs_rows_of_both_classes_and_one_of_an_epoch(share: float, yes: int, told: str, hint: str) -> None:
+    with pytest.raises(DataError, match=told) as found:
+        ClassOrder((torch.arange(100) < yes).long(), positive=share)
+    assert hint in str(found.value.hint)
+    for least in (0.01, 0.99):  # what the hints say is taken
+        order = ClassOrder((torch.arange(100) < 50).long(), positive=least).positions(1, 100, seed=0, epoch=0)
+        assert int((order < 50).sum()) == round(100 * least)
+
+
 def test_triplets_need_two_rows_of_a_class_and_another_class() -> None:
     for classes in (torch.arange(4), torch.zeros(4, dtype=torch.int64)):
         with pytest.raises(DataError, match="triplets takes two training rows"):
