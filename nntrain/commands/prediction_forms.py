@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nntrain.commands.stored import Stored
     from nntrain.data.fields.field import Decoded
 
+_NO_NAME: Final = re.compile(r"[/\\\0]")
 _TABLES: Final = f"a name that ends in {', '.join(TEXT_SUFFIXES + FRAME_SUFFIXES)}"
 
 
@@ -105,9 +107,10 @@ def target_files(found: Mapping[str, Decoded], beside: Beside) -> Iterable[File]
 
 
 def named_by_target(name: str, target: str) -> str:
-    """`a/03.png` to `a/03.mask.png`."""
+    """`a/03.png` to `a/03.mask.png`; what no name of a file can have is written as in an address, `left/right` as `left%2Fright`."""
     path = PurePosixPath(name)
-    return path.with_name(f"{path.stem}.{target}{path.suffix}").as_posix()
+    fitting = _NO_NAME.sub(lambda found: f"%{ord(found[0]):02X}", target)
+    return path.with_name(f"{path.stem}.{fitting}{path.suffix}").as_posix()
 
 
 def write_folder(output: Path, files: Iterable[File]) -> int:

@@ -54,6 +54,14 @@ def test_several_targets_have_their_names_in_those_of_the_files() -> None:
     assert [name for name, _ in target_files(found, NOWHERE)] == ["000.a.png", "001.a.png", "000.b.png", "001.b.png"]
 
 
+def test_targets_whose_names_no_file_can_have_are_written_apart(tmp_path: Path) -> None:
+    image = np.zeros((1, 2, 2), np.float32)
+    found = {name: Decoded((image,), form=Pictures()) for name in ("left/right", "left_right", "up\\down", "nul\0")}
+    assert write_folder(tmp_path / "out", target_files(found, NOWHERE)) == 4
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["000.left%2Fright.png", "000.left_right.png", "000.nul%00.png", "000.up%5Cdown.png"]
+
+
 @pytest.mark.parametrize(
     ("output", "overlay", "form", "message"),
     [
