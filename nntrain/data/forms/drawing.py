@@ -49,7 +49,8 @@ def draw_overlay(image: Array, mask: Array, truth: Array | None) -> Any:
         is_wrong = (truth != mask) & (truth != 255)
         drawn[is_wrong] = (1 - _STRENGTH) * drawn[is_wrong] + _STRENGTH * np.array(WRONG)
     drawn = drawn.round().astype(np.uint8)
-    later = np.where(_outline(mask, max(1, round(min(mask.shape) / _PIXELS_PER_LINE))), _latest(mask), 0)
+    width = max(1, round(min(mask.shape) / _PIXELS_PER_LINE))
+    later = np.where(_outline(mask, width), _latest(mask, width), 0)
     for index in np.unique(later[later > 0]).tolist():
         drawn[later == index] = color_of(index)
     return Pictures.fromarray(drawn)
@@ -106,11 +107,12 @@ def _outline(mask: Array, width: int) -> Array:
     return edges
 
 
-def _latest(mask: Array) -> Array:
-    """The highest class of each pixel and its neighbours to the right and below."""
+def _latest(mask: Array, width: int) -> Array:
+    """The highest class of each pixel and those to the right and below, up to so many pixels on."""
     import numpy as np
 
     found = mask.copy()
-    found[:-1] = np.maximum(found[:-1], mask[1:])
-    found[:, :-1] = np.maximum(found[:, :-1], mask[:, 1:])
+    for away in range(1, width + 1):
+        found[:-away] = np.maximum(found[:-away], mask[away:])
+        found[:, :-away] = np.maximum(found[:, :-away], mask[:, away:])
     return found

@@ -12,7 +12,7 @@ import pytest
 
 from nntrain.commands.prediction_forms import check_forms, samples_file, target_files, write_arrays, write_folder
 from nntrain.data.fields.field import Decoded
-from nntrain.data.forms.drawing import shown
+from nntrain.data.forms.drawing import COLORS, draw_overlay, shown
 from nntrain.data.forms.form import CELLS, Beside, File, Form
 from nntrain.data.forms.masks import Masks, file_names
 from nntrain.data.forms.pictures import Pictures
@@ -124,3 +124,11 @@ def test_vectors_are_a_column_each_and_a_hint_names_what_holds_them(tmp_path: Pa
     write_arrays(tmp_path / "a.npz", {"y": found})
     with np.load(tmp_path / "a.npz") as written:
         np.testing.assert_array_equal(written["y"], [[0.5, 1.0], [2.0, 4.0]])
+
+
+def test_outlines_of_large_images_are_as_wide_on_every_side() -> None:
+    mask = np.zeros((800, 800), np.uint8)
+    mask[200:600, 200:600] = 1
+    drawn = (np.asarray(draw_overlay(np.full((800, 800, 3), 100, np.uint8), mask, None)) == COLORS[1]).all(axis=2)
+    assert np.flatnonzero(drawn[400]).tolist() == [198, 199, 598, 599]
+    assert np.flatnonzero(drawn[:, 400]).tolist() == [198, 199, 598, 599]
