@@ -83,34 +83,42 @@ def _png(picture: Any) -> bytes:
 
 
 def _images(beside: Beside) -> Iterator[tuple[str, Array | None]]:
-    """The image of each row, uint8 `[H, W, 3]`, and a name for what is made of it; no image where the network reads none."""
+    """The image of each row in its own size, uint8 `[H, W, 3]`, and a name for what is made of it; no image where the network reads none.
+
+    Raises:
+        DataError: An image can't be read.
+    """
     import numpy as np
 
+    from nntrain.data.file_store import FileStore
     from nntrain.data.forms.drawing import shown
+    from nntrain.data.images import decode, decode_content
 
-    field, table = beside.input("image"), beside.table
-    if field is None:
+    found, table = beside.input("image"), beside.table
+    if found is None:
         yield from ((f"{row:05d}.png", None) for row in beside.rows)
         return
-    column = table.columns[field.plan.columns[0]]
-    if isinstance(column, np.ndarray) or str(column.dtype) == "Binary":
-        values = cast("Array", field.plan.field.read(table, field.plan.columns))
+    column = table.columns[found.plan.columns[0]]
+    field = cast("Image", found.plan.field).model_copy(update={"size": None})
+    if isinstance(column, np.ndarray):
+        values = field.read(table, found.plan.columns)
         yield from ((f"{row:05d}.png", shown(values[row])) for row in beside.rows)
         return
+    if str(column.dtype) == "Binary":
+        for row in beside.rows:
+            yield f"{row:05d}.png", _shown(decode_content(column[row], table.place(row), field))
+        return
+    store = FileStore(Path()) if table.store is None else table.store
     names = cast("list[str]", column.to_list())
     written = file_names([names[row] for row in beside.rows], beside.rows)
     for row, name in zip(beside.rows, written, strict=True):
-        yield name, _decoded(beside, names[row], cast("Image", field.plan.field))
+        yield name, _shown(decode(store, names[row], field))
 
 
-def _decoded(beside: Beside, name: str, field: Image) -> Array:
-    """An image file in its own size. Raises `DataError`."""
-    from nntrain.data.file_store import FileStore
+def _shown(pixels: Array | str) -> Array:
+    """An image as people see it. Raises `DataError` for what is told in its place."""
     from nntrain.data.forms.drawing import shown
-    from nntrain.data.images import decode
 
-    store = FileStore(Path()) if beside.table.store is None else beside.table.store
-    pixels = decode(store, name, field.model_copy(update={"size": None}))
     if isinstance(pixels, str):
         raise DataError(pixels)
     return shown(pixels)

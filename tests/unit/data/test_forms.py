@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
+import polars as pl
 import pytest
+from PIL import Image as Pillow
 
 from nntrain.commands.prediction_forms import check_forms, samples_file, target_files, write_arrays, write_folder
+from nntrain.data import images
+from nntrain.data.field_plan import FieldPlan
 from nntrain.data.fields.field import Decoded
+from nntrain.data.fields.image import Image
+from nntrain.data.fields.mask import Mask
+from nntrain.data.fitted import FittedField, FittedFields
 from nntrain.data.forms.drawing import COLORS, draw_overlay, shown
 from nntrain.data.forms.form import CELLS, Beside, File, Form
 from nntrain.data.forms.masks import Masks, file_names
 from nntrain.data.forms.pictures import Pictures
 from nntrain.data.table import Table
 from nntrain.errors import ResourceError, UsageError
+from nntrain.specs import IMAGE, MASK, Spec
 
 NOWHERE = Beside(cast("Any", None), Table("t", {}, 2), (0, 1))
 
@@ -132,3 +141,23 @@ def test_outlines_of_large_images_are_as_wide_on_every_side() -> None:
     drawn = (np.asarray(draw_overlay(np.full((800, 800, 3), 100, np.uint8), mask, None)) == COLORS[1]).all(axis=2)
     assert np.flatnonzero(drawn[400]).tolist() == [198, 199, 598, 599]
     assert np.flatnonzero(drawn[:, 400]).tolist() == [198, 199, 598, 599]
+
+
+@pytest.mark.parametrize("kind", ["cells", "array"])
+def test_masks_have_the_size_of_images_in_a_table(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.zeros((3, 20, 30), np.uint8)
+    files = [BytesIO() for _ in pixels]
+    for file, image in zip(files, pixels, strict=True):
+        Pillow.fromarray(image).save(file, format="PNG")
+    column = pl.Series("image", [file.getvalue() for file in files]) if kind == "cells" else pixels
+    image = FieldPlan("image", Image(size=8), ("image",), "input", None, Spec(IMAGE, (1, 8, 8)))
+    mask = FieldPlan("mask", Mask(), ("mask",), "target", None, Spec(MASK, (8, 8), "index", classes=2))
+    fields = FittedFields(tuple(FittedField(plan, {}) for plan in (image, mask)))
+    decoded: list[str] = []
+    monkeypatch.setattr(images, "decode_content", lambda *given, read=images.decode_content: (decoded.append(given[1]), read(*given))[1])
+    beside = Beside(fields, Table("t", {"image": column}, 3), (2,))
+    found = Decoded((np.eye(8, dtype=np.uint8),), form=Masks((0, 255)))
+    drawn = [*found.form.files(found, beside), *found.form.overlay("mask", beside).files(found, (2,))]
+    assert [Pillow.open(BytesIO(content)).size for _, content in drawn] == [(30, 20)] * 2
+    assert [name for name, _ in drawn] == ["00002.png"] * 2
+    assert decoded == (["row 2"] * 2 if kind == "cells" else []), "no other image is read again"
