@@ -98,7 +98,7 @@ def _missing_data(example: Path, copied: Path) -> tuple[str, ...]:
 
 
 def _write(data: Path, path: Path, options: Options) -> str:
-    masks = find_mask_folders(data) if options.target is None else None
+    masks = find_mask_folders(data) if options.target in (None, "mask") else None
     job, series, time = (
         _look(data, path.parent, options.target) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
     )

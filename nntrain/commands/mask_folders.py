@@ -38,7 +38,8 @@ class MaskFolders:
     alone: tuple[str, ...]
     """Files of either without a partner."""
     size: tuple[int, int] | None
-    """Height and width to which images are resized; `None` where all have one that a unet can halve."""
+    """Height and width to which images are resized; `None` where all whose heads tell it (PNG and JPEG) have one that a unet can halve, or
+    none tells it."""
     sizes: tuple[tuple[int, int], ...]
     """Those that were found, height and width."""
 
@@ -58,7 +59,7 @@ class MaskFolders:
             found.append(("  size", f"images of several sizes ({height} x {width} and others) are resized to {self.shown_size}"))
         elif self.size is not None:
             found.append(("  size", f"{height} x {width}, resized to {self.shown_size}, which a unet can halve four times"))
-        return [*found, ("  classes", f"pixels of the masks hold {listed(values, 8)}; name them in  fields: {{mask: {{classes: …}}}}")]
+        return [*found, ("  classes", f"pixels of the masks hold {listed(values, 8)}; their names in fields.mask.classes may be others")]
 
     @property
     def shown_size(self) -> str:

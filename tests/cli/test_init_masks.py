@@ -95,3 +95,10 @@ def test_a_value_that_lies_in_a_single_test_mask_is_a_class(tmp_path: Path, caps
     assert main(["init", "cells", "--force"]) == 0
     assert "pixels of the masks hold 0, 7, 255" in " ".join(capsys.readouterr().out.split())
     assert yaml.safe_load((tmp_path / "cells.yaml").read_text())["data"]["fields"]["mask"]["classes"] == {"0": "0", "7": "7", "255": "255"}
+
+
+def test_the_target_may_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "cells", "image/{}.png", "label/{}.png", [(16, 16)] * 8)
+    assert main(["init", "cells", "--target", "mask"]) == 0
+    assert "their names in fields.mask.classes may be others" in " ".join(capsys.readouterr().out.split())
+    assert yaml.safe_load((tmp_path / "cells.yaml").read_text())["data"]["target"] == "mask"
