@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -128,23 +128,26 @@ def write_folder(output: Path, files: Iterable[File]) -> int:
         DataError: What a file is made of can't be read.
         UsageError: A value is none that a file holds.
     """
-    beside = output.resolve().with_name(f".{output.resolve().name}-{os.getpid()}.tmp")
+    goal = output.resolve()
     count = 0
     try:
-        beside.mkdir()
-        for name, content in files:
-            path = beside / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as file:
-                file.write(content)
-            count += 1
-        if output.is_dir():
-            output.rmdir()
-        beside.rename(output.resolve())
+        beside = Path(tempfile.mkdtemp(prefix=f".{goal.name}-", suffix=".tmp", dir=goal.parent))
+        try:
+            made = beside / goal.name  # one inside: a temporary folder is its maker's alone, and this one is as all others
+            made.mkdir()
+            for name, content in files:
+                path = made / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("xb") as file:
+                    file.write(content)
+                count += 1
+            if output.is_dir():
+                output.rmdir()
+            made.rename(goal)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return count
 
 

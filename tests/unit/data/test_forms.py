@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -98,6 +99,16 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert write_folder(tmp_path / "out", [("a/b.png", b"1"), ("c/b.png", b"2")]) == 2
     assert (tmp_path / "out" / "c" / "b.png").read_bytes() == b"2"
+
+
+def test_a_folder_that_another_program_has_beside_it_is_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / f".out-{os.getpid()}.tmp"
+    other.mkdir()
+    (other / "theirs.png").touch()
+    assert write_folder(tmp_path / "out", [("a.png", b"1")]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "out"]
+    assert (other / "theirs.png").exists()
+    assert (tmp_path / "out").stat().st_mode == other.stat().st_mode, "a folder as all others"
 
 
 @pytest.mark.parametrize(
