@@ -21,7 +21,7 @@ ROWS = 60
 CPU = torch.device("cpu")
 COUNTING = {"errors", "hits_at", "per_class"}
 """Metrics that add up the weights of rows, or count to a number of them: twice as large weights are not the same rows."""
-ASKING = {"recall_at", "map_at_r", "pair_auroc"}
+ASKING = {"recall_at", "map_at_r", "mrr", "pair_auroc"}
 """Metrics of which rows are near to which: a row twice is its own neighbour, and rows count by their weights as questions alone."""
 
 
