@@ -43,8 +43,19 @@ def batch_problems(experiment: Experiment, training: TrainingSettings, program: 
         yield Problem(("training", "on_oom"), found, "fix:  on_oom: stop, and a smaller data.batch_size with training.accumulate")
 
 
-def whole_batch_problems(experiment: Experiment, training: TrainingSettings, loss: Loss | None) -> Iterator[Problem]:
-    """What cuts or mixes batches whose rows are compared with each other."""
+def whole_batch_problems(experiment: Experiment, training: TrainingSettings, loss: Loss | None, times: int = 1) -> Iterator[Problem]:
+    """What cuts or mixes batches whose rows are compared with each other.
+
+    Args:
+        experiment: With defaults filled in.
+        training: The training section with its defaults.
+        loss: The loss that compares them; `None` where none does.
+        times: How often a batch has each row.
+    """
+    batch = experiment.data.batch
+    if times > 1 and batch is not None and batch.tokens is not None:
+        message = f"counts each row once, and task.views shows it {times} times, all of them in one batch"
+        yield Problem(("data", "batch", "tokens"), message, "fix:  bucket: true in its place, with data.batch_size", on_key=True)
     if loss is None:
         return
     compares = f"{loss.type} compares each row with all others of its batch"

@@ -159,7 +159,8 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
             problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)
         losses = [loss for plan in targets.values() for loss in plan.losses]
         whole_batch = next((loss for plan in targets.values() for loss in plan.losses if loss.compares_rows(plan.scored_kind)), None)
-        problems += effects.problems(experiment, training, losses, program, whole_batch)
+        times = max(plan.task.times_shown for plan in targets.values())
+        problems += effects.problems(experiment, training, losses, program, whole_batch, times)
     if problems:
         raise config.error(problems)
     assert program is not None

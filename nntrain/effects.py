@@ -30,7 +30,12 @@ FOREIGN_TO_CLOSURES: Final = ("clip_norm", "clip_value", "l1", "gradient_noise",
 
 
 def problems(
-    experiment: Experiment, training: TrainingSettings, losses: Sequence[Loss], program: Program | None, whole_batch: Loss | None = None
+    experiment: Experiment,
+    training: TrainingSettings,
+    losses: Sequence[Loss],
+    program: Program | None,
+    whole_batch: Loss | None = None,
+    times: int = 1,
 ) -> Iterator[Problem]:
     """Settings that need another one, or have no effect beside another one.
 
@@ -40,10 +45,11 @@ def problems(
         losses: The losses of all targets.
         program: The network, if it could be compiled.
         whole_batch: One of the losses that scores a row by the others of its batch, where there is one.
+        times: How often a batch has each row.
     """
     yield from batch_problems(experiment, training, program)
     yield from _regularization_problems(experiment, losses)
-    yield from whole_batch_problems(experiment, training, whole_batch)
+    yield from whole_batch_problems(experiment, training, whole_batch, times)
     yield from _noise_problems(experiment, program)
     yield from map_problems(experiment, program) if program is not None else ()
     yield from _average_problems(experiment, training)

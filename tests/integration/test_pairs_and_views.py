@@ -192,6 +192,7 @@ def test_the_examples_learn_a_few_rows_by_heart() -> None:
         ("t", ["architecture.nodes.other={from: a, same_as: one}", "data.fields.b={role: ignore}"], "one and other read the same (a)"),
         ("v", ["data.fields.image.augment=[]"], "nothing changes it: all views would be equal"),
         ("v", ["data.fields.image.test_augment=[{shift: 0.1}]"], "would make the 2 random views of a row alike"),
+        ("t", ["task={type: metric, views: 2}", "data.batch={tokens: 20}"], "task.views shows it 2 times"),
         ("v", ["task.views=1"], "views"),
         ("v", ["task.embedding=bod"], "no node or layer with the name 'bod'"),
         ("v", ["task.embedding=image"], "no node or layer with the name 'image'"),
