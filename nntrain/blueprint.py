@@ -128,7 +128,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
     if config.absent:
         raise config.error([*problems, *config.absent])
     targets = plan_targets(experiment, layout.targets, problems)
-    problems += reading_problems(experiment, targets, has_validation=layout.has_validation)
+    problems += reading_problems(experiment, targets, layout.inputs, has_validation=layout.has_validation)
     program = None
     if not layout.inputs:
         is_told = any(problem.path[:2] == ("data", "fields") for problem in found)

@@ -58,6 +58,8 @@ def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Itera
 def _nodes_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """Nodes that a task asks for and that read something else than they should."""
     for plan in targets.values():
+        if any(field not in program.inputs for fields in plan.task.fields_named.values() for field in fields):
+            continue  # what should be read is told where the task names it
         uses = plan.task.nodes(plan.target)
         for output, node in plan.nodes.items():
             path, value, wanted = ("architecture", "nodes", node), program.outputs[output], uses[node].reads

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
@@ -76,12 +76,19 @@ def plan_targets(experiment: Experiment, plans: Sequence[FieldPlan], problems: l
     return {name: plan for name, plan in found.items() if plan is not None}
 
 
-def reading_problems(experiment: Experiment, targets: Mapping[str, TargetPlan], *, has_validation: bool) -> Iterator[Problem]:
-    """Thresholds and temperatures that don't fit their targets, or can't be tuned."""
+def reading_problems(
+    experiment: Experiment, targets: Mapping[str, TargetPlan], inputs: Collection[str], *, has_validation: bool
+) -> Iterator[Problem]:
+    """Settings of tasks that don't fit their targets, can't be tuned, or name a field that is no input."""
     for name, plan in targets.items():
         _, path = _of(experiment.task, "task", name)
         for problem in plan.task.reading_problems(plan.target, has_validation=has_validation):
             yield replace(problem, path=(*path, *problem.path))
+        for place, fields in plan.task.fields_named.items():
+            for field in dict.fromkeys(each for each in fields if each not in inputs):
+                near = nearest(field, inputs)
+                told = f"nearest: {', '.join(near)}   " if near else ""
+                yield Problem((*path, *place), f"no input has the name {field!r}", f"{told}inputs: {', '.join(inputs)}")
 
 
 def resolved(targets: Mapping[str, TargetPlan], written: object) -> dict[str, object]:

@@ -16,6 +16,7 @@ from nntrain.schema import StrictModel
 from nntrain.tasks.task import Task
 
 if TYPE_CHECKING:
+    from nntrain.optimizers.optimizer import Optimizer
     from nntrain.training.session import Origin, TrainingProtocol
     from nntrain.training.settings import TrainingSettings
 
@@ -72,6 +73,10 @@ class Adversarial(Protocol):
     def idle(self, settings: StrictModel) -> Iterator[Problem]:
         yield from super().idle(settings)
         training = cast("TrainingSettings | None", getattr(settings, "training", None))
+        optimizer = cast("Optimizer | None", getattr(settings, "optimizer", None))
+        if optimizer is not None and optimizer.needs_closure:
+            message = f"can't be {optimizer.type}, which asks for one loss again and again, and adversarial has two that are played in turn"
+            yield Problem(("optimizer",), message, "fix:  optimizer: {type: adam, lr: 0.0002, betas: [0.5, 0.999]}")
         if training is not None and training.accumulate > 1:
             message = f"has no effect: {self.type} takes data.batch_size rows at once"
             yield Problem(("training", "accumulate"), message, "fix:  a larger data.batch_size", on_key=True)

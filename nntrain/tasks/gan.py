@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import PositiveInt
 
+from nntrain.errors import Problem, YamlPath
 from nntrain.losses.links import Link
 from nntrain.losses.loss import TargetKind
 from nntrain.specs import VECTOR, Spec
@@ -64,10 +65,25 @@ class GAN(Task):
         return target.spec
 
     def nodes(self, target: Target) -> Mapping[str, NodeUse]:
+        beside = [field for field in dict.fromkeys(self.given) if field != target.name]
         return {
-            GENERATOR: NodeUse(target.spec, reads=(NOISE, *self.given), is_answer=True),
-            DISCRIMINATOR: NodeUse(Spec(VECTOR, (1,)), reads=(target.name, *self.given), is_scored=True),
+            GENERATOR: NodeUse(target.spec, reads=(NOISE, *beside), is_answer=True),
+            DISCRIMINATOR: NodeUse(Spec(VECTOR, (1,)), reads=(target.name, *beside), is_scored=True),
         }
+
+    @property
+    def fields_named(self) -> Mapping[YamlPath, tuple[str, ...]]:
+        return {("given",): self.given}
+
+    def reading_problems(self, target: Target, *, has_validation: bool) -> Iterator[Problem]:
+        """The field that is made as one that is read beside, and fields that stand there twice."""
+        others = [field for field in dict.fromkeys(self.given) if field != target.name]
+        fix = f"fix:  given: [{', '.join(others)}]" if others else "leave given out"
+        if target.name in self.given:
+            yield Problem(("given",), f"has {target.name}, which is what is made: it is not known beforehand", fix)
+        twice = next((field for field in others if self.given.count(field) > 1), None)
+        if twice is not None:
+            yield Problem(("given",), f"has {twice} twice", fix)
 
     def losses(self, target: Target) -> tuple[str, ...]:
         return ("bce", "hinge", "wasserstein")

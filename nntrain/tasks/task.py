@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 from nntrain.data.fields.field import Decoded
-from nntrain.errors import Problem
+from nntrain.errors import Problem, YamlPath
 from nntrain.losses.links import Interval, Link
 from nntrain.losses.loss import TargetKind
 from nntrain.schema import Component
@@ -286,6 +286,11 @@ class Task(Component):
             threshold: Probability above which the second of two classes, or a label, is taken; `None`: the likelier, 0.5.
         """
         raise NotImplementedError
+
+    @property
+    def fields_named(self) -> Mapping[YamlPath, tuple[str, ...]]:
+        """Input fields that its settings name, by where: paths count from the task."""
+        return {}
 
     def reading(self) -> Reading:
         """How logits become probabilities, and those become classes, as far as the settings say."""

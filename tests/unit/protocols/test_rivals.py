@@ -291,6 +291,22 @@ def test_a_node_that_does_not_read_what_is_given_is_told(node: str, source: str,
         made(folder, **{**GIVEN, "architecture": {"nodes": nodes}})
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["point"], "has point, which is what is made"),
+        (["point", "label"], "has point, which is what is made"),
+        (["label", "label"], "has label twice"),
+        (["labl"], "no input has the name 'labl'"),
+    ],
+)
+def test_fields_that_cannot_be_given_are_told_once_where_they_stand(given: list[str], told: str, folder: Path) -> None:
+    nodes = TREE["architecture"]["nodes"] if given == ["point"] else GIVEN["architecture"]["nodes"]
+    with pytest.raises(ConfigError, match=r"task\.given") as caught:
+        made(folder, **{**GIVEN, "task": {"given": given}, "architecture": {"nodes": nodes}})
+    assert [(problem.path, told in problem.message) for problem in caught.value.problems] == [(("task", "given"), True)]
+
+
 def test_a_category_that_is_not_given_may_not_be_read(folder: Path) -> None:
     with pytest.raises(ConfigError, match="reads label, and in the task gan it is to read noise alone"):
         made(folder, **{**GIVEN, "task": {"given": []}})
@@ -310,6 +326,7 @@ def test_a_category_that_is_not_given_may_not_be_read(folder: Path) -> None:
         ({"regularization": {"swa": {}}}, "has no effect: adversarial"),
         ({"training": {**TREE["training"], "early_stopping": {"monitor": "train.neighbor_floor"}}}, "no metric 'train.neighbor_floor'"),
         ({"training": {**TREE["training"], "stop_at": {"validation.neighbor_floor": 0.5}}}, "no metric 'validation.neighbor_floor'"),
+        ({"optimizer": "lbfgs"}, "can't be lbfgs, which asks for one loss again and again"),
         ({"training": {**TREE["training"], "accumulate": 2}}, "takes data.batch_size rows at once"),
         ({"training": {**TREE["training"], "on_oom": "halve"}}, "takes data.batch_size rows at once"),
         (
