@@ -46,7 +46,9 @@ class Adversarial(Protocol):
 
     type: Literal["adversarial"] = "adversarial"
     discriminator_steps: PositiveInt = 1
-    """Updates of the discriminator before each one of the generator; each sees rows of its own, `data.batch_size` of them."""
+    """Updates of the discriminator before each one of the generator; each sees rows of its own, `data.batch_size` of them. The last step
+    of an epoch has the rows that are left over: fewer updates, of which the last may see fewer rows. An epoch must have rows for one
+    whole step."""
 
     @property
     def metrics(self) -> Mapping[str, Direction]:

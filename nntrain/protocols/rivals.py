@@ -14,6 +14,7 @@ from torch import Tensor
 from nntrain.data.batches import Batch, TensorData, plain_batches
 from nntrain.data.noise import derive_seed
 from nntrain.data.sources.source import Part
+from nntrain.errors import DataError
 from nntrain.losses.loss import LossFunction
 from nntrain.losses.loss import Part as LossPart
 from nntrain.losses.rivals import Critic
@@ -44,7 +45,16 @@ class AdversarialProtocol:
         self._rows = SupervisedProtocol()
 
     def steps_per_epoch(self, session: Session) -> int:
-        """Each step takes a batch for every update of the discriminator."""
+        """Each step takes a batch for every update of the discriminator, the last one of the epoch what is left.
+
+        Raises:
+            DataError: There are fewer training rows than one step takes.
+        """
+        rows, updates = session.splits.train.shown, self._settings.discriminator_steps
+        if rows < updates * session.batch_size:
+            what = f"training.protocol: {updates} discriminator_steps take {updates} x {session.batch_size:,} rows"
+            fewer = f"data.batch_size: {rows // updates}" if rows // updates > 1 else "more rows"
+            raise DataError(f"{what}, and there are {rows:,} training rows", f"fix:  {fewer}, or fewer discriminator_steps")
         return self._rows.steps_per_epoch(self._widened(session))
 
     def batches(self, session: Session, epoch: int, start: int) -> Iterator[tuple[Batch, ...]]:

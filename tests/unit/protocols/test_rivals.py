@@ -18,7 +18,7 @@ from nntrain.assembly import Assembly, assemble
 from nntrain.commands.fit import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.data.sources.source import Part
-from nntrain.errors import ConfigError
+from nntrain.errors import ConfigError, DataError
 from nntrain.modules.rivals import Neighbors, gradient_penalty, spread
 from nntrain.protocols.rivals import BETWEEN, Pair
 from nntrain.training.evaluation import Scores, fit_baseline
@@ -133,6 +133,14 @@ def test_the_discriminator_may_take_several_updates_with_rows_of_their_own(folde
         update, count = update.following(batches), count + 1
     assert count == 4
     assert assembly.protocol.steps_per_epoch(assembly.session) == 4
+
+
+def test_steps_that_take_more_rows_than_there_are_are_refused(folder: Path) -> None:
+    """640 rows are enough for ten updates of 64 rows each, and the last step of an epoch has what is left."""
+    with pytest.raises(DataError, match=r"11 x 64 rows, and there are 640 training rows"):
+        made(folder, training={**TREE["training"], "protocol": {"adversarial": 11}})
+    assembly = made(folder, training={**TREE["training"], "protocol": {"adversarial": 6}})
+    assert [len(batches) for batches in assembly.protocol.batches(assembly.session, 0, 0)] == [6, 4]
 
 
 def test_the_penalty_counts_rows_by_their_weights_as_the_loss_does(folder: Path) -> None:
