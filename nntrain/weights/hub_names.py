@@ -67,6 +67,14 @@ def pieces(folder: HubFolder, part: str) -> Part:
     }
 
 
+def check_blocks(folder: HubFolder, count: int) -> None:
+    """Look for a tensor of each block. Raises `CheckpointError` at the first that is not there."""
+    kind = kind_of(folder)
+    prefix, (name,) = _prefix(folder, kind.anchor), kind.block["norm_1"]["weight"].names
+    for number in range(count):
+        _there(folder, prefix + name.format_map({"i": number}))
+
+
 def _prefix(folder: HubFolder, anchor: str) -> str:
     """What stands before all names: `bert.` where there is a head beside the network."""
     if not anchor:

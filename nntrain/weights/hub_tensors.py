@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nntrain.errors import CheckpointError
 from nntrain.weights.hub_folder import HubFolder, read_tokenizer_file
 from nntrain.weights.hub_kinds import Piece
-from nntrain.weights.hub_names import pieces
+from nntrain.weights.hub_names import check_blocks, pieces
 from nntrain.weights.text_names import first_place
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ def check_sizes(folder: HubFolder, family: str, options: Mapping[str, object]) -
     if options["num_layers"] > len(folder.shapes):
         told = f"{len(folder.shapes):,} tensors, and config.json says {options['num_layers']:,} blocks"
         raise CheckpointError(f"{folder.path.as_posix()} has {told}", "get the files again")
-    for block in range(options["num_layers"]):  # each: a network of as many as is said would be made of the last one alone
-        _must_have(folder, pieces(folder, f"{block}.norm_1")["weight"], {0: "dim"}, options)
-        _must_have(folder, pieces(folder, f"{block}.hidden")["weight"], {0: "dim_feedforward", 1: "dim"}, options)
+    check_blocks(folder, options["num_layers"])
+    last = options["num_layers"] - 1
+    _must_have(folder, pieces(folder, f"{last}.norm_1")["weight"], {0: "dim"}, options)
+    _must_have(folder, pieces(folder, f"{last}.hidden")["weight"], {0: "dim_feedforward", 1: "dim"}, options)
     if family == "vit":
         _must_have(folder, pieces(folder, "patches")["weight"], {0: "dim", 2: "patch_size", 3: "patch_size"}, options)
     else:
