@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from nntrain.weights.hub_cache import find_folder
 from nntrain.weights.hub_folder import HubFolder, read_hub_folder
 from nntrain.weights.hub_kinds import Piece
 from nntrain.weights.hub_names import pieces
+from nntrain.weights.hub_pixels import pixels_of
 from nntrain.weights.hub_tensors import made, made_shape, unused
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ class Body:
     rows: Mapping[str, int | None]
     """How many rows each has, where that is known."""
     numbers: int
+    sizes: tuple[str, ...] = ()
+    """Images that it reads in another size than in its training: a word of each."""
 
     def lines(self) -> list[str]:
         """The report, for the screen."""
         left = unused(self.folder, list(self.pieces.values()))
         more = f" and {len(left) - SHOWN:,} more" if len(left) > SHOWN else ""
         first = f"{self.given}: {self.folder.model_type}, {len(self.pieces):,} tensors; 100% of the body ({self.numbers:,} numbers)"
-        return [first, *([f"not used: {', '.join(left[:SHOWN])}{more}"] if left else [])]
+        return [first, *([f"not used: {', '.join(left[:SHOWN])}{more}"] if left else []), *self.sizes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,18 @@ def _body(folder: HubFolder, given: str, steps: list[Step]) -> Body:
         share = numbers / max(1, numbers + lost)
         hint = f"{share:.0%} of the body fit, and all of it must: it would go on with random numbers in its middle"
         raise CheckpointError(wrong[0] + (more if len(wrong) > 1 else ""), hint)
-    return Body(folder, given, found, rows, numbers)
+    return Body(folder, given, found, rows, numbers, tuple(_other_sizes(folder, given, steps)))
+
+
+def _other_sizes(folder: HubFolder, given: str, steps: Sequence[Step]) -> Iterator[str]:
+    """Images of another size than in the training, where a network reads any. Raises `CheckpointError` as `pixels_of`."""
+    specs = [step.inputs[0].spec for step in steps if step.layer.taken is not None and step.layer.taken.part == "stem_conv"]
+    trained = pixels_of(folder).size if specs else None
+    if trained is None:
+        return
+    for height, width in dict.fromkeys(spec.sizes[1:] for spec in specs):
+        if isinstance(height, int) and isinstance(width, int) and (height, width) != trained:
+            yield f"{given} reads images of {height} x {width}, and was trained on {trained[0]} x {trained[1]}"
 
 
 def _fit(ours: tuple[Size, ...], theirs: tuple[int, ...]) -> bool:

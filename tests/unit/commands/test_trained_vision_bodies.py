@@ -241,6 +241,9 @@ def test_a_resnet_of_the_hubs_cache_gives_what_it_gave(monkeypatch: pytest.Monke
     with torch.no_grad():
         assert_close(features(network, images), theirs.eval()(images), atol=1e-4, rtol=1e-4)
     assert start.lines()[0].startswith("timm/resnet18.tv_in1k: resnet18, 100 tensors; 100% of the body (11,176,512 numbers)")
+    assert [line for line in start.lines() if "224" in line] == [
+        "timm/resnet18.tv_in1k reads images of 64 x 64, and was trained on 224 x 224"
+    ]
     config = read(body)
     assert (field(config).size, field(config).normalize) == (224, "imagenet")
     assert field(read(body, size=96)).size == 96
