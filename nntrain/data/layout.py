@@ -18,6 +18,7 @@ from nntrain.data.fields.date import Date
 from nntrain.data.fields.field import Role
 from nntrain.data.fields.image import Image
 from nntrain.data.fields.number import Number
+from nntrain.data.given_folds import fold_problems
 from nntrain.data.graphs import for_nodes, graph_problems
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.inference import ROW_NUMBERS, Guess, guess_array, guess_files, guess_values, other_readings
@@ -233,9 +234,7 @@ def check_split(settings: DataSettings, layout: Layout) -> list[Problem]:
         if name is not None and split.by not in (None, role):
             message = f"{split.by} does not read the column {name}, whose role is {role}"
             problems.append(Problem(("data", "split", "by"), message, f"fix:  by: {role}"))
-    if "fold" in roles and settings.window is not None:
-        name = next(plan.name for plan in layout.fields if plan.role == "fold")
-        problems.append(Problem(("data", "fields", name, "role"), "windows are split by time, and not by folds", "fix:  role: ignore"))
+    problems += fold_problems(settings, layout.fields)
     if "time" in roles and roles & GROUPING and split.by is None and settings.window is None:
         what = f"a column is {' and '.join(sorted(roles & GROUPING))} and another time: which one splits?"
         problems.append(Problem(("data", "split"), what, "fix:  by: group, or by: time"))

@@ -98,6 +98,33 @@ def test_folds_beside_times_and_windows(tmp_path: Path) -> None:
     assert "windows are split by time, and not by folds" in found
 
 
+@pytest.mark.parametrize(
+    ("split", "told"),
+    [
+        ({"by": "random"}, "random does not read the column part, whose role is fold"),
+        ({"by": "stratified"}, "stratified does not read the column part"),
+        ({"by": "time"}, "time does not read the column part"),
+        ({"by": "time", "folds": 2, "fold": 1}, "time would test the latest rows, and the column part"),
+        ({"by": "group"}, None),
+        ({"by": "random", "folds": 2, "fold": 1}, None),
+        ({"by": "stratified", "folds": 2, "fold": 1}, None),
+    ],
+)
+def test_a_rule_that_does_not_read_the_folds_is_refused(split: dict[str, Any], told: str | None, tmp_path: Path) -> None:
+    """Where a fold is tested the rule is that of the validation rows alone, which are of the other folds, here of one."""
+    rows = [{"x": str(row), "y": "ab"[row % 3 == 0], "part": str(row % 2)} for row in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,part", *(",".join(row.values()) for row in rows)]))
+    data = {"source": "t.csv", "target": "y", "fields": {"part": {"role": "fold"}, "y": {"type": "category"}}, "split": split}
+    parsed = DataSettings.parse(data)
+    problems = plan_layout(parsed, tmp_path, look=True)[1]
+    assert [(problem.path, str(told) in problem.message) for problem in problems] == (
+        [] if told is None else [(("data", "split", "by"), True)]
+    )
+    if "folds" in split and told is None:
+        found = prepare(parsed, tmp_path, seed=0)
+        assert [of(rows, found, part, "part") for part in ("train", "validation", "test")] == [{"1"}, {"1"}, {"0"}]
+
+
 @pytest.mark.slow
 @pytest.mark.extra("audio")
 def test_fit_folds_trains_on_the_given_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
