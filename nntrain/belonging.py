@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from nntrain.config.experiment import Experiment
 from nntrain.errors import Problem
 from nntrain.layers.program import Program
+from nntrain.specs import blocks
 from nntrain.targets import TargetPlan
 
 
@@ -25,17 +26,19 @@ def belonging_problems(experiment: Experiment, program: Program, targets: Mappin
 def compared_fields(program: Program, target: str, nodes: tuple[str, ...]) -> tuple[str, ...] | None:
     """The field that each of some nodes reads, side by side in the output of a target; `None` where one reads several, or numbers."""
     read = [fields for _, fields in _inputs_of(program, target, nodes)]
-    return tuple(field for fields in read for field in fields) if read and all(len(fields) == 1 for fields in read) else None
+    in_blocks = {field for fields in blocks(program.inputs).values() for field in fields}
+    is_alone = bool(read) and all(len(fields) == 1 and not fields & in_blocks for fields in read)
+    return tuple(field for fields in read for field in fields) if is_alone else None
 
 
 def _inputs_of(program: Program, target: str, nodes: tuple[str, ...]) -> list[tuple[str, frozenset[str]]]:
-    """The fields that each of some nodes reads; numbers and categories, which are read together, are not among them."""
+    """The fields that each of some nodes reads, single numbers and categories among them."""
     value = program.outputs.get(target)
     step = next((step for step in program.steps if value is not None and step.name == value.step), None)
     if step is None or not nodes:
         return []
     parts = zip(nodes, step.inputs, strict=True)
-    return [(node, frozenset(field for field in program.inputs if program.hangs_on(part, field))) for node, part in parts]
+    return [(node, frozenset(program.made_of(part))) for node, part in parts]
 
 
 def _same_inputs(path: tuple[str, ...], program: Program, target: str, nodes: tuple[str, ...]) -> Iterator[Problem]:

@@ -123,6 +123,21 @@ def test_three_columns_are_a_triplet() -> None:
     assert summary("pairs")["baseline"]["test.triplet_accuracy"] == 0.5
 
 
+def test_texts_that_are_read_with_other_numbers_each_are_no_one_thing() -> None:
+    """A number that stands beside tells the two apart; neither is a field alone, whose words stand beside as a figure."""
+    rows = (f"{word} is here,{place},{place * 2 % 7}" for place, word in enumerate("abcdefghijkl" * 3))
+    Path("numbered.csv").write_text("\n".join(["a,x,y", *rows]) + "\n")
+    word = "word: {from: a, layers: [{embedding: 4}, {pool: mean}]}"
+    one, other = (f"{node}: {{from: [word, {number}], layers: [{{linear: 4}}]}}" for node, number in (("one", "x"), ("other", "y")))
+    changes = [
+        "data.source=numbered.csv",
+        "data.fields={a: text, x: number, y: number}",
+        f"architecture={{nodes: {{{word}, {one}, {other}}}}}",
+    ]
+    assert main(["fit", "t.yaml", *changes]) == 0
+    assert "nearest_inputs" not in summary("texts")["baselines"]
+
+
 def test_a_class_says_which_rows_are_not_held_against_each_other() -> None:
     assert main(["fit", "a.yaml", "data.fields={kind: {type: category, role: target}}", "training.max_epochs=1"]) == 0
     assert summary("pairs")["baseline"]["test.recall_at_1"] > 1 / 24  # any answer of a row's kind is right
@@ -193,6 +208,7 @@ def test_the_examples_learn_a_few_rows_by_heart() -> None:
         ("v", ["data.fields.image.augment=[]"], "nothing changes it: all views would be equal"),
         ("v", ["data.fields.image.test_augment=[{shift: 0.1}]"], "would make the 2 random views of a row alike"),
         ("t", ["task={type: metric, views: 2}", "data.batch={tokens: 20}"], "task.views shows it 2 times"),
+        ("a", ["architecture.nodes.answer.from=[q2, q1]"], "asked and answer read the same (q1, q2)"),
         ("v", ["task.views=1"], "views"),
         ("v", ["task.embedding=bod"], "no node or layer with the name 'bod'"),
         ("v", ["task.embedding=image"], "no node or layer with the name 'image'"),
