@@ -107,7 +107,8 @@ def pk_order(classes: Tensor, per_batch: int, per_class: int, rows: int, *, seed
     """Positions of `rows` rows, of which each `per_batch * per_class` have `per_batch` classes, drawn anew, and as many rows of each.
 
     Classes are drawn alike, however many rows they have, among those with two or more (Hermans et al. 2017, section 2). The rows of a class
-    come in turn: all of them once, in random order, before one of them again.
+    come in turn: all of them once, in random order, before one of them again. The rows that a batch has of a class differ, where the class
+    has as many.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "pk order", epoch))
     members = _members(classes)
@@ -117,7 +118,8 @@ def pk_order(classes: Tensor, per_batch: int, per_class: int, rows: int, *, seed
         for place in cast("list[int]", torch.randperm(len(members), generator=generator)[:per_batch].tolist()):
             while len(waiting[place]) < per_class:
                 again = members[place][torch.randperm(len(members[place]), generator=generator)]
-                waiting[place] = torch.cat([waiting[place], again])
+                is_waiting = torch.isin(again, waiting[place])
+                waiting[place] = torch.cat([waiting[place], again[~is_waiting], again[is_waiting]])
             found.append(waiting[place][:per_class])
             waiting[place] = waiting[place][per_class:]
     return torch.cat(found)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nntrain.errors import DataError
-from nntrain.training.class_orders import ClassOrder, balanced_order, triplet_order
+from nntrain.training.class_orders import ClassOrder, balanced_order, pk_order, triplet_order
 
 CLASSES = torch.tensor([0, 1, 2, 2, 0, 1, 1, 1, 3, 0, 2, 1])
 
@@ -25,6 +25,17 @@ def test_three_rows_at_a_time_are_two_of_a_class_and_one_of_another() -> None:
     third = orders[0].reshape(-1, 3)[:, 2][CLASSES[orders[0].reshape(-1, 3)[:, 0]] == 1]
     counts = third.bincount(minlength=12)[CLASSES != 1].float()
     assert counts.min() / counts.max() > 0.8  # all rows of other classes come alike
+
+
+def test_the_rows_that_a_batch_has_of_a_class_differ_where_it_has_as_many() -> None:
+    """Each row comes once before one of them again, too: after any number of groups no row is a turn ahead by more than one."""
+    classes = torch.tensor([0] * 5 + [1] * 4 + [2] * 7 + [3] * 2)
+    for epoch in range(10):
+        groups = pk_order(classes, 4, 4, 160, seed=0, epoch=epoch).reshape(-1, 4)
+        for group in groups:
+            assert len(group.unique()) == (2 if classes[group[0]] == 3 else 4)
+        counts = groups.flatten().bincount(minlength=18)
+        assert all(int(counts[classes == kind].max() - counts[classes == kind].min()) <= 1 for kind in range(4))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
