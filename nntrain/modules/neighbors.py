@@ -124,7 +124,9 @@ def _shuffled(vectors: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor,
     """The rows in a drawn order, always the same: rows that lie equally far come in it, and the order of a file may tell their class."""
     order = torch.randperm(len(target), generator=torch.Generator().manual_seed(0))
     vectors = vectors[order]
-    return vectors.float() if vectors.ndim == 3 else _centred(vectors), target[order], weights[:, order]
+    is_joint = vectors.ndim == 3  # one mean for all things then: it moves none of them nearer to another
+    centred = _centred(vectors.flatten(0, 1)).reshape(vectors.shape) if is_joint else _centred(vectors)
+    return centred, target[order], weights[:, order]
 
 
 def _centred(vectors: Tensor) -> Tensor:

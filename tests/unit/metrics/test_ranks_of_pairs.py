@@ -31,6 +31,14 @@ def test_one_right_answer_a_row() -> None:
         assert value(RecallAt(k=k), vectors) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("metric", [MRR(), RecallAt(k=3)])
+def test_where_all_embeddings_lie_does_not_count(metric: Metric) -> None:
+    """They are numbers that float32 holds exactly there too."""
+    first = (torch.randn(ROWS, 6) * 256).round() / 256
+    vectors = torch.stack([first, first + (torch.randn(ROWS, 6) * 256).round() / 256], dim=1)
+    assert value(metric, vectors + 1000) == value(metric, vectors)
+
+
 def test_the_nearest_of_several_right_answers_counts() -> None:
     vectors, target = torch.randn(ROWS, 2, 3), torch.arange(ROWS) // 4
     order = torch.cdist(vectors[:, 0], vectors[:, 1]).argsort(dim=1)
