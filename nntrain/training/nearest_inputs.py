@@ -39,7 +39,7 @@ def measure_nearest_inputs(rows: Compared) -> Metrics | None:
     splits = {split: objective.measured(data) for split, data in rows.splits.items()}
     metrics: Metrics = {}
     if kind == "neighbors":
-        if not all(_is_plain(data, tuple(data.inputs)) and not data.stored for data in splits.values()):
+        if not all(_is_plain(data) and not data.stored for data in splits.values()):
             return None
     elif compared is None or not all(_is_plain(data, compared) for data in splits.values()):
         return None if compared is None else _by_words(objective, splits, rows.train, compared)
@@ -57,12 +57,14 @@ def measure_nearest_inputs(rows: Compared) -> Metrics | None:
     return metrics
 
 
-def _is_plain(data: TensorData, fields: tuple[str, ...]) -> bool:
-    """Whether some fields are numbers, as many in each."""
-    there = [data.inputs.get(field) for field in fields]
+def _is_plain(data: TensorData, compared: tuple[str, ...] | None = None) -> bool:
+    """Whether some fields, all if none are named, are numbers, as many in each; the same for rows that are not in memory."""
+    inputs = data.batch(0, 1).inputs
+    fields = tuple(inputs) if compared is None else compared
+    there = [inputs.get(field) for field in fields]
     sizes = {tensor[:1].numel() for tensor in there if tensor is not None and tensor.dtype != torch.int64}
     is_all = all(tensor is not None and tensor.dtype != torch.int64 for tensor in there)
-    return is_all and (len(sizes) == 1 or tuple(data.inputs) == fields)
+    return is_all and (len(sizes) == 1 or compared is None)
 
 
 def _by_words(

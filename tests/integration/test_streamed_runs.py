@@ -87,3 +87,18 @@ def test_how_images_are_held_is_told(config: Path, capsys: pytest.CaptureFixture
     assert main(["fit", str(config), "data.workers=2", "training.max_epochs=1"]) == 0
     shown = capsys.readouterr()
     assert "image: read when their batch comes, by 2 processes" in shown.out + shown.err
+
+
+@pytest.mark.usefixtures("config")
+def test_the_pixels_stand_beside_the_embeddings_wherever_the_images_lie() -> None:
+    Path("m.yaml").write_text(
+        "name: m\ndata:\n  source: {type: image_folder, path: pictures}\n  fields: {image: image, label: {unknown: class}}\n"
+        "architecture: {layers: [flatten, {linear: 4}]}\ntask: metric\ntraining: {max_steps: 1}\n"
+    )
+    found: list[dict[str, Any]] = []
+    for place, streaming in enumerate(("true", "false"), 1):
+        assert main(["fit", "m.yaml", f"data.streaming={streaming}"]) == 0
+        figures = without_names(json.loads(Path(f"runs/m/{place:04d}/summary.json").read_text()))
+        found.append(figures["baselines"])
+    assert found[0] == found[1]
+    assert "test.recall_at_1" in found[0]["nearest_inputs"]
