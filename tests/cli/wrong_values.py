@@ -228,7 +228,7 @@ VALUES = [
         "field role",
         "data: {source: a.csv, fields: {y: {role: label}}}\n",
         (
-            "a.yaml:1:42  data.fields.y.role  needs input, target, weight, split, group, time or ignore, or several in"
+            "a.yaml:1:42  data.fields.y.role  needs input, target, weight, split, fold, group, time or ignore, or several in"
             " a list, got label / fix:  role: target",
         ),
     ),

@@ -88,7 +88,7 @@ def test_written_examples_are_of_something() -> None:
     assert sorted(set(examples.WRITTEN) - known) == []
 
 
-OWN_DATA = ("data.", "csv.", "parquet.", "architecture.init", "architecture.pretrained", "by_node")
+OWN_DATA = ("data.", "csv.", "image.", "parquet.", "architecture.init", "architecture.pretrained", "by_node")
 """What the examples begin with that name data, trained weights, or nodes of their own."""
 
 

@@ -50,6 +50,8 @@ WRITTEN: Final = {
         for option in ("type", "classes", "per_class")
     },
     "data.batch.sampler.positive_fraction": "data: {batch: {sampler: {type: pairs, positive_fraction: 0.5}}}",
+    "data.fields.*.crop_to_aspect_ratio": "data: {fields: {NAME: {type: image, size: 64, crop_to_aspect_ratio: true}}}",
+    "image.crop_to_aspect_ratio": "data: {fields: {NAME: {type: image, size: 64, crop_to_aspect_ratio: true}}}",
     "data.streaming": "data: {source: {type: image_folder, path: photos}, streaming: true}",
     "data.workers": "data: {source: {type: image_folder, path: photos}, streaming: true, workers: 2}",
     "training.on_oom": "training: {on_oom: halve}",
@@ -142,6 +144,7 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("multi_label", "separator"): "|",
     ("multi_label", "classes"): ["crime", "drama"],
     ("mask", "ignore"): 255,
+    ("metric", "pairs"): ["question", "answer"],
     ("by_node", "nodes"): {"generator": "adam", "discriminator": "sgd"},
     ("tags", "classes"): ["O", "B-person", "I-person"],
     ("number", "clip"): [0, 100],

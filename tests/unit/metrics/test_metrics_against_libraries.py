@@ -27,6 +27,7 @@ COMPARED = {
     "confusion_matrix": "test_classification_metrics.py",
     **dict.fromkeys(("wer", "cer"), "test_transcripts.py: torchmetrics"),
     **dict.fromkeys(("recall_at", "map_at_r", "pair_auroc"), "test_neighbors.py: scikit-learn"),
+    **dict.fromkeys(("mrr", "triplet_accuracy"), "test_ranks_of_pairs.py: scikit-learn, and by loops"),
     "hits_at": "test_hits.py: by hand, as no library that is installed has it",
 }
 """Where a metric is compared that is in no list of rows below or of its neighbour."""
