@@ -1,4 +1,4 @@
-"""Rows of later days for a fitted network: from a file or a folder of images, with all columns that it reads."""
+"""Rows of later days for a fitted network: from a file or a folder of files, with all columns that it reads."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from nntrain.data.audio.wave_header import SOUND_SUFFIXES
+from nntrain.data.file_rows import FileKind, FileRows, labelled_rows
 from nntrain.data.file_store import FileStore
 from nntrain.data.naming import no_column
 from nntrain.data.reading import header_of, read_file
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.files import Files
+from nntrain.data.sources.source import PART_OF_WORD
 from nntrain.data.table import Table, listed
 from nntrain.errors import DataError, UsageError
 
@@ -36,7 +37,7 @@ def missing_columns(word: str | None) -> Missing:
 
 
 def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: Path = Path()) -> Table:
-    """Read new rows as training files are read, in the dialect of the settings; a folder of images or sounds for a network of these.
+    """Read new rows as training files are read, in the dialect of the settings; a folder of files for a network that reads nothing else.
 
     Where a source is asked about its training rows, such as about pairs of nodes of a graph, its files count from `folder`.
 
@@ -44,10 +45,9 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
         DataError: The file is not there, is not what it should be, or has no rows.
     """
     inputs = [field for field in fields.fields if field.plan.role == "input"]
-    if path.is_dir() and len(inputs) == 1 and inputs[0].plan.field.type == "image" and not _lies_as_in_training(settings, path):
-        return _images(path, inputs[0].plan.columns[0])
-    if len(inputs) == 1 and inputs[0].plan.field.type == "audio" and _are_sounds(settings, path):
-        return _sounds(path, inputs[0].plan.columns[0])
+    kind = inputs[0].plan.field.file_kind if len(inputs) == 1 else None
+    if kind is not None and _is_of_files(settings, path, kind):
+        return _files(path, kind, inputs[0].plan.columns[0])
     if settings.source.asks_of_training_rows and path.is_file():
         return settings.source.read_asked(path, folder)
     return read_file(settings, path)
@@ -60,9 +60,9 @@ def _lies_as_in_training(settings: DataSettings, folder: Path) -> bool:
     return not isinstance(settings.source, Files) or settings.source.finds(folder)
 
 
-def _are_sounds(settings: DataSettings, path: Path) -> bool:
-    """Whether a path is a sound, or a folder of sounds that do not lie as in training."""
-    return path.suffix.lower() in SOUND_SUFFIXES if not path.is_dir() else not settings.source.reads(path)
+def _is_of_files(settings: DataSettings, path: Path, kind: FileKind) -> bool:
+    """Whether a path is a file of a kind, or a folder of such that do not lie as in training."""
+    return not _lies_as_in_training(settings, path) if path.is_dir() else path.is_file() and path.suffix.lower() in kind.suffixes
 
 
 def complete(table: Table, fields: FittedFields, missing: Missing | None = None) -> Table:
@@ -111,23 +111,16 @@ def _empty(columns: tuple[str, ...], rows: int) -> dict[str, object]:
     return {column: pl.Series(column, [None] * rows, dtype=pl.String) for column in columns}
 
 
-def _images(path: Path, column: str) -> Table:
-    """All images of a folder under the name that the network knows them by. Raises `DataError`."""
-    from nntrain.data.sources.image_folder import ImageFolder
-
-    table = ImageFolder(path=path.as_posix()).read(path, path.name)
-    renamed = {column if name == "image" else name: values for name, values in table.columns.items()}
-    return replace(table, columns=renamed, known={})
-
-
-def _sounds(path: Path, column: str) -> Table:
-    """All sounds of a folder, or a single one, under the name that the network knows them by. Raises `DataError`."""
-    import polars as pl
-
-    if not path.is_dir():
-        return Table(path.name, {column: pl.Series(column, [path.name], dtype=pl.String)}, 1, store=FileStore(path.parent))
-    store = FileStore(path)
-    names = [name for name in store.names()[0] if PurePosixPath(name).suffix.lower() in SOUND_SUFFIXES]
-    if not names:
-        raise DataError(f"{path.name} has no sounds", f"sounds end in {', '.join(sorted(SOUND_SUFFIXES))}")
-    return Table(path.name, {column: pl.Series(column, names, dtype=pl.String)}, len(names), store=store)
+def _files(path: Path, kind: FileKind, column: str) -> Table:
+    """All files of a kind in a folder, or a single one, under the name that the network knows them by. Raises `DataError`."""
+    if path.is_dir():
+        store = FileStore(path)
+        rows = labelled_rows(store, path.name, PART_OF_WORD, kind)
+        names = [name for name in store.names()[0] if PurePosixPath(name).suffix.lower() in kind.suffixes]
+    else:
+        store, names = FileStore(path.parent), [path.name]
+        rows = FileRows(store, {kind.column: names}, {})
+    if len(rows) < len(names):  # some are in no folder of a class: the others' are none either
+        rows = FileRows(store, {kind.column: names}, {})
+    table = rows.table(path.name)
+    return replace(table, columns={column if name == kind.column else name: values for name, values in table.columns.items()}, known={})

@@ -12,6 +12,7 @@ from nntrain.data.audio.features import LogMel
 from nntrain.data.audio.settings import AnyAudioAugmentation, AnyAudioFeatures
 from nntrain.data.extras import missing_package
 from nntrain.data.fields.field import Encoded, Field, RaggedArray, Role
+from nntrain.data.file_rows import SOUNDS, FileKind
 from nntrain.errors import SpecError
 from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
 
@@ -29,6 +30,7 @@ class Audio(Field):
 
     main: ClassVar[str | None] = "features"
     reads_files: ClassVar[bool] = True
+    file_kind: ClassVar[FileKind | None] = SOUNDS
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "ignore"})
 
     type: Literal["audio"] = "audio"

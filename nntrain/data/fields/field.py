@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nntrain.data.audio.hearing import Hearing
     from nntrain.data.augmentation.augmentation import Augmentation
     from nntrain.data.fields.image import ProgressiveResizing
+    from nntrain.data.file_rows import FileKind
     from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
     from nntrain.data.image_stream import ImageFiles
@@ -135,6 +136,8 @@ class Field(Component):
     """Roles that a field of this type can have."""
     reads_files: ClassVar[bool] = False
     """Whether a text in its column is the name of a file."""
+    file_kind: ClassVar[FileKind | None] = None
+    """Which files those are where new rows of a network that reads nothing else may be a folder of them, or one; `None` for none."""
     piece_suffixes: ClassVar[tuple[str, ...]] = ()
     """Endings of the files that generated sequences are written to, where they are no text."""
     stratifies: ClassVar[bool] = False

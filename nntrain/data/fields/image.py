@@ -11,6 +11,7 @@ from pydantic import PositiveInt, model_validator
 
 from nntrain.data.augmentation.settings import AnyAugmentation, TestViews
 from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
+from nntrain.data.file_rows import IMAGES, FileKind
 from nntrain.errors import SpecError
 from nntrain.schema import StrictModel
 from nntrain.specs import IMAGE, Size, Spec, Unknown
@@ -100,6 +101,7 @@ class Image(Field):
 
     main: ClassVar[str | None] = "size"
     reads_files: ClassVar[bool] = True
+    file_kind: ClassVar[FileKind | None] = IMAGES
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
 
     type: Literal["image"] = "image"

@@ -8,13 +8,17 @@ import pytest
 import torch
 from PIL import Image
 
-from nntrain.data.fitted import FittedFields
+from nntrain.data.field_plan import FieldPlan
+from nntrain.data.fields.image import Image as ImageField
+from nntrain.data.file_rows import FileKind
+from nntrain.data.fitted import FittedField, FittedFields
 from nntrain.data.image_header import ImageSize, image_size
 from nntrain.data.layout import plan_layout
 from nntrain.data.new_rows import complete, read_new
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
 from nntrain.errors import ConfigError, DataError
+from nntrain.specs import IMAGE, Spec
 
 RANDOM = np.random.default_rng(0)
 
@@ -205,6 +209,33 @@ def test_a_table_of_file_names(tmp_path):
     (tmp_path / "t.csv").write_text("file,y\n" + "".join(f"{name},{place % 2}\n" for place, name in enumerate(names)))
     found = prepare(DataSettings.parse({"source": "t.csv", "target": "y", "fields": {"file": "image"}}), tmp_path, seed=0)
     assert found.train.inputs["file"].shape == (16, 3, 5, 6)
+
+
+def test_new_rows_are_files_where_a_table_named_those_of_training(tmp_path):
+    draw(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("file,y\n" + "a.png,0\na.png,1\n" * 8)
+    data = DataSettings.parse({"source": "t.csv", "target": "y", "fields": {"file": "image"}})
+    fields = prepare(data, tmp_path, seed=0).fields
+    for name in ("x.png", "deep/y.png"):
+        draw(tmp_path / "new" / name)
+    assert read_new(data, tmp_path / "new" / "x.png", fields).columns["file"].to_list() == ["x.png"]
+    assert read_new(data, tmp_path / "new", fields).columns["file"].to_list() == ["deep/y.png", "x.png"], "none is left out"
+    with pytest.raises(DataError, match="no file"):
+        read_new(data, tmp_path / "lost.png", fields)
+
+
+class Scan(ImageField):
+    """A field of another author."""
+
+    file_kind = FileKind("scan", "scan", frozenset({".scan"}), ".scan")
+
+
+def test_a_field_says_which_files_are_its_rows(tmp_path):
+    plan = FieldPlan("brain", Scan(), ("brain",), "input", None, Spec(IMAGE, (1, 2, 2)))
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "a.scan").touch()
+    table = read_new(DataSettings.parse({"source": "t.csv", "target": "y"}), tmp_path / "new", FittedFields((FittedField(plan, {}),)))
+    assert table.columns["brain"].to_list() == ["a.scan"]
 
 
 def test_the_same_files_have_the_same_fingerprint_and_others_another(tmp_path):
