@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from nntrain.config.experiment import Experiment
-from nntrain.errors import Problem
+from nntrain.errors import Problem, YamlPath
 from nntrain.layers.program import Program
 from nntrain.specs import blocks
-from nntrain.targets import TargetPlan
+from nntrain.targets import TargetPlan, task_path
 
 
 def belonging_problems(experiment: Experiment, program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """Nodes that are compared and read the same fields, and rows that are shown several times and never change."""
     for name, plan in targets.items():
-        task_path = ("task", name) if isinstance(experiment.task, dict) else ("task",)
-        yield from _same_inputs((*task_path, "pairs"), program, name, plan.task.joined(plan.target))
+        path = task_path(experiment, name)
+        yield from _same_inputs((*path, "pairs"), program, name, plan.task.joined(plan.target))
         if plan.task.times_shown > 1 and not any(field.is_changed_at_random for field in experiment.data.fields.values()):
             images = [key for key, spec in program.inputs.items() if len(spec.axes) == 3]
             field = images[0] if images else "IMAGE"
             message = f"shows each row {plan.task.times_shown} times, and nothing changes it: all views would be equal"
-            yield Problem((*task_path, "views"), message, f"fix:  data.fields.{field}.augment: [flip, shift: 0.1]; sounds have it too")
+            yield Problem((*path, "views"), message, f"fix:  data.fields.{field}.augment: [flip, shift: 0.1]; sounds have it too")
 
 
 def compared_fields(program: Program, target: str, nodes: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -41,7 +41,7 @@ def _inputs_of(program: Program, target: str, nodes: tuple[str, ...]) -> list[tu
     return [(node, frozenset(program.made_of(part))) for node, part in parts]
 
 
-def _same_inputs(path: tuple[str, ...], program: Program, target: str, nodes: tuple[str, ...]) -> Iterator[Problem]:
+def _same_inputs(path: YamlPath, program: Program, target: str, nodes: tuple[str, ...]) -> Iterator[Problem]:
     """Nodes that read what another one reads, and nothing else."""
     read = dict(_inputs_of(program, target, nodes))
     for node, fields in read.items():

@@ -39,7 +39,7 @@ from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
 from nntrain.specs import point_output
-from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved
+from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved, task_path
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
 
@@ -282,6 +282,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
             unused=unused_columns(layout.left_out, experiment.data.fields),
             joined={name: nodes for name, plan in targets.items() if (nodes := plan.task.joined(plan.target))},
             points={point_output(name): point for name, plan in targets.items() if (point := plan.task.point(plan.target)) is not None},
+            tasks={key: task_path(experiment, name) for name in targets for key in (name, point_output(name))},
         )
     except ConfigError as error:
         problems += error.problems

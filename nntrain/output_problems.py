@@ -79,7 +79,7 @@ def _nodes_read(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator
 
 def _misread_layers(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """Layers whose output a loss of a target must not read as it does."""
-    losses = [(loss, loss.link(plan.kind)) for plan in targets.values() for loss in plan.losses]
+    losses = [(loss, loss.link(plan.scored_kind)) for plan in targets.values() for loss in plan.losses]
     for step, (loss, link) in product(program.steps, losses):
         found = step.layer.misreading(link)
         if found is not None:

@@ -81,7 +81,7 @@ def reading_problems(
 ) -> Iterator[Problem]:
     """Settings of tasks that don't fit their targets, can't be tuned, or name a field that is no input."""
     for name, plan in targets.items():
-        _, path = _of(experiment.task, "task", name)
+        path = task_path(experiment, name)
         for problem in plan.task.reading_problems(plan.target, has_validation=has_validation):
             yield replace(problem, path=(*path, *problem.path))
         for place, fields in plan.task.fields_named.items():
@@ -204,6 +204,11 @@ def _unknown_targets(section: str, written: object, names: Sequence[str]) -> Ite
             near = nearest(name, names)
             told = f"nearest: {', '.join(near)}   " if near else ""
             yield Problem((section, name), f"no target {name!r}", f"{told}targets: {', '.join(names)}", on_key=True)
+
+
+def task_path(experiment: Experiment, target: str) -> YamlPath:
+    """Where the task of a target stands."""
+    return _of(experiment.task, "task", target)[1]
 
 
 def _of(written: object, section: str, target: str) -> tuple[Any, YamlPath]:

@@ -36,6 +36,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     unused: Mapping[str, tuple[str, str | None]] | None = None,
     joined: Mapping[str, Sequence[str]] | None = None,
     points: Mapping[str, str] | None = None,
+    tasks: Mapping[str, YamlPath] | None = None,
 ) -> Program:
     """Compile an architecture.
 
@@ -52,6 +53,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         unused: Columns that are no input: what is to be said of each where it is named, and how it becomes one.
         joined: Nodes that are an output side by side, by target.
         points: Named points that are outputs beside those of the targets, and that no loss reads, by output.
+        tasks: Where the task stands that asks for nodes side by side, by target, or for a point, by output.
 
     Raises:
         ConfigError: With all problems that were found, not rendered.
@@ -75,7 +77,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         if hung is None:
             endings = dict[str, Sequence[Ending]]()
         else:
-            endings = join(hung, joined, needs.keys(), scope) if joined else hung.endings(scope, needs.keys())
+            endings = join(hung, joined, needs.keys(), scope, tasks or {}) if joined else hung.endings(scope, needs.keys())
     except UnplacedError:
         endings = dict[str, Sequence[Ending]]()
     endings = {
@@ -83,7 +85,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     }
     _check_shared(scope, endings)
     outputs, auxiliary = _outputs(scope, endings, needs)
-    beside_targets = dict(read_points(points or {}, scope)) if outputs else {}
+    beside_targets = dict(read_points(points or {}, scope, tasks or {})) if outputs else {}
     outputs |= beside_targets
     program = Program(
         inputs, tuple(grade_depths(draft.steps).values()), outputs, auxiliary, drawn=drawn or {}, unscored=frozenset(beside_targets)

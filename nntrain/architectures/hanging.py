@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 from nntrain.architectures.architecture import Architecture, Ending
-from nntrain.errors import SpecError
+from nntrain.errors import SpecError, YamlPath
 from nntrain.layers.program import Value
 from nntrain.layers.requirements import one_row_hint
 from nntrain.layers.scope import Scope, near_names
@@ -40,7 +40,11 @@ def hang(architecture: Architecture, nodes: Mapping[str, str], scope: Scope) -> 
 
 
 def join(
-    architecture: Architecture, joined: Mapping[str, Sequence[str]], targets: Collection[str], scope: Scope
+    architecture: Architecture,
+    joined: Mapping[str, Sequence[str]],
+    targets: Collection[str],
+    scope: Scope,
+    tasks: Mapping[str, YamlPath],
 ) -> Mapping[str, Sequence[Ending]]:
     """Where each target hangs, of which some have several nodes side by side; a target that is missing has a problem that was noted.
 
@@ -49,6 +53,7 @@ def join(
         joined: The nodes by target, each of which gives a row of numbers.
         targets: All targets.
         scope: That of the architecture.
+        tasks: Where the task of each target stands.
 
     Raises:
         UnplacedError: Something does not fit; the problem is noted.
@@ -56,24 +61,27 @@ def join(
     from nntrain.architectures.node_graph import NodeGraph
 
     asked = " and ".join(dict.fromkeys(node for nodes in joined.values() for node in nodes))
-    place = replace(scope, path=("task", "pairs"), stage="head", note="added for the task")
+    places = {target: replace(scope, path=(*tasks[target], "pairs"), stage="head", note="added for the task") for target in joined}
     if not isinstance(architecture, NodeGraph):
         example = ", ".join(f"{node}: {{from: …, layers: […]}}" for nodes in joined.values() for node in nodes)
-        raise place.fail(f"reads the nodes {asked}, and the architecture has none", f"fix:  architecture: {{nodes: {{{example}}}}}")
+        raise next(iter(places.values())).fail(
+            f"reads the nodes {asked}, and the architecture has none", f"fix:  architecture: {{nodes: {{{example}}}}}"
+        )
     parts = {target: {f"{target}.{node}": node for node in nodes} for target, nodes in joined.items()}
     for target in joined:
         if target in (architecture.heads or {}):
             raise scope.at("heads", target).fail(f"has no effect: the task reads the nodes {asked}", "remove it")
-    missing = [node for nodes in joined.values() for node in nodes if node not in architecture.nodes]
-    if missing:
-        near = near_names(missing[0], architecture.nodes)
-        raise place.fail(f"there is no node {missing[0]!r} in architecture.nodes", f"nodes: {near}")
+    missing = [(target, node) for target, nodes in joined.items() for node in nodes if node not in architecture.nodes]
+    for target, node in missing[:1]:
+        near = near_names(node, architecture.nodes)
+        raise places[target].fail(f"there is no node {node!r} in architecture.nodes", f"nodes: {near}")
     heads = {**(architecture.heads or {}), **{name: node for named in parts.values() for name, node in named.items()}}
     asking = [*(target for target in targets if target not in joined), *(name for named in parts.values() for name in named)]
     found = dict(architecture.model_copy(update={"heads": heads}).endings(scope, asking))
     for target, named in parts.items():
         endings = [found.pop(name)[0] for name in named if name in found]
         if len(endings) == len(named):
+            place = places[target]
             found[target] = [Ending(_side_by_side(place, scope, named, endings), is_output=True, path=place.path)]
     return found
 
@@ -82,25 +90,27 @@ def _side_by_side(place: Scope, scope: Scope, named: Mapping[str, str], endings:
     """What some nodes give, `[B, F]` each, as `[B, n, F]`. Raises `UnplacedError`."""
     from nntrain.layers.elementwise import Stack
 
+    asking = ".".join(map(str, place.path))
     for node, ending in zip(named.values(), endings, strict=True):
         spec = ending.value.spec
         if spec.axes != VECTOR:
-            raise scope.at("nodes", node).fail(f"gives {spec.describe()}, and task.pairs compares rows of numbers", one_row_hint(spec))
+            raise scope.at("nodes", node).fail(f"gives {spec.describe()}, and {asking} compares rows of numbers", one_row_hint(spec))
     try:
         return Stack().join(place, [ending.value for ending in endings])
     except SpecError as error:
         raise place.fail(error.message, error.hint) from None
 
 
-def read_points(points: Mapping[str, str], scope: Scope) -> Iterator[tuple[str, Value]]:
+def read_points(points: Mapping[str, str], scope: Scope, tasks: Mapping[str, YamlPath]) -> Iterator[tuple[str, Value]]:
     """Named points that predictions are read from, each a row of numbers, by output; what does not fit is noted and left out.
 
     Args:
         points: Name of the point for each output.
         scope: That of the architecture.
+        tasks: Where the task stands that asks for each output.
     """
-    place = replace(scope, path=("task", "embedding"))
     for output, point in points.items():
+        place = replace(scope, path=(*tasks[output], "embedding"))
         value = scope.draft.points.get(point)
         if value is None:
             near = near_names(point, scope.draft.points)

@@ -189,6 +189,25 @@ def test_the_examples_learn_a_few_rows_by_heart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("task", "heads", "told"),
+    [
+        ("pairs: [asked, anser]", "a3: asked", "task.kind.pairs"),
+        ("pairs: [asked, again]", "a3: asked", "task.kind.pairs"),
+        ("embedding: bod", "a3: asked, kind: again", "task.kind.embedding"),
+    ],
+)
+def test_of_several_targets_a_problem_stands_at_the_task_of_its_own(
+    task: str, heads: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = "data.fields={kind: {type: category, role: target}, a3: {type: number, role: target}}"
+    nodes = ", ".join(f"{node}: {{from: [q1, q2], layers: [{{linear: 8}}, relu]}}" for node in ("again", "asked"))
+    tasks = f"task={{kind: {{type: metric, {task}}}, a3: regression}}"
+    changes = [fields, f"architecture={{nodes: {{{nodes}}}, heads: {{{heads}}}}}", tasks]
+    assert main(["check", "a.yaml", *changes]) == 2
+    assert told in " ".join("".join(capsys.readouterr()).split())
+
+
+@pytest.mark.parametrize(
     ("config", "changes", "told"),
     [
         ("a", ["task.pairs=[asked]"], "pairs"),
