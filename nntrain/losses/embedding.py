@@ -107,11 +107,12 @@ class OverBatch(Loss):
 
 
 class Triplet(OverBatch):
-    """Rows of another class are to lie farther from a row than those of its own by a margin (Schroff et al. 2015, equation 2).
+    """Rows of another class are to lie farther from a row than those of its own by a margin.
 
     max(0, d(a, p) - d(a, n) + margin) of a row a, another one p of its class and one n of another class, with euclidean distances d of the
-    embeddings [B, F]. Which p and n are compared is found within the batch: `data.batch.sampler: {type: pk, …}` brings several rows of each
-    class into it. Of pairs [B, 2, F] p is the second thing of the row, and n those of other rows; of three things [B, 3, F] a row has both.
+    embeddings [B, F]: equation 2 of Schroff et al. 2015, their equation with distances in place of squares. Which p and n are compared is
+    found within the batch: `data.batch.sampler: {type: pk, …}` brings several rows of each class into it. Of pairs [B, 2, F] p is the
+    second thing of the row, and n those of other rows; of three things [B, 3, F] a row has both.
     """
 
     type: Literal["triplet"] = "triplet"
