@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Config:
 def read_config(path: Path, changes: Sequence[str] = (), overlays: Sequence[Path] = ()) -> Config:
     """Read a config file and lay other configs, then overrides (`optimizer.lr=3e-4`), over it.
 
+    Paths in the `resolved.yaml` of a run count from where the run's config stood, in every other config from its own folder.
+
     Raises:
         UsageError: There is no such file, or its name or an override is no text.
         ConfigError: With all problems, rendered.
@@ -48,7 +51,19 @@ def read_config(path: Path, changes: Sequence[str] = (), overlays: Sequence[Path
     for overlay in overlays:
         laid = merging.lay_over(normalising.normalise(document), normalising.normalise(_loaded(overlay)))
         document = nodes.document(nodes.of(laid), document)  # the run keeps the name and the text of the config itself
-    return _validate(document, changes, path.resolve().parent, path.stem)
+    return _validate(document, changes, _folder_of(path), path.stem)
+
+
+def _folder_of(path: Path) -> Path:
+    """Folder that relative paths in a config file are counted from: its own, and for the resolved one of a run where its config stood."""
+    own = path.resolve().parent
+    if path.name != "resolved.yaml":
+        return own
+    try:
+        folder = json.loads((own / "data.json").read_text(encoding="utf-8"))["folder"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):  # a copy without its run
+        return own
+    return Path(folder) if isinstance(folder, str) else own
 
 
 def _loaded(path: Path) -> Document:
