@@ -239,7 +239,7 @@ def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFiel
     for loss in plan.losses:
         amount = smoothing if loss.smooths_labels else 0.0
         function = loss.build_for(plan.scored_kind, label_smoothing=amount, class_weights=class_weights.get(loss.type))
-        losses[loss.type] = WeightedLoss(function, loss.weight)
+        losses[loss.type] = WeightedLoss(function, loss.weight, loss.gives_chances)
     metrics = {metric.label: metric for metric in plan.metrics}
     fitted = fields.targets[plan.target.name]
     scale, naive = (_numbers(part) if plan.kind == "values" else () for part in (fitted.raw_scale, fitted.naive))

@@ -23,17 +23,18 @@ def batch_problems(experiment: Experiment, training: TrainingSettings, program: 
         yield from carried_problems(program, CARRY) if program is not None else ()
     steps = program.steps if program is not None else ()
     resting = program.resting if program is not None else ()
-    norms = [step.name for step in steps if step.layer.mixes_rows and step.name not in resting and not step.spec.is_packed]
+    norms = [step for step in steps if step.layer.mixes_rows and step.name not in resting and not step.spec.is_packed]
+    instead = f", or {norms[0].layer.by_row}" if norms and norms[0].layer.by_row is not None else ""
     if experiment.data.batch_size == 1 and norms:
         yield Problem(
             ("data", "batch_size"),
-            f"is 1, and {norms[0]} needs at least 2 rows to normalise over",
-            "fix:  batch_size: 2 or more, or layer_norm in its place",
+            f"is 1, and {norms[0].name} needs at least 2 rows to normalise over",
+            f"fix:  batch_size: 2 or more{instead}{' in its place' if instead else ''}",
         )
     batch = experiment.data.batch
     if batch is not None and batch.tokens is not None and norms:
-        message = f"may leave a long row alone in its batch, and {norms[0]} needs at least 2 rows to normalise over"
-        yield Problem(("data", "batch", "tokens"), message, "fix:  bucket: true in its place, or layer_norm", on_key=True)
+        message = f"may leave a long row alone in its batch, and {norms[0].name} needs at least 2 rows to normalise over"
+        yield Problem(("data", "batch", "tokens"), message, f"fix:  bucket: true in its place{instead}", on_key=True)
     if experiment.data.batch_size == "full" and training.accumulate > 1:
         yield Problem(("training", "accumulate"), "has no effect: with data.batch_size: full each step has all rows already", on_key=True)
     if training.on_oom == "halve" and experiment.data.batch_size == 1:

@@ -14,7 +14,6 @@ from nntrain.errors import Problem, YamlPath
 from nntrain.image_effects import augmentation_warnings, map_problems
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
-from nntrain.layers.pairing import Pair
 from nntrain.layers.program import Program
 from nntrain.losses.loss import ClassLoss, Loss
 from nntrain.metrics.metric import Metric
@@ -264,11 +263,8 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
 def _order_warnings(experiment: Experiment, program: Program) -> Iterator[str]:
     """Edges with a direction, scored by what is the same both ways."""
     for step in program.steps:
-        if experiment.data.source.is_directed and isinstance(step.layer, Pair) and step.layer.how != "concat":
-            yield (
-                f"pair: {step.layer.how} scores A to B as B to A, and data.source.directed says that they differ"
-                "   fix:  end in  - pair: concat,  - linear: 64,  - relu"
-            )
+        if experiment.data.source.is_directed and step.layer.undirected is not None:
+            yield step.layer.undirected
 
 
 def _steps_per_epoch(experiment: Experiment, training: TrainingSettings, rows: int | None) -> int | None:

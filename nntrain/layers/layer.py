@@ -65,6 +65,8 @@ class Layer(Component):
     """Whether filters slide over its input, so that `regularization` places norm and dropout behind it as behind a linear."""
     mixes_rows: ClassVar[bool] = False
     """Whether rows see each other in training, so that a batch needs two of them (batch norm)."""
+    by_row: ClassVar[str | None] = None
+    """The layer to take in its place where rows are not to see each other; `None`: there is none."""
     mixes_steps: ClassVar[bool] = False
     """Whether it makes each step of a sequence from statistics of all steps (a norm over time): refused in a causal network."""
     extras: ClassVar[tuple[str, ...]] = ()
@@ -117,6 +119,11 @@ class Layer(Component):
     freeze: bool | str | tuple[str, ...] = False
     """`true`: its weights stay as they are, and batch norms in it keep their averages. Under `architecture` also patterns of
     parameter names, one or a list, such as `backbone` or `*.bias`; a name stands for everything below it."""
+
+    @property
+    def undirected(self) -> str | None:
+        """Why edges with a direction look the same both ways to it, as a warning with what to do; `None` where they don't."""
+        return None
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         """Shape rule: what comes out for `spec` (and the side sources). Raises `SpecError`."""

@@ -30,6 +30,7 @@ class BatchNorm(Norm):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"lengths"})
     mixes_rows: ClassVar[bool] = True
+    by_row: ClassVar[str | None] = "layer_norm"
     mixes_steps: ClassVar[bool] = True
 
     type: Literal["batch_norm"] = "batch_norm"

@@ -39,6 +39,13 @@ class Pair(Layer):
         widths: dict[str, Size] = {"dot": 1, "multiply": features, "concat": times(features, 2)}
         return Spec(PAIRS, (RAGGED, widths[self.how]))
 
+    @property
+    def undirected(self) -> str | None:
+        if self.how == "concat":
+            return None
+        fix = "fix:  end in  - pair: concat,  - linear: 64,  - relu"
+        return f"pair: {self.how} scores A to B as B to A, and data.source.directed says that they differ   {fix}"
+
     def is_output(self) -> bool:
         """An inner product is the score of a pair."""
         return self.how == "dot"

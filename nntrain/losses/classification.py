@@ -44,6 +44,7 @@ class BinaryCrossEntropy(ClassLoss):
 
     targets: ClassVar[frozenset[TargetKind]] = frozenset({"binary", "labels", "values", "origin"})
     input_kinds: ClassVar[frozenset[Kind]] = LOGITS
+    gives_chances: ClassVar[bool] = True
     smooths_labels: ClassVar[bool] = True
     scalings: ClassVar[frozenset[str] | None] = frozenset({"none", "minmax", "unit"})
 

@@ -120,6 +120,8 @@ class Loss(Component):
     """What the network's output may mean; anything else would be misread."""
     smooths_labels: ClassVar[bool] = False
     """Whether `regularization.label_smoothing` acts on it."""
+    gives_chances: ClassVar[bool] = False
+    """Whether the sigmoid of its scores is the chance that a row is real, so that a generator is to be taken for real by it (`gan`)."""
     scalings: ClassVar[frozenset[str] | None] = None
     """`normalize` of the target that leaves values which it can score; `None`: any."""
     shared: ClassVar[frozenset[str]] = frozenset({"weight"})

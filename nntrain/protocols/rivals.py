@@ -247,8 +247,8 @@ class Pair:
         return sum_tensors([loss.factor * _apart(loss.function, real, generated, weights) for loss in self.losses.values()])
 
     def loss_of_generator(self, scores: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Sum over the rows of what the generator loses: with bce they should pass for real, else their score should be high."""
-        return sum_tensors([loss.factor * _fooling(tag, loss.function, scores, weights) for tag, loss in self.losses.items()])
+        """Sum over the rows of what the generator loses: by chances they should pass for real, else their score be high."""
+        return sum_tensors([loss.factor * _fooling(loss, scores, weights) for loss in self.losses.values()])
 
 
 def _apart(loss: LossFunction, real: Tensor, generated: Tensor, weights: Tensor | None) -> Tensor:
@@ -256,9 +256,9 @@ def _apart(loss: LossFunction, real: Tensor, generated: Tensor, weights: Tensor 
     return loss(real, ones, weights).sum + loss(generated, torch.zeros_like(ones), weights).sum
 
 
-def _fooling(tag: str, loss: LossFunction, scores: Tensor, weights: Tensor | None) -> Tensor:
-    if tag == "bce":
-        return loss(scores, scores.new_ones(len(scores), dtype=torch.float32), weights).sum
+def _fooling(loss: WeightedLoss, scores: Tensor, weights: Tensor | None) -> Tensor:
+    if loss.gives_chances:
+        return loss.function(scores, scores.new_ones(len(scores), dtype=torch.float32), weights).sum
     raised = -scores.float().reshape(len(scores))
     return (raised if weights is None else raised * weights).sum()
 
@@ -308,7 +308,7 @@ class Comparison:
         """From the scores of both."""
         ones, zeros = real.new_ones(len(real)), real.new_zeros(len(generated))
         losses = pair.losses
-        is_chance = "bce" in losses
+        is_chance = any(loss.gives_chances for loss in losses.values())
         of_real = sum_tensors([loss.factor * loss.function.per_row(real, ones, None) for loss in losses.values()])
         of_others = sum_tensors([loss.factor * loss.function(generated, zeros).sum for loss in losses.values()])
         shown = [torch.sigmoid(score) if is_chance else score for score in (real, generated)]

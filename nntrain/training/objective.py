@@ -42,6 +42,8 @@ class WeightedLoss:
     function: LossFunction
     factor: float = 1.0
     """How much it counts in the sum."""
+    gives_chances: bool = False
+    """Whether the sigmoid of its scores is the chance that a row is real."""
 
 
 @dataclass(frozen=True, slots=True)

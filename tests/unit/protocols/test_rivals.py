@@ -110,6 +110,13 @@ def test_each_update_has_the_gradients_of_the_paper_and_of_its_own_node_alone(lo
         assert all(parameter.grad is None for name, parameter in named.items() if name not in own)
 
 
+def test_what_a_generator_loses_is_told_by_the_loss_and_not_by_its_name(folder: Path) -> None:
+    pair, scores = Pair.of(made(folder).session), torch.randn(5, 1)
+    target = replace(pair.target, losses={"own": pair.target.losses["bce"]})
+    own = Pair(pair.network, replace(pair.objective, targets={pair.name: target}))
+    torch.testing.assert_close(own.loss_of_generator(scores), functional.softplus(-scores).sum())
+
+
 def test_a_step_moves_both_and_clips_each_by_itself(folder: Path) -> None:
     sgd = {"generator": {"sgd": 1.0}, "discriminator": {"sgd": 1.0}}
     assembly = made(folder, optimizer=sgd, regularization={"clip_norm": 1e-3}, training={**TREE["training"], "max_steps": 1})
