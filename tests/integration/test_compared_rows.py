@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def test_portions_are_a_function_of_the_number_of_rows_and_keep_together_what_is
     found = [batch.rows.reshape(-1, 3) for batch in drawn_batches(data, 3, times=3)]
     assert [len(batch) for batch in found] == [3, 4]
     assert all(bool((batch == batch[:, :1]).all()) for batch in found)
-    drawn = torch.cat(found)[:, 0].tolist()
+    drawn = cast("list[int]", torch.cat(found)[:, 0].tolist())
     assert sorted(drawn) == list(range(7)) != drawn
     other = [batch.rows for batch in drawn_batches(data, 7, times=3)]
     assert torch.equal(torch.cat(other), torch.cat(found).flatten())

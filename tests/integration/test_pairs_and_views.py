@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def _files(tmp_path: Path) -> None:
     lines = [",".join([*row, f"kind {place % 7}"]) for place, row in enumerate(cells)]
     (tmp_path / "rows.csv").write_text("\n".join(["q1,q2,a1,a2,a3,kind", *lines]) + "\n")
     words = [f"w{place}" for place in range(60)]
-    rows = [[words[index] for index in draw.permutation(60)[:4]] for _ in range(60)]
+    rows = [[words[index] for index in cast("list[int]", draw.permutation(60)[:4].tolist())] for _ in range(60)]
     (tmp_path / "texts.csv").write_text("a,b\n" + "".join(f"{' '.join(row)},{' '.join([*row[:2], words[0]])}\n" for row in rows))
     for name, text in (("a", PAIRS), ("v", VIEWS), ("t", TEXTS)):
         (tmp_path / f"{name}.yaml").write_text(text)
