@@ -15,9 +15,8 @@ from nntrain.data.batches import TensorData
 from nntrain.data.packed import PackedSteps
 from nntrain.data.tokenizing.tokenizer import SPECIAL
 from nntrain.specs import CATEGORY_BLOCK
-from nntrain.training.evaluation import evaluate_predictions
+from nntrain.training.evaluation import Scores, evaluate_predictions
 from nntrain.training.objective import Objective, TargetObjective
-from nntrain.training.session import Metrics
 
 Array = np.ndarray[Any, Any]
 
@@ -42,6 +41,12 @@ class Baseline:
     """To fit and measure it."""
     head: str
     """Of its column on the screen."""
+
+    @classmethod
+    def of(cls, splits: Mapping[str, Scores], started: float, head: str) -> Baseline:
+        """Of its scores by split, and the time (`time.monotonic`) at which it was begun."""
+        metrics = {f"{split}.{name}": value for split, scores in splits.items() for name, value in scores.metrics.items()}
+        return cls(metrics, round(time.monotonic() - started, 3), head)
 
 
 def measure_baselines(
@@ -68,12 +73,11 @@ def measure_baselines(
     for name in names:
         started = time.monotonic()
         models = {key: _fit(name, target, train, seed) for key, target in objective.targets.items()}
-        metrics: Metrics = {}
+        scores: dict[str, Scores] = {}
         for split, data in splits.items():
             predictions = {key: _predict(name, models[key], target, data) for key, target in objective.targets.items()}
-            scores = evaluate_predictions(objective, predictions, data)
-            metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-        found[name] = Baseline(metrics, round(time.monotonic() - started, 3), HEADS[name])
+            scores[split] = evaluate_predictions(objective, predictions, data)
+        found[name] = Baseline.of(scores, started, HEADS[name])
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -9,31 +11,29 @@ from nntrain.data.batches import TensorData
 from nntrain.data.fitted_target import FittedTarget
 from nntrain.data.window import WINDOW, WindowSettings
 from nntrain.data.windows import Windows
-from nntrain.training.evaluation import evaluate_predictions
+from nntrain.training.evaluation import Scores, evaluate_predictions
 from nntrain.training.references import Compared
-from nntrain.training.session import Metrics
 
 
-def measure_last_value(compared: Compared) -> Metrics | None:
+def measure_last_value(compared: Compared) -> Mapping[str, Scores] | None:
     """Forecasts that repeat the newest value, where the past of all targets is an input."""
     return _measure(compared, 1)
 
 
-def measure_seasonal_naive(compared: Compared) -> Metrics | None:
+def measure_seasonal_naive(compared: Compared) -> Mapping[str, Scores] | None:
     """Forecasts that repeat the last season (`data.window.season`), where there is one and the past of all targets is an input."""
     return None if compared.window is None or compared.window.season is None else _measure(compared, compared.window.season)
 
 
-def _measure(compared: Compared, season: int) -> Metrics | None:
+def _measure(compared: Compared, season: int) -> Mapping[str, Scores] | None:
     window = compared.window
     if window is None or any(target.places is None for target in compared.targets.values()):
         return None
-    metrics: Metrics = {}
+    found: dict[str, Scores] = {}
     for split, data in compared.splits.items():
         predictions = {key: naive_forecast(window, target, data, season) for key, target in compared.targets.items()}
-        scores = evaluate_predictions(compared.objective, predictions, data)
-        metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-    return metrics
+        found[split] = evaluate_predictions(compared.objective, predictions, data)
+    return found
 
 
 def naive_forecast(window: WindowSettings, target: FittedTarget, data: TensorData, season: int) -> Tensor:

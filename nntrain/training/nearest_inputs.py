@@ -10,10 +10,9 @@ from torch import Tensor
 
 from nntrain.data.batches import TensorData
 from nntrain.data.packed import PackedSteps
-from nntrain.training.evaluation import evaluate_portions, evaluate_predictions
+from nntrain.training.evaluation import Scores, evaluate_portions, evaluate_predictions
 from nntrain.training.objective import Objective
 from nntrain.training.references import Compared
-from nntrain.training.session import Metrics
 
 ROWS: Final = 1024
 """Rows that are read at once."""
@@ -21,7 +20,7 @@ _WEIGHTS: Final = 2**26
 """Weights of words that are held at once."""
 
 
-def measure_nearest_inputs(rows: Compared) -> Metrics | None:
+def measure_nearest_inputs(rows: Compared) -> Mapping[str, Scores] | None:
     """The inputs of a row one after another as its embedding, scaled as the network reads them.
 
     Of rows that hold two or three things in fields of one size each, or in texts with one vocabulary, the field of each thing is its
@@ -37,7 +36,7 @@ def measure_nearest_inputs(rows: Compared) -> Metrics | None:
     if others:
         return None
     splits = {split: objective.measured(data) for split, data in rows.splits.items()}
-    metrics: Metrics = {}
+    found: dict[str, Scores] = {}
     if kind == "neighbors":
         if not all(_is_plain(data) and not data.stored for data in splits.values()):
             return None
@@ -52,9 +51,8 @@ def measure_nearest_inputs(rows: Compared) -> Metrics | None:
                 name: torch.cat(list(flat.values()), dim=1) if compared is None else torch.stack([flat[key] for key in compared], dim=1)
             }
 
-        scores = evaluate_portions(objective, portion, data, ROWS)
-        metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-    return metrics
+        found[split] = evaluate_portions(objective, portion, data, ROWS)
+    return found
 
 
 def _is_plain(data: TensorData, compared: tuple[str, ...] | None = None) -> bool:
@@ -69,8 +67,8 @@ def _is_plain(data: TensorData, compared: tuple[str, ...] | None = None) -> bool
 
 def _by_words(
     objective: Objective, splits: Mapping[str, TensorData], train: TensorData, fields: tuple[str, ...]
-) -> dict[str, float | None] | None:
-    """The metrics by the words of texts; `None` of other fields, and of more words than are held at once."""
+) -> Mapping[str, Scores] | None:
+    """The scores by the words of texts; `None` of other fields, and of more words than are held at once."""
     texts = [data.stored.get(field) for data in (train, *splits.values()) for field in fields]
     if not all(isinstance(text, PackedSteps) and text.values.ndim == 1 and text.values.dtype == torch.int64 for text in texts):
         return None
@@ -85,7 +83,7 @@ def _by_words(
         seen = seen + cast("Tensor", torch.stack([rows, text.values]).unique(dim=1))[1].bincount(minlength=words)
         total += len(text)
     rarity = 1 + ((1 + total) / (1 + seen)).log()
-    metrics: dict[str, float | None] = {}
+    found: dict[str, Scores] = {}
     for split, data in splits.items():
         vectors: list[Tensor] = []
         for field in fields:
@@ -94,6 +92,5 @@ def _by_words(
             rows = torch.arange(len(text)).repeat_interleave(text.lengths)
             counts = torch.zeros(len(text), words).index_put_((rows, text.values), torch.ones(()), accumulate=True)
             vectors.append(torch.nn.functional.normalize(counts * rarity, dim=1))
-        scores = evaluate_predictions(objective, {next(iter(objective.targets)): torch.stack(vectors, dim=1)}, data)
-        metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-    return metrics
+        found[split] = evaluate_predictions(objective, {next(iter(objective.targets)): torch.stack(vectors, dim=1)}, data)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 import torch
@@ -11,36 +11,34 @@ from torch import Tensor
 from nntrain.data.link_tensors import PAIRS
 from nntrain.data.packed_graphs import EDGES
 from nntrain.specs import GRAPH
-from nntrain.training.evaluation import evaluate_predictions
+from nntrain.training.evaluation import Scores, evaluate_predictions
 from nntrain.training.references import Compared
-from nntrain.training.session import Metrics
 
 PORTION: Final = 4096
 """Pairs that are compared at once."""
 
 
-def measure_common_neighbors(compared: Compared) -> Metrics | None:
+def measure_common_neighbors(compared: Compared) -> Mapping[str, Scores] | None:
     """Pairs by the nodes that both have edges to (Liben-Nowell and Kleinberg 2003)."""
     return _measure(compared, common_neighbors)
 
 
-def measure_degree_product(compared: Compared) -> Metrics | None:
+def measure_degree_product(compared: Compared) -> Mapping[str, Scores] | None:
     """Pairs by how many edges the two have (preferential attachment, in the same)."""
     return _measure(compared, degree_product)
 
 
-def _measure(compared: Compared, score: Callable[[Tensor, Tensor, int], Tensor]) -> Metrics | None:
+def _measure(compared: Compared, score: Callable[[Tensor, Tensor, int], Tensor]) -> Mapping[str, Scores] | None:
     """Of what the network sees too, the training edges. A score s counts as the probability s / (1 + s): what matters is the order."""
     if any(PAIRS not in data.stored for data in compared.splits.values()):
         return None
-    metrics: Metrics = {}
+    found: dict[str, Scores] = {}
     for split, data in compared.splits.items():
         inputs = {**data.stored[GRAPH].tensors(GRAPH), **data.stored[PAIRS].tensors(PAIRS)}
         scores = score(inputs[EDGES], inputs[PAIRS], int(inputs[f"{GRAPH}.lengths"].sum()))
         predictions = dict.fromkeys(compared.objective.targets, scores / (1 + scores))
-        measured = evaluate_predictions(compared.objective, predictions, data)
-        metrics |= {f"{split}.{metric}": value for metric, value in measured.metrics.items()}
-    return metrics
+        found[split] = evaluate_predictions(compared.objective, predictions, data)
+    return found
 
 
 def common_neighbors(edges: Tensor, pairs: Tensor, nodes: int) -> Tensor:

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from nntrain.data.token_windows import TokenWindows
-from nntrain.training.evaluation import evaluate_portions
+from nntrain.training.evaluation import Scores, evaluate_portions
 from nntrain.training.references import Compared
-from nntrain.training.session import Metrics
 
 ORDER: Final = 5
 """Tokens of an n-gram: four that were there and the one that comes."""
@@ -20,14 +19,14 @@ NUMBERS: Final = 2**24
 """Probabilities that are held at once."""
 
 
-def measure_ngram(compared: Compared) -> Metrics | None:
+def measure_ngram(compared: Compared) -> Mapping[str, Scores] | None:
     """A 5-gram of the training text, where that is a running text."""
     name = next(iter(compared.objective.targets))
     text = compared.train.stored.get(name)
     if not isinstance(text, TokenWindows):
         return None
     model = NGram.of(text.tokens, text.width, ORDER)
-    metrics: Metrics = {}
+    found: dict[str, Scores] = {}
     for split, data in compared.splits.items():
         windows = data.stored[name]
         assert isinstance(windows, TokenWindows)
@@ -38,9 +37,8 @@ def measure_ngram(compared: Compared) -> Metrics | None:
             places = (windows.starts[start:end, None] + torch.arange(windows.steps)).flatten().clamp(max=len(windows.tokens) - 1)
             return {name: model.probabilities([context[places] for context in contexts])}
 
-        scores = evaluate_portions(compared.objective, portion, data, rows)
-        metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-    return metrics
+        found[split] = evaluate_portions(compared.objective, portion, data, rows)
+    return found
 
 
 class _Level(NamedTuple):

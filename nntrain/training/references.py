@@ -15,8 +15,8 @@ from nntrain.data.fitted_target import FittedTarget
 from nntrain.data.window import WindowSettings
 from nntrain.schema import load_name
 from nntrain.training.baselines import Baseline
+from nntrain.training.evaluation import Scores
 from nntrain.training.objective import Objective
-from nntrain.training.session import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Compared:
     """The field of each of the things that rows hold; `None` where they hold one, or things that can't be compared."""
 
 
-Measure = Callable[[Compared], Metrics | None]
-"""The metrics by full name, `test.accuracy`; `None` where a rival doesn't fit the rows."""
+Measure = Callable[[Compared], Mapping[str, Scores] | None]
+"""The scores by split; `None` where a rival doesn't fit the rows."""
 
 
 class Reference(NamedTuple):
@@ -69,7 +69,7 @@ def measure_references(compared: Compared) -> dict[str, Baseline]:
     for name in (name for name in first if all(name in names for names in others)):
         reference = REFERENCES.get(name) or Reference(name.rpartition(":")[2], name)
         started = time.monotonic()
-        metrics = cast("Measure", load_name(reference.measure))(compared)
-        if metrics is not None:
-            found[name] = Baseline(metrics, round(time.monotonic() - started, 3), reference.head)
+        scores = cast("Measure", load_name(reference.measure))(compared)
+        if scores is not None:
+            found[name] = Baseline.of(scores, started, reference.head)
     return found

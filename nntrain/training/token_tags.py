@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 
 from nntrain.data.packed import PackedSteps
-from nntrain.training.evaluation import evaluate_portions
+from nntrain.training.evaluation import Scores, evaluate_portions
 from nntrain.training.references import Compared
-from nntrain.training.session import Metrics
 
 ROWS: Final = 256
 """Rows that are padded at once."""
 
 
-def measure_token_tags(compared: Compared) -> Metrics | None:
+def measure_token_tags(compared: Compared) -> Mapping[str, Scores] | None:
     """The tag that each token has most often in the training rows, of a token that they don't have the commonest tag.
 
     `None` where there is more than one target, or more or less than one text.
@@ -33,7 +32,7 @@ def measure_token_tags(compared: Compared) -> Metrics | None:
         return None
     weights = None if train.weights is None else train.weights.repeat_interleave(tags.lengths)
     shares = tag_shares(tokens.values, tags.values, len(target.target.classes), weights)
-    metrics: Metrics = {}
+    found: dict[str, Scores] = {}
     for split, data in compared.splits.items():
         rows = data.stored[texts[0]]
         assert isinstance(rows, PackedSteps)
@@ -42,9 +41,8 @@ def measure_token_tags(compared: Compared) -> Metrics | None:
             padded, _ = rows.narrow(start, end).pad()
             return {name: shares[padded.flatten().clamp(max=len(shares) - 1)]}
 
-        scores = evaluate_portions(objective, portion, data, ROWS)
-        metrics |= {f"{split}.{metric}": value for metric, value in scores.metrics.items()}
-    return metrics
+        found[split] = evaluate_portions(objective, portion, data, ROWS)
+    return found
 
 
 def tag_shares(tokens: Tensor, tags: Tensor, num_tags: int, weights: Tensor | None = None) -> Tensor:
