@@ -22,6 +22,7 @@ from nntrain.data.inference import Guess
 from nntrain.data.layout import SPLITTING, FieldPlan, Layout, assemble_layout, check_split, guess_column, plan_layout
 from nntrain.data.link_tensors import linked
 from nntrain.data.links import Links, split_links
+from nntrain.data.mask_classes import found_classes
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.reading import header_of, read_tables
 from nntrain.data.row_steps import RowSteps
@@ -100,6 +101,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
     if settings.window is not None:
         fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))
     _check_targets(fields, tables["train"], values["train"], parts.train)
+    classes = tuple(found_classes(fields, tables["train"], values["train"]))
     if sorting.links is None:
         data, notes = _encode(fields, tables, values, plans, parts)
     else:
@@ -124,6 +126,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
             *_rows_read(tables),
             *(found for table in tables.values() for found in table.findings),
             *sorting.notes,
+            *classes,
             *(_windows(settings.window, fields, tables, values, data) if settings.window is not None else []),
             *notes,
             *(told.text for told in cut if not told.is_doubt),
@@ -143,6 +146,12 @@ def _prepare_running_text(settings: DataSettings, folder: Path, planned: Layout,
     layout = replace(planned, fields=tuple(field.plan for field in fields.fields))
     fingerprints = _fingerprints(settings, folder, data.get("test"))
     return Prepared(layout, fields, data["train"], data.get("validation"), data.get("test"), fingerprints, tuple(notes))
+
+
+def try_split(settings: DataSettings, folder: Path, *, seed: int) -> None:
+    """Split the rows as `prepare` does, without a use for them. Raises what `prepare` raises where they can't be."""
+    tables = read_tables(settings, folder)
+    _Sorting(settings, tables, _named(settings, tables)).split(seed if settings.split.seed is None else settings.split.seed)
 
 
 class _Sorting:
