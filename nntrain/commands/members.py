@@ -21,10 +21,10 @@ from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.results import aligned, labelled, spread_text
 from nntrain.commands.signals import InterruptedRun
 from nntrain.commands.stored import open_run, stored_config
-from nntrain.config.reading import read_document
+from nntrain.config.reading import Config, read_document
 from nntrain.data.layout import plan_layouts, splits_at_random
 from nntrain.data.settings import SplitSettings
-from nntrain.errors import CheckpointError, UsageError
+from nntrain.errors import CheckpointError, ConfigError, DataError, UsageError
 from nntrain.runs import MEMBERS, NUMBER, Run, is_finished
 
 Kind = Literal["seeds", "folds"]
@@ -73,9 +73,29 @@ class Plan:
 
 
 def check(plan: Plan, job: Job) -> None:
-    """Make sure that members can be made of a config, before there is a folder for them. Raises `ConfigError`, rendered."""
+    """Make sure that members can be made of a config, before there is a folder for them.
+
+    Raises:
+        ConfigError: Config and members don't fit together; rendered.
+        DataError: The rows can't be cut into so many folds.
+    """
     config = read_document(job.config.document, plan.changes(job, 1), job.config.folder)
-    draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
+    first = draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
+    if plan.kind == "folds":
+        _check_folds(config, next((field.name for field in first.layout.fields if field.role == "group"), None))
+
+
+def _check_folds(config: Config, group: str | None) -> None:
+    """Cut the rows into folds once. Raises as `check` does; `group` is the field whose groups are kept whole."""
+    from nntrain.data.preparing import try_split
+
+    try:
+        try_split(config.experiment.data, config.folder, seed=config.experiment.seed)
+    except ConfigError as error:
+        raise config.error(error.problems) from None
+    except DataError as error:
+        where = "" if group is None else f"data.fields.{group} (role: group): "
+        raise DataError(f"{where}{error.message}", error.hint) from None
 
 
 def write_plan(run: Run, plan: Plan, job: Job) -> None:

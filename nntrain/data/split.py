@@ -217,9 +217,8 @@ def _folds_of(values: Array, rows: Array, count: int, by: FoldBy, seed: int) -> 
             raise DataError(f"no class has {count} rows, one for each fold", "fewer folds, or data.split.by: random")
         return fold_of
     if len(names) < count:
-        raise DataError(
-            f"{len(names):,} group{'s' if len(names) != 1 else ''} cannot give {count} folds: no group is in two of them", "fewer folds"
-        )
+        message = f"{len(names):,} group{'s' if len(names) != 1 else ''} cannot give {count} folds: no group is in two of them"
+        raise DataError(message, f"fix:  --folds {len(names)}" if len(names) > 1 else "another column, or its role: ignore")
     fold_of_group = np.empty(len(names), dtype=np.int64)
     sizes = np.zeros(count, dtype=np.int64)
     for group in np.lexsort((row_keys(seed, np.arange(len(names))), -lengths)):

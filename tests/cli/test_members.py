@@ -90,6 +90,29 @@ def test_options_that_do_not_go_together(arguments: list[str], told: str, capsys
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("role", "told", "hint"),
+    [
+        ("group", "data.fields.g (role: group): 3 groups cannot give 5 folds", "fix:  --folds 3"),
+        ("fold", "g says which of 3 folds a row is in", "--folds 3"),
+    ],
+)
+def test_folds_that_cannot_be_leave_no_run(role: str, told: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "\n".join(f"{x},{x % 3},{'a' if x % 7 > 3 else 'b'}" for x in range(60))
+    Path("grouped.csv").write_text(f"x,g,label\n{rows}\n")
+    Path("b.yaml").write_text(
+        f"data: {{source: grouped.csv, target: label, fields: {{g: {{role: {role}}}}}}}\ntraining: {{max_epochs: 1}}\n"
+    )
+    assert main(["fit", "b.yaml", "--folds", "5"]) == 3
+    error = capsys.readouterr().err
+    assert told in error
+    assert hint in error
+    assert not list(Path("runs").glob("b/*/"))
+    assert main(["fit", "b.yaml", "--folds", "5", "--resume", "auto"]) == 3
+    assert main(["fit", "b.yaml", "--folds", "5", "--run-id", "mine"]) == 3
+    assert not list(Path("runs").glob("b/*/*"))
+
+
 def test_each_config_is_trained_and_done_ones_are_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "b.yaml").write_text(CONFIG.replace("[4]", "[3]"))
     assert main(["fit", "--each", "a.yaml", "b.yaml"]) == 0
