@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nntrain.data.fitted import FittedField
+    from nntrain.data.table import Column
     from nntrain.modules.network import Network
 
 
@@ -138,10 +139,11 @@ class RowMaker:
 
         from nntrain.data.batches import plain_batches
 
-        count, columns = settings.count, dict[str, object]()
+        count = settings.count
+        columns: dict[str, Column] = {}
         fields = self.stored.fields.beside(needed)
         for field in fields.fields:
-            if len(field.plan.columns) > 1:
+            if len(field.plan.columns) != 1:
                 raise UsageError(f"{field.name} is made of {len(field.plan.columns)} columns, and --given has one value a field")
             values = _values(field, settings.given or {})
             column = field.plan.columns[0]

@@ -33,12 +33,12 @@ class Sampler(StrictModel):
     def _short_form(cls, value: object) -> object:
         """Read `triplets`, `{pairs: 0.5}` and `{pk: {classes: 8, per_class: 4}}`."""
         known = ("pk", "pairs", "triplets")
-        if isinstance(value, str) and value in known:
-            return {"type": value}
-        written = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        if not isinstance(value, dict):
+            return {"type": value} if value in known else value
+        written = cast("dict[str, Any]", value)
         tag = next(iter(written), None)
         if len(written) != 1 or tag not in known:
-            return value
+            return written
         options = written[tag]
         own = cast("dict[str, Any]", options) if isinstance(options, dict) else {"positive_fraction": options} if tag == "pairs" else {}
         return {"type": tag, **own}

@@ -50,7 +50,7 @@ def read_graph(source: Graph, path: Path, name: str, asked: Path | None = None) 
     try:
         ends = _ends(source, edges, names, where)
     except DataError:
-        _require_nodes(source, table, id_column)
+        _require_nodes(source, table)
         raise
     weights = None if source.weight is None else _weights(edges, source.weight)
     pairs, strengths = (ends, weights) if source.directed else both_ways(ends, weights, edges.name, lambda row: edges.place(row))
@@ -76,14 +76,15 @@ def read_graph(source: Graph, path: Path, name: str, asked: Path | None = None) 
     )
 
 
-def _require_nodes(source: Graph, table: Table, id_column: str | None) -> None:
+def _require_nodes(source: Graph, table: Table) -> None:
     """Refuse a table that has no nodes, such as that of the graphs or that of the edges. Raises `DataError`."""
     wanted = f"give a table of nodes as {PurePosixPath(source.nodes).name} is one, beside which that of the edges lies"
-    if source.graph in table.columns and source.graphs is not None and table.texts(source.graph).n_unique() == table.rows:
-        raise DataError(f"{table.name} has a row for each {source.graph}, and no nodes", wanted)
-    lost = next((column for column in (source.id, source.graph) if column is not None and column not in table.columns), None)
-    if lost is not None or (id_column is None and not any(column not in table.columns[:2] for column in table.columns)):
-        raise DataError(f"{table.name} is no table of nodes{f': it has no column {lost!r}' if lost is not None else ''}", wanted)
+    graph = source.graph
+    if graph is not None and graph in table.columns and source.graphs is not None and table.texts(graph).n_unique() == table.rows:
+        raise DataError(f"{table.name} has a row for each {graph}, and no nodes", wanted)
+    lost = next((column for column in (source.id, graph) if column is not None and column not in table.columns), None)
+    if lost is not None:
+        raise DataError(f"{table.name} is no table of nodes: it has no column {lost!r}", wanted)
 
 
 def _asked(source: Graph, path: Path, names: pl.Series, where: str) -> Asked:

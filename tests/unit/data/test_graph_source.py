@@ -322,3 +322,9 @@ def test_pickles_of_planetoid_are_refused_and_why(tmp_path: Path, option: str) -
     with pytest.raises(DataError, match="is a pickle") as caught:
         prepare(settings, tmp_path, seed=0)
     assert "bring nodes.csv" in str(caught.value.hint)
+
+
+def test_an_edge_to_no_node_is_told_where_nodes_have_no_names(tmp_path: Path) -> None:
+    nodes = "x,topic\n" + "1,red\n2,blue\n" * 4
+    with pytest.raises(DataError, match=r"9"):
+        prepared(tmp_path, nodes=nodes, edges="who,whom\n0,1\n1,9\n")
