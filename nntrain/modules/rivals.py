@@ -45,14 +45,17 @@ def spread(rows: int) -> Tensor:
 class Neighbors:
     """How well the nearest other row tells whether a row is real, for weights of the real rows that one chooses.
 
-    The leave-one-out accuracy of the nearest neighbour (Lopez-Paz and Oquab 2017; Xu et al. 2018): 0.5 where the distributions are the
-    same, 1 where no generated row lies among real ones; below 0.5 where generated rows are copies of these real ones.
+    The leave-one-out two-sample test of the nearest neighbour (Lopez-Paz and Oquab 2017), for both sides by themselves (Xu et al. 2018):
+    which share a of the rows of a side has its nearest neighbour on that side. Equal distances count half. Where the distributions are the
+    same, a is 0.5 on both sides. Both ways to miss that are told from it: a is 1 on both sides where no generated row lies among real ones,
+    0 on both where generated rows are copies of these real ones, and 1 of real rows with 0 of generated ones where these lie so far apart,
+    as noise does, that a real one is always nearer. The mean of both sides, the accuracy of a classifier, is 0.5 for such noise too.
     """
 
     told: Tensor
-    """Whether the nearest other row of each compared real one is real, float64 `[M]`."""
+    """Whether the nearest other row of each compared real one is real, 0.5 where a generated one is as near, float64 `[M]`."""
     made: float
-    """Share of the generated rows whose nearest other row is generated."""
+    """Share of the generated rows whose nearest other row is generated, the same way."""
     rows: Tensor
     """Positions of the compared real rows among all, int64 `[M]`."""
 
@@ -65,8 +68,8 @@ class Neighbors:
         across, among, own = torch.cdist(real, made), torch.cdist(real, real), torch.cdist(made, made)
         for within in (among, own):
             within.fill_diagonal_(torch.inf)
-        told = among.amin(dim=1) < across.amin(dim=1)
-        return cls(told.double().cpu(), float((own.amin(dim=1) < across.amin(dim=0)).double().mean()), rows[places])
+        told, of_made = _nearer(among.amin(dim=1), across.amin(dim=1)), _nearer(own.amin(dim=1), across.amin(dim=0))
+        return cls(told.cpu(), float(of_made.mean()), rows[places])
 
     @classmethod
     def among(cls, real: Tensor, rows: Tensor) -> Neighbors | None:
@@ -79,6 +82,16 @@ class Neighbors:
         return cls.of(real[one.to(real.device)], real[other.to(real.device)], rows[one])
 
     def accuracy(self, weights: Tensor) -> Tensor:
-        """The accuracy for R weightings of the real rows, float64 `[R, N]`: `[R]`; generated rows count as much as real ones."""
+        """How surely both are told apart, for R weightings of the real rows, float64 `[R, N]`: `[R]`, from 0.5 to 1.
+
+        The mean over the two sides of max(a, 1 - a): a classifier that knows of each side whether to believe the neighbour. Of N rows alike
+        it is above 0.5 by chance, by about 0.5 / sqrt(N).
+        """
         weights = weights[:, self.rows]
-        return ((weights @ self.told) / weights.sum(dim=1) + self.made) / 2
+        of_real = (weights @ self.told) / weights.sum(dim=1)
+        return (torch.maximum(of_real, 1 - of_real) + max(self.made, 1 - self.made)) / 2
+
+
+def _nearer(one: Tensor, other: Tensor) -> Tensor:
+    """Where distances are smaller than others: 1, or 0.5 where they are equal, float64."""
+    return (one < other).double() + (one == other).double() / 2

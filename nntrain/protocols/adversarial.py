@@ -26,10 +26,12 @@ class Adversarial(Protocol):
 
     Gradients are clipped for each by itself; `optimizer` may have one for each node. Noise is a function of seed and step. Reports have,
     of each split in evaluation mode: `neighbor_accuracy`, how often the nearest other row tells a real row from a generated one
-    (Lopez-Paz and Oquab 2017; Xu et al. 2018; images as rows of pixels), from 0.5, where both are alike, to 1, where all are told apart;
+    (Lopez-Paz and Oquab 2017; Xu et al. 2018; images as rows of pixels), from 0.5, where both are alike, to 1, where all are told apart:
+    the mean over the two sides of max(a, 1 - a), with the share a of a side whose nearest other row is of that side, so that copies of
+    the rows and noise with real neighbours alone are told apart too;
     it decides what is the best state, and the noise is the same in each report. Then the losses of both, and the mean scores of real and
     of generated rows, chances with the loss bce. The figures at the end of a run and those of `eval` have `neighbor_floor` beside them:
-    how often one half of the real rows is told from the other half, which no generator is to beat. By pixels a shifted image is another
+    the same of one half of the real rows and the other half, which no generator is to beat. By pixels a shifted image is another
     image, and few generated kinds count less than blurred ones: look at the samples.
     """
 
@@ -48,7 +50,7 @@ class Adversarial(Protocol):
     discriminator_steps: PositiveInt = 1
     """Updates of the discriminator before each one of the generator; each sees rows of its own, `data.batch_size` of them. The last step
     of an epoch has the rows that are left over: fewer updates, of which the last may see fewer rows. An epoch must have rows for one
-    whole step."""
+    whole step of several updates."""
 
     @property
     def metrics(self) -> Mapping[str, Direction]:
