@@ -48,10 +48,10 @@ class AdversarialProtocol:
         """Each step takes a batch for every update of the discriminator, the last one of the epoch what is left.
 
         Raises:
-            DataError: There are fewer training rows than one step takes.
+            DataError: There are fewer training rows than a step of several updates takes.
         """
         rows, updates = session.splits.train.shown, self._settings.discriminator_steps
-        if rows < updates * session.batch_size:
+        if updates > 1 and rows < updates * session.batch_size:
             what = f"training.protocol: {updates} discriminator_steps take {updates} x {session.batch_size:,} rows"
             fewer = f"data.batch_size: {rows // updates}" if rows // updates > 1 else "more rows"
             raise DataError(f"{what}, and there are {rows:,} training rows", f"fix:  {fewer}, or fewer discriminator_steps")
