@@ -22,7 +22,7 @@ from nntrain.data.noise import derive_seed
 from nntrain.data.packed_sounds import ragged_lengths
 from nntrain.data.preparing import Prepared
 from nntrain.data.streaming import check_shared_memory
-from nntrain.errors import DataError, render_path
+from nntrain.errors import ConfigError, DataError, Problem, SpecError, render_path
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.scope import PROBE
 from nntrain.losses.loss import ClassLoss, Loss
@@ -146,7 +146,7 @@ def assemble(
         mixer=_mixer(blueprint),
         thawing=Thawing(blueprint.program.thawed) if blueprint.program.thawed else None,
         buckets=buckets,
-        by_class=_class_order(experiment, prepared.train),
+        by_class=class_order(experiment, prepared.train),
     )
     protocol = blueprint.protocol.build(Origin(experiment.data.source, prepared.fields))
     plan = Plan(training, protocol.steps_per_epoch(session), blueprint.best, blueprint.directions)
@@ -167,15 +167,18 @@ def _buckets(experiment: Experiment, train: TensorData, objective: Objective) ->
     return Buckets.of(train, [name for name, target in objective.targets.items() if target.is_taught], batch.tokens)
 
 
-def _class_order(experiment: Experiment, train: TensorData) -> ClassOrder | None:
-    """The order of rows that looks at their classes, where there is one. Raises `DataError` for rows of too few classes."""
+def class_order(experiment: Experiment, train: TensorData) -> ClassOrder | None:
+    """The order of rows that looks at their classes, where there is one. Raises `ConfigError` for rows of too few classes."""
     sampler = None if experiment.data.batch is None else experiment.data.batch.sampler
     if sampler is None:
         return None
     classes = next(iter(train.targets.values())).long().cpu()
     if isinstance(sampler, str):
         return ClassOrder(classes)
-    return ClassOrder(classes, sampler.several, sampler.positive_fraction, in_triplets=sampler.type == "triplets")
+    try:
+        return ClassOrder(classes, sampler.several, sampler.positive_fraction, in_triplets=sampler.type == "triplets")
+    except SpecError as error:
+        raise ConfigError([Problem(("data", "batch", "sampler", *error.options), error.message, error.hint)]) from None
 
 
 def _check_shared_memory(session: Session) -> None:

@@ -85,10 +85,15 @@ def check(config: Config, look: Look) -> Blueprint | None:
         return None
     blueprint = draw_first(config, chain([likeliest], plans))
     if look is Look.ALL:
+        from nntrain.assembly import class_order
         from nntrain.commands.fit import prepare_data
 
         prepared = prepare_data(config)
         blueprint = draw(config, prepared.layout, train_rows=prepared.train.shown)
+        try:
+            class_order(blueprint.experiment, prepared.train)
+        except ConfigError as error:
+            raise config.error(error.problems) from None
     return blueprint
 
 

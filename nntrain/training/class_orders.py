@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.noise import derive_seed
-from nntrain.errors import DataError
+from nntrain.errors import SpecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +28,30 @@ class ClassOrder:
     """Whether three rows come at a time: a row, another one of its class, and one of another class."""
 
     def __post_init__(self) -> None:
-        """Raise `DataError` where the rows are of too few classes, or are too few for a share."""
+        """Raise `SpecError` where the rows are of too few classes, or are too few for a share; its options are those of the sampler."""
         if self.positive is not None:
             self._check_shares(self.positive)
         if self.in_triplets and (not _members(self.classes) or bool((self.classes == self.classes[0]).all())):
             what = "takes two training rows of one class and one of another, and there are none such"
-            raise DataError(f"data.batch.sampler: triplets {what}", "leave sampler out")
+            raise SpecError(f"triplets {what}", "leave sampler out")
         if self.several is not None and len(_members(self.classes)) < self.several[0]:
             shown = len(_members(self.classes))
-            raise DataError(
-                f"data.batch.sampler: pk takes {self.several[0]:,} classes for a batch, and {shown:,} have two training rows or more",
-                f"fix:  data.batch.sampler.classes: {shown}" if shown > 1 else "leave sampler out",
-            )
+            has = f"{shown:,} {'has' if shown == 1 else 'have'} two training rows or more"
+            message = f"pk takes {self.several[0]:,} classes for a batch, and {has}"
+            raise SpecError(message, f"fix:  classes: {shown}" if shown > 1 else "leave sampler out", ("classes",))
 
     def _check_shares(self, positive: float) -> None:
-        """Refuse a share of a class that no row has, or that is no row of an epoch. Raises `DataError`."""
-        sampler, number = "data.batch.sampler", len(self.classes)
+        """Refuse a share of a class that no row has, or that is no row of an epoch. Raises `SpecError`."""
+        number = len(self.classes)
         lost = next((word for value, word in enumerate(("no", "yes")) if not bool((self.classes == value).any())), None)
         if lost is not None:
-            message = f"{sampler}: pairs takes training rows that are yes and others that are no, and none is {lost}"
-            raise DataError(message, "another split, or leave sampler out")
+            message = f"pairs takes training rows that are yes and others that are no, and none is {lost}"
+            raise SpecError(message, "another split, or leave sampler out")
         if 0 in share_counts(number, (1 - positive, positive)):
             least = float(f"{1 / number:.3g}")
             part, word, nearest = (positive, "yes", least) if positive < 0.5 else (1 - positive, "no", 1 - least)
-            message = f"{sampler}.positive_fraction: {positive:g} of {number:,} training rows are {part * number:.2g} rows that are {word}"
-            raise DataError(message, f"fix:  {sampler}.positive_fraction: {nearest:.12g}")
+            message = f"{positive:g} of {number:,} training rows are {part * number:.2g} rows that are {word}"
+            raise SpecError(message, f"fix:  positive_fraction: {nearest:.12g}", ("positive_fraction",))
 
     def positions(self, batches: int, rows: int, *, seed: int, epoch: int) -> Tensor:
         """Positions of the rows of an epoch, int64 `[M]` on the CPU.

@@ -276,3 +276,15 @@ def test_samplers_say_what_they_take(sampler: str, target: str, more: str, told:
         assert main(["fit", "s.yaml", "training.max_epochs=1"]) == 0
         resolved = Path("runs/s/0001/resolved.yaml").read_text()
         assert ("batch_size: 63" in resolved) == (sampler == "triplets")
+
+
+@pytest.mark.parametrize("arguments", [["check", "--data"], ["fit"]])
+def test_more_classes_in_a_batch_than_there_are_is_told_at_the_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s.csv").write_text("x,y\n" + "".join(f"{row / 7:.3f},{'ab'[row % 2]}\n" for row in range(40)))
+    Path("s.yaml").write_text(SAMPLED % ("category", "{type: pk, classes: 9, per_class: 4}", "task: metric\nloss: triplet\n"))
+    assert main([*arguments, "s.yaml"]) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "s.yaml:3:" in shown
+    assert "data.batch.sampler.classes pk takes 9 classes for a batch, and 2 have two training rows or more" in shown
+    assert "fix: classes: 2" in shown
+    assert not list(Path().glob("runs/s/*/"))

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 import torch
 
-from nntrain.errors import DataError
+from nntrain.errors import SpecError
 from nntrain.training.class_orders import ClassOrder, balanced_order, pk_order, triplet_order
 
 CLASSES = torch.tensor([0, 1, 2, 2, 0, 1, 1, 1, 3, 0, 2, 1])
@@ -59,7 +59,7 @@ def test_a_share_of_the_rows_is_yes(share: float) -> None:
     ],
 )
 def test_a_share_needs_rows_of_both_classes_and_one_of_an_epoch(share: float, yes: int, told: str, hint: str) -> None:
-    with pytest.raises(DataError, match=told) as found:
+    with pytest.raises(SpecError, match=told) as found:
         ClassOrder((torch.arange(100) < yes).long(), positive=share)
     assert hint in str(found.value.hint)
     for least in (0.01, 0.99):  # what the hints say is taken
@@ -69,5 +69,5 @@ def test_a_share_needs_rows_of_both_classes_and_one_of_an_epoch(share: float, ye
 
 def test_triplets_need_two_rows_of_a_class_and_another_class() -> None:
     for classes in (torch.arange(4), torch.zeros(4, dtype=torch.int64)):
-        with pytest.raises(DataError, match="triplets takes two training rows"):
+        with pytest.raises(SpecError, match="triplets takes two training rows"):
             ClassOrder(classes, in_triplets=True)
