@@ -16,7 +16,7 @@ import polars as pl
 import torch
 
 from nntrain.data.fields.field import State
-from nntrain.data.fields.image import IMAGENET, Image, channels_first
+from nntrain.data.fields.image import IMAGENET, Image, channels_first, fitting_size
 from nntrain.data.file_store import FileStore
 from nntrain.data.table import Table
 from nntrain.errors import DataError, SpecError
@@ -163,7 +163,7 @@ def check_sizes(column: str, first: Mapping[tuple[int, ...], str], where: str = 
         shown = ", ".join(f"{height} x {width} ({name})" for (height, width), name in list(first.items())[:3])
         raise DataError(
             f"{where}the images of {column} have {len(first):,} sizes (height x width): {shown}",
-            f"fix:  fields: {{{column}: {{type: image, size: 64}}}}",
+            f"fix:  fields: {{{column}: {{type: image, size: {fitting_size(first)}}}}}",
         )
 
 

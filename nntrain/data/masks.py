@@ -14,8 +14,10 @@ import numpy as np
 import polars as pl
 
 from nntrain.data.fields.field import Encoded, State
+from nntrain.data.fields.image import fitting_size
 from nntrain.data.fields.mask import COLOR, MAX_CLASSES, Mask, mask_sizes, pixel_word
 from nntrain.data.file_store import FileStore
+from nntrain.data.image_header import HEADER_BYTES, image_size
 from nntrain.data.images import FORMATS, MAX_LISTED, broken_images, names_of
 from nntrain.data.mask_rows import UNCOUNTED
 from nntrain.data.table import Table, listed
@@ -46,11 +48,25 @@ def read_masks(field: Mask, table: Table, column: str) -> Array:
     if len(first) > 1:
         shown = ", ".join(f"{height} x {width} ({name})" for (height, width), name in list(first.items())[:3])
         message = f"{table.name}: the masks of {column} have {len(first):,} sizes (height x width): {shown}"
-        raise DataError(message, f"fix:  fields: {{{column}: {{type: mask, size: 64}}}}")
+        size = fitting_size(_beside(table, column, [names.index(name) for name in first.values()]) or first)
+        raise DataError(message, f"fix:  fields: {{{column}: {{type: mask, size: {size}}}}}")
     if any(_has_colors(mask) for mask in found) or _names_colors(field):
         found = [_colored(mask) for mask in found]
     _check_values(field, f"{table.name}: {column}", names, found)
     return np.stack(found)
+
+
+def _beside(table: Table, column: str, rows: Sequence[int]) -> set[tuple[int, int]]:
+    """The one height and width of the image files beside some masks; none where they have several, or are not there."""
+    sizes: set[tuple[int, int]] = set()
+    for name, known in table.known.items():
+        if name != column and known.kind == "file" and table.store is not None:
+            try:
+                found = [image_size(table.store.read(str(table.columns[name][row]), HEADER_BYTES)) for row in rows]
+            except DataError:  # one is missing, which is told when the images are read
+                continue
+            sizes |= {(size.height, size.width) for size in found if size is not None}
+    return sizes if len(sizes) == 1 else set()
 
 
 def _of_files(field: Mask, table: Table, column: str, cells: pl.Series) -> tuple[list[str], list[Array]]:
@@ -213,7 +229,19 @@ def encode_masks(field: Mask, masks: Array, state: State) -> Encoded:
         found = np.where(ranked[places] == masks, indices[order][places], _UNKNOWN)
     is_unknown = found == _UNKNOWN
     unknown = is_unknown.reshape(len(masks), -1).any(axis=1)
-    return Encoded(np.where(is_unknown, UNCOUNTED, found).astype(np.uint8), unknown=unknown, is_map=True)
+    told = None
+    if unknown.any():
+        held = listed([pixel_word(int(value)) for value in np.setdiff1d(_shown(masks[unknown]), values)], 5)
+        told = f"their pixels hold {held}, and training showed {_known(field, state)}"
+    return Encoded(np.where(is_unknown, UNCOUNTED, found).astype(np.uint8), unknown=unknown, unknown_words=told, is_map=True)
+
+
+def _known(field: Mask, state: State) -> str:
+    """The values that training showed, with the names of their classes, and those that count nothing."""
+    pairs = zip(state["values"], state["classes"], strict=True)
+    known = listed([pixel_word(value) if str(name) == pixel_word(value) else f"{pixel_word(value)} ({name})" for value, name in pairs], 8)
+    ignored = f", and {listed([pixel_word(value) for value in field.ignored], 8)} counts nothing" if field.ignored else ""
+    return f"pixels of {known}{ignored}"
 
 
 def check_shown(field: Mask, table: Table, column: str, masks: Array, unknown: Array, state: State) -> None:
@@ -239,10 +267,7 @@ def check_shown(field: Mask, table: Table, column: str, masks: Array, unknown: A
     others = [[pixel_word(int(value)) for value in np.setdiff1d(_shown(mask), allowed)] for mask in wide[:MAX_LISTED]]
     faults = [f"{name} holds {listed(found, 5)}" for name, found in zip(names, others, strict=True)]
     more = f", and {len(rows) - MAX_LISTED:,} more" if len(rows) > MAX_LISTED else ""
-    pairs = zip(values, state["classes"], strict=True)
-    known = listed([pixel_word(value) if str(name) == pixel_word(value) else f"{pixel_word(value)} ({name})" for value, name in pairs], 8)
-    ignored = f", and {listed([pixel_word(value) for value in field.ignored], 8)} counts nothing" if field.ignored else ""
-    message = f"{table.name}: {column}: {'; '.join(faults)}{more}, and training showed pixels of {known}{ignored}"
+    message = f"{table.name}: {column}: {'; '.join(faults)}{more}, and training showed {_known(field, state)}"
     raise DataError(
         message,
         f"JPEG? {LOSSY}"

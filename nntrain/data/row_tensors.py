@@ -41,7 +41,8 @@ def left_out(table: Table, encoded: Mapping[tuple[str, str], Encoded], rows: Arr
         places = table.places([int(row) for row in rows[found.unknown]])
         if role == "target":
             keep &= ~found.unknown
-        notes.append((role, f"{what}, left out ({places})" if role == "target" else f"{what} ({places})"))
+        told = f"{what}, left out ({places})" if role == "target" else f"{what} ({places})"
+        notes.append((role, told if found.unknown_words is None else f"{told}: {found.unknown_words}"))
     return keep, notes
 
 

@@ -66,6 +66,8 @@ class Encoded:
     """Of images: offset and scale of each channel, float64 `[C]`, by which a batch is normalised: (value - offset) / scale."""
     unknown: Array | None = None
     """Rows whose class training never showed, bool `[N]`; their numbers mean nothing in a target."""
+    unknown_words: str | None = None
+    """What those rows hold and what training showed, in words; `None` where their cells tell."""
     is_map: bool = False
     """Whether a target has a class for each pixel: `values` is uint8 `[N, H, W]`, 255 where nothing counts."""
     files: ImageFiles | None = None

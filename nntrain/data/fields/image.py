@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import Field as Option
@@ -254,9 +254,15 @@ def _sizes_of_files(name: str, column: HeaderColumn, *, needs_size: bool) -> tup
     sizes = {size[1:]: file for size, file in column.files.sizes.items()}
     if len(sizes) > 1 and needs_size:
         shown = ", ".join(f"{height} x {width} ({file})" for (height, width), file in list(sizes.items())[:3])
-        raise SpecError(f"the images of {name} have several sizes (height x width): {shown}", "fix:  size: 64")
+        raise SpecError(f"the images of {name} have several sizes (height x width): {shown}", f"fix:  size: {fitting_size(sizes)}")
     height, width = next(iter(sizes))
     return max(channels for channels, _, _ in column.files.sizes), height, width
+
+
+def fitting_size(sizes: Iterable[tuple[int, ...]]) -> str:
+    """What `size` may be for images of several heights and widths, as a config has it: the smallest, so that none is blown up."""
+    height, width = min(sizes, key=lambda size: (size[0] * size[1], size))
+    return str(height) if height == width else f"[{height}, {width}]"
 
 
 def channels_first(name: str, shape: tuple[int, ...]) -> tuple[int, int, int]:

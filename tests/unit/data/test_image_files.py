@@ -159,7 +159,7 @@ def test_images_of_several_sizes_need_a_size(tmp_path):
         prepare(settings("photos"), tmp_path, seed=0)
     draw(root / "b" / "0.png")
     draw(root / "b" / "7.png", size=(9, 5))  # no image that is looked at before
-    with pytest.raises(DataError, match=r"2 sizes \(height x width\): 5 x 6 \(a/0.png\), 5 x 9 \(b/7.png\)\n.*size: 64"):
+    with pytest.raises(DataError, match=r"2 sizes \(height x width\): 5 x 6 \(a/0.png\), 5 x 9 \(b/7.png\)\n.*size: \[5, 6\]"):
         prepare(settings("photos"), tmp_path, seed=0)
     found = prepare(settings("photos", fields={"image": {"size": 8}}), tmp_path, seed=0)
     assert found.train.inputs["image"].shape[1:] == (3, 8, 8)

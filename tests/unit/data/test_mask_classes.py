@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image as Pictures
 
+from nntrain.data.file_store import FileStore
 from nntrain.data.mask_classes import classes_fix
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
+from nntrain.data.table import Table
 from nntrain.errors import DataError
 
 ROWS = 12
@@ -66,3 +69,23 @@ def test_masks_that_jpeg_changed_are_refused(tmp_path: Path) -> None:
 
 def test_a_fix_is_yaml() -> None:
     assert classes_fix({0: "wall", 2**24 + 0xFF0000: "a car", 7: "no"}) == 'classes: {0: wall, "#ff0000": "a car", 7: "no"}'
+
+
+def test_rows_that_are_left_out_are_told_with_what_they_hold(tmp_path: Path) -> None:
+    masks(tmp_path)
+    fields = prepared(tmp_path, ignore=9).fields
+    for row in (2, 5):
+        Pictures.fromarray(np.full((16, 16), 3 + row, np.uint8)).save(tmp_path / "mask" / f"{row}.png")
+    names = {part: pl.Series(part, [f"{part}/{row}.png" for row in range(ROWS)]) for part in ("image", "mask")}
+    numbers = pl.Series("id", [str(row) for row in range(ROWS)])
+    data, notes = fields.encode_noted(Table("t", {**names, "id": numbers}, ROWS, store=FileStore(tmp_path)), with_targets=True)
+    assert len(data) == ROWS - 2
+    assert notes[0].endswith("left out (rows 2, 5): their pixels hold 5, 8, and training showed pixels of 0, 255, and 9 counts nothing")
+
+
+def test_masks_of_several_sizes_get_that_of_the_images_beside(tmp_path: Path) -> None:
+    masks(tmp_path)
+    Pictures.fromarray(np.zeros((8, 4), np.uint8)).save(tmp_path / "mask" / "7.png")
+    with pytest.raises(DataError, match=r"2 sizes \(height x width\): 16 x 16 .*, 8 x 4 \(mask/7\.png\)") as told:
+        prepared(tmp_path)
+    assert told.value.hint == "fix:  fields: {mask: {type: mask, size: 16}}"

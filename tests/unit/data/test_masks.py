@@ -157,7 +157,7 @@ def test_cells_that_hold_files() -> None:
     [
         ({"classes": 2}, [CLASSES // 2 * 255], "pixels that hold 0, 1; 0.png holds 255", "classes: {0: 0, 255: 1}"),
         ({"classes": {"0": "a", "1": "b"}}, [CLASSES], "0.png holds 2", "ignore: VALUE"),
-        ({}, [CLASSES, CLASSES[:, :2]], "2 sizes (height x width): 2 x 4 (0.png), 2 x 2 (1.png)", "size: 64"),
+        ({}, [CLASSES, CLASSES[:, :2]], "2 sizes (height x width): 2 x 4 (0.png), 2 x 2 (1.png)", "size: 2}"),
         ({}, [CLASSES * 0], "show 0 alone: there is nothing to learn", None),
         ({}, [np.arange(256, dtype=np.uint8).reshape(16, 16)], "hold 256 values, and a mask has at most 255 classes", "JPEG"),
     ],
