@@ -101,11 +101,15 @@ def adapt(program: Program, adapter: Lora | None, path: YamlPath, problems: list
         return program
     makers = {name for names in program.output_steps.values() for name in names}
     can = [step.name for step in program.steps if step.layer.type in ADAPTED and step.parameter_shapes and step.name not in makers]
+    if not can and program.steps:
+        message = "adapts linear layers and attentions below the head, and the network has none there"
+        problems.append(Problem(path, message, "fix:  remove adapter"))
+        return program
     chosen = {name for name in can if any(matches(pattern, name) for pattern in adapter.patterns)}
     for index, pattern in enumerate(adapter.patterns):
         if not any(matches(pattern, name) for name in can):
             place = (*path, "match") if isinstance(adapter.match, str) else (*path, "match", index)
-            told = ", ".join(near_names(pattern, can)) or "there is none"
+            told = ", ".join(near_names(pattern, can))
             problems.append(Problem(place, f"{pattern!r} matches no linear layer or attention below the head", f"near names: {told}"))
     steps = tuple(replace(step, adapter=adapter) if step.name in chosen else step for step in program.steps)
     own = {_full(step, name) for step in program.steps for name in step.parameter_shapes if step.name not in makers}

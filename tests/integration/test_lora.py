@@ -91,6 +91,14 @@ def test_patterns_without_a_layer_are_told(adapter: Tree, told: str) -> None:
         program(adapter)
 
 
+def test_a_network_without_linear_layers_is_not_adapted(tmp_path: Path) -> None:
+    write_three_kinds(tmp_path / "rows.csv")
+    lora = {"type": "mlp", "hidden": [], "adapter": {"type": "lora"}}
+    with pytest.raises(ConfigError, match="the network has none there") as found:
+        prepare_job(read_mapping({"data": {"source": "rows.csv", "target": "kind"}, "architecture": lora}))
+    assert "remove adapter" in str(found.value)
+
+
 def test_a_run_is_adapted_saved_and_goes_on(tmp_path: Path) -> None:
     write_three_kinds(tmp_path / "rows.csv")
     base: Tree = {"type": "mlp", "hidden": [8, 8]}
