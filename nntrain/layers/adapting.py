@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from nntrain.schema import StrictModel
 
@@ -31,7 +31,7 @@ class Lora(StrictModel):
     """Rows of A: the fewer, the fewer weights are trained."""
     alpha: PositiveFloat = 16.0
     """Divided by the rank it scales what is added; another rank then needs no other learning rate."""
-    match: str | tuple[str, ...] = "*"
+    match: str | Annotated[tuple[str, ...], Field(min_length=1)] = "*"
     """Patterns of names of layers, one or a list, such as `*.attention`; of what they match linear layers and the projections of
     attention are adapted. Default: all of them."""
 

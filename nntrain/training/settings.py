@@ -94,7 +94,7 @@ class Unfreeze(StrictModel):
 
     epoch: Annotated[int, Field(ge=2)]
     """The first epoch in which it is trained, counted from 1."""
-    match: str | tuple[str, ...]
+    match: str | Annotated[tuple[str, ...], Field(min_length=1)]
     """Patterns of parameter names, one or a list, such as `stage4.*`; a name stands for everything below it."""
 
 
@@ -130,7 +130,7 @@ class TrainingSettings(StrictModel):
     """CPU threads; default: torch's own choice."""
     deterministic: bool = False
     """Only use algorithms that give the same bits each time, where a device has several."""
-    unfreeze: Unfreeze | tuple[Unfreeze, ...] | None = None
+    unfreeze: Unfreeze | Annotated[tuple[Unfreeze, ...], Field(min_length=1)] | None = None
     """Frozen parameters that are trained from an epoch on, and batch norms that follow then: `{epoch: 3, match: stage4}`, or several in
     a list. Default: what is frozen stays so."""
     protocol: Annotated[Component, Slot("protocol", ("nntrain.protocols.settings:PROTOCOLS",))] | None = None
