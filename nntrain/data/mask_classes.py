@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from nntrain.data.fields.mask import Mask, pixel_word
-from nntrain.data.masks import LOSSY
+from nntrain.data.masks import LOSSY, classes_fix, in_yaml
 from nntrain.data.table import Table, listed
 from nntrain.errors import DataError
 
@@ -22,13 +20,7 @@ STRAY_FILES: Final = 1 / 100
 """Share of the files that it then stands in at most, or in one alone."""
 MAX_WRITTEN: Final = 12
 """Classes that a fix writes out."""
-_PLAIN: Final = re.compile(r"\d+|(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z]\w*", re.IGNORECASE)
 _JPEG_START: Final = b"\xff\xd8\xff"
-
-
-def classes_fix(names: Mapping[int, str]) -> str:
-    """Classes as a config has them, by the value of their pixels: colours in quotes."""
-    return f"classes: {{{', '.join(f'{_in_yaml(pixel_word(value))}: {_in_yaml(name)}' for value, name in names.items())}}}"
 
 
 def found_classes(fields: FittedFields, table: Table, values: Mapping[str, Values]) -> Iterator[str]:
@@ -91,7 +83,7 @@ class _Shown:
             for value in stray[:5]
         )
         more = f"; and {len(stray) - 5:,} values more" if len(stray) > 5 else ""
-        ignored = ", ".join(_in_yaml(pixel_word(value)) for value in stray[:MAX_WRITTEN])
+        ignored = ", ".join(in_yaml(pixel_word(value)) for value in stray[:MAX_WRITTEN])
         fix = f"fix:  fields: {{{self.name}: {{type: mask, ignore: [{ignored}]}}}}"
         raise DataError(
             f"{self.table.name}: the masks of {self.name} hold values so rarely that they look like damage: {told}{more}",
@@ -114,7 +106,3 @@ class _Shown:
             return False
         cell: object = cells[row]
         return cell.startswith(_JPEG_START) if isinstance(cell, bytes) else str(cell).lower().endswith((".jpg", ".jpeg"))
-
-
-def _in_yaml(word: str) -> str:
-    return word if _PLAIN.fullmatch(word) else json.dumps(word, ensure_ascii=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Array
 
 _UNKNOWN: Final = 256
+_PLAIN: Final = re.compile(r"\d+|(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z]\w*", re.IGNORECASE)
 LOSSY: Final = "JPEG changes the values of pixels: save masks as PNG"
 
 
@@ -188,10 +191,23 @@ def _check_values(field: Mask, where: str, names: Sequence[str], masks: Sequence
     known = listed([pixel_word(value) for value in field.values], 8)
     every = sorted({int(value) for mask in masks for value in _shown(mask)} - set(field.ignored))
     hint = f"JPEG? {LOSSY}" if names[0].lower().endswith((".jpg", ".jpeg")) else "do they not count? ignore: VALUE"
-    if len(every) == len(field.values):
-        pairs = ", ".join(f"{pixel_word(value)}: {name}" for value, name in zip(every, field.class_names, strict=True))
-        hint = f"fix:  classes: {{{pairs}}}"
+    names_of_values = dict(zip(field.values, field.class_names, strict=True))
+    left = [value for value in every if value not in names_of_values]
+    lost = [value for value in field.values if value not in every]
+    if len(left) == len(lost) and (len(left) == 1 or not isinstance(field.classes, dict)):  # which of several is meant, nobody knows
+        moved = dict(zip(lost, left, strict=True))
+        hint = f"fix:  {classes_fix({moved.get(value, value): name for value, name in names_of_values.items()})}"
     raise DataError(f"{where}: the classes are of pixels that hold {known}; {'; '.join(faults[:MAX_LISTED])}{more}", hint)
+
+
+def classes_fix(names: Mapping[int, str]) -> str:
+    """Classes as a config has them, by the value of their pixels: colours in quotes."""
+    return f"classes: {{{', '.join(f'{in_yaml(pixel_word(value))}: {in_yaml(name)}' for value, name in names.items())}}}"
+
+
+def in_yaml(word: str) -> str:
+    """A value or the name of a class as a config has it, in quotes where it needs them."""
+    return word if _PLAIN.fullmatch(word) else json.dumps(word, ensure_ascii=False)
 
 
 def fit_masks(field: Mask, masks: Array) -> State:
@@ -272,5 +288,5 @@ def check_shown(field: Mask, table: Table, column: str, masks: Array, unknown: A
         message,
         f"JPEG? {LOSSY}"
         if names[0].lower().endswith((".jpg", ".jpeg"))
-        else f"does it not count? train with  fields: {{{column}: {{type: mask, ignore: {others[0][0]}}}}}",
+        else f"does it not count? train with  fields: {{{column}: {{type: mask, ignore: {in_yaml(others[0][0])}}}}}",
     )

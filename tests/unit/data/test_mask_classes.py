@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pictures
 
 from nntrain.data.file_store import FileStore
-from nntrain.data.mask_classes import classes_fix
+from nntrain.data.masks import classes_fix
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
 from nntrain.data.table import Table

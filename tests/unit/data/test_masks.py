@@ -23,6 +23,8 @@ from nntrain.specs import Unknown
 
 CLASSES = np.array([[0, 0, 1, 2], [0, 1, 1, 2]], dtype=np.uint8)
 
+GREENISH = np.stack([0 * CLASSES, 254 * (CLASSES > 0).astype(np.uint8), 0 * CLASSES], axis=2)
+
 
 def field(**options: Any) -> Mask:
     made = FIELD_SLOT.validate({"type": "mask", "role": "target", **options})
@@ -157,6 +159,9 @@ def test_cells_that_hold_files() -> None:
     [
         ({"classes": 2}, [CLASSES // 2 * 255], "pixels that hold 0, 1; 0.png holds 255", "classes: {0: 0, 255: 1}"),
         ({"classes": {"0": "a", "1": "b"}}, [CLASSES], "0.png holds 2", "ignore: VALUE"),
+        ({"classes": {"2": "b", "0": "a", "7": "c"}}, [CLASSES], "0.png holds 1", "classes: {2: b, 0: a, 1: c}"),
+        ({"classes": {"#00ff00": "grass", "#000000": "road"}}, [GREENISH], "holds #00fe00", 'classes: {"#00fe00": grass, "#000000": road}'),
+        ({"classes": {"#00ff00": "grass", "#010101": "road"}}, [GREENISH], "holds #000000, #00fe00", "ignore: VALUE"),
         ({}, [CLASSES, CLASSES[:, :2]], "2 sizes (height x width): 2 x 4 (0.png), 2 x 2 (1.png)", "size: 2}"),
         ({}, [CLASSES * 0], "show 0 alone: there is nothing to learn", None),
         ({}, [np.arange(256, dtype=np.uint8).reshape(16, 16)], "hold 256 values, and a mask has at most 255 classes", "JPEG"),
