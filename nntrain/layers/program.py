@@ -234,7 +234,7 @@ class Program:
             if each.step is None:
                 found |= dict.fromkeys(members.get(str(each.output), (str(each.output),)))
             elif each.step == point:
-                found[point] = None
+                found[each.step] = None
             elif each.step not in seen:
                 seen.add(each.step)
                 picked = by_name[each.step].layer.picked_fields

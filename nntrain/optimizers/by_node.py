@@ -49,7 +49,7 @@ class ByNode(Optimizer):
             raise PydanticCustomError(
                 "few_nodes", "by_node needs two nodes or more", {"hint": "fix:  {NODE: adam, OTHER: sgd}, or one: adam"}
             )
-        return {"type": "by_node", "nodes": nodes}
+        return cast("dict[str, object]", {"type": "by_node", "nodes": nodes})
 
     @model_validator(mode="after")
     def _are_simple(self) -> Self:

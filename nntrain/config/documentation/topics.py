@@ -69,9 +69,9 @@ TOPICS: Final = (
     Topic(
         "role",
         "What a column is there for: input (the network reads it), target (the network predicts it), weight (how much each row counts"
-        " in the loss and the metrics), split (says which rows train, validate and test), group (no value of it is in two splits), fold (the"
-        " same, and --folds tests each of its values in turn), time (the latest rows are split off), or ignore (nothing reads it). Without a"
-        " word the columns of data.target are targets, and all others inputs.",
+        " in the loss and the metrics), split (says which rows train, validate and test), group (no value of it is in two splits), fold"
+        " (the same, and --folds tests each of its values in turn), time (the latest rows are split off), or ignore (nothing reads it)."
+        " Without a word the columns of data.target are targets, and all others inputs.",
         "data: {fields: {NAME: {role: ignore}}}",
         "roles",
     ),
