@@ -85,7 +85,7 @@ class Splitting:
 
     def _given_fold(self, rows: Array, plan: FieldPlan, count: int, fold: int, seed: int) -> tuple[Parts, str]:
         """The same of the folds that a column gives, numbered in the order of its values. Raises `DataError`."""
-        values = self.table.required_texts(plan.columns[0]).to_numpy().astype(str)[rows]
+        values = self._complete(plan, rows)
         names = in_order(np.unique(values).tolist(), self.table.numerals)
         if len(names) != count:
             shown = listed([quoted(name) for name in names])
@@ -102,7 +102,7 @@ class Splitting:
         size = None if "validation" in self.given else self.settings.validation
         if size is None:
             return Parts(others, others[:0], tested), f"{how}{rule}"
-        parts, off = self._split_off(others, {"validation": size, "test": None}, seed)
+        parts, off = self._split_off(others, {"validation": size, "test": None}, seed, among=np.concatenate([others, tested]))
         return Parts(parts.train, parts.validation, tested), f"{how}; {off}"
 
     def _stratifying(self, rule: str | None) -> FieldPlan | None:
@@ -114,7 +114,18 @@ class Splitting:
         """The column of the groups, or that of folds, and the group of each row."""
         plan = self._plan("group") or self._plan("fold")
         assert plan is not None
-        return plan, self.table.texts(plan.columns[0]).fill_null("").to_numpy().astype(str)[rows]
+        return plan, self._complete(plan, rows)
+
+    def _complete(self, plan: FieldPlan, rows: Array) -> Array:
+        """The group or fold of each row. Raises `DataError` where a row has none: nobody knows which others it belongs to."""
+        texts = self.table.texts(plan.columns[0])[rows]
+        lost = [int(rows[row]) for row in np.flatnonzero(texts.is_null().to_numpy())]
+        if lost:
+            raise DataError(
+                f"{self.table.name}: {plan.name} says no {plan.role} in {self.table.places(lost)}",
+                f"fill these cells in or remove these rows, or  fix:  fields: {{{plan.name}: {{role: ignore}}}}",
+            )
+        return texts.to_numpy().astype(str)
 
     def _classes(self, target: FieldPlan, rows: Array) -> Array:
         return self.table.texts(target.columns[0]).to_numpy()[rows].astype(str)
@@ -150,13 +161,16 @@ class Splitting:
                 )
         return parts
 
-    def _split_off(self, rows: Array, sizes: Mapping[str, float | int | None], seed: int) -> tuple[Parts, str]:
-        """Split rows by the rule of the settings. Raises `DataError` where there are too few."""
+    def _split_off(
+        self, rows: Array, sizes: Mapping[str, float | int | None], seed: int, *, among: Array | None = None
+    ) -> tuple[Parts, str]:
+        """Split rows by the rule of the settings; groups are told of the rows `among`. Raises `DataError` where there are too few."""
         rule = split_rule(self.data, {plan.role for plan in self.plans})
         if rule == "group":
             plan, groups = self._groups(rows)
             parts = split_groups(rows, groups, sizes, seed=derive_seed(seed, "split"))
-            return parts, f"by group {plan.name} ({len(np.unique(groups)):,} groups), seed {seed}"
+            every = len(np.unique(groups if among is None else self._groups(among)[1]))
+            return parts, f"by group {plan.name} ({every:,} groups), seed {seed}"
         if rule == "time":
             times, told = self._order(rows)
             return split_by_time(rows, times, sizes), told

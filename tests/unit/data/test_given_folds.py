@@ -60,7 +60,7 @@ def test_each_given_fold_is_tested_and_no_speaker_is_on_both_sides(speaker: str,
         assert len(found.splits["test"].rows) == 16
         sides = [of(rows, found, part, "speaker") for part in ("train", "validation", "test")]
         assert sum(map(len, sides)) == len(sides[0] | sides[1] | sides[2]) == 6
-        by = "speaker (4 groups)" if speaker == "group" else "part (2 groups)"
+        by = "speaker (6 groups)" if speaker == "group" else "part (3 groups)"
         assert any(f"fold {fold} of 3 is tested (part {fold}); by group {by}" in note for note in found.notes)
 
 
@@ -80,8 +80,9 @@ def test_another_number_of_folds_and_rows_without_one(tmp_path: Path) -> None:
         prepare(settings({"part": {"role": "fold"}}, folds=5, fold=1), tmp_path, seed=0)
     assert told.value.hint == "--folds 3"
     (tmp_path / "t.csv").write_text((tmp_path / "t.csv").read_text().replace("ann,3", "ann,"))
-    with pytest.raises(DataError, match="part is missing in lines 2, 8, 14 and 5 more"):
+    with pytest.raises(DataError, match="part says no fold in lines 2, 8, 14 and 5 more") as told:
         prepare(settings({"part": {"role": "fold"}}, folds=3, fold=1), tmp_path, seed=0)
+    assert "fields: {part: {role: ignore}}" in (told.value.hint or "")
 
 
 def test_folds_beside_times_and_windows(tmp_path: Path) -> None:

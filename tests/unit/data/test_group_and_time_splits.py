@@ -105,6 +105,15 @@ def test_a_column_of_groups_is_no_input_unless_it_is_said_to_be(tmp_path):
     assert "street" in prepare(settings(**listed), tmp_path, seed=0).layout.inputs
 
 
+@pytest.mark.parametrize("split", [{}, {"folds": 2, "fold": 1}])
+def test_rows_without_a_group_are_told(tmp_path, split):
+    write(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_text((tmp_path / "t.csv").read_text().replace(",s2,", ",,"))
+    with pytest.raises(DataError, match=r"t\.csv: street says no group in lines 4, 10, 16 and 7 more") as told:
+        prepare(settings(fields={"street": {"role": "group"}}, split=split), tmp_path, seed=0)
+    assert "fields: {street: {role: ignore}}" in (told.value.hint or "")
+
+
 def test_rows_by_time(tmp_path):
     write(tmp_path / "t.csv")
     found = prepare(settings(split={"by": "time", "column": "day", "validation": 5, "test": 10}), tmp_path, seed=0)
