@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from nntrain.commands.output import emit, tell
 from nntrain.commands.stored import Stored, open_run
+from nntrain.config import loading, validating
 from nntrain.errors import UsageError
 from nntrain.generation import ways
 from nntrain.generation.settings import GenerateSettings
@@ -109,17 +110,28 @@ def settings_of(stored: Stored, flags: Mapping[str, Any]) -> GenerateSettings:
     base = stored.config.experiment.generate or GenerateSettings()
     given = {name: value for name, value in flags.items() if value is not None and value != []}
     if isinstance(given.get("given"), list):
-        given["given"] = dict(_pair(text) for text in given["given"])
+        given["given"] = _pairs(given["given"])
     tasks = {name: plan.task for name, plan in stored.blueprint.targets.items()}
     for name, why in ways.idle(way_of(stored), tasks).values():
         if name in given:
             raise UsageError(f"--{name.replace('_', '-')} has no effect: {why}", "remove it")
+    tree = {**base.model_dump(mode="json", by_alias=True), **given}
     try:
-        return GenerateSettings.parse({**base.model_dump(mode="json", by_alias=True), **given})
+        return GenerateSettings.parse(tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{name} {given.get(str(first['loc'][0]))}: {first['msg']}", "nntrain generate --help") from None
+        first = validating.problems(error, loading.parse(loading.dump(tree), "<options>"), GenerateSettings)[0]
+        name = str(first.path[0]).replace("_", "-")
+        raise UsageError(f"--{name}: {first.message}", first.hint or "nntrain generate --help") from None
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Values by field. Raises `UsageError` for a field that has two."""
+    found: dict[str, str] = {}
+    for name, value in map(_pair, texts):
+        if name in found:
+            raise UsageError(f"--given {name} is there twice, {found[name]} and {value}: all rows have the same", "one of the two a call")
+        found[name] = value
+    return found
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -118,7 +118,9 @@ def test_images_are_written_to_a_sheet_a_folder_or_arrays(trained: Any, capsys: 
         (("-o", "full"), "the folder full is not empty"),
         (("-o", "s.png", "--from", "zz"), "--from: 'zz' can't be drawn"),
         (("-o", "s.png", "--prompt", "a"), "--prompt has no effect: this network runs what is behind a point that is drawn"),
-        (("-o", "s.png", "--count", "0"), "--count 0"),
+        (("-o", "s.png", "--count", "0"), "--count: needs a whole number"),
+        (("-o", "s.png", "--seed", "-1"), "--seed: needs a whole number from 0"),
+        (("-o", "s.png", "--given", "label=3", "--given", "label=4"), "--given label is there twice, 3 and 4"),
     ],
 )
 def test_what_can_not_be_made_is_told_before(flags: tuple[str, ...], message: str, trained: Any, capsys: Screens) -> None:
