@@ -14,9 +14,13 @@ from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, NNTrainError, Problem, YamlPath
 from nntrain.runs import MEMBERS, Run, find_run, is_run, runs_root
 from nntrain.weights.reading import Weights, read_weights
+from nntrain.weights.stored import TRUST
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+WEIGHTS: Final = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+"""How files of weights are called."""
 
 PATH: Final[YamlPath] = ("architecture", "init")
 
@@ -86,12 +90,25 @@ def find_origin(config: Config, init: Init) -> Origin:
 def _found(folder: Path, given: str) -> Origin:
     beside = folder / given
     if beside.is_file():
-        weights = read_weights(beside)
+        weights = _weights(beside)
         return Origin(given, {name: name for name in weights.stored}, weights, notes=weights.notes)
-    if Path(given).suffix in {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}:
+    if Path(given).suffix in WEIGHTS:
         raise CheckpointError(f"there is no file {beside.as_posix()}", "name it from the folder of the config")
+    if (beside / "config.json").is_file():
+        what = "is a folder of a trained body, as Hugging Face has them, and no run"
+        raise CheckpointError(f"{beside.as_posix()} {what}", f"fix:  architecture.pretrained: {given}   in the place of init")
     run = find_run(beside.as_posix() if is_run(beside) else given, runs_root(None))
     return _of_run(run, given.rstrip("/"))
+
+
+def _weights(path: Path) -> Weights:
+    """Names and shapes of a file. Raises `CheckpointError`, where its name is none of weights without guesses at damage."""
+    try:
+        return read_weights(path)
+    except CheckpointError as error:
+        if path.suffix in WEIGHTS or error.hint == TRUST:
+            raise
+        raise CheckpointError(f"{path.as_posix()} is no file of weights", f"accepted: a run, or a file {', '.join(WEIGHTS)}") from None
 
 
 def _of_run(run: Run, given: str) -> Origin:

@@ -186,3 +186,14 @@ def test_weights_that_are_no_numbers_are_refused(here: Path) -> None:
         fit(config("abc.csv", {"from": "less.pt"}))
     with pytest.raises(ConfigError, match="a file of weights has no fields"):
         fit(config("abc.csv", {"from": "less.pt", "fields": "keep"}))
+
+
+def test_what_holds_no_weights_is_called_so(here: Path) -> None:
+    with pytest.raises(ConfigError, match=r"abc\.csv is no file of weights") as found:
+        fit(config("abc.csv", {"from": "abc.csv"}))
+    assert "accepted: a run, or a file .safetensors" in str(found.value)
+    (here / "hub").mkdir()
+    (here / "hub" / "config.json").write_text("{}")
+    with pytest.raises(ConfigError, match="hub is a folder of a trained body") as found:
+        fit(config("abc.csv", {"from": "hub"}))
+    assert "pretrained: hub" in str(found.value)
