@@ -15,6 +15,7 @@ from nntrain.data.cut_texts import cut_texts
 from nntrain.data.dialect import PLAIN
 from nntrain.data.facts import Facts, facts_of_series, quoted
 from nntrain.data.fields.link import Link
+from nntrain.data.filling import filled
 from nntrain.data.fingerprint import files_name, fingerprint_named, fingerprint_rows, fingerprint_sources
 from nntrain.data.fitted import FittedFields, reading_of
 from nntrain.data.graphs import counted_as, splits_graphs
@@ -290,7 +291,7 @@ def _encode(
             rows, dropped = usable_rows(plans, tables[part], values[part], fields.window)
         elif not len(rows):
             continue
-        notes += _filled(plans, values[source], rows) if part == "train" else []
+        notes += filled(plans, values[source], rows, tables[source].name) if part == "train" else []
         before = _earlier(fields.window, parts, part) if source == "train" else None
         found, told = fields.encode_rows(tables[source], values[source], rows, with_targets=True, before=before)
         if not len(found):
@@ -321,17 +322,6 @@ def _none_left(table: Table, part: Part, why: list[str], *, has_windows: bool) -
         return DataError(f"{table.name}: no {part} row can be used", "; ".join(why) or None)
     hint = "fewer rows in data.window, or more rows here" + ("" if part == "train" else f": data.split.{part}, null for none")
     return DataError(f"{table.name}: no {part} window: {'; '.join(why)}", hint)
-
-
-def _filled(plans: tuple[FieldPlan, ...], values: Mapping[str, Values], rows: Array) -> list[str]:
-    """Missing numbers among the training rows, and what stands for them."""
-    told: list[str] = []
-    for plan in plans:
-        filling = plan.field.filling if plan.role == "input" else None
-        count = 0 if filling is None else int(plan.field.is_missing(values[plan.name])[rows].sum())
-        if count:
-            told.append(f"{plan.name} {count:,} ({filling})")
-    return [f"missing values filled in: {listed(told, 8)}"] if told else []
 
 
 def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None) -> dict[str, str]:
