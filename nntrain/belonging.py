@@ -18,9 +18,9 @@ def belonging_problems(experiment: Experiment, program: Program, targets: Mappin
         yield from _same_inputs((*path, "pairs"), program, name, plan.task.joined(plan.target))
         if plan.task.times_shown > 1 and not any(field.is_changed_at_random for field in experiment.data.fields.values()):
             images = [key for key, spec in program.inputs.items() if len(spec.axes) == 3]
-            field = images[0] if images else "IMAGE"
+            fix = f"fix:  data.fields.{images[0]}.augment: [flip, shift: 0.1]; sounds have it too" if images else None
             message = f"shows each row {plan.task.times_shown} times, and nothing changes it: all views would be equal"
-            yield Problem((*path, "views"), message, f"fix:  data.fields.{field}.augment: [flip, shift: 0.1]; sounds have it too")
+            yield Problem((*path, "views"), message, fix or "remove views: only images and sounds have augment")
 
 
 def compared_fields(program: Program, target: str, nodes: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -288,3 +288,15 @@ def test_more_classes_in_a_batch_than_there_are_is_told_at_the_line(arguments: l
     assert "data.batch.sampler.classes pk takes 9 classes for a batch, and 2 have two training rows or more" in shown
     assert "fix: classes: 2" in shown
     assert not list(Path().glob("runs/s/*/"))
+
+
+def test_views_of_what_is_no_image_are_not_mended_by_its_augment(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s.csv").write_text("x,y\n" + "".join(f"{row / 7:.3f},{'ab'[row % 2]}\n" for row in range(40)))
+    Path("s.yaml").write_text(
+        (SAMPLED % ("category", "null", "task: {type: metric, views: 2}\n")).replace("batch: {sampler: null}", "batch_size: 8")
+    )
+    assert main(["check", "s.yaml"]) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "all views would be equal" in shown
+    assert "IMAGE" not in shown
+    assert "remove views" in shown
