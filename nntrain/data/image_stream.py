@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.file_store import FileStore
-from nntrain.data.images import broken_images, check_sizes, decode, names_of
+from nntrain.data.images import at_line, broken_images, check_sizes, decode, names_of
 from nntrain.data.table import Table
 from nntrain.errors import DataError
 
@@ -92,9 +92,10 @@ class ImageFiles:
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             for start in range(0, len(self.names), LOOKED_AT):
                 names: list[str] = self.names[start : start + LOOKED_AT].to_list()
-                for name, found in zip(names, pool.map(look, names, is_counted[start : start + LOOKED_AT].tolist()), strict=True):
+                looked = pool.map(look, names, is_counted[start : start + LOOKED_AT].tolist())
+                for row, (name, found) in enumerate(zip(names, looked, strict=True), start):
                     if isinstance(found, str):
-                        broken.append(found)
+                        broken.append(at_line(self.table, row, found))
                         continue
                     shape, counts = found
                     sizes.setdefault(shape[1:], name)

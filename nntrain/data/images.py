@@ -75,7 +75,8 @@ def read_image_files(field: Image, table: Table, column: str) -> Array:
 def _read_image_cells(field: Image, table: Table, column: str, cells: pl.Series) -> Array:
     """The same of images whose files are the cells. Raises `DataError`."""
     if cells.null_count():
-        raise DataError(f"{table.name}: {column} has no image in {table.places(cells.is_null().arg_true().to_list())}")
+        lost: list[int] = cells.is_null().arg_true().to_list()
+        raise DataError(f"{table.name}: {column} has no image in {table.places(lost)}", "remove these rows")
     rows = {table.place(row): row for row in range(table.rows)}
 
     def read(place: str) -> Array | str:
@@ -88,9 +89,9 @@ def _joined(field: Image, table: Table, column: str, names: Sequence[str], read:
     """Images, each of which `read` finds by its name, uint8 `[N, C, H, W]`. Raises `DataError`."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(read, names))
-    broken = [image for image in found if isinstance(image, str)]
+    broken = [at_line(table, row, image) for row, image in enumerate(found) if isinstance(image, str)]
     if broken:
-        raise broken_images(broken, len(found), f"{table.name}: ")
+        raise broken_images(broken, len(found), f"{table.name}: {column}: ")
     images = [image for image in found if not isinstance(image, str)]
     first: dict[tuple[int, ...], str] = {}
     for name, image in zip(names, images, strict=True):
@@ -105,15 +106,23 @@ def names_of(table: Table, column: str) -> pl.Series:
     names = table.texts(column)
     if names.null_count():
         lost: list[int] = names.is_null().arg_true().to_list()
-        raise DataError(f"{table.name}: {column} names no image in {table.places(lost)}")
+        raise DataError(f"{table.name}: {column} names no image in {table.places(lost)}", "remove these rows, or name an image")
     return names
+
+
+def at_line(table: Table, row: int, told: str) -> str:
+    """What is wrong with the file that a cell of a text file names, with the line."""
+    place = table.place(row)
+    return told if table.lines is None or told.startswith(place) else f"{place}: {told}"
 
 
 def broken_images(broken: Sequence[str], count: int, where: str = "") -> DataError:
     """The error for images of which some cannot be read; `broken` says of each what is wrong, and `where` begins the message."""
     more = f"\n   and {len(broken) - MAX_LISTED:,} more" if len(broken) > MAX_LISTED else ""
     told = "\n   ".join(broken[:MAX_LISTED])
-    return DataError(f"{where}{len(broken):,} of {count:,} images cannot be read:\n   {told}{more}", "repair or remove them")
+    return DataError(
+        f"{where}{len(broken):,} of {count:,} images cannot be read:\n   {told}{more}", "repair or remove them"
+    )
 
 
 def decode(store: FileStore, name: str, field: Image) -> Array | str:

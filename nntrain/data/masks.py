@@ -20,7 +20,7 @@ from nntrain.data.fields.image import fitting_size
 from nntrain.data.fields.mask import COLOR, MAX_CLASSES, Mask, mask_sizes, pixel_word
 from nntrain.data.file_store import FileStore
 from nntrain.data.image_header import HEADER_BYTES, image_size
-from nntrain.data.images import FORMATS, MAX_LISTED, broken_images, names_of
+from nntrain.data.images import FORMATS, MAX_LISTED, at_line, broken_images, names_of
 from nntrain.data.mask_rows import UNCOUNTED
 from nntrain.data.table import Table, listed
 from nntrain.errors import DataError, SpecError
@@ -76,7 +76,8 @@ def _of_files(field: Mask, table: Table, column: str, cells: pl.Series) -> tuple
     """Masks that the cells of a column name or hold, and where each is from."""
     if cells.dtype == pl.Binary:
         if cells.null_count():
-            raise DataError(f"{table.name}: {column} has no mask in {table.places(cells.is_null().arg_true().to_list())}")
+            lost: list[int] = cells.is_null().arg_true().to_list()
+            raise DataError(f"{table.name}: {column} has no mask in {table.places(lost)}", "remove these rows")
         names = [table.place(row) for row in range(table.rows)]
 
         def content(row: int) -> bytes:
@@ -96,9 +97,9 @@ def _of_files(field: Mask, table: Table, column: str, cells: pl.Series) -> tuple
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(read, range(len(names))))
-    broken = [mask for mask in found if isinstance(mask, str)]
+    broken = [at_line(table, row, mask) for row, mask in enumerate(found) if isinstance(mask, str)]
     if broken:
-        raise broken_images(broken, len(found), f"{table.name}: ")
+        raise broken_images(broken, len(found), f"{table.name}: {column}: ")
     return names, [mask for mask in found if not isinstance(mask, str)]
 
 

@@ -132,8 +132,8 @@ def break_stream(path: Path) -> None:
 
 IMAGES: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "whole": (Path.exists, 0, "train 16"),
-    "cut off": (cut, 3, "im: 1 of 20 images cannot be read: a/3.png: no image, or damaged repair or remove them"),
-    "with a broken stream": (break_stream, 3, "im: 1 of 20 images cannot be read: a/3.png"),
+    "cut off": (cut, 3, "im: image: 1 of 20 images cannot be read: a/3.png: no image, or damaged repair or remove them"),
+    "with a broken stream": (break_stream, 3, "im: image: 1 of 20 images cannot be read: a/3.png"),
     "of no byte": (lambda path: path.write_bytes(b""), 3, "a/3.png: no image, or damaged"),
     "that is a text": (lambda path: path.write_text("hello"), 3, "a/3.png: no image, or damaged"),
     "with another suffix": (lambda path: path.rename(path.with_suffix(".jpg")), 0, "train 16"),
