@@ -257,9 +257,13 @@ def _task(experiment: Experiment, plan: FieldPlan, target: Target, problems: lis
     if target.field_type in task.field_types:
         return task
     accepted = " or ".join(sorted(task.field_types))
+    needs_none = "row" in task.field_types and task.joined(target)
+    fix = f"fix:  data.fields.{plan.name}: {{role: ignore}}" if needs_none else _retype(plan, task)
     problems.append(
         Problem(
-            path, f"{task.type} needs a target of type {accepted}; {plan.name} is {with_article(target.field_type)}", _retype(plan, task)
+            path,
+            f"{task.type} needs a target of type {accepted}; {plan.name} is {with_article(target.field_type)}",
+            fix,
         )
     )
     return None

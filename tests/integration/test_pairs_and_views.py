@@ -300,3 +300,14 @@ def test_views_of_what_is_no_image_are_not_mended_by_its_augment(capsys: pytest.
     assert "all views would be equal" in shown
     assert "IMAGE" not in shown
     assert "remove views" in shown
+
+
+def test_a_target_beside_pairs_that_need_none_is_ignored(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s.csv").write_text("a,b,y\n" + "".join(f"{row / 7:.3f},{row / 9:.3f},{['yes', 'no'][row % 2]}\n" for row in range(40)))
+    nodes = "{nodes: {p: {from: a, layers: [linear: 4]}, q: {from: b, layers: [linear: 4]}}}"
+    data = "{source: s.csv, batch_size: 8, fields: {y: {type: boolean, role: target}}}"
+    Path("s.yaml").write_text(f"data: {data}\narchitecture: {nodes}\ntask: {{type: metric, pairs: [p, q]}}\nloss: nt_xent\n")
+    assert main(["check", "s.yaml"]) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "y is a boolean" in shown
+    assert "fix: data.fields.y: {role: ignore}" in shown
