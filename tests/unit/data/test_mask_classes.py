@@ -32,7 +32,7 @@ def masks(folder: Path, *, suffix: str = "png", stray: int | None = None, noise:
         if row == 3 and stray is not None:
             mask[0, 15] = stray
         mask += (random.integers(0, noise + 1, mask.shape) * (mask == 0)).astype(np.uint8)
-        Pictures.fromarray(mask).save(folder / "mask" / f"{row}.{suffix}", **({"quality": 60} if suffix == "jpg" else {}))
+        Pictures.fromarray(mask).save(folder / "mask" / f"{row}.{suffix}", quality=60)  # which PNG has no use for
 
 
 def prepared(folder: Path, seed: int = 0, suffix: str = "png", **field: Any) -> Prepared:
