@@ -120,9 +120,7 @@ def broken_images(broken: Sequence[str], count: int, where: str = "") -> DataErr
     """The error for images of which some cannot be read; `broken` says of each what is wrong, and `where` begins the message."""
     more = f"\n   and {len(broken) - MAX_LISTED:,} more" if len(broken) > MAX_LISTED else ""
     told = "\n   ".join(broken[:MAX_LISTED])
-    return DataError(
-        f"{where}{len(broken):,} of {count:,} images cannot be read:\n   {told}{more}", "repair or remove them"
-    )
+    return DataError(f"{where}{len(broken):,} of {count:,} images cannot be read:\n   {told}{more}", "repair or remove them")
 
 
 def decode(store: FileStore, name: str, field: Image) -> Array | str:
