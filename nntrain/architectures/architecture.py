@@ -71,6 +71,16 @@ class Architecture(Layer):
         value = scope.place(self, encode(scope, list(scope.draft.fields), self.inputs or {}))
         return dict.fromkeys(targets, (Ending(value, self.is_output(), self.last_path(scope.path), bias=self.head_bias),))
 
+    def fields_before(self, place: YamlPath) -> tuple[frozenset[str], frozenset[str]]:
+        """What a layer of it reads itself, and what other layers read for it, by names or types of fields; `inputs` for all.
+
+        Args:
+            place: Of the layer, counted from the architecture.
+        """
+        from nntrain.architectures.reaching import fields_before
+
+        return fields_before(self, place)
+
     def last_path(self, path: YamlPath) -> YamlPath:
         """Place of the last layer, given the place of the architecture."""
         return path

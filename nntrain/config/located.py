@@ -15,7 +15,7 @@ from nntrain.weights.hub_folder import read_hub_folder
 from nntrain.weights.hub_pixels import ImageReader, Pixels, pixels_of
 
 if TYPE_CHECKING:
-    from nntrain.architectures.architecture import Architecture
+    from nntrain.architectures.settings import AnyArchitecture
     from nntrain.config.experiment import Experiment
 
 
@@ -43,11 +43,9 @@ def located(experiment: Experiment, folder: Path, problems: list[Problem], absen
     return experiment.model_copy(update=update)
 
 
-def _readers(architecture: Architecture, pixels: Mapping[YamlPath, tuple[str, Pixels]]) -> Iterator[ImageReader]:
-    from nntrain.architectures.reaching import fields_before
-
+def _readers(architecture: AnyArchitecture, pixels: Mapping[YamlPath, tuple[str, Pixels]]) -> Iterator[ImageReader]:
     for path, (given, images) in pixels.items():
-        yield ImageReader(given, images, *fields_before(architecture, path[1:]))
+        yield ImageReader(given, images, *architecture.fields_before(path[1:]))
 
 
 @dataclass(frozen=True, slots=True)
