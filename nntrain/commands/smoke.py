@@ -23,6 +23,8 @@ from nntrain.errors import NNTrainError, UsageError
 from nntrain.runs import Run
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nntrain.data.batches import TensorData
     from nntrain.data.fake.faking import MadeUp
     from nntrain.data.sources.source import Part
@@ -168,6 +170,7 @@ def _prove(subject: Subject, options: Options, stages: _Stages, fake: Path | Non
 
 def _shortened(subject: Subject, job: Job, made: MadeUp | None) -> Job:
     """The same job with a few steps to go and a few rows of each split."""
+    from nntrain.assembly import class_order
     from nntrain.blueprint import draw
 
     config = subject.read(LIMITS, made)
@@ -175,17 +178,23 @@ def _shortened(subject: Subject, job: Job, made: MadeUp | None) -> Job:
     accumulate = config.experiment.training.accumulate if config.experiment.training is not None else 1
     batch_size = prepared.train.shown if config.experiment.data.batch_size == "full" else config.experiment.data.batch_size
     rows = BATCHES * batch_size * accumulate
-    batch = config.experiment.data.batch
-    by_class = batch is not None and batch.sampler is not None
-    short = {part: _few(data, min(rows, len(data)), spread=by_class) for part, data in prepared.splits.items()}
+    order = class_order(config.experiment, prepared.train)
+    each = None if order is None else 2 if order.several is None else order.several[1]
+    short = {part: _few(data, min(rows, len(data)), each) for part, data in prepared.splits.items()}
     return Job(config, draw(config, prepared.layout), replace(prepared, **short))
 
 
-def _few(data: TensorData, rows: int, *, spread: bool) -> TensorData:
-    """The first rows, or rows from all over a split, where batches are put together by class and a file may be sorted by it."""
+def _few(data: TensorData, rows: int, each: int | None) -> TensorData:
+    """The first rows; where batches are put together by class, so many of each class, class after class, then as many again."""
     import torch
 
-    return data.take(torch.arange(rows) * len(data) // rows) if spread else data.head(rows)
+    if each is None:
+        return data.head(rows)
+    classes = next(iter(data.targets.values())).cpu()
+    ranked = classes.argsort(stable=True)
+    _, counts = cast("tuple[Tensor, Tensor]", classes[ranked].unique_consecutive(return_counts=True))
+    place = torch.arange(len(ranked)) - (counts.cumsum(0) - counts).repeat_interleave(counts)  # of a row among those of its class
+    return data.take(ranked[(place // each).argsort(stable=True)[:rows]].sort().values)
 
 
 def _best(summary: Mapping[str, Any], job: Job) -> str:

@@ -22,7 +22,7 @@ EXAMPLES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob
 LIGHTER = {
     "fsdd.yaml": ("data.batch_size=4",),
     "connected_digits_ctc.yaml": ("data.batch_size=4",),
-    "omniglot.yaml": ("architecture.channels=[4, 8, 8]", "data.batch.sampler={type: pk, classes: 3, per_class: 2}"),
+    "omniglot.yaml": ("architecture.channels=[4, 8, 8]", "data.batch.sampler={type: pk, classes: 4, per_class: 2}"),
     "etth1_patchtst.yaml": ("data.batch_size=8", "data.window.past=96"),
     "cifar10.yaml": ("architecture.channels=[8, 16, 32]",),
     "cifar10_small.yaml": ("architecture.channels=[8, 16, 32]",),
