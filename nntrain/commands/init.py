@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nntrain.commands.drafting import MOST_TOLD, InTime, Series, config_lines, dialect_in_words, find_series, find_time
 from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.mask_folders import MaskFolders, find_mask_folders
+from nntrain.commands.photo_sizes import PhotoSizes, find_sizes
 from nntrain.commands.results import labelled
 from nntrain.config.reading import Config, read_config, read_mapping, run_name
 from nntrain.data.audio.wave_header import SOUND_SUFFIXES
@@ -99,18 +100,20 @@ def _missing_data(example: Path, copied: Path) -> tuple[str, ...]:
 
 def _write(data: Path, path: Path, options: Options) -> str:
     masks = find_mask_folders(data) if options.target in (None, "mask") else None
+    photos = find_sizes(data) if masks is None and data.exists() and _folder_of(data) == "image_folder" else None
     job, series, time = (
-        _look(data, path.parent, options.target) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
+        _look(data, path.parent, options.target, photos) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
     )
     text = "\n".join(config_lines(job, series, time)) + "\n"
     write_atomically(path, text)
     told = [(data.name, dialect_in_words(job)), *_told(job, series), *_told_of_time(job, time)]
     told += [] if masks is None else masks.told(_classes(job))
+    told += [] if photos is None else photos.told()
     count = text.count("\n")
     return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit"])
 
 
-def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | None, InTime | None]:
+def _look(data: Path, folder: Path, target: str | None, photos: PhotoSizes | None) -> tuple[Job, Series | None, InTime | None]:
     """Read all of the data as a config with nothing else in it would."""
     from nntrain.commands.fit import prepare_job
 
@@ -126,6 +129,8 @@ def _look(data: Path, folder: Path, target: str | None) -> tuple[Job, Series | N
     elif target is None and _is_running_text(data, folder):
         source = {"type": "text", "path": source}
         more = {"window": TOKENS_AT_ONCE}
+    if photos is not None:
+        more = {"fields": {"image": photos.field}}
     tree: dict[str, Any] = {"source": source, **more, **({} if target is None else {"target": target})}
 
     def config() -> Config:
