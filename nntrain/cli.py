@@ -59,7 +59,7 @@ def start(context: typer.Context, version: Annotated[bool, typer.Option("--versi
 
 @app.command()
 def init(
-    data: Annotated[Path | None, typer.Argument(help="A table, or a folder of images.")] = None,
+    data: Annotated[Path | None, typer.Argument(help="A table, a text, or a folder of images, sounds, or images and masks.")] = None,
     target: Annotated[str | None, typer.Option("--target", help="The column that is to be predicted.")] = None,
     example: Annotated[str | None, typer.Option("--example", help="Copy an example instead; nntrain list examples.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The config; default: named like the data.")] = None,
