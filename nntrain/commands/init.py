@@ -15,7 +15,7 @@ from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.mask_folders import MaskFolders, find_mask_folders
 from nntrain.commands.photo_sizes import PhotoSizes, find_sizes
 from nntrain.commands.results import labelled
-from nntrain.config.reading import Config, read_config, read_mapping, run_name
+from nntrain.config.reading import Config, find_config, read_config, read_mapping, run_name
 from nntrain.data.audio.wave_header import SOUND_SUFFIXES
 from nntrain.data.file_store import FileStore
 from nntrain.data.image_header import IMAGE_SUFFIXES
@@ -110,7 +110,16 @@ def _write(data: Path, path: Path, options: Options) -> str:
     told += [] if masks is None else masks.told(_classes(job))
     told += [] if photos is None else photos.told()
     count = text.count("\n")
-    return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit"])
+    return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit{_named(path)}"])
+
+
+def _named(path: Path) -> str:
+    """The config behind `nntrain fit`, but where it is the only one here."""
+    try:
+        is_found = find_config(None).resolve() == path.resolve()
+    except UsageError:
+        is_found = False
+    return "" if is_found else f" {path.as_posix()}"
 
 
 def _look(data: Path, folder: Path, target: str | None, photos: PhotoSizes | None) -> tuple[Job, Series | None, InTime | None]:

@@ -22,6 +22,10 @@ def test_photos_of_several_sizes_get_a_config_that_trains_as_it_is(tmp_path: Pat
         Image.fromarray(pixels).save(path)
     assert main(["init", "photos"]) == 0
     told = " ".join(capsys.readouterr().out.split())
+    assert told.endswith("next: nntrain fit")
+    assert main(["init", "photos", "-o", "second.yaml"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("next: nntrain fit second.yaml")
+    Path("second.yaml").unlink()
     assert "3 sizes of images, 33 x 50 to 40 x 60 (height x width): cut to squares and resized to 32 x 32" in told
     config = yaml.safe_load((tmp_path / "photos.yaml").read_text())
     assert config["data"]["fields"]["image"] == {"type": "image", "size": 32, "crop_to_aspect_ratio": True}
