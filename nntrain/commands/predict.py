@@ -90,7 +90,8 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         tell(line)
     if wanted.overlay is not None and found is not None:
         count = write_folder(wanted.overlay, _drawn_over(overlays, found))
-        tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {wanted.overlay.as_posix()}")
+        legends = "; ".join(dict.fromkeys(form.legend for form in forms_of(stored).values() if form.legend is not None))
+        tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {wanted.overlay.as_posix()}: {legends}")
     if output is None:
         emit(as_text(table, added), end="")
         return 0
@@ -125,7 +126,7 @@ def overlays_of(stored: Stored, table: Table) -> dict[str, Overlay]:
         UsageError: The network reads no images.
     """
     beside = Beside(stored.fields, table, range(table.rows))
-    return {name: form.overlay(name, beside) for name, form in forms_of(stored).items() if form.draws_over}
+    return {name: form.overlay(name, beside) for name, form in forms_of(stored).items() if form.legend is not None}
 
 
 def _drawn_over(overlays: Mapping[str, Overlay], found: Predictions) -> Iterator[File]:

@@ -48,7 +48,7 @@ def check_forms(output: Path | None, overlay: Path | None, forms: Mapping[str, F
         UsageError: A table for what no cell holds, arrays or a folder for what is not written so, or a folder that has files.
     """
     if overlay is not None:
-        if not any(form.draws_over for form in forms.values()):
+        if not any(form.legend for form in forms.values()):
             raise UsageError(f"--overlay: {run} predicts no masks", "leave --overlay out")
         if not is_folder(overlay):
             raise UsageError(f"--overlay needs a folder, got {overlay.as_posix()!r}", "--overlay overlays")

@@ -44,16 +44,15 @@ def draw_overlay(image: Array, mask: Array, truth: Array | None) -> Any:
     from PIL import Image as Pictures
 
     drawn = image.astype(np.float32)
-    if truth is not None:
-        truth = nearest(truth, (mask.shape[0], mask.shape[1]))
-        is_wrong = (truth != mask) & (truth != 255)
-        drawn[is_wrong] = (1 - _STRENGTH) * drawn[is_wrong] + _STRENGTH * np.array(WRONG)
-    drawn = drawn.round().astype(np.uint8)
     width = max(1, round(min(mask.shape) / _PIXELS_PER_LINE))
     later = np.where(_outline(mask, width), _latest(mask, width), 0)
     for index in np.unique(later[later > 0]).tolist():
         drawn[later == index] = color_of(index)
-    return Pictures.fromarray(drawn)
+    if truth is not None:  # last: where classes are thin, all errors lie on outlines
+        truth = nearest(truth, (mask.shape[0], mask.shape[1]))
+        is_wrong = (truth != mask) & (truth != 255)
+        drawn[is_wrong] = (1 - _STRENGTH) * drawn[is_wrong] + _STRENGTH * np.array(WRONG)
+    return Pictures.fromarray(drawn.round().astype(np.uint8))
 
 
 def draw_mask(mask: Array, values: Sequence[int]) -> Any:

@@ -51,8 +51,8 @@ class Form:
     """What file each row becomes in a folder, in words: `a PNG`; `None` for what is not written so."""
     sheet: ClassVar[str | None] = None
     """Ending of a file that shows many rows at once; `None` where there is none."""
-    draws_over: ClassVar[bool] = False
-    """Whether they can be drawn over the images beside them."""
+    legend: ClassVar[str | None] = None
+    """What is to be seen where they are drawn over the images beside them; `None` where they can't be."""
 
     def columns(self, found: Decoded) -> dict[str, Sequence[object]]:
         """What a table has of them, one value a row."""

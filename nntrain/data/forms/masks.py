@@ -25,7 +25,7 @@ class Masks(Form):
     plural: ClassVar[str] = "masks"
     arrays: ClassVar[str | None] = "arrays [N, H, W] of classes"
     each: ClassVar[str | None] = "a PNG"
-    draws_over: ClassVar[bool] = True
+    legend: ClassVar[str | None] = "lines are the borders of classes; red is wrong, where the true ones are there"
 
     values: tuple[int, ...]
     """What pixels of each class hold in the training masks."""
