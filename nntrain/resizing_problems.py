@@ -127,7 +127,8 @@ def _first_misfit(program: Program, small: Mapping[str, Sizes], full: Mapping[st
 def _flat_hint(program: Program, value: Value, otherwise: str) -> str:
     """What to put in the place of a flatten."""
     made = next((step for step in program.steps if step.name == value.step), None)
-    return "fix:  global_avg_pool in place of flatten; of a family, reduce: mean" if made is not None and made.layer.type == "flatten" else otherwise
+    is_flat = made is not None and made.layer.type == "flatten"
+    return "fix:  global_avg_pool in place of flatten; of a family, reduce: mean" if is_flat else otherwise
 
 
 def _fed(layer: Layer, size: Sizes) -> Layer:

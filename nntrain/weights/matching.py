@@ -188,19 +188,25 @@ def too_few(found: Matching, wanted: Wanted, theirs: Mapping[str, tuple[int, ...
 
 
 def suggestion(found: Matching, wanted: Wanted, theirs: Mapping[str, tuple[int, ...]]) -> str | None:
-    """A line of `map` that renames what is missing: a prefix that all names have or lack, else the first parameter of the same shape."""
+    """A line of `map` that renames what is missing: a prefix that all names have or lack, else the first parameter of the same shape.
+
+    The second only where each missing parameter has one of its shape: to another network no names lead.
+    """
     missing = [name for name in found.missing if name not in wanted.head]
     free = {name: theirs[name] for name in found.unused}
     for ours, name in _prefixes(missing, list(free)):
         reached = [each for each in missing if renamed(each, {ours: name}) in free]
         if 2 * len(reached) > len(missing):
             return f'{{"{ours}": "{name}"}}'
-    for ours in missing:
-        same = [name for name, shape in free.items() if _difference(wanted.shapes[ours], shape) is None and _leaf(name) == _leaf(ours)]
-        if same:
-            near = nearest(ours, same, cutoff=0.3, within=1) or same
-            return f"{{{ours.rpartition('.')[0]}: {near[0].rpartition('.')[0]}}}"
-    return None
+    same = {
+        ours: [name for name, shape in free.items() if _difference(wanted.shapes[ours], shape) is None and _leaf(name) == _leaf(ours)]
+        for ours in missing
+    }
+    if not missing or found.mismatched or not all(same.values()):
+        return None
+    ours, others = next(iter(same.items()))
+    near = nearest(ours, others, cutoff=0.3, within=1) or others
+    return f"{{{ours.rpartition('.')[0]}: {near[0].rpartition('.')[0]}}}"
 
 
 def _prefixes(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -129,6 +129,17 @@ def test_what_fits_too_little_is_refused_with_the_line_that_mends_it(here: Path,
     assert "100% of the body" in capsys.readouterr().out
 
 
+def test_no_names_are_offered_for_another_network(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = config("abc.csv", {"from": "runs/first"})
+    layers = [{"linear": width, "name": name} for name, width in (("a", 8), ("b", 9), ("c", 8))]
+    tree["architecture"] = {"layers": layers, "init": {"from": "runs/first"}}
+    Path("second.yaml").write_text(yaml.safe_dump(tree))
+    assert main(["check", "second.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert "of the body" in told
+    assert "map:" not in told
+
+
 @pytest.mark.parametrize(
     ("init", "told"),
     [
