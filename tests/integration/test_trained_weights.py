@@ -133,6 +133,7 @@ def test_no_names_are_offered_for_another_network(here: Path, capsys: pytest.Cap
     tree = config("abc.csv", {"from": "runs/first"})
     layers = [{"linear": width, "name": name} for name, width in (("a", 8), ("b", 9), ("c", 8))]
     tree["architecture"] = {"layers": layers, "init": {"from": "runs/first"}}
+    tree["regularization"] = {}
     Path("second.yaml").write_text(yaml.safe_dump(tree))
     assert main(["check", "second.yaml"]) == 2
     told = capsys.readouterr().err
