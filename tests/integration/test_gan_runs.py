@@ -158,7 +158,7 @@ def test_rows_are_made_for_the_class_that_is_asked_for(tmp_path: Path, capsys: p
 
 @pytest.mark.slow
 def test_the_example_learns_a_few_images_by_heart(tmp_path: Path) -> None:
-    """Eight images of stripes, shown again and again: what is generated is harder to tell from them than noise."""
+    """Eight images of stripes, shown again and again: what is generated lies near one of them, and not always the same."""
     tree = yaml.safe_load((Path(__file__).parents[2] / "configs" / "mnist10k_dcgan.yaml").read_text(encoding="utf-8"))
     images = np.zeros((8, 28, 28), dtype=np.uint8)
     for place in range(8):
@@ -171,8 +171,14 @@ def test_the_example_learns_a_few_images_by_heart(tmp_path: Path) -> None:
         "batch_size": 32,
     }
     tree["regularization"] = {"ema": 0.95}
-    tree["training"] = {"protocol": "adversarial", "max_steps": 300, "device": "cpu"}
+    tree["training"] = {"protocol": "adversarial", "max_steps": 900, "device": "cpu"}
     tree["optimizer"]["lr"] = 1e-3
-    summary = fit(tree, runs=tmp_path, quiet=True).summary
-    print(summary["best"], summary["baseline"])
-    assert summary["best"]["validation.neighbor_accuracy"] < 0.9 < summary["baseline"]["validation.neighbor_accuracy"]
+    run = fit(tree, runs=tmp_path, quiet=True).run
+    made = tmp_path / "made.npz"
+    assert main(["generate", run.path.as_posix(), "-o", made.as_posix(), "--count", "32"]) == 0
+    with np.load(made) as arrays:
+        drawn = next(array for array in arrays.values() if array.ndim > 2).reshape(32, 1, -1).astype(float)
+    drawn /= drawn.max()
+    distances = np.abs(drawn - images.reshape(1, 8, -1) / 255).mean(2)
+    assert distances.min(1).mean() < 0.1  # noise: 0.5, a black image: 0.18
+    assert len(set(distances.argmin(1).tolist())) > 1
