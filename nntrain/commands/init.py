@@ -100,9 +100,10 @@ def _missing_data(example: Path, copied: Path) -> tuple[str, ...]:
 
 def _write(data: Path, path: Path, options: Options) -> str:
     masks = find_mask_folders(data) if options.target in (None, "mask") else None
-    photos = find_sizes(data) if masks is None and data.exists() and _folder_of(data) == "image_folder" else None
+    kind = _folder_of(data) if masks is None else None
+    photos = find_sizes(data) if kind == "image_folder" else None
     job, series, time = (
-        _look(data, path.parent, options.target, photos) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
+        _look(data, path.parent, options.target, kind, photos) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
     )
     text = "\n".join(config_lines(job, series, time)) + "\n"
     write_atomically(path, text)
@@ -122,7 +123,9 @@ def _named(path: Path) -> str:
     return "" if is_found else f" {path.as_posix()}"
 
 
-def _look(data: Path, folder: Path, target: str | None, photos: PhotoSizes | None) -> tuple[Job, Series | None, InTime | None]:
+def _look(
+    data: Path, folder: Path, target: str | None, kind: str | None, photos: PhotoSizes | None
+) -> tuple[Job, Series | None, InTime | None]:
     """Read all of the data as a config with nothing else in it would."""
     from nntrain.commands.fit import prepare_job
 
@@ -133,7 +136,7 @@ def _look(data: Path, folder: Path, target: str | None, photos: PhotoSizes | Non
     more: dict[str, Any] = {}
     if parts:
         source = {"path": source, **{part: _relative(path, folder) for part, path in parts.items()}}
-    elif (kind := _folder_of(data)) is not None:
+    elif kind is not None:
         source = {"type": kind, "path": source}
     elif target is None and _is_running_text(data, folder):
         source = {"type": "text", "path": source}

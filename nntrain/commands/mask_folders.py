@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from nntrain.commands.photo_sizes import sizes_of
 from nntrain.data.file_store import FileStore
-from nntrain.data.image_header import HEADER_BYTES, IMAGE_SUFFIXES, image_size
+from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.table import listed
 from nntrain.errors import DataError
 
@@ -104,9 +105,7 @@ def _pattern(paths: Sequence[PurePosixPath], end: str) -> str:
 
 def _sizes(store: FileStore, paths: Sequence[PurePosixPath]) -> tuple[tuple[int, int], ...]:
     """Heights and widths of some images, the commonest first."""
-    heads = (store.read(path.as_posix(), HEADER_BYTES) for path in paths[:_LOOKED_AT])
-    found = [size for head in heads if (size := image_size(head)) is not None]
-    return tuple(size for size, _ in Counter((size.height, size.width) for size in found).most_common())
+    return tuple(size for size, _ in Counter(sizes_of(store, map(PurePosixPath.as_posix, paths[:_LOOKED_AT]))).most_common())
 
 
 def _size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int] | None:

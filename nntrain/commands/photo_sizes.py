@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from statistics import median
@@ -45,8 +46,15 @@ def find_sizes(data: Path) -> PhotoSizes | None:
     store = FileStore(data)
     try:
         names = [name for name in store.names()[0] if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
-        heads = [image_size(store.read(name, HEADER_BYTES)) for name in names]
+        sizes = tuple(sizes_of(store, names))
     except DataError:
         return None  # told where they are read
-    sizes = tuple((head.height, head.width) for head in heads if head is not None)
     return PhotoSizes(sizes) if len(set(sizes)) > 1 else None
+
+
+def sizes_of(store: FileStore, names: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Height and width of each image whose head tells it (PNG and JPEG). Raises `DataError`."""
+    for name in names:
+        head = image_size(store.read(name, HEADER_BYTES))
+        if head is not None:
+            yield head.height, head.width
