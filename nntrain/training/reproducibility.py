@@ -26,7 +26,14 @@ def use_determinism(deterministic: bool) -> None:
     if deterministic:
         os.environ.setdefault(_WORKSPACE, ":4096:8")  # cuBLAS asks for it, and reads it once
         torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(deterministic)
+    _allow_only(deterministic)
+
+
+def _allow_only(deterministic: bool, *, warn_only: bool = False) -> None:
+    """Tell torch where it doesn't know: its own function loads the compiler, which takes as long as torch itself."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    if (deterministic, warn_only) != before:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 
 @contextmanager
@@ -44,7 +51,7 @@ def preserved_globals() -> Generator[None]:
         restore_rng(state)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warns_only)
+        _allow_only(deterministic, warn_only=warns_only)
         torch.backends.cudnn.benchmark = benchmark
         if workspace is None:
             os.environ.pop(_WORKSPACE, None)
