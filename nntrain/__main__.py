@@ -14,8 +14,10 @@ def main() -> None:
     """
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    from nntrain.commands.collecting import hold_back
     from nntrain.commands.signals import ending
 
+    hold_back()
     with ending() as exit_code:
         from nntrain.commands.output import open_standard_streams
 

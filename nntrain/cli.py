@@ -14,10 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from nntrain import plugins
-from nntrain.commands.arguments import only_config, only_run, split_arguments
+from nntrain.commands.arguments import check_command, only_config, only_run, split_arguments
 from nntrain.commands.output import emit, tell
 from nntrain.errors import NNTrainError, UsageError
-from nntrain.nearest import nearest
 
 app = typer.Typer(
     name="nntrain",
@@ -126,7 +125,6 @@ def fit(
     """Train a network, and measure its best state."""
     from nntrain.commands import automatic, members
     from nntrain.commands import fit as command
-    from nntrain.commands import smoke as smoke_command
 
     if fake_data and not smoke:
         raise UsageError("--fake-data makes rows up for a smoke run; fit trains on data that is there", "add --smoke")
@@ -142,7 +140,11 @@ def fit(
         members=members.Plan.of(seeds, folds),
         skip_done=skip_done,
     )
-    run = partial(smoke_command.run, fake_data=fake_data) if smoke else command.run
+    run = command.run
+    if smoke:
+        from nntrain.commands import smoke as smoke_command
+
+        run = partial(smoke_command.run, fake_data=fake_data)
     raise typer.Exit(command.run_each(paths, changes, options, run) if each else run(only_config(paths), changes, options))
 
 
@@ -326,36 +328,7 @@ def _help_of_command(context: typer.Context, word: str | None) -> str | None:
     return None if verb is None else str(verb.get_help(type(context)(verb, info_name=word, parent=parent)))
 
 
-WORDS = {
-    "train": "fit",
-    "evaluate": "eval",
-    "test": "eval",
-    "validate": "eval",
-    "infer": "predict",
-    "inference": "predict",
-    "resume": "fit --resume RUN",
-}
-"""Commands that users of other tools try first."""
-
-
 DISK_ERRORS = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
-
-
-def check_command(word: str) -> None:
-    """Refuse an unknown command, with the one that was probably meant.
-
-    Raises:
-        UsageError: There is no such command.
-    """
-    verbs = [_verb(each) for each in app.registered_commands]
-    if word in verbs:
-        return
-    if word in WORDS:
-        raise UsageError(f"no command {word!r}: nntrain calls it {WORDS[word]}", f"fix:  nntrain {WORDS[word]}")
-    if word.endswith((".yaml", ".yml")):
-        raise UsageError(f"{word} is no command", f"fix:  nntrain fit {word}")
-    near = nearest(word, [*verbs, *WORDS])
-    raise UsageError(f"no command {word!r}", f"nearest: {WORDS.get(near[0], near[0])}" if near else f"commands: {', '.join(verbs)}")
 
 
 @cache
@@ -379,7 +352,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         verb = given[0] if given and not given[0].startswith("-") else None
         if verb is not None:
-            check_command(verb)
+            check_command(verb, [_verb(each) for each in app.registered_commands])
         return int(_parser(None if verb == "help" else verb)(given, prog_name="nntrain", standalone_mode=False) or 0)
     except NNTrainError as error:
         tell(str(error))

@@ -1,4 +1,4 @@
-"""What the words after a verb mean: configs, overrides, runs, data."""
+"""What the words of a command line mean: a verb, then configs, overrides, runs, data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nntrain.errors import UsageError
+from nntrain.nearest import nearest
+
+WORDS = {
+    "train": "fit",
+    "evaluate": "eval",
+    "test": "eval",
+    "validate": "eval",
+    "infer": "predict",
+    "inference": "predict",
+    "resume": "fit --resume RUN",
+}
+"""Commands that users of other tools try first."""
+
+
+def check_command(word: str, verbs: Sequence[str]) -> None:
+    """Refuse an unknown command, with the one that was probably meant.
+
+    Raises:
+        UsageError: There is no such command.
+    """
+    if word in verbs:
+        return
+    if word in WORDS:
+        raise UsageError(f"no command {word!r}: nntrain calls it {WORDS[word]}", f"fix:  nntrain {WORDS[word]}")
+    if word.endswith((".yaml", ".yml")):
+        raise UsageError(f"{word} is no command", f"fix:  nntrain fit {word}")
+    near = nearest(word, [*verbs, *WORDS])
+    raise UsageError(f"no command {word!r}", f"nearest: {WORDS.get(near[0], near[0])}" if near else f"commands: {', '.join(verbs)}")
 
 
 def split_arguments(arguments: Sequence[str] | None) -> tuple[list[Path], list[str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw, draw_first
-from nntrain.commands import automatic, members
+from nntrain.commands import automatic, collecting, members
 from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
@@ -248,6 +248,7 @@ def prepare_data(config: Config) -> Prepared:
     """
     from nntrain.data.preparing import prepare
 
+    collecting.go_on()
     try:
         with memory_errors("while the data was read"):
             return prepare(config.experiment.data, config.folder, seed=config.experiment.seed, kept=_kept(config))

@@ -13,11 +13,11 @@ from nntrain.architectures.starting import Init
 from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, NNTrainError, Problem, YamlPath
 from nntrain.runs import MEMBERS, Run, find_run, is_run, runs_root
-from nntrain.weights.reading import Weights, read_weights
-from nntrain.weights.stored import TRUST
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nntrain.weights.reading import Weights
 
 WEIGHTS: Final = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 """How files of weights are called."""
@@ -103,6 +103,9 @@ def _found(folder: Path, given: str) -> Origin:
 
 def _weights(path: Path) -> Weights:
     """Names and shapes of a file. Raises `CheckpointError`, where its name is none of weights without guesses at damage."""
+    from nntrain.weights.reading import read_weights
+    from nntrain.weights.stored import TRUST
+
     try:
         return read_weights(path)
     except CheckpointError as error:
@@ -113,6 +116,8 @@ def _weights(path: Path) -> Weights:
 
 def _of_run(run: Run, given: str) -> Origin:
     """The best state of a run. Raises `CheckpointError` where it has none."""
+    from nntrain.weights.reading import read_weights
+
     folder = _pointed(run)
     if folder is None and (run.path / MEMBERS).is_dir():
         first = min((path.name for path in (run.path / MEMBERS).iterdir()), default="1")

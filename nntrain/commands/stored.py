@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.blueprint import Blueprint, draw
+from nntrain.commands import collecting
 from nntrain.config.loading import load, load_without
 from nntrain.config.reading import Config, read_document
 from nntrain.data.fingerprint import fingerprint_sources
@@ -307,6 +308,7 @@ def open_run(run: Run) -> Stored:
     from nntrain.training.snapshot import predicting_weights
     from nntrain.training.state import restore_network
 
+    collecting.go_on()
     config = stored_config(run, for_its_data=False)
     path, parts, notes = measured_state(run)
     fields = stored_fields(config, path, parts)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nntrain.errors import Problem, YamlPath
-from nntrain.layers.recurrent import Recurrent
 from nntrain.wording import with_article
 
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ def carried_problems(program: Program, path: YamlPath) -> Iterator[Problem]:
         program: The network.
         path: The setting that asks for it.
     """
+    from nntrain.layers.recurrent import Recurrent
+
     steps = [step for step in program.steps if "state" in step.layer.needs]
     both = next((step for step in steps if isinstance(step.layer, Recurrent) and step.layer.bidirectional), None)
     other = next((step for step in steps if not isinstance(step.layer, Recurrent)), None)

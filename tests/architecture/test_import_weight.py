@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -65,3 +66,17 @@ def test_check_loads_what_the_config_names(repository: Path) -> None:
     modules, settings = map(int, re.findall(r": (\d+)", done.stdout)[-2:])
     assert modules <= MOST_MODULES
     assert settings <= MOST_SETTINGS
+
+
+LATER = {"torchmetrics", "sklearn", "scipy", "matplotlib", "PIL", "jinja2", "pandas", "numpy.testing"}
+"""What an evaluation, a report or other data may need: nothing of it stands between the command and the first step."""
+
+
+def test_the_first_step_of_a_run_waits_for_nothing_that_is_needed_later(repository: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    command = [sys.executable, "tests/benchmarks/first_step.py", "configs/digits.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=repository)
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(done.stdout.splitlines()[-1])["modules"])
+    assert {"torch", "nntrain.training.loop"} <= loaded
+    assert loaded & LATER == set()
