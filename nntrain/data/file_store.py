@@ -32,6 +32,10 @@ class FileStore:
     _archive: list[zipfile.ZipFile] = field(default_factory=list[zipfile.ZipFile], repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[type[FileStore], tuple[Path]]:
+        """Sent to another process, it opens its file anew there."""
+        return FileStore, (self.root,)
+
     @property
     def is_zip(self) -> bool:
         """Whether it is a .zip file."""

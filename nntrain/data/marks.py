@@ -54,20 +54,69 @@ def shown_by(columns: Iterable[Sequence[str | None]]) -> Shown:
     return Shown(found)
 
 
-def shown_by_series(columns: Iterable[pl.Series]) -> Shown:
-    """The same for whole columns of text without blanks around the cells, null where missing."""
-    import polars as pl
+class Showing:
+    """Looks at the columns of a table block by block; what it finds does not depend on how the rows are cut into blocks.
 
-    found: dict[str, tuple[str, ...]] = {}
-    for cells in columns:
+    The cells of a block are text without blanks around them, null where missing.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._columns: dict[str, _Seen] = {}
+
+    def add(self, column: str, cells: pl.Series) -> None:
+        """Look at more cells of a column."""
+        self._columns.setdefault(column, _Seen()).add(cells)
+
+    def shown(self) -> Shown:
+        """What all cells show. Columns of which less than half are number-like show nothing."""
+        found: dict[str, tuple[str, ...]] = {}
+        for seen in self._columns.values():
+            _add(found, seen.kinds())
+        return Shown(found)
+
+
+class _Seen:
+    """What the cells of a column showed so far."""
+
+    def __init__(self) -> None:
+        self._present = self._near = 0
+        self._is_plain = True
+        self._head = HEAD_ROWS
+        """Cells at the beginning that are still to come."""
+        self._of_head: dict[str, tuple[str, ...]] = {}
+        self._marked: dict[str, tuple[str, ...]] = {}
+
+    def add(self, cells: pl.Series) -> None:
+        import polars as pl
+
         present = cells.drop_nulls()
-        is_plain = present.cast(pl.Float64, strict=False).null_count() == 0
-        head = _kinds(present.head(HEAD_ROWS).to_list())
-        if is_plain and "decimal point" in head:
-            _add(found, head)  # every cell is a number with a point or none at all
-        elif is_plain or 2 * present.str.contains(f"^(?:{NEAR_NUMBER})$").sum() >= len(present):
-            _add(found, _kinds(present.filter(present.str.contains(_MARKED)).unique(maintain_order=True).to_list()))
-    return Shown(found)
+        if not len(present):
+            return
+        is_number = present.cast(pl.Float64, strict=False).is_not_null()
+        is_plain = bool(is_number.all())
+        if self._head:
+            _join(self._of_head, _kinds(present.head(self._head).to_list()))
+            self._head -= min(self._head, len(present))
+        self._present += len(present)
+        self._is_plain &= is_plain
+        if is_plain and "decimal point" in self._of_head:  # nothing else that plain numbers show matters beside it
+            self._near += len(present)
+            return
+        is_near = is_number if is_plain else is_number | present.str.contains(f"^(?:{NEAR_NUMBER})$")
+        self._near += int(is_near.sum())
+        near = present.filter(is_near)
+        marked = near.filter(near.str.contains(".", literal=True) if is_plain else near.str.contains(_MARKED))
+        _join(self._marked, _kinds(marked.unique(maintain_order=True).to_list()))
+
+    def kinds(self) -> dict[str, tuple[str, ...]]:
+        if self._is_plain and "decimal point" in self._of_head:
+            return self._of_head  # every cell is a number with a point or none at all
+        if 2 * self._near < self._present:
+            return {}
+        found = dict(self._of_head)
+        _join(found, self._marked)
+        return found
 
 
 def decide(shown: Shown, *, decimal: str | None, thousands: str | None, like: Numerals | None, delimiter: str, name: str) -> Numerals:
@@ -130,6 +179,12 @@ def _kinds(cells: Iterable[str]) -> dict[str, tuple[str, ...]]:
             if len(found.get(kind, ())) < 3 and digits not in found.get(kind, ()):
                 found[kind] = (*found.get(kind, ()), digits)
     return found
+
+
+def _join(found: dict[str, tuple[str, ...]], more: dict[str, tuple[str, ...]]) -> None:
+    """The first few different cells of each kind."""
+    for kind, cells in more.items():
+        found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *cells)))[:3]
 
 
 def _add(found: dict[str, tuple[str, ...]], more: dict[str, tuple[str, ...]]) -> None:

@@ -134,9 +134,7 @@ def _facts(stream: IO[bytes], dtype: str, rows: int) -> Facts | None:
         texts = (content[at : at + width].decode(encoding).rstrip("\0").strip() for at in range(0, count * width, width) if width)
         cells = [text or None for text in texts] if width else [None] * count
     else:
-        values = _values(stream, dtype, count)
-        whole = all(value != value or (abs(value) < LARGEST_WHOLE and value == int(value)) for value in values)
-        cells = [_cell(value, whole=whole) for value in values]
+        cells = [_cell(value) for value in _values(stream, dtype, count)]
     return facts_of_cells(cells, is_complete=count == rows)
 
 
@@ -145,9 +143,9 @@ def _values(stream: IO[bytes], dtype: str, count: int) -> tuple[float, ...]:
     return struct.unpack(code, stream.read(struct.calcsize(code)))
 
 
-def _cell(value: bool | float, *, whole: bool) -> str | None:
+def _cell(value: bool | float) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if value != value:
         return None
-    return str(int(value)) if whole or isinstance(value, int) else str(value)
+    return str(int(value)) if abs(value) < LARGEST_WHOLE and value == int(value) else str(value)

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from nntrain.data.blocks import BLOCK_BYTES, Blocks, Whole
 from nntrain.data.file_store import FileStore
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
 from nntrain.data.long_series import LongSeries
@@ -33,20 +34,37 @@ def read_file(settings: DataSettings, path: Path) -> Table:
     """One file of new rows: with the options of the settings where they are for such files. Raises `DataError`."""
     if path.exists() and settings.source.reads(path):
         return settings.source.read(path, path.name)
+    return as_rows(settings, _placed(_source_of(settings, path).read(path, path.name), path), path)
+
+
+def read_blocks(settings: DataSettings, path: Path, size: int = BLOCK_BYTES) -> Blocks:
+    """The same in blocks of about `size` bytes; one block where rows are steps of series, or the source reads files only whole.
+
+    Raises:
+        DataError: What a pass through the file finds wrong with it.
+    """
+    if (path.exists() and settings.source.reads(path)) or LongSeries.of(settings) is not None:
+        return Whole.of(read_file(settings, path))
+    source = _source_of(settings, path)
+    is_small = path.stat().st_size <= size and path.suffix.lower() not in (".gz", ".zip", ".parquet")
+    blocks = Whole.of(source.read(path, path.name)) if is_small else source.blocks(path, path.name, size)
+    return blocks.beside(FileStore(path.parent))
+
+
+def _source_of(settings: DataSettings, path: Path) -> Source:
+    """What reads a file of new rows. Raises `DataError`."""
     if not path.is_file():
         raise DataError(f"no file {absolute(path)}")
     tag = source_of(path.name)
     source = settings.source.for_new_rows()
     own = next(iter(settings.source.written_paths().values()), "")
-    if source.type != tag and not (tag is None and path.suffix == PurePosixPath(own).suffix):
-        if tag is None:
-            raise DataError(
-                f"{path.name}: no source reads {path.suffix or 'such'} files", f"files may end in {', '.join(SOURCE_OF_SUFFIX)}"
-            )
-        made = load_class(SOURCES[tag]).parse({"type": tag, "path": path.name})
-        assert isinstance(made, Source)
-        source = made
-    return as_rows(settings, _placed(source.read(path, path.name), path), path)
+    if source.type == tag or (tag is None and path.suffix == PurePosixPath(own).suffix):
+        return source
+    if tag is None:
+        raise DataError(f"{path.name}: no source reads {path.suffix or 'such'} files", f"files may end in {', '.join(SOURCE_OF_SUFFIX)}")
+    made = load_class(SOURCES[tag]).parse({"type": tag, "path": path.name})
+    assert isinstance(made, Source)
+    return made
 
 
 def as_rows(settings: DataSettings, table: Table, path: Path | None = None) -> Table:

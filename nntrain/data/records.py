@@ -40,15 +40,18 @@ class Record:
         return f"line {self.start}" if self.start == self.end else f"lines {self.start} to {self.end}"
 
 
-def read_records(file: Iterator[str], delimiter: str, name: str, comment: str | None = None) -> Iterator[Record]:
-    """The records that are neither blank nor comments. Raises `DataError` for one that cannot be cut into cells."""
+def read_records(file: Iterator[str], delimiter: str, name: str, comment: str | None = None, first: int = 1) -> Iterator[Record]:
+    """The records that are neither blank nor comments; the first line has the number `first`.
+
+    Raises `DataError` for one that cannot be cut into cells.
+    """
     reader = csv.reader(file, delimiter=delimiter, strict=True)
-    start = 1
+    start = first
     try:
         for row in reader:
             if not is_blank(row) and (comment is None or not row[0].lstrip().startswith(comment)):
-                yield Record(row, start, reader.line_num)
-            start = reader.line_num + 1
+                yield Record(row, start, first - 1 + reader.line_num)
+            start = first + reader.line_num
     except csv.Error as error:
         raise broken(name, start, error) from None
 

@@ -51,6 +51,8 @@ class Table:
     rows: int
     lines: Array | None = None
     """The line in the file that each row starts at, `[N]`; `None` for arrays."""
+    first: int = field(default=0, kw_only=True)
+    """Number of the first row in its file, counted from 0: more than 0 for a block of a file that is not read whole."""
     missing: frozenset[str] = frozenset()
     """Cells that hold no value."""
     numerals: Numerals = POINT
@@ -163,12 +165,12 @@ class Table:
 
     def place(self, row: int) -> str:
         """Where a row stands: `line 77` of a text file, `row 75` of an array, counted from 0."""
-        return f"row {row}" if self.lines is None else f"line {int(self.lines[row])}"
+        return f"row {self.first + row}" if self.lines is None else f"line {int(self.lines[row])}"
 
     def places(self, rows: Sequence[int]) -> str:
         """Where some rows stand, the first few: `lines 77, 4018, 4020 and 12 more`."""
         word = "row" if self.lines is None else "line"
-        shown = [str(row if self.lines is None else int(self.lines[row])) for row in rows[:MAX_EXAMPLES]]
+        shown = [str(self.first + row if self.lines is None else int(self.lines[row])) for row in rows[:MAX_EXAMPLES]]
         more = f" and {len(rows) - MAX_EXAMPLES:,} more" if len(rows) > MAX_EXAMPLES else ""
         return f"{word if len(rows) == 1 else word + 's'} {', '.join(shown)}{more}"
 
@@ -198,7 +200,10 @@ class Table:
 
 
 def text_of_array(name: str, array: Array) -> pl.Series:
-    """Single values of an array `[N]` as text: whole numbers without a point, bytes as Latin-1, null for NaN."""
+    """Single values of an array `[N]` as text: whole numbers without a point, bytes as Latin-1, null for NaN.
+
+    What a value becomes depends on no other: a block of a file reads as the whole of it.
+    """
     import numpy as np
     import polars as pl
 
@@ -207,10 +212,13 @@ def text_of_array(name: str, array: Array) -> pl.Series:
         texts = pl.Series(name, [str(value).strip() for value in words], dtype=pl.String)
         return texts.to_frame("cell").select(pl.when(pl.col("cell") != "").then("cell").alias(name)).to_series()
     if array.dtype.kind == "f":
-        present = array[~np.isnan(array)].astype("float64")
-        series = pl.Series(name, array.astype("float64"), nan_to_null=True)
-        is_whole = bool(((np.abs(present) < LARGEST_WHOLE) & (present == np.floor(present))).all())
-        return series.cast(pl.Int64).cast(pl.String) if is_whole else series.cast(pl.String)
+        numbers = array.astype("float64")
+        is_whole = (np.abs(numbers) < LARGEST_WHOLE) & (numbers == np.floor(numbers))
+        series = pl.Series(name, numbers, nan_to_null=True)
+        if (is_whole | np.isnan(numbers)).all():
+            return series.cast(pl.Int64).cast(pl.String)
+        texts = series.cast(pl.String)
+        return texts.zip_with(pl.Series(~is_whole), series.cast(pl.Int64, strict=False).cast(pl.String)) if is_whole.any() else texts
     return pl.Series(name, array).cast(pl.String)
 
 
@@ -241,11 +249,29 @@ def _column_of(file: str, name: str, cells: Sequence[object], numerals: Numerals
     if joined is not None:
         return pl.Series(name, joined, dtype=pl.String)
     if not any(isinstance(cell, (list, tuple, np.ndarray)) for cell in cells):
-        return pl.Series(name, [_text_of(cell, numerals) for cell in cells], dtype=pl.String)
+        return text_column(name, cells, numerals)
     try:
         return np.stack([np.asarray(cell) for cell in cells])
     except ValueError:
-        raise DataError(f"{file}: {name} should have an array of one shape in each row") from None
+        raise one_shape(file, name) from None
+
+
+def text_column(name: str, cells: Sequence[object], numerals: Numerals) -> pl.Series:
+    """Single values of a program as a column of text."""
+    import polars as pl
+
+    return pl.Series(name, [_text_of(cell, numerals) for cell in cells], dtype=pl.String)
+
+
+def one_shape(file: str, name: str) -> DataError:
+    """What to say of a column whose rows have arrays of different shapes."""
+    return DataError(f"{file}: {name} should have an array of one shape in each row")
+
+
+def bad_token(file: str, name: str, row: int, token: str) -> DataError:
+    """What to say of a list of texts of which one is no token."""
+    message = f"{file}: row {row}: {name}: {quoted(token)} is no token: it is empty or has a blank inside"
+    return DataError(message, "join its parts: New_York")
 
 
 def joined_tokens(file: str, name: str, cells: Sequence[object]) -> list[str | None] | None:
@@ -265,9 +291,7 @@ def joined_tokens(file: str, name: str, cells: Sequence[object]) -> list[str | N
     for row, tokens in enumerate(cells):
         bad = next((token for token in cast("list[str]", tokens or []) if token.split() != [token]), None)
         if bad is not None:
-            raise DataError(
-                f"{file}: row {row}: {name}: {quoted(bad)} is no token: it is empty or has a blank inside", "join its parts: New_York"
-            )
+            raise bad_token(file, name, row, bad)
     return [None if tokens is None else " ".join(cast("list[str]", tokens)) for tokens in cells]
 
 

@@ -130,9 +130,12 @@ def decode(content: bytes, encoding: str, name: str, *, is_cut: bool, is_fixed: 
         raise no_text(name, content, error, is_fixed=is_fixed) from None
 
 
-def no_text(name: str, content: bytes, error: UnicodeDecodeError, *, is_fixed: bool = False) -> DataError:
-    """What to say of bytes that are no text in the encoding, with the line as the likeliest other encoding reads it."""
-    line = content.count(b"\n", 0, error.start) + 1
+def no_text(name: str, content: bytes, error: UnicodeDecodeError, *, is_fixed: bool = False, first: int = 1) -> DataError:
+    """What to say of bytes that are no text in the encoding, with the line as the likeliest other encoding reads it.
+
+    `first` is the number of the line that the bytes begin with.
+    """
+    line = content.count(b"\n", 0, error.start) + first
     message = f"{name}: line {line} is not {error.encoding.removesuffix('-sig')}: byte 0x{content[error.start]:02x}"
     start = content.rfind(b"\n", 0, error.start) + 1
     word = content[start:].split(b"\n", 1)[0].strip()[:60].decode("latin-1")

@@ -16,6 +16,7 @@ from nntrain.data.numerals import POINT, Numerals
 from nntrain.data.sources.labelled import LabelledFiles
 
 if TYPE_CHECKING:
+    from nntrain.data.blocks import Blocks
     from nntrain.data.table import Table
 
 
@@ -97,6 +98,11 @@ class Csv(LabelledFiles):
         """The marks that are set; the decimal mark is the other one than that between thousands."""
         return Numerals(self.decimal or ("," if self.thousands == "." else "."), self.thousands)
 
+    @property
+    def looks_for_marks(self) -> bool:
+        """Whether what the cells show decides on the marks in numbers."""
+        return self.decimal is None
+
     def marks(self, shown: marks.Shown, delimiter: str, name: str) -> Numerals:
         """The marks in numbers of a file. Raises `DataError` where they can be read in two ways."""
         return marks.decide(shown, decimal=self.decimal, thousands=self.thousands, like=self._like.numerals, delimiter=delimiter, name=name)
@@ -136,3 +142,9 @@ class Csv(LabelledFiles):
         from nntrain.data.csv_reading import read_table
 
         return read_table(path, self, name)
+
+    def blocks(self, path: Path, name: str, size: int) -> Blocks:
+        """All rows as text, a block at a time. Raises `DataError` that names the line of a fault."""
+        from nntrain.data.csv_reading import text_blocks
+
+        return text_blocks(path, self, name, size)

@@ -16,6 +16,7 @@ from nntrain.data.text_file import cut_lines, decode, head_of, opened_text
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
+    from nntrain.data.blocks import Blocks
     from nntrain.data.table import Table
 
 
@@ -35,7 +36,7 @@ class JsonLines(GivenFiles):
         """Names and first values. Raises `DataError` that names the line of a fault."""
         content, is_cut = head_of(path, name)
         lines = cut_lines(decode(content, "utf-8-sig", name, is_cut=is_cut, is_fixed=True))
-        records = list(_records(lines[:-1] if is_cut and len(lines) > 1 else lines, name))
+        records = list(records_of(lines[:-1] if is_cut and len(lines) > 1 else lines, name))
         if not records:
             raise DataError(f"{name} is empty")
         is_whole = not is_cut and len(records) <= PEEK_ROWS
@@ -54,12 +55,18 @@ class JsonLines(GivenFiles):
         from nntrain.data.table import Table
 
         with opened_text(path, "utf-8-sig", name, is_fixed=True, ends="\n") as file:
-            records = list(_records(file, name))
+            records = list(records_of(file, name))
         if not records:
             raise DataError(f"{name} is empty")
         lines = np.array([line for line, _ in records], dtype=np.int64)
         table = Table.of_cells(_columns([record for _, record in records]), self.missing_words, POINT, name)
         return Table(name, table.columns, table.rows, lines, self.missing_words)
+
+    def blocks(self, path: Path, name: str, size: int) -> Blocks:
+        """All records, a block at a time. Raises `DataError` that names the line of a fault."""
+        from nntrain.data.json_reading import json_blocks
+
+        return json_blocks(path, self, name, size)
 
     def _peeked(self, file: str, name: str, cells: Sequence[Any], *, is_whole: bool) -> HeaderColumn:
         joined = joined_tokens(file, name, cells)
@@ -72,8 +79,12 @@ class JsonLines(GivenFiles):
         return HeaderColumn(name, (), "text", facts_of_cells(present, is_complete=is_whole))
 
 
-def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, text in enumerate(lines, 1):
+def records_of(lines: Iterable[str], name: str, first: int = 1) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of some lines, each with the number of its line; `first` is that of the first line.
+
+    Raises `DataError` for a line that is none.
+    """
+    for line, text in enumerate(lines, first):
         if not text.strip():
             continue
         try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.file_rows import MAX_PEEKED
@@ -17,8 +17,11 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     import polars as pl
 
+    from nntrain.data.blocks import Blocks
     from nntrain.data.facts import Facts
     from nntrain.data.table import Column, Table
+
+T = TypeVar("T")
 
 
 class Parquet(LabelledFiles):
@@ -38,7 +41,7 @@ class Parquet(LabelledFiles):
 
     def peek(self, path: Path, name: str) -> Header:
         """Names and types from the footer, and the first 1,000 rows. Raises `DataError` for what is no such file."""
-        rows, frame = _read(path, name, PEEK_ROWS)
+        rows, frame = read_rows(path, name, PEEK_ROWS)
         is_complete = len(frame) == rows
         columns: list[HeaderColumn] = []
         opened = {values.name: values for values in map(_content, frame.get_columns())}
@@ -53,12 +56,18 @@ class Parquet(LabelledFiles):
             columns.append(HeaderColumn(values.name, shape, kind, None if shape else partial(counted, values.name)))
         return Header(name, tuple(columns), rows)
 
+    def blocks(self, path: Path, name: str, size: int) -> Blocks:
+        """All rows, a block at a time. Raises `DataError` for what is no such file."""
+        from nntrain.data.parquet_reading import parquet_blocks
+
+        return parquet_blocks(path, self, name, size)
+
     def read(self, path: Path, name: str) -> Table:
         """All rows. Raises `DataError` for what is no such file."""
         from nntrain.data.table import Table
 
-        rows, frame = _read(path, name, None)
-        return Table(name, frame_columns(frame, name), rows, missing=self.missing_words, notes=_notes(frame))
+        rows, frame = read_rows(path, name, None)
+        return Table(name, frame_columns(frame, name), rows, missing=self.missing_words, notes=foreign_notes(frame))
 
 
 def _counting(columns: Mapping[str, pl.Series], file: str, missing: frozenset[str], *, is_complete: bool) -> Callable[[str], Facts]:
@@ -79,21 +88,28 @@ def _counting(columns: Mapping[str, pl.Series], file: str, missing: frozenset[st
     return facts
 
 
-def _read(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
+def read_rows(path: Path, name: str, most: int | None) -> tuple[int, pl.DataFrame]:
     """The number of rows of a file, and its rows, or the first of them. Raises `DataError`."""
     import polars as pl
 
+    rows, frame = scanned(
+        path, name, lambda scan: (int(scan.select(pl.len()).collect().item()), (scan if most is None else scan.head(most)).collect())
+    )
+    if not rows:
+        raise DataError(f"{name} has no rows")
+    return rows, frame
+
+
+def scanned(path: Path, name: str, take: Callable[[pl.LazyFrame], T]) -> T:
+    """What is taken from a file. Raises `DataError` for what is no such file."""
+    import polars as pl
+
     try:
-        scan = pl.scan_parquet(path, glob=False)
-        rows = int(scan.select(pl.len()).collect().item())
-        frame = (scan if most is None else scan.head(most)).collect()
+        return take(pl.scan_parquet(path, glob=False))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         has_panicked = isinstance(error, pl.exceptions.PanicException)  # of the reader, in words for its developers
         why = "its content is not what its head says" if has_panicked else str(error).partition("\n")[0]
         raise DataError(f"{name} is no Parquet file, or is damaged: {why}", "polars: frame.write_parquet(FILE) writes such files") from None
-    if not rows:
-        raise DataError(f"{name} has no rows")
-    return rows, frame
 
 
 def frame_columns(frame: pl.DataFrame, file: str) -> dict[str, Column]:
@@ -102,12 +118,28 @@ def frame_columns(frame: pl.DataFrame, file: str) -> dict[str, Column]:
     return {column.name: _column(column, file) for column in opened if not _is_foreign(column)}
 
 
-def _notes(frame: pl.DataFrame) -> tuple[str, ...]:
+def block_columns(frame: pl.DataFrame, file: str, with_nulls: Collection[str]) -> dict[str, Column]:
+    """The same of some rows of a file, of which these columns have nulls somewhere. Raises `DataError`."""
+    return {column.name: _column(column, file, column.name in with_nulls) for column in map(_content, frame.get_columns())}
+
+
+def columns_with_nulls(frame: pl.DataFrame) -> set[str]:
+    """The columns that have nulls in some rows, and whose type depends on it."""
+    return {column.name for column in frame.get_columns() if column.dtype.is_numeric() and column.null_count()}
+
+
+def foreign_notes(frame: pl.DataFrame) -> tuple[str, ...]:
+    """What is told of the columns that no field type reads."""
     return tuple(
         f"left out: {column.name} ({column.dtype}, which no field type reads)"
         for column in frame.get_columns()
         if _is_foreign(_content(column))
     )
+
+
+def read_columns(frame: pl.DataFrame) -> list[str]:
+    """The columns that field types read, as the first rows of a file tell."""
+    return [column.name for column in frame.get_columns() if not _is_foreign(_content(column))]
 
 
 def _is_foreign(column: pl.Series) -> bool:
@@ -136,18 +168,22 @@ def _image_facts(column: pl.Series) -> FileFacts:
     return FileFacts((), sizes)
 
 
-def _column(values: pl.Series, file: str) -> Column:
-    """Single values as text, numbers and truth values without a missing one as an array, lists of one length as an array."""
+def _column(values: pl.Series, file: str, has_nulls: bool | None = None) -> Column:
+    """Single values as text, numbers without a missing one as an array, lists of one length as an array.
+
+    `has_nulls` says whether a value is missing in some row of the file, of which these may be a few; `None`: these are all.
+    """
     import polars as pl
 
     kind = values.dtype
+    has_nulls = values.null_count() > 0 if has_nulls is None else has_nulls
     if isinstance(kind, pl.Binary):
         return values
     if isinstance(kind, (pl.List, pl.Array)):
         return _array(values, file)
-    if kind.is_numeric() and not kind.is_decimal() and values.null_count() == 0:
+    if kind.is_numeric() and not kind.is_decimal() and not has_nulls:
         return values.to_numpy()
-    if kind.is_decimal() or (kind.is_float() and values.null_count()):
+    if kind.is_decimal() or (kind.is_float() and has_nulls):
         return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     if kind == pl.Boolean or kind.is_numeric() or isinstance(kind, (pl.Categorical, pl.Enum)):
         return values.cast(pl.String)

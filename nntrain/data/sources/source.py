@@ -11,6 +11,7 @@ from nntrain.data.paths import locate
 from nntrain.schema import Component
 
 if TYPE_CHECKING:
+    from nntrain.data.blocks import Blocks
     from nntrain.data.fields.field import Field
     from nntrain.data.header import Header
     from nntrain.data.table import Table
@@ -164,6 +165,12 @@ class Source(Component):
     def read(self, path: Path, name: str) -> Table:
         """All rows of a file. Raises `DataError`."""
         raise NotImplementedError
+
+    def blocks(self, path: Path, name: str, size: int) -> Blocks:
+        """All rows of a file in blocks of about `size` bytes; in one where files of the kind are only read whole. Raises `DataError`."""
+        from nntrain.data.blocks import Whole
+
+        return Whole.of(self.read(path, name))
 
 
 class GivenFiles(Source):

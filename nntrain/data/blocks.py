@@ -1,0 +1,93 @@
+"""Table files that are read a block of rows at a time: whatever the size of the file, only a block is in memory.
+
+A block is the same as these rows of the whole file: its columns have the types that all rows decide on, marks in numbers are those that
+all cells show, and messages name lines and rows of the file.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.file_store import FileStore
+    from nntrain.data.table import Column, Table
+
+BLOCK_BYTES: Final = 2**23
+"""Bytes of a file that one block is about."""
+BLOCK_ROWS: Final = 2**16
+"""Rows that a block has at most, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks(ABC):
+    """A table file, cut into blocks of rows. It may be sent to another process; it keeps nothing of what it has read."""
+
+    frame: Table
+    """The table without its rows: names, types and shapes of its columns, and how it is written."""
+    sizes: tuple[int, ...]
+    """Rows of each block; none is 0."""
+
+    @abstractmethod
+    def read(self, block: int, columns: Collection[str] | None = None) -> Table:
+        """A block by its number, all or some of its columns. Raises `DataError` where the file has changed, or can't be read."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the file."""
+        return sum(self.sizes)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Number of the first row of each block, and behind them that of all rows."""
+        return tuple(accumulate(self.sizes, initial=0))
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __iter__(self) -> Iterator[Table]:
+        return map(self.read, range(len(self)))
+
+    def beside(self, store: FileStore) -> Blocks:
+        """The same with the place that file names in cells count from, where none is known."""
+        return self if self.frame.store is not None else replace(self, frame=replace(self.frame, store=store))
+
+    def made(self, block: int, columns: dict[str, Column], lines: Any = None) -> Table:
+        """A block of these columns, `[N, …]`, and lines `[N]`."""
+        first = sum(self.sizes[:block])
+        return replace(self.frame, columns=columns, rows=self.sizes[block], lines=lines, first=first, findings=[])
+
+    def changed(self) -> DataError:
+        """What to say of a file that is no longer as it was."""
+        return DataError(f"{self.frame.name} was changed while it was read", "read it again")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Blocks):
+    """A table that is read already, as one block."""
+
+    table: Table
+
+    @classmethod
+    def of(cls, table: Table) -> Whole:
+        """Take a table."""
+        return cls(without_rows(table), (table.rows,), table)
+
+    def read(self, block: int, columns: Collection[str] | None = None) -> Table:
+        """The table."""
+        found = self.table.columns
+        return self.table if columns is None else replace(self.table, columns={name: found[name] for name in found if name in columns})
+
+    def beside(self, store: FileStore) -> Whole:
+        """The same with the place that file names in cells count from, where none is known."""
+        return self if self.table.store is not None else Whole.of(replace(self.table, store=store))
+
+
+def without_rows(table: Table) -> Table:
+    """A table that has the columns of another, and none of its rows."""
+    return replace(table, columns={name: column[:0] for name, column in table.columns.items()}, rows=0, lines=None)
