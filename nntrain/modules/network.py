@@ -149,6 +149,11 @@ class Network(Namespace):
         self._late = wiring.late()
         self._recalled = frozenset(source for place, call in self._placed() if self._late[place] for source in call.sources)
 
+    @property
+    def wiring(self) -> Wiring:
+        """Which tensor goes where."""
+        return self._wiring
+
     def train(self, mode: bool = True) -> Network:
         """Switch between training and evaluation, in which frozen batch norms stay."""
         super().train(mode)

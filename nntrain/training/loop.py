@@ -92,13 +92,21 @@ def fit(
 
 def _report(session: Session, protocol: TrainingProtocol, plan: Plan, progress: Progress) -> Iterator[Report | Pause]:
     """Evaluate and judge; pause as often as the evaluation is cut short."""
+    while isinstance(event := report_once(session, protocol, plan, progress), Pause):
+        yield event
+    yield event
+
+
+def report_once(session: Session, protocol: TrainingProtocol, plan: Plan, progress: Progress) -> Report | Pause:
+    """Evaluate and judge; a `Pause` where the evaluation is cut short, and `progress` owes the report then."""
     lr = progress.owed_rate = _lr(session) if progress.owed_rate is None else progress.owed_rate
-    while (found := protocol.evaluate(session)) is None:
-        yield Pause(progress.step)
+    found = protocol.evaluate(session)
+    if found is None:
+        return Pause(progress.step)
     progress.owed_rate = None
     metrics: Metrics = {"train.running_loss": progress.running.take(), **found}
     is_best = progress.judge(plan, metrics, plan.limit_reached(progress.step, progress.elapsed_s))
-    yield Report(progress.epoch, progress.step, metrics, lr, is_best, progress.stop_reason)
+    return Report(progress.epoch, progress.step, metrics, lr, is_best, progress.stop_reason)
 
 
 def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> None:

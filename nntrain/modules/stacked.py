@@ -1,0 +1,149 @@
+"""Several networks of one shape, run at once: linear layers as one batched product, whatever has no weights on the rows of all.
+
+Values are those of all members one behind another, `[M * B, …]`: M members, B rows each. What a member computes depends on its own
+numbers, its place and M, never on the numbers of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+from nntrain.modules.activation import GatedUnit, LargestOf
+from nntrain.modules.convolution import PaddedConv2d, PaddedConv3d, SequenceConv1d
+from nntrain.modules.dropping import SharedDropout
+from nntrain.modules.inputs import ColumnEmbedding, OneHot, OneHotIndex, SelectColumns, SingleColumn
+from nntrain.modules.merging import Concatenate, Fold
+from nntrain.modules.network import Call, Network
+from nntrain.modules.normalization import ChannelLayerNorm, ChannelRMSNorm, FeatureBatchNorm, ImageBatchNorm, VolumeBatchNorm
+from nntrain.modules.pooling import SequenceAvgPool, SequenceMaxPool
+
+BATCHED: Final = frozenset({nn.Linear})
+"""Modules that are one product for all members."""
+
+BY_ROW: Final = frozenset(
+    {
+        *(nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.Threshold, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
+        *(nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.LogSigmoid, nn.Hardsigmoid, nn.Tanh, nn.Hardtanh, nn.Tanhshrink, nn.Softsign),
+        *(nn.Hardshrink, nn.Softshrink, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle),
+        *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
+        *(SequenceMaxPool, SequenceAvgPool, GatedUnit, LargestOf, SelectColumns, SingleColumn, OneHot, OneHotIndex, Concatenate, Fold),
+    }
+)
+"""Modules without weights that treat each row by itself: they take the rows of all members."""
+
+BY_MEMBER: Final = frozenset(
+    {
+        *(nn.Conv2d, nn.Conv3d, SequenceConv1d, PaddedConv2d, PaddedConv3d, nn.Embedding, ColumnEmbedding),
+        *(nn.LayerNorm, nn.RMSNorm, ChannelLayerNorm, ChannelRMSNorm, FeatureBatchNorm, ImageBatchNorm, VolumeBatchNorm),
+    }
+)
+"""Modules that are called for each member, with its own weights and running statistics."""
+
+DRAWING: Final = frozenset({nn.Dropout, SharedDropout})
+"""Modules that draw random numbers, each member's from its own."""
+
+
+def obstacle(network: nn.Module) -> str | None:
+    """Why networks like this one are not run at once; `None` where they are."""
+    if not isinstance(network, Network):
+        return f"{type(network).__name__} is no list of layers"
+    wiring = network.wiring
+    if wiring.length_keys:
+        return "rows differ in length"
+    if wiring.loss_parts:
+        return "layers add to the loss"
+    for call in wiring.calls:
+        kind = type(call.module)
+        if call.state is not None or call.extras or call.named or kind not in BATCHED | BY_ROW | BY_MEMBER | DRAWING:
+            return f"{call.name} ({kind.__name__}) is run for one network at a time"
+    return None
+
+
+def batched_parameters(network: Network) -> list[nn.Parameter]:
+    """The parameters that are read as tensors of all members: those of batched layers, but where another kind of module has them too."""
+    kinds: dict[int, set[bool]] = {}
+    found: dict[int, nn.Parameter] = {}
+    for call in network.wiring.calls:
+        for parameter in call.module.parameters():
+            kinds.setdefault(id(parameter), set()).add(type(call.module) in BATCHED)
+            found[id(parameter)] = parameter
+    return [parameter for key, parameter in found.items() if kinds[key] == {True}]
+
+
+@dataclass(slots=True)
+class Draws:
+    """The random numbers of a member: the state of torch's global generator, as a run of its own has it."""
+
+    state: Tensor
+
+
+class StackedNetworks:
+    """Runs the programs of networks at once, in training mode."""
+
+    def __init__(self, networks: Sequence[Network], batched: Mapping[int, Tensor], draws: Sequence[Draws | None]) -> None:
+        """Keep what is run.
+
+        Args:
+            networks: The networks of the members.
+            batched: For each of `batched_parameters` of the first network, by its id, that of all members `[M, …]`.
+            draws: The random numbers of each member; `None` for a member of which nothing is wanted.
+        """
+        first = networks[0]
+        self._wiring = first.wiring
+        self._members = len(networks)
+        self._draws = draws
+        self._calls = [
+            self._form(call, [network.wiring.calls[place].module for network in networks], batched)
+            for place, call in enumerate(self._wiring.calls)
+        ]
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run all steps on the rows of all members, `[M * B, …]`; the outputs likewise."""
+        values = [inputs[key] for key in self._wiring.keys]
+        for call, run in self._calls:
+            values.append(run(values[call.source], *(values[place] for place in call.side)))
+        return {name: values[place] for name, place in self._wiring.outputs}
+
+    def _form(self, call: Call, modules: list[nn.Module], batched: Mapping[int, Tensor]) -> tuple[Call, Callable[..., Tensor]]:
+        module, kind = modules[0], type(modules[0])
+        if kind in DRAWING:
+            return call, lambda x: self._dropped(module, x)
+        if kind in BY_ROW:
+            return call, module
+        if kind in BATCHED and all(id(parameter) in batched for parameter in module.parameters()):
+            weight, bias = (None if value is None else batched[id(value)] for value in (module.weight, module.bias))
+            return call, lambda x: self._linear(x, weight, bias)
+        return call, lambda x, *side: self._by_member(modules, x, side)
+
+    def _linear(self, x: Tensor, weight: Any, bias: Any) -> Tensor:
+        rows = x.reshape(self._members, -1, x.shape[-1])
+        found = torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
+        return found.view(*x.shape[:-1], found.shape[-1])
+
+    def _by_member(self, modules: Sequence[nn.Module], x: Tensor, side: Sequence[Tensor]) -> Tensor:
+        parts = zip(*(value.chunk(self._members) for value in (x, *side)), strict=True)
+        return torch.cat([module(*part) for module, part in zip(modules, parts, strict=True)])
+
+    def _dropped(self, module: Any, x: Tensor) -> Tensor:
+        """Dropout multiplies by what it makes of ones: as many draws, in the same order, as a run of its own makes."""
+        if module.p == 0:
+            return x
+        shape = [len(x) // self._members, *x.shape[1:]]
+        if isinstance(module, SharedDropout):
+            shape = [size if axis in {0, module.kept} else 1 for axis, size in enumerate(shape)]
+        ones = torch.ones(shape, dtype=x.dtype)
+        factors: list[Tensor] = []
+        for draws in self._draws:
+            if draws is None:
+                factors.append(ones)
+                continue
+            torch.set_rng_state(draws.state)
+            factors.append(dropout(ones, module.p))
+            draws.state = torch.get_rng_state()
+        return x * torch.cat(factors)
