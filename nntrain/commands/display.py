@@ -56,6 +56,8 @@ class Evaluation:
     monitor: str
     best_value: float | None
     best_epoch: int | None
+    told: str = ""
+    """What they are the figures of, where that is not one run."""
 
     def text(self) -> str:
         """`train.loss 0.2120   validation.rmse 412.0   best 409.1 (epoch 10)`."""
@@ -63,6 +65,7 @@ class Evaluation:
         parts = [f"{name} {format_number(self.metrics[name])}" for name in names]
         if self.best_value is not None:
             parts.append(f"best {format_number(self.best_value)} (epoch {self.best_epoch})")
+        parts += [self.told] if self.told else []
         return "   ".join(parts)
 
 
@@ -94,6 +97,8 @@ class Display:
     """`None` in a process that was started without one."""
     clock: Callable[[], float] = time.monotonic
     """Seconds from any start."""
+    told: str = ""
+    """What evaluations are of, where that is not one run: `mean of 5 seeds`."""
     _live: Live | None = None
     _position: Position | None = None
     _evaluation: Evaluation | None = None
@@ -149,7 +154,7 @@ class Display:
             best_epoch: When that was.
         """
         within_epoch = epoch == 0 or (self._evaluation is not None and self._evaluation.epoch == epoch)
-        self._evaluation = Evaluation(epoch, step, metrics, monitor, best_value, best_epoch)
+        self._evaluation = Evaluation(epoch, step, metrics, monitor, best_value, best_epoch, self.told)
         self._curve.append(metrics.get(monitor))
         if self._redraws:
             self._redraw()

@@ -136,7 +136,7 @@ def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcom
     if options.members is None:
         return fit_in(lambda: _new_run(job, options), job, options, watchers, name)
     members.check(options.members, job)
-    assembly = _assemble(job)
+    assembly = assembled(job)
     with watchers.signals.held():
         new = _new_run(job, options)
         with lock(new):
@@ -147,7 +147,7 @@ def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcom
 def fit_in(make: Callable[[], Run], job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run in the folder that `make` makes, once everything else is known to be right."""
     job = begin(job)
-    assembly = _assemble(job)
+    assembly = assembled(job)
     with watchers.signals.held():
         new = make()
         with lock(new):
@@ -166,7 +166,7 @@ def start_in(claimed: Run, job: Job, options: Options, watchers: Watchers, name:
     job = begin(job)
     if options.members is not None:
         members.check(options.members, job)
-    assembly = _assemble(job)
+    assembly = assembled(job)
     with watchers.signals.held():
         if options.members is not None:
             return _start_members(claimed, options.members, job, assembly, options, watchers)
@@ -174,14 +174,14 @@ def start_in(claimed: Run, job: Job, options: Options, watchers: Watchers, name:
 
 
 def _start(new: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, name: str) -> Outcome:
-    _write_start(new, job, assembly)
+    write_start(new, job, assembly)
     watchers.display.head([("run", f"{new.name}   {name}"), *head_lines(job, assembly)])
     return _train(new, job, assembly, options, watchers, Beginning())
 
 
 def _start_members(new: Run, plan: Plan, job: Job, assembly: Assembly, options: Options, watchers: Watchers) -> Outcome:
     members.write_plan(new, plan, job)
-    _write_start(new, job, assembly)
+    write_start(new, job, assembly)
     return members.train_members(new, job, options, watchers)
 
 
@@ -282,18 +282,23 @@ def compare(stored: Run, job: Job, options: Options) -> Comparison:
 
 def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: Watchers) -> Outcome:
     """Go on with a run that the caller has locked, with the differences that were found."""
+    job, assembly, beginning = ready_to_go_on(stored, job, found)
+    watchers.display.head([("run", f"{stored.name}   resumed"), *head_lines(job, assembly)])
+    for note in found.notes:
+        watchers.display.note(note)
+    return _train(stored, job, assembly, options, watchers, beginning)
+
+
+def ready_to_go_on(stored: Run, job: Job, found: Comparison) -> tuple[Job, Assembly, Beginning]:
+    """What goes on with a run that the caller has locked, before its state is read. Raises `CheckpointError` where there is none."""
     job = _begun_anew(stored, job)
-    assembly = _assemble(job, threads_of(stored))
+    assembly = assembled(job, threads_of(stored))
     check_has_state(stored)
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
     written = {"folder": job.config.folder.as_posix(), "written": written_digest(job.config.experiment)}
     record = {**stored.read_json("data.json"), **written}
-    watchers.display.head([("run", f"{stored.name}   resumed"), *head_lines(job, assembly)])
-    for note in found.notes:
-        watchers.display.note(note)
     is_exact = not (found.means_something_else or found.rounds_otherwise)
-    beginning = Beginning(is_exact, bool(found.notes), lambda: write_resolved(stored, resolved, record))
-    return _train(stored, job, assembly, options, watchers, beginning)
+    return job, assembly, Beginning(is_exact, bool(found.notes), lambda: write_resolved(stored, resolved, record))
 
 
 def _begun_anew(stored: Run, job: Job) -> Job:
@@ -313,7 +318,8 @@ def _begun_anew(stored: Run, job: Job) -> Job:
     return job
 
 
-def _assemble(job: Job, threads: int | None = None) -> Assembly:
+def assembled(job: Job, threads: int | None = None) -> Assembly:
+    """The objects of a job. Raises as `assemble`, with errors of the config rendered."""
     from nntrain.assembly import assemble
 
     try:
@@ -336,7 +342,7 @@ def _run_name(config: Config) -> str:
     return config.experiment.name
 
 
-def _write_start(new: Run, job: Job, assembly: Assembly) -> None:
+def write_start(new: Run, job: Job, assembly: Assembly) -> None:
     """What a run keeps of its config, data and surroundings; `resolved.yaml` comes last: with it the folder is a run."""
     from nntrain.commands.environment import describe
 

@@ -1,7 +1,8 @@
-"""`nntrain fit --seeds N` and `--folds N`: one run whose members are trained one after another, and what they say together.
+"""`nntrain fit --seeds N` and `--folds N`: one run of several members, and what they say together.
 
 A member is an ordinary run in `members/01` of the run's folder. It is trained from the run's resolved config with a few overrides,
-so that types and defaults are settled once for all members.
+so that types and defaults are settled once for all members. Members of one shape are trained at once (`nntrain.commands.together`),
+others one after another; which of the two is decided once, by config and data, and noted in `members.json`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nntrain.blueprint import draw, draw_first
 from nntrain.commands.figures import format_seconds
@@ -26,6 +27,9 @@ from nntrain.data.layout import plan_layouts, splits_at_random
 from nntrain.data.settings import SplitSettings
 from nntrain.errors import CheckpointError, ConfigError, DataError, UsageError
 from nntrain.runs import MEMBERS, NUMBER, Run, is_finished
+
+if TYPE_CHECKING:
+    from nntrain.commands.together import Ready
 
 Kind = Literal["seeds", "folds"]
 
@@ -103,7 +107,7 @@ def write_plan(run: Run, plan: Plan, job: Job) -> None:
     members = [
         {"name": f"{index:02d}", "word": plan.word(job, index), "changes": plan.changes(job, index)} for index in range(1, plan.count + 1)
     ]
-    run.write_json(RECORD, {"kind": plan.kind, "count": plan.count, "members": members})
+    run.write_json(RECORD, {"kind": plan.kind, "count": plan.count, "members": members, "way": "undecided"})
 
 
 def has_members(run: Run) -> bool:
@@ -167,6 +171,10 @@ def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers)
     record = _record(run)
     plan = Plan(record["kind"], record["count"])
     prepared = job.prepared if job is not None and plan.kind == "seeds" else None
+    if record.get("way", "separate") != "separate":  # runs of older versions have no way
+        outcome = _train_together(run, record, prepared, options, watchers)
+        if outcome is not None:
+            return outcome
     for member in record["members"]:
         target = Run(run.path / MEMBERS / member["name"])
         if is_finished(target):
@@ -175,9 +183,50 @@ def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers)
         prepared = member_job.prepared if plan.kind == "seeds" else None
         outcome = _train(target, member["word"], member_job, options, watchers)
         if outcome.exit_code:
-            run.write_json("summary.json", {"run": run.name, "stop_reason": "interrupted"})
-            return Outcome(run, outcome.summary, f"{member['word']} saved. {_go_on_with(run)}", outcome.exit_code)
+            return _interrupted(run, member["word"], outcome)
+    return _all_finished(run, record, plan, options)
+
+
+def _all_finished(run: Run, record: Mapping[str, Any], plan: Plan, options: Options) -> Outcome:
     return _finish(run, plan, {member["word"]: Run(run.path / MEMBERS / member["name"]) for member in record["members"]}, test=options.test)
+
+
+def _interrupted(run: Run, word: str, outcome: Outcome) -> Outcome:
+    run.write_json("summary.json", {"run": run.name, "stop_reason": "interrupted"})
+    return Outcome(run, outcome.summary, f"{word} saved. {_go_on_with(run)}", outcome.exit_code)
+
+
+def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options: Options, watchers: Watchers) -> Outcome | None:
+    """Train the members at once where they are of one shape; `None` where they are to be trained one after another."""
+    from nntrain.commands.together import Entry, make_ready, reason_against, train_together
+
+    if all(is_finished(Run(run.path / MEMBERS / member["name"])) for member in record["members"]):
+        return _all_finished(run, record, Plan(record["kind"], record["count"]), options)
+    found: list[tuple[Entry, Ready | None]] = []
+    reason: str | None = None
+    for member in record["members"]:
+        target = Run(run.path / MEMBERS / member["name"])
+        member_job = None if is_finished(target) else _job(run, tuple(member["changes"]), prepared)
+        if record["kind"] == "seeds" and member_job is not None:
+            prepared = member_job.prepared
+        entry = Entry(target, member["word"], member_job)
+        ready = make_ready(entry, options)
+        found.append((entry, ready))
+        if record["way"] == "undecided" and ready is not None and reason is None:
+            reason = reason_against([each.assembly for _, each in found if each is not None])
+        if reason is not None:
+            break
+    if record["way"] == "undecided":
+        run.write_json(RECORD, {**record, "way": "together" if reason is None else "separate", "reason": reason})
+    if reason is not None:
+        watchers.display.note(f"the {record['kind']} are trained one after another: {reason}")
+        return None
+    title = f"{run.name}   {record['count']} {record['kind']}, trained at once"
+    outcomes = train_together(title, record["kind"], found, options, watchers)
+    stopped = {word: outcome for word, outcome in outcomes.items() if outcome.exit_code}
+    if stopped:
+        return _interrupted(run, ", ".join(stopped), next(iter(stopped.values())))
+    return _all_finished(run, record, Plan(record["kind"], record["count"]), options)
 
 
 def _job(run: Run, changes: tuple[str, ...], prepared: Any) -> Job:
@@ -213,7 +262,7 @@ def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> 
         "run": run.name,
         "stop_reason": "finished",
         "kind": plan.kind,
-        "seconds": round(sum(member["seconds"] for member in summaries), 3),
+        "seconds": round((max if _record(run).get("way") == "together" else sum)(member["seconds"] for member in summaries), 3),
         "parameters": summaries[0]["parameters"],
         "monitor": summaries[0]["monitor"],
         "directions": summaries[0]["directions"],

@@ -14,10 +14,11 @@ from nntrain.commands.recording import Recorder
 from nntrain.commands.resuming import Beginning
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_space
+from nntrain.errors import DivergedError
 from nntrain.runs import Run
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
-from nntrain.training.loop import Report
+from nntrain.training.loop import Pause, Report
 from nntrain.training.loop import fit as run_loop
 from nntrain.training.memory import ExhaustedError
 from nntrain.training.plan import StopReason
@@ -26,12 +27,14 @@ from nntrain.training.settings import LIMITS
 from nntrain.training.tracing import unmeasured
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nntrain.commands.jobs import Job, Options, Outcome, Watchers
     from nntrain.optimizers.optimizer import Optimizer
 
 
 @dataclass(slots=True)
-class _Consumer:
+class Consumer:
     """Takes what the loop yields."""
 
     run: Run
@@ -40,6 +43,8 @@ class _Consumer:
     recorder: Recorder
     display: Display
     signals: Signals
+    baseline: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
+    """The trivial prediction of each target."""
     unmeasured: set[str] = field(default_factory=set[str])
     """Splits whose loss was not finite, which is told once."""
 
@@ -58,22 +63,25 @@ class _Consumer:
             if portions.state() != known:
                 known = portions.state()
                 self.display.note(portions_words(portions, event.step, mixes_rows=portions.least > 1))
-            if isinstance(event, Report):
-                self.recorder.take(event)
-                best = progress.stopping.best
-                monitor = parts.plan.best.monitor
-                self.display.advance(self.position(event.step))
-                shown = (None, None) if best is None else (best.value, best.epoch)
-                self.display.report(event.epoch, event.step, event.metrics, monitor, *shown)
-                self._tell_unmeasured(event)
-            else:
-                self.recorder.save()
+            self.take(event)
             if self.signals.stop_requested and progress.stop_reason is None:
                 if self.recorder.saved_step != progress.step:
                     self.recorder.save()
                 return "interrupted"
         assert progress.stop_reason is not None
         return progress.stop_reason
+
+    def take(self, event: Report | Pause) -> None:
+        """Write and show a report; save where the loop pauses."""
+        if isinstance(event, Pause):
+            self.recorder.save()
+            return
+        self.recorder.take(event)
+        best = self.assembly.progress.stopping.best
+        self.display.advance(self.position(event.step))
+        shown = (None, None) if best is None else (best.value, best.epoch)
+        self.display.report(event.epoch, event.step, event.metrics, self.assembly.plan.best.monitor, *shown)
+        self._tell_unmeasured(event)
 
     def _tell_unmeasured(self, report: Report) -> None:
         """Say once of each split that its loss is not finite, and whose fault it is."""
@@ -107,6 +115,16 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
         CheckpointError: The run has checkpoints, and none is whole.
         ResourceError: No memory or disk space left.
     """
+    consumer = opened(run, job, assembly, watchers, beginning)
+    try:
+        reason = _go_on(consumer)
+    finally:
+        consumer.recorder.close()
+    return ended(consumer, reason, options)
+
+
+def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning: Beginning) -> Consumer:
+    """Read a run's newest checkpoint, where it has one, and get ready for its next step. Arguments and errors as of `train`."""
     assembly = replace(assembly, session=replace(assembly.session, stop_wanted=watchers.signals.stop_wanted))
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline, "class_weights": assembly.class_weights}}
@@ -123,12 +141,18 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
             _tell_resumption(recorder, assembly, display, is_exact=beginning.is_exact)
         elif beginning.is_changed:
             display.note("there is nothing to train: the run keeps its settings, those that were changed now are dropped")
-        reason = _go_on(_Consumer(run, job, assembly, recorder, display, signals))
-    finally:
+    except BaseException:
         recorder.close()
+        raise
+    return Consumer(run, job, assembly, recorder, display, signals, baseline)
+
+
+def ended(consumer: Consumer, reason: StopReason, options: Options) -> Outcome:
+    """Measure the best state of a run that has stopped, unless a signal stopped it. Raises as `train`."""
     if reason == "interrupted":
-        return interrupted(run, assembly, signals.exit_code)
-    return finish(run, job, assembly, Ending(reason, signals, baseline, recorder.inexact_since), options)
+        return interrupted(consumer.run, consumer.assembly, consumer.signals.exit_code)
+    ending = Ending(reason, consumer.signals, consumer.baseline, consumer.recorder.inexact_since)
+    return finish(consumer.run, consumer.job, consumer.assembly, ending, options)
 
 
 def _optimizer_of(job: Job) -> Optimizer:
@@ -137,7 +161,7 @@ def _optimizer_of(job: Job) -> Optimizer:
     return optimizer
 
 
-def _go_on(consumer: _Consumer) -> StopReason:
+def _go_on(consumer: Consumer) -> StopReason:
     progress = consumer.assembly.progress
     if _is_lifted(consumer.assembly):
         progress.stop_reason = None
@@ -149,11 +173,16 @@ def _go_on(consumer: _Consumer) -> StopReason:
         with consumer.recorder.best_kept():
             return consumer.consume()
     except FoundDivergenceError as error:
-        told = explained(error, consumer.job, consumer.run)
-        consumer.run.write_json("summary.json", {"run": consumer.run.name, "stop_reason": "diverged", "message": str(told)})
-        raise told from None
+        raise told_divergence(error, consumer) from None
     except ExhaustedError as error:
         raise explained_memory(error, consumer.job, consumer.assembly.session, consumer.run) from None
+
+
+def told_divergence(error: FoundDivergenceError, consumer: Consumer) -> DivergedError:
+    """A divergence in the words of the config, noted in the summary of the run."""
+    told = explained(error, consumer.job, consumer.run)
+    consumer.run.write_json("summary.json", {"run": consumer.run.name, "stop_reason": "diverged", "message": str(told)})
+    return told
 
 
 def _has_ended(assembly: Assembly) -> bool:
@@ -169,7 +198,7 @@ def _is_lifted(assembly: Assembly) -> bool:
     return False
 
 
-def _tell_lifted(consumer: _Consumer) -> None:
+def _tell_lifted(consumer: Consumer) -> None:
     """A limit between two evaluations has brought one that a run without this limit doesn't have; rules and history have seen it."""
     step, recorder = consumer.assembly.progress.step, consumer.recorder
     if not consumer.assembly.plan.evaluation_due(step):

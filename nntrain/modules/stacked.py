@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, linear
 
 from nntrain.modules.activation import GatedUnit, LargestOf
 from nntrain.modules.convolution import PaddedConv2d, PaddedConv3d, SequenceConv1d
@@ -47,6 +48,10 @@ BY_MEMBER: Final = frozenset(
 
 DRAWING: Final = frozenset({nn.Dropout, SharedDropout})
 """Modules that draw random numbers, each member's from its own."""
+
+
+_SMALL: Final = 400
+"""Multiplications below which torch computes a batched product by a loop of its own, which rounds otherwise than a single product."""
 
 
 def obstacle(network: nn.Module) -> str | None:
@@ -92,7 +97,7 @@ class StackedNetworks:
         Args:
             networks: The networks of the members.
             batched: For each of `batched_parameters` of the first network, by its id, that of all members `[M, …]`.
-            draws: The random numbers of each member; `None` for a member of which nothing is wanted.
+            draws: The random numbers of each member; `None` for a place that is computed on for nobody.
         """
         first = networks[0]
         self._wiring = first.wiring
@@ -113,22 +118,29 @@ class StackedNetworks:
     def _form(self, call: Call, modules: list[nn.Module], batched: Mapping[int, Tensor]) -> tuple[Call, Callable[..., Tensor]]:
         module, kind = modules[0], type(modules[0])
         if kind in DRAWING:
-            return call, lambda x: self._dropped(module, x)
+            return call, partial(self._dropped, module)
         if kind in BY_ROW:
             return call, module
         if kind in BATCHED and all(id(parameter) in batched for parameter in module.parameters()):
-            weight, bias = (None if value is None else batched[id(value)] for value in (module.weight, module.bias))
-            return call, lambda x: self._linear(x, weight, bias)
-        return call, lambda x, *side: self._by_member(modules, x, side)
+            own = dict(module.named_parameters(recurse=False))
+            weight, bias = (batched[id(own[name])] if name in own else None for name in ("weight", "bias"))
+            return call, partial(self._linear, weight, bias)
+        return call, partial(self._by_member, modules)
 
-    def _linear(self, x: Tensor, weight: Any, bias: Any) -> Tensor:
+    def _linear(self, weight: Any, bias: Any, x: Tensor) -> Tensor:
         rows = x.reshape(self._members, -1, x.shape[-1])
+        if rows[0].numel() * weight.shape[1] < _SMALL:
+            offsets = [None] * self._members if bias is None else bias.unbind()
+            found = torch.stack([linear(*each) for each in zip(rows.unbind(), weight.unbind(), offsets, strict=True)])
+            return found.view(*x.shape[:-1], found.shape[-1])
         found = torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
         return found.view(*x.shape[:-1], found.shape[-1])
 
-    def _by_member(self, modules: Sequence[nn.Module], x: Tensor, side: Sequence[Tensor]) -> Tensor:
-        parts = zip(*(value.chunk(self._members) for value in (x, *side)), strict=True)
-        return torch.cat([module(*part) for module, part in zip(modules, parts, strict=True)])
+    def _by_member(self, modules: Sequence[nn.Module], x: Tensor, *side: Tensor) -> Tensor:
+        parts = zip(modules, self._draws, *(value.chunk(self._members) for value in (x, *side)), strict=True)
+        found = [None if draws is None else module(*part) for module, draws, *part in parts]
+        stand_in = next(value for value in found if value is not None).detach()
+        return torch.cat([stand_in if value is None else value for value in found])
 
     def _dropped(self, module: Any, x: Tensor) -> Tensor:
         """Dropout multiplies by what it makes of ones: as many draws, in the same order, as a run of its own makes."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -44,8 +45,20 @@ class FoundDivergenceError(DivergedError):
 
     def __init__(self, finding: Finding) -> None:
         self.finding = finding
+        self.member: int | None = None
+        """The place of the run that diverged, among several that are trained at once."""
         place = f"; first in {finding.trace.place}" if finding.trace.place is not None else ""
         super().__init__(f"diverged in epoch {finding.epoch + 1}, step {finding.step + 1}: {finding.found}{place}", HINT)
+
+
+@contextmanager
+def named(member: int) -> Generator[None]:
+    """Context that says of a divergence which of several runs it is of."""
+    try:
+        yield
+    except FoundDivergenceError as error:
+        error.member = member
+        raise
 
 
 def check_step(session: Session, progress: Progress, batches: Sequence[Batch], loss: Tensor, norm: Tensor) -> None:

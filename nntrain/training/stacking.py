@@ -17,7 +17,7 @@ from nntrain.data.batches import Batch
 from nntrain.losses.loss import Part
 from nntrain.modules.network import Network
 from nntrain.modules.stacked import Draws, StackedNetworks, batched_parameters
-from nntrain.training.divergence import check_step
+from nntrain.training.divergence import check_step, named
 from nntrain.training.loop import set_learning_rates
 from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent
@@ -34,6 +34,8 @@ _ALIGNMENT: Final = 16
 class Seat:
     """A member that is there to take a step."""
 
+    member: int
+    """Its place among all members."""
     session: Session
     progress: Progress
     draws: Draws
@@ -121,7 +123,7 @@ class Stack:
         falls = 0 if first.progress.plateau is None else first.progress.plateau.falls
         set_learning_rates(first.session, first.progress.step, falls)
         members = len(self._seats)
-        batch = _joined([each for each in batches], [self._there[0][0]] * members)
+        batch = _joined(batches, [self._there[0][0]] * members)
         parts = first.session.objective.parts_of_members(self._network(batch.inputs), batch, members)
         losses = total(parts)
         gradients = torch.autograd.grad(losses.sum(), self._wanted)
@@ -129,7 +131,7 @@ class Stack:
         if self._shapes:
             for _, seat in self._there:
                 seat.session.shaping.penalize()
-        norms = torch.linalg.vector_norm(self._gradients, dim=1)
+        norms = cast("Tensor", torch.linalg.vector_norm(self._gradients, dim=1))
         self._check(batches, losses.detach(), norms)
         if self._shapes:
             self._shape()
@@ -137,7 +139,9 @@ class Stack:
         for name, (sums, weights, factor) in parts.items():
             before = self._running.get(name)
             self._running[name] = Part(
-                sums.detach() if before is None else before.sum + sums.detach(), weights if before is None else before.weight + weights, factor
+                sums.detach() if before is None else before.sum + sums.detach(),
+                weights if before is None else before.weight + weights,
+                factor,
             )
         for _, seat in self._there:
             if seat.session.ema is not None:
@@ -150,7 +154,8 @@ class Stack:
             if math.isfinite(values[index]) and math.isfinite(sizes[index]):
                 seat.progress.recent.append(Recent(seat.progress.step, values[index], sizes[index]))
             elif batch is not None:
-                check_step(seat.session, seat.progress, (batch,), losses[index], norms[index])
+                with named(seat.member):
+                    check_step(seat.session, seat.progress, (batch,), losses[index], norms[index])
 
     def _shape(self) -> None:
         for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
@@ -173,12 +178,11 @@ class Stack:
     def begin(self) -> None:
         """Go on from the running losses that the members have."""
         names = {name: part.factor for _, seat in self._there for name, part in seat.progress.running.parts.items()}
-        self._running = {name: Part(*(self._of_members(name, of) for of in ("sum", "weight")), factor) for name, factor in names.items()}
-
-    def _of_members(self, name: PartName, of: str) -> Tensor:
-        zero = torch.zeros(())
-        found = [zero if seat is None else seat.progress.running.parts.get(name) for seat in self._seats]
-        return torch.stack([getattr(part, of) if isinstance(part, Part) else zero for part in found])
+        zero = Part(torch.zeros(()), torch.zeros(()))
+        self._running = {}
+        for name, factor in names.items():
+            found = [zero if seat is None else seat.progress.running.parts.get(name, zero) for seat in self._seats]
+            self._running[name] = Part(torch.stack([part.sum for part in found]), torch.stack([part.weight for part in found]), factor)
 
     def settle(self) -> None:
         """Give the members what they see of themselves between steps: their running losses, and the rates of the last step."""

@@ -11,19 +11,20 @@ of them stops, so that it is the same in a run that was interrupted and goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from nntrain.data.batches import Batch
-from nntrain.modules.network import Network
-from nntrain.modules.stacked import DRAWING, Draws, batched_parameters, obstacle
+from nntrain.modules.stacked import Draws, obstacle
 from nntrain.schedules.plateau import Plateau
-from nntrain.training.divergence import check_state
+from nntrain.training.divergence import check_state, named
 from nntrain.training.loop import Pause, Report, report_once, set_learning_rates, take_step
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
+from nntrain.training.reproducibility import restore_rng
 from nntrain.training.session import Session, TrainingProtocol
 from nntrain.training.stacking import ELEMENTWISE, Seat, Stack
 
@@ -38,10 +39,19 @@ class Member:
     progress: Progress
     pause_due: Callable[[int], bool]
     """As of `fit`."""
-    draws: Draws
-    """The state of torch's global generator that belongs to it."""
+    rng: Mapping[str, Any]
+    """The states of the global random generators that belong to it."""
+    draws: Draws = field(init=False)
+    """That of torch, which may move on while it trains."""
     _batches: Iterator[tuple[Batch, ...]] | None = field(default=None, init=False)
     _started: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.draws = Draws(self.rng["torch"])
+
+    def enter(self) -> None:
+        """Make the global random numbers its own."""
+        restore_rng({**self.rng, "torch": self.draws.state})
 
     def begin(self) -> None:
         """Get ready for the first step."""
@@ -88,71 +98,114 @@ def fit_together(members: Sequence[Member | int]) -> Iterator[tuple[int, Report 
     Raises:
         DivergedError: As of `fit`, for one member. The others are at the end of the step before.
     """
-    here = {index: member for index, member in enumerate(members) if isinstance(member, Member)}
-    ends = {index: member for index, member in enumerate(members) if isinstance(member, int)}
-    for member in here.values():
-        member.begin()
-    ends |= {index: member.progress.step for index, member in here.items() if member.progress.stop_reason is not None}
-    stack: tuple[tuple[int | None, ...], Stack] | None = None
-    while True:
-        owing = {index: member for index, member in here.items() if member.progress.owed_rate is not None}
-        if owing:
-            yield from _events(owing, ends)
+    course = _Course(members)
+    while course.is_on():
+        if course.owing:
+            yield from course.events(course.owing, {})
             yield None
             continue
-        running = {index: member for index, member in here.items() if member.progress.stop_reason is None}
-        if not running:
-            break
-        step = min(member.progress.step for member in running.values())
-        company = [index for index in range(len(members)) if ends.get(index, step + 1) > step]
-        taking = {index: member for index, member in running.items() if member.progress.step == step}
-        key = tuple(index if index in taking else None for index in company)
-        if stack is not None and stack[0] != key:
-            stack[1].release()
-            stack = None
-        if len(key) == 1:
-            [alone] = taking.values()
-            with_own_draws(alone)
-            take_step(alone.session, alone.protocol, alone.progress, (alone.batch(),))
-            alone.draws.state = torch.get_rng_state()
-        else:
-            if stack is None:
-                seats = [None if index is None else Seat(here[index].session, here[index].progress, here[index].draws) for index in key]
-                stack = key, Stack(seats)
-            stack[1].step([None if index is None else here[index].batch() for index in key])
-        for member in taking.values():
-            member.advance()
+        taking = course.step()
         due = {index: member for index, member in taking.items() if member.is_due}
         pausing = {index: member for index, member in taking.items() if index not in due and member.pause_due(member.progress.step)}
         if due or pausing:
-            if stack is not None:
-                stack[1].settle()
-            yield from _events(due, ends, pausing)
+            course.settle()
+            yield from course.events(due, pausing)
             yield None
-            if stack is not None:
-                stack[1].begin()
-    if stack is not None:
-        stack[1].release()
+            course.go_on()
 
 
-def _events(due: dict[int, Member], ends: dict[int, int], pausing: dict[int, Member] | None = None) -> Iterator[tuple[int, Report | Pause]]:
-    """What happens to members after a step."""
-    for index, member in sorted((due | (pausing or {})).items()):
-        progress = member.progress
-        with_own_draws(member)
-        if progress.owed_rate is None:
-            falls = 0 if progress.plateau is None else progress.plateau.falls
-            set_learning_rates(member.session, progress.step - 1 - progress.skipped, falls)
-            check_state(member.session, member.protocol, progress)
-        yield index, report_once(member.session, member.protocol, member.plan, progress) if index in due else Pause(progress.step)
-        member.draws.state = torch.get_rng_state()
-        if progress.stop_reason is not None:
-            ends[index] = progress.step
+class _Course:
+    """Who takes steps with whom."""
 
+    def __init__(self, members: Sequence[Member | int]) -> None:
+        self._count = len(members)
+        self._here = {index: member for index, member in enumerate(members) if isinstance(member, Member)}
+        for member in self._here.values():
+            member.begin()
+        self._ends = {index: member for index, member in enumerate(members) if isinstance(member, int)}
+        self._ends |= {index: member.progress.step for index, member in self._here.items() if member.progress.stop_reason is not None}
+        self._key: tuple[int | None, ...] = ()
+        self._stack: Stack | None = None
 
-def with_own_draws(member: Member) -> None:
-    """Make torch's global random numbers those of a member."""
-    torch.set_rng_state(member.draws.state)
+    @property
+    def owing(self) -> dict[int, Member]:
+        """Those whose evaluation was cut short."""
+        return {index: member for index, member in self._here.items() if member.progress.owed_rate is not None}
+
+    @property
+    def running(self) -> dict[int, Member]:
+        """Those that have not stopped."""
+        return {index: member for index, member in self._here.items() if member.progress.stop_reason is None}
+
+    def is_on(self) -> bool:
+        """Whether anything is left to be done; memory is shared no longer when there isn't."""
+        if self.owing or self.running:
+            return True
+        self._meet(())
+        return False
+
+    def step(self) -> dict[int, Member]:
+        """The next step of those that are furthest behind, who are given back."""
+        running = self.running
+        step = min(member.progress.step for member in running.values())
+        company = [index for index in range(self._count) if self._ends.get(index, step + 1) > step]
+        taking = {index: member for index, member in running.items() if member.progress.step == step}
+        self._meet(tuple(index if index in taking else None for index in company))
+        if self._stack is None:
+            [(index, alone)] = taking.items()
+            torch.set_rng_state(alone.draws.state)
+            with named(index):
+                take_step(alone.session, alone.protocol, alone.progress, (alone.batch(),))
+            alone.draws.state = torch.get_rng_state()
+        else:
+            self._stack.step([None if index is None else self._here[index].batch() for index in self._key])
+        for member in taking.values():
+            member.advance()
+        return taking
+
+    def _meet(self, key: tuple[int | None, ...]) -> None:
+        """Share memory with these: the places of those that take a step, `None` for one that has taken it before."""
+        if key == self._key:
+            return
+        if self._stack is not None:
+            self._stack.release()
+        seats = [None if index is None else self._here[index] for index in key]
+        self._key = key
+        self._stack = (
+            None
+            if len(key) < 2
+            else Stack(
+                [
+                    None if index is None or member is None else Seat(index, member.session, member.progress, member.draws)
+                    for index, member in zip(key, seats, strict=True)
+                ]
+            )
+        )
+
+    def settle(self) -> None:
+        """Give the members what they see of themselves between steps."""
+        if self._stack is not None:
+            self._stack.settle()
+
+    def go_on(self) -> None:
+        """Take it back."""
+        if self._stack is not None:
+            self._stack.begin()
+
+    def events(self, due: Mapping[int, Member], pausing: Mapping[int, Member]) -> Iterator[tuple[int, Report | Pause]]:
+        """What happens to members after a step."""
+        for index, member in sorted({**due, **pausing}.items()):
+            progress = member.progress
+            member.enter()
+            if progress.owed_rate is None:
+                falls = 0 if progress.plateau is None else progress.plateau.falls
+                set_learning_rates(member.session, progress.step - 1 - progress.skipped, falls)
+                with named(index):
+                    check_state(member.session, member.protocol, progress)
+            yield index, report_once(member.session, member.protocol, member.plan, progress) if index in due else Pause(progress.step)
+            member.draws.state = torch.get_rng_state()
+            if progress.stop_reason is not None:
+                self._ends[index] = progress.step
 
 
 def separation(members: Sequence[Member]) -> str | None:

@@ -27,7 +27,7 @@ from kill_driver import in_child  # pyright: ignore
 import nntrain.data.preparing
 from nntrain import runs
 from nntrain.commands import finishing, members
-from nntrain.training import loop
+from nntrain.training import checkpoint, loop, stacking
 
 LOADED = (polars, torch._dynamo, nntrain.data.preparing, finishing)
 """What a run imports on its way: once here, not in every child."""
@@ -38,8 +38,8 @@ def kill() -> None:
 
 
 def while_the_second_trains() -> None:
-    """In a step of the second member, after its first checkpoint."""
-    take_step, steps = loop.take_step, [0]
+    """In a step of the second member, after its first checkpoint; of members that train at once, in a step of both."""
+    take_step, joint_step, steps = loop.take_step, stacking.Stack.step, [0]
 
     def fatal(session: Any, protocol: Any, progress: Any, batches: Any) -> None:
         take_step(session, protocol, progress, batches)
@@ -47,7 +47,25 @@ def while_the_second_trains() -> None:
         if steps[0] == 2 and progress.step == 6:
             kill()
 
-    loop.take_step = fatal
+    def fatal_to_both(stack: Any, batches: Any) -> None:
+        joint_step(stack, batches)
+        steps[0] += 1
+        if steps[0] == 7:
+            kill()
+
+    loop.take_step, stacking.Stack.step = fatal, fatal_to_both
+
+
+def between_two_saves() -> None:
+    """When the first has saved a step and the second has not: of members that train at once."""
+    save = checkpoint.save
+
+    def fatal(checkpoints: Path, step: int, *given: Any, **named: Any) -> Path:
+        if step == 6 and checkpoints.parent.name == "02":
+            kill()
+        return save(checkpoints, step, *given, **named)
+
+    checkpoint.save = fatal
 
 
 def between_members() -> None:
@@ -86,6 +104,7 @@ MOMENTS: dict[str, Callable[[], None]] = {
     moment.__name__: moment
     for moment in (
         while_the_second_trains,
+        between_two_saves,
         between_members,
         before_the_second_has_a_config,
         while_the_predictions_are_written,

@@ -1,0 +1,171 @@
+"""Members that are trained at once equal runs of their own, up to rounding; each has its own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nntrain.assembly import Assembly, assemble
+from nntrain.blueprint import draw
+from nntrain.commands.fit import prepare_job
+from nntrain.commands.jobs import Job
+from nntrain.commands.together import reason_against
+from nntrain.config.reading import read_mapping
+from nntrain.errors import DivergedError
+from nntrain.training.loop import Pause, Report, fit
+from nntrain.training.reproducibility import restore_rng, rng_state
+from nntrain.training.snapshot import restore, snapshot
+from nntrain.training.state import copied
+from nntrain.training.together import Member, fit_together
+
+CLOSE = 1e-5
+MLP: Mapping[str, Any] = {"type": "mlp", "hidden": [8, 8]}
+CNN: Mapping[str, Any] = {
+    "layers": [{"conv2d": {"out_channels": 3, "kernel_size": 3}}, "batch_norm", "relu", {"max_pool2d": 2}, "flatten", {"linear": 8}, "relu"]
+}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Mapping[str, Any]:
+    generator = np.random.default_rng(0)
+    label = generator.integers(0, 3, 60)
+    values = generator.normal(size=(60, 16)).astype("float32") + label[:, None]
+    images = (values.repeat(4, axis=1).reshape(60, 1, 8, 8) * 20 + 100).clip(0, 255).astype("uint8")
+    np.savez(tmp_path / "rows.npz", x=images, y=label, v=values, w=label + generator.random(60))
+    return {"source": {"type": "arrays", "path": str(tmp_path / "rows.npz")}, "batch_size": 16}
+
+
+IMAGES = {"x": {"type": "image"}, "y": {"type": "category", "role": "target"}, "v": {"role": "ignore"}, "w": {"role": "ignore"}}
+VECTORS = {"v": {"type": "vector"}, "y": {"type": "category", "role": "target"}, "x": {"role": "ignore"}, "w": {"role": "ignore"}}
+
+
+def assembled(data: Mapping[str, Any], sections: Mapping[str, Any], members: int = 3) -> list[tuple[Assembly, Mapping[str, Any]]]:
+    """The objects of some seeds, and the random states that belong to each."""
+    found: list[tuple[Assembly, Mapping[str, Any]]] = []
+    prepared = None
+    fields = sections.get("fields", IMAGES if sections["architecture"] is CNN else VECTORS)
+    for seed in range(members):
+        tree = {"name": "x", "training": {"max_epochs": 3}, **sections, "seed": seed}
+        tree["data"] = {**data, "fields": fields, "split": {"seed": 0}, **sections.get("data", {})}
+        config = read_mapping({key: value for key, value in tree.items() if key != "fields"})
+        job = (
+            prepare_job(config)
+            if prepared is None
+            else Job(config, draw(config, prepared.layout, train_rows=prepared.train.shown), prepared)
+        )
+        prepared = job.prepared
+        found.append((assemble(job.blueprint, prepared), rng_state()))
+    return found
+
+
+def member(assembly: Assembly, rng: Mapping[str, Any], pause_at: int | None = None) -> Member:
+    return Member(assembly.session, assembly.protocol, assembly.plan, assembly.progress, lambda step: step == pause_at, rng)
+
+
+def one_by_one(found: list[tuple[Assembly, Mapping[str, Any]]]) -> list[list[Report]]:
+    reports: list[list[Report]] = []
+    for assembly, rng in found:
+        restore_rng(rng)
+        events = fit(assembly.session, assembly.protocol, assembly.plan, assembly.progress, lambda _: False)
+        reports.append([event for event in events if isinstance(event, Report)])
+    return reports
+
+
+def at_once(found: list[tuple[Assembly, Mapping[str, Any]]]) -> list[list[Report]]:
+    reports: list[list[Report]] = [[] for _ in found]
+    for event in fit_together([member(*each) for each in found]):
+        if event is not None and isinstance(event[1], Report):
+            reports[event[0]].append(event[1])
+    return reports
+
+
+def check_equal(data: Mapping[str, Any], sections: Mapping[str, Any]) -> list[list[Report]]:
+    alone, together = assembled(data, sections), assembled(data, sections)
+    expected, found = one_by_one(alone), at_once(together)
+    for ours, theirs in zip(found, expected, strict=True):
+        facts = [[(each.epoch, each.step, each.lr, each.is_best, each.stop_reason) for each in reports] for reports in (ours, theirs)]
+        assert facts[0] == facts[1]
+        for mine, other in zip(ours, theirs, strict=True):
+            assert mine.metrics == pytest.approx(other.metrics, abs=CLOSE)
+    for (mine, _), (other, _) in zip(together, alone, strict=True):
+        torch.testing.assert_close(mine.session.network.state_dict(), other.session.network.state_dict(), rtol=0, atol=CLOSE)
+        assert mine.progress.state() | {"elapsed_s": 0, "running": 0} == other.progress.state() | {"elapsed_s": 0, "running": 0}
+    assert len({tuple(each.metrics["train.loss"] for each in reports) for reports in found}) == len(found)
+    return found
+
+
+@pytest.mark.parametrize("optimizer", [{"type": "sgd", "lr": 0.05, "momentum": 0.9}, "adam", "adamw"])
+@pytest.mark.parametrize("architecture", [MLP, CNN], ids=["mlp", "cnn"])
+def test_members_equal_runs_of_their_own(architecture: Mapping[str, Any], optimizer: Any, data: Mapping[str, Any]) -> None:
+    check_equal(data, {"architecture": architecture, "optimizer": optimizer, "regularization": {"weight_decay": 0.01}})
+
+
+def test_members_draw_the_dropout_that_they_draw_by_themselves(data: Mapping[str, Any]) -> None:
+    check_equal(data, {"architecture": MLP, "regularization": {"dropout": 0.3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3}})
+
+
+def test_values_are_scored_row_by_row(data: Mapping[str, Any]) -> None:
+    fields = {"v": {"type": "vector"}, "w": {"type": "number", "role": "target"}, "x": {"role": "ignore"}, "y": {"role": "weight"}}
+    check_equal(data, {"architecture": MLP, "fields": fields, "scheduler": {"type": "cosine", "warmup_fraction": 0.1}})
+
+
+def test_each_member_stops_by_its_own_rule_and_the_others_go_on(data: Mapping[str, Any]) -> None:
+    stopping = {"monitor": "validation.accuracy", "patience": 2}
+    training = {"max_epochs": 12, "early_stopping": stopping}
+    found = check_equal(data, {"architecture": MLP, "optimizer": {"type": "adamw", "lr": 0.02}, "training": training})
+    assert len({reports[-1].step for reports in found}) > 1
+    assert {reports[-1].stop_reason for reports in found} >= {"early_stopping"}
+
+
+def test_a_member_that_is_behind_comes_to_the_bits_of_members_that_kept_step(data: Mapping[str, Any]) -> None:
+    sections = {"architecture": CNN, "regularization": {"dropout": 0.3}}
+    whole = assembled(data, sections)
+    at_once(whole)
+    saved: dict[int, Any] = {}
+    stopped = assembled(data, sections)
+    for event in fit_together([member(*each, pause_at=at) for each, at in zip(stopped, (4, 2, 4), strict=True)]):
+        if event is not None and isinstance(event[1], Pause):
+            parts = stopped[event[0]][0]
+            saved[event[0]] = copied(snapshot(parts.session, parts.protocol, parts.progress))
+        if len(saved) == len(stopped):
+            break
+    resumed: list[tuple[Assembly, Mapping[str, Any]]] = []
+    for index, (parts, _) in enumerate(assembled(data, sections)):
+        restore(parts.session, parts.protocol, parts.progress, saved[index])
+        resumed.append((parts, rng_state()))
+    assert [parts.progress.step for parts, _ in resumed] == [4, 2, 4]
+    at_once(resumed)
+    for (mine, _), (other, _) in zip(resumed, whole, strict=True):
+        torch.testing.assert_close(mine.session.network.state_dict(), other.session.network.state_dict(), rtol=0, atol=0)
+        assert mine.progress.state() | {"elapsed_s": 0} == other.progress.state() | {"elapsed_s": 0}
+
+
+def test_a_divergence_names_its_member(data: Mapping[str, Any]) -> None:
+    found = assembled(data, {"architecture": MLP})
+    with torch.no_grad():
+        next(found[1][0].session.network.parameters()).fill_(float("nan"))
+    with pytest.raises(DivergedError) as told:
+        at_once(found)
+    assert getattr(told.value, "member", None) == 1
+    assert [assembly.progress.step for assembly, _ in found] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("sections", "reason"),
+    [
+        ({}, None),
+        ({"optimizer": "rmsprop"}, "optimizer RMSprop moves a network at a time"),
+        ({"training": {"max_minutes": 1}}, "training.max_minutes counts the time of a single run"),
+        ({"training": {"max_epochs": 1, "accumulate": 2}}, "training.accumulate computes a part of a step at a time"),
+        ({"scheduler": "plateau"}, "the plateau schedule gives each member a rate of its own"),
+        ({"architecture": {"layers": [{"linear": 4}, {"alpha_dropout": 0.1}]}}, "is run for one network at a time"),
+    ],
+)
+def test_what_keeps_members_apart_is_told(sections: Mapping[str, Any], reason: str | None, data: Mapping[str, Any]) -> None:
+    found = reason_against([assembly for assembly, _ in assembled(data, {"architecture": MLP, **sections}, members=2)])
+    assert found == reason or (reason is not None and found is not None and reason in found)
