@@ -47,8 +47,8 @@ def while_the_second_trains() -> None:
         if steps[0] == 2 and progress.step == 6:
             kill()
 
-    def fatal_to_both(stack: Any, batches: Any) -> None:
-        joint_step(stack, batches)
+    def fatal_to_both(self: stacking.Stack, batches: Any) -> None:
+        joint_step(self, batches)
         steps[0] += 1
         if steps[0] == 7:
             kill()

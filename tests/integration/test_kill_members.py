@@ -19,7 +19,7 @@ optimizer: {type: adam, lr: 0.01}
 training: {max_epochs: 3, checkpoint: {every_steps: 2}}
 """
 ROWS = "a,b,y\n" + "".join(f"{row * 37 % 101},{row % 7 + 0.5},{row % 5 + row % 3}\n" for row in range(90))
-TRAINING = ["while_the_second_trains", "between_members", "before_the_second_has_a_config"]
+TRAINING = ["while_the_second_trains", "between_two_saves", "between_members", "before_the_second_has_a_config"]
 ENDING = ["before_the_summary", "while_the_summary_is_written"]
 WRITING = ["while_the_predictions_are_written"]
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.parametrize(
     ("kind", "moments"),
     [
-        ("--folds", WRITING),
+        ("--folds", ["between_two_saves", *WRITING]),
         pytest.param("--folds", [*TRAINING, *WRITING, *ENDING], marks=pytest.mark.slow),
         pytest.param("--seeds", [*TRAINING, *ENDING], marks=pytest.mark.slow),
     ],
