@@ -15,6 +15,7 @@ import nntrain.training.loop
 from nntrain.cli import main
 from nntrain.commands.automatic import settled_run_id
 from nntrain.errors import UsageError
+from nntrain.training.stacking import Stack
 
 ROWS = "\n".join(f"{x},{x % 7},{'a' if x % 7 > 3 else 'b'}" for x in range(60))
 CONFIG = """
@@ -50,17 +51,25 @@ def weights(run: str) -> bytes:
 
 
 def stopped_after(step: int, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run the command, which gets a SIGTERM in a step; in a run of members in the step of the second one."""
-    take_step, taken = nntrain.training.loop.take_step, [0]
+    """Run the command, which gets a SIGTERM in a step; of members that train at once in one of all."""
+    take_step, joint_step, taken = nntrain.training.loop.take_step, Stack.step, [0]
 
-    def stopping(*given: Any) -> None:
-        take_step(*given)
+    def count() -> None:
         taken[0] += 1
         if taken[0] == step:
             os.kill(os.getpid(), signal.SIGTERM)
 
+    def stopping(*given: Any) -> None:
+        take_step(*given)
+        count()
+
+    def stopping_all(*given: Any) -> None:
+        joint_step(*given)
+        count()
+
     with monkeypatch.context() as patch:
         patch.setattr(nntrain.training.loop, "take_step", stopping)
+        patch.setattr(Stack, "step", stopping_all)
         return main([*arguments])
 
 
@@ -107,7 +116,7 @@ def test_where_the_runs_are_is_told_as_ever(monkeypatch: pytest.MonkeyPatch, cap
 def test_members_go_on_and_are_finished(members: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     command = [*AUTO, members, "2"]
     assert main([*command, "--runs", "whole"]) == 0
-    for step in (2, 9):
+    for step in (2, 3):
         assert stopped_after(step, monkeypatch, *command) == 143
     assert main(command) == 0
     assert names() == ["0001"]
