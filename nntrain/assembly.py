@@ -34,6 +34,7 @@ from nntrain.specs import teacher_port
 from nntrain.targets import TargetPlan, part_factors
 from nntrain.training.class_orders import ClassOrder
 from nntrain.training.device import resolve_device, resolve_precision, use_threads
+from nntrain.training.distributed import joined
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
 from nntrain.training.growing import Growing
@@ -95,7 +96,8 @@ def assemble(
     experiment, training = blueprint.experiment, blueprint.training
     assert experiment.optimizer is not None
     assert experiment.scheduler is not None
-    device = resolve_device(training.device)
+    ranks = joined()
+    device = resolve_device(training.device) if ranks is None else ranks.device
     threads = use_threads(threads if training.threads is None else training.threads)
     use_determinism(training.deterministic)
     class_weights = fit_class_weights(blueprint, prepared.train)
@@ -133,6 +135,7 @@ def assemble(
         seed=experiment.seed,
         batch_size=batch_size,
         accumulate=training.accumulate,
+        ranks=ranks,
         portions=_portions(blueprint),
         shaping=Shaping.of(regularization, network, experiment.seed),
         input_noise=regularization.noise,

@@ -20,6 +20,7 @@ from nntrain.commands.memory import memory_errors
 from nntrain.commands.origin import init_of
 from nntrain.commands.output import emit, tell
 from nntrain.commands.resuming import Beginning, Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
+from nntrain.commands.shareable import check_shareable
 from nntrain.commands.signals import EXIT_CODES, Signals
 from nntrain.commands.space import check_writable
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
@@ -29,6 +30,7 @@ from nntrain.config.resolving import environment_digests, resolved_text, written
 from nntrain.data.layout import plan_layouts
 from nntrain.errors import CheckpointError, ConfigError, NNTrainError, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
+from nntrain.training.place import here
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
@@ -98,7 +100,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
     """
     if options.resume in (None, AUTO):
-        config, name = _read(source, changes, options)
+        config, name = read(source, changes, options)
         check_writable(runs_root(options.runs) / _run_name(config))
         if options.resume is None:
             return fit_job(prepare_job(config), options, watchers, name)
@@ -111,7 +113,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
             if source is not None or changes:
                 raise UsageError(f"{stored.name} has members, which go on as they were started", f"nntrain fit --resume {stored.name}")
             return members.train_members(stored, None, options, watchers)
-        config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes, options)[0]
+        config = stored_config(stored, tuple(changes)) if source is None else read(source, changes, options)[0]
         config = replace(config, run=stored.path)
         first = look_first(config)
         if not options.resume_anyway:
@@ -120,7 +122,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         return go_on(stored, job, compare(stored, job, options), options, watchers)
 
 
-def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options) -> tuple[Config, str]:
+def read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options) -> tuple[Config, str]:
     """A config, and what it is called on the screen."""
     if isinstance(source, Mapping):
         return read_mapping(source, changes), "config"
@@ -230,11 +232,19 @@ def _has_other_start(run: Run, job: Job) -> bool:
 
 def look_first(config: Config) -> Blueprint:
     """Check a config by the header of its data, without torch. Raises `ConfigError`, rendered, and `DataError`."""
-    return draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
+    first = draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
+    if here() is not None:
+        check_shareable(config, first)
+    return first
 
 
 def read_job(config: Config) -> Job:
     """Read the data of a config that was looked at, and fit its fields."""
+    place = here()
+    if place is not None:
+        from nntrain.commands.following import meet
+
+        meet(place, config)
     prepared = prepare_data(config)
     return Job(config, draw(config, prepared.layout, train_rows=prepared.train.shown), prepared)
 
@@ -334,6 +344,10 @@ def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers
 
     reading = job.prepared.fields.reading
     with memory_errors(), watchers.signals.held(), nullcontext() if reading is None else reading.kept():
+        if here() is not None:
+            from nntrain.commands.following import announce
+
+            announce(target)
         return train(target, job, assembly, options, watchers, beginning)
 
 

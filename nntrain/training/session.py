@@ -28,6 +28,7 @@ from nntrain.training.shaping import Shaping
 from nntrain.training.thawing import Thawing
 
 if TYPE_CHECKING:
+    from nntrain.training.distributed import Ranks
     from nntrain.training.evaluation import Scores
 
 Metrics = dict[str, float | None]
@@ -82,6 +83,8 @@ class Session:
     """How rows are put together by their lengths, where they are."""
     thawing: Thawing | None = None
     """When frozen weights are trained, where they are."""
+    ranks: Ranks | None = None
+    """The processes that train together; `None` where there is one."""
     portions: Portions = field(default_factory=Portions)
     """Rows that are computed at once where a batch does not fit into memory."""
     stop_wanted: Callable[[], bool] = _never
