@@ -149,7 +149,7 @@ class SupervisedProtocol:
 
     def _parts(self, session: Session, batch: Batch) -> dict[PartName, LossPart]:
         with session.precision.autocast():
-            outputs, end = session.network(session.objective.inputs(batch), self._carried.given(batch))
+            outputs, end = session.forward(session.objective.inputs(batch), self._carried.given(batch))
         self._carried.keep(batch, end)
         return session.objective.parts(outputs, batch)
 
