@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -114,7 +114,7 @@ def assemble(
         start(network)
     network = network.to(device)
     if training.channels_last is True:  # before anything is made in the image of a parameter
-        network = network.to(memory_format=torch.channels_last)
+        cast("Any", network).to(memory_format=torch.channels_last)
     regularization = experiment.regularization
     groups = parameter_groups(
         network,

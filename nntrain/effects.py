@@ -15,8 +15,8 @@ from nntrain.image_effects import augmentation_warnings, map_problems
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
-from nntrain.machine_problems import machine_problems
 from nntrain.losses.loss import ClassLoss, Loss
+from nntrain.machine_problems import machine_problems
 from nntrain.metrics.metric import Metric
 from nntrain.optimizers.optimizer import Beside, Optimizer
 from nntrain.protocols.protocol import Protocol

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw, draw_first
-from nntrain.commands import automatic, collecting, members
+from nntrain.commands import automatic, collecting, computing, members
 from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
@@ -211,11 +211,12 @@ def prepare_job(config: Config) -> Job:
 
 
 def begin(job: Job) -> Job:
-    """A job of a new run, with the trained weights that it starts from, where the config names some.
+    """A job of a new run, with what it computes with, and with the trained weights that it starts from, where the config names some.
 
     Raises:
-        ConfigError: They are not there, or too little of them fits; rendered.
+        ConfigError: The device is not there, nor are the weights, or too little of them fits; rendered.
     """
+    job = computing.settled(job)
     if job.start is not None or not job.blueprint.starts_trained:
         return job
     from nntrain.commands.starting import Start, beginning_of, pinned
@@ -301,7 +302,7 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
 
 def ready_to_go_on(stored: Run, job: Job, found: Comparison) -> tuple[Job, Assembly, Beginning]:
     """What goes on with a run that the caller has locked, before its state is read. Raises `CheckpointError` where there is none."""
-    job = _begun_anew(stored, job)
+    job = _begun_anew(stored, computing.as_started(stored, job))
     assembly = assembled(job, threads_of(stored))
     check_has_state(stored)
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
@@ -343,12 +344,15 @@ def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers
     from nntrain.commands.training import train
 
     reading = job.prepared.fields.reading
-    with memory_errors(), watchers.signals.held(), nullcontext() if reading is None else reading.kept():
-        if here() is not None:
-            from nntrain.commands.following import announce
+    try:
+        with memory_errors(), watchers.signals.held(), nullcontext() if reading is None else reading.kept():
+            if here() is not None:
+                from nntrain.commands.following import announce
 
-            announce(target)
-        return train(target, job, assembly, options, watchers, beginning)
+                announce(target)
+            return train(target, job, assembly, options, watchers, beginning)
+    except ConfigError as error:  # what only the first step shows
+        raise job.config.error(error.problems) from None
 
 
 def _run_name(config: Config) -> str:

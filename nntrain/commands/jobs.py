@@ -79,6 +79,8 @@ class Job:
     prepared: Prepared
     start: Start | BodyStart | None = None
     """What a new run starts from, where that is not random."""
+    choices: tuple[str, ...] = ()
+    """What was chosen for the run where the config leaves it open, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,8 +72,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether products in bfloat16 are instructions of the device's own; where they are emulated they are slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    found = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("arm_bf16"))
+    return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
 
 
 def has_tiles(device: torch.device) -> bool:

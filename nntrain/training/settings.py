@@ -19,6 +19,9 @@ DEFAULT_PATIENCE = 10
 MAX_THREADS = 1024
 """More than any machine has; so many that they can't be started would end the process without a word."""
 
+DECIDED = ("precision", "compile", "channels_last")
+"""Settings whose `auto` is settled when a run starts, by the machine that starts it, and stays so."""
+
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
 """Settings that end a run however it goes; each is the stop reason too."""
 
