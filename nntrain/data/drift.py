@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -57,7 +58,7 @@ class Departures:
 
     rows: int
     found: tuple[Departure, ...]
-    tokens: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    tokens: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict[str, tuple[int, int]])
     """By input that has some, how many tokens are unknown, and how many there are."""
 
     @classmethod
@@ -120,7 +121,7 @@ class _Column:
     place: tuple[int, int]
     usual: str | float | None
     rows: int = 0
-    shown: dict[str, None] = field(default_factory=dict[str, None])
+    shown: dict[str, None] = dataclasses.field(default_factory=dict[str, None])
 
 
 class Drift:
