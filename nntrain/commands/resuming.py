@@ -16,7 +16,6 @@ from nntrain.config.resolving import changed_in_environment, differences, resolv
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
-from nntrain.training.settings import DECIDED
 
 LENGTHS: Final[tuple[YamlPath, ...]] = (("training", "max_epochs"), ("training", "max_steps"))
 """Limits that schedules count towards, and whatever else goes by fractions of a run."""
@@ -24,10 +23,13 @@ LENGTHS: Final[tuple[YamlPath, ...]] = (("training", "max_epochs"), ("training",
 LIMITS: Final[tuple[YamlPath, ...]] = (*LENGTHS, ("training", "max_minutes"), ("training", "early_stopping", "patience"))
 """Settings that say how long a run goes on. A greater patience is one: the steps before it ran out are the same."""
 
+STREAMING: Final[YamlPath] = ("data", "streaming")
+"""Whether rows are read when their batch comes."""
+
 NO_MEANING: Final[tuple[YamlPath, ...]] = (
     ("name",),
     ("baselines",),
-    ("data", "streaming"),
+    STREAMING,
     ("data", "workers"),
     *LIMITS,
     ("training", "checkpoint"),
@@ -152,19 +154,26 @@ def _differing(run: Run, blueprint: Blueprint) -> tuple[list[Change], list[str]]
     stored = load(run.path / "resolved.yaml")
     now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
     from_environment = changed_in_environment(stored, run.read_json("data.json").get("environment", {}), now)
-    changes = [
-        change
-        for change in differences(stored.tree, now)
-        if change[0] not in from_environment and not _is_same_origin(*change) and not _was_settled(*change)
-    ]
+    changes = [change for change in differences(stored.tree, now) if change[0] not in from_environment and not _is_same_origin(*change)]
     recut = _is_recut(stored.tree, now, blueprint)
-    refused = [_line(*change) for change in changes if not _may_differ(change[0]) and not (recut and change[0] in MICRO_BATCHES)]
+    moved = _moves_rows(blueprint)
+    refused = [
+        _line(*change)
+        for change in changes
+        if (not _may_differ(change[0]) or (moved and change[0] == STREAMING)) and not (recut and change[0] in MICRO_BATCHES)
+    ]
     refused += [
         f"{render_path(path)}: {stored.unexpanded[path]} then, something else now"
         for path, has_changed in from_environment.items()
         if has_changed and not _may_differ(path) and path[:2] != SOURCE
     ]
     return changes, refused
+
+
+def _moves_rows(blueprint: Blueprint) -> bool:
+    """Whether rows have another order where they are read a block at a time: those of tables do, files are read in any order."""
+    inputs = [plan for plan in blueprint.layout.fields if plan.role == "input"]
+    return blueprint.experiment.data.source.reads_blocks and not any(plan.field.reads_files for plan in inputs)
 
 
 def _is_recut(before: Mapping[str, Any], now: Mapping[str, Any], blueprint: Blueprint) -> bool:
@@ -242,11 +251,6 @@ def _is_same_origin(path: YamlPath, before: object, after: object) -> bool:
     """Whether a run started from the latest run of a folder, which the config names: the latest one may be another by now."""
     is_origin = path == ("architecture", "init", "from") and isinstance(before, str) and isinstance(after, str)
     return is_origin and str(before).startswith(f"{str(after).rstrip('/')}/")
-
-
-def _was_settled(path: YamlPath, before: object, after: object) -> bool:
-    """Whether a config leaves open what was settled when the run started."""
-    return path[0] == "training" and ((path[1] in DECIDED and after == "auto") or (path[1:] == ("threads",) and after is None))
 
 
 def _may_differ(path: YamlPath) -> bool:

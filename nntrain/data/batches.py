@@ -1,7 +1,7 @@
 """Rows as tensors, and the order in which they are used: a function of (seed, epoch), so that any step can be reached at once.
 
-Inputs may lie elsewhere than in memory (`TensorData.streamed`): they are read when their batch comes, in the same order. Each row
-is a block of its own there, as files are read one by one whatever their order, so that the bytes are those of rows in memory.
+Inputs may lie elsewhere than in memory (`TensorData.streamed`): they are read when their batch comes, in the same order, as files can be
+read one by one whatever their order. Rows of tables lie in blocks, and have an order of their own (`nntrain.data.blockwise`).
 """
 
 from __future__ import annotations
@@ -219,8 +219,12 @@ class TensorData:
         """The same rows with all inputs in memory. Raises `DataError` where a row can't be read."""
         if self.streamed is None:
             return self
-        read = {name: values.to(self.rows.device) for name, values in self.streamed.load().items()}
-        return replace(self, inputs={**self.inputs, **read}, streamed=None)
+        return self.streamed.store.filled(self, self.streamed.load())
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether inputs are read a block of rows at a time."""
+        return self.streamed is not None and self.streamed.store.in_blocks
 
     def head(self, rows: int) -> TensorData:
         """The first rows."""
@@ -255,10 +259,9 @@ class TensorData:
             views: Further views that the batch is to have.
         """
         part, augment = self.narrow(start, end), self.always if augment is None else augment
-        inputs = dict(part.inputs)
         if part.streamed is not None:
-            read = part.streamed.load() if read is None else read
-            inputs |= {name: values.to(part.rows.device) for name, values in read.items()}
+            part = part.loaded() if read is None else part.streamed.store.filled(part, read)
+        inputs = dict(part.inputs)
         unit = {name: scaling.unit(inputs[name]) for name, scaling in part.pixels.items()}
         for name, images in unit.items():
             inputs[name] = part.pixels[name].normalize(images if augment is None else augment(name, images, part.rows))
@@ -354,11 +357,20 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
 
 def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
     """The batches of an epoch in its own random order, from batch `start` on."""
+    if data.in_blocks:
+        from nntrain.data.blockwise.batches import shuffled_batches
+
+        return shuffled_batches(data, rows, seed=seed, epoch=epoch, start=start)
     return ordered_batches(data, rows, shown_order(data, seed=seed, epoch=epoch), start=start)
 
 
 def plain_batches(data: TensorData, rows: int, views: Views | None = None) -> Iterator[Batch]:
     """Batches in the order of the data, for evaluation."""
+    if data.in_blocks:
+        from nntrain.data.blockwise.batches import rows_as_they_are
+
+        yield from rows_as_they_are(data, rows, views)
+        return
     starts = range(0, len(data), rows)
     reads = _reads(data, len(starts), lambda batch: torch.arange(starts[batch], min(starts[batch] + rows, len(data))))
     for start in starts:

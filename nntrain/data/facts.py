@@ -95,14 +95,14 @@ def facts_of_cells(
         has_leading_zeros=any(re.match(_LEADING_ZERO, cell) for cell in present),
         is_row_number=len(numbers) == len(cells) > 2
         and len({value - row for row, value in enumerate(numbers)}) == 1
-        and _count_rows(numbers[0], numbers[-1]),
+        and counts_rows(numbers[0], numbers[-1]),
         values=in_order(distinct, numerals) if len(distinct) <= MAX_VALUES else (),
         others=tuple(dict.fromkeys(others))[:MAX_OTHERS],
         near=sum(re.fullmatch(NEAR_NUMBER, cell) is not None for cell in others),
         is_complete=is_complete,
         date_format=_date_format(list(dict.fromkeys(present)), len(numbers), date_format),
         words=sum(len(cell.split()) for cell in others) / max(1, len(others)),
-        stand_in=_stand_in(sorted(set(numbers))),
+        stand_in=find_stand_in(sorted(set(numbers))),
     )
 
 
@@ -133,18 +133,18 @@ def facts_of_series(
         numbers=len(present),
         is_whole=len(present) > 0 and bool((present == present.floor()).all()),
         has_leading_zeros=bool(unique.str.contains(_LEADING_ZERO).any()),
-        is_row_number=is_row_number and _count_rows(present[0], present[-1]),
+        is_row_number=is_row_number and counts_rows(present[0], present[-1]),
         values=in_order(unique.to_list(), numerals) if len(unique) <= MAX_VALUES else (),
         others=tuple(others.unique(maintain_order=True).head(MAX_OTHERS).to_list()),
         near=int(others.str.contains(f"^(?:{NEAR_NUMBER})$").sum()),
         is_complete=is_complete,
         date_format=_date_format(dates, len(present), date_format),
         words=int(others.str.count_matches(r"\S+").sum()) / max(1, len(others)),
-        stand_in=_stand_in(sizes.to_list() if len(sizes) < 5 else [*sizes.head(2), *sizes.tail(2)]),
+        stand_in=find_stand_in(sizes.to_list() if len(sizes) < 5 else [*sizes.head(2), *sizes.tail(2)]),
     )
 
 
-def _count_rows(first: float, last: float) -> bool:
+def counts_rows(first: float, last: float) -> bool:
     """Whether numbers that rise by one from row to row count the rows, and are no years."""
     return first.is_integer() and not (YEARS[0] <= first and last <= YEARS[1])
 
@@ -155,7 +155,7 @@ def _date_format(cells: Sequence[str], numbers: int, written: str | None) -> str
     return written if found is not None and written is not None else found
 
 
-def _stand_in(sizes: Sequence[float]) -> str | None:
+def find_stand_in(sizes: Sequence[float]) -> str | None:
     """The lowest or highest number if it is one that is written for no value, and far from the next; `sizes` rises."""
     if len(sizes) < 3:
         return None

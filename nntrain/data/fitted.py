@@ -114,8 +114,7 @@ class FittedFields:
                     state = plan.field.fit(own, is_target=is_target)
             state = state if kept is None else kept.state(plan, state)
             shown = Shown.of(plan.field, own) if plan.role == "input" else NONE
-            field = FittedField(plan.with_spec(plan.field.fitted_spec(state, is_target=is_target)), state, shown)
-            fitted.append(_named(field))
+            fitted.append(fitted_field(plan, state, shown, is_target=is_target))
         return cls(tuple(fitted), window, reading)
 
     @property
@@ -228,7 +227,7 @@ class FittedFields:
             return NewRows(data, (*notes, *more), Departures.of(inputs, values, data.rows.numpy(), {}))
         if self.passages is not None:
             return NewRows(self._running(values), tuple(notes), Departures.of(inputs, values, rows, {}))
-        encoded = self._encoded(table, values, rows, with_targets=with_targets)
+        encoded = self.encoded(table, values, rows, with_targets=with_targets)
         keep, more = left_out(table, encoded, rows)
         data = row_tensors(self.inputs, encoded, rows, keep, self.reading)
         _require_rows(table, data, [*notes, *(note for _, note in more)])
@@ -252,7 +251,7 @@ class FittedFields:
             return self._cut(self.window, table, values, rows, with_targets=with_targets, before=before)
         if self.passages is not None:
             return self._running(values), []
-        encoded = self._encoded(table, values, rows, with_targets=with_targets)
+        encoded = self.encoded(table, values, rows, with_targets=with_targets)
         keep, notes = left_out(table, encoded, rows)
         return row_tensors(self.inputs, encoded, rows, keep, self.reading), [note for _, note in notes]
 
@@ -261,7 +260,7 @@ class FittedFields:
     ) -> tuple[TensorData, list[str]]:
         """Windows over some rows: numbered by the last row of their past. Raises `DataError`."""
         cut = cut_windows(window, table, [field.plan for field in self.fields], values, rows, ahead=with_targets, before=before)
-        encoded = self._encoded(table, values, cut.rows, with_targets=with_targets)
+        encoded = self.encoded(table, values, cut.rows, with_targets=with_targets)
         targets = [field for field in self.fields if field.plan.role == "target"] if with_targets else []
         is_missing = {field.name: field.plan.field.is_missing(take(values[field.name], cut.rows)) for field in targets}
         data, notes = window_tensors(window, cut, encoded, is_missing)
@@ -276,11 +275,6 @@ class FittedFields:
     def has_nodes(self) -> bool:
         """Whether rows are graphs, and the table has their nodes."""
         return any(field.plan.of_nodes for field in self.fields)
-
-    @property
-    def stand_alone(self) -> bool:
-        """Whether a row of a table becomes a row of tensors, whatever the others are."""
-        return self.window is None and self.passages is None and not self.has_nodes
 
     @property
     def has_links(self) -> bool:
@@ -304,11 +298,11 @@ class FittedFields:
         scored: dict[tuple[str, str], Encoded] = {}
         notes: list[tuple[str, str]] = []
         if with_targets:
-            scored = self._encoded(table, values, rows, with_targets=True, with_inputs=False)
+            scored = self.encoded(table, values, rows, with_targets=True, with_inputs=False)
             keep, notes = left_out(table, scored, rows)
             rows, scored = rows[keep], {key: replace(found, values=found.values[keep]) for key, found in scored.items()}
         every = table.graphs.nodes(rows)
-        encoded = self._encoded(table, values, every, with_targets=False)
+        encoded = self.encoded(table, values, every, with_targets=False)
         notes += left_out(table, encoded, every)[1]
         nodes = {name: found for (_, name), found in encoded.items()}
         data = graph_tensors(table.graphs, self.inputs, nodes, scored, rows, of_nodes)
@@ -328,12 +322,12 @@ class FittedFields:
     def encode_nodes(self, table: Table, values: Read, graphs: Graphs) -> tuple[TensorData, list[str]]:
         """All nodes, and the edges that `graphs` has between them, without a target. Raises `DataError`."""
         every = np.arange(table.rows)
-        encoded = self._encoded(table, values, every, with_targets=False)
+        encoded = self.encoded(table, values, every, with_targets=False)
         nodes = {name: found for (_, name), found in encoded.items()}
         data = graph_tensors(graphs, self.inputs, nodes, {}, every, ())
         return data, [note for _, note in left_out(table, encoded, every)[1]]
 
-    def _encoded(
+    def encoded(
         self, table: Table, values: Read, rows: Array, *, with_targets: bool, with_inputs: bool = True
     ) -> dict[tuple[str, str], Encoded]:
         """Numbers of some rows, by role and field. Raises `DataError`."""
@@ -358,6 +352,11 @@ class NewRows:
     """Which rows were left out."""
     departures: Departures
     """Where the rows of `data` are not like those of training, in their order."""
+
+
+def fitted_field(plan: FieldPlan, state: State, shown: Shown, *, is_target: bool) -> FittedField:
+    """A field that has learned a state."""
+    return _named(FittedField(plan.with_spec(plan.field.fitted_spec(state, is_target=is_target)), state, shown))
 
 
 def reading_of(settings: DataSettings) -> Reading | None:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,6 +23,7 @@ from nntrain.errors import DataError
 if TYPE_CHECKING:
     import polars as pl
 
+    from nntrain.data.batches import TensorData
     from nntrain.data.fields.image import Image
 
     Array = np.ndarray[Any, Any]
@@ -143,6 +144,16 @@ class ImageStore:
     def bytes_per_row(self) -> int:
         """One byte a value."""
         return self.values_per_row
+
+    @property
+    def in_blocks(self) -> bool:
+        """Files can be read in any order."""
+        return False
+
+    def filled(self, data: TensorData, found: Mapping[str, Tensor]) -> TensorData:
+        """Some rows with their images."""
+        read = {name: values.to(data.rows.device) for name, values in found.items()}
+        return replace(data, inputs={**data.inputs, **read}, streamed=None)
 
     def request(self, places: Tensor) -> ImageRequest:
         """Some rows by their number in the table, int64 `[B]`."""

@@ -9,34 +9,31 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from nntrain.data.audio.sound_heads import looked_at
 from nntrain.data.batches import TensorData
 from nntrain.data.cut_texts import cut_texts
 from nntrain.data.dialect import PLAIN
-from nntrain.data.facts import Facts, facts_of_series, quoted
-from nntrain.data.fields.link import Link
+from nntrain.data.facts import quoted
 from nntrain.data.filling import filled
 from nntrain.data.fingerprint import files_name, fingerprint_named, fingerprint_rows, fingerprint_sources
 from nntrain.data.fitted import FittedFields, reading_of
-from nntrain.data.graphs import counted_as, splits_graphs
-from nntrain.data.inference import Guess
-from nntrain.data.layout import SPLITTING, FieldPlan, Layout, assemble_layout, check_split, guess_column, plan_layout
+from nntrain.data.graphs import counted_as
+from nntrain.data.layout import SPLITTING, FieldPlan, Layout, peek, plan_layout
 from nntrain.data.link_tensors import linked
-from nntrain.data.links import Links, split_links
+from nntrain.data.links import Links
 from nntrain.data.mask_classes import found_classes
-from nntrain.data.naming import NamedField, name_fields, no_column
-from nntrain.data.reading import header_of, read_tables
+from nntrain.data.reading import read_tables
 from nntrain.data.row_steps import RowSteps
 from nntrain.data.settings import DataSettings
+from nntrain.data.sorting import Sorting, named_fields
 from nntrain.data.sources.source import Part
 from nntrain.data.split import Parts
-from nntrain.data.splitting import PARTS, Splitting
+from nntrain.data.streaming_problems import in_blocks
 from nntrain.data.table import Table, counted, listed
 from nntrain.data.time_order import order_in_words
 from nntrain.data.values import read_values, usable_rows
 from nntrain.data.window import WindowSettings
 from nntrain.data.window_cutting import naive_errors
-from nntrain.errors import ConfigError, DataError, Problem
+from nntrain.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
@@ -87,9 +84,13 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
         raise ConfigError(problems)
     if settings.source.is_running_text:
         return _prepare_running_text(settings, folder, planned, kept)
+    if in_blocks(settings, planned.fields, lambda: peek(settings, folder)["train"]):
+        from nntrain.data.blockwise.preparing import prepare_in_blocks
+
+        return prepare_in_blocks(settings, folder, planned, seed=seed, kept=kept)
     tables = read_tables(settings, folder)
-    named = _named(settings, tables)
-    sorting = _Sorting(settings, tables, named)
+    named = named_fields(settings, tables)
+    sorting = Sorting(settings, tables, named)
     parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
     layout = sorting.layout(parts.train)
     settled = tuple(replace(plan, field=plan.field.settled(tables["train"], plan.columns)) for plan in layout.fields)
@@ -101,7 +102,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
     fields = replace(fields, lanes=settings.lanes)
     if settings.window is not None:
         fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))
-    _check_targets(fields, tables["train"], values["train"], parts.train)
+    check_targets(fields, tables["train"], parts.train)
     classes = tuple(found_classes(fields, tables["train"], values["train"]))
     if sorting.links is None:
         data, notes = _encode(fields, tables, values, plans, parts)
@@ -122,19 +123,19 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
         train=data["train"],
         validation=data.get("validation"),
         test=data.get("test"),
-        fingerprints=_fingerprints(settings, folder, data.get("test")) | _named_files(settings, folder, plans, tables),
+        fingerprints=fingerprints_of(settings, folder, data.get("test")) | _named_files(settings, folder, plans, tables),
         notes=(
-            *_rows_read(tables),
+            *rows_read(tables),
             *(found for table in tables.values() for found in table.findings),
             *sorting.notes,
             *classes,
             *(_windows(settings.window, fields, tables, values, data) if settings.window is not None else []),
             *notes,
             *(told.text for told in cut if not told.is_doubt),
-            _sizes(data, sorting),
+            split_sizes(data, sorting),
             *(kept.notes(fields.fields) if kept is not None else ()),
-            *_held(data["train"], settings.workers),
-            *_inferred(layout, planned),
+            *held(data["train"], settings.workers),
+            *inferred(layout, planned),
         ),
     )
 
@@ -145,125 +146,23 @@ def _prepare_running_text(settings: DataSettings, folder: Path, planned: Layout,
 
     fields, data, notes = prepare_running_text(settings, folder, planned.fields, kept)
     layout = replace(planned, fields=tuple(field.plan for field in fields.fields))
-    fingerprints = _fingerprints(settings, folder, data.get("test"))
+    fingerprints = fingerprints_of(settings, folder, data.get("test"))
     return Prepared(layout, fields, data["train"], data.get("validation"), data.get("test"), fingerprints, tuple(notes))
 
 
 def try_split(settings: DataSettings, folder: Path, *, seed: int) -> None:
     """Split the rows as `prepare` does, without a use for them. Raises what `prepare` raises where they can't be."""
+    seed = seed if settings.split.seed is None else settings.split.seed
+    if in_blocks(settings, plan_layout(settings, folder, look=True)[0].fields, lambda: peek(settings, folder)["train"]):
+        from nntrain.data.blockwise.preparing import split_in_blocks
+
+        split_in_blocks(settings, folder, seed)
+        return
     tables = read_tables(settings, folder)
-    _Sorting(settings, tables, _named(settings, tables)).split(seed if settings.split.seed is None else settings.split.seed)
+    Sorting(settings, tables, named_fields(settings, tables)).split(seed)
 
 
-class _Sorting:
-    """Which rows are used for what, and which type each column has."""
-
-    def __init__(self, settings: DataSettings, tables: Mapping[Part, Table], named: list[NamedField]) -> None:
-        self.settings = settings
-        self.table = tables["train"]
-        self.given: list[Part] = [part for part in PARTS if part in tables]
-        self.named = named
-        self.header = settings.source.peek(Path(), self.table.name) if settings.source.has_types else header_of(self.table)
-        self.notes: list[str] = [note for table in tables.values() for note in table.notes]
-        self.links: Links | None = None
-        """The edges by split, where they are predicted."""
-        self.how = ""
-        """How rows were split off, for the screen."""
-        every_row = np.arange(self.table.rows)
-        self.guesses = {field.name: self.guess(field, every_row) for field in named if field.roles & DECIDING}
-
-    def guess(self, field: NamedField, rows: Array) -> Guess | None:
-        """The type of a field that has none, from some rows."""
-        if field.field.type != "auto":
-            return None
-        column = self.header.column(field.columns[0])
-        if not column.shape and column.files is None and column.kind != "image":
-            column = replace(column, counts=self.facts(field.columns[0], rows))
-            column = column if self.table.store is None else looked_at(column, self.table.store)
-        return guess_column(field, column)
-
-    def facts(self, column: str, rows: Array) -> Facts:
-        texts = self.table.texts(column)
-        return facts_of_series(
-            texts if len(rows) == len(texts) else texts[rows], rows, self.table.numerals, date_format=self.table.date_format
-        )
-
-    def split(self, seed: int) -> Parts:
-        """Drop the rows that cannot be used, then split the others. Raises `DataError` where too few are left."""
-        first = [field for field in self.named if field.name in self.guesses or field.field.drops_rows]
-        leaders = {field.field.shares for field in first}
-        deciding = [field for field in self.named if field in first or field.name in leaders]
-        plans = self.plan(deciding).fields
-        values = read_values(plans, self.table)
-        rows, dropped = usable_rows(plans, self.table, values, self.settings.window)
-        self.notes += dropped
-        if len(rows) < 2:
-            raise DataError(
-                f"{self.table.name}: {len(rows)} of {self.table.rows:,} rows can be used; training needs at least 2",
-                "; ".join(dropped) or None,
-            )
-        if self.settings.source.has_links:
-            ratio = next(field.field.negatives for field in self.named if isinstance(field.field, Link))
-            self.links, self.how = split_links(self.table, self.settings, ratio, seed)
-            return Parts(rows, rows[:0], rows[:0])
-        splitting = Splitting(self.settings, self.table, self.given, plans, values, self.guesses)
-        graphs = self.table.graphs
-        if graphs is None or not splits_graphs(self.table, [plan.columns[0] for plan in plans if plan.role == "split"]):
-            parts, self.how = splitting.split(rows, seed)
-            return parts
-        parts, self.how = splitting.split(graphs.firsts(rows), seed)
-        return graphs.whole(parts, rows)
-
-    def layout(self, train: Array) -> Layout:
-        """All fields with their types, those of inputs from the training rows. Raises `ConfigError` and `DataError`."""
-        for field in self.named:
-            if field.name not in self.guesses:
-                self.guesses[field.name] = self.guess(field, train)
-        layout = self.plan(self.named)
-        faults = check_split(self.settings, layout)
-        if faults:
-            raise ConfigError(faults)
-        if not layout.inputs:
-            raise DataError(
-                f"{self.table.name}: no column is left as input", "; ".join(f"{name}: {why}" for name, why in layout.left_out) or None
-            )
-        return layout
-
-    def plan(self, named: list[NamedField]) -> Layout:
-        """The layout of some fields. Raises `ConfigError`."""
-        guesses = {field.name: self.guesses.get(field.name) for field in named}
-        layout, problems = assemble_layout(self.settings, self.header, named, guesses)
-        if problems:
-            raise ConfigError(problems)
-        return layout
-
-
-def _named(settings: DataSettings, tables: Mapping[Part, Table]) -> list[NamedField]:
-    """The fields of the data. Raises `ConfigError` for names that are not there, `DataError` for arrays of other lengths."""
-    named, problems = name_fields(settings, header_of(tables["train"]))
-    for part, table in tables.items():
-        for field in named:
-            problems += _check_columns(field, table, part)
-    if problems:
-        raise ConfigError(problems)
-    return named
-
-
-def _check_columns(field: NamedField, table: Table, part: Part) -> list[Problem]:
-    problems: list[Problem] = []
-    for column in field.columns:
-        if column not in table.columns:
-            if not field.roles <= SPLITTING:
-                problems.append(no_column(column, header_of(table), ("data", "source", part)))
-        elif table.steps is not None and column in table.steps.columns:
-            continue
-        elif column != field.field.step_column and len(table.columns[column]) != table.rows:
-            found = f"{table.name}: {column} has {len(table.columns[column]):,} rows, and most arrays have {table.rows:,}"
-            raise DataError(found, f"leave it out: data.fields.{column}: {{role: ignore}}, or name it in values of a series")
-    return problems
-
-
-def _check_targets(fields: FittedFields, table: Table, values: Mapping[str, Values], train: Array) -> None:
+def check_targets(fields: FittedFields, table: Table, train: Array) -> None:
     """Refuse targets that never change in the training rows."""
     plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.of_one.rank == 0]
     plans = [plan for plan in plans if plan.field.type not in {"link", "row"}]
@@ -295,7 +194,7 @@ def _encode(
         before = _earlier(fields.window, parts, part) if source == "train" else None
         found, told = fields.encode_rows(tables[source], values[source], rows, with_targets=True, before=before)
         if not len(found):
-            raise _none_left(tables[source], part, [*dropped, *told], has_windows=fields.window is not None)
+            raise none_left(tables[source], part, [*dropped, *told], has_windows=fields.window is not None)
         data[part] = found
         notes += [f"{part}: {note}" for note in (*dropped, *told)]
     return data, notes
@@ -316,7 +215,7 @@ def _earlier(window: WindowSettings | None, parts: Parts, part: Part) -> Array |
     return parts.train if part == "validation" else np.concatenate([parts.train, parts.validation])
 
 
-def _none_left(table: Table, part: Part, why: list[str], *, has_windows: bool) -> DataError:
+def none_left(table: Table, part: Part, why: list[str], *, has_windows: bool) -> DataError:
     """The error of a split without rows, or without windows."""
     if not has_windows:
         return DataError(f"{table.name}: no {part} row can be used", "; ".join(why) or None)
@@ -324,7 +223,8 @@ def _none_left(table: Table, part: Part, why: list[str], *, has_windows: bool) -
     return DataError(f"{table.name}: no {part} window: {'; '.join(why)}", hint)
 
 
-def _fingerprints(settings: DataSettings, folder: Path, test: TensorData | None) -> dict[str, str]:
+def fingerprints_of(settings: DataSettings, folder: Path, test: TensorData | None) -> dict[str, str]:
+    """Of the files, and of the test rows. Raises `DataError`."""
     found = fingerprint_sources(settings, folder)
     if test is None:
         return found
@@ -341,7 +241,7 @@ def _named_files(settings: DataSettings, folder: Path, plans: tuple[FieldPlan, .
     return found
 
 
-def _rows_read(tables: Mapping[Part, Table]) -> list[str]:
+def rows_read(tables: Mapping[Part, Table]) -> list[str]:
     """A line for each file: how it is written, unless in the plainest way, and its rows."""
     told = [f"{table.dialect}; " if table.dialect not in (None, PLAIN) else "" for table in tables.values()]
     return [f"{table.name}    {dialect}{counted(table.rows)}" for table, dialect in zip(tables.values(), told, strict=True)]
@@ -362,13 +262,14 @@ def _windows(
     return [f"windows of {window.in_words} rows, inputs {shapes}; {order}", *odd]
 
 
-def _sizes(data: Mapping[Part, TensorData], sorting: _Sorting) -> str:
+def split_sizes(data: Mapping[Part, TensorData], sorting: Sorting) -> str:
+    """How many rows each split has, and how they were split off."""
     word = " windows" if sorting.settings.window is not None else counted_as(sorting.table, data["train"])
     sizes = ", ".join(f"{part} {len(rows.scored):,}" for part, rows in data.items()) + word
     return f"{sizes}; {sorting.how}" if sorting.how else sizes
 
 
-def _held(train: TensorData, workers: int) -> list[str]:
+def held(train: TensorData, workers: int) -> list[str]:
     """Which inputs are not kept in memory, and who reads them."""
     if train.streamed is None:
         return []
@@ -376,7 +277,7 @@ def _held(train: TensorData, workers: int) -> list[str]:
     return [f"{', '.join(train.streamed.store.names)}: read when their batch comes{who}"]
 
 
-def _inferred(layout: Layout, planned: Layout) -> list[str]:
+def inferred(layout: Layout, planned: Layout) -> list[str]:
     """Targets whose type was inferred, columns that are not used, and where the head of the file told something else."""
     notes = [f"{plan.name}: {plan.note}" for plan in layout.targets if plan.note is not None]
     if layout.left_out:

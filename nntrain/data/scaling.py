@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from nntrain.data.blockwise.learning import Moments
 from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.fields.number import Curve, Normalize
 from nntrain.data.table import Table, as_numbers
@@ -103,36 +104,52 @@ def fit_logarithms(values: Array, curve: Curve, missing: str | float) -> State:
     Returns:
         What `fit_scaling` gives of the logarithms; `curve`, and `spread`, the standard deviation of the values, float64 `[F]`.
     """
-    fill = missing if isinstance(missing, str) else float(_curved(np.array(missing), curve))
+    fill = missing if isinstance(missing, str) else float(curved(np.array(missing), curve))
     with np.errstate(over="ignore"):
         spread = np.array([column[~np.isnan(column)].std() if (~np.isnan(column)).any() else 1.0 for column in values.T])
     spread = np.where(spread > 0, spread, 1.0)
-    return {**fit_scaling(_curved(values, curve), "standard", fill), "curve": curve, "spread": torch.from_numpy(spread)}
+    return {**fit_scaling(curved(values, curve), "standard", fill), "curve": curve, "spread": torch.from_numpy(spread)}
 
 
-def _curved(values: Array, curve: Curve) -> Array:
+def curved(values: Array, curve: Curve) -> Array:
+    """The logarithms of some values."""
     return np.log(values) if curve == "log" else np.log1p(values)
 
 
 def _fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
-    is_present = ~np.isnan(values)
-    counts = is_present.sum(axis=0)
-    low = np.where(is_present, values, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(is_present, values, -np.inf).max(axis=0, initial=-np.inf)
-    low, high = np.where(counts > 0, low, 0.0), np.where(counts > 0, high, 0.0)
+    return scaling_state(Moments.of(values), values, normalize, missing)
+
+
+def scaling_state(moments: Moments, values: Array | None, normalize: Normalize, missing: str | float) -> State:
+    """What `fit_scaling` gives, of rows that were looked at before.
+
+    Args:
+        moments: Of all rows.
+        values: Rows `[N, F]` of which quantiles are taken; `None` where none are needed.
+        normalize: How the values are scaled.
+        missing: What stands for a missing value.
+
+    Raises:
+        DataError: The numbers of a feature are so large or so small that float64 has no mean or spread of them.
+    """
+    low, high, mean, counts = moments.low, moments.high, moments.mean, moments.counts
+
+    def quantile(share: float) -> Array:
+        assert values is not None
+        return _quantile(values, ~np.isnan(values), share)
+
     is_constant = low == high  # its mean may be off by rounding, and its spread then a tiny number instead of none
-    mean = np.where(is_constant, low, np.where(is_present, values, 0.0).sum(axis=0) / np.maximum(counts, 1))
     if normalize == "standard":
         offset = mean
-        scale = np.sqrt((np.where(is_present, values - mean, 0.0) ** 2).sum(axis=0) / np.maximum(counts, 1))
+        scale = np.sqrt(moments.squares / np.maximum(counts, 1))
     elif normalize == "robust":
-        offset, scale = _quantile(values, is_present, 0.5), _quantile(values, is_present, 0.75) - _quantile(values, is_present, 0.25)
+        offset, scale = quantile(0.5), quantile(0.75) - quantile(0.25)
         scale = np.where(scale > 0, scale, high - low)  # half of the values are one: their range is all there is
     elif normalize == "minmax":
         offset, scale = low, high - low
     else:
         offset, scale = np.zeros_like(mean), np.ones_like(mean)
-    fill = {"mean": mean, "error": mean, "median": _quantile(values, is_present, 0.5) if missing == "median" else mean}.get(str(missing))
+    fill = {"mean": mean, "error": mean, "median": quantile(0.5) if missing == "median" else mean}.get(str(missing))
     fill = np.full_like(mean, missing) if fill is None else fill
     is_lost = ~is_constant & ~(np.isfinite(offset) & np.isfinite(scale) & (scale > 0) & np.isfinite(fill))
     if is_lost.any():
@@ -159,7 +176,7 @@ def scale(values: Array, state: State) -> Array:
     offset, factor, fill = (state[key].numpy() for key in ("offset", "scale", "fill"))
     if values.shape[1] != len(factor):
         raise DataError(f"{values.shape[1]} values per row, and training had {len(factor)}")
-    values = _curved(values, state["curve"]) if "curve" in state else values
+    values = curved(values, state["curve"]) if "curve" in state else values
     is_missing = np.isnan(values)
     if is_missing.any():
         if not state["has_fill"]:

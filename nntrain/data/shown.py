@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 if TYPE_CHECKING:
+    from nntrain.data.blockwise.learning import Ranges
     from nntrain.data.fields.field import Field, Values
 
 
@@ -31,6 +32,15 @@ class Shown:
             return cls(missing)
         low, high = np.fmin.reduce(numbers, axis=0), np.fmax.reduce(numbers, axis=0)  # NaN only where there is no number
         pairs = zip(cast("list[float]", low.tolist()), cast("list[float]", high.tolist()), strict=True)
+        return cls(missing, tuple(None if math.isnan(one) else (one, other) for one, other in pairs))
+
+    @classmethod
+    def of_ranges(cls, found: Ranges) -> Shown:
+        """What a pass through the training rows found."""
+        missing = found.missing / found.rows if found.rows else 0.0
+        if found.low is None or found.high is None:
+            return cls(missing)
+        pairs = zip(cast("list[float]", found.low.tolist()), cast("list[float]", found.high.tolist()), strict=True)
         return cls(missing, tuple(None if math.isnan(one) else (one, other) for one, other in pairs))
 
     def state(self) -> dict[str, Any]:

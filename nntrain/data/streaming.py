@@ -14,12 +14,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 from torch import Tensor
 
 from nntrain.errors import DataError, ResourceError
+
+if TYPE_CHECKING:
+    from nntrain.data.batches import TensorData
 
 AHEAD: Final = 2
 """Batches that each process has ready or in work."""
@@ -64,8 +67,25 @@ class RowStore(Protocol):
         """Their memory once they are read."""
         ...
 
+    @property
+    def in_blocks(self) -> bool:
+        """Whether rows are read a block at a time, and an order that jumps between them reads each block again and again."""
+        ...
+
+    def filled(self, data: TensorData, found: Mapping[str, Tensor]) -> TensorData:
+        """Some rows with what was read for them."""
+        ...
+
     def request(self, places: Tensor) -> Request:
         """Some rows by their place in the store, int64 `[B]`."""
+        ...
+
+
+class Opened(Protocol):
+    """A store that the processes have too, so that requests need only name it."""
+
+    def open_as(self, number: int) -> None:
+        """Be found by requests that name this number."""
         ...
 
 
@@ -91,7 +111,7 @@ class Streamed:
 
     def load(self) -> Mapping[str, Tensor]:
         """All rows, read by this process. Raises `DataError`."""
-        return self.store.request(self.places).read()
+        return self.store.request(self.places.long()).read()
 
     def batches(self, positions: Callable[[int], Tensor], count: int) -> Iterator[Mapping[str, Tensor]]:
         """Some batches in their order, read ahead where processes do so.
@@ -124,6 +144,11 @@ class Reading:
         self._loader: Any = None
         self._batches: Iterator[Any] | None = None
         self._processes: tuple[Any, ...] = ()
+        self._stores: dict[int, Opened] = {}
+
+    def know(self, number: int, store: Opened) -> None:
+        """Let the processes know a store, whose requests name it by a number."""
+        self._stores[number] = store
 
     @contextmanager
     def kept(self) -> Generator[None]:
@@ -183,7 +208,9 @@ class Reading:
         from torch.utils.data import DataLoader
 
         before = set(multiprocessing.active_children())
-        desk: Any = _Desk()
+        desk: Any = _Desk(self._stores)
+        # polars has threads, and a forked process would wait for them for ever
+        context = "spawn" if self._stores else None
         atexit.register(self.close)
         try:
             with _undisturbed(), warnings.catch_warnings():
@@ -198,6 +225,7 @@ class Reading:
                     generator=torch.Generator(),  # else it would draw from the global one
                     prefetch_factor=AHEAD,
                     persistent_workers=True,
+                    multiprocessing_context=context,
                 )
                 self._batches = iter(self._loader)
         finally:
@@ -265,7 +293,15 @@ class _Fault:
 class _Desk:
     """What torch takes for a data set: an index is a request, an item what it wants."""
 
+    def __init__(self, stores: Mapping[int, Opened]) -> None:
+        self._stores = stores
+        self._is_open = False
+
     def __getitem__(self, request: Request) -> dict[str, Tensor] | _Fault:
+        if not self._is_open:
+            for number, store in self._stores.items():
+                store.open_as(number)
+            self._is_open = True
         try:
             found = request.read()
         except DataError as error:

@@ -1,23 +1,77 @@
-"""Settings of reading rows when their batch comes that nothing hears. Torch-free."""
+"""Which inputs are read when their batch comes: files one by one, rows of tables a block at a time; and what can't be. Torch-free."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Final
 
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.header import Header
 from nntrain.data.settings import DataSettings
-from nntrain.errors import Problem
+from nntrain.errors import Problem, YamlPath
+
+_MEMORY: Final = "remove streaming, where the rows fit in memory"
 
 
 def streaming_problems(settings: DataSettings, plans: Sequence[FieldPlan], header: Header | None) -> Iterator[Problem]:
-    """Settings of reading rows when their batch comes that nothing hears."""
+    """Settings of reading rows when their batch comes that nothing hears, and what must have all rows at once."""
     targets = {plan.name for plan in plans if plan.role == "target"}
     inputs = [plan for plan in plans if plan.role == "input" and plan.name not in targets]
-    has_nothing = header is not None and not any(plan.field.streams(header.column(plan.columns[0])) for plan in inputs)
+    can_stream = settings.source.reads_blocks or header is None
+    has_nothing = not can_stream and header is not None and not any(plan.field.streams(header.column(plan.columns[0])) for plan in inputs)
     if settings.workers and not settings.streaming:
         message = "has no effect: without streaming all rows are kept in memory"
         yield Problem(("data", "workers"), message, "remove it" if has_nothing else "remove it, or add  streaming: true", on_key=True)
     if settings.streaming and has_nothing:
-        message = "has no effect: no input is read when its batch comes; images that are files are, where they are no target"
+        message = "has no effect: no input is read when its batch comes; images that are files are, where they are no target, and tables"
         yield Problem(("data", "streaming"), message, "remove it: rows are kept in memory", on_key=True)
+    if header is not None and in_blocks(settings, plans, lambda: header):
+        yield from _block_problems(settings, plans)
+
+
+def in_blocks(settings: DataSettings, plans: Sequence[FieldPlan], header: Callable[[], Header]) -> bool:
+    """Whether rows are read from a table a block at a time: not where inputs are image files, whose names are kept in memory."""
+    if not (settings.streaming and settings.source.reads_blocks):
+        return False
+    columns = header().by_name
+    return not any(plan.field.streams(columns[plan.columns[0]]) for plan in plans if plan.role == "input" and plan.columns[0] in columns)
+
+
+def _block_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterator[Problem]:
+    """What needs more than a block of rows at a time."""
+    for part, written in settings.source.written_paths().items():
+        if PurePosixPath(written.lower()).suffix in (".gz", ".zip"):
+            message = f"{written} is packed, and can't be entered in the middle, as streaming does"
+            yield Problem(("data", "source", "path" if part == "train" else part), message, f"unpack it, or {_MEMORY}")
+    yield from _cut_problems(settings)
+    targets = {plan.name for plan in plans if plan.role == "target"}
+    for plan in plans:
+        path = ("data", "fields", plan.written)
+        if plan.role == "target" and plan.spec.is_ragged:
+            yield _needs_all(path, f"the target {plan.name} has rows of different lengths", _MEMORY)
+        elif plan.role == "input" and plan.name in targets:
+            yield _needs_all(path, f"{plan.name} is its own target, and targets are kept in memory", _MEMORY)
+        elif plan.role == "input" and (why := plan.field.needs_all_rows) is not None:
+            yield _needs_all(path, f"{plan.name}: {why}", f"another type of field, or {_MEMORY}")
+
+
+def _cut_problems(settings: DataSettings) -> Iterator[Problem]:
+    """Batches and windows that have rows from all over the file."""
+    if settings.window is not None:
+        yield _needs_all(("data", "window"), "windows go over rows that lie anywhere in the file", _MEMORY)
+    if settings.batch_size == "full":
+        yield _needs_all(("data", "batch_size"), "full takes all rows at once", "fix:  batch_size: 64")
+    batch = settings.batch
+    if batch is None:
+        return
+    if batch.sampler is not None:
+        hint = f"weigh the classes instead:  loss: {{type: cross_entropy, class_weights: balanced}}, or {_MEMORY}"
+        yield _needs_all(("data", "batch", "sampler"), "a sampler draws rows from all over the file", hint)
+    if batch.bucket or batch.tokens is not None:
+        option = "bucket" if batch.bucket else "tokens"
+        yield _needs_all(("data", "batch", option), f"{option} sorts rows of the whole file by their lengths", f"remove it, or {_MEMORY}")
+
+
+def _needs_all(path: YamlPath, why: str, hint: str) -> Problem:
+    return Problem(path, f"data.streaming reads a block of rows at a time, and {why}", hint)

@@ -9,12 +9,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from image_rows import write_image_rows
 
 HERE = Path(__file__).parent
 CODES = {"normal": 0, "kill": -9, "SIGTERM": 143, "SIGINT": 130, "group": 143, "worker": 7, "error": 3}
 """How each way of ending a run ends it."""
+
+BLOCKS_CONFIG = """
+name: killed
+seed: 5
+data:
+  source: table.csv
+  target: kind
+  split: {validation: 0.2, test: 0.2}
+  batch_size: 8
+  streaming: true
+architecture: {type: mlp, hidden: [8]}
+regularization: {norm: batch, dropout: 0.2, ema: 0.9}
+training: {max_epochs: 3, early_stopping: null, checkpoint: {every_steps: 2, keep: 2}, evaluate_every: {steps: 5}}
+"""
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are counted in /proc")
 
@@ -72,6 +87,27 @@ def test_resumed_in_the_middle_of_an_epoch(
     for way, digests in found.items():
         assert digests == whole, way
     record_property("figure", f"streamed, workers 0 and 2: {len(found)} runs, {len(pairs) * len(steps)} of them killed: 0 differ")
+
+
+@pytest.mark.bar("R1")
+@pytest.mark.parametrize(
+    ("pairs", "steps"),
+    [(("00",), ("13",)), pytest.param(("00", "20", "02"), ("3", "13", "18", "23"), marks=pytest.mark.slow)],
+)
+def test_tables_in_blocks_are_resumed_in_the_middle_of_an_epoch(
+    tmp_path: Path, run_script: Script, record_property: Record, pairs: tuple[str, ...], steps: tuple[str, ...]
+) -> None:
+    config = tmp_path / "killed.yaml"
+    config.write_text(BLOCKS_CONFIG)
+    draws = np.random.default_rng(0)
+    lines = [f"{one:.5f},{two:.5f},{'abc'[kind]},{'xyz'[kind]}" for kind in (0, 1, 2) * 50 for one, two in [draws.normal(kind, 1, 2)]]
+    (tmp_path / "table.csv").write_text("\n".join(["one,two,word,kind", *lines, ""]))
+    found = driven(run_script, "blocks_driver.py", str(config), str(tmp_path / "runs"), ",".join(pairs), *steps)
+    whole = found.pop("whole")
+    assert len(found) == len(pairs) * len(steps)
+    for way, digests in found.items():
+        assert digests == whole, way
+    record_property("figure", f"table in blocks: {len(found)} runs killed: 0 differ")
 
 
 @pytest.mark.slow

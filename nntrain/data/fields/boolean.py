@@ -12,6 +12,7 @@ from nntrain.data.fields.number import require_single
 from nntrain.specs import Spec
 
 if TYPE_CHECKING:
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -95,6 +96,16 @@ class Boolean(Field):
         from nntrain.data.scaling import fit_scaling
 
         return fit_scaling(cast("Array", values).reshape(-1, 1), "none", self.missing)
+
+    @property
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
+
+    def learner(self) -> Learner:
+        """The share of ones."""
+        from nntrain.data.blockwise.learning import ScalingLearner
+
+        return ScalingLearner("none", self.missing, lambda values: values.reshape(-1, 1))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N]`. Raises `DataError` for a missing value where that is an error."""

@@ -17,6 +17,7 @@ from nntrain.specs import Size, Spec, Unknown
 if TYPE_CHECKING:
     import polars as pl
 
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -89,6 +90,17 @@ class Category(Field):
         least = 1 if is_target else self.min_count
         shown = in_order(counts.filter(counts["count"] >= least)[texts.name].to_list())
         return {"classes": list(self._named(shown)), "has_missing": not is_target and texts.null_count() > 0}
+
+    @property
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
+
+    def learner(self) -> Learner:
+        """The classes."""
+        from nntrain.data.blockwise.learning import DistinctLearner
+
+        once = self.model_copy(update={"min_count": 1})
+        return DistinctLearner(lambda shown: once.fit(shown, is_target=False), self.min_count)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Int64 `[N]`: from 0 as a target; as an input from 1, 0 being what training never showed.

@@ -14,6 +14,7 @@ from nntrain.specs import VECTOR, Spec, Unknown
 if TYPE_CHECKING:
     import polars as pl
 
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -22,6 +23,7 @@ PARTS: Final = ("year", "month", "day", "weekday", "hour", "seconds")
 """What a date is made into, in this order; `month`, `day`, `weekday` and `hour` are a sine and a cosine each."""
 
 _DAY: Final = 86_400
+NO_DATE: Final = "the training rows have no date"
 
 
 class Date(Field):
@@ -97,9 +99,9 @@ class Date(Field):
         seconds = cast("Array", values)
         present = seconds[~np.isnan(seconds)]
         if not len(present):
-            raise DataError("the training rows have no date")
+            raise DataError(NO_DATE)
         first, last = float(present.min()), float(present.max())
-        parts = _parts(present)
+        parts = date_parts(present)
         spread = float(parts["year"].std())
         state: State = {
             "parts": [part for part in PARTS[:-1] if (parts[part] != parts[part][0]).any()],
@@ -110,6 +112,16 @@ class Date(Field):
             "fill": [],
         }
         return {**state, "fill": torch.from_numpy(_features(present, state).mean(axis=0))}
+
+    @property
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
+
+    def learner(self) -> Learner:
+        """The parts that change, and the mean of each."""
+        from nntrain.data.blockwise.dates import DateLearner
+
+        return DateLearner()
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N, F]`."""
@@ -161,7 +173,7 @@ def _times(texts: pl.Series, written: str) -> pl.Series:
     return cells.str.to_datetime(written, strict=False, time_unit="us")
 
 
-def _parts(seconds: Array) -> dict[str, Array]:
+def date_parts(seconds: Array) -> dict[str, Array]:
     """Year as a number; of month, day, weekday and time of day the part of a round that is over, in [0, 1)."""
     import numpy as np
 
@@ -181,7 +193,7 @@ def _features(seconds: Array, state: State) -> Array:
     """`[N, F]`."""
     import numpy as np
 
-    parts = _parts(seconds)
+    parts = date_parts(seconds)
     columns: list[Any] = []
     for part in state["parts"]:
         if part == "year":

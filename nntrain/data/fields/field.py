@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nntrain.data.audio.hearing import Hearing
     from nntrain.data.augmentation.augmentation import Augmentation
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.image import ProgressiveResizing
     from nntrain.data.file_rows import FileKind
     from nntrain.data.forms.form import Form
@@ -325,6 +326,15 @@ class Field(Component):
     def fit(self, values: Values, *, is_target: bool) -> State:
         """Learn from the values of the training rows. Raises `DataError`."""
         raise NotImplementedError
+
+    @property
+    def needs_all_rows(self) -> str | None:
+        """Why it can't learn as an input of rows that are read a block at a time; `None` where it has a `learner`."""
+        return f"a field of type {self.type} learns from all rows at once"  # pyright: ignore[reportAttributeAccessIssue]
+
+    def learner(self) -> Learner | None:
+        """What learns as an input of training rows that are read a block at a time; `None` for what must see all of them at once."""
+        return None
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Turn values `[N, …]` into numbers. Raises `DataError`."""

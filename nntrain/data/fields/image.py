@@ -18,6 +18,7 @@ from nntrain.specs import IMAGE, Size, Spec, Unknown
 
 if TYPE_CHECKING:
     from nntrain.data.augmentation.augmentation import Augmentation
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
@@ -223,6 +224,16 @@ class Image(Field):
             return fit_images(self, values.shape(), lambda: moments_of_levels(levels))
         images = cast("Array", values)
         return fit_images(self, images.shape[1:], lambda: moments_of(images))
+
+    @property
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
+
+    def learner(self) -> Learner:
+        """Size, channels, and offset and scale of each."""
+        from nntrain.data.blockwise.pictures import ImageLearner
+
+        return ImageLearner(self)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """The images as they are, `[N, C, H, W]`, to be normalised batch by batch. Raises `DataError` for other sizes than in training."""

@@ -17,6 +17,7 @@ from nntrain.specs import VECTOR, Spec, Unknown
 if TYPE_CHECKING:
     import polars as pl
 
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -95,6 +96,16 @@ class MultiLabel(Field):
         if not shown:
             raise DataError("the training rows show no label")
         return {"classes": list(self.class_names or shown), "has_missing": False}
+
+    @property
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
+
+    def learner(self) -> Learner:
+        """The labels."""
+        from nntrain.data.blockwise.learning import DistinctLearner
+
+        return DistinctLearner(lambda shown: self.fit(_alone(shown), is_target=False))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N, K]`. Raises `DataError` for a label that training never showed where that is an error."""

@@ -12,6 +12,7 @@ from nntrain.errors import SpecError
 from nntrain.specs import Spec
 
 if TYPE_CHECKING:
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -107,6 +108,16 @@ class Number(Field):
         if self.normalize in ("log", "log1p"):
             return fit_logarithms(clipped, self.normalize, self.missing)
         return fit_scaling(clipped, self.normalize, self.missing)
+
+    @property
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
+
+    def learner(self) -> Learner:
+        """Scale and stand-in."""
+        from nntrain.data.blockwise.learning import ScalingLearner
+
+        return ScalingLearner(self.normalize, self.missing, lambda values: self._clipped(values).reshape(-1, 1))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N]`. Raises `DataError` for a missing value where that is an error."""

@@ -17,6 +17,7 @@ from nntrain.specs import Spec
 if TYPE_CHECKING:
     import polars as pl
 
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -86,6 +87,16 @@ class Ordinal(Field):
                     f"the training rows show {listed(others)}, which order does not name ({listed(self.class_names)})", "add it to order"
                 )
         return self._category.fit(values, is_target=is_target)
+
+    @property
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
+
+    def learner(self) -> Learner:
+        """The values."""
+        from nntrain.data.blockwise.learning import DistinctLearner
+
+        return DistinctLearner(lambda shown: self.fit(shown, is_target=False))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Int64 `[N]`: from 0, the lowest, as a target; as an input from 1, 0 being what training never showed.

@@ -13,6 +13,7 @@ from nntrain.errors import DataError
 from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
 
 if TYPE_CHECKING:
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -119,6 +120,17 @@ class Series(Field):
         array = values.values if isinstance(values, RaggedArray) else cast("Array", values)
         steps = None if isinstance(values, RaggedArray) else array.shape[1]
         return {**fit_scaling(array.reshape(-1, array.shape[-1]), self.normalize, self.missing), "steps": steps}
+
+    @property
+    def needs_all_rows(self) -> str | None:
+        """Rows of different lengths."""
+        return None if self.values is None and self.by is None else "its rows are made of many rows of a file"
+
+    def learner(self) -> Learner | None:
+        """Scale and stand-in of each feature; `None` for rows of different lengths, which are no rows of a table."""
+        from nntrain.data.blockwise.learning import SeriesLearner
+
+        return None if self.values is not None or self.by is not None else SeriesLearner(self.normalize, self.missing)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N, T, F]`; `[sum of lengths, F]` and the lengths `[N]` where rows differ.

@@ -22,6 +22,7 @@ from nntrain.wording import with_article
 if TYPE_CHECKING:
     import polars as pl
 
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -164,6 +165,20 @@ class Text(Field):
         if is_modelled and len(texts) > 1:  # what goes on with a text knows as many places; of a single text windows are cut
             state["longest"] = int(self.encoder(state).encode(texts, self.max_length)[1].max())
         return state
+
+    @property
+    def needs_all_rows(self) -> str | None:
+        """Pieces of words that are learned, tokens that are shared or predicted."""
+        if self.tokenizer.needs_all_texts:
+            return f"tokenizer: {self.tokenizer.type} learns from all texts at once; word, char, byte and trained tokenizers don't"
+        return "its tokens are shared with another text (like), and are made of both" if self.like is not None else None
+
+    def learner(self) -> Learner | None:
+        """The vocabulary; `None` for pieces of words that are learned, and for tokens that are shared or predicted."""
+        from nntrain.data.tokenizing.encoder import TextEncoder
+
+        is_alone = self.like is None and self.role_set <= {"input"}
+        return None if self.tokenizer.needs_all_texts or not is_alone else TextEncoder.learner(self)
 
     def encoder(self, state: State) -> TextEncoder:
         """Texts to indices and back. Raises `DataError` where a library is missing."""

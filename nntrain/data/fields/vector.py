@@ -12,6 +12,7 @@ from nntrain.data.fields.number import Normalize, require_single
 from nntrain.specs import VECTOR, Spec, Unknown
 
 if TYPE_CHECKING:
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -78,6 +79,16 @@ class Vector(Field):
         from nntrain.data.scaling import fit_scaling
 
         return fit_scaling(cast("Array", values), self.normalize, self.missing)
+
+    @property
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
+
+    def learner(self) -> Learner:
+        """Scale and stand-in of each feature."""
+        from nntrain.data.blockwise.learning import ScalingLearner
+
+        return ScalingLearner(self.normalize, self.missing, lambda values: values)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N, F]`. Raises `DataError` for another F than in training, or a missing value where that is an error."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field as Option
 from pydantic import PrivateAttr, model_validator
@@ -38,6 +38,8 @@ class Like:
 
 class Csv(LabelledFiles):
     """A table as text. What is left out of the dialect is found from the file, and printed."""
+
+    reads_blocks: ClassVar[bool] = True
 
     type: Literal["csv"] = "csv"
     path: str

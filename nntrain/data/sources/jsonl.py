@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.facts import facts_of_cells
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 class JsonLines(GivenFiles):
     """Records as JSON, one a line: `{"age": 41, "word": "yes"}`; also packed, `.jsonl.gz`. A list of numbers is an array."""
+
+    reads_blocks: ClassVar[bool] = True
 
     type: Literal["jsonl"] = "jsonl"
     missing: tuple[str, ...] = ("",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.file_rows import MAX_PEEKED
@@ -29,6 +29,8 @@ class Parquet(LabelledFiles):
 
     Lists of one length are arrays; dates become text; image files, as bytes or in structs that have them as `bytes`, are images.
     """
+
+    reads_blocks: ClassVar[bool] = True
 
     type: Literal["parquet"] = "parquet"
     missing: tuple[str, ...] = ("",)

@@ -38,6 +38,8 @@ class Source(Component):
     kinds: ClassVar[frozenset[str]] = frozenset({"source"})
     is_running_text: ClassVar[bool] = False
     """Whether it is one text, which is split by place and cut into windows of tokens."""
+    reads_blocks: ClassVar[bool] = False
+    """Whether its files can be read a block of rows at a time, in any order."""
     takes_folders: ClassVar[bool] = False
     """Whether a path may be a folder."""
 

@@ -26,6 +26,11 @@ class Bpe(Tokenizer):
     size: Annotated[int, Option(ge=256)] = 8000
     """Most pieces of the vocabulary, the 256 bytes included; fewer where the training rows give no more."""
 
+    @property
+    def needs_all_texts(self) -> bool:
+        """Pairs are joined by how often they meet in all texts."""
+        return True
+
     def fit(self, texts: Iterable[str], limits: Limits) -> Mapping[str, Any]:
         """Joins pairs until there are `size` pieces, or no pair occurs twice. Raises `DataError` without the library."""
         tokenizers = library(self.type)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nntrain.data.fields.field import State, Unseen
 from nntrain.data.tokenizing.normalizing import Normalizer
 from nntrain.data.tokenizing.tokenizer import UNKNOWN, Cutter, Offsets
-from nntrain.data.tokenizing.vocabulary import Limits
+from nntrain.data.tokenizing.vocabulary import Limits, commonest
 
 if TYPE_CHECKING:
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array
     from nntrain.data.fields.text import Text
 
@@ -39,6 +40,24 @@ class TextEncoder:
         total = sum(map(len, indices))
         unknown = sum(row.count(UNKNOWN) for row in indices)
         return {"learned": dict(learned), "size": cutter.size, "unknown": unknown / total if total else 0.0}
+
+    @classmethod
+    def learner(cls, field: Text) -> Learner:
+        """What learns the same of texts a block at a time."""
+        from nntrain.data.blockwise.learning import TextLearner
+
+        if not field.tokenizer.learns_words:
+            return TextLearner(lambda counts, texts: {**cls.learn(field, []), "follows": False}, lambda text: ())
+        normalize, limits = _normalizer(field), Limits(field.max_vocab, field.min_count)
+
+        def learned(counts: Mapping[str, int], texts: int) -> State:
+            tokens = commonest(counts, limits)
+            total = sum(counts.values())
+            unknown = total - sum(counts[token] for token in tokens)
+            learned = {"tokens": tokens}
+            return {"learned": learned, "size": field.tokenizer.cutter(learned).size, "unknown": unknown / total, "follows": False}
+
+        return TextLearner(learned, lambda text: field.tokenizer.cut(normalize(text)))
 
     @classmethod
     def of(cls, field: Text, state: State) -> TextEncoder:

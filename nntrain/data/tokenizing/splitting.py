@@ -22,6 +22,10 @@ class Word(Tokenizer):
         """The words of the texts."""
         return {"tokens": learn(texts, _WORDS.findall, limits)}
 
+    def cut(self, text: str) -> list[str]:
+        """Its words."""
+        return _WORDS.findall(text)
+
     def cutter(self, learned: Mapping[str, Any]) -> Cutter:
         """Looks words up."""
         return _listed(learned, _WORDS)
@@ -36,6 +40,10 @@ class Space(Tokenizer):
         """The tokens of the texts."""
         return {"tokens": learn(texts, _BETWEEN_BLANKS.findall, limits)}
 
+    def cut(self, text: str) -> list[str]:
+        """What stands between blanks."""
+        return _BETWEEN_BLANKS.findall(text)
+
     def cutter(self, learned: Mapping[str, Any]) -> Cutter:
         """Looks tokens up."""
         return _listed(learned, _BETWEEN_BLANKS)
@@ -49,6 +57,10 @@ class Char(Tokenizer):
     def fit(self, texts: Iterable[str], limits: Limits) -> Mapping[str, Any]:
         """The characters of the texts."""
         return {"tokens": learn(texts, list, limits)}
+
+    def cut(self, text: str) -> list[str]:
+        """Its characters."""
+        return list(text)
 
     def cutter(self, learned: Mapping[str, Any]) -> Cutter:
         """Looks characters up."""

@@ -85,6 +85,15 @@ class Tokenizer(Component):
         """
         raise NotImplementedError
 
+    def cut(self, text: str) -> list[str]:
+        """The tokens of a text, of tokenizers that keep a list of them."""
+        raise NotImplementedError
+
+    @property
+    def needs_all_texts(self) -> bool:
+        """Whether what it learns can't be counted text by text."""
+        return False
+
     def cutter(self, learned: Mapping[str, Any]) -> Cutter:
         """The tokenizer with its vocabulary. Raises `DataError` where a library is missing."""
         raise NotImplementedError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nntrain.data.tokenizing.tokenizer import SPECIAL, UNKNOWN, Offsets
@@ -33,6 +33,11 @@ def learn(texts: Iterable[str], cut: Cut, limits: Limits) -> list[str]:
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(cut(text))
+    return commonest(counts, limits)
+
+
+def commonest(counts: Mapping[str, int], limits: Limits) -> list[str]:
+    """The tokens that are kept of those that were counted, as `learn` has them. Raises `DataError` for none."""
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     kept = [token for token, count in ranked if count >= limits.min_count][: limits.max_vocab]
     if not kept:

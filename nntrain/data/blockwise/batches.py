@@ -1,0 +1,78 @@
+"""Batches of rows that lie in blocks: a stretch of them is read at a time, and each block once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from nntrain.data.batches import Batch, TensorData, batch_edges
+from nntrain.data.blockwise.order import Span, Stretches, spans_of
+from nntrain.data.blockwise.store import BlockStore, joined
+
+if TYPE_CHECKING:
+    from nntrain.data.augmentation.draws import Augment
+    from nntrain.data.augmentation.views import Views
+    from nntrain.data.streaming import Streamed
+
+
+def shuffled_batches(
+    data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0, augment: Augment | None = None
+) -> Iterator[Batch]:
+    """The batches of an epoch in its own random order, from batch `start` on, which costs no more than batch 0.
+
+    Args:
+        data: The training rows, in blocks.
+        rows: Rows of a batch; a last batch of one row is merged into the one before.
+        seed: Seed of the experiment.
+        epoch: The epoch.
+        start: Batches that are left out.
+        augment: Changes images, each as its row says.
+    """
+    streamed, store = _in_blocks(data)
+    stretches = Stretches.shuffled(_spans(streamed, store), store.stretch_rows, seed=seed, epoch=epoch)
+    return _batches(data, stretches, batch_edges(len(data), rows), start, augment, None)
+
+
+def rows_as_they_are(data: TensorData, rows: int, views: Views | None) -> Iterator[Batch]:
+    """The batches of all rows in their order, for evaluation."""
+    streamed, store = _in_blocks(data)
+    stretches = Stretches.plain(_spans(streamed, store), store.stretch_rows)
+    return _batches(data, stretches, [*range(0, len(data), rows), len(data)], 0, None, views)
+
+
+def _batches(
+    data: TensorData, stretches: Stretches, edges: Sequence[int], start: int, augment: Augment | None, views: Views | None
+) -> Iterator[Batch]:
+    """Batches that begin at `edges` of the order, from number `start` on."""
+    if start >= len(edges) - 1:
+        return
+    streamed, store = _in_blocks(data)
+    first, batch = stretches.at(edges[start]), start
+    found = streamed.reading.read(lambda place: store.request(streamed.places[stretches.positions(first + place)]), len(stretches) - first)
+    begun: list[TensorData] = []
+    for stretch, inputs in enumerate(found, first):
+        begin, end = stretches.edges[stretch], stretches.edges[stretch + 1]
+        # A stretch is used from its beginning, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
+        # depend, is then the same for a resumed run.
+        chunk = store.filled(data.take(stretches.positions(stretch)), inputs)
+        while batch < len(edges) - 1 and edges[batch + 1] <= end:
+            if begun:
+                part = joined([*begun, chunk.narrow(0, edges[batch + 1] - begin)])
+                begun = []
+                yield part.batch(0, len(part), augment, views=views)
+            else:
+                yield chunk.batch(edges[batch] - begin, edges[batch + 1] - begin, augment, views=views)
+            batch += 1
+        if batch < len(edges) - 1 and edges[batch] < end:
+            begun.append(chunk.take(torch.arange(max(edges[batch] - begin, 0), end - begin)))
+
+
+def _in_blocks(data: TensorData) -> tuple[Streamed, BlockStore]:
+    assert data.streamed is not None
+    return data.streamed, cast("BlockStore", data.streamed.store)
+
+
+def _spans(streamed: Streamed, store: BlockStore) -> list[Span]:
+    return spans_of(streamed.places, store.starts)

@@ -1,0 +1,128 @@
+"""One pass through the training rows in which fields learn, and columns show their type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from nntrain.data.blocks import Blocks
+from nntrain.data.blockwise.facts import ColumnFacts
+from nntrain.data.blockwise.learning import Learner, Ranges
+from nntrain.data.field_plan import FieldPlan
+from nntrain.data.scaling import take
+from nntrain.data.table import Table
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from nntrain.data.fields.field import Array, Field
+
+
+@dataclass(slots=True)
+class Lesson:
+    """What an input has learned so far."""
+
+    plan: FieldPlan
+    learner: Learner
+    ranges: Ranges = field(default_factory=Ranges)
+    ways: list[Field] = field(default_factory=list["Field"])
+    """How the cells of the blocks are written, each way once."""
+    fault: DataError | None = None
+    """Why it can't go on."""
+
+    def add(self, table: Table, rows: Array) -> None:
+        """Take in some rows of a block, int64 `[M]`; the others are read too, as they must be numbers as well."""
+        if self.fault is not None:
+            return
+        try:
+            own = self.plan.field.settled(table, self.plan.columns)
+            values = own.read(table, self.plan.columns)
+            if own not in self.ways:
+                self.ways.append(own)
+            if len(rows):
+                taken = take(values, rows)
+                self.ranges.add(own, taken)
+                self.learner.add(taken)
+        except DataError as fault:
+            self.fault = fault
+
+    def settled_field(self, file: str) -> Field:
+        """The field with how all cells are written. Raises `DataError` where it can't read them, or blocks are written in two ways."""
+        if self.fault is not None:
+            raise self.fault
+        ways = [way for way in self.ways if way != self.plan.field]
+        if len(ways) > 1:
+            shown = " and ".join(sorted({repr(_option(way, self.plan.field)) for way in ways}))
+            raise DataError(
+                f"{file}: {self.plan.name}: some rows are written in one way and some in another: {shown}",
+                f"say which in data.fields.{self.plan.name}, and remove or mend the others",
+            )
+        return ways[0] if ways else self.plan.field
+
+
+def learn(blocks: Blocks, train: Array, plans: Sequence[FieldPlan], facts: Mapping[str, ColumnFacts]) -> dict[str, Lesson]:
+    """Go through a table once.
+
+    Args:
+        blocks: The table.
+        train: Numbers of the training rows, int64 `[N]`, rising.
+        plans: Inputs that learn from them.
+        facts: Takes what the training rows show, by column.
+
+    Returns:
+        What was learned, by field.
+    """
+    found = {plan.name: Lesson(plan, learner) for plan in plans if (learner := plan.field.learner()) is not None}
+    columns = dict.fromkeys([*facts, *(column for plan in plans for column in plan.columns)])
+    starts = blocks.starts
+    for block in range(len(blocks)) if columns else ():
+        table = blocks.read(block, columns)
+        first, last = np.searchsorted(train, starts[block : block + 2])
+        rows = train[first:last] - starts[block]
+        for column, told in facts.items():
+            told.add(_cells(table, column, rows), rows + starts[block])
+        for lesson in found.values():
+            lesson.add(table, rows)
+    return found
+
+
+def check_readable(blocks: Blocks, plans: Iterable[FieldPlan]) -> None:
+    """Read all rows of a file that nothing is learned from. Raises `DataError` for a cell that a field can't read."""
+    plans = list(plans)
+    columns = dict.fromkeys(column for plan in plans for column in plan.columns)
+    for block in range(len(blocks)):
+        table = blocks.read(block, columns)
+        for plan in plans:
+            plan.field.read(table, plan.columns)
+
+
+def whole(blocks: Blocks, columns: Iterable[str]) -> Table:
+    """Some columns of a table, all rows of them in memory. Raises `DataError`."""
+    import polars as pl
+
+    wanted = list(dict.fromkeys(columns))
+    parts = [blocks.read(block, wanted) for block in range(len(blocks))]
+    if len(parts) == 1:
+        return parts[0]
+    found: dict[str, pl.Series | Array] = {}
+    for name in parts[0].columns:
+        own = [part.columns[name] for part in parts]
+        found[name] = pl.concat(cast("list[pl.Series]", own)) if isinstance(own[0], pl.Series) else np.concatenate(cast("list[Array]", own))
+    lines = None if parts[0].lines is None else np.concatenate([cast("Array", part.lines) for part in parts])
+    return replace(blocks.frame, columns=found, rows=blocks.rows, lines=lines)
+
+
+def _cells(table: Table, column: str, rows: Array) -> Array | pl.Series:
+    """Some cells, as numbers where the file has numbers, else as text."""
+    values = table.columns[column]
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+        return values[rows].astype(np.float64)
+    return table.texts(column)[rows]
+
+
+def _option(way: Field, plain: Field) -> object:
+    return next(value for name, value in way if value != getattr(plain, name))

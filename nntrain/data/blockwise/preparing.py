@@ -1,0 +1,213 @@
+"""Prepares a table that is read a block of rows at a time: what decides about rows is held in memory, inputs never are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nntrain.data.batches import TensorData
+from nntrain.data.blocks import Blocks
+from nntrain.data.blockwise.facts import ColumnFacts
+from nntrain.data.blockwise.lessons import Lesson, check_readable, learn, whole
+from nntrain.data.blockwise.store import BlockStore
+from nntrain.data.facts import Facts
+from nntrain.data.field_plan import FieldPlan
+from nntrain.data.file_store import FileStore
+from nntrain.data.fitted import FittedField, FittedFields, fitted_field, reading_of
+from nntrain.data.layout import SPLITTING, Layout
+from nntrain.data.naming import NamedField
+from nntrain.data.preparing import Prepared, check_targets, fingerprints_of, held, inferred, none_left, rows_read, split_sizes
+from nntrain.data.reading import header_of
+from nntrain.data.row_steps import RowSteps
+from nntrain.data.row_tensors import left_out, row_tensors
+from nntrain.data.shown import Shown
+from nntrain.data.sorting import DECIDING, Sorting, named_fields
+from nntrain.data.streaming import Reading, Streamed
+from nntrain.data.table import Table, listed
+from nntrain.data.values import read_values, usable_rows
+from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array, Values
+    from nntrain.data.keeping import KeptFields
+    from nntrain.data.settings import DataSettings
+    from nntrain.data.sources.source import Part
+
+BLOCK_BYTES: Final = 8 * 2**20
+"""Bytes of a file that one block is about."""
+
+
+def prepare_in_blocks(settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None) -> Prepared:
+    """As `nntrain.data.preparing.prepare`, of a table whose inputs are not kept in memory."""
+    files = open_blocks(settings, folder)
+    heads: dict[Part, Table] = {part: blocks.read(0) for part, blocks in files.items()}
+    named = named_fields(settings, heads)
+    leaders = {field.field.shares for field in named if field.roles & DECIDING}
+    deciding = [field for field in named if field.roles & DECIDING or field.field.drops_rows or field.name in leaders]
+    tables: dict[Part, Table] = {part: _deciding(blocks, deciding) for part, blocks in files.items()}
+    sorting = Sorting(settings, tables, named, header_of(heads["train"]))
+    parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
+    layout, lessons = _learned(sorting, files["train"], parts.train, planned)
+    plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING)
+    wanted = tuple(plan for plan in plans if plan.role != "input")
+    values: dict[Part, Mapping[str, Values]] = {part: read_values(wanted, table) for part, table in tables.items()}
+    file = tables["train"].name
+    targets = FittedFields.fit(wanted, values["train"], parts.train, file, kept=kept)
+    check_targets(targets, tables["train"], parts.train)
+    by_place = {(field.plan.role, field.name): field for field in targets.fields}
+    inputs = tuple(_fitted(lessons[plan.name], file, kept) for plan in plans if plan.role == "input")
+    by_place |= {("input", field.name): field for field in inputs}
+    reading = reading_of(settings)
+    assert reading is not None
+    fields = FittedFields(tuple(by_place[plan.role, plan.name] for plan in plans), None, reading)
+    for part, blocks in files.items():
+        if part != "train":
+            check_readable(blocks, [field.plan for field in inputs])
+    stores: dict[Part, BlockStore] = {part: BlockStore(blocks, FittedFields(inputs)) for part, blocks in files.items()}
+    for store in stores.values():
+        reading.know(id(store), store)
+    rows: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    data, notes = _splits(fields, tables, values, rows, stores, reading)
+    layout = replace(
+        layout,
+        fields=tuple(field.plan for field in fields.fields),
+        has_validation="validation" in data,
+        has_test="test" in data,
+        row_steps=RowSteps.of(data["train"]),
+    )
+    return Prepared(
+        layout=layout,
+        fields=fields,
+        train=data["train"],
+        validation=data.get("validation"),
+        test=data.get("test"),
+        fingerprints=fingerprints_of(settings, folder, data.get("test")),
+        notes=(
+            *rows_read(tables),
+            *sorting.notes,
+            *_filled(inputs, lessons, file),
+            *notes,
+            split_sizes(data, sorting),
+            *(kept.notes(fields.fields) if kept is not None else ()),
+            *held(data["train"], settings.workers),
+            *inferred(layout, planned),
+        ),
+    )
+
+
+def split_in_blocks(settings: DataSettings, folder: Path, seed: int) -> None:
+    """Split the rows as `prepare_in_blocks` does, without a use for them. Raises what that raises where they can't be."""
+    files = open_blocks(settings, folder)
+    heads: dict[Part, Table] = {part: blocks.read(0) for part, blocks in files.items()}
+    named = named_fields(settings, heads)
+    deciding = [field for field in named if field.roles & DECIDING or field.field.drops_rows]
+    tables: dict[Part, Table] = {part: _deciding(blocks, deciding) for part, blocks in files.items()}
+    Sorting(settings, tables, named, header_of(heads["train"])).split(seed)
+
+
+def open_blocks(settings: DataSettings, folder: Path) -> dict[Part, Blocks]:
+    """All files of the source. Raises `DataError`."""
+    found: dict[Part, Blocks] = {}
+    source = settings.source
+    for part, path in source.files(folder).items():
+        found[part] = source.blocks(path, path.name, BLOCK_BYTES).beside(FileStore(path.parent))
+        source = source.leaning_on(found["train"].frame.numerals)
+    return found
+
+
+def _deciding(blocks: Blocks, fields: list[NamedField]) -> Table:
+    """The columns of some fields, as far as a file has them."""
+    return whole(blocks, [column for field in fields for column in field.columns if column in blocks.frame.columns])
+
+
+def _learned(sorting: Sorting, blocks: Blocks, train: Array, planned: Layout) -> tuple[Layout, dict[str, Lesson]]:
+    """The types of all fields, and what inputs learn: in one pass, where the first rows tell the types that all training rows do."""
+    untyped = [field for field in sorting.named if field.field.type == "auto" and field.name not in sorting.guesses]
+    facts = {
+        field.columns[0]: ColumnFacts(blocks.frame.numerals, blocks.frame.date_format)
+        for field in untyped
+        if not _is_array(blocks.frame, field.columns[0])
+    }
+    first = [plan for plan in planned.fields if plan.role == "input"]
+    lessons = learn(blocks, train, first, facts)
+
+    def told(column: str) -> Facts:
+        return facts[column].found()
+
+    sorting.told = told
+    layout = sorting.layout(train)
+    others = [plan for plan in layout.fields if plan.role == "input" and not _is_same(lessons.get(plan.name), plan)]
+    lessons |= learn(blocks, train, others, {})
+    settled: list[FieldPlan] = []
+    for plan in layout.fields:
+        if plan.role == "input":
+            plan = lessons[plan.name].plan = replace(plan, field=lessons[plan.name].settled_field(blocks.frame.name))
+        settled.append(plan)
+    return replace(layout, fields=tuple(settled)), lessons
+
+
+def _is_array(frame: Table, column: str) -> bool:
+    """Whether a column has no single values."""
+    import polars as pl
+
+    values = frame.columns[column]
+    return values.dtype == pl.Binary if isinstance(values, pl.Series) else values.ndim > 1
+
+
+def _is_same(lesson: Lesson | None, plan: FieldPlan) -> bool:
+    return lesson is not None and lesson.fault is None and lesson.plan.field == plan.field and lesson.plan.columns == plan.columns
+
+
+def _fitted(lesson: Lesson, file: str, kept: KeptFields | None) -> FittedField:
+    """An input that has learned. Raises `DataError`."""
+    try:
+        state = lesson.learner.state()
+    except DataError as error:
+        raise DataError(f"{file}: {lesson.plan.name}: {error.message}", error.hint) from None
+    state = state if kept is None else kept.state(lesson.plan, state)
+    return fitted_field(lesson.plan, state, Shown.of_ranges(lesson.ranges), is_target=False)
+
+
+def _filled(inputs: tuple[FittedField, ...], lessons: Mapping[str, Lesson], file: str) -> list[str]:
+    """Missing numbers among the training rows, and what stands for them. Raises `DataError` where a column has no number at all."""
+    told: list[str] = []
+    for field in inputs:
+        filling, ranges = field.plan.field.filling, lessons[field.name].ranges
+        if filling is None or not ranges.missing:
+            continue
+        if ranges.missing == ranges.rows:
+            message = f"{file}: {field.name} has no value in the {ranges.rows:,} training rows"
+            raise DataError(message, f"fix:  fields: {{{field.name}: {{role: ignore}}}}")
+        told.append(f"{field.name} {ranges.missing:,} ({filling})")
+    return [f"missing values filled in: {listed(told, 8)}"] if told else []
+
+
+def _splits(
+    fields: FittedFields,
+    tables: Mapping[Part, Table],
+    values: Mapping[Part, Mapping[str, Values]],
+    split: Mapping[Part, Array],
+    stores: Mapping[Part, BlockStore],
+    reading: Reading,
+) -> tuple[dict[Part, TensorData], list[str]]:
+    """Targets and weights of each part, beside inputs that are read when their batch comes. Raises `DataError`."""
+    data: dict[Part, TensorData] = {}
+    notes: list[str] = []
+    plans = tuple(field.plan for field in fields.fields)
+    for part, rows in split.items():
+        source: Part = part if part in tables else "train"
+        table, dropped = tables[source], list[str]()
+        if source != "train":
+            rows, dropped = usable_rows(plans, table, values[source], None)
+        elif not len(rows):
+            continue
+        encoded = fields.encoded(table, values[source], rows, with_targets=True, with_inputs=False)
+        keep, told = left_out(table, encoded, rows)
+        if not keep.any():
+            raise none_left(table, part, [*dropped, *(note for _, note in told)], has_windows=False)
+        found = row_tensors({}, encoded, rows, keep, None)
+        data[part] = replace(found, streamed=Streamed(stores[source], found.rows, reading), pixels=stores[source].first.pixels)
+        notes += [f"{part}: {note}" for note in (*dropped, *(note for _, note in told))]
+    return data, notes

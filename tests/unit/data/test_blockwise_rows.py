@@ -1,0 +1,174 @@
+"""Rows of a table that are read a block at a time: the same rows and values, in an order that any step can be entered at."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from blockwise_tables import FIELDS, both, frame, prepared, small_blocks, write
+
+from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
+from nntrain.data.blockwise.order import Stretches, spans_of
+from nntrain.data.layout import plan_layout
+from nntrain.data.preparing import prepare
+from nntrain.data.settings import DataSettings
+
+TEXTS = {**FIELDS, "told": {"type": "text", "max_length": 5}, "size": {"role": "ignore"}}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    small_blocks(monkeypatch)
+    return write(tmp_path, "parquet")
+
+
+def assert_batches_equal(one: Iterator[Batch], other: Iterator[Batch]) -> None:
+    for first, second in zip(one, other, strict=True):
+        assert torch.equal(first.rows, second.rows)
+        assert first.inputs.keys() == second.inputs.keys()
+        assert all(torch.equal(first.inputs[name], second.inputs[name]) for name in first.inputs)
+        assert all(torch.equal(first.targets[name], second.targets[name]) for name in first.targets)
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        {},
+        {"by": "random", "validation": 0.3, "test": None},
+        {"by": "stratified", "validation": 50, "test": 30},
+        {"column": "part"},
+        {"by": "group", "column": "house"},
+        {"by": "time", "column": "day"},
+        {"by": "time"},
+        {"folds": 4, "fold": 2},
+    ],
+)
+def test_splits_and_values_are_those_of_rows_in_memory(path: Path, split: dict[str, Any]) -> None:
+    fields = {name: field for name, field in TEXTS.items() if name != split.get("column")}
+    memory, streamed = both(path, fields=fields, split=split)
+    assert memory.splits.keys() == streamed.splits.keys()
+    assert memory.fingerprints == streamed.fingerprints
+    for part, data in memory.splits.items():
+        own = streamed.splits[part]
+        assert own.in_blocks
+        assert not own.inputs
+        assert torch.equal(own.rows, data.rows)
+        assert torch.equal(own.targets["kind"], data.targets["kind"])
+        assert own.values_per_row >= 1
+        for one, other in zip(plain_batches(data, 37), plain_batches(own, 37), strict=True):
+            assert one.inputs.keys() == other.inputs.keys()
+            for name, values in one.inputs.items():
+                torch.testing.assert_close(other.inputs[name], values, rtol=1e-6, atol=1e-6)
+
+
+def test_given_files_and_weights(path: Path) -> None:
+    frame().head(90).write_parquet(path.with_name("later.parquet"))
+    fields = {**FIELDS, "house": {"role": "weight"}, "wide": {"role": "target"}}
+    data: dict[str, Any] = {"target": None, "fields": {**fields, "kind": {"role": "ignore"}}}
+    found: list[TensorData] = []
+    for streaming in (False, True):
+        settings = {"source": {"type": "parquet", "path": path.name, "test": "later.parquet"}, "streaming": streaming, **data}
+        test = prepare(DataSettings.parse(settings), path.parent, seed=0).test
+        assert test is not None
+        found.append(test)
+    assert found[0].weights is not None
+    assert found[1].weights is not None
+    assert torch.equal(found[0].weights, found[1].weights)
+    torch.testing.assert_close(found[1].targets["wide"], found[0].targets["wide"])
+    torch.testing.assert_close(found[1].loaded().inputs["@number"], found[0].inputs["@number"], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 200])
+def test_an_epoch_shows_each_row_once_and_can_be_entered_anywhere(path: Path, rows: int) -> None:
+    train = prepared(path, streaming=True, fields=TEXTS).train
+    whole = list(epoch_batches(train, rows, seed=1, epoch=2))
+    assert torch.cat([batch.rows for batch in whole]).sort().values.tolist() == train.rows.tolist()
+    for start in sorted({0, 1, len(whole) // 2, len(whole) - 1, len(whole)}):
+        assert_batches_equal(iter(whole[start:]), epoch_batches(train, rows, seed=1, epoch=2, start=start))
+    plain = {int(row): batch.inputs["@number"][place] for batch in plain_batches(train, 50) for place, row in enumerate(batch.rows)}
+    for batch in whole:
+        assert torch.equal(batch.inputs["@number"], torch.stack([plain[int(row)] for row in batch.rows]))
+
+
+def test_blocks_and_rows_are_in_another_order_each_epoch(path: Path) -> None:
+    train = prepared(path, streaming=True).train
+    orders = [
+        torch.cat([batch.rows for batch in epoch_batches(train, 8, seed=seed, epoch=epoch)]) for seed, epoch in ((0, 0), (0, 1), (1, 0))
+    ]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (orders[one] == orders[other]).float().mean() < 0.1
+    assert (orders[0].diff().abs() < 5).float().mean() < 0.2, "rows that stand together don't stay together"
+
+
+def test_workers_read_the_same(path: Path) -> None:
+    alone = prepared(path, streaming=True, fields=TEXTS)
+    others = prepared(path, streaming=True, workers=2, fields=TEXTS)
+    assert_batches_equal(
+        epoch_batches(alone.train, 16, seed=0, epoch=1, start=3), epoch_batches(others.train, 16, seed=0, epoch=1, start=3)
+    )
+    assert alone.validation is not None
+    assert others.validation is not None
+    assert_batches_equal(plain_batches(alone.validation, 16), plain_batches(others.validation, 16))
+    assert not multiprocessing.active_children()
+
+
+def test_some_rows_are_those_rows(path: Path) -> None:
+    train = prepared(path, streaming=True, fields=TEXTS).train
+    whole = train.loaded()
+    index = torch.tensor([200, 3, 77, 76, 4, 150])
+    some = train.take(index)
+    assert torch.equal(some.loaded().inputs["@number"], whole.inputs["@number"][index])
+    batch = some.batch(1, 4)
+    assert torch.equal(batch.inputs["@number"], whole.inputs["@number"][index[1:4]])
+    assert torch.equal(batch.inputs["told.lengths"], whole.batch(0, len(whole)).inputs["told.lengths"][index[1:4]])
+    assert torch.equal(train.head(5).loaded().inputs["@category"], whole.inputs["@category"][:5])
+    assert len(list(islice(plain_batches(some, 2), 9))) == 3
+
+
+def test_stretches_have_whole_blocks() -> None:
+    starts = torch.arange(0, 100, 10)
+    places = torch.tensor([row for row in range(100) if row % 3 and not 30 <= row < 50])
+    spans = spans_of(places, starts)
+    assert [(places[start].item() // 10, places[end - 1].item() // 10) for start, end in spans] == [
+        (block, block) for block in (0, 1, 2, 5, 6, 7, 8, 9)
+    ]
+    assert spans_of(places.flip(0), starts)[0] == (0, 6)
+    stretches = Stretches.shuffled(spans, 14, seed=0, epoch=3)
+    held = torch.cat([torch.unique(places[stretches.positions(number)] // 10) for number in range(len(stretches))])
+    assert held.sort().values.tolist() == [0, 1, 2, 5, 6, 7, 8, 9]
+    assert stretches.edges[-1] == len(places)
+    assert all(stretches.at(stretches.edges[number]) == number for number in range(len(stretches)))
+    assert spans_of(places[:0], starts) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"window": {"past": 3}}, "windows go over rows"),
+        ({"batch": {"sampler": "balanced"}}, "draws rows from all over the file"),
+        ({"batch": {"bucket": True}}, "sorts rows of the whole file"),
+        ({"batch_size": "full"}, "full takes all rows"),
+        ({"fields": {"told": {"type": "text", "tokenizer": {"bpe": 300}}}}, "bpe learns from all texts"),
+        ({"fields": {"told": {"type": "text", "role": "target"}}, "target": None}, "rows of different lengths"),
+        ({"fields": {"size": {"type": "number"}}, "workers": 2, "streaming": False}, "without streaming"),
+    ],
+)
+def test_what_needs_all_rows_is_told_at_check(path: Path, data: dict[str, Any], told: str) -> None:
+    settings = DataSettings.parse({"source": path.name, "target": "kind", "streaming": True, **data})
+    problems = plan_layout(settings, path.parent, look=True)[1]
+    assert any(told in problem.message for problem in problems), problems
+
+
+def test_packed_files_are_refused(tmp_path: Path) -> None:
+    import gzip
+
+    with gzip.open(tmp_path / "table.csv.gz", "wt") as file:
+        file.write(frame().write_csv())
+    settings = DataSettings.parse({"source": "table.csv.gz", "target": "kind", "streaming": True})
+    problems = plan_layout(settings, tmp_path, look=True)[1]
+    assert any("packed" in problem.message and "unpack it" in str(problem.hint) for problem in problems)
