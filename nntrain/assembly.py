@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,10 @@ from nntrain.schedules.schedule import Horizon
 from nntrain.specs import teacher_port
 from nntrain.targets import TargetPlan, part_factors
 from nntrain.training.class_orders import ClassOrder
-from nntrain.training.device import resolve_device, resolve_precision, use_threads
+from nntrain.training.choosing import choose
+from nntrain.training.compiling import CompiledForward
+from nntrain.training.device import resolve_device, resolve_precision, use_tf32, use_threads
+from nntrain.training.distributed import joined
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
 from nntrain.training.growing import Growing
@@ -92,10 +95,13 @@ def assemble(
         DataError: All rows of a split have the weight 0, or a loss can't score a target.
         ResourceError: Shared memory is too small for the batches of `data.workers`.
     """
-    experiment, training = blueprint.experiment, blueprint.training
+    experiment = blueprint.experiment
     assert experiment.optimizer is not None
     assert experiment.scheduler is not None
-    device = resolve_device(training.device)
+    ranks = joined()
+    device = resolve_device(blueprint.training.device) if ranks is None else ranks.device
+    training = choose(blueprint.training, blueprint.program, device).settings
+    use_tf32(training.precision, device)
     threads = use_threads(threads if training.threads is None else training.threads)
     use_determinism(training.deterministic)
     class_weights = fit_class_weights(blueprint, prepared.train)
@@ -107,6 +113,8 @@ def assemble(
     if start is not None:
         start(network)
     network = network.to(device)
+    if training.channels_last is True:  # before anything is made in the image of a parameter
+        cast("Any", network).to(memory_format=torch.channels_last)
     regularization = experiment.regularization
     groups = parameter_groups(
         network,
@@ -133,7 +141,9 @@ def assemble(
         seed=experiment.seed,
         batch_size=batch_size,
         accumulate=training.accumulate,
+        ranks=ranks,
         portions=_portions(blueprint),
+        compiled=CompiledForward(network) if training.compile is True else None,
         shaping=Shaping.of(regularization, network, experiment.seed),
         input_noise=regularization.noise,
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,

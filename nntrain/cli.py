@@ -118,12 +118,13 @@ def fit(
     folds: Annotated[int | None, typer.Option("--folds", help="Train on N folds: every row is tested once.")] = None,
     each: Annotated[bool, typer.Option("--each", help="Train each of several configs by itself.")] = False,
     skip_done: Annotated[bool, typer.Option("--skip-done", help="Leave out what has a finished run already.")] = False,
+    processes: Annotated[int | None, typer.Option("--processes", help="Train in N processes; torchrun for several machines.")] = None,
     as_json: Json = False,
     runs: Runs = None,
     plugin_modules: Plugins = None,
 ) -> None:
     """Train a network, and measure its best state."""
-    from nntrain.commands import automatic, members
+    from nntrain.commands import automatic, members, placing
     from nntrain.commands import fit as command
 
     if fake_data and not smoke:
@@ -139,8 +140,9 @@ def fit(
         overlays=tuple(overlays or ()),
         members=members.Plan.of(seeds, folds),
         skip_done=skip_done,
+        processes=processes,
     )
-    run = command.run
+    run = placing.command_of(options, plugin_modules or [], smoke=smoke)
     if smoke:
         from nntrain.commands import smoke as smoke_command
 

@@ -10,10 +10,11 @@ import math
 import os
 import re
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from nntrain.errors import CheckpointError, DataError, ResourceError, UsageError
 from nntrain.locking import hold, in_turn
@@ -244,11 +245,18 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
     Text becomes UTF-8 with its line ends as they are, whatever the system: digests are taken of it. Raises `OSError`.
     """
+    with opened_anew(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def opened_anew(path: Path) -> Generator[IO[bytes]]:
+    """A file to be written that takes the place of another when all is in it, and leaves no trace where that fails. Raises `OSError`."""
     beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         beside.unlink(missing_ok=True)
         with beside.open("xb") as file:  # made anew: never through a link that lay there
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

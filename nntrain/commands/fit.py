@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw, draw_first
-from nntrain.commands import automatic, collecting, members
+from nntrain.commands import automatic, collecting, computing, members
 from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
@@ -20,6 +20,7 @@ from nntrain.commands.memory import memory_errors
 from nntrain.commands.origin import init_of
 from nntrain.commands.output import emit, tell
 from nntrain.commands.resuming import Beginning, Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
+from nntrain.commands.shareable import check_shareable
 from nntrain.commands.signals import EXIT_CODES, Signals
 from nntrain.commands.space import check_writable
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
@@ -29,6 +30,7 @@ from nntrain.config.resolving import environment_digests, resolved_text, written
 from nntrain.data.layout import plan_layouts
 from nntrain.errors import CheckpointError, ConfigError, NNTrainError, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
+from nntrain.training.place import here
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
@@ -98,7 +100,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         NNTrainError: Anything that is wrong with config, data or run, or that ends the training early.
     """
     if options.resume in (None, AUTO):
-        config, name = _read(source, changes, options)
+        config, name = read(source, changes, options)
         check_writable(runs_root(options.runs) / _run_name(config))
         if options.resume is None:
             return fit_job(prepare_job(config), options, watchers, name)
@@ -111,7 +113,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
             if source is not None or changes:
                 raise UsageError(f"{stored.name} has members, which go on as they were started", f"nntrain fit --resume {stored.name}")
             return members.train_members(stored, None, options, watchers)
-        config = stored_config(stored, tuple(changes)) if source is None else _read(source, changes, options)[0]
+        config = stored_config(stored, tuple(changes)) if source is None else read(source, changes, options)[0]
         config = replace(config, run=stored.path)
         first = look_first(config)
         if not options.resume_anyway:
@@ -120,7 +122,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         return go_on(stored, job, compare(stored, job, options), options, watchers)
 
 
-def _read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options) -> tuple[Config, str]:
+def read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options: Options) -> tuple[Config, str]:
     """A config, and what it is called on the screen."""
     if isinstance(source, Mapping):
         return read_mapping(source, changes), "config"
@@ -209,11 +211,12 @@ def prepare_job(config: Config) -> Job:
 
 
 def begin(job: Job) -> Job:
-    """A job of a new run, with the trained weights that it starts from, where the config names some.
+    """A job of a new run, with what it computes with, and with the trained weights that it starts from, where the config names some.
 
     Raises:
-        ConfigError: They are not there, or too little of them fits; rendered.
+        ConfigError: The device is not there, nor are the weights, or too little of them fits; rendered.
     """
+    job = computing.settled(job)
     if job.start is not None or not job.blueprint.starts_trained:
         return job
     from nntrain.commands.starting import Start, beginning_of, pinned
@@ -230,11 +233,19 @@ def _has_other_start(run: Run, job: Job) -> bool:
 
 def look_first(config: Config) -> Blueprint:
     """Check a config by the header of its data, without torch. Raises `ConfigError`, rendered, and `DataError`."""
-    return draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
+    first = draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
+    if here() is not None:
+        check_shareable(config, first)
+    return first
 
 
 def read_job(config: Config) -> Job:
     """Read the data of a config that was looked at, and fit its fields."""
+    place = here()
+    if place is not None:
+        from nntrain.commands.following import meet
+
+        meet(place, config)
     prepared = prepare_data(config)
     return Job(config, draw(config, prepared.layout, train_rows=prepared.train.shown), prepared)
 
@@ -291,7 +302,7 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
 
 def ready_to_go_on(stored: Run, job: Job, found: Comparison) -> tuple[Job, Assembly, Beginning]:
     """What goes on with a run that the caller has locked, before its state is read. Raises `CheckpointError` where there is none."""
-    job = _begun_anew(stored, job)
+    job = _begun_anew(stored, computing.as_started(stored, job))
     assembly = assembled(job, threads_of(stored))
     check_has_state(stored)
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
@@ -333,8 +344,15 @@ def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers
     from nntrain.commands.training import train
 
     reading = job.prepared.fields.reading
-    with memory_errors(), watchers.signals.held(), nullcontext() if reading is None else reading.kept():
-        return train(target, job, assembly, options, watchers, beginning)
+    try:
+        with memory_errors(), watchers.signals.held(), nullcontext() if reading is None else reading.kept():
+            if here() is not None:
+                from nntrain.commands.following import announce
+
+                announce(target)
+            return train(target, job, assembly, options, watchers, beginning)
+    except ConfigError as error:  # what only the first step shows
+        raise job.config.error(error.problems) from None
 
 
 def _run_name(config: Config) -> str:

@@ -20,11 +20,14 @@ def head_lines(job: Job, assembly: Assembly) -> list[tuple[str, str]]:
     assert architecture is not None
     count = blueprint.program.num_parameters or 0
     threads = f"{assembly.threads} thread{'s' if assembly.threads > 1 else ''}"
-    machine = f"{assembly.device_name}, {threads}, {assembly.session.precision.name}"
+    training = job.blueprint.training
+    ways = [way for way, is_on in (("channels_last", training.channels_last), ("compiled", training.compile)) if is_on is True]
+    machine = ", ".join([assembly.device_name, threads, training.precision, *ways])
     model = f"{architecture.type}, {count:,} parameters, {format_bytes(4 * count)}; {machine}"
     warnings = [("warning", warning) for warning in blueprint.warnings]
     start = [("start", "\n".join(job.start.lines()))] if job.start is not None else []
-    return [("data", "\n".join(job.prepared.notes)), ("model", model), *start, ("stops", stop_rules(blueprint)), *warnings]
+    chosen = [("chosen", "; ".join(job.choices))] if job.choices else []
+    return [("data", "\n".join(job.prepared.notes)), ("model", model), *chosen, *start, ("stops", stop_rules(blueprint)), *warnings]
 
 
 def stop_rules(blueprint: Blueprint) -> str:

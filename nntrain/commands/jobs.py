@@ -42,6 +42,8 @@ class Options:
     """Configs that are laid over the config, one over another."""
     members: Plan | None = None
     """Seeds or folds that are trained one after another."""
+    processes: int | None = None
+    """Processes on this machine that train together; `None`: this one alone, or those that a launcher has started."""
     skip_done: bool = False
     """Whether a config that has a finished run with the same data is left out."""
 
@@ -77,6 +79,8 @@ class Job:
     prepared: Prepared
     start: Start | BodyStart | None = None
     """What a new run starts from, where that is not random."""
+    choices: tuple[str, ...] = ()
+    """What was chosen for the run where the config leaves it open, and why."""
 
 
 @dataclass(frozen=True, slots=True)

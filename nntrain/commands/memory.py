@@ -129,7 +129,7 @@ def _weights_bytes(session: Session) -> int:
 
 def row_bytes(job: Job) -> int | None:
     """Bytes of what the layers give of one row; `None` where rows differ in length."""
-    width = 4 if job.blueprint.training.precision in {"auto", "float32"} else 2
+    width = 4 if job.blueprint.training.precision in {"auto", "tf32", "float32"} else 2
     sizes = [step.spec.sizes for step in job.blueprint.program.steps]
     if not all(isinstance(size, int) for found in sizes for size in found):
         return None
@@ -154,7 +154,7 @@ def _remedies(error: ExhaustedError, job: Job) -> list[str]:
         if by is not None and size > 1:
             same = "" if any(step.layer.mixes_rows for step in job.blueprint.program.steps) else " (same result)"
             found.append(f"data.batch_size={size // by} training.accumulate={training.accumulate * by}{same}")
-        if training.precision in {"auto", "float32"}:
+        if training.precision in {"auto", "tf32", "float32"}:
             found.append("training.precision=bfloat16")
         if training.on_oom == "stop" and size > 1:
             found.append("training.on_oom=halve")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +11,16 @@ from typing import TYPE_CHECKING, Any, cast
 from nntrain.commands.forecast_rows import Forecast, forecast_rows, is_forecast
 from nntrain.commands.intervals import check_level, limits
 from nntrain.commands.output import emit, tell
-from nntrain.commands.prediction_files import ARRAY_SUFFIX, as_text, check_output, free_names, write_predictions
+from nntrain.commands.prediction_files import (
+    ARRAY_SUFFIX,
+    Columns,
+    Write,
+    as_text,
+    check_output,
+    free_names,
+    write_predictions,
+    writing,
+)
 from nntrain.commands.prediction_forms import (
     check_forms,
     count_of,
@@ -22,7 +32,8 @@ from nntrain.commands.prediction_forms import (
     write_arrays,
     write_folder,
 )
-from nntrain.commands.stored import Stored, new_table, open_run
+from nntrain.commands.stored import Stored, new_table, new_table_blocks, open_run
+from nntrain.data.drift import Drift
 from nntrain.data.fields.field import Decoded
 from nntrain.data.forms.cells import readable
 from nntrain.data.forms.form import Beside, File, Overlay
@@ -35,6 +46,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nntrain.data.batches import TensorData
+    from nntrain.data.blocks import Blocks
+    from nntrain.data.drift import Departures
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,40 +87,92 @@ def run(arguments: Sequence[str], output: Path | None, wanted: Wanted = Wanted()
         raise UsageError(f"{stored.run.name} goes on with a text; predict gives each row of a table its answer", hint)
     require_predictions(stored)
     check_forms(output, wanted.overlay, forms_of(stored), stored.run.name)
-    table = new_table(stored, path)
-    overlays = {} if wanted.overlay is None else overlays_of(stored, table)
-    told = (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes)
     if is_forecast(stored):
-        forecast = forecast_table(stored, table, wanted)
-        found, table, added, notes = None, forecast.table, forecast.columns, forecast.notes
-    else:
-        if wanted.steps is not None:
-            raise UsageError(f"--steps: {stored.run.name} forecasts no rows that follow the data", "leave it out")
-        found = predict_table(stored, table, wanted)
-        table, notes = stored.fields.answered(table), found.drift
-        added = free_names(table, {name: _in_rows(column, found.rows, table.rows) for name, column in found.columns().items()})
-    for line in (*told, *table.findings, *notes):
-        tell(line)
-    if wanted.overlay is not None and found is not None:
+        return _forecast(stored, path, output, wanted)
+    if wanted.steps is not None:
+        raise UsageError(f"--steps: {stored.run.name} forecasts no rows that follow the data", "leave it out")
+    is_table = output is None or not (is_folder(output) or output.suffix.lower() == ARRAY_SUFFIX)
+    if is_table and wanted.overlay is None and not _has_lists(stored):
+        return _by_blocks(stored, new_table_blocks(stored, path), output, wanted)
+    return _at_once(stored, new_table(stored, path), output, wanted)
+
+
+def _forecast(stored: Stored, path: Path, output: Path | None, wanted: Wanted) -> int:
+    """Write what follows the last row, of which all others are the past."""
+    table = new_table(stored, path)
+    forecast = forecast_table(stored, table, wanted)
+    _tell([*_heading(stored, table), *table.findings, *forecast.notes])
+    return _written(output, forecast.table, forecast.columns)
+
+
+def _by_blocks(stored: Stored, blocks: Blocks, output: Path | None, wanted: Wanted) -> int:
+    """Write the rows of a file with predictions beside them, a block at a time: no more of it is in memory."""
+    drift = Drift()
+    findings: dict[str, None] = {}
+    screen: Write = lambda table, added: emit(as_text(table, added, with_names=table.first == 0), end="")  # noqa: E731
+    with nullcontext(screen) if output is None else writing(output) as write:
+        for table in blocks:
+            found, departures = _predicted(stored, table, wanted)
+            drift.add(departures)
+            findings |= dict.fromkeys(table.findings)
+            if table.first + table.rows == blocks.rows:
+                _tell([*_heading(stored, blocks.frame), *findings, *drift.lines])
+            write(*_beside_predictions(stored, table, found))
+    if output is not None:
+        tell(f"wrote    {counted(blocks.rows)} to {output.as_posix()}")
+    return 0
+
+
+def _at_once(stored: Stored, table: Table, output: Path | None, wanted: Wanted) -> int:
+    """Write predictions that are files or arrays, or that need all rows."""
+    overlays = {} if wanted.overlay is None else overlays_of(stored, table)
+    found = predict_table(stored, table, wanted)
+    _tell([*_heading(stored, table), *table.findings, *found.drift])
+    if wanted.overlay is not None:
         count = write_folder(wanted.overlay, _drawn_over(overlays, found))
         legends = "; ".join(dict.fromkeys(form.legend for form in forms_of(stored).values() if form.legend is not None))
         tell(f"wrote    {count:,} image{'s' if count != 1 else ''} to {wanted.overlay.as_posix()}: {legends}")
-    if output is None:
-        emit(as_text(table, added), end="")
-        return 0
-    if found is not None and is_folder(output):
-        count = write_folder(output, target_files(found, Beside(stored.fields, table, found.rows)))
+    if output is not None and is_folder(output):
+        count = write_folder(output, target_files(found, Beside(stored.fields, stored.fields.answered(table), found.rows)))
         tell(f"wrote    {count_of(found, count)} to {output.as_posix()}")
         left_out = [name for name, decoded in found.items() if not decoded.form.each]
         if left_out:
             tell(f"left out {listed(left_out)}: a table holds them: -o predictions.csv")
         return 0
-    if found is not None and output.suffix.lower() == ARRAY_SUFFIX:
+    if output is not None and output.suffix.lower() == ARRAY_SUFFIX:
         write_arrays(output, found)
-    else:
-        write_predictions(output, table, added)
+        tell(f"wrote    {counted(stored.fields.answered(table).rows)} to {output.as_posix()}")
+        return 0
+    return _written(output, *_beside_predictions(stored, table, found))
+
+
+def _written(output: Path | None, table: Table, added: Columns) -> int:
+    if output is None:
+        emit(as_text(table, added), end="")
+        return 0
+    write_predictions(output, table, added)
     tell(f"wrote    {counted(table.rows)} to {output.as_posix()}")
     return 0
+
+
+def _beside_predictions(stored: Stored, table: Table, found: Predictions) -> tuple[Table, Columns]:
+    """The rows that predictions stand beside, and these as columns with names of their own."""
+    table = stored.fields.answered(table)
+    return table, free_names(table, {name: _in_rows(column, found.rows, table.rows) for name, column in found.columns().items()})
+
+
+def _has_lists(stored: Stored) -> bool:
+    """Whether a row has several numbers, and not each row as many: what columns there are, only all rows tell."""
+    return any(target.unit_axis == "time" and not target.target.classes for target in stored.objective.targets.values())
+
+
+def _heading(stored: Stored, table: Table) -> tuple[str, ...]:
+    return (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes)
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        tell(line)
 
 
 def require_predictions(stored: Stored) -> None:
@@ -198,10 +263,16 @@ def predict_table(stored: Stored, table: Table, wanted: Wanted = Wanted()) -> Pr
         DataError: A column is missing, or a cell can't be read.
         UsageError: There is no interval of the level.
     """
+    return _predicted(stored, table, wanted)[0]
+
+
+def _predicted(stored: Stored, table: Table, wanted: Wanted) -> tuple[Predictions, Departures]:
+    """Predict for rows, and say where they are unlike those of training. Raises as `predict_table`."""
     require_predictions(stored)
     rows = stored.fields.encode_new(complete(table, stored.fields, wanted.missing), with_targets=False)
     numbers = tuple(cast("list[int]", rows.data.predicted.tolist()))
-    return Predictions(predict_rows(stored, rows.data, wanted.level), rows.departures.notes, rows.departures.lines, numbers)
+    departures = rows.departures
+    return Predictions(predict_rows(stored, rows.data, wanted.level), departures.notes, departures.lines, numbers), departures
 
 
 def forecast_table(stored: Stored, table: Table, wanted: Wanted = Wanted()) -> Forecast:

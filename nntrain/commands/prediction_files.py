@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from nntrain.errors import ResourceError, UsageError
-from nntrain.runs import write_atomically
+from nntrain.runs import opened_anew, write_atomically
 
 if TYPE_CHECKING:
     from nntrain.data.table import Column, Table
@@ -45,22 +48,40 @@ def check_output(output: Path | None, source: Path) -> None:
 
 
 def write_predictions(output: Path, table: Table, added: Columns) -> None:
-    """Write the rows of a table with columns beside them, as the name of the file says.
+    """Write the rows of a table with columns beside them, as the name of the file says. Raises `ResourceError` as `writing` does."""
+    with writing(output) as write:
+        write(table, added)
+
+
+Write = Callable[["Table", Columns], None]
+"""Writes rows of a table with columns beside them."""
+
+
+@contextmanager
+def writing(output: Path) -> Generator[Write]:
+    """What writes the blocks of a table one after another, as the name of the file says.
+
+    The file is replaced when all are written, and stays as it was where anything goes wrong before; no more than a block is in memory.
 
     Raises:
         ResourceError: The disk is full, or the file can't be written; what was there before is whole.
     """
+    suffix = output.suffix.lower()
     try:
         if output.exists() and not output.is_file():
-            output.write_text(as_text(table, added, output.suffix.lower()), encoding="utf-8")
-            return
-        write = _encoder(output.suffix.lower())
-        write_atomically(output.resolve(), write(table, added))
+            with output.open("wb") as file:
+                yield _text_writer(file, suffix)
+        elif suffix == ".parquet":
+            with _parquet_writer(output.resolve()) as write:
+                yield write
+        else:
+            with opened_anew(output.resolve()) as file:
+                yield _json_writer(file) if suffix == ".jsonl" else _text_writer(file, suffix)
     except OSError as error:
         raise ResourceError(f"cannot write {output.as_posix()}: {error.strerror}") from None
 
 
-def as_text(table: Table, added: Columns, suffix: str = ".csv") -> str:
+def as_text(table: Table, added: Columns, suffix: str = ".csv", *, with_names: bool = True) -> str:
     """A text table: the columns of the input as they were read, then the added ones, in the marks of the input.
 
     Tabs stand between the columns of a `.tsv`, and in a `.csv` what stands there in the input if that is no tab.
@@ -68,25 +89,62 @@ def as_text(table: Table, added: Columns, suffix: str = ".csv") -> str:
     fallback = ";" if table.numerals.decimal == "," else ","
     delimiter = "\t" if suffix == ".tsv" else fallback if table.delimiter == "\t" and suffix == ".csv" else table.delimiter
     text = StringIO()
-    replace(table, delimiter=delimiter, columns=dict(_columns(table))).write(text, added)
+    replace(table, delimiter=delimiter, columns=dict(_columns(table))).write(text, added, with_names=with_names)
     return text.getvalue()
 
 
-def _encoder(suffix: str) -> Callable[[Table, Columns], bytes]:
-    encoders: dict[str, Callable[[Table, Columns], bytes]] = {".parquet": _parquet, ".jsonl": _json_lines}
-    return encoders.get(suffix, lambda table, added: as_text(table, added, suffix).encode())
+def _text_writer(file: IO[bytes], suffix: str) -> Write:
+    first = iter((True,))
+
+    def write(table: Table, added: Columns) -> None:
+        file.write(as_text(table, added, suffix, with_names=next(first, False)).encode())
+
+    return write
 
 
-def _parquet(table: Table, added: Columns) -> bytes:
-    content = BytesIO()
-    _frame(table, added).write_parquet(content)
-    return content.getvalue()
+def _json_writer(file: IO[bytes]) -> Write:
+    def write(table: Table, added: Columns) -> None:
+        content = BytesIO()
+        _frame(table, added).write_ndjson(content)
+        file.write(content.getvalue())
+
+    return write
 
 
-def _json_lines(table: Table, added: Columns) -> bytes:
-    content = BytesIO()
-    _frame(table, added).write_ndjson(content)
-    return content.getvalue()
+@contextmanager
+def _parquet_writer(goal: Path) -> Generator[Write]:
+    """Writes one block as it is; several each to a file of its own, which are joined in the end, as no block may be added to a file."""
+    import polars as pl
+
+    with tempfile.TemporaryDirectory(prefix=f".{goal.name}-", suffix=".tmp", dir=goal.parent, ignore_cleanup_errors=True) as folder:
+        waiting: list[bytes] = []
+        parts: list[Path] = []
+
+        def keep(content: bytes) -> None:
+            parts.append(Path(folder) / f"{len(parts)}.parquet")
+            parts[-1].write_bytes(content)
+
+        def write(table: Table, added: Columns) -> None:
+            for content in waiting:
+                keep(content)
+            content = BytesIO()
+            _frame(table, added).write_parquet(content)
+            waiting[:] = [content.getvalue()]
+
+        yield write
+        if parts:
+            keep(waiting[0])
+            whole = Path(folder) / goal.name
+            try:
+                scans = [pl.scan_parquet(part, glob=False) for part in parts]
+                pl.concat(scans, how="vertical_relaxed").sink_parquet(whole)
+            except pl.exceptions.PolarsError as error:
+                raise ResourceError(f"cannot write {goal.name}: {str(error).partition(chr(10))[0]}") from None
+            with whole.open("rb+") as file:
+                os.fsync(file.fileno())
+            whole.replace(goal)
+        elif waiting:
+            write_atomically(goal, waiting[0])
 
 
 def _frame(table: Table, added: Columns) -> Any:

@@ -46,6 +46,7 @@ class Recorder:
         self.needed = needed_of(run)
         found = self._newest()
         path, self.damaged = found.path, found.damaged
+        self.resumed_path = path
         self.resumed_from: dict[str, Any] | None = None
         length = 0
         if path is not None:
@@ -192,6 +193,16 @@ class Recorder:
         """Close the files."""
         self.history.close()
         self.timing.close()
+
+
+def restore_from(run: Run, name: str, assembly: Assembly) -> None:
+    """Go on with the checkpoint that another process goes on with. Raises `CheckpointError` where this one does not see it."""
+    path = run.checkpoints / name
+    if not path.is_dir():
+        raise CheckpointError(f"{path.as_posix()}: is not here", "the runs folder must lie where all machines see it")
+    parts = checkpoint.load(path, needed_of(run))
+    with checkpoint.told_as_damage(path):
+        restore(assembly.session, assembly.protocol, assembly.progress, parts)
 
 
 def _resumed_state(state: Mapping[str, Any]) -> tuple[dict[str, Any], int]:

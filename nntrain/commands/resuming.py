@@ -16,6 +16,7 @@ from nntrain.config.resolving import changed_in_environment, differences, resolv
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
+from nntrain.training.settings import DECIDED
 
 LENGTHS: Final[tuple[YamlPath, ...]] = (("training", "max_epochs"), ("training", "max_steps"))
 """Limits that schedules count towards, and whatever else goes by fractions of a run."""
@@ -154,7 +155,11 @@ def _differing(run: Run, blueprint: Blueprint) -> tuple[list[Change], list[str]]
     stored = load(run.path / "resolved.yaml")
     now = json.loads(json.dumps(resolved_tree(blueprint.experiment)))
     from_environment = changed_in_environment(stored, run.read_json("data.json").get("environment", {}), now)
-    changes = [change for change in differences(stored.tree, now) if change[0] not in from_environment and not _is_same_origin(*change)]
+    changes = [
+        change
+        for change in differences(stored.tree, now)
+        if change[0] not in from_environment and not _is_same_origin(*change) and not _was_settled(*change)
+    ]
     recut = _is_recut(stored.tree, now, blueprint)
     moved = _moves_rows(blueprint)
     refused = [
@@ -251,6 +256,11 @@ def _is_same_origin(path: YamlPath, before: object, after: object) -> bool:
     """Whether a run started from the latest run of a folder, which the config names: the latest one may be another by now."""
     is_origin = path == ("architecture", "init", "from") and isinstance(before, str) and isinstance(after, str)
     return is_origin and str(before).startswith(f"{str(after).rstrip('/')}/")
+
+
+def _was_settled(path: YamlPath, before: object, after: object) -> bool:
+    """Whether a config leaves open what was settled when the run started."""
+    return path[0] == "training" and ((path[1] in DECIDED and after == "auto") or (path[1:] == ("threads",) and after is None))
 
 
 def _may_differ(path: YamlPath) -> bool:

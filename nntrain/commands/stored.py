@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nntrain.config.experiment import Experiment
+    from nntrain.data.blocks import Blocks
     from nntrain.data.fitted import FittedFields
     from nntrain.data.table import Table
     from nntrain.training.checkpoint import Needed
@@ -142,6 +143,16 @@ def new_table(stored: Stored, path: Path) -> Table:
             hint = f"train again on the {source.type} as it is now: nntrain fit"
             raise DataError(f"the {source.type} of {stored.run.name} is no longer as it was trained on: {error.message}", hint) from None
     return read_new(stored.config.experiment.data, path, stored.fields, stored.config.folder)
+
+
+def new_table_blocks(stored: Stored, path: Path) -> Blocks:
+    """The same block by block; in one where rows do not stand alone. Raises `DataError`."""
+    from nntrain.data.blocks import Whole
+    from nntrain.data.new_rows import new_blocks
+
+    if stored.config.experiment.data.source.asks_of_training_rows:
+        return Whole.of(new_table(stored, path))
+    return new_blocks(stored.config.experiment.data, path, stored.fields)
 
 
 def changed_error(run: Run, changed: Sequence[str]) -> DataError:

@@ -10,12 +10,13 @@ from nntrain.commands.display import Display, Position
 from nntrain.commands.diverging import explained, unmeasured_words
 from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.memory import explained_memory, portions_words
-from nntrain.commands.recording import Recorder
+from nntrain.commands.recording import Recorder, restore_from
 from nntrain.commands.resuming import Beginning
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_space
 from nntrain.errors import DivergedError
 from nntrain.runs import Run
+from nntrain.training.distributed import Ranks, Wish
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
 from nntrain.training.loop import Pause, Report
@@ -51,7 +52,8 @@ class Consumer:
     def pause_due(self, step: int) -> bool:
         """Show the position; pause where something is to be saved or stopped."""
         self.display.advance(self.position(step))
-        return self.recorder.is_due(step)
+        ranks = self.assembly.session.ranks
+        return self.recorder.is_due(step) if ranks is None else ranks.granted.pause
 
     def consume(self) -> StopReason:
         """Train until the loop ends or a signal says stop; the state is saved in both cases."""
@@ -64,7 +66,7 @@ class Consumer:
                 known = portions.state()
                 self.display.note(portions_words(portions, event.step, mixes_rows=portions.least > 1))
             self.take(event)
-            if self.signals.stop_requested and progress.stop_reason is None:
+            if self.is_stopped() and progress.stop_reason is None:
                 if self.recorder.saved_step != progress.step:
                     self.recorder.save()
                 return "interrupted"
@@ -82,6 +84,13 @@ class Consumer:
         shown = (None, None) if best is None else (best.value, best.epoch)
         self.display.report(event.epoch, event.step, event.metrics, self.assembly.plan.best.monitor, *shown)
         self._tell_unmeasured(event)
+
+    def is_stopped(self) -> bool:
+        """Whether a signal asked for a stop; of several processes, whether they have agreed on it."""
+        ranks = self.assembly.session.ranks
+        if ranks is not None and ranks.granted.signal is not None:
+            self.signals.stop_requested = ranks.granted.signal
+        return self.signals.stop_wanted() and (ranks is None or ranks.granted.signal is not None)
 
     def _tell_unmeasured(self, report: Report) -> None:
         """Say once of each split that its loss is not finite, and whose fault it is."""
@@ -141,6 +150,7 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
             _tell_resumption(recorder, assembly, display, is_exact=beginning.is_exact)
         elif beginning.is_changed:
             display.note("there is nothing to train: the run keeps its settings, those that were changed now are dropped")
+        _lead(assembly, recorder, signals)
     except BaseException:
         recorder.close()
         raise
@@ -153,6 +163,45 @@ def ended(consumer: Consumer, reason: StopReason, options: Options) -> Outcome:
         return interrupted(consumer.run, consumer.assembly, consumer.signals.exit_code)
     ending = Ending(reason, consumer.signals, consumer.baseline, consumer.recorder.inexact_since)
     return finish(consumer.run, consumer.job, consumer.assembly, ending, options)
+
+
+def _lead(assembly: Assembly, recorder: Recorder, signals: Signals) -> None:
+    """Let other processes begin where this one stands."""
+    ranks = assembly.session.ranks
+    if ranks is not None:
+        ranks.tell(lambda: None if recorder.resumed_path is None else recorder.resumed_path.name)
+        ranks.wish = lambda step: Wish(signals.stop_requested, recorder.is_due(step))
+        _begin_together(assembly, ranks)
+
+
+def train_along(run: Run, assembly: Assembly, signals: Signals) -> None:
+    """Train a run that another process writes.
+
+    Raises:
+        CheckpointError: The checkpoint that it goes on with is not there, or is damaged.
+        PeerLostError: Another process is gone.
+    """
+    ranks, progress = assembly.session.ranks, assembly.progress
+    assert ranks is not None
+    name = ranks.tell(lambda: None)
+    if name is not None:
+        restore_from(run, name, assembly)
+    ranks.wish = lambda _: Wish(signals.stop_requested)
+    _begin_together(assembly, ranks)
+    if _is_lifted(assembly):
+        progress.stop_reason = None
+    if progress.stop_reason is not None:
+        return
+    for _ in run_loop(assembly.session, assembly.protocol, assembly.plan, progress, lambda _: ranks.granted.pause):
+        if ranks.granted.signal is not None:
+            return
+
+
+def _begin_together(assembly: Assembly, ranks: Ranks) -> None:
+    """Make all processes hold the same network, and share out its rows."""
+    session = assembly.session
+    ranks.share = replace(ranks.share, least=session.portions.least)
+    ranks.copy_first([tensor.data for tensor in (*session.network.parameters(), *session.network.buffers())])
 
 
 def _optimizer_of(job: Job) -> Optimizer:

@@ -88,7 +88,7 @@ def cut_cells(content: bytes, coding: Coding, dialect: Dialect, name: str, line:
     Raises:
         DataError: Bytes are no text, or a record can't be cut into cells.
     """
-    plain = _plain(content, coding, dialect)
+    plain = plain_cells(content, coding, dialect)
     if plain is not None:
         return Cells([], plain, line, line + plain.height, may_hold_zeros=False), None
     text = coding.decode(content, name, line)
@@ -104,7 +104,7 @@ def cut_cells(content: bytes, coding: Coding, dialect: Dialect, name: str, line:
     return Cells(records, None, line, count, may_hold_zeros="\0" in text), None
 
 
-def _plain(content: bytes, coding: Coding, dialect: Dialect) -> pl.DataFrame | None:
+def plain_cells(content: bytes, coding: Coding, dialect: Dialect) -> pl.DataFrame | None:
     """The cells of a piece in which each line is a record of the width of the table; `None` where that is not sure."""
     width = len(dialect.structure.columns)
     if width < 2 or len(content) < MIN_PLAIN or coding.codec.startswith("utf-16") or not content.endswith(b"\n"):

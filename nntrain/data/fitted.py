@@ -277,6 +277,11 @@ class FittedFields:
         return any(field.plan.of_nodes for field in self.fields)
 
     @property
+    def stand_alone(self) -> bool:
+        """Whether a row of a table becomes a row of tensors, whatever the others are."""
+        return self.window is None and self.passages is None and not self.has_nodes
+
+    @property
     def has_links(self) -> bool:
         """Whether edges between nodes are predicted."""
         return any(field.plan.spec.axes == PAIRS[:1] for field in self.fields)

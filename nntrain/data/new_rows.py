@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from nntrain.data.blocks import Blocks, Whole
 from nntrain.data.file_rows import FileKind, FileRows, labelled_rows
 from nntrain.data.file_store import FileStore
 from nntrain.data.naming import no_column
-from nntrain.data.reading import header_of, read_file
-from nntrain.data.settings import DataSettings
+from nntrain.data.reading import header_of, read_blocks, read_file
+from nntrain.data.settings import SOURCE_OF_SUFFIX, DataSettings
 from nntrain.data.sources.files import Files
 from nntrain.data.sources.source import PART_OF_WORD
 from nntrain.data.table import Table, listed
@@ -51,6 +52,19 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
     if settings.source.asks_of_training_rows and path.is_file():
         return settings.source.read_asked(path, folder)
     return read_file(settings, path)
+
+
+def new_blocks(settings: DataSettings, path: Path, fields: FittedFields) -> Blocks:
+    """The same block by block; in one where a row's tensors are made of other rows too, or rows are files or asked of the training rows.
+
+    Raises:
+        DataError: As of `read_new`.
+    """
+    inputs = [field for field in fields.fields if field.plan.role == "input"]
+    is_of_files = len(inputs) == 1 and inputs[0].plan.field.file_kind is not None and path.suffix.lower() not in SOURCE_OF_SUFFIX
+    if is_of_files or settings.source.asks_of_training_rows or not fields.stand_alone or not path.is_file():
+        return Whole.of(read_new(settings, path, fields))
+    return read_blocks(settings, path)
 
 
 def _lies_as_in_training(settings: DataSettings, folder: Path) -> bool:

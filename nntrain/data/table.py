@@ -174,10 +174,10 @@ class Table:
         more = f" and {len(rows) - MAX_EXAMPLES:,} more" if len(rows) > MAX_EXAMPLES else ""
         return f"{word if len(rows) == 1 else word + 's'} {', '.join(shown)}{more}"
 
-    def write(self, file: TextIO, added: Mapping[str, Sequence[object]]) -> None:
+    def write(self, file: TextIO, added: Mapping[str, Sequence[object]], *, with_names: bool = True) -> None:
         """Write the rows as a text table: its own columns of single values as they were read, then the added ones (`N` values each).
 
-        Numbers of the added columns have the decimal mark of the file.
+        Numbers of the added columns have the decimal mark of the file. The names of the columns stand above, unless others did already.
         """
         import polars as pl
 
@@ -190,7 +190,8 @@ class Table:
                 own[name] = cast("Sequence[object]", column.tolist())
         columns = {**own, **{name: self._in_marks(values) for name, values in added.items()}}
         writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\n")
-        writer.writerow(columns)
+        if with_names:
+            writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
 
     def _in_marks(self, values: Sequence[object]) -> Sequence[object]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from nntrain.errors import YamlPath
 from nntrain.layers.layer import Layer
 from nntrain.layers.weights import InitializerRule
-from nntrain.specs import TEACHER, Size, Spec, blocks
+from nntrain.specs import IMAGE, TEACHER, Size, Spec, blocks
 
 if TYPE_CHECKING:
     from nntrain.layers.adapting import Lora
@@ -165,6 +165,12 @@ class Program:
     def num_parameters(self) -> int | None:
         """Number of parameters of the network; `None` while a size is unknown."""
         return count(self.parameter_shapes.values())
+
+    @property
+    def widest_convolution(self) -> int:
+        """Output channels of the widest 2-d convolution, as far as they are known; 0 where there is none."""
+        found = [step.spec.sizes[0] for step in self.steps if step.layer.convolves and step.spec.axes == IMAGE]
+        return max((size for size in found if isinstance(size, int)), default=0)
 
     @property
     def num_trainable(self) -> int | None:

@@ -27,7 +27,7 @@ class PrimaryCapsules(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` to `[B, n * H' * W', dim]`, those of one kind together."""
         maps: Tensor = self.conv(x)
-        return squash(maps.view(len(maps), -1, self.dim, maps.shape[2] * maps.shape[3]).transpose(2, 3).flatten(1, 2))
+        return squash(maps.reshape(len(maps), -1, self.dim, maps.shape[2] * maps.shape[3]).transpose(2, 3).flatten(1, 2))
 
 
 class Capsules(nn.Module):

@@ -22,6 +22,8 @@ class Protocol(Component):
     kinds: ClassVar[frozenset[str]] = frozenset({"protocol"})
     deaf: ClassVar[Mapping[YamlPath, str]] = {}
     """Settings that this protocol does not read, and why."""
+    shares_rows: ClassVar[bool] = False
+    """Whether several processes can share out the rows of its steps."""
     resizes: ClassVar[bool] = False
     """Whether it shows images smaller at first, where they are to grow."""
 
@@ -71,6 +73,7 @@ class Protocol(Component):
 class Supervised(Protocol):
     """Rows in a seeded order, anew each epoch; a step minimises the loss of its rows."""
 
+    shares_rows: ClassVar[bool] = True
     resizes: ClassVar[bool] = True
 
     type: Literal["supervised"] = "supervised"

@@ -12,6 +12,7 @@ from nntrain.data.batches import Batch, TensorData, batch_edges, num_batches, or
 from nntrain.data.blockwise.batches import shuffled_batches
 from nntrain.data.bucketing import Cut
 from nntrain.data.lanes import lane_batches, num_lane_batches, shown_once
+from nntrain.data.shares import shared_batches
 from nntrain.data.sources.source import Part
 from nntrain.losses.loss import Part as LossPart
 from nntrain.training.carrying import Carried
@@ -51,8 +52,13 @@ class SupervisedProtocol:
                 batch = session.mixer.mix(batch, epoch, step)
             if session.input_noise is not None:
                 batch = with_noise(batch, session.input_noise, seed=session.seed, epoch=epoch)
+            share = None if session.ranks is None else session.ranks.share
+            if share is not None and session.mixer is not None:
+                batch = share.of_batch(batch)
             if session.accumulate == 1:
                 yield (batch,)
+            elif share is not None:
+                yield batch.split(share.portion(session.batch_size))
             else:
                 yield batch.split(session.batch_size) if cut is None else batch.cut(cut.parts(step, session.accumulate))
             self._carried.advance()
@@ -87,6 +93,8 @@ class SupervisedProtocol:
         if repeated is not None:
             order, edges = repeated.in_order(order, batch_edges(len(order), rows))
             return ordered_batches(train, edges[1], order, start=start, augment=augment, turns=turns_of(order), edges=edges)
+        if session.ranks is not None and session.mixer is None:  # what is mixed is made of all rows of a step
+            return shared_batches(train, rows, order, session.ranks.share, start=start, augment=augment, turns=turns)
         return ordered_batches(train, rows, order, start=start, augment=augment, turns=turns)
 
     def step(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
@@ -98,22 +106,29 @@ class SupervisedProtocol:
         if isinstance(session.optimizer, torch.optim.LBFGS):
             return self._search(session, session.optimizer, batches)
         first, *others = batches
-        if others:
+        if others or session.ranks is not None:
             return self._fill_gradients(session, batches)
         parts = self._parts(session, first)
         return StepLoss(total(parts), _counted([parts]))
 
     def _fill_gradients(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
         """Backward pass over all micro-batches; the mean loss of the step."""
-        weights = session.objective.weights(batches)
+        weights, ranks = session.objective.weights(batches), session.ranks
+        if ranks is not None:
+            weights = ranks.begin(weights, session.optimizer)
         losses: list[Tensor] = []
         counted: list[Mapping[PartName, LossPart]] = []
         for batch in batches:
             parts = self._parts(session, batch)
             loss = total(parts, weights)
+            if ranks is not None and batch is batches[-1]:
+                ranks.begin_last()
             session.precision.backward(loss)
             losses.append(loss.detach())
             counted.append(_counted([parts]))
+        if ranks is not None:
+            found = ranks.finish(_counted(counted), weights)
+            return StepLoss(total(found), found, "filled")
         return StepLoss(sum_tensors(losses), _counted(counted), "filled")
 
     def _search(self, session: Session, optimizer: torch.optim.LBFGS, batches: tuple[Batch, ...]) -> StepLoss:
@@ -137,7 +152,7 @@ class SupervisedProtocol:
 
     def _parts(self, session: Session, batch: Batch) -> dict[PartName, LossPart]:
         with session.precision.autocast():
-            outputs, end = session.network(session.objective.inputs(batch), self._carried.given(batch))
+            outputs, end = session.forward(session.objective.inputs(batch), self._carried.given(batch))
         self._carried.keep(batch, end)
         return session.objective.parts(outputs, batch)
 
@@ -146,6 +161,11 @@ class SupervisedProtocol:
 
         `None` where a stop was wanted in between.
         """
+        if session.ranks is not None:
+            return session.ranks.judge(lambda: self._evaluate(session))
+        return self._evaluate(session)
+
+    def _evaluate(self, session: Session) -> Metrics | None:
         splits = {"train": session.splits.sample, "validation": session.splits.validation}
         found: Metrics = {}
         for name, data in splits.items():

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from nntrain.errors import ConfigError, Problem
+from nntrain.training.settings import PrecisionName
 
-PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
-
-_DTYPES: Final = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_DTYPES: Final = {
+    "auto": torch.float32,
+    "tf32": torch.float32,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
 
 _SMALLEST_SCALE: Final = 2.0**-14
 """Below this a float16 gradient that fits at all would vanish: gradients are not too large, they are not finite."""
@@ -50,6 +55,29 @@ def use_threads(threads: int | None) -> int:
     if threads is not None:
         torch.set_num_threads(threads)
     return torch.get_num_threads()
+
+
+def use_tf32(name: PrecisionName, device: torch.device) -> None:
+    """Let CUDA round the factors of matrix products to tf32, or not: a setting of the process, which other devices don't read."""
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if name == "tf32" else "highest")
+
+
+def has_tf32(device: torch.device) -> bool:
+    """Whether a device multiplies in tf32: CUDA from compute capability 8 on."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are instructions of the device's own; where they are emulated they are slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
+
+
+def has_tiles(device: torch.device) -> bool:
+    """Whether a CPU multiplies matrices by tiles (AMX)."""
+    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_tile"))
 
 
 class Precision:
@@ -117,7 +145,7 @@ class Precision:
 
 
 def resolve_precision(name: PrecisionName, device: torch.device) -> Precision:
-    """The precision that `training.precision` names; `auto` is float32.
+    """The precision that `training.precision` names. `auto` and, where the device has none, `tf32` are float32.
 
     Raises:
         ConfigError: The device can't compute in it.

@@ -66,6 +66,8 @@ def fit(
         ExhaustedError: Memory ran out, and smaller micro-batches are not wanted or not possible.
     """
     started = time.monotonic() - progress.elapsed_s
+    if session.ranks is not None:
+        session.ranks.started = started
     session.network.train()
     progress.settle(plan.steps_per_epoch)
     if progress.owed_rate is not None:
@@ -79,7 +81,7 @@ def fit(
             rows = session.portions.rows
             take_step(session, protocol, progress, batches)
             progress.advance(plan.steps_per_epoch)
-            progress.elapsed_s = time.monotonic() - started
+            progress.elapsed_s = time.monotonic() - started if session.ranks is None else session.ranks.elapsed_s
             if plan.limit_reached(progress.step, progress.elapsed_s) is not None or plan.evaluation_due(progress.step):
                 check_state(session, protocol, progress)
                 yield from _report(session, protocol, plan, progress)
@@ -118,6 +120,8 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     """
     falls = 0 if progress.plateau is None else progress.plateau.falls
     set_learning_rates(session, progress.step - progress.skipped, falls)
+    if session.ranks is not None:
+        session.ranks.begin_step(progress.step, session.seed)
     parts: dict[PartName, Part] = {}
     update: Callable[[tuple[Batch, ...]], StepLoss] | None = partial(protocol.step, session)
     updates = 0

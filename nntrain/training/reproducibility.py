@@ -11,7 +11,11 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from nntrain.training.distributed import joined
+
 _WORKSPACE: Final = "CUBLAS_WORKSPACE_CONFIG"
+_ALONE: Final = "1"
+"""How many processes a run has whose facts don't say it."""
 
 
 def seed_everything(seed: int) -> None:
@@ -99,6 +103,9 @@ def exactness_facts(device: torch.device) -> dict[str, str | int | bool]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
+    ranks = joined()
+    if ranks is not None:
+        facts["processes"] = ranks.words
     if device.type == "cuda":
         facts |= {"gpu": torch.cuda.get_device_name(device), "cudnn": torch.backends.cudnn.version() or 0}
     return facts
@@ -107,4 +114,5 @@ def exactness_facts(device: torch.device) -> dict[str, str | int | bool]:
 def differing_facts(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """One line for each fact that is no longer the same."""
     names = [*saved, *(name for name in now if name not in saved)]
-    return [f"{name}: was {saved.get(name)}, is {now.get(name)}" for name in names if saved.get(name) != now.get(name)]
+    pairs = [(name, *(facts.get(name, _ALONE if name == "processes" else None) for facts in (saved, now))) for name in names]
+    return [f"{name}: was {before}, is {after}" for name, before, after in pairs if before != after]

@@ -18,6 +18,7 @@ from nntrain.data.sources.source import Source
 from nntrain.losses.loss import Part
 from nntrain.schedules.schedule import Horizon, Schedule
 from nntrain.training.class_orders import ClassOrder
+from nntrain.training.compiling import Forward
 from nntrain.training.device import Precision
 from nntrain.training.ema import WeightAverage
 from nntrain.training.growing import Growing
@@ -28,6 +29,7 @@ from nntrain.training.shaping import Shaping
 from nntrain.training.thawing import Thawing
 
 if TYPE_CHECKING:
+    from nntrain.training.distributed import Ranks
     from nntrain.training.evaluation import Scores
 
 Metrics = dict[str, float | None]
@@ -82,10 +84,19 @@ class Session:
     """How rows are put together by their lengths, where they are."""
     thawing: Thawing | None = None
     """When frozen weights are trained, where they are."""
+    ranks: Ranks | None = None
+    """The processes that train together; `None` where there is one."""
     portions: Portions = field(default_factory=Portions)
     """Rows that are computed at once where a batch does not fit into memory."""
+    compiled: Forward | None = None
+    """The forward pass of steps, where it is compiled."""
     stop_wanted: Callable[[], bool] = _never
     """Asked between the batches of an evaluation, which may take long: whether it is to be left for later."""
+
+    @property
+    def forward(self) -> Forward:
+        """The network as steps of training run it."""
+        return self.network if self.compiled is None else self.compiled
 
 
 @dataclass(frozen=True, slots=True)

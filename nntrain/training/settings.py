@@ -11,11 +11,16 @@ from pydantic_core import PydanticCustomError
 from nntrain.errors import YamlPath, render_path
 from nntrain.schema import Component, Slot, StrictModel
 
+PrecisionName = Literal["auto", "tf32", "float32", "bfloat16", "float16"]
+
 DEFAULT_MAX_EPOCHS = 100
 DEFAULT_MAX_STEPS = 20_000
 DEFAULT_PATIENCE = 10
 MAX_THREADS = 1024
 """More than any machine has; so many that they can't be started would end the process without a word."""
+
+DECIDED = ("precision", "compile", "channels_last")
+"""Settings whose `auto` is settled when a run starts, by the machine that starts it, and stays so."""
 
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
 """Settings that end a run however it goes; each is the stop reason too."""
@@ -121,8 +126,16 @@ class TrainingSettings(StrictModel):
     """Micro-batches of `data.batch_size` rows that make one step; equal to one batch of all their rows."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """`auto` (cuda where there is one, else cpu), `cpu`, `cuda`, `cuda:1` or `mps`."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Number format of the forward and backward pass; `auto` is float32."""
+    precision: PrecisionName = "auto"
+    """Number format of the forward and backward pass. `bfloat16` and `float16` multiply in 16 bits, weights stay float32; `tf32` (CUDA)
+    rounds the factors of matrix products to 10 bits. `auto` is float32 on a CPU and tf32 on a GPU that has it; `fit --tune` measures
+    whether bfloat16 is faster here."""
+    compile: Literal["auto"] | bool = "auto"
+    """Whether training steps run the network as torch.compile makes it, which takes a minute or more before the first step. `auto` is no:
+    on a CPU little is gained; `fit --tune` measures it where a run is long enough to repay it."""
+    channels_last: Literal["auto"] | bool = "auto"
+    """Whether images lie in memory pixel by pixel, not channel by channel: faster for many 2-d convolutions. `auto` goes by their channels
+    and the number format."""
     on_oom: Literal["stop", "halve"] = "stop"
     """What happens when memory runs out in a step or an evaluation: `stop` tells what would fit; `halve` computes half as many rows at
     once from there on and adds up twice as many micro-batches: the same steps, up to rounding, dropout and what batch norms see."""

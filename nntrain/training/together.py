@@ -222,6 +222,7 @@ def _reason(member: Member) -> str | None:
         f"on {session.device.type} members are not trained at once": session.device.type != "cpu",
         f"optimizer {type(session.optimizer).__name__} moves a network at a time": type(session.optimizer) not in ELEMENTWISE,
         f"precision {session.precision.name} computes a network at a time": session.precision.name != "float32",
+        "training.compile runs a network by itself": session.compiled is not None,
         "training.accumulate computes a part of a step at a time": session.accumulate > 1,
         "training.on_oom: halve cuts the batches of a network": session.portions.halves,
         "training.max_minutes counts the time of a single run": plan.settings.max_minutes is not None,

@@ -126,7 +126,7 @@ VALUES = [
         "data: {source: a.csv, target: y}\ntraining: {device: gpu, precision: fp16}\n",
         (
             "a.yaml:2:20  training.device  needs auto, cpu, cuda, cuda:0 (or another number) or mps, got gpu / fix:  device: cuda",
-            "a.yaml:2:36  training.precision  needs auto, float32, bfloat16 or float16, got fp16 / fix:  precision: float16",
+            "a.yaml:2:36  training.precision  needs auto, tf32, float32, bfloat16 or float16, got fp16 / fix:  precision: float16",
         ),
     ),
     Row(

@@ -8,13 +8,16 @@ import json
 import pickle
 import random
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from test_awkward_tables import BAD, GOOD
+from test_awkward_tables import BAD, GOOD, Bad, Good
 
 from nntrain.data import csv_pieces
+from nntrain.data.blocks import Blocks
 from nntrain.data.csv_reading import text_blocks
 from nntrain.data.json_reading import json_blocks
 from nntrain.data.parquet_reading import parquet_blocks
@@ -23,25 +26,25 @@ from nntrain.data.settings import DataSettings
 from nntrain.data.sources.csv import Csv
 from nntrain.data.sources.jsonl import JsonLines
 from nntrain.data.sources.parquet import Parquet
+from nntrain.data.table import Table
 from nntrain.errors import DataError
 
 SIZES = (1, 17, 10_000)
 
 
-def joined(blocks):
+def joined(blocks: Blocks) -> tuple[dict[str, Any], Any, list[Table]]:
     """The columns and lines of all blocks, one after another."""
     parts = [blocks.read(block) for block in reversed(range(len(blocks)))][::-1]  # each by itself, in any order
-    columns = {
-        name: pl.concat([part.columns[name] for part in parts])
-        if isinstance(parts[0].columns[name], pl.Series)
-        else np.concatenate([part.columns[name] for part in parts])
-        for name in parts[0].columns
-    }
-    lines = None if parts[0].lines is None else np.concatenate([part.lines for part in parts])
+    columns = {name: _concatenated([part.columns[name] for part in parts]) for name in parts[0].columns}
+    lines = None if parts[0].lines is None else _concatenated([part.lines for part in parts])
     return columns, lines, parts
 
 
-def assert_same(blocks, whole):
+def _concatenated(parts: list[Any]) -> Any:
+    return pl.concat(parts) if isinstance(parts[0], pl.Series) else np.concatenate(parts)
+
+
+def assert_same(blocks: Blocks, whole: Table) -> None:
     columns, lines, parts = joined(blocks)
     assert blocks.rows == whole.rows == sum(part.rows for part in parts)
     assert list(columns) == list(whole.columns) == list(blocks.frame.columns)
@@ -62,7 +65,7 @@ def assert_same(blocks, whole):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("table", GOOD, ids=lambda table: table.what)
-def test_blocks_of_awkward_tables_are_the_table(tmp_path, table, size):
+def test_blocks_of_awkward_tables_are_the_table(tmp_path: Path, table: Good, size: int) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(table.text.encode(table.encoding))
     source = Csv.parse({"type": "csv", "path": "t.csv", **table.options})
@@ -71,7 +74,7 @@ def test_blocks_of_awkward_tables_are_the_table(tmp_path, table, size):
 
 
 @pytest.mark.parametrize("table", BAD, ids=lambda table: table.what)
-def test_faults_are_told_as_of_the_whole_file(tmp_path, table):
+def test_faults_are_told_as_of_the_whole_file(tmp_path: Path, table: Bad) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(table.text.encode(table.encoding))
     source = Csv.parse({"type": "csv", "path": "t.csv", **table.options})
@@ -82,7 +85,7 @@ def test_faults_are_told_as_of_the_whole_file(tmp_path, table):
         assert table.hint in (caught.value.hint or "")
 
 
-def test_packed_files_are_cut_as_well(tmp_path):
+def test_packed_files_are_cut_as_well(tmp_path: Path) -> None:
     text = "a;b\n" + "".join(f"{row},5;x{row}\n" for row in range(500))
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as archive:
@@ -110,13 +113,17 @@ LINES = [
 ]
 
 
+def _never(*piece: Any) -> None:
+    """No piece is plain."""
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "latin-1"])
-def test_any_mixture_of_lines_is_cut_alike(tmp_path, encoding, monkeypatch):
+def test_any_mixture_of_lines_is_cut_alike(tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plain stretches, which are cut by polars, between quotes, comments and blank lines, which are not."""
     draw = random.Random(encoding)
     monkeypatch.setattr(csv_pieces, "MIN_PLAIN", 1)
     path = tmp_path / "t.csv"
-    careful = csv_pieces._plain
+    careful = csv_pieces.plain_cells
     for trial in range(3):
         end = draw.choice(["\n", "\r\n", "\r"])
         plain = [f"{row};w{row};{row % 7},5" for row in range(60)]
@@ -130,13 +137,13 @@ def test_any_mixture_of_lines_is_cut_alike(tmp_path, encoding, monkeypatch):
         ]
         path.write_bytes((end.join(["# made by x", "n;word;v", *rows]) + draw.choice(["", end])).encode(encoding))
         source = Csv.parse({"type": "csv", "path": "t.csv", **({"encoding": "latin-1"} if encoding == "latin-1" else {})})
-        monkeypatch.setattr(csv_pieces, "_plain", lambda *_: None)
+        monkeypatch.setattr(csv_pieces, "plain_cells", _never)
         whole = source.read(path, "t.csv")
-        monkeypatch.setattr(csv_pieces, "_plain", careful)
+        monkeypatch.setattr(csv_pieces, "plain_cells", careful)
         assert_same(text_blocks(path, source, "t.csv", draw.randint(1, 400)), whole)
 
 
-def test_what_only_all_cells_show_is_found_whatever_the_blocks(tmp_path):
+def test_what_only_all_cells_show_is_found_whatever_the_blocks(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     texts = {
         "point": "a;b\n" + "1.234;x\n" * 3000 + "2,5;y\n",
@@ -152,7 +159,11 @@ def test_what_only_all_cells_show_is_found_whatever_the_blocks(tmp_path):
             assert text_blocks(path, source, "t.csv", size).frame.numerals == whole.numerals
 
 
-def test_zero_bytes_and_damage_far_from_the_head_are_named(tmp_path):
+def _in_blocks(path: Path, name: str) -> Table:
+    return text_blocks(path, Csv(path="t.csv"), name, 20_000).frame
+
+
+def test_zero_bytes_and_damage_far_from_the_head_are_named(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     head = b"a,b\n" + b"1,xyz\n" * 12_000
     for fault, message in (
@@ -161,12 +172,12 @@ def test_zero_bytes_and_damage_far_from_the_head_are_named(tmp_path):
         (b"1\n", "line 12002 has 1 cell"),
     ):
         path.write_bytes(head + fault + b"2,x\n" * 30)
-        for reading in (Csv(path="t.csv").read, lambda *where: text_blocks(where[0], Csv(path="t.csv"), where[1], 20_000)):
+        for reading in (Csv(path="t.csv").read, _in_blocks):
             with pytest.raises(DataError, match=message):
                 reading(path, "t.csv")
 
 
-RECORDS = [
+RECORDS: list[list[dict[str, Any]]] = [
     [{"a": 1, "v": [1, 2]}, {"a": "x", "v": [1.5, 2]}, {"b": True, "v": [3, 4], "a": None}],
     [{"w": ["x", "y"]}, {"w": []}, {"a": 2.0}, {"w": ["z"]}],
     [{"m": [[1, 2], [3, 4]], "n": 1}, {"m": [[5, 6], [7, 8]]}],
@@ -175,7 +186,7 @@ RECORDS = [
 
 
 @pytest.mark.parametrize("records", RECORDS)
-def test_blocks_of_json_lines_are_the_file(tmp_path, records):
+def test_blocks_of_json_lines_are_the_file(tmp_path: Path, records: list[dict[str, Any]]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text("\n\n".join(json.dumps(record) for record in records) + "\n", encoding="utf-8")
     source = JsonLines(path="t.jsonl")
@@ -194,7 +205,7 @@ def test_blocks_of_json_lines_are_the_file(tmp_path, records):
         [{"w": ["x"]}, {"w": 1}],
     ],
 )
-def test_json_lines_that_do_not_go_together_are_told_alike(tmp_path, records):
+def test_json_lines_that_do_not_go_together_are_told_alike(tmp_path: Path, records: list[dict[str, Any]]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     source = JsonLines(path="t.jsonl")
@@ -205,7 +216,7 @@ def test_json_lines_that_do_not_go_together_are_told_alike(tmp_path, records):
     assert str(blocks.value) == str(whole.value)
 
 
-def test_blocks_of_parquet_are_the_file_whatever_its_row_groups(tmp_path):
+def test_blocks_of_parquet_are_the_file_whatever_its_row_groups(tmp_path: Path) -> None:
     rows = 1000
     frame = pl.DataFrame(
         {
@@ -229,20 +240,20 @@ def test_blocks_of_parquet_are_the_file_whatever_its_row_groups(tmp_path):
     assert blocks.read(3).place(2) == f"row {blocks.starts[3] + 2}"
 
 
-def test_lists_of_another_length_far_from_the_head_are_named(tmp_path):
+def test_lists_of_another_length_far_from_the_head_are_named(tmp_path: Path) -> None:
     pl.DataFrame({"v": [[1, 2]] * 3000 + [[1, 2, 3]] * 3000}).write_parquet(tmp_path / "t.parquet")
     blocks = parquet_blocks(tmp_path / "t.parquet", Parquet(path="t.parquet"), "t.parquet", 24_000)
     with pytest.raises(DataError, match="v holds lists of different lengths"):
         list(blocks)
 
 
-def test_blocks_travel_to_other_processes_and_notice_changed_files(tmp_path):
+def test_blocks_travel_to_other_processes_and_notice_changed_files(tmp_path: Path) -> None:
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(("a,b\n" + "1,x\n" * 4000).encode()))
     blocks = read_blocks(DataSettings.parse({"source": {"type": "csv", "path": "t.csv"}}), path, 1000)
     blocks.read(5)
     again = pickle.loads(pickle.dumps(blocks))
-    assert again.read(3).columns["b"].to_list() == blocks.read(3).columns["b"].to_list()
+    assert again.read(3).texts("b").to_list() == blocks.read(3).texts("b").to_list()
     path.write_bytes(gzip.compress(b"a,b\n1,x\n"))
     with pytest.raises(DataError, match=r"t\.csv\.gz was cut off while it was read"):
         pickle.loads(pickle.dumps(blocks)).read(7)

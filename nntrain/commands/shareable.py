@@ -1,0 +1,44 @@
+"""What can't be trained in several processes, and why. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nntrain.blueprint import Blueprint
+from nntrain.errors import Problem
+
+if TYPE_CHECKING:
+    from nntrain.config.reading import Config
+
+
+def check_shareable(config: Config, blueprint: Blueprint) -> None:
+    """Refuse a config whose steps can't be shared out. Raises `ConfigError`, rendered."""
+    problems = list(unshareable(blueprint))
+    if problems:
+        raise config.error(problems)
+
+
+def unshareable(blueprint: Blueprint) -> Iterator[Problem]:
+    """Why several processes can't train a config."""
+    experiment, training = blueprint.experiment, blueprint.training
+    alone = "in one process: without --processes, or a launcher"
+    if not blueprint.protocol.shares_rows:
+        yield Problem(
+            ("training", "protocol"), f"{blueprint.protocol.type} is not trained in several processes: its steps are no rows", alone
+        )
+    if experiment.optimizer is not None and experiment.optimizer.needs_closure:
+        yield Problem(("optimizer",), f"{experiment.optimizer.type} asks for the loss as often as it likes, in one process", alone)
+    if training.on_oom == "halve":
+        yield Problem(("training", "on_oom"), "one process can't take smaller micro-batches than the others", "fix:  on_oom: stop")
+    batch = experiment.data.batch
+    if batch is not None and batch.tokens is not None:
+        yield Problem(("data", "batch", "tokens"), "counts steps of rows, and processes share out rows", f"{alone}, or data.batch_size")
+    if batch is not None and batch.carry_state:
+        yield Problem(("data", "batch", "carry_state"), "what is carried over from row to row would lie in another process", alone)
+    for name, plan in blueprint.targets.items():
+        if any(loss.compares_rows(plan.scored_kind) for loss in plan.losses) or plan.task.times_shown > 1:
+            tag = plan.losses[0].type
+            yield Problem(("loss",), f"{tag} of {name} compares the rows of a batch, which lie in several processes", alone)
+    if any(plan.task.unit_axis(plan.target) in ("node", "pair") for plan in blueprint.targets.values()):
+        yield Problem(("data", "source"), "the nodes of one graph are one row, which can't be shared out", alone)

@@ -1,0 +1,32 @@
+"""Settings that only say how a machine computes, where they have no effect or can't be had. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nntrain.config.experiment import Experiment
+from nntrain.errors import Problem
+from nntrain.layers.program import Program
+from nntrain.protocols.protocol import Supervised
+from nntrain.training.settings import TrainingSettings
+
+
+def machine_problems(experiment: Experiment, training: TrainingSettings, program: Program) -> Iterator[Problem]:
+    """A memory layout without a convolution, and networks whose steps can't be compiled once for all."""
+    if training.channels_last is True and not program.widest_convolution:
+        message = "has no effect: the network has no 2-d convolution"
+        yield Problem(("training", "channels_last"), message, "fix:  channels_last: auto", on_key=True)
+    if training.compile is not True:
+        return
+    instead = "fix:  compile: false"
+    ragged = next((name for name, spec in program.inputs.items() if spec.is_ragged or spec.is_packed), None)
+    if ragged is not None:
+        message = f"would compile each length anew, and {ragged} has rows of different lengths"
+        yield Problem(("training", "compile"), message, instead)
+    if experiment.data.lanes is not None:
+        yield Problem(("training", "compile"), "does not go with data.batch.carry_state, whose state it can't carry", instead)
+    if training.protocol is not None and not isinstance(training.protocol, Supervised):
+        message = f"has no effect: {training.protocol.type} runs the network in other ways than one forward pass a step"
+        yield Problem(("training", "compile"), message, instead)
+    if training.on_oom == "halve":
+        yield Problem(("training", "compile"), "does not go with on_oom: halve, as each number of rows is compiled anew", instead)

@@ -1,0 +1,228 @@
+"""Several processes that train one network: who they are, and what they tell each other. Over `torch.distributed` (gloo, nccl).
+
+Each runs the same loop over its share of the rows of each step, so that all decide the same. Gradients are summed in buckets while the
+backward pass still runs, as torch's DistributedDataParallel does. That class is not used: importing it takes more than a second (it loads
+torch's compiler), a step of a small network took five times as long, and it divides by the number of processes, where a loss is to be
+divided by the weight of the whole step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import torch
+import torch.distributed as c10d
+from torch import Tensor
+
+from nntrain.data.noise import derive_seed
+from nntrain.data.shares import Share
+from nntrain.losses.loss import Part
+from nntrain.training.peers import told_as_lost
+from nntrain.training.place import Place
+from nntrain.training.reduction import Reducer
+
+if TYPE_CHECKING:
+    from nntrain.training.objective import PartName
+    from nntrain.training.session import Metrics
+
+_PATIENCE: Final = timedelta(hours=12)
+"""How long processes wait for each other: an evaluation or a save may take long. One that is gone is noticed at once all the same."""
+SIGNALS: Final = ("SIGHUP", "SIGINT", "SIGTERM")
+"""Requests to stop, the least first."""
+
+
+@dataclass(slots=True)
+class Wish:
+    """What a process asks for at a step."""
+
+    signal: str | None = None
+    """Name of the signal that asked for a stop."""
+    pause: bool = False
+    """Whether something is to be saved."""
+
+
+def _nothing(_step: int) -> Wish:
+    return Wish()
+
+
+@dataclass(slots=True)
+class Ranks:
+    """The processes of a run, as one of them sees them."""
+
+    place: Place
+    backend: str
+    """`gloo` or `nccl`."""
+    device: torch.device
+    share: Share
+    """Of the rows of a step."""
+    wish: Callable[[int], Wish] = _nothing
+    """What this process asks for; told the number of steps that will be complete when it is granted."""
+    granted: Wish = field(default_factory=Wish)
+    """What all have agreed on in this step: one wish is enough."""
+    elapsed_s: float = 0.0
+    """How long the run has trained, by the clock of the first process."""
+    started: float = field(default_factory=time.monotonic)
+    """When it began to train by that clock."""
+    step: int = 0
+    """Steps that are complete."""
+    reducer: Reducer | None = None
+    """Sums gradients; made in the first step."""
+
+    @property
+    def rank(self) -> int:
+        """From 0."""
+        return self.place.rank
+
+    @property
+    def size(self) -> int:
+        """How many processes there are."""
+        return self.place.size
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one writes and prints."""
+        return self.place.is_first
+
+    @property
+    def words(self) -> str:
+        """`2 (gloo)`."""
+        return f"{self.size} ({self.backend})"
+
+    def begin_step(self, step: int, seed: int) -> None:
+        """Be at a step. The random numbers of other processes than the first are a function of it: nothing of them is to be saved."""
+        self.step = step
+        if not self.is_first:
+            torch.manual_seed(derive_seed(seed, "process", self.rank, step))
+
+    def begin(self, weights: Mapping[PartName, Tensor], optimizer: torch.optim.Optimizer) -> dict[PartName, Tensor]:
+        """Before the first backward pass of a step.
+
+        Args:
+            weights: Of each part of the loss, over the rows of this process.
+            optimizer: What moves the parameters.
+
+        Returns:
+            The weights over the rows of all processes.
+        """
+        if self.reducer is None:
+            self.reducer = Reducer([parameter for group in optimizer.param_groups for parameter in group["params"]], len(weights))
+        found = self.agree(weights)
+        self.reducer.begin()
+        return found
+
+    def begin_last(self) -> None:
+        """Before the last backward pass of a step."""
+        assert self.reducer is not None
+        self.reducer.begin_last()
+
+    def finish(self, parts: Mapping[PartName, Part], weights: Mapping[PartName, Tensor]) -> dict[PartName, Part]:
+        """After the last backward pass: the parts of the loss over all processes, and parameters have the sums of their gradients."""
+        assert self.reducer is not None
+        sums = self.reducer.finish(torch.stack([part.sum.float() for part in parts.values()]))
+        return {name: Part(sums[place], weights[name], part.factor) for place, (name, part) in enumerate(parts.items())}
+
+    def agree(self, weights: Mapping[PartName, Tensor]) -> dict[PartName, Tensor]:
+        """The weights of each part of the loss over all processes; with them wishes are granted."""
+        mine = self.wish(self.step + 1)
+        told = [float(mine.signal == name) for name in SIGNALS] + [float(mine.pause)]
+        told.append(time.monotonic() - self.started if self.is_first else 0.0)
+        told_to_all = torch.tensor(told, dtype=torch.float64)
+        own = torch.stack([weight.detach().double() for weight in weights.values()])
+        if self.device.type == "cpu":
+            both = torch.cat([own, told_to_all])
+            self.add(both)
+            own, told_to_all = both[: len(own)], both[len(own) :]
+        else:  # what is agreed is read on the CPU, without waiting for the device
+            self.add(told_to_all)
+            self.add(own)
+        self._grant(cast("list[float]", told_to_all.tolist()))
+        return {name: own[place].to(weight.dtype) for place, (name, weight) in enumerate(weights.items())}
+
+    def _grant(self, told: Sequence[float]) -> None:
+        *signals, pause, self.elapsed_s = told
+        found = [name for name, count in zip(SIGNALS, signals, strict=True) if count]
+        self.granted = Wish(found[-1] if found else None, bool(pause) or bool(found))
+
+    def add(self, values: Tensor) -> None:
+        """Sum a tensor over all processes, in place."""
+        with told_as_lost():
+            c10d.all_reduce(values)
+
+    def tell(self, message: Callable[[], Any]) -> Any:
+        """What the first process says, a plain JSON tree; the others wait for it."""
+        text = json.dumps(message()).encode() if self.is_first else b""
+        length = torch.tensor([len(text)])
+        with told_as_lost():
+            c10d.broadcast(length, 0)
+            content = torch.frombuffer(bytearray(text), dtype=torch.uint8) if self.is_first else torch.empty(int(length), dtype=torch.uint8)
+            c10d.broadcast(content, 0)
+        return json.loads(content.numpy().tobytes())
+
+    def judge(self, measure: Callable[[], Metrics | None]) -> Metrics | None:
+        """What the first process measures; `None` where a stop was wanted in between."""
+        told = self.tell(lambda: {"metrics": measure(), "signal": self.wish(self.step).signal})
+        if told["metrics"] is None:
+            self.granted = Wish(told["signal"], True)
+        return told["metrics"]
+
+    def copy_first(self, tensors: Sequence[Tensor]) -> None:
+        """Give all processes the tensors of the first, in place."""
+        with told_as_lost():
+            for tensor in tensors:
+                c10d.broadcast(tensor, 0)
+
+    def meet(self) -> None:
+        """Wait for all."""
+        with told_as_lost():
+            c10d.barrier()
+
+
+_ranks: list[Ranks] = []
+"""The processes that this one has joined: torch has one group of them."""
+
+
+def joined() -> Ranks | None:
+    """The processes that this one has joined; `None` where it is alone."""
+    return _ranks[0] if _ranks else None
+
+
+def join(place: Place, device: torch.device) -> Ranks:
+    """Find the other processes; waits for them.
+
+    Args:
+        place: Which one this is.
+        device: Where it computes.
+    """
+    if _ranks:
+        return _ranks[0]
+    if place.size == place.local_size and "GLOO_SOCKET_IFNAME" not in os.environ:
+        loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
+        if loopback is not None:  # all on one machine: nothing is sent over a network, nor waits for one
+            os.environ["GLOO_SOCKET_IFNAME"] = loopback
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    with told_as_lost():
+        c10d.init_process_group(
+            "cpu:gloo,cuda:nccl" if backend == "nccl" else "gloo",
+            init_method="env://" if place.store is None else f"file://{place.store}",
+            rank=place.rank,
+            world_size=place.size,
+            timeout=_PATIENCE,
+        )
+    _ranks.append(Ranks(place, backend, device, Share(place.rank, place.size)))
+    return _ranks[0]
+
+
+def leave() -> None:
+    """Leave the others, who don't need this process any more."""
+    if _ranks:
+        _ranks.clear()
+        c10d.destroy_process_group()

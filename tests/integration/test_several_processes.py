@@ -1,0 +1,95 @@
+"""`fit --processes 2` on a CPU: the run is the one of a single process, and ends as one."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+
+DRIVER = Path(__file__).with_name("ranks_driver.py")
+Script = Callable[..., subprocess.CompletedProcess[str]]
+
+CONFIG = """
+name: c
+data: {source: {type: csv, path: d.csv}, target: y, batch_size: 33}
+architecture: {type: mlp, hidden: [16, 16]}
+optimizer: {type: adamw, lr: 0.01}
+training: {max_steps: 51, evaluate_every: {steps: 5}, checkpoint: {every_steps: 25}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A table of 403 rows, of which 324 train: the last of ten steps of an epoch has 27 rows, an odd number."""
+    draw = random.Random(0).gauss
+    rows = [[draw(0, 1) for _ in range(3)] for _ in range(403)]
+    lines = [f"{a:.4f},{b:.4f},{c:.4f},{a * b + c:.4f}" for a, b, c in rows]
+    (tmp_path / "d.csv").write_text("\n".join(["a,b,c,y", *lines]))
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def driven(run_script: Script, *orders: Sequence[str] | dict[str, Any]) -> tuple[list[int], str]:
+    """The exit codes of some commands, and what they said."""
+    found = run_script(DRIVER, json.dumps(orders), timeout_s=200)
+    assert found.returncode == 0, found.stdout[-2000:] + found.stderr[-4000:]
+    return json.loads(found.stdout.splitlines()[-1]), found.stderr
+
+
+def curve(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line)["metrics"] for line in (run / "history.jsonl").read_text().splitlines()]
+
+
+def largest_difference(one: list[dict[str, float]], other: list[dict[str, float]]) -> float:
+    assert len(one) == len(other)
+    return max(abs(a[name] - b[name]) for a, b in zip(one, other, strict=True) for name in a)
+
+
+def weights(run: Path) -> bytes:
+    last = run / "checkpoints" / (run / "checkpoints" / "last").read_text().strip()
+    return (last / "weights.safetensors").read_bytes()
+
+
+def test_two_processes_are_one(tmp_path: Path, config: Path, run_script: Script) -> None:
+    fit = ["fit", str(config), "--no-test"]
+    resumed = ["fit", "--no-test", "training.max_steps=51", "--resume"]
+    codes, said = driven(
+        run_script,
+        fit,
+        [*fit, "--processes", "2"],
+        [*fit, "training.max_steps=25", "--processes", "2"],
+        {"copy": ["runs/c/0003", "runs/c/0004"], "arguments": [*resumed, "runs/c/0003"]},
+        [*resumed, "runs/c/0004", "--processes", "2"],
+    )
+    assert codes == [0] * 5, said
+    alone, together, narrowed, again = (tmp_path / "runs" / "c" / name for name in ("0001", "0002", "0003", "0004"))
+    assert largest_difference(curve(alone), curve(together)) < 1e-5
+    assert largest_difference(curve(alone), curve(narrowed)) < 1e-5
+    assert "processes: was 2 (gloo), is 1" in said
+    assert json.loads((narrowed / "summary.json").read_text())["inexact_since"] == 25
+    assert weights(again) == weights(together)
+    assert (again / "history.jsonl").read_bytes() == (together / "history.jsonl").read_bytes()
+    first, second = (safetensors.torch.load(weights(run)) for run in (alone, together))
+    assert {name: tensor.shape for name, tensor in first.items()} == {name: tensor.shape for name, tensor in second.items()}
+
+
+@pytest.mark.slow
+def test_one_process_goes_on_as_two(tmp_path: Path, config: Path, run_script: Script) -> None:
+    fit = ["fit", str(config), "--no-test"]
+    codes, said = driven(
+        run_script,
+        fit,
+        [*fit, "training.max_steps=25"],
+        ["fit", "--no-test", "training.max_steps=51", "--resume", "runs/c/0002", "--processes", "2"],
+    )
+    assert codes == [0] * 3, said
+    alone, widened = (tmp_path / "runs" / "c" / name for name in ("0001", "0002"))
+    assert largest_difference(curve(alone), curve(widened)) < 1e-5
+    assert "processes: was 1, is 2 (gloo)" in said
