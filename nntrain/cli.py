@@ -119,6 +119,7 @@ def fit(
     each: Annotated[bool, typer.Option("--each", help="Train each of several configs by itself.")] = False,
     skip_done: Annotated[bool, typer.Option("--skip-done", help="Leave out what has a finished run already.")] = False,
     processes: Annotated[int | None, typer.Option("--processes", help="Train in N processes; torchrun for several machines.")] = None,
+    tune: Annotated[bool, typer.Option("--tune", help="First measure what is fastest here: precision, memory layout, threads.")] = False,
     as_json: Json = False,
     runs: Runs = None,
     plugin_modules: Plugins = None,
@@ -141,6 +142,7 @@ def fit(
         members=members.Plan.of(seeds, folds),
         skip_done=skip_done,
         processes=processes,
+        tune=tune,
     )
     run = placing.command_of(options, plugin_modules or [], smoke=smoke)
     if smoke:

@@ -16,8 +16,12 @@ def machine_problems(experiment: Experiment, training: TrainingSettings, program
     if training.channels_last is True and not program.widest_convolution:
         message = "has no effect: the network has no 2-d convolution"
         yield Problem(("training", "channels_last"), message, "fix:  channels_last: auto", on_key=True)
-    if training.compile is not True:
-        return
+    if training.compile is True:
+        yield from compile_problems(experiment, training, program)
+
+
+def compile_problems(experiment: Experiment, training: TrainingSettings, program: Program) -> Iterator[Problem]:
+    """Why a network can't be compiled once for all its steps."""
     instead = "fix:  compile: false"
     ragged = next((name for name, spec in program.inputs.items() if spec.is_ragged or spec.is_packed), None)
     if ragged is not None:

@@ -132,7 +132,7 @@ def read(source: Path | Mapping[str, Any] | None, changes: Sequence[str], option
 
 def fit_job(job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run of a config whose data is prepared."""
-    job = begin(job)
+    job = _begin(job, options, watchers)
     if options.skip_done and (done := find_done(job, runs_root(options.runs), options.members)) is not None:
         return Outcome(done, done.read_json("summary.json"), f"skipped  {name}: {done.name} is finished and has the same config and data")
     if options.members is None:
@@ -165,7 +165,7 @@ def _new_run(job: Job, options: Options) -> Run:
 
 def start_in(claimed: Run, job: Job, options: Options, watchers: Watchers, name: str) -> Outcome:
     """Train a new run, with members where the options ask for them, in a folder that the caller has locked and that holds no run."""
-    job = begin(job)
+    job = _begin(job, options, watchers)
     if options.members is not None:
         members.check(options.members, job)
     assembly = assembled(job)
@@ -208,6 +208,14 @@ def prepare_job(config: Config) -> Job:
 
         beginning_of(config, first)
     return read_job(config)
+
+
+def _begin(job: Job, options: Options, watchers: Watchers) -> Job:
+    if options.tune:
+        from nntrain.commands.tune import tuned
+
+        job = tuned(job, watchers.display)
+    return begin(job)
 
 
 def begin(job: Job) -> Job:

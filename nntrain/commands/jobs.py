@@ -46,6 +46,8 @@ class Options:
     """Processes on this machine that train together; `None`: this one alone, or those that a launcher has started."""
     skip_done: bool = False
     """Whether a config that has a finished run with the same data is left out."""
+    tune: bool = False
+    """Whether what the config leaves open about how the machine computes is measured first."""
 
     def __post_init__(self) -> None:
         """Refuse options that have no effect beside others. Raises `UsageError`."""
@@ -58,6 +60,8 @@ class Options:
             raise UsageError(f"--resume goes on with the members that a run has, and {word} makes new ones", "leave one of the two out")
         if self.run_id is not None:
             raise UsageError("--run-id names a new run, and --resume goes on with one that has a name", "leave one of the two out")
+        if self.tune:
+            raise UsageError("--tune chooses for a new run, and --resume goes on with what a run has chosen", "leave one of the two out")
         if self.skip_done:
             raise UsageError("--skip-done leaves out what has a run already, and --resume goes on with one", "leave one of the two out")
 

@@ -108,6 +108,7 @@ def _without_effect(options: Options) -> str | None:
         "--run-id": options.run_id,
         kind: kind,
         "--skip-done": options.skip_done,
+        "--tune": options.tune,
         "--no-test": not options.test,
     }
     return next((word for word, value in found.items() if value), None)

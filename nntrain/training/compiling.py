@@ -42,6 +42,7 @@ class CompiledForward:
 
 
 def _explained(error: Exception) -> ConfigError:
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    message = f"torch's compiler can't do with this network on this machine: {first[:MOST_SHOWN]}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    found = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    message = f"torch's compiler can't do with this network on this machine: {found[:MOST_SHOWN]}"
     return ConfigError([Problem(("training", "compile"), message, "fix:  compile: false")])

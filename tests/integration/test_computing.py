@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nntrain.cli import main
+from nntrain.commands.measuring import Steps
 from nntrain.config.loading import load
 
 IMAGES = """
@@ -28,6 +32,10 @@ training: {max_epochs: 2}
 
 def _yes(device: object) -> bool:
     return True
+
+
+def _no(device: object) -> bool:
+    return False
 
 
 def settled(run: str) -> dict[str, object]:
@@ -95,23 +103,68 @@ def test_what_has_no_effect_here_is_an_error(config: str, change: str, told: str
     assert not Path("runs").exists()
 
 
+def test_a_run_that_is_tuned_is_the_run_of_what_was_chosen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("nntrain.commands.tune.ROUND_S", 0.001)
+    Path("a.yaml").write_text(IMAGES + "regularization: {dropout: 0.2}\n")
+    assert main(["fit", "a.yaml", "--tune"]) == 0
+    told = capsys.readouterr().err
+    assert "steps a second" in told
+    chosen = load(Path("runs/a/0001/resolved.yaml")).tree["training"]
+    same = [f"training.{name}={str(chosen[name]).lower()}" for name in ("precision", "channels_last", "compile", "threads")]
+    assert main(["fit", "a.yaml", *same]) == 0
+    assert Path("runs/a/0001/resolved.yaml").read_bytes() == Path("runs/a/0002/resolved.yaml").read_bytes()
+    assert weights("runs/a/0001") == weights("runs/a/0002")
+    assert Path("runs/a/0001/history.jsonl").read_bytes() == Path("runs/a/0002/history.jsonl").read_bytes()
+
+
+def test_what_is_fastest_is_chosen_and_fewer_digits_only_where_they_gain_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.yaml").write_text(IMAGES)
+    monkeypatch.setattr("nntrain.training.choosing.has_tiles", _no)
+    monkeypatch.setattr("nntrain.training.device.has_fast_bfloat16", _yes)
+    for bfloat16, expected in ((0.9, ("float32", True)), (0.7, ("bfloat16", False))):
+
+        def seconds(steps: Steps, count: int, bfloat16: float = bfloat16) -> float:
+            training = steps.assembly.plan.settings
+            steps.take(steps.rows())
+            return {("float32", True): 0.93, ("bfloat16", False): bfloat16}.get((training.precision, training.channels_last is True), 1.0)
+
+        monkeypatch.setattr(Steps, "seconds", seconds)
+        assert main(["fit", "a.yaml", "--tune", "training.compile=false"]) == 0
+        latest = Path("runs/a") / Path("runs/a/latest").read_text().strip()
+        assert (settled(str(latest))["precision"], settled(str(latest))["channels_last"]) == expected
+
+
+def test_tuning_what_is_said_already_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.yaml").write_text(IMAGES)
+    said = ["training.precision=float32", "training.channels_last=false", "training.compile=false", "training.threads=1"]
+    assert main(["fit", "a.yaml", "--tune", *said]) == 2
+    assert "--tune has nothing to choose" in capsys.readouterr().err
+
+
+def fit(*arguments: str, repository: Path) -> subprocess.CompletedProcess[str]:
+    """By itself: the compiler warns of things that would end a test."""
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    command = [sys.executable, "-m", "nntrain", "fit", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.slow
-def test_a_compiled_run_goes_on_exactly() -> None:
+def test_a_compiled_run_goes_on_exactly(repository: Path) -> None:
     Path("table.csv").write_text(f"x,label\n{ROWS}\n")
     Path("a.yaml").write_text(NUMBERS)
-    assert main(["fit", "a.yaml", "training.compile=true", "training.max_epochs=4"]) == 0
-    assert main(["fit", "a.yaml", "training.compile=true"]) == 0
-    assert main(["fit", "--resume", "runs/a/0002", "training.max_epochs=4"]) == 0
+    assert fit("a.yaml", "training.compile=true", "training.max_epochs=4", repository=repository).returncode == 0
+    assert fit("a.yaml", "training.compile=true", repository=repository).returncode == 0
+    assert fit("--resume", "runs/a/0002", "training.max_epochs=4", repository=repository).returncode == 0
+    assert settled("runs/a/0002")["compile"] is True
     assert weights("runs/a/0001") == weights("runs/a/0002")
 
 
 @pytest.mark.slow
-def test_a_compiler_that_fails_is_told_with_a_way_out(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = "\n".join(f"{x},{x + 1},{x + 2},{'a' if x % 7 > 3 else 'b'}" for x in range(60))
-    Path("table.csv").write_text(f"x,y,z,label\n{rows}\n")
-    Path("a.yaml").write_text(NUMBERS.replace("{type: mlp, hidden: [4]}", "{layers: [{rearrange: 'f -> f 1'}, {lstm: 4}, {linear: 2}]}"))
-    code = main(["fit", "a.yaml", "training.compile=true"])
-    assert code == 2, capsys.readouterr().err
-    told = capsys.readouterr().err
-    assert "torch's compiler can't do with this network on this machine" in told
-    assert "compile: false" in told
+def test_a_compiler_that_fails_is_told_with_a_way_out(repository: Path) -> None:
+    Path("table.csv").write_text(f"x,label\n{ROWS}\n")
+    layers = "{layers: [{rearrange: 'f -> f 1'}, {lstm: 4}, {pool: last}, {linear: 2}]}"
+    Path("a.yaml").write_text(NUMBERS.replace("{type: mlp, hidden: [4]}", layers))
+    done = fit("a.yaml", "training.compile=true", repository=repository)
+    assert done.returncode == 2
+    assert "torch's compiler can't do with this network on this machine" in done.stderr
+    assert "fix:  compile: false" in done.stderr
