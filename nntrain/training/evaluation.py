@@ -64,7 +64,7 @@ def evaluate(session: Session, data: TensorData) -> Metrics | None:
         except _StopWantedError:
             return None
     portions = session.portions
-    rows = batch_rows(data, 4 * session.batch_size, portions.evaluation_rows)
+    rows = batch_rows(data, session.batch_size, portions.evaluation_rows)
     while True:
         try:
             return _measured(session, data, rows)
