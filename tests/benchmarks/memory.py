@@ -7,6 +7,7 @@ Each workload in a fresh process: the most memory that it ever had, above what i
 where activations are those of a training batch (what the network keeps for its backward pass, and the largest gradient of one of these)
 or those of an evaluation batch (the largest input and output of one layer), whichever is more. What nntrain loads of itself and other
 packages does not depend on the data: a run on 64 rows with a network of 58 parameters shows it, and is subtracted in a column of its own.
+A plain loop with the same rows as tensors in the same kind of process shows what torch itself takes (kernels, their copies and scratch).
 """
 
 from __future__ import annotations
@@ -52,6 +53,28 @@ def run(config: dict[str, Any], runs: Path) -> dict[str, int]:
     return {"torch": before, "peak": peak() - before}
 
 
+def run_plain(name: str, folder: Path) -> dict[str, int]:
+    """The same steps and the same evaluation as a loop in plain PyTorch."""
+    import torch
+
+    before = peak()
+    from tests.benchmarks.peers import workloads
+
+    workload = workloads.load(name, folder)
+    network = workload.model()
+    optimizer = workload.optimizer(network.parameters(), fused=True)
+    order = torch.randperm(len(workload.x))
+    for step in range(STEPS):
+        rows = order[step * workload.batch : (step + 1) * workload.batch]
+        workload.loss(network(workload.x[rows]), workload.y[rows]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    with torch.inference_mode():
+        for start in range(0, len(workload.xv), workload.batch):
+            network(workload.xv[start : start + workload.batch])
+    return {"torch": before, "peak": peak() - before}
+
+
 def least(folder: Path) -> dict[str, Any]:
     """A run that needs next to nothing."""
     import numpy as np
@@ -93,7 +116,7 @@ def arithmetic(workload: Any) -> dict[str, int]:
         "gradients": weights,
         "state": STATE[workload.opt] * weights,
         "step": step_bytes(workload, network),
-        "evaluation": evaluation_bytes(workload, network, 4 * workload.batch),
+        "evaluation": evaluation_bytes(workload, network, workload.batch),
     }
 
 
@@ -148,8 +171,9 @@ def measure(name: str, text: Path | None) -> dict[str, Any]:
         command += [] if text is None else ["--text", str(text)]
         environment = {**os.environ, **THREADS, "PYTHONPATH": str(REPOSITORY)}
         needed = json.loads(_answer(command, environment))
-        found = json.loads(_answer([sys.executable, "-m", "tests.benchmarks.memory", "--run", folder], environment))
-    return {"needed": needed, **found}
+        found = json.loads(_answer([*command[:3], "--run", folder], environment))
+        plain: dict[str, int] = {} if name == LEAST else json.loads(_answer([*command[:3], "--plain", name, folder], environment))
+    return {"needed": needed, "plain": plain, **found}
 
 
 def _answer(command: list[str], environment: Mapping[str, str]) -> str:
@@ -164,29 +188,18 @@ def total(needed: Mapping[str, int]) -> int:
 
 def shown(found: Mapping[str, dict[str, Any]]) -> str:
     """The table."""
-    head = (
-        "MiB",
-        "data",
-        "weights",
-        "gradients",
-        "state",
-        "a step",
-        "an evaluation",
-        "sum",
-        "measured",
-        "ratio",
-        "above the least run",
-        "ratio",
-    )
+    parts = ("data", "weights", "gradients", "state", "step", "evaluation")
+    head = ("MiB", *parts, "sum", "measured", "ratio", "above the least run", "ratio", "plain loop")
     fixed = found[LEAST]["peak"]
     rows: list[list[str]] = []
     for name, each in found.items():
         if name != LEAST:
             needed, whole = each["needed"], total(each["needed"])
             above = each["peak"] - fixed
-            parts = [_mib(needed[part]) for part in ("data", "weights", "gradients", "state", "step", "evaluation")]
-            rows.append([name, *parts, _mib(whole), _mib(each["peak"]), f"{each['peak'] / whole:.2f}", _mib(above), f"{above / whole:.2f}"])
-    note = f"\nThe least run needs {_mib(fixed)} MiB above torch ({_mib(found[LEAST]['torch'])}); the bar is {BAR}.\n"
+            cells = [_mib(needed[part]) for part in parts]
+            rows.append([name, *cells, _mib(whole), _mib(each["peak"]), f"{each['peak'] / whole:.2f}", _mib(above), f"{above / whole:.2f}"])
+            rows[-1].append(_mib(each["plain"]["peak"]))
+    note = f"\nThe least run needs {_mib(fixed)} MiB above torch ({_mib(found[LEAST]['torch'])}). The bar is a ratio of {BAR}.\n"
     return table(head, rows) + note
 
 
@@ -201,6 +214,7 @@ def main() -> None:
     parser.add_argument("--text", type=Path, help="text of w5; default: one that is made")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--prepare", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--plain", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
     parser.add_argument("--run", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.prepare is not None:
@@ -208,6 +222,8 @@ def main() -> None:
         config, needed = configured(given.prepare[0], folder, given.text)
         (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
         sys.stdout.write(f"{json.dumps(needed)}\n")
+    elif given.plain is not None:
+        sys.stdout.write(f"{json.dumps(run_plain(given.plain[0], Path(given.plain[1])))}\n")
     elif given.run is not None:
         config = json.loads((given.run / "config.json").read_text(encoding="utf-8"))
         sys.stdout.write(f"{json.dumps(run(config, given.run / 'runs'))}\n")
