@@ -198,7 +198,7 @@ def _interrupted(run: Run, word: str, outcome: Outcome) -> Outcome:
 
 def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options: Options, watchers: Watchers) -> Outcome | None:
     """Train the members at once where they are of one shape; `None` where they are to be trained one after another."""
-    from nntrain.commands.together import Entry, make_ready, reason_against, train_together
+    from nntrain.commands.together import Entry, Title, are_even, make_ready, reason_against, train_together
 
     if all(is_finished(Run(run.path / MEMBERS / member["name"])) for member in record["members"]):
         return _all_finished(run, record, Plan(record["kind"], record["count"]), options)
@@ -217,12 +217,14 @@ def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options:
         if reason is not None:
             break
     if record["way"] == "undecided":
-        run.write_json(RECORD, {**record, "way": "together" if reason is None else "separate", "reason": reason})
+        assemblies = [each.assembly for _, each in found if each is not None]
+        record = {**record, "way": "together" if reason is None else "separate", "reason": reason, "even": are_even(assemblies)}
+        run.write_json(RECORD, record)
     if reason is not None:
         watchers.display.note(f"the {record['kind']} are trained one after another: {reason}")
         return None
-    title = f"{run.name}   {record['count']} {record['kind']}, trained at once"
-    outcomes = train_together(title, record["kind"], found, options, watchers)
+    title = Title(f"{run.name}   {record['count']} {record['kind']}, trained at once", record["kind"])
+    outcomes = train_together(title, found, options, watchers, is_even=bool(record.get("even")))
     stopped = {word: outcome for word, outcome in outcomes.items() if outcome.exit_code}
     if stopped:
         return _interrupted(run, ", ".join(stopped), next(iter(stopped.values())))

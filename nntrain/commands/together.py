@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nntrain.commands.fit import assembled, begin, compare, ready_to_go_on, write_start
 from nntrain.commands.heading import head_lines
@@ -18,7 +18,7 @@ from nntrain.errors import CheckpointError
 from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.runs import Run, lock
 from nntrain.training.divergence import FoundDivergenceError
-from nntrain.training.loop import Report
+from nntrain.training.loop import Pause, Report
 from nntrain.training.memory import ExhaustedError
 from nntrain.training.reproducibility import restore_rng, rng_state
 from nntrain.training.together import Member, fit_together, separation
@@ -26,6 +26,18 @@ from nntrain.training.together import Member, fit_together, separation
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
     from nntrain.training.plan import StopReason
+
+
+Events = Iterator[tuple[int, Report | Pause] | None]
+
+
+class Title(NamedTuple):
+    """What runs are that train at once."""
+
+    text: str
+    """For the head: `runs/digits/0001   5 seeds, trained at once`."""
+    kind: str
+    """`seeds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +95,26 @@ def reason_against(assemblies: Sequence[Assembly]) -> str | None:
     return separation([_member(assembly, lambda _: False) for assembly in assemblies])
 
 
+def are_even(assemblies: Sequence[Assembly]) -> bool:
+    """Whether all have as many training rows."""
+    return len({len(assembly.session.splits.train) for assembly in assemblies}) == 1
+
+
 def _member(assembly: Assembly, pause_due: Callable[[int], bool]) -> Member:
     return Member(assembly.session, assembly.protocol, assembly.plan, assembly.progress, pause_due, rng_state())
 
 
 def train_together(
-    title: str, kind: str, found: Sequence[tuple[Entry, Ready | None]], options: Options, watchers: Watchers
+    title: Title, found: Sequence[tuple[Entry, Ready | None]], options: Options, watchers: Watchers, *, is_even: bool
 ) -> dict[str, Outcome]:
     """Train runs of one shape at once, then measure each of those that were not finished.
 
     Args:
-        title: What they are, for the head.
-        kind: Their kind: `seeds`.
+        title: What they are.
         found: All of them, in their order, with their objects; `None` for one that is finished.
         options: What the command line says beside the config.
         watchers: Display and signals.
+        is_even: Whether all have as many training rows, the finished ones included.
 
     Returns:
         What came of those that were not finished, by their words.
@@ -109,8 +126,8 @@ def train_together(
     """
     ready = [each for _, each in found if each is not None]
     with memory_errors(), watchers.signals.held(), ExitStack() as stack:
-        display = MembersDisplay(watchers.display, kind)
-        watchers.display.head([("run", title), *head_lines(ready[0].job, ready[0].assembly)])
+        display = MembersDisplay(watchers.display, title.kind)
+        watchers.display.head([("run", title.text), *head_lines(ready[0].job, ready[0].assembly)])
         words = [entry.word for entry, _ in found]
         consumers: dict[int, Consumer] = {}
         seats: list[Member | int] = []
@@ -120,7 +137,7 @@ def train_together(
                 continue
             consumers[index] = consumer = _opened(each, display, watchers, stack)
             seats.append(_member(consumer.assembly, consumer.pause_due))
-        is_interrupted = _consume(seats, consumers, display, words, watchers)
+        is_interrupted = _consume(fit_together(seats, is_even=is_even), consumers, display, words, watchers)
         display.show()
         outcomes: dict[str, Outcome] = {}
         for index, consumer in consumers.items():
@@ -146,9 +163,7 @@ def _opened(each: Ready, display: MembersDisplay, watchers: Watchers, stack: Exi
     return consumer
 
 
-def _consume(
-    seats: Sequence[Member | int], consumers: Mapping[int, Consumer], display: MembersDisplay, words: Sequence[str], watchers: Watchers
-) -> bool:
+def _consume(events: Events, consumers: Mapping[int, Consumer], display: MembersDisplay, words: Sequence[str], watchers: Watchers) -> bool:
     """Train until all have stopped, or a signal says stop: the state of each is saved then. Returns whether it did."""
     signals = watchers.signals
     is_save_wanted = False
@@ -156,7 +171,7 @@ def _consume(
         with ExitStack() as kept:
             for consumer in consumers.values():
                 kept.enter_context(consumer.recorder.best_kept())
-            for found in fit_together(seats):
+            for found in events:
                 if found is None:
                     display.show()
                     is_save_wanted = False

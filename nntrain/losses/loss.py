@@ -79,23 +79,6 @@ class LossFunction:
         scores = self.per_row(output, target.clamp(min=0) if is_map and self.by_value else target, by_value)
         return Part((scores if row_weights is None else scores * row_weights).sum(), self.weight(target, row_weights))
 
-    def of_members(self, output: Tensor, target: Tensor, row_weights: Tensor | None, members: int) -> Part:
-        """Score the batches of several members, as many rows each, one behind another: sums and weights `[members]`.
-
-        Not for maps. Arguments as of a call.
-        """
-        import torch
-
-        output = output if output.itemsize >= 4 else output.float()
-        by_class = self._by_class(target)
-        scores = self.per_row(output, target, by_class)
-        scores = scores if row_weights is None else scores * row_weights
-        sums = scores.view(members, -1).sum(dim=1)
-        counts = by_class if row_weights is None else row_weights if by_class is None else row_weights * by_class
-        if counts is None:
-            return Part(sums, target.new_full((members,), len(target) // members, dtype=torch.float32))
-        return Part(sums, counts.view(members, -1).sum(dim=1).clamp(min=torch.finfo(torch.float32).tiny))
-
     def weight(self, target: Tensor, row_weights: Tensor | None = None) -> Tensor:
         """The weight of a batch, known before any forward pass; above 0, so that a batch of rows that don't count has the loss 0."""
         import torch

@@ -29,14 +29,24 @@ BATCHED: Final = frozenset({nn.Linear})
 
 BY_ROW: Final = frozenset(
     {
-        *(nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.Threshold, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
-        *(nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.LogSigmoid, nn.Hardsigmoid, nn.Tanh, nn.Hardtanh, nn.Tanhshrink, nn.Softsign),
-        *(nn.Hardshrink, nn.Softshrink, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle),
+        *(nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.Threshold, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Hardshrink),
+        *(nn.Softshrink, nn.Softsign, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle, Concatenate, Fold, LargestOf),
         *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
-        *(SequenceMaxPool, SequenceAvgPool, GatedUnit, LargestOf, SelectColumns, SingleColumn, OneHot, OneHotIndex, Concatenate, Fold),
+        *(SequenceMaxPool, SequenceAvgPool, SelectColumns, SingleColumn, OneHot, OneHotIndex),
     }
 )
 """Modules without weights that treat each row by itself: they take the rows of all members."""
+
+CURVED: Final = frozenset(
+    {
+        *(nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Sigmoid, nn.LogSigmoid, nn.Tanh, nn.Tanhshrink),
+        GatedUnit,
+    }
+)
+"""The same with exponentials, which are rounded otherwise at the end of a tensor, where numbers are computed one by one."""
+
+_WHOLE: Final = 32
+"""Numbers that a processor computes in one go; exponentials of so many, or a multiple, have no end that is rounded otherwise."""
 
 BY_MEMBER: Final = frozenset(
     {
@@ -49,6 +59,8 @@ BY_MEMBER: Final = frozenset(
 DRAWING: Final = frozenset({nn.Dropout, SharedDropout})
 """Modules that draw random numbers, each member's from its own."""
 
+
+_KNOWN: Final = BATCHED | BY_ROW | CURVED | BY_MEMBER | DRAWING
 
 _SMALL: Final = 400
 """Multiplications below which torch computes a batched product by a loop of its own, which rounds otherwise than a single product."""
@@ -65,7 +77,7 @@ def obstacle(network: nn.Module) -> str | None:
         return "layers add to the loss"
     for call in wiring.calls:
         kind = type(call.module)
-        if call.state is not None or call.extras or call.named or kind not in BATCHED | BY_ROW | BY_MEMBER | DRAWING:
+        if call.state is not None or call.extras or call.named or kind not in _KNOWN:
             return f"{call.name} ({kind.__name__}) is run for one network at a time"
     return None
 
@@ -108,6 +120,11 @@ class StackedNetworks:
             for place, call in enumerate(self._wiring.calls)
         ]
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the tensors that are read."""
+        return self._wiring.keys
+
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run all steps on the rows of all members, `[M * B, …]`; the outputs likewise."""
         values = [inputs[key] for key in self._wiring.keys]
@@ -121,6 +138,8 @@ class StackedNetworks:
             return call, partial(self._dropped, module)
         if kind in BY_ROW:
             return call, module
+        if kind in CURVED:
+            return call, partial(self._curved, modules)
         if kind in BATCHED and all(id(parameter) in batched for parameter in module.parameters()):
             own = dict(module.named_parameters(recurse=False))
             weight, bias = (batched[id(own[name])] if name in own else None for name in ("weight", "bias"))
@@ -135,6 +154,9 @@ class StackedNetworks:
             return found.view(*x.shape[:-1], found.shape[-1])
         found = torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
         return found.view(*x.shape[:-1], found.shape[-1])
+
+    def _curved(self, modules: Sequence[nn.Module], x: Tensor) -> Tensor:
+        return self._by_member(modules, x) if x.numel() // self._members % _WHOLE else modules[0](x)
 
     def _by_member(self, modules: Sequence[nn.Module], x: Tensor, *side: Tensor) -> Tensor:
         parts = zip(modules, self._draws, *(value.chunk(self._members) for value in (x, *side)), strict=True)

@@ -217,18 +217,6 @@ class Objective:
             scored[name, ""] = Part(by_row.sum(), _rows_weight(batch), factor)
         return scored
 
-    def parts_of_members(self, outputs: Mapping[str, Tensor], batch: Batch, members: int) -> dict[PartName, Part]:
-        """The parts of the batches of several members, as many rows each, one behind another: sums and weights `[members]`.
-
-        For targets that are scored by row, see `scored_together`.
-        """
-        return {
-            (output, tag): loss.function.of_members(
-                outputs[output], batch.targets[self.targets[name].target.name], batch.weights, members
-            )._replace(factor=loss.factor)
-            for output, name, tag, loss in self._scored()
-        }
-
     def weights(self, batches: Sequence[Batch]) -> dict[PartName, Tensor]:
         """Weight of each part over several micro-batches, from their targets alone (no forward pass)."""
         scored = {

@@ -18,10 +18,10 @@ from nntrain.losses.loss import Part
 from nntrain.modules.network import Network
 from nntrain.modules.stacked import Draws, StackedNetworks, batched_parameters
 from nntrain.training.divergence import check_step, named
-from nntrain.training.loop import set_learning_rates
+from nntrain.training.loop import set_learning_rates, take_step
 from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent
-from nntrain.training.session import Session
+from nntrain.training.session import Session, TrainingProtocol
 
 ELEMENTWISE: Final = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 """Optimizers that move each number by its own gradient alone, so that those of all members can be moved as one tensor."""
@@ -75,6 +75,7 @@ class Stack:
         self._shapes = _shapes_gradients(first.session)
         with torch.no_grad():
             self._gather()
+        self._look_at_gradients()
         networks = [cast("Network", (seat or first).session.network) for seat in seats]
         batched = self._leaves(networks)
         self._network = StackedNetworks(networks, batched, [None if seat is None else seat.draws for seat in seats])
@@ -84,11 +85,18 @@ class Stack:
     def _gather(self) -> None:
         """Copy what the members have into the rows, and let them look at these."""
         for place, parameters in zip(self._places, zip(*self._parameters, strict=True), strict=True):
-            rows, gradients = place.of(self._rows), place.of(self._gradients)
+            rows = place.of(self._rows)
             rows.copy_(parameters[0])
             for (index, _), parameter in zip(self._there, parameters, strict=True):
                 rows[index].copy_(parameter)
-                parameter.data, parameter.grad = rows[index], gradients[index]
+                parameter.data = rows[index]
+
+    def _look_at_gradients(self) -> None:
+        """Let the members' parameters have the gradients of the rows."""
+        for place, parameters in zip(self._places, zip(*self._parameters, strict=True), strict=True):
+            gradients = place.of(self._gradients)
+            for (index, _), parameter in zip(self._there, parameters, strict=True):
+                parameter.grad = gradients[index]
 
     def _leaves(self, networks: Sequence[Network]) -> dict[int, Tensor]:
         """What gradients are taken of: tensors of all members where a layer is computed for all, else each member's own parameters."""
@@ -119,13 +127,14 @@ class Stack:
         Raises:
             DivergedError: The loss or the gradients of one are not finite; no weight has moved.
         """
-        first = self._first
-        falls = 0 if first.progress.plateau is None else first.progress.plateau.falls
-        set_learning_rates(first.session, first.progress.step, falls)
-        members = len(self._seats)
-        batch = _joined(batches, [self._there[0][0]] * members)
-        parts = first.session.objective.parts_of_members(self._network(batch.inputs), batch, members)
-        losses = total(parts)
+        found = self._network(self._joined(batches))
+        outputs = {name: values.chunk(len(self._seats)) for name, values in found.items()}
+        parts: list[dict[PartName, Part]] = []
+        for index, seat in self._there:
+            batch = batches[index]
+            assert batch is not None
+            parts.append(seat.session.objective.parts({name: values[index] for name, values in outputs.items()}, batch))
+        losses = torch.stack([total(each) for each in parts])
         gradients = torch.autograd.grad(losses.sum(), self._wanted)
         torch._foreach_copy_(self._targets, gradients)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
         if self._shapes:
@@ -136,26 +145,49 @@ class Stack:
         if self._shapes:
             self._shape()
         self._update()
-        for name, (sums, weights, factor) in parts.items():
-            before = self._running.get(name)
-            self._running[name] = Part(
-                sums.detach() if before is None else before.sum + sums.detach(),
-                weights if before is None else before.weight + weights,
-                factor,
-            )
+        self._count(parts)
         for _, seat in self._there:
             if seat.session.ema is not None:
                 seat.session.ema.update(seat.session.network, seat.progress.step + 1)
 
-    def _check(self, batches: Sequence[Batch | None], losses: Tensor, norms: Tensor) -> None:
-        values, sizes = cast("list[list[float]]", torch.stack([losses, norms]).tolist())
-        for index, seat in self._there:
+    def step_apart(self, protocol: TrainingProtocol, batches: Sequence[Batch | None]) -> None:
+        """One optimizer update of each member that is there by itself, where batches differ in their rows. Raises as `step`."""
+        self.settle()
+        for (index, seat), parameters in zip(self._there, self._parameters, strict=True):
             batch = batches[index]
-            if math.isfinite(values[index]) and math.isfinite(sizes[index]):
-                seat.progress.recent.append(Recent(seat.progress.step, values[index], sizes[index]))
+            assert batch is not None
+            for parameter in parameters:
+                parameter.grad = None
+            torch.set_rng_state(seat.draws.state)
+            with named(seat.member):
+                take_step(seat.session, protocol, seat.progress, (batch,))
+            seat.draws.state = torch.get_rng_state()
+        self._share_state()
+        self._look_at_gradients()
+        self.begin()
+
+    def _joined(self, batches: Sequence[Batch | None]) -> dict[str, Tensor]:
+        """What the networks read, one member behind another; that of one stands in where there is none."""
+        inputs = {index: seat.session.objective.inputs(batch) for index, seat in self._there if (batch := batches[index]) is not None}
+        first = inputs[self._there[0][0]]
+        return {key: torch.cat([inputs.get(index, first)[key] for index in range(len(self._seats))]) for key in self._network.keys}
+
+    def _check(self, batches: Sequence[Batch | None], losses: Tensor, norms: Tensor) -> None:
+        sizes = cast("list[float]", norms.tolist())
+        for place, ((index, seat), value) in enumerate(zip(self._there, cast("list[float]", losses.tolist()), strict=True)):
+            batch = batches[index]
+            if math.isfinite(value) and math.isfinite(sizes[index]):
+                seat.progress.recent.append(Recent(seat.progress.step, value, sizes[index]))
             elif batch is not None:
                 with named(seat.member):
-                    check_step(seat.session, seat.progress, (batch,), losses[index], norms[index])
+                    check_step(seat.session, seat.progress, (batch,), losses[place], norms[index])
+
+    def _count(self, parts: Sequence[Mapping[PartName, Part]]) -> None:
+        """Add the losses of a step to those since the last report."""
+        for name, (_, _, factor) in parts[0].items():
+            sums, weights = (torch.stack([getattr(each[name], of).detach() for each in parts]) for of in ("sum", "weight"))
+            before = self._running.get(name) or Part(torch.zeros(()), torch.zeros(()))
+            self._running[name] = Part(before.sum + sums, before.weight + weights, factor)
 
     def _shape(self) -> None:
         for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
@@ -164,16 +196,30 @@ class Stack:
             seat.session.shaping.add_noise(parameters, seat.progress.step)
 
     def _update(self) -> None:
-        """Move the weights of all members. Each keeps its own moments: the optimizer for all has the same ones."""
-        for own, group in zip(self._first.session.optimizer.param_groups, self._optimizer.param_groups, strict=True):
-            group.update({key: own[key] for key in ("lr", "momentum", "betas") if key in own})
-        self._optimizer.step()
-        if not self._first.session.optimizer.state:
-            for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
-                seat.session.optimizer.state.update({parameter: self._optimizer.state[parameter] for parameter in parameters})
+        """Move the weights of all members: in one call where their rates are the same, as it moves each number by itself."""
+        for _, seat in self._there:
+            falls = 0 if seat.progress.plateau is None else seat.progress.plateau.falls
+            set_learning_rates(seat.session, seat.progress.step, falls)
+        rates = [[_rates(group) for group in seat.session.optimizer.param_groups] for _, seat in self._there]
+        if all(each == rates[0] for each in rates[1:]):
+            for group, own in zip(self._optimizer.param_groups, rates[0], strict=True):
+                group.update(own)
+            self._optimizer.step()
+            if not self._first.session.optimizer.state:
+                for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
+                    seat.session.optimizer.state.update({parameter: self._optimizer.state[parameter] for parameter in parameters})
+        else:
+            for _, seat in self._there:
+                seat.session.optimizer.step()
+            self._share_state()
         if self._shapes:
             for _, seat in self._there:
                 seat.session.shaping.bound()
+
+    def _share_state(self) -> None:
+        """Let the optimizer of all have the moments of the members."""
+        for _, seat in self._there:
+            self._optimizer.state.update(seat.session.optimizer.state)
 
     def begin(self) -> None:
         """Go on from the running losses that the members have."""
@@ -181,14 +227,14 @@ class Stack:
         zero = Part(torch.zeros(()), torch.zeros(()))
         self._running = {}
         for name, factor in names.items():
-            found = [zero if seat is None else seat.progress.running.parts.get(name, zero) for seat in self._seats]
+            found = [seat.progress.running.parts.get(name, zero) for _, seat in self._there]
             self._running[name] = Part(torch.stack([part.sum for part in found]), torch.stack([part.weight for part in found]), factor)
 
     def settle(self) -> None:
-        """Give the members what they see of themselves between steps: their running losses, and the rates of the last step."""
-        for index, seat in self._there:
+        """Give the members what they see of themselves between steps: their running losses."""
+        for place, (_, seat) in enumerate(self._there):
             seat.progress.running.parts = {
-                name: Part(sums[index], weights[index], factor) for name, (sums, weights, factor) in self._running.items()
+                name: Part(sums[place], weights[place], factor) for name, (sums, weights, factor) in self._running.items()
             }
 
     def release(self) -> None:
@@ -196,6 +242,11 @@ class Stack:
         for parameters in self._parameters:
             for parameter in parameters:
                 parameter.data, parameter.grad = parameter.data.clone(), None
+
+
+def _rates(group: Mapping[str, Any]) -> dict[str, Any]:
+    """What schedules move in a group of parameters."""
+    return {key: group[key] for key in ("lr", "momentum", "betas") if key in group}
 
 
 def _shapes_gradients(session: Session) -> bool:
@@ -241,20 +292,3 @@ def _joint(optimizers: Sequence[torch.optim.Optimizer]) -> torch.optim.Optimizer
     for optimizer in optimizers:
         joint.state.update(optimizer.state)
     return joint
-
-
-def _joined(batches: Sequence[Batch | None], stand_in: Sequence[int]) -> Batch:
-    """The rows of all members, one member behind another."""
-    given = [batch if batch is not None else batches[other] for batch, other in zip(batches, stand_in, strict=True)]
-    found = [batch for batch in given if batch is not None]
-    first = found[0]
-    return Batch(
-        _cat([batch.inputs for batch in found]),
-        _cat([batch.targets for batch in found]),
-        None if first.weights is None else torch.cat([batch.weights for batch in found if batch.weights is not None]),
-        first.rows,
-    )
-
-
-def _cat(tables: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {key: torch.cat([table[key] for table in tables]) for key in tables[0]}

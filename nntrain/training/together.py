@@ -19,7 +19,6 @@ import torch
 
 from nntrain.data.batches import Batch
 from nntrain.modules.stacked import Draws, obstacle
-from nntrain.schedules.plateau import Plateau
 from nntrain.training.divergence import check_state, named
 from nntrain.training.loop import Pause, Report, report_once, set_learning_rates, take_step
 from nntrain.training.plan import Plan
@@ -85,11 +84,13 @@ class Member:
         )
 
 
-def fit_together(members: Sequence[Member | int]) -> Iterator[tuple[int, Report | Pause] | None]:
+def fit_together(members: Sequence[Member | int], *, is_even: bool = True) -> Iterator[tuple[int, Report | Pause] | None]:
     """Train members from where they stand until each has stopped.
 
     Args:
         members: The members, each at its place; an `int` is one that has stopped at this step and is not here any more.
+        is_even: Whether all have as many training rows, those included that are not here. Where they differ by a few, the last batches of
+            epochs do, and each member takes that step by itself.
 
     Yields:
         What `fit` yields, with the place of the member; the state of that member is complete then, and torch's global random numbers are
@@ -98,7 +99,7 @@ def fit_together(members: Sequence[Member | int]) -> Iterator[tuple[int, Report 
     Raises:
         DivergedError: As of `fit`, for one member. The others are at the end of the step before.
     """
-    course = _Course(members)
+    course = _Course(members, is_even=is_even)
     while course.is_on():
         if course.owing:
             yield from course.events(course.owing, {})
@@ -117,7 +118,8 @@ def fit_together(members: Sequence[Member | int]) -> Iterator[tuple[int, Report 
 class _Course:
     """Who takes steps with whom."""
 
-    def __init__(self, members: Sequence[Member | int]) -> None:
+    def __init__(self, members: Sequence[Member | int], *, is_even: bool) -> None:
+        self._is_even = is_even
         self._count = len(members)
         self._here = {index: member for index, member in enumerate(members) if isinstance(member, Member)}
         for member in self._here.values():
@@ -157,8 +159,17 @@ class _Course:
             with named(index):
                 take_step(alone.session, alone.protocol, alone.progress, (alone.batch(),))
             alone.draws.state = torch.get_rng_state()
+            return self._advanced(taking)
+        batches = [None if index is None else self._here[index].batch() for index in self._key]
+        first = next(iter(taking.values()))
+        if self._is_even or first.progress.step_in_epoch + 1 < first.plan.steps_per_epoch:
+            self._stack.step(batches)
         else:
-            self._stack.step([None if index is None else self._here[index].batch() for index in self._key])
+            self._stack.step_apart(first.protocol, batches)
+        return self._advanced(taking)
+
+    @staticmethod
+    def _advanced(taking: dict[int, Member]) -> dict[int, Member]:
         for member in taking.values():
             member.advance()
         return taking
@@ -216,8 +227,6 @@ def separation(members: Sequence[Member]) -> str | None:
 
 def _reason(member: Member) -> str | None:
     session, plan = member.session, member.plan
-    targets = session.objective.targets.values()
-    scored = all(not target.is_taught and target.scored_axis is None and target.unit_axis is None for target in targets)
     reasons = {
         f"on {session.device.type} members are not trained at once": session.device.type != "cpu",
         f"optimizer {type(session.optimizer).__name__} moves a network at a time": type(session.optimizer) not in ELEMENTWISE,
@@ -226,14 +235,10 @@ def _reason(member: Member) -> str | None:
         "training.accumulate computes a part of a step at a time": session.accumulate > 1,
         "training.on_oom: halve cuts the batches of a network": session.portions.halves,
         "training.max_minutes counts the time of a single run": plan.settings.max_minutes is not None,
-        "the plateau schedule gives each member a rate of its own": isinstance(session.schedule, Plateau),
         "unfreezing changes what is trained": session.thawing is not None,
-        "mixed rows have two targets": session.mixer is not None,
         "rows are read from files while training": session.splits.train.streamed is not None,
         "rows are put together by their lengths": session.buckets is not None,
         "rows go on where others have ended": session.splits.train.lanes is not None,
-        "the loss compares the rows of a batch": session.objective.compared_rows is not None or session.objective.repeated is not None,
-        "the loss scores more than a value a row": not scored or bool(session.objective.hinted),
     }
     return next((words for words, holds in reasons.items() if holds), None) or obstacle(session.network)
 
@@ -243,6 +248,6 @@ def _difference(first: Member, other: Member) -> str | None:
     ours, theirs = ([(name, value.shape) for name, value in each.session.network.named_parameters()] for each in (first, other))
     if ours != theirs:
         return "their networks differ in shape"
-    if len(first.session.splits.train) != len(other.session.splits.train):
-        return f"they have {len(first.session.splits.train):,} and {len(other.session.splits.train):,} training rows"
+    if first.plan.steps_per_epoch != other.plan.steps_per_epoch:
+        return f"their epochs have {first.plan.steps_per_epoch:,} and {other.plan.steps_per_epoch:,} steps"
     return None

@@ -50,6 +50,32 @@ def test_a_member_is_the_run_that_its_seed_gives(capsys: pytest.CaptureFixture[s
     alone, member = summary("runs/a/0002"), summary("runs/a/0001/members/02")
     assert alone["best"] == member["best"]
     assert alone["test"] == member["test"]
+    histories = [Path(f"runs/a/{run}/history.jsonl").read_text() for run in ("0002", "0001/members/02")]
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([], "2 seeds, trained at once"),
+        (["optimizer=rmsprop"], "the seeds are trained one after another: optimizer RMSprop moves a network at a time"),
+    ],
+)
+def test_how_members_are_trained_is_told_and_kept(changes: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--seeds", "2", *changes]) == 0
+    assert told in capsys.readouterr().err
+    kept = json.loads(Path("runs/a/0001/members.json").read_text())
+    assert kept["way"] == ("separate" if changes else "together")
+
+
+def test_folds_of_other_sizes_are_trained_at_once_and_equal_their_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--folds", "7", "data.batch_size=16"]) == 0
+    assert "7 folds, trained at once" in capsys.readouterr().err
+    kept = json.loads(Path("runs/a/0001/members.json").read_text())
+    assert not kept["even"]
+    assert main(["fit", "a.yaml", "data.batch_size=16", *kept["members"][4]["changes"]]) == 0
+    histories = [Path(f"runs/a/{run}/history.jsonl").read_text() for run in ("0002", "0001/members/05")]
+    assert histories[0] == histories[1]
 
 
 def test_an_interrupted_run_of_members_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,6 +114,17 @@ def test_values_are_scored_row_by_row(data: Mapping[str, Any]) -> None:
     check_equal(data, {"architecture": MLP, "fields": fields, "scheduler": {"type": "cosine", "warmup_fraction": 0.1}})
 
 
+def test_exponentials_are_rounded_as_in_a_run_of_its_own(data: Mapping[str, Any]) -> None:
+    layers = [{"linear": 5}, "gelu", {"linear": 32}, "silu", "tanh"]
+    check_equal(data, {"architecture": {"layers": layers}, "optimizer": "adam"})
+
+
+def test_a_rate_that_falls_falls_for_its_member_alone(data: Mapping[str, Any]) -> None:
+    schedule = {"type": "plateau", "patience": 0, "monitor": "validation.loss"}
+    found = check_equal(data, {"architecture": MLP, "scheduler": schedule, "optimizer": {"type": "adam", "lr": 0.1}})
+    assert len({reports[-1].lr for reports in found}) > 1
+
+
 def test_each_member_stops_by_its_own_rule_and_the_others_go_on(data: Mapping[str, Any]) -> None:
     stopping = {"monitor": "validation.accuracy", "patience": 2}
     training = {"max_epochs": 12, "early_stopping": stopping}
@@ -162,7 +173,6 @@ def test_a_divergence_names_its_member(data: Mapping[str, Any]) -> None:
         ({"optimizer": "rmsprop"}, "optimizer RMSprop moves a network at a time"),
         ({"training": {"max_minutes": 1}}, "training.max_minutes counts the time of a single run"),
         ({"training": {"max_epochs": 1, "accumulate": 2}}, "training.accumulate computes a part of a step at a time"),
-        ({"scheduler": "plateau"}, "the plateau schedule gives each member a rate of its own"),
         ({"architecture": {"layers": [{"linear": 4}, {"alpha_dropout": 0.1}]}}, "is run for one network at a time"),
     ],
 )
