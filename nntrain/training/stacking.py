@@ -23,11 +23,14 @@ from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent
 from nntrain.training.session import Session, TrainingProtocol
 
-ELEMENTWISE: Final = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
-"""Optimizers that move each number by its own gradient alone, so that those of all members can be moved as one tensor."""
-
 _ALIGNMENT: Final = 16
 """Parameters begin at multiples of so many numbers, as those of tensors of their own do."""
+
+
+def is_elementwise(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether it moves each number by its own gradient alone, so that one of its kind may move those of several networks."""
+    is_own = type(optimizer).__module__.startswith(("torch.", "nntrain."))
+    return is_own and isinstance(optimizer, torch.optim.SGD | torch.optim.Adam | torch.optim.AdamW)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import restore_rng
 from nntrain.training.session import Session, TrainingProtocol
-from nntrain.training.stacking import ELEMENTWISE, Seat, Stack
+from nntrain.training.stacking import Seat, Stack, is_elementwise
 
 
 @dataclass(slots=True)
@@ -229,9 +229,12 @@ def _reason(member: Member) -> str | None:
     session, plan = member.session, member.plan
     reasons = {
         f"on {session.device.type} members are not trained at once": session.device.type != "cpu",
-        f"optimizer {type(session.optimizer).__name__} moves a network at a time": type(session.optimizer) not in ELEMENTWISE,
+        f"optimizer {type(session.optimizer).__name__} moves a network at a time": not is_elementwise(session.optimizer),
         f"precision {session.precision.name} computes a network at a time": session.precision.name != "float32",
         "training.compile runs a network by itself": session.compiled is not None,
+        "training.compile compiles a network at a time": session.compiled is not None,
+        "training.channels_last orders the weights of a network": not all(value.is_contiguous() for value in session.network.parameters()),
+        "several processes train a network at a time": session.ranks is not None,
         "training.accumulate computes a part of a step at a time": session.accumulate > 1,
         "training.on_oom: halve cuts the batches of a network": session.portions.halves,
         "training.max_minutes counts the time of a single run": plan.settings.max_minutes is not None,
