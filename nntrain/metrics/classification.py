@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
@@ -220,6 +221,13 @@ class Undefined:
     """In place of what too many classes make too large."""
 
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Nothing is kept."""
+
+    def held(self) -> list[Tensor | None]:
+        """Nothing."""
+        return []
+
+    def join(self, held: Sequence[list[Tensor | None]]) -> None:
         """Nothing is kept."""
 
     def compute(self) -> None:

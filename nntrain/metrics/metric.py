@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -66,6 +66,19 @@ class MetricState(Protocol):
 
     def compute(self) -> MetricValue:
         """The value over all rows so far; never NaN. Of several weightings that of the first."""
+        ...
+
+
+@runtime_checkable
+class Pooling(Protocol):
+    """A state that can be put together with others of the same metric, which have seen other rows of the split."""
+
+    def held(self) -> list[Tensor | None]:
+        """What was added up so far, as many tensors whatever that is; `None` in the place of those that no row has come to."""
+        ...
+
+    def join(self, held: Sequence[list[Tensor | None]]) -> None:
+        """Hold what several states do, in the order of their rows, in place of its own."""
         ...
 
 

@@ -209,7 +209,7 @@ class R2(Metric):
     type: Literal["r2"] = "r2"
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import OfMoments
+        from nntrain.modules.moments import OfMoments
 
         return OfMoments(lambda moments: 1 - _ratio(moments.errors, moments.target_spread))
 
@@ -222,7 +222,7 @@ class ExplainedVariance(Metric):
     type: Literal["explained_variance"] = "explained_variance"
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import OfMoments
+        from nntrain.modules.moments import OfMoments
 
         return OfMoments(lambda moments: 1 - _ratio(moments.error_spread, moments.target_spread))
 
@@ -235,7 +235,7 @@ class Pearson(Metric):
     type: Literal["pearson"] = "pearson"
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import OfMoments
+        from nntrain.modules.moments import OfMoments
 
         return OfMoments(lambda moments: _ratio(moments.shared_spread, (moments.target_spread * moments.prediction_spread).sqrt()))
 

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Final, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
-
-_ROUNDING: Final = 1e3
-"""Rounding of a sum over many rows, in units of the last place."""
 
 Rows = Callable[[Tensor, Tensor], Tensor]
 """Predictions and targets of B rows to the numbers `[B, S]` that are added up."""
 
 Decide = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Predictions and targets to predicted and true classes; see `decided`."""
+
+
+Held = list[Tensor | None]
+"""The tensors of a state; `None` in the place of those that no row has come to."""
 
 
 class Scalar(ABC):
@@ -33,6 +34,14 @@ class Scalar(ABC):
     @abstractmethod
     def values(self) -> Tensor:
         """Float64 `[R]` on the CPU, NaN where the metric is undefined."""
+
+    @abstractmethod
+    def held(self) -> Held:
+        """What was added up so far."""
+
+    @abstractmethod
+    def join(self, held: Sequence[Held]) -> None:
+        """Hold what several states of the same metric do, in the order of their rows, in place of its own."""
 
     def compute(self) -> float | None:
         """The value of the first weighting; `None` where it is undefined."""
@@ -51,6 +60,14 @@ class Sums:
         added = row_weights(weights, len(values), values.device) @ values.to(kind)
         self._sums = added if self._sums is None else self._sums + added
 
+    def held(self) -> Held:
+        """The sums."""
+        return [self._sums]
+
+    def join(self, held: Sequence[Held]) -> None:
+        """Add up what several have added up."""
+        (self._sums,) = summed(held)
+
     def read(self) -> Tensor | None:
         """Float64 `[R, S]` on the CPU; `None` where nothing was added."""
         return None if self._sums is None else self._sums.cpu().double()
@@ -66,6 +83,12 @@ class OfSums(Scalar):
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Add rows."""
         self._sums.add(self._rows(prediction, target), weights)
+
+    def held(self) -> Held:
+        return self._sums.held()
+
+    def join(self, held: Sequence[Held]) -> None:
+        self._sums.join(held)
 
     def values(self) -> Tensor:
         """The number of each weighting."""
@@ -122,6 +145,14 @@ class Counts:
             self._total = total if self._total is None else self._total + total
         self._counts = added if self._counts is None else self._counts + added
 
+    def held(self) -> Held:
+        """The counts, and the weight of all rows."""
+        return [self._counts, self._total]
+
+    def join(self, held: Sequence[Held]) -> None:
+        """Add up what several have counted."""
+        self._counts, self._total = summed(held)
+
     def read(self) -> Tally | None:
         """The counts; `None` where nothing was added."""
         if self._counts is None:
@@ -140,6 +171,12 @@ class OfCounts(Scalar):
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Add rows."""
         self._counts.add(*self._decide(prediction, target), weights)
+
+    def held(self) -> Held:
+        return self._counts.held()
+
+    def join(self, held: Sequence[Held]) -> None:
+        self._counts.join(held)
 
     def values(self) -> Tensor:
         """The number of each weighting."""
@@ -160,6 +197,14 @@ class Confusion:
         added = factors.new_zeros(len(factors), self._num_classes**2).index_add_(1, target * self._num_classes + labels, factors)
         self._counts = added if self._counts is None else self._counts + added
 
+    def held(self) -> Held:
+        """The counts."""
+        return [self._counts]
+
+    def join(self, held: Sequence[Held]) -> None:
+        """Add up what several have counted."""
+        (self._counts,) = summed(held)
+
     def read(self) -> Tensor:
         """Float64 `[R, K, K]` on the CPU."""
         size = self._num_classes
@@ -178,6 +223,12 @@ class OfConfusion(Scalar):
         """Add rows."""
         self._confusion.add(*self._decide(prediction, target), weights)
 
+    def held(self) -> Held:
+        return self._confusion.held()
+
+    def join(self, held: Sequence[Held]) -> None:
+        self._confusion.join(held)
+
     def values(self) -> Tensor:
         """The number of each weighting."""
         return self._value(self._confusion.read())
@@ -195,6 +246,15 @@ class OfRows(Scalar):
         """Add rows."""
         self._rows.append((prediction, target, row_weights(weights, len(target), target.device)))
 
+    def held(self) -> Held:
+        if not self._rows:
+            return [None, None, None]
+        predictions, targets, weights = zip(*self._rows, strict=True)
+        return [torch.cat(predictions), torch.cat(targets), torch.cat(weights, dim=1)]
+
+    def join(self, held: Sequence[Held]) -> None:
+        self._rows = [(each[0], each[1], each[2]) for each in held if each[0] is not None and each[1] is not None and each[2] is not None]
+
     def values(self) -> Tensor:
         """The number of each weighting."""
         if not self._rows:
@@ -203,54 +263,13 @@ class OfRows(Scalar):
         return self._value(torch.cat(predictions).cpu(), torch.cat(targets).cpu(), torch.cat(weights, dim=1).cpu().double())
 
 
-class Moments(NamedTuple):
-    """Weighted sums by value of a row, float64 `[R, F]`. What is no more than the rounding of the sums is 0."""
-
-    errors: Tensor
-    """Squared differences of prediction and target."""
-    error_spread: Tensor
-    """Squared differences of prediction minus target from its mean."""
-    target_spread: Tensor
-    """Squared differences of the target from its mean."""
-    prediction_spread: Tensor
-    shared_spread: Tensor
-    """Products of the differences of prediction and target from their means."""
-
-
-class OfMoments(Scalar):
-    """A number that is a function of moments. Values are counted from the first row: a large mean would cancel the digits of a spread."""
-
-    def __init__(self, value: Callable[[Moments], Tensor]) -> None:
-        """Take what the moments mean by value of a row, `[R, F]`; the number is the mean over those that are defined."""
-        self._value, self._sums = value, Sums()
-        self._origins: tuple[Tensor, Tensor] | None = None
-
-    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
-        """Add rows, `[B]` or `[B, F]`."""
-        errors = as_rows(differences(prediction, target))
-        target = as_rows(target).to(errors.dtype)
-        prediction = as_rows(prediction.reshape(target.shape)).to(errors.dtype)
-        if self._origins is None:
-            self._origins = prediction[0].clone(), target[0].clone()
-        guess, truth = prediction - self._origins[0], target - self._origins[1]
-        found = (errors.square(), errors, truth, truth.square(), guess, guess.square(), guess * truth, torch.ones_like(errors))
-        self._sums.add(torch.cat(found, dim=1), weights)
-
-    def values(self) -> Tensor:
-        """The number of each weighting."""
-        sums = self._sums.read()
-        if sums is None:
-            return undefined()
-        squares, error, truth, truths, guess, guesses, both, weight = sums.chunk(8, dim=1)
-        kind = torch.float64 if self._origins is None else self._origins[0].dtype
-        noise = _ROUNDING * torch.finfo(kind).eps
-
-        def spread(square: Tensor, total: Tensor) -> Tensor:
-            found = square - total.square() / weight
-            return torch.where(found > noise * square, found, 0.0)
-
-        shared = both - guess * truth / weight
-        return self._value(Moments(squares, spread(squares, error), spread(truths, truth), spread(guesses, guess), shared)).nanmean(dim=1)
+def summed(held: Sequence[Held]) -> Held:
+    """The sum of what several states hold, place by place."""
+    found: Held = []
+    for tensors in zip(*held, strict=True):
+        there = [tensor for tensor in tensors if tensor is not None]
+        found.append(None if not there else torch.stack(there).sum(dim=0) if len(there) > 1 else there[0])
+    return found
 
 
 def row_weights(weights: Tensor | None, rows: int, device: torch.device) -> Tensor:

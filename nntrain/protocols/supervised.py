@@ -162,7 +162,7 @@ class SupervisedProtocol:
         `None` where a stop was wanted in between.
         """
         if session.ranks is not None:
-            return session.ranks.judge(lambda: self._evaluate(session))
+            return session.ranks.judge(session.network, lambda: self._evaluate(session))
         return self._evaluate(session)
 
     def _evaluate(self, session: Session) -> Metrics | None:

@@ -9,6 +9,7 @@ divided by the weight of the whole step.
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import time
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 import torch.distributed as c10d
-from torch import Tensor
+from torch import Tensor, nn
 
 from nntrain.data.noise import derive_seed
 from nntrain.data.shares import Share
@@ -29,6 +30,7 @@ from nntrain.training.place import Place
 from nntrain.training.reduction import Reducer
 
 if TYPE_CHECKING:
+    from nntrain.data.batches import TensorData
     from nntrain.training.objective import PartName
     from nntrain.training.session import Metrics
 
@@ -130,10 +132,7 @@ class Ranks:
 
     def agree(self, weights: Mapping[PartName, Tensor]) -> dict[PartName, Tensor]:
         """The weights of each part of the loss over all processes; with them wishes are granted."""
-        mine = self.wish(self.step + 1)
-        told = [float(mine.signal == name) for name in SIGNALS] + [float(mine.pause)]
-        told.append(time.monotonic() - self.started if self.is_first else 0.0)
-        told_to_all = torch.tensor(told, dtype=torch.float64)
+        told_to_all = torch.tensor(self._wishes(), dtype=torch.float64)
         own = torch.stack([weight.detach().double() for weight in weights.values()])
         if self.device.type == "cpu":
             both = torch.cat([own, told_to_all])
@@ -144,6 +143,12 @@ class Ranks:
             self.add(own)
         self._grant(cast("list[float]", told_to_all.tolist()))
         return {name: own[place].to(weight.dtype) for place, (name, weight) in enumerate(weights.items())}
+
+    def _wishes(self) -> list[float]:
+        """What this process asks for, and its clock if it is the one that counts; sums are read by `_grant`."""
+        mine = self.wish(self.step + 1)
+        clock = time.monotonic() - self.started if self.is_first else 0.0
+        return [*(float(mine.signal == name) for name in SIGNALS), float(mine.pause), clock]
 
     def _grant(self, told: Sequence[float]) -> None:
         *signals, pause, self.elapsed_s = told
@@ -165,12 +170,38 @@ class Ranks:
             c10d.broadcast(content, 0)
         return json.loads(content.numpy().tobytes())
 
-    def judge(self, measure: Callable[[], Metrics | None]) -> Metrics | None:
-        """What the first process measures; `None` where a stop was wanted in between."""
-        told = self.tell(lambda: {"metrics": measure(), "signal": self.wish(self.step).signal})
-        if told["metrics"] is None:
-            self.granted = Wish(told["signal"], True)
-        return told["metrics"]
+    def judge(self, network: nn.Module, measure: Callable[[], Metrics | None]) -> Metrics | None:
+        """What all measure together, to the last bit the same for all; `None` where a stop was wanted in between.
+
+        The running statistics are those of the first process, which are the ones that are saved.
+        """
+        self.copy_first([buffer.data for buffer in network.buffers()])
+        metrics = measure()
+        told = torch.tensor(self._wishes(), dtype=torch.float64)
+        self.add(told)
+        self._grant(cast("list[float]", told.tolist()))
+        return self.tell(lambda: metrics)
+
+    def part_of(self, data: TensorData) -> TensorData:
+        """The rows of a split that this process measures."""
+        edges = [len(data) * rank // self.size for rank in (self.rank, self.rank + 1)]
+        return data.narrow(*edges)
+
+    def gather(self, told: Any, tensors: Sequence[Tensor | None]) -> list[tuple[Any, list[Tensor | None]]]:
+        """What all processes say, by rank: a plain JSON tree and some tensors each, on the device of this one."""
+        own = [None if tensor is None else tensor.cpu().contiguous() for tensor in tensors]
+        form = [None if tensor is None else [str(tensor.dtype).removeprefix("torch."), list(tensor.shape)] for tensor in own]
+        head = json.dumps([told, form]).encode()
+        content = b"".join([head, *(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() for tensor in own if tensor is not None)])
+        lengths = [torch.zeros(2, dtype=torch.int64) for _ in range(self.size)]
+        with told_as_lost():
+            c10d.all_gather(lengths, torch.tensor([len(head), len(content)]))
+            longest = max(int(each[1]) for each in lengths)
+            sent = torch.zeros(longest, dtype=torch.uint8)
+            sent[: len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            found = [torch.empty(longest, dtype=torch.uint8) for _ in range(self.size)]
+            c10d.all_gather(found, sent)
+        return [_unpacked(part, int(length[0]), self.device) for part, length in zip(found, lengths, strict=True)]
 
     def copy_first(self, tensors: Sequence[Tensor]) -> None:
         """Give all processes the tensors of the first, in place."""
@@ -182,6 +213,21 @@ class Ranks:
         """Wait for all."""
         with told_as_lost():
             c10d.barrier()
+
+
+def _unpacked(content: Tensor, head: int, device: torch.device) -> tuple[Any, list[Tensor | None]]:
+    told, form = json.loads(content[:head].numpy().tobytes())
+    tensors: list[Tensor | None] = []
+    start = head
+    for each in form:
+        if each is None:
+            tensors.append(None)
+            continue
+        dtype, shape = getattr(torch, each[0]), each[1]
+        end = start + math.prod(shape) * dtype.itemsize
+        tensors.append(content[start:end].clone().view(dtype).reshape(shape).to(device))
+        start = end
+    return told, tensors
 
 
 _ranks: list[Ranks] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.lanes import drawn_batches, places, read_batches
 from nntrain.data.packed import LENGTHS
 from nntrain.losses.links import Interval
-from nntrain.metrics.metric import MetricState, Table
+from nntrain.metrics.metric import MetricState, Pooling, Table
 from nntrain.modules.masking import true_steps
 from nntrain.modules.metrics import accumulator, finite
 from nntrain.tasks.task import Target
@@ -24,8 +24,12 @@ from nntrain.training.device import Precision
 from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.memory import ExhaustedError, requested
 from nntrain.training.objective import Objective, PartName, TargetObjective
+from nntrain.training.pooling import pool
 from nntrain.training.session import Metrics, Session
 from nntrain.training.units import chosen, counting, fold
+
+if TYPE_CHECKING:
+    from nntrain.training.distributed import Ranks
 
 _ROWS: Final = 1024
 _VALUES: Final = 2**16
@@ -81,18 +85,22 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
     measuring = _Measuring(session.objective, data.rows.device, tables=False)
     reader = Reader(session.network, session.objective, session.precision)
+    ranks, is_cut = session.ranks, False
+    shown = data if ranks is None or measuring.states is None else ranks.part_of(data)
     with averaged, _evaluating(session.network):
-        for batch in _scored_batches(session.objective, data, rows):
-            if session.stop_wanted():
-                return None
+        for batch in _scored_batches(session.objective, shown, rows):
+            if is_cut := session.stop_wanted():
+                break
             measuring.add(batch, reader)
-    return measuring.scores().metrics
+        if ranks is not None:
+            is_cut = measuring.pool(ranks, is_cut=is_cut)
+    return None if is_cut else measuring.scores().metrics
 
 
 def _training_inputs(session: Session) -> Iterator[Mapping[str, Tensor]]:
     """What the network reads of all training rows, in batches like those of a step. Raises `_StopWantedError`."""
     for batch in epoch_batches(session.splits.train, session.portions.rows or session.batch_size, seed=session.seed, epoch=0):
-        if session.stop_wanted():
+        if session.ranks is None and session.stop_wanted():
             raise _StopWantedError
         yield session.objective.inputs(batch)
 
@@ -144,6 +152,7 @@ class _Measuring:
         self._objective, self._device = objective, device
         self._judges = _Judges(objective, device, tables=tables)
         self._losses: dict[PartName, Tensor] = {}
+        self.states = self._judges.pooling() if objective.compared_rows is None else None
 
     def add(self, batch: Batch, reader: Reader) -> None:
         outputs = reader.outputs(batch)
@@ -151,6 +160,12 @@ class _Measuring:
             added = torch.stack([part.sum, part.weight]).to(accumulator(self._device))
             self._losses[name] = self._losses[name] + added if name in self._losses else added
         self._judges.update(reader.predictions(batch, outputs, reader.views(batch)), batch)
+
+    def pool(self, ranks: Ranks, *, is_cut: bool) -> bool:
+        """Put together what all processes have measured; whether one of them was cut off."""
+        found = pool(ranks, self._losses, self.states, is_cut=is_cut)
+        self._losses = found or {}
+        return found is None
 
     def scores(self) -> Scores:
         return self._judges.scores(self._objective.name_losses(_means(self._losses)))
@@ -328,6 +343,11 @@ class _Judges:
             info = target.metric_info if thresholds else replace(target.metric_info, threshold=None)
             self._states[name] = {key: metric.build(info, device) for key, metric in metrics.items()}
 
+    def pooling(self) -> list[Pooling] | None:
+        """All states, in one order; `None` where one of them, of a user's own, can't be put together."""
+        found = [state for states in self._states.values() for state in states.values()]
+        return [state for state in found if isinstance(state, Pooling)] if all(isinstance(state, Pooling) for state in found) else None
+
     def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
         for name, states in self._states.items():
             target = self._objective.targets[name]
@@ -370,8 +390,8 @@ def _evaluating(network: nn.Module) -> Generator[None]:
 
 
 def _means(losses: Mapping[PartName, Tensor]) -> dict[PartName, float | None]:
-    sums = {name: (float(total), float(weight)) for name, (total, weight) in losses.items()}
-    return {name: finite(total / weight) if weight > _NOTHING else None for name, (total, weight) in sums.items()}
+    sums = ((name, float(total), float(weight)) for name, (total, weight) in losses.items())
+    return {name: finite(total / weight) if weight > _NOTHING else None for name, total, weight in sums}
 
 
 def batch_rows(data: TensorData, rows: int, most: int | None = None) -> int:

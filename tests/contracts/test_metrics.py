@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nntrain.metrics.metric import Metric, MetricInfo, MetricValue
+from nntrain.metrics.metric import Metric, MetricInfo, MetricValue, Pooling
 from nntrain.metrics.settings import METRICS
 from nntrain.modules.metrics import Scalar
 from nntrain.schema import Slot, load_class
@@ -203,6 +203,23 @@ def test_the_cut_into_batches_does_not_matter(case: Case) -> None:
     assert whole is not None
     for cuts in [(1,), (7, 8, 50), (1, 2, 3, 59)]:
         assert same(case.measure(prediction, target, cuts), whole)
+
+
+@every
+def test_parts_of_the_rows_that_several_have_measured_give_the_whole(case: Case) -> None:
+    prediction, target, _ = case.tensors()
+    states = [case.metric().build(case.info, CPU) for _ in range(4)]
+    for state, (start, end) in zip(states, [(0, 25), (25, 25), (25, 40), (40, ROWS)], strict=True):
+        if end > start:  # a process may have none
+            state.update(prediction[start:end], target[start:end])
+    if case.metric().is_table:
+        return  # measured at the end, by one process
+    first = states[0]
+    assert isinstance(first, Pooling)
+    held = [cast("Pooling", state).held() for state in states]
+    assert len({len(each) for each in held}) == 1
+    first.join(held)
+    assert same(first.compute(), case.measure(prediction, target))
 
 
 @every
