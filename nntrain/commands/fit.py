@@ -30,7 +30,7 @@ from nntrain.config.resolving import environment_digests, resolved_text, written
 from nntrain.data.layout import plan_layouts
 from nntrain.errors import CheckpointError, ConfigError, NNTrainError, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
-from nntrain.training.place import here
+from nntrain.training.place import here, process_count
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
@@ -375,7 +375,8 @@ def write_start(new: Run, job: Job, assembly: Assembly) -> None:
     config, prepared = job.config, job.prepared
     resolved = resolved_text(job.blueprint.experiment, config.document)
     new.write_text("config.yaml", config.document.text)
-    new.write_json("environment.json", {**describe(config.folder), "device": assembly.device_name, "threads": assembly.threads})
+    machine = {"device": assembly.device_name, "threads": assembly.threads, "processes": process_count()}
+    new.write_json("environment.json", {**describe(config.folder), **machine})
     record = {
         "id": uuid.uuid4().hex,
         "started": time.time(),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nntrain.blueprint import Blueprint
 from nntrain.commands.figures import format_bytes
+from nntrain.commands.shareable import other_curve
 from nntrain.wording import number_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ def head_lines(job: Job, assembly: Assembly) -> list[tuple[str, str]]:
     model = f"{architecture.type}, {count:,} parameters, {format_bytes(4 * count)}; {machine}"
     warnings = [("warning", warning) for warning in blueprint.warnings]
     start = [("start", "\n".join(job.start.lines()))] if job.start is not None else []
+    ranks = assembly.session.ranks
+    if ranks is not None:
+        curve = other_curve(blueprint)
+        start.append(("processes", "\n".join([ranks.words, *([curve] if curve is not None else [])])))
     chosen = [("chosen", "; ".join(job.choices))] if job.choices else []
     return [("data", "\n".join(job.prepared.notes)), ("model", model), *chosen, *start, ("stops", stop_rules(blueprint)), *warnings]
 

@@ -16,6 +16,7 @@ from nntrain.config.resolving import changed_in_environment, differences, resolv
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
+from nntrain.training.place import process_count
 from nntrain.training.settings import DECIDED
 
 LENGTHS: Final[tuple[YamlPath, ...]] = (("training", "max_epochs"), ("training", "max_steps"))
@@ -227,9 +228,12 @@ def _may_come_from_fields(path: YamlPath) -> bool:
 def threads_of(run: Run) -> int | None:
     """CPU threads that a run was started with, so that it goes on with as many: sums of floats depend on them.
 
-    `None` where they are not known, or this machine has not so many.
+    `None` where they are not known, this machine has not so many, or they were those of another number of processes.
     """
-    threads: object = run.read_json("environment.json").get("threads")
+    environment = run.read_json("environment.json")
+    threads: object = environment.get("threads")
+    if environment.get("processes", 1) != process_count():
+        return None
     return threads if isinstance(threads, int) and 0 < threads <= (os.cpu_count() or 1) else None
 
 

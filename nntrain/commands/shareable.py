@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nntrain.blueprint import Blueprint
 from nntrain.errors import Problem
@@ -42,3 +42,25 @@ def unshareable(blueprint: Blueprint) -> Iterator[Problem]:
             yield Problem(("loss",), f"{tag} of {name} compares the rows of a batch, which lie in several processes", alone)
     if any(plan.task.unit_axis(plan.target) in ("node", "pair") for plan in blueprint.targets.values()):
         yield Problem(("data", "source"), "the nodes of one graph are one row, which can't be shared out", alone)
+
+
+_DRAWING: Final = frozenset({"dropout", "alpha_dropout", "stochastic_depth", "gaussian_noise"})
+
+
+def other_curve(blueprint: Blueprint) -> str | None:
+    """Why several processes don't compute the loss curve of one process; `None` where they do, up to rounding."""
+    program = blueprint.program
+    awake = [step for step in program.steps if step.name not in program.resting]
+    norms = [step.name for step in awake if step.layer.mixes_rows]
+    draws = [
+        step.name
+        for step in program.steps
+        if step.layer.type in _DRAWING or getattr(step.layer, "dropout", 0.0) or step.layer.prior is not None
+    ]
+    reasons = [f"batch statistics are those of each process's own rows ({_some(norms)}); a layer or group norm has none"] if norms else []
+    reasons += [f"each process draws by itself ({_some(draws)})"] if draws else []
+    return f"another loss curve than with one process: {'; '.join(reasons)}" if reasons else None
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -53,7 +53,7 @@ class SupervisedProtocol:
             if session.input_noise is not None:
                 batch = with_noise(batch, session.input_noise, seed=session.seed, epoch=epoch)
             share = None if session.ranks is None else session.ranks.share
-            if share is not None and session.mixer is not None:
+            if share is not None and _is_made_whole(session):
                 batch = share.of_batch(batch)
             if session.accumulate == 1:
                 yield (batch,)
@@ -93,7 +93,7 @@ class SupervisedProtocol:
         if repeated is not None:
             order, edges = repeated.in_order(order, batch_edges(len(order), rows))
             return ordered_batches(train, edges[1], order, start=start, augment=augment, turns=turns_of(order), edges=edges)
-        if session.ranks is not None and session.mixer is None:  # what is mixed is made of all rows of a step
+        if session.ranks is not None and not _is_made_whole(session):
             return shared_batches(train, rows, order, session.ranks.share, start=start, augment=augment, turns=turns)
         return ordered_batches(train, rows, order, start=start, augment=augment, turns=turns)
 
@@ -197,6 +197,11 @@ class SupervisedProtocol:
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what was carried over. Raises `AttributeError` or `TypeError` where it is something else."""
         self._carried.restore(state.get("carried", {}))
+
+
+def _is_made_whole(session: Session) -> bool:
+    """Whether each of several processes makes all rows of a step, before it takes its own: rows mixed with others, and those of a file."""
+    return session.mixer is not None or session.splits.train.in_blocks
 
 
 def _counted(batches: Sequence[Mapping[PartName, LossPart]]) -> dict[PartName, LossPart]:

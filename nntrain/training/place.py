@@ -93,3 +93,8 @@ def take(place: Place) -> None:
 def here() -> Place | None:
     """Which of several processes this one is; `None` where it is alone."""
     return _here[0] if _here else None
+
+
+def process_count() -> int:
+    """How many processes train together."""
+    return _here[0].size if _here else 1

@@ -93,3 +93,20 @@ def test_one_process_goes_on_as_two(tmp_path: Path, config: Path, run_script: Sc
     alone, widened = (tmp_path / "runs" / "c" / name for name in ("0001", "0002"))
     assert largest_difference(curve(alone), curve(widened)) < 1e-5
     assert "processes: was 1, is 2 (gloo)" in said
+
+
+@pytest.mark.slow
+def test_ends_of_all_kinds(tmp_path: Path, config: Path, run_script: Script) -> None:
+    fit = ["fit", str(config), "--no-test", "--processes", "2", "training.max_steps=1000000"]
+    resumed = ["fit", "--no-test", "--processes", "2", "--resume"]
+    codes, said = driven(
+        run_script,
+        {"arguments": fit, "signal": "SIGTERM", "run": "runs/c/0001"},
+        [*fit, "optimizer.lr=1e30"],
+        [*resumed, "runs/c/0001", "training.max_steps=26"],
+        [*fit, "training.on_oom=halve"],
+    )
+    assert codes == [143, 5, 0, 2], said
+    assert said.count("diverged in epoch 1, step") == 1
+    assert "training.on_oom: one process can't take smaller micro-batches" in said
+    assert "Traceback" not in said

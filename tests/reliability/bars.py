@@ -18,6 +18,7 @@ BARS: Final = {
     "R11": "two writers of one run: one wins",
     "R12": "folders that can't be written, awkward paths and locales: works, or told before data is read",
     "R13": "NaN and infinity: stopped before the update, nothing bad saved, step and cause named",
+    "R14": "one of several processes raises, is killed or leaves: all are gone within 30 s, and the reason is shown",
     "R15": "what a checkpoint costs",
     "R16": "what a resumed start costs",
     "S1": "fuzzed configs and data files: no traceback, no hang, no memory",
