@@ -120,6 +120,8 @@ def fit(
     skip_done: Annotated[bool, typer.Option("--skip-done", help="Leave out what has a finished run already.")] = False,
     processes: Annotated[int | None, typer.Option("--processes", help="Train in N processes; torchrun for several machines.")] = None,
     tune: Annotated[bool, typer.Option("--tune", help="First measure what is fastest here: precision, memory layout, threads.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="First show where the time of a step goes.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="With --profile: write RUN/trace.json, for ui.perfetto.dev.")] = False,
     as_json: Json = False,
     runs: Runs = None,
     plugin_modules: Plugins = None,
@@ -143,6 +145,8 @@ def fit(
         skip_done=skip_done,
         processes=processes,
         tune=tune,
+        profile=profile,
+        trace=trace,
     )
     run = placing.command_of(options, plugin_modules or [], smoke=smoke)
     if smoke:

@@ -48,11 +48,17 @@ class Options:
     """Whether a config that has a finished run with the same data is left out."""
     tune: bool = False
     """Whether what the config leaves open about how the machine computes is measured first."""
+    profile: bool = False
+    """Whether it is shown first where the time of a step goes."""
+    trace: bool = False
+    """Whether the operations of these steps are written into the run folder."""
 
     def __post_init__(self) -> None:
         """Refuse options that have no effect beside others. Raises `UsageError`."""
         if self.resume is None and self.resume_anyway:
             raise UsageError("--resume-anyway has no effect: it goes on with a run, and nothing is resumed here", "add --resume RUN")
+        if self.trace and not self.profile:
+            raise UsageError("--trace has no effect: it writes down the steps that are profiled", "add --profile")
         if self.resume in (None, AUTO):
             return
         if self.members is not None:

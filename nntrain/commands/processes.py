@@ -43,6 +43,9 @@ def check_options(options: Options, *, smoke: bool) -> None:
     if options.members is not None:
         word = f"--{options.members.kind}"
         raise UsageError(f"{word} trains its members in one process, and several are wanted here", "leave one of the two out")
+    for word, is_on in (("--tune", options.tune), ("--profile", options.profile)):
+        if is_on:
+            raise UsageError(f"{word} measures one process, and several are wanted here", "leave one of the two out")
     if smoke:
         raise UsageError("--smoke proves the way in one process, and several are wanted here", "leave one of the two out")
 

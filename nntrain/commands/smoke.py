@@ -109,6 +109,7 @@ def _without_effect(options: Options) -> str | None:
         kind: kind,
         "--skip-done": options.skip_done,
         "--tune": options.tune,
+        "--profile": options.profile,
         "--no-test": not options.test,
     }
     return next((word for word, value in found.items() if value), None)

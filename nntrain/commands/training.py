@@ -126,6 +126,10 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
     """
     consumer = opened(run, job, assembly, watchers, beginning)
     try:
+        if options.profile and not _has_ended(assembly):
+            from nntrain.commands.profiling import show_profile
+
+            show_profile(job, assembly.threads, watchers.display, run.path if options.trace else None)
         reason = _go_on(consumer)
     finally:
         consumer.recorder.close()

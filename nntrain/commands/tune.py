@@ -12,7 +12,6 @@ from nntrain.commands.results import aligned
 from nntrain.errors import ConfigError, UsageError
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.memory import ExhaustedError
-from nntrain.training.place import here
 
 if TYPE_CHECKING:
     from nntrain.commands.display import Display
@@ -59,13 +58,11 @@ def tuned(job: Job, display: Display) -> Job:
     doesn't say it. What is chosen stands in `resolved.yaml` as if the config had said so.
 
     Raises:
-        UsageError: The config leaves nothing open, or several processes train.
+        UsageError: The config leaves nothing open, or the first step fails.
         ConfigError: The device is not there; rendered.
     """
     from nntrain.commands.fit import begin
 
-    if here() is not None:
-        raise UsageError("--tune measures one process, and several train here", "tune first, then write down what it chose")
     if not is_open(job) and job.blueprint.training.threads is not None:
         raise UsageError("--tune has nothing to choose: the config says it all", "precision, channels_last: auto, or leave --tune out")
     usual = begin(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -141,6 +142,44 @@ def test_tuning_what_is_said_already_is_refused(capsys: pytest.CaptureFixture[st
     assert "--tune has nothing to choose" in capsys.readouterr().err
 
 
+def test_a_run_that_is_profiled_has_the_same_bits_and_tells_where_the_time_goes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nntrain.commands.profiling.MEASURED_S", 0.05)
+    Path("a.yaml").write_text(f"{IMAGES}regularization: {{dropout: 0.2}}\n")
+    assert main(["fit", "a.yaml"]) == 0
+    capsys.readouterr()
+    assert main(["fit", "a.yaml", "--profile", "--trace"]) == 0
+    told = capsys.readouterr().err
+    assert weights("runs/a/0001") == weights("runs/a/0002")
+    assert Path("runs/a/0001/history.jsonl").read_bytes() == Path("runs/a/0002/history.jsonl").read_bytes()
+    lines = told.splitlines()
+    for phase in ("rows", "forward", "loss", "backward", "gradients", "update", "all of a step", "evaluation, once in 6 steps"):
+        assert any(line.startswith(phase) for line in lines), phase
+    assert any(line.startswith("conv2d_1") and "Conv2d" in line for line in lines)
+    assert any(line.startswith("aten::convolution_backward") for line in lines)
+    assert "traceEvents" in json.loads(Path("runs/a/0002/trace.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--trace",), "--trace has no effect"),
+        (("--smoke", "--tune"), "--tune has no effect"),
+        (("--smoke", "--profile"), "--profile has no effect"),
+        (("--resume", "runs/a/0001", "--tune"), "--tune chooses for a new run"),
+        (("--processes", "2", "--tune"), "--tune measures one process"),
+        (("--processes", "2", "--profile"), "--profile measures one process"),
+    ],
+)
+def test_options_that_measure_are_refused_where_they_have_no_effect(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.yaml").write_text(IMAGES)
+    assert main(["fit", "a.yaml", *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
 def fit(*arguments: str, repository: Path) -> subprocess.CompletedProcess[str]:
     """By itself: the compiler warns of things that would end a test."""
     environment = {**os.environ, "PYTHONPATH": str(repository)}
@@ -162,7 +201,7 @@ def test_a_compiled_run_goes_on_exactly(repository: Path) -> None:
 @pytest.mark.slow
 def test_a_compiler_that_fails_is_told_with_a_way_out(repository: Path) -> None:
     Path("table.csv").write_text(f"x,label\n{ROWS}\n")
-    layers = "{layers: [{rearrange: 'f -> f 1'}, {lstm: 4}, {pool: last}, {linear: 2}]}"
+    layers = "{layers: [{rearrange: 'f -> f 1'}, {lstm: 4}, {pool: last}, {linear: 1}]}"
     Path("a.yaml").write_text(NUMBERS.replace("{type: mlp, hidden: [4]}", layers))
     done = fit("a.yaml", "training.compile=true", repository=repository)
     assert done.returncode == 2
