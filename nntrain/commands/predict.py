@@ -35,7 +35,7 @@ from nntrain.commands.prediction_forms import (
 from nntrain.commands.stored import Stored, new_table, new_table_blocks, open_run
 from nntrain.data.drift import Drift
 from nntrain.data.fields.field import Decoded
-from nntrain.data.forms.cells import readable
+from nntrain.data.forms.cells import readable_all
 from nntrain.data.forms.form import Beside, File, Overlay
 from nntrain.data.new_rows import Missing, complete, missing_columns
 from nntrain.data.table import Table, counted, listed
@@ -314,5 +314,5 @@ def prediction_columns(predictions: Mapping[str, Decoded]) -> dict[str, Sequence
     columns: dict[str, Sequence[object]] = {}
     for target, found in predictions.items():
         prefix = "" if len(predictions) == 1 else f"{target}_"
-        columns |= {f"{prefix}{name}": [readable(value) for value in cells] for name, cells in found.form.columns(found).items()}
+        columns |= {f"{prefix}{name}": readable_all(cells) for name, cells in found.form.columns(found).items()}
     return columns

@@ -23,6 +23,11 @@ class Numerals:
     decimal: str = "."
     thousands: str | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether what any program reads as a finite number is one here too."""
+        return self.decimal == "." and self.thousands != "."
+
     def read(self, cell: str) -> float | None:
         """The number that a cell holds; `None` for anything else, infinities included."""
         if self.thousands is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
@@ -145,6 +144,8 @@ class Table:
         column = self.column(name)
         if not isinstance(column, pl.Series):
             return as_numbers(self.name, name, _flat(self.name, name, column))
+        if strip is None and (numbers := self._plain_numbers(column)) is not None:
+            return numbers
         texts = self.texts(name)
         cells = texts if strip is None else texts.str.strip_prefix(strip.strip()).str.strip_suffix(strip.strip()).str.strip_chars()
         numbers = self.numerals.read_all(cells)
@@ -154,6 +155,17 @@ class Table:
                 name, "a number", [int(row) for row in unread.nonzero()[0]], _number_hints(texts, unread, name, self.numerals)
             )
         return numbers.to_numpy().astype("float64") if numbers.null_count() == 0 else numbers.fill_null(float("nan")).to_numpy().copy()
+
+    def _plain_numbers(self, column: pl.Series) -> Array | None:
+        """The numbers of a column of text in which nothing else stands, no blank and no word for a missing value; else `None`."""
+        import polars as pl
+
+        if not self.numerals.is_plain or column.dtype != pl.String:
+            return None
+        numbers = column.cast(pl.Float64, strict=False)
+        if numbers.null_count() or not numbers.is_finite().all() or any(self.numerals.read(word) is not None for word in self.missing):
+            return None
+        return numbers.to_numpy().copy()
 
     def unreadable(self, name: str, wanted: str, rows: Sequence[int], hint: str) -> DataError:
         """The error for cells of a column that are not what it holds."""
@@ -181,23 +193,32 @@ class Table:
         """
         import polars as pl
 
-        own: dict[str, Sequence[object]] = {}
+        own: dict[str, Sequence[object] | pl.Series] = {}
         for name, column in self.columns.items():
             if isinstance(column, pl.Series):
                 if column.dtype != pl.Binary:
-                    own[name] = cast("Sequence[object]", column.to_list())
+                    own[name] = column
             elif column.ndim == 1 and len(column) == self.rows:
                 own[name] = cast("Sequence[object]", column.tolist())
         columns = {**own, **{name: self._in_marks(values) for name, values in added.items()}}
-        writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\n")
-        if with_names:
-            writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        frame = pl.DataFrame([_as_cells(name, values) for name, values in columns.items()])
+        frame.select(pl.when(pl.all() != "").then(pl.all())).write_csv(file, separator=self.delimiter, include_header=with_names)
 
     def _in_marks(self, values: Sequence[object]) -> Sequence[object]:
         """Values whose numbers are written as those of the file are."""
         mark = self.numerals.decimal
         return values if mark == "." else [str(value).replace(".", mark) if isinstance(value, float) else value for value in values]
+
+
+def _as_cells(name: str, values: Sequence[object] | pl.Series) -> pl.Series:
+    """Values as a text table has them, all digits of numbers included; null for `None`."""
+    import polars as pl
+
+    if isinstance(values, pl.Series):
+        if values.dtype == pl.String or values.dtype.is_integer():
+            return values.cast(pl.String).alias(name)
+        values = cast("Sequence[object]", values.to_list())
+    return pl.Series(name, [value if value is None or isinstance(value, str) else str(value) for value in values], dtype=pl.String)
 
 
 def text_of_array(name: str, array: Array) -> pl.Series:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Decoded
+
+MANY: Final = 64
+"""Values that are rounded together sooner than one by one."""
 
 
 def cell_columns(found: Decoded) -> dict[str, Sequence[object]]:
@@ -21,6 +24,26 @@ def cell_columns(found: Decoded) -> dict[str, Sequence[object]]:
 def readable(value: Any) -> Any:
     """A value as it is written: numbers without digits that are none of the network's."""
     return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def readable_all(values: Sequence[Any]) -> Sequence[Any]:
+    """The same of a column. Many numbers are rounded together, those on the edge between two alone, so that each is what it is alone."""
+    if len(values) < MANY or not all(type(value) is float for value in values):
+        return [readable(value) for value in values]
+    import numpy as np
+
+    numbers = np.array(values)
+    size = np.abs(numbers)
+    is_plain = (size >= 1e-12) & (size < 1e12)
+    places = 9 - np.floor(np.log10(np.where(is_plain, size, 1.0)))
+    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)  # powers of ten up to 22 are exact, and so is what is divided
+    shifted = np.where(is_plain, numbers, 1.0) * up / down
+    rounded = np.rint(shifted)
+    is_sure = is_plain & (np.abs(np.abs(shifted - rounded) - 0.5) > 1e-4) & (np.abs(rounded) < 1e10) & (np.abs(rounded) >= 1e9)
+    found: list[Any] = np.where(is_sure, rounded / up * down, numbers).tolist()
+    for place in np.flatnonzero(~is_sure).tolist():
+        found[place] = readable(values[place])
+    return found
 
 
 def split_lists(values: Sequence[Any], name: str) -> dict[str, Sequence[Any]]:
