@@ -218,7 +218,15 @@ def _as_cells(name: str, values: Sequence[object] | pl.Series) -> pl.Series:
         if values.dtype == pl.String or values.dtype.is_integer():
             return values.cast(pl.String).alias(name)
         values = cast("Sequence[object]", values.to_list())
-    return pl.Series(name, [value if value is None or isinstance(value, str) else str(value) for value in values], dtype=pl.String)
+    kinds = {*map(type, values)}
+    texts = (
+        map(repr, values)
+        if kinds == {float}
+        else values
+        if kinds <= {str, type(None)}
+        else (None if value is None else str(value) for value in values)
+    )
+    return pl.Series(name, list(texts), dtype=pl.String)
 
 
 def text_of_array(name: str, array: Array) -> pl.Series:

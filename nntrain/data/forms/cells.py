@@ -28,7 +28,7 @@ def readable(value: Any) -> Any:
 
 def readable_all(values: Sequence[Any]) -> Sequence[Any]:
     """The same of a column. Many numbers are rounded together, those on the edge between two alone, so that each is what it is alone."""
-    if len(values) < MANY or not all(type(value) is float for value in values):
+    if len(values) < MANY or {*map(type, values)} != {float}:
         return [readable(value) for value in values]
     import numpy as np
 
@@ -48,8 +48,10 @@ def readable_all(values: Sequence[Any]) -> Sequence[Any]:
 
 def split_lists(values: Sequence[Any], name: str) -> dict[str, Sequence[Any]]:
     """Several numbers a row as a column each, `prediction_0`, `prediction_1`; in one cell where rows have different numbers of them."""
+    if not values or not (isinstance(values[0], list) or hasattr(values[0], "tolist")):
+        return {name: values}
     values = [value.tolist() if hasattr(value, "tolist") else value for value in values]
-    if not values or not isinstance(values[0], list):
+    if not isinstance(values[0], list):
         return {name: values}
     flat = [_flat(value) for value in values]
     if len({len(numbers) for numbers in flat}) > 1:
