@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import polars as pl
 import torch
 
 from nntrain.data.blockwise.learning import Moments
@@ -74,6 +75,8 @@ def _cut(steps: Array, lengths: Array, max_length: int | None) -> RaggedArray:
 
 def take(values: Any, rows: Array) -> Any:
     """Some rows of the values of a field."""
+    if isinstance(values, pl.Series) and len(rows) == len(values) and (rows == np.arange(len(rows))).all():
+        return values  # nobody can change it
     if not isinstance(values, RaggedArray):
         return values[rows]
     lengths = values.lengths[rows]

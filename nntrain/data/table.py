@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from nntrain.data.facts import MAX_SHOWN, quoted
@@ -118,8 +119,7 @@ class Table:
             return text_of_array(name, _flat(self.name, name, column))
         if column.dtype == pl.Binary:
             raise DataError(f"{self.name}: {name} holds what is in image files, and should be one value per row", "images: type: image")
-        stripped = column if self.is_verbatim else column.str.strip_chars()
-        return stripped.to_frame("cell").select(pl.when(~pl.col("cell").is_in(list(self.missing))).then("cell").alias(name)).to_series()
+        return column.alias("cell").to_frame().select(_present(self.missing, is_verbatim=self.is_verbatim)).to_series().alias(name)
 
     def required_texts(self, name: str) -> pl.Series:
         """The same of a column in which no cell may be missing. Raises `DataError` that names the rows that lack one."""
@@ -208,6 +208,15 @@ class Table:
         """Values whose numbers are written as those of the file are."""
         mark = self.numerals.decimal
         return values if mark == "." else [str(value).replace(".", mark) if isinstance(value, float) else value for value in values]
+
+
+@cache
+def _present(missing: frozenset[str], *, is_verbatim: bool) -> pl.Expr:
+    """A cell as it is, or without the blanks around it; null for a missing one. Made once: for one row that takes longer than its use."""
+    import polars as pl
+
+    cell = pl.col("cell") if is_verbatim else pl.col("cell").str.strip_chars()
+    return pl.when(~cell.is_in(list(missing))).then(cell)
 
 
 def _as_cells(name: str, values: Sequence[object] | pl.Series) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
 from pydantic import Field as Option
@@ -108,11 +109,9 @@ class Category(Field):
         Raises:
             DataError: A value is one that training never showed, and that is an error.
         """
-        import polars as pl
-
         texts = cast("pl.Series", values)
-        known = texts.cast(pl.Enum(state["classes"]), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-        is_unknown = (known < 0) & texts.is_not_null().to_numpy()
+        known, is_null = _places(texts, state["classes"]), _is_null(texts)
+        is_unknown = (known < 0) & ~is_null
         if self.unknown == "error" and is_unknown.any():
             shown = ", ".join(quoted(text) for text in texts.filter(is_unknown).unique(maintain_order=True).to_list()[:5])
             raise DataError(f"training never showed {shown}, and unknown: error allows no such value")
@@ -122,12 +121,12 @@ class Category(Field):
             return Encoded(known.copy(), unknown=is_unknown)
         missing = len(state["classes"]) + 1 if state["has_missing"] else 0
         indices = known + 1
-        indices[texts.is_null().to_numpy()] = missing
+        indices[is_null] = missing
         return Encoded(indices, unknown=is_unknown)
 
     def is_missing(self, values: Values) -> Array:
         """Null."""
-        return cast("pl.Series", values).is_null().to_numpy()
+        return _is_null(cast("pl.Series", values))
 
     def is_dropped(self, values: Values) -> Array | None:
         """Rows with a value of `drop`."""
@@ -156,12 +155,35 @@ class Category(Field):
         return names
 
 
+def _is_null(texts: pl.Series) -> Array:
+    """Which cells are null, bool `[N]`."""
+    import numpy as np
+
+    return texts.is_null().to_numpy() if texts.null_count() else np.zeros(len(texts), dtype=bool)
+
+
+def _places(texts: pl.Series, words: Sequence[str]) -> Array:
+    """The place of each cell among some words, int64 `[N]`; -1 for another one, and for null."""
+    import polars as pl
+
+    places = texts.cast(_enumeration(tuple(words)), strict=False).to_physical().cast(pl.Int64)
+    return (places.fill_null(-1) if places.null_count() else places).to_numpy()
+
+
+@lru_cache(maxsize=32)
+def _enumeration(words: tuple[str, ...]) -> pl.Enum:
+    """A type of these words; it is kept, as making it takes longer than a row does."""
+    import polars as pl
+
+    return pl.Enum(words)
+
+
 def _continued(known: Array, texts: pl.Series, is_unknown: Array, count: int) -> Array:
     """Indices int64 `[N]` in which new values have those from `count` on, in their order."""
     import polars as pl
 
     new = in_order(cast("list[str]", texts.filter(pl.Series(is_unknown)).unique().to_list()))
-    places = texts.cast(pl.Enum(new), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    places = _places(texts, new)
     found = known.copy()
     found[is_unknown] = places[is_unknown] + count
     return found
