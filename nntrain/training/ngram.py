@@ -15,8 +15,8 @@ from nntrain.training.references import Compared
 
 ORDER: Final = 5
 """Tokens of an n-gram: four that were there and the one that comes."""
-NUMBERS: Final = 2**24
-"""Probabilities that are held at once."""
+NUMBERS: Final = 2**18
+"""Probabilities that are held at once; what is needed to make them takes 60 bytes each."""
 
 
 def measure_ngram(compared: Compared) -> Mapping[str, Scores] | None:
