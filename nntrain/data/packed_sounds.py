@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from nntrain.data.audio.hearing import Hearing
 from nntrain.data.packed import LENGTHS, PackedSteps, Stored
 
 if TYPE_CHECKING:
     import torch
 
+    from nntrain.data.audio.hearing import Hearing
     from nntrain.data.augmentation.draws import Augment
 
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nntrain.data.batches import TensorData
-from nntrain.data.cut_texts import cut_texts
-from nntrain.data.dialect import PLAIN
 from nntrain.data.facts import quoted
 from nntrain.data.filling import filled
 from nntrain.data.fingerprint import files_name, fingerprint_named, fingerprint_rows, fingerprint_sources
@@ -19,8 +17,6 @@ from nntrain.data.fitted import FittedFields, reading_of
 from nntrain.data.graphs import counted_as
 from nntrain.data.layout import SPLITTING, FieldPlan, Layout, peek, plan_layout
 from nntrain.data.link_tensors import linked
-from nntrain.data.links import Links
-from nntrain.data.mask_classes import found_classes
 from nntrain.data.reading import read_tables
 from nntrain.data.row_steps import RowSteps
 from nntrain.data.settings import DataSettings
@@ -36,8 +32,10 @@ from nntrain.data.window_cutting import naive_errors
 from nntrain.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from nntrain.data.cut_texts import Told
     from nntrain.data.fields.field import Array, Values
     from nntrain.data.keeping import KeptFields
+    from nntrain.data.links import Links
 
 
 DECIDING: Final = frozenset({"target", "weight", *SPLITTING})
@@ -103,12 +101,21 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
     if settings.window is not None:
         fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))
     check_targets(fields, tables["train"], parts.train)
-    classes = tuple(found_classes(fields, tables["train"], values["train"]))
+    kinds = {field.plan.field.type for field in fields.fields}
+    classes: tuple[str, ...] = ()
+    if "mask" in kinds:  # of what few data have, nothing is loaded where it is not there
+        from nntrain.data.mask_classes import found_classes
+
+        classes = tuple(found_classes(fields, tables["train"], values["train"]))
     if sorting.links is None:
         data, notes = _encode(fields, tables, values, plans, parts)
     else:
         data, notes = _ask(fields, tables["train"], values["train"], sorting.links)
-    cut = list(cut_texts(fields, values["train"], data["train"]))
+    cut: list[Told] = []
+    if "text" in kinds:
+        from nntrain.data.cut_texts import cut_texts
+
+        cut = list(cut_texts(fields, values["train"], data["train"]))
     layout = replace(
         layout,
         doubts=(*layout.doubts, *(told.text for told in cut if told.is_doubt)),
@@ -241,9 +248,17 @@ def _named_files(settings: DataSettings, folder: Path, plans: tuple[FieldPlan, .
     return found
 
 
+def _dialect(table: Table) -> str:
+    if table.dialect is None:
+        return ""
+    from nntrain.data.dialect import PLAIN
+
+    return "" if table.dialect == PLAIN else f"{table.dialect}; "
+
+
 def rows_read(tables: Mapping[Part, Table]) -> list[str]:
     """A line for each file: how it is written, unless in the plainest way, and its rows."""
-    told = [f"{table.dialect}; " if table.dialect not in (None, PLAIN) else "" for table in tables.values()]
+    told = [_dialect(table) for table in tables.values()]
     return [f"{table.name}    {dialect}{counted(table.rows)}" for table, dialect in zip(tables.values(), told, strict=True)]
 
 

@@ -231,7 +231,6 @@ def _reason(member: Member) -> str | None:
         f"on {session.device.type} members are not trained at once": session.device.type != "cpu",
         f"optimizer {type(session.optimizer).__name__} moves a network at a time": not is_elementwise(session.optimizer),
         f"precision {session.precision.name} computes a network at a time": session.precision.name != "float32",
-        "training.compile runs a network by itself": session.compiled is not None,
         "training.compile compiles a network at a time": session.compiled is not None,
         "training.channels_last orders the weights of a network": not all(value.is_contiguous() for value in session.network.parameters()),
         "several processes train a network at a time": session.ranks is not None,
