@@ -1,6 +1,6 @@
 """What `fit` shows while it trains, on stderr: two lines that are redrawn on a terminal, plain lines elsewhere.
 
-Loads rich, so only commands that train import it.
+Loads rich where there is a terminal to draw on.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, TextIO
-
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
+from typing import TYPE_CHECKING, Final, TextIO
 
 from nntrain.commands.figures import bar, format_clock, format_number, sparkline
 from nntrain.commands.results import labelled
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
 
 REDRAW_S: Final = 0.1
 """On a terminal the position is redrawn no more often than this."""
@@ -67,12 +67,6 @@ class Evaluation:
             parts.append(f"best {format_number(self.best_value)} (epoch {self.best_epoch})")
         parts += [self.told] if self.told else []
         return "   ".join(parts)
-
-
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Told as any other stream that went away; rich would end the process."""
-        raise BrokenPipeError
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -201,7 +195,9 @@ class Display:
         self._drawn_at = self.clock()
         with self._writing():
             if self._live is None:
-                self._live = Live(console=_Console(file=self.stream), auto_refresh=False, redirect_stdout=False)
+                from nntrain.commands.terminal import live_lines
+
+                self._live = live_lines(self.stream)
                 self._live.start()
             self._live.update(self._lines(self._live.console.width), refresh=True)
 
@@ -220,6 +216,8 @@ class Display:
                     live.stop()  # gives back the streams that it had redirected
 
     def _lines(self, width: int) -> Text:
+        from rich.text import Text
+
         lines = Text(no_wrap=True, overflow="ellipsis")
         if self._position is not None:
             lines.append_text(_progress(self._position))
@@ -251,6 +249,8 @@ def _draws(stream: TextIO) -> bool:
 
 
 def _progress(position: Position) -> Text:
+    from rich.text import Text
+
     line = Text(f"epoch {position.epoch}{_of(position.max_epochs)} ")
     if position.total_steps:
         fraction = position.step / position.total_steps

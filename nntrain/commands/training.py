@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from nntrain.assembly import Assembly
 from nntrain.commands.display import Display, Position
-from nntrain.commands.diverging import explained, unmeasured_words
 from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.memory import explained_memory, portions_words
 from nntrain.commands.recording import Recorder, restore_from
@@ -25,7 +24,6 @@ from nntrain.training.memory import ExhaustedError
 from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
 from nntrain.training.settings import LIMITS
-from nntrain.training.tracing import unmeasured
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,6 +94,9 @@ class Consumer:
         """Say once of each split that its loss is not finite, and whose fault it is."""
         for part, data in (("train", self.assembly.session.splits.sample), ("validation", self.assembly.session.splits.validation)):
             if data is not None and part not in self.unmeasured and report.metrics.get(f"{part}.loss", 0.0) is None:
+                from nntrain.commands.diverging import unmeasured_words
+                from nntrain.training.tracing import unmeasured
+
                 self.unmeasured.add(part)
                 self.display.note(unmeasured_words(part, unmeasured(self.assembly.session, data), report.step))
 
@@ -233,6 +234,8 @@ def _go_on(consumer: Consumer) -> StopReason:
 
 def told_divergence(error: FoundDivergenceError, consumer: Consumer) -> DivergedError:
     """A divergence in the words of the config, noted in the summary of the run."""
+    from nntrain.commands.diverging import explained
+
     told = explained(error, consumer.job, consumer.run)
     consumer.run.write_json("summary.json", {"run": consumer.run.name, "stop_reason": "diverged", "message": str(told)})
     return told

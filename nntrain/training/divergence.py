@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -15,7 +15,9 @@ from nntrain.data.batches import Batch
 from nntrain.errors import DivergedError
 from nntrain.training.progress import Progress, Recent
 from nntrain.training.session import Session, TrainingProtocol
-from nntrain.training.tracing import Trace, trace
+
+if TYPE_CHECKING:
+    from nntrain.training.tracing import Trace
 
 HINT = "try a lower optimizer.lr (a tenth), regularization.clip_norm=1.0, a warm-up, or look for huge values in the data"
 
@@ -71,7 +73,7 @@ def check_step(session: Session, progress: Progress, batches: Sequence[Batch], l
     progress.recent.append(Recent(progress.step, value, size))
     if math.isfinite(value) and (math.isfinite(size) or session.precision.scales):
         return
-    raise _diverged(session, progress, f"the loss is {value:g}, the gradient norm {size:g}", trace(session, batches))
+    raise _diverged(session, progress, f"the loss is {value:g}, the gradient norm {size:g}", _traced(session, batches))
 
 
 def check_applied(session: Session, progress: Progress, batches: Sequence[Batch], loss: Tensor) -> None:
@@ -84,7 +86,7 @@ def check_applied(session: Session, progress: Progress, batches: Sequence[Batch]
         return
     progress.recent.append(Recent(progress.step, loss.item(), None))
     if not math.isfinite(loss.item()):
-        raise _diverged(session, progress, f"the loss is {loss.item():g}", trace(session, batches))
+        raise _diverged(session, progress, f"the loss is {loss.item():g}", _traced(session, batches))
 
 
 def watch_step(session: Session, progress: Progress, loss: Tensor, norm: Tensor) -> None:
@@ -106,7 +108,7 @@ def check_scaling(session: Session, progress: Progress, batches: Sequence[Batch]
         DivergedError: The scale is so small that it can't be the reason.
     """
     if session.precision.is_exhausted:
-        raise _diverged(session, progress, "the float16 gradients overflow at every scale", trace(session, batches))
+        raise _diverged(session, progress, "the float16 gradients overflow at every scale", _traced(session, batches))
 
 
 def check_state(session: Session, protocol: TrainingProtocol, progress: Progress) -> None:
@@ -129,7 +131,7 @@ def check_state(session: Session, protocol: TrainingProtocol, progress: Progress
     step = progress.step - 1 if bad_step is None else bad_step
     epoch, start = divmod(step, protocol.steps_per_epoch(session))
     # The weights that a watched step broke are lost where the optimizer has no fused kernel; its rows tell what they can.
-    found = trace(session, next(protocol.batches(session, epoch, start)))
+    found = _traced(session, next(protocol.batches(session, epoch, start)))
     if bad_step is not None and not bad:
         words = "the loss or the gradients are not finite"
     else:
@@ -168,3 +170,10 @@ def _diverged(
     epoch, step = (progress.epoch, progress.step) if at is None else at
     lr = float(session.optimizer.param_groups[0]["lr"])
     return FoundDivergenceError(Finding(epoch, step, found, seen, tuple(progress.recent), lr, state, session.precision.is_exhausted))
+
+
+def _traced(session: Session, batches: Sequence[Batch]) -> Trace:
+    """Where in the network it begins: that is loaded when it is asked for."""
+    from nntrain.training.tracing import trace
+
+    return trace(session, batches)

@@ -68,8 +68,8 @@ def test_check_loads_what_the_config_names(repository: Path) -> None:
     assert settings <= MOST_SETTINGS
 
 
-LATER = {"torchmetrics", "sklearn", "scipy", "matplotlib", "PIL", "jinja2", "pandas", "numpy.testing"}
-"""What an evaluation, a report or other data may need: nothing of it stands between the command and the first step."""
+LATER = {"rich", "torchmetrics", "sklearn", "scipy", "matplotlib", "PIL", "jinja2", "pandas", "numpy.testing"}
+"""What a terminal, an evaluation, a report or other data may need: nothing of it stands between the command and the first step."""
 
 
 def test_the_first_step_of_a_run_waits_for_nothing_that_is_needed_later(repository: Path) -> None:
