@@ -32,8 +32,8 @@ from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon
 from nntrain.specs import teacher_port
 from nntrain.targets import TargetPlan, part_factors
-from nntrain.training.class_orders import ClassOrder
 from nntrain.training.choosing import choose
+from nntrain.training.class_orders import ClassOrder
 from nntrain.training.compiling import CompiledForward
 from nntrain.training.device import resolve_device, resolve_precision, use_tf32, use_threads
 from nntrain.training.distributed import joined
@@ -49,6 +49,7 @@ from nntrain.training.repeated import Repeated
 from nntrain.training.reproducibility import seed_everything, use_determinism
 from nntrain.training.session import Origin, Session, Splits, TrainingProtocol
 from nntrain.training.shaping import Shaping
+from nntrain.training.sharding import shard
 from nntrain.training.swa import StochasticAverage
 from nntrain.training.thawing import Thawing
 
@@ -113,6 +114,8 @@ def assemble(
     if start is not None:
         start(network)
     network = network.to(device)
+    if training.shard and ranks is not None:
+        shard(network, ranks)
     if training.channels_last is True:  # before anything is made in the image of a parameter
         cast("Any", network).to(memory_format=torch.channels_last)
     regularization = experiment.regularization

@@ -28,7 +28,7 @@ from nntrain.config.loading import parse
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.config.resolving import environment_digests, resolved_text, written_digest
 from nntrain.data.layout import plan_layouts
-from nntrain.errors import CheckpointError, ConfigError, NNTrainError, UsageError
+from nntrain.errors import CheckpointError, ConfigError, NNTrainError, Problem, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
 from nntrain.training.place import here, process_count
 
@@ -244,6 +244,9 @@ def look_first(config: Config) -> Blueprint:
     first = draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
     if here() is not None:
         check_shareable(config, first)
+    elif first.training.shard and config.run is None:
+        found = "has no effect: this is one process, which has all of the weights"
+        raise config.error([Problem(("training", "shard"), found, "nntrain fit CONFIG --processes N, or remove it")])
     return first
 
 

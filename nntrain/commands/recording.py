@@ -10,6 +10,7 @@ from typing import Any
 
 from nntrain.assembly import Assembly
 from nntrain.commands.pacing import Pace
+from nntrain.commands.sharded_saving import Leader
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import needed_of
 from nntrain.errors import CheckpointError, NNTrainError
@@ -21,6 +22,7 @@ from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.history import History
 from nntrain.training.loop import Report
 from nntrain.training.progress import Progress, count_of
+from nntrain.training.sharding import pieces
 from nntrain.training.snapshot import restore, snapshot
 from nntrain.training.state import copied
 from nntrain.training.tuning import tune
@@ -43,6 +45,8 @@ class Recorder:
         """
         self.run, self.assembly, self.constant_parts, self.signals = run, assembly, constant_parts, signals
         self.settings = assembly.plan.settings.checkpoint
+        ranks = assembly.session.ranks
+        self.leader = Leader(ranks) if ranks is not None and ranks.is_sharded else None
         self.needed = needed_of(run)
         found = self._newest()
         path, self.damaged = found.path, found.damaged
@@ -127,6 +131,7 @@ class Recorder:
         self._best = None  # its memory is free for the better one
         try:
             self._best = (step, copied(self._parts()))
+            self._order("hold")
         except (MemoryError, RuntimeError) as error:
             if not is_exhaustion(error):
                 raise
@@ -135,10 +140,20 @@ class Recorder:
 
     def _parts(self) -> dict[str, Any]:
         """What a checkpoint of the present state holds."""
+        self._order("parts")
         parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
         parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}
         parts["task"] = {**parts["task"], "readings": tune(self.assembly.session)}
-        return parts
+        return parts if self.leader is None else pieces(parts)
+
+    def _order(self, word: str) -> None:
+        """Let other processes that have a piece of the state do the same."""
+        if self.leader is not None:
+            self.leader.order(word)
+
+    def step_is_done(self) -> None:
+        """Let other processes go on: nothing more is saved at this step."""
+        self._order("done")
 
     def save(self, *, is_best: bool = False) -> None:
         """Write a checkpoint of the present state, and before it the best one where that is in memory only.
@@ -161,21 +176,23 @@ class Recorder:
         try:
             yield
         except Exception:
-            with suppress(NNTrainError):
-                self._keep_best()
+            if self.leader is None:  # else no process has all of it, and others may be gone
+                with suppress(NNTrainError):
+                    self._keep_best()
             raise
 
     def _keep_best(self) -> None:
         """Write the best state where it is in memory only. Raises `ResourceError`."""
         if self._best is not None:
             step, parts = self._best
-            self._write(step, parts, ("last", "best"))
+            self._write(step, parts, ("last", "best"), is_held=True)
             self._best = None
 
-    def _write(self, step: int, parts: Mapping[str, Any], points: Sequence[str]) -> None:
+    def _write(self, step: int, parts: Mapping[str, Any], points: Sequence[str], *, is_held: bool = False) -> None:
         check_held(self.run.path)
         self.history.sync()
-        checkpoint.save(self.run.checkpoints, step, parts, points=points, run=self.needed.run)
+        others = None if self.leader is None else self.leader.writing(is_held=is_held)
+        checkpoint.save(self.run.checkpoints, step, parts, points=points, run=self.needed.run, others=others)
         checkpoint.prune(self.run.checkpoints, self.settings.keep)
 
     def steps_per_s(self, step: int) -> float:

@@ -36,6 +36,7 @@ NO_MEANING: Final[tuple[YamlPath, ...]] = (
     *LIMITS,
     ("training", "checkpoint"),
     ("training", "threads"),
+    ("training", "shard"),
     ("training", "device"),
     ("training", "on_oom"),
 )

@@ -31,6 +31,8 @@ def unshareable(blueprint: Blueprint) -> Iterator[Problem]:
         yield Problem(("optimizer",), f"{experiment.optimizer.type} asks for the loss as often as it likes, in one process", alone)
     if training.on_oom == "halve":
         yield Problem(("training", "on_oom"), "one process can't take smaller micro-batches than the others", "fix:  on_oom: stop")
+    if training.shard:
+        yield from _unshardable(blueprint)
     batch = experiment.data.batch
     if batch is not None and batch.tokens is not None:
         yield Problem(("data", "batch", "tokens"), "counts steps of rows, and processes share out rows", f"{alone}, or data.batch_size")
@@ -44,6 +46,29 @@ def unshareable(blueprint: Blueprint) -> Iterator[Problem]:
         yield Problem(("data", "source"), "the nodes of one graph are one row, which can't be shared out", alone)
 
 
+def _unshardable(blueprint: Blueprint) -> Iterator[Problem]:
+    """Why parameters can't lie in pieces."""
+    experiment, training = blueprint.experiment, blueprint.training
+    regularization = experiment.regularization
+    whole = "fix:  training.shard: false, so that each process has a copy"
+    if experiment.optimizer is not None and experiment.optimizer.type not in _SHARDED_OPTIMIZERS:
+        yield Problem(("optimizer",), f"{experiment.optimizer.type} is not used with training.shard", "sgd, adam or adamw")
+    if training.accumulate > 1:
+        yield Problem(("training", "accumulate"), "processes with pieces of the weights take one micro-batch a step", "fix:  accumulate: 1")
+    if training.precision == "float16":
+        yield Problem(("training", "precision"), "float16 scales gradients that each process has a piece of", "fix:  precision: bfloat16")
+    if training.unfreeze is not None:
+        yield Problem(("training", "unfreeze"), "what lies in pieces is trained from the start, or never", whole)
+    for name in ("ema", "swa", "max_norm", "gradient_noise"):
+        if getattr(regularization, name) is not None:
+            yield Problem(
+                ("regularization", name), "reads weights or gradients as a whole, and training.shard cuts them into pieces", whole
+            )
+    if any(step.adapter is not None for step in blueprint.program.steps):
+        yield Problem(("architecture", "adapter"), "is computed from whole weights", whole)
+
+
+_SHARDED_OPTIMIZERS: Final = ("sgd", "adam", "adamw")
 _DRAWING: Final = frozenset({"dropout", "alpha_dropout", "stochastic_depth", "gaussian_noise"})
 
 

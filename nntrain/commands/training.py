@@ -11,6 +11,7 @@ from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.memory import explained_memory, portions_words
 from nntrain.commands.recording import Recorder, restore_from
 from nntrain.commands.resuming import Beginning
+from nntrain.commands.sharded_saving import Pieces
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_space
 from nntrain.errors import DivergedError
@@ -67,7 +68,9 @@ class Consumer:
             if self.is_stopped() and progress.stop_reason is None:
                 if self.recorder.saved_step != progress.step:
                     self.recorder.save()
+                self.recorder.step_is_done()
                 return "interrupted"
+            self.recorder.step_is_done()
         assert progress.stop_reason is not None
         return progress.stop_reason
 
@@ -92,6 +95,9 @@ class Consumer:
 
     def _tell_unmeasured(self, report: Report) -> None:
         """Say once of each split that its loss is not finite, and whose fault it is."""
+        ranks = self.assembly.session.ranks
+        if ranks is not None and ranks.is_sharded:  # the network runs with all processes only
+            return
         for part, data in (("train", self.assembly.session.splits.sample), ("validation", self.assembly.session.splits.validation)):
             if data is not None and part not in self.unmeasured and report.metrics.get(f"{part}.loss", 0.0) is None:
                 from nntrain.commands.diverging import unmeasured_words
@@ -139,7 +145,9 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
 
 def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning: Beginning) -> Consumer:
     """Read a run's newest checkpoint, where it has one, and get ready for its next step. Arguments and errors as of `train`."""
-    assembly = replace(assembly, session=replace(assembly.session, stop_wanted=watchers.signals.stop_wanted))
+    ranks = assembly.session.ranks
+    if ranks is None or not ranks.is_sharded:  # else no evaluation is cut short: its forward passes are those of all processes
+        assembly = replace(assembly, session=replace(assembly.session, stop_wanted=watchers.signals.stop_wanted))
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline, "class_weights": assembly.class_weights}}
     display, signals = watchers.display, watchers.signals
@@ -164,8 +172,12 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
 
 def ended(consumer: Consumer, reason: StopReason, options: Options) -> Outcome:
     """Measure the best state of a run that has stopped, unless a signal stopped it. Raises as `train`."""
+    ranks = consumer.assembly.session.ranks
     if reason == "interrupted":
         return interrupted(consumer.run, consumer.assembly, consumer.signals.exit_code)
+    if ranks is not None and ranks.is_sharded:  # the others are gone
+        network = consumer.job.blueprint.program.build().to(consumer.assembly.session.device)
+        consumer.assembly = replace(consumer.assembly, session=replace(consumer.assembly.session, network=network))
     ending = Ending(reason, consumer.signals, consumer.baseline, consumer.recorder.inexact_since)
     return finish(consumer.run, consumer.job, consumer.assembly, ending, options)
 
@@ -197,7 +209,10 @@ def train_along(run: Run, assembly: Assembly, signals: Signals) -> None:
         progress.stop_reason = None
     if progress.stop_reason is not None:
         return
+    saving = Pieces(ranks, assembly)
     for _ in run_loop(assembly.session, assembly.protocol, assembly.plan, progress, lambda _: ranks.granted.pause):
+        if ranks.is_sharded:
+            saving.obey()
         if ranks.granted.signal is not None:
             return
 
@@ -206,7 +221,8 @@ def _begin_together(assembly: Assembly, ranks: Ranks) -> None:
     """Make all processes hold the same network, and share out its rows."""
     session = assembly.session
     ranks.share = replace(ranks.share, least=session.portions.least)
-    ranks.copy_first([tensor.data for tensor in (*session.network.parameters(), *session.network.buffers())])
+    if not ranks.is_sharded:  # else initial weights are a function of the seed alone
+        ranks.copy_first([tensor.data for tensor in (*session.network.parameters(), *session.network.buffers())])
 
 
 def _optimizer_of(job: Job) -> Optimizer:

@@ -5,6 +5,7 @@ checkpoints/
   best  last                     one line each: the name of a folder
   step-0000500/
     weights.json  weights.safetensors     each part: a JSON skeleton, and its tensors if it has any
+    weights-00001-of-00002.safetensors    where several processes share out tensors: the pieces of each
     state.json  …
     meta.json                             format, step, id of the run, bytes and sha256 of every other file; written last
 ```
@@ -28,15 +29,16 @@ import safetensors.torch
 from safetensors import SafetensorError
 
 from nntrain.errors import CheckpointError, ConfigError, DataError, ResourceError
-from nntrain.training.durable import Pieces, sync_folder, tensor_pieces, write_file, write_files
+from nntrain.training.durable import sync_folder, write_file, write_files
 from nntrain.training.exhaustion import is_exhaustion
+from nntrain.training.shard_files import SHARDED, Others, files_of, joined
 from nntrain.training.state import flatten, unflatten
 
 FORMAT: Final = 1
 """Version of the layout; a newer one is refused."""
 
 _FOLDER: Final = re.compile(r"step-[0-9]{7,}")
-_FILE: Final = re.compile(r"[a-z_]+\.(json|safetensors)")
+_FILE: Final = re.compile(r"[a-z_]+(-[0-9]{5}-of-[0-9]{5})?\.(json|safetensors)")
 _FILES_OF_A_SAVE: Final = 16
 """Files and folders that a save makes, at least as many as there are."""
 _META: Final = "meta.json"
@@ -68,7 +70,15 @@ class Newest:
     """What it holds."""
 
 
-def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequence[str] = (), run: str | None = None) -> Path:
+def save(
+    checkpoints: Path,
+    step: int,
+    parts: Mapping[str, Any],
+    *,
+    points: Sequence[str] = (),
+    run: str | None = None,
+    others: Others | None = None,
+) -> Path:
     """Write a checkpoint: beside, synced to the disk, then renamed. Whoever looks sees the old or the new, never a part.
 
     A whole checkpoint of this step is kept as it is: the state is a function of the step. A damaged one is replaced.
@@ -79,6 +89,7 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
         parts: Trees as `training.state` takes them, by name: `weights`, `optimizer`, `state`.
         points: Pointers that are to name it: `last`, `best`. They become valid together with it.
         run: Id of the run.
+        others: Lets other processes write their pieces of the tensors that `parts` names under `SHARDED`.
 
     Raises:
         ResourceError: The disk is full, or can't be written. What was there before is whole.
@@ -87,8 +98,8 @@ def save(checkpoints: Path, step: int, parts: Mapping[str, Any], *, points: Sequ
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
         _sweep(checkpoints)
-        if not path.exists() or _fault(path, Needed(tuple(parts), run)) is not None:
-            _write_folder(path, step, parts, run)
+        if not path.exists() or _fault(path, Needed(tuple(set(parts) - {SHARDED}), run)) is not None:
+            _write_folder(path, step, parts, run, others)
         _point(checkpoints, points, step)
     except OSError as error:
         raise _cannot_save(checkpoints, path, error, parts) from None
@@ -134,6 +145,7 @@ def load(path: Path, needed: Needed = ANY) -> dict[str, Any]:
             tensors = {}
             if tensor_file in entries:  # one at a time: its bytes are freed before the next is read
                 tensors = safetensors.torch.load(_read_verified(path / tensor_file, entries[tensor_file]))
+            tensors |= joined(name, entries, lambda file: _read_verified(path / file, entries[file]))
             parts[name] = unflatten(tensors, json.loads(skeleton))
         except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
             raise CheckpointError(f"{(path / file).as_posix()}: damaged ({error})") from None
@@ -258,17 +270,14 @@ def _folders(checkpoints: Path) -> list[Path]:
     return sorted(paths, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
 
 
-def _write_folder(path: Path, step: int, parts: Mapping[str, Any], run: str | None) -> None:
+def _write_folder(path: Path, step: int, parts: Mapping[str, Any], run: str | None, others: Others | None) -> None:
     partial = path.with_name(f"{_PARTIAL}{path.name}")
     os.mkdir(partial)  # noqa: PTH102
-    contents: dict[str, Pieces] = {}
-    for name, tree in parts.items():
-        tensors, skeleton = flatten(tree)
-        contents[f"{name}.json"] = (json.dumps(skeleton, allow_nan=False).encode(),)
-        if tensors:
-            contents[f"{name}.safetensors"] = tensor_pieces(tensors)
+    finish = None if others is None else others(partial)
+    contents = files_of(parts, None if finish is None else finish.size)
     assert all(_FILE.fullmatch(file) for file in contents), list(contents)
-    meta = {"format": FORMAT, "step": step, "run": run, "files": write_files(partial, contents)}
+    files = write_files(partial, contents)
+    meta = {"format": FORMAT, "step": step, "run": run, "files": files if finish is None else files | finish()}
     write_file(partial / _META, (json.dumps(meta, indent=1) + "\n").encode())
     sync_folder(partial)
     if path.exists():
@@ -350,8 +359,7 @@ def _read_meta(path: Path, needed: Needed) -> dict[str, dict[str, Any]]:
         raise CheckpointError(f"{file.as_posix()}: damaged (does not describe {path.name})")
     if needed.run is not None and meta.get("run") != needed.run:
         raise CheckpointError(f"{file.as_posix()}: of another run, not of the one that it lies in")
-    missing = [name for name in needed.parts if f"{name}.json" not in entries]
-    if missing:
+    if missing := [name for name in needed.parts if f"{name}.json" not in entries]:
         raise CheckpointError(f"{file.as_posix()}: damaged (has no {', '.join(missing)})")
     return entries
 

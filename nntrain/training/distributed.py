@@ -74,6 +74,8 @@ class Ranks:
     """When it began to train by that clock."""
     step: int = 0
     """Steps that are complete."""
+    is_sharded: bool = False
+    """Whether each process has a piece of each parameter; torch sums the gradients then."""
     reducer: Reducer | None = None
     """Sums gradients; made in the first step."""
 
@@ -95,7 +97,7 @@ class Ranks:
     @property
     def words(self) -> str:
         """`2 (gloo)`."""
-        return f"{self.size} ({self.backend})"
+        return f"{self.size} ({self.backend}{', sharded' if self.is_sharded else ''})"
 
     def begin_step(self, step: int, seed: int) -> None:
         """Be at a step. The random numbers of other processes than the first are a function of it: nothing of them is to be saved."""
@@ -113,6 +115,8 @@ class Ranks:
         Returns:
             The weights over the rows of all processes.
         """
+        if self.is_sharded:
+            return self.agree(weights)
         if self.reducer is None:
             self.reducer = Reducer([parameter for group in optimizer.param_groups for parameter in group["params"]], len(weights))
         found = self.agree(weights)
@@ -121,13 +125,16 @@ class Ranks:
 
     def begin_last(self) -> None:
         """Before the last backward pass of a step."""
-        assert self.reducer is not None
-        self.reducer.begin_last()
+        if self.reducer is not None:
+            self.reducer.begin_last()
 
     def finish(self, parts: Mapping[PartName, Part], weights: Mapping[PartName, Tensor]) -> dict[PartName, Part]:
         """After the last backward pass: the parts of the loss over all processes, and parameters have the sums of their gradients."""
-        assert self.reducer is not None
-        sums = self.reducer.finish(torch.stack([part.sum.float() for part in parts.values()]))
+        sums = torch.stack([part.sum.float() for part in parts.values()])
+        if self.reducer is None:
+            self.add(sums)
+        else:
+            sums = self.reducer.finish(sums)
         return {name: Part(sums[place], weights[name], part.factor) for place, (name, part) in enumerate(parts.items())}
 
     def agree(self, weights: Mapping[PartName, Tensor]) -> dict[PartName, Tensor]:
@@ -186,6 +193,11 @@ class Ranks:
         """The rows of a split that this process measures."""
         edges = [len(data) * rank // self.size for rank in (self.rank, self.rank + 1)]
         return data.narrow(*edges)
+
+    def idle(self, total: int, own: int, rows: int) -> int:
+        """Batches of so many rows that this process has less than another, where a forward pass is one of all processes."""
+        most = math.ceil(total / self.size)
+        return math.ceil(most / rows) - math.ceil(own / rows) if self.is_sharded else 0
 
     def gather(self, told: Any, tensors: Sequence[Tensor | None]) -> list[tuple[Any, list[Tensor | None]]]:
         """What all processes say, by rank: a plain JSON tree and some tensors each, on the device of this one."""

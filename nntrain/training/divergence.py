@@ -15,6 +15,7 @@ from nntrain.data.batches import Batch
 from nntrain.errors import DivergedError
 from nntrain.training.progress import Progress, Recent
 from nntrain.training.session import Session, TrainingProtocol
+from nntrain.training.state import piece
 
 if TYPE_CHECKING:
     from nntrain.training.tracing import Trace
@@ -120,7 +121,8 @@ def check_state(session: Session, protocol: TrainingProtocol, progress: Progress
         DivergedError: Naming what is not finite; of a step that was watched, the step and the first layer concerned.
     """
     bad_step = progress.first_bad.read()
-    saved = [(name, value.detach()) for name, value in saved_tensors(session) if value.numel()]
+    pieces = ((name, piece(value.detach())) for name, value in saved_tensors(session))
+    saved = [(name, value) for name, value in pieces if value.numel()]
     device = saved[0][1].device
     # NaN is both the least and the greatest of its tensor: one pass, a ninth of what isfinite costs. Read at once: one wait for the device.
     ends = [torch.stack(torch.aminmax(value)).to(device, torch.float64 if device.type != "mps" else torch.float32) for _, value in saved]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,9 +27,6 @@ from nntrain.training.objective import Objective, PartName, TargetObjective
 from nntrain.training.pooling import pool
 from nntrain.training.session import Metrics, Session
 from nntrain.training.units import chosen, counting, fold
-
-if TYPE_CHECKING:
-    from nntrain.training.distributed import Ranks
 
 _ROWS: Final = 1024
 _VALUES: Final = 2**16
@@ -93,7 +90,10 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
                 break
             measuring.add(batch, reader)
         if ranks is not None:
-            is_cut = measuring.pool(ranks, is_cut=is_cut)
+            for _ in range(0 if shown is data else ranks.idle(len(data), len(shown), rows)):
+                reader.outputs(data.batch(0, 1))
+            found = pool(ranks, measuring.losses, measuring.states, is_cut=is_cut)
+            is_cut, measuring.losses = found is None, found or {}
     return None if is_cut else measuring.scores().metrics
 
 
@@ -151,24 +151,18 @@ class _Measuring:
     def __init__(self, objective: Objective, device: torch.device, *, tables: bool) -> None:
         self._objective, self._device = objective, device
         self._judges = _Judges(objective, device, tables=tables)
-        self._losses: dict[PartName, Tensor] = {}
+        self.losses: dict[PartName, Tensor] = {}
         self.states = self._judges.pooling() if objective.compared_rows is None else None
 
     def add(self, batch: Batch, reader: Reader) -> None:
         outputs = reader.outputs(batch)
         for name, part in self._objective.parts(outputs, batch).items():
             added = torch.stack([part.sum, part.weight]).to(accumulator(self._device))
-            self._losses[name] = self._losses[name] + added if name in self._losses else added
+            self.losses[name] = self.losses[name] + added if name in self.losses else added
         self._judges.update(reader.predictions(batch, outputs, reader.views(batch)), batch)
 
-    def pool(self, ranks: Ranks, *, is_cut: bool) -> bool:
-        """Put together what all processes have measured; whether one of them was cut off."""
-        found = pool(ranks, self._losses, self.states, is_cut=is_cut)
-        self._losses = found or {}
-        return found is None
-
     def scores(self) -> Scores:
-        return self._judges.scores(self._objective.name_losses(_means(self._losses)))
+        return self._judges.scores(self._objective.name_losses(_means(self.losses)))
 
 
 def raw_outputs(

@@ -25,6 +25,7 @@ from nntrain.training.objective import PartName
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
 from nntrain.training.session import Metrics, Session, StepLoss, TrainingProtocol
+from nntrain.training.state import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,7 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     parameters = trained(session)
     norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
     session.shaping.clip(parameters, norm)
+    norm = whole(norm)
     session.shaping.add_noise(parameters, progress.step, update)
     if session.device.type == "cpu":
         check_step(session, progress, batches, loss, norm)

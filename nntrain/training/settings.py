@@ -139,6 +139,9 @@ class TrainingSettings(StrictModel):
     on_oom: Literal["stop", "halve"] = "stop"
     """What happens when memory runs out in a step or an evaluation: `stop` tells what would fit; `halve` computes half as many rows at
     once from there on and adds up twice as many micro-batches: the same steps, up to rounding, dropout and what batch norms see."""
+    shard: bool = False
+    """Whether several processes share out parameters, gradients and the optimizer's state (torch's FSDP2), for networks that don't fit
+    into one; each has a copy otherwise. With sgd, adam and adamw. Needs `--processes`, or torchrun."""
     threads: Annotated[int, Field(gt=0, le=MAX_THREADS)] | None = None
     """CPU threads; default: torch's own choice."""
     deterministic: bool = False

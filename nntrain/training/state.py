@@ -147,7 +147,31 @@ def restore_network(network: torch.nn.Module, saved: Mapping[str, Tensor]) -> No
     _refuse("network", lines)
     with torch.no_grad():
         for name, value in live.items():
-            value.copy_(saved[name])
+            fill(value, saved[name])
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor, or all of one that is shared out over several processes, which all call it."""
+    shared: Any = tensor
+    return shared.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
+def piece(tensor: Tensor) -> Tensor:
+    """A tensor, or the piece of this process of one that is shared out over several."""
+    shared: Any = tensor
+    return shared.to_local() if hasattr(tensor, "to_local") else tensor
+
+
+def fill(tensor: Tensor, value: Tensor) -> None:
+    """Copy a value into a tensor; into one that is shared out over several processes the piece of this one."""
+    shared: Any = tensor
+    if not hasattr(tensor, "to_local"):
+        tensor.copy_(value)
+        return
+    mesh = shared.device_mesh
+    chunks, rank = value.chunk(mesh.size()), mesh.get_local_rank()
+    if rank < len(chunks):
+        shared.to_local().copy_(chunks[rank])
 
 
 def _named(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor, dict[str, Any]]]:
@@ -171,7 +195,9 @@ def _restored(key: str, value: Any, parameter: Tensor, counter_device: torch.dev
     if key in _COUNTERS:
         return value.to(counter_device, copy=True)
     if value.shape == parameter.shape:
-        return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+        made = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False)
+        fill(made, value)
+        return made
     return value.to(parameter.device, copy=True)
 
 
