@@ -63,7 +63,8 @@ DRAWING: Final = frozenset({nn.Dropout, SharedDropout})
 _KNOWN: Final = BATCHED | BY_ROW | CURVED | BY_MEMBER | DRAWING
 
 _SMALL: Final = 400
-"""Multiplications below which torch computes a batched product by a loop of its own, which rounds otherwise than a single product."""
+"""Multiplications below which torch computes a batched product by a loop of its own, which rounds otherwise than a single product; so does
+the product of a matrix and a vector."""
 
 
 def obstacle(network: nn.Module) -> str | None:
@@ -148,7 +149,7 @@ class StackedNetworks:
 
     def _linear(self, weight: Any, bias: Any, x: Tensor) -> Tensor:
         rows = x.reshape(self._members, -1, x.shape[-1])
-        if rows[0].numel() * weight.shape[1] < _SMALL:
+        if rows[0].numel() * weight.shape[1] < _SMALL or 1 in (*rows.shape[1:], weight.shape[1]):
             offsets = [None] * self._members if bias is None else bias.unbind()
             found = torch.stack([linear(*each) for each in zip(rows.unbind(), weight.unbind(), offsets, strict=True)])
             return found.view(*x.shape[:-1], found.shape[-1])

@@ -21,6 +21,7 @@ from nntrain.training.divergence import check_step, named
 from nntrain.training.loop import set_learning_rates, take_step
 from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent
+from nntrain.training.scoring_together import score_at_once
 from nntrain.training.session import Session, TrainingProtocol
 
 _ALIGNMENT: Final = 16
@@ -131,13 +132,9 @@ class Stack:
             DivergedError: The loss or the gradients of one are not finite; no weight has moved.
         """
         found = self._network(self._joined(batches))
-        outputs = {name: values.chunk(len(self._seats)) for name, values in found.items()}
-        parts: list[dict[PartName, Part]] = []
-        for index, seat in self._there:
-            batch = batches[index]
-            assert batch is not None
-            parts.append(seat.session.objective.parts({name: values[index] for name, values in outputs.items()}, batch))
-        losses = torch.stack([total(each) for each in parts])
+        given = {index: batch for index, _ in self._there if (batch := batches[index]) is not None}
+        scored = score_at_once(self._first.session.objective, found, given, len(self._seats)) or self._scored(found, given)
+        losses, parts = scored
         gradients = torch.autograd.grad(losses.sum(), self._wanted)
         torch._foreach_copy_(self._targets, gradients)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
         if self._shapes:
@@ -152,6 +149,15 @@ class Stack:
         for _, seat in self._there:
             if seat.session.ema is not None:
                 seat.session.ema.update(seat.session.network, seat.progress.step + 1)
+
+    def _scored(self, found: Mapping[str, Tensor], batches: Mapping[int, Batch]) -> tuple[Tensor, list[dict[PartName, Part]]]:
+        """The loss of each member that is there, `[N]`, and its parts."""
+        outputs = {name: values.chunk(len(self._seats)) for name, values in found.items()}
+        parts = [
+            seat.session.objective.parts({name: values[index] for name, values in outputs.items()}, batches[index])
+            for index, seat in self._there
+        ]
+        return torch.stack([total(each) for each in parts]), parts
 
     def step_apart(self, protocol: TrainingProtocol, batches: Sequence[Batch | None]) -> None:
         """One optimizer update of each member that is there by itself, where batches differ in their rows. Raises as `step`."""

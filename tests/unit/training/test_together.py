@@ -114,6 +114,16 @@ def test_values_are_scored_row_by_row(data: Mapping[str, Any]) -> None:
     check_equal(data, {"architecture": MLP, "fields": fields, "scheduler": {"type": "cosine", "warmup_fraction": 0.1}})
 
 
+@pytest.mark.parametrize(
+    "target", [{"y": {"type": "category"}, "w": {"role": "ignore"}}, {"w": {"type": "number"}, "y": {"role": "ignore"}}]
+)
+def test_losses_in_one_call_are_those_of_each(target: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    fields = {"v": {"type": "vector"}, "x": {"role": "ignore"}, **target}
+    fields |= {name: {**given, "role": "target"} for name, given in target.items() if "type" in given}
+    layers = [{"linear": 32}, "relu", {"linear": "=out"}]
+    check_equal(data, {"architecture": {"layers": layers}, "fields": fields, "data": {"batch_size": 32}})
+
+
 def test_exponentials_are_rounded_as_in_a_run_of_its_own(data: Mapping[str, Any]) -> None:
     layers = [{"linear": 5}, "gelu", {"linear": 32}, "silu", "tanh"]
     check_equal(data, {"architecture": {"layers": layers}, "optimizer": "adam"})

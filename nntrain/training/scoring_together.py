@@ -1,0 +1,60 @@
+"""The losses of several members in one call, where the rows of all are rounded as those of one are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from nntrain.data.batches import Batch
+from nntrain.losses.loss import LossFunction, Part
+from nntrain.training.objective import Objective, PartName
+
+_WHOLE: Final = 32
+"""Numbers that a processor computes in one go, see `nntrain.modules.stacked`."""
+
+
+def score_at_once(
+    objective: Objective, outputs: Mapping[str, Tensor], batches: Mapping[int, Batch], members: int
+) -> tuple[Tensor, list[dict[PartName, Part]]] | None:
+    """Score the outputs of members, `[M * B, …]`, one behind another.
+
+    Args:
+        objective: That of any of them.
+        outputs: By name.
+        batches: The batches of those that are there, by their place.
+        members: M.
+
+    Returns:
+        The loss of each that is there, `[N]`, and its parts, which have no graph; `None` where each is to be scored by itself: several
+        losses, weights, targets of more than a value a row, or numbers that would be rounded otherwise.
+    """
+    function = _plain_loss(objective)
+    [(name, output), *others] = outputs.items()
+    first = next(iter(batches.values()))
+    rows = len(first)
+    if function is None or others or first.weights is not None or first.partner is not None or first.choice is not None:
+        return None
+    targets = [batch.targets[name] for batch in batches.values()]
+    if output[:rows].numel() % _WHOLE or output.itemsize < 4 or targets[0].ndim > 1:
+        return None
+    chunks = output.detach().chunk(members)
+    weight = targets[0].new_full((), rows, dtype=torch.float32)
+    sums = [function.total(chunks[index], target) for index, target in zip(batches, targets, strict=True)]
+    there = output if len(batches) == members else torch.cat([output[index * rows : (index + 1) * rows] for index in batches])
+    scores = function.per_row(there, torch.cat(targets), None).view(len(batches), rows)
+    [tag] = objective.targets[name].losses
+    return scores.sum(dim=1) / weight, [{(name, tag): Part(value, weight)} for value in sums]
+
+
+def _plain_loss(objective: Objective) -> LossFunction | None:
+    """The only loss of a network with one target of one value a row, where it counts all rows alike."""
+    if len(objective.targets) > 1 or objective.auxiliary or objective.layer_parts or objective.compared_rows is not None:
+        return None
+    [target] = objective.targets.values()
+    if len(target.losses) > 1 or target.is_taught or target.scored_axis is not None or not target.task.predicts:
+        return None
+    [loss] = target.losses.values()
+    return loss.function if loss.factor == 1 and loss.function.class_weights is None else None
