@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import safetensors.torch
+import torch
 
 DRIVER = Path(__file__).with_name("ranks_driver.py")
 Script = Callable[..., subprocess.CompletedProcess[str]]
@@ -152,3 +153,44 @@ def test_pieces_go_on_as_others(tmp_path: Path, config: Path, run_script: Script
     for run in (narrowed, again, whole):
         assert largest_difference(curve(alone), curve(run)) < 1e-5
     assert (again / "history.jsonl").read_bytes() == (whole / "history.jsonl").read_bytes()
+
+
+RICH = """
+name: r
+data: {source: {type: builtin, name: digits}, batch_size: 50, fields: {image: {type: image, augment: [{flip: 0.5}]}}}
+architecture: {layers: [{conv2d: {out_channels: 4, kernel_size: 3}}, batch_norm, relu, flatten, {dropout: 0.3}, {linear: 10}]}
+optimizer: {type: sgd, lr: 0.05, momentum: 0.9}
+scheduler: cosine
+regularization: {ema: 0.9, mixup: 0.2, label_smoothing: 0.1, clip_norm: 1.0, noise: 0.01}
+training: {max_steps: 40, accumulate: 2, evaluate_every: {steps: 10}, checkpoint: {every_steps: 7}}
+"""
+
+
+@pytest.mark.slow
+def test_all_that_draws_and_averages_goes_on_exactly(tmp_path: Path, run_script: Script) -> None:
+    (tmp_path / "r.yaml").write_text(RICH)
+    fit = ["fit", "r.yaml", "--no-test", "--processes", "3"]
+    codes, said = driven(
+        run_script,
+        fit,
+        {"arguments": fit, "kill": 2, "run": "runs/r/0002"},
+        ["fit", "--no-test", "--processes", "3", "--resume", "runs/r/0002"],
+    )
+    assert (codes[0], codes[2]) == (0, 0), said
+    assert codes[1] in (0, 7), said  # where it was killed too late, it was finished
+    whole, again = (tmp_path / "runs" / "r" / name for name in ("0001", "0002"))
+    assert (again / "history.jsonl").read_bytes() == (whole / "history.jsonl").read_bytes()
+    assert weights(again) == weights(whole)
+    assert "another loss curve than with one process: batch statistics" in said
+    assert "each process draws by itself" in said
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+@pytest.mark.parametrize("shard", ["false", "true"])
+def test_two_devices_are_one(tmp_path: Path, config: Path, run_script: Script, shard: str) -> None:
+    fit = ["fit", str(config), "--no-test", "training.device=cuda"]
+    codes, said = driven(run_script, fit, [*fit, "--processes", "2", f"training.shard={shard}"])
+    assert codes == [0, 0], said
+    alone, together = (tmp_path / "runs" / "c" / name for name in ("0001", "0002"))
+    assert largest_difference(curve(alone), curve(together)) < 1e-4
