@@ -11,6 +11,7 @@ from typing import Any
 
 from nntrain.blueprint import Blueprint, can_draw, draw, draw_first
 from nntrain.commands.output import emit, tell
+from nntrain.commands.shareable import check_shareable
 from nntrain.config.reading import Config, find_config, read_config
 from nntrain.config.rendering import error_as_json
 from nntrain.data.layout import plan_layouts
@@ -84,6 +85,8 @@ def check(config: Config, look: Look) -> Blueprint | None:
             raise config.error(problems)
         return None
     blueprint = draw_first(config, chain([likeliest], plans))
+    if blueprint.training.shard:  # several processes are certain then
+        check_shareable(config, blueprint)
     if look is Look.ALL:
         from nntrain.assembly import class_order
         from nntrain.commands.fit import prepare_data
