@@ -79,7 +79,8 @@ def main() -> None:
                 cpu[count].append((whole - start) / options.steps)
                 wall[count].append((last - first) / options.steps)
             loads = ", ".join(f"{load:.1f}" for load in os.getloadavg())
-            print(f"round {turn + 1}: load {loads}", flush=True)
+            steps = ", ".join(f"{1000 * cpu[count][-1]:.1f} ms CPU a step with {count}" for count in counts)
+            print(f"round {turn + 1}: load {loads}; {steps}", flush=True)
     for count in counts:
         step, seconds = statistics.median(cpu[count]), statistics.median(wall[count])
         times = statistics.median(one / many for one, many in zip(wall[1], wall[count], strict=True))
