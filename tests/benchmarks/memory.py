@@ -13,6 +13,7 @@ A plain loop with the same rows as tensors in the same kind of process shows wha
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -91,13 +92,13 @@ def configured(name: str, folder: Path, text: Path | None) -> tuple[dict[str, An
     """The config of a workload whose rows are written, and its arithmetic in bytes."""
     if name == LEAST:
         return least(folder), {}
-    from tests.benchmarks import nntrain_peer
     from tests.benchmarks.peers import workloads
 
     workloads.make(name, folder, text)
     workload = workloads.load(name, folder)
-    nntrain_peer.write(workload, folder)
-    config = nntrain_peer.config(workload, 1, folder)
+    peer = vars(importlib.import_module("tests.benchmarks.nntrain_peer"))
+    peer["_write"](workload, folder)
+    config: dict[str, Any] = peer["_config"](workload, 1, folder)
     config["training"] = {name: value for name, value in config["training"].items() if name not in ("max_epochs", "max_steps")}
     config["training"] |= {"max_steps": STEPS, "evaluate_every": {"steps": STEPS}}
     return config, arithmetic(workload)
