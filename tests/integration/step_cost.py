@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode  # pyright: ignore[reportMissingTypeStubs]
 
 from nntrain.assembly import assemble
 from nntrain.commands.fit import prepare_job
@@ -93,16 +92,20 @@ def config(kind: str, folder: Path) -> dict[str, Any]:
     }
 
 
-class Operations(TorchDispatchMode):
-    """Counts what reaches the kernels."""
+def operations_of(action: Callable[[], object]) -> Counter[str]:
+    """The operations of torch, by name; those that an operation is made of are part of it.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.counts: Counter[str] = Counter()
+    By torch's profiler: a `TorchDispatchMode` can't be around recorded steps, as it takes no missing tensors, which LSTMs have.
+    """
+    profiler: Any = torch.autograd.profiler.profile()
+    with profiler:
+        action()
+    return Counter(event.name for event in profiler.function_events if event.name.startswith("aten::") and not _is_inside(event))
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.counts[str(func)] += 1
-        return func(*args, **(kwargs or {}))
+
+def _is_inside(event: Any) -> bool:
+    parent = event.cpu_parent
+    return parent is not None and (parent.name.startswith("aten::") or _is_inside(parent))
 
 
 def calls_of(action: Callable[[], object]) -> Counter[str]:
@@ -133,11 +136,8 @@ def step_counts(kind: str, folder: Path) -> Counts:
         while parts.progress.step < first:
             next(events)
         one, three = (calls_of(lambda: next(events)) for _ in range(2))
-        with Operations() as single:
-            next(events)
-        with Operations() as several:
-            next(events)
-        operations = {operation: count // 2 for operation, count in sorted((several.counts - single.counts).items())}
+        single, several = (operations_of(lambda: next(events)) for _ in range(2))
+        operations = {operation: count // 2 for operation, count in sorted((several - single).items())}
         found[name] = {"operations": operations, "calls": (three.total() - one.total()) // 2}
     return found
 
