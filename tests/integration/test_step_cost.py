@@ -18,6 +18,8 @@ cost: Any = importlib.import_module("step_cost")
 KNOWN: dict[str, Any] = json.loads(cost.RECORD.read_text(encoding="utf-8"))
 MORE_CALLS = 1.02
 """Python calls may differ a little between versions of Python and of packages."""
+MORE_OF_A_RUN = 1.15
+"""How often a run looks at the clock and at signals depends on how fast it is."""
 HOW = "python tests/integration/step_cost.py   writes the new numbers, where they are meant"
 
 
@@ -42,7 +44,7 @@ def test_a_step_does_no_more_operations_and_calls_than_it_did(kind: str, tmp_pat
 def test_a_step_of_a_whole_run_calls_no_more_functions_than_it_did(tmp_path: Path) -> None:
     known = KNOWN["a whole run, mlp"]["a step"]["calls"]
     calls = cost.run_calls(tmp_path)
-    assert calls <= round(known * MORE_CALLS), f"{calls} calls of Python functions, {known} before\n{HOW}"
+    assert calls <= round(known * MORE_OF_A_RUN), f"{calls} calls of Python functions, {known} before\n{HOW}"
 
 
 def test_an_operation_more_is_seen() -> None:
