@@ -104,6 +104,7 @@ def fit_together(members: Sequence[Member | int], *, is_even: bool = True) -> It
         if course.owing:
             yield from course.events(course.owing, {})
             yield None
+            course.go_on()
             continue
         taking = course.step()
         due = {index: member for index, member in taking.items() if member.is_due}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,35 @@ def test_a_member_that_is_behind_comes_to_the_bits_of_members_that_kept_step(dat
     for (mine, _), (other, _) in zip(resumed, whole, strict=True):
         torch.testing.assert_close(mine.session.network.state_dict(), other.session.network.state_dict(), rtol=0, atol=0)
         assert mine.progress.state() | {"elapsed_s": 0} == other.progress.state() | {"elapsed_s": 0}
+
+
+def test_reports_that_were_cut_short_come_first_when_members_go_on(data: Mapping[str, Any]) -> None:
+    sections = {"architecture": MLP}
+    expected = one_by_one(assembled(data, sections))
+    stop = [False]
+    found: list[tuple[Assembly, Mapping[str, Any]]] = []
+    for parts, rng in assembled(data, sections):
+        found.append((replace(parts, session=replace(parts.session, stop_wanted=lambda: stop[0])), rng))
+    before_the_end = found[0][0].plan.steps_per_epoch - 1
+
+    def asked(step: int) -> bool:
+        stop[0] = stop[0] or step == before_the_end
+        return False
+
+    reports: list[list[Report]] = [[] for _ in found]
+    pauses: list[int] = []
+    for event in fit_together([replace(member(*each), pause_due=asked) for each in found]):
+        if event is None and stop[0]:  # here a command stops: all are at one step, and none has more to tell
+            assert [parts.progress.step for parts, _ in found] == [before_the_end + 1] * 3
+            stop[0] = False
+        elif event is not None and isinstance(event[1], Report):
+            reports[event[0]].append(event[1])
+        elif event is not None:
+            pauses.append(event[0])
+    assert pauses == [0, 1, 2]
+    for ours, theirs in zip(reports, expected, strict=True):
+        for mine, other in zip(ours, theirs, strict=True):
+            assert mine.metrics == pytest.approx(other.metrics, abs=CLOSE)
 
 
 def test_a_divergence_names_its_member(data: Mapping[str, Any]) -> None:
