@@ -48,6 +48,7 @@ PARTS = {
     "members": Measured("seeds that are trained at once", "members", (4, 1), ("--repeat", "1")),
     "startup": Measured("commands that answer at once", "startup", (1, 0.3), ("--repeat", "1")),
     "members": Measured("seeds that are trained at once", "members", (4, 1), ("--repeat", "1")),
+    "distributed": Measured("one network trained by two processes", "distributed", (5, 1), ("--steps", "5", "--rounds", "1")),
     "inference": Measured("predictions: the network, the command, memory", "inference", (12, 1), ("--short",), figures=True),
     "one_row": Measured("one prediction for one row", "one_row", (0.3, 0.3), ()),
     "checkpoint_cost": Measured("what a checkpoint costs", "checkpoint_cost", (0.5, 0.2), ("--repeat", "1")),
