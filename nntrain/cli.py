@@ -130,6 +130,8 @@ def fit(
     from nntrain.commands import automatic, members, placing
     from nntrain.commands import fit as command
 
+    if profile:
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the C++ part of torch's profiler writes lines of its own among ours
     if fake_data and not smoke:
         raise UsageError("--fake-data makes rows up for a smoke run; fit trains on data that is there", "add --smoke")
     paths, changes = split_arguments(arguments)

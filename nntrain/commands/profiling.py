@@ -60,14 +60,15 @@ def show_profile(job: Job, threads: int, display: Display, trace: Path | None) -
 
 
 def _tables(assembly: Assembly, trace: Path | None) -> Iterator[str]:
-    clock = Clock(assembly.session.device)
+    plain, clock = Steps(assembly), Clock(assembly.session.device)
+    plain.seconds(WARM)
+    count = min(MOST, max(FEWEST, round(MEASURED_S / plain.seconds(2))))
+    usual = plain.seconds(count)
     steps = Steps(replace(assembly, session=clocked(assembly.session, clock)))
-    for _ in range(WARM):
-        steps.take(steps.rows())
-    count = min(MOST, max(FEWEST, round(MEASURED_S / steps.seconds(2))))
+    steps.seconds(WARM)
     rows = _measure(steps, clock, count)
     head = f"{number_of(count, 'step')} of {rows / count:.4g} rows on {assembly.device_name}, {number_of(assembly.threads, 'thread')}"
-    yield f"{head}\n{_phases(assembly, clock, count)}"
+    yield f"{head}\n{_phases(assembly, clock, count, usual)}"
     layers, operations = profiled(steps.assembly.session, lambda: steps.take(steps.rows()), PROFILED, trace)
     yield _layers(layers)
     yield _operations(operations)
@@ -88,8 +89,8 @@ def _measure(steps: Steps, clock: Clock, count: int) -> int:
     return rows
 
 
-def _phases(assembly: Assembly, clock: Clock, count: int) -> str:
-    """A line for each phase, and what an evaluation adds to a step."""
+def _phases(assembly: Assembly, clock: Clock, count: int, usual: float) -> str:
+    """A line for each phase, what a step takes that nobody looks at (`usual` seconds), and what an evaluation adds to it."""
     started = time.perf_counter()
     assembly.protocol.evaluate(assembly.session)
     every = assembly.plan.settings.evaluate_every
@@ -100,6 +101,7 @@ def _phases(assembly: Assembly, clock: Clock, count: int) -> str:
         taken = {"forward and loss" if name == "loss" else name: seconds for name, seconds in taken.items()}
     whole = sum(taken.values())
     taken["all of a step"] = whole
+    taken["a step as training takes it"] = usual
     taken[f"evaluation, once in {number_of(between, 'step')}"] = evaluation
     lines = [[name, f"{seconds * 1e3:.4g}", f"{seconds / whole:.0%}"] for name, seconds in taken.items()]
     return aligned([["phase", "ms a step", "share"], *lines], gap=3)

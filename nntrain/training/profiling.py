@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -64,7 +63,10 @@ class _ClockedPrecision(Precision):
 
 
 def clocked(session: Session, clock: Clock) -> Session:
-    """The same objects, with marks between the phases of a step: `other`, `forward`, `loss`, `backward`, `gradients`, `update`."""
+    """The same objects, with marks between the phases of a step: `other`, `forward`, `loss`, `backward`, `gradients`, `update`.
+
+    Steps are taken one operation after another, where training may replay a recording of them.
+    """
     run = session.forward
 
     def forward(inputs: Mapping[str, Tensor], state: Mapping[str, Any] | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -73,7 +75,10 @@ def clocked(session: Session, clock: Clock) -> Session:
         clock.mark("forward")
         return found
 
-    return replace(session, compiled=forward, precision=_ClockedPrecision(session.precision, clock))
+    changes: dict[str, Any] = {"compiled": forward, "precision": _ClockedPrecision(session.precision, clock)}
+    if "static" in {each.name for each in fields(session)}:
+        changes["static"] = None
+    return replace(session, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,6 @@ def profiled(session: Session, take: Callable[[], None], count: int, trace: Path
         if name and next(module.children(), None) is None:
             kinds[name] = type(module).__name__
             handles += _around(module, record_function(f"{_LAYER}{name}"))
-    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # else its C++ part writes lines of its own among ours
     with profile(activities=activities) as found:
         for _ in range(count):
             take()

@@ -154,7 +154,17 @@ def test_a_run_that_is_profiled_has_the_same_bits_and_tells_where_the_time_goes(
     assert weights("runs/a/0001") == weights("runs/a/0002")
     assert Path("runs/a/0001/history.jsonl").read_bytes() == Path("runs/a/0002/history.jsonl").read_bytes()
     lines = told.splitlines()
-    for phase in ("rows", "forward", "loss", "backward", "gradients", "update", "all of a step", "evaluation, once in 6 steps"):
+    for phase in (
+        "rows",
+        "forward",
+        "loss",
+        "backward",
+        "gradients",
+        "update",
+        "all of a step",
+        "a step as training takes it",
+        "evaluation, once in 6 steps",
+    ):
         assert any(line.startswith(phase) for line in lines), phase
     assert any(line.startswith("conv2d_1") and "Conv2d" in line for line in lines)
     assert any(line.startswith("aten::convolution_backward") for line in lines)
