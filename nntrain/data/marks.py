@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 HEAD_ROWS: Final = 1_000
+FEW: Final = 64
+"""Cells that are looked at one by one before those are passed over that tell nothing new."""
+MAX_SHOWN_CELLS: Final = 3
+"""Cells of a kind that are kept for messages."""
 _NEAR: Final = re.compile(NEAR_NUMBER)
 _GROUPS: Final = r"[1-9][0-9]{0,2}"
 _PATTERNS: Final = {
@@ -109,7 +113,19 @@ class _Seen:
         self._near += int(is_near.sum())
         near = present.filter(is_near)
         marked = near.filter(near.str.contains(".", literal=True) if is_plain else near.str.contains(_MARKED))
-        _join(self._marked, _kinds(marked.unique(maintain_order=True).to_list()))
+        different = marked.unique(maintain_order=True)
+        _join(self._marked, _kinds(different.head(FEW).to_list()))
+        if len(different) > FEW:
+            _join(self._marked, _kinds(self._telling(different.slice(FEW)).to_list()))
+
+    def _telling(self, cells: pl.Series) -> pl.Series:
+        """Those cells that are not surely of a kind of which enough were seen."""
+        for mark, short, other in ((",", "comma", "decimal comma"), (".", "point", "decimal point")):
+            is_short = cells.str.contains(rf"^[+-]?{_GROUPS}\{mark}[0-9]{{3}}$")
+            is_other = cells.str.contains(rf"^[+-]?[0-9]+\{mark}[0-9]+$") & ~is_short
+            enough = [len(self._marked.get(kind, ())) == MAX_SHOWN_CELLS for kind in (short, other)]
+            cells = cells.filter(~((is_short & enough[0]) | (is_other & enough[1])))
+        return cells
 
     def kinds(self) -> dict[str, tuple[str, ...]]:
         if self._is_plain and "decimal point" in self._of_head:
@@ -181,7 +197,7 @@ def _kinds(cells: Iterable[str]) -> dict[str, tuple[str, ...]]:
         if fitting[:1] in (["space"], ["apostrophe"]):
             fitting = [kind for kind, pattern in _COMPILED.items() if pattern.fullmatch(digits)][:2]
         for kind in fitting:
-            if len(found.get(kind, ())) < 3 and digits not in found.get(kind, ()):
+            if len(found.get(kind, ())) < MAX_SHOWN_CELLS and digits not in found.get(kind, ()):
                 found[kind] = (*found.get(kind, ()), digits)
     return found
 
@@ -189,12 +205,12 @@ def _kinds(cells: Iterable[str]) -> dict[str, tuple[str, ...]]:
 def _join(found: dict[str, tuple[str, ...]], more: dict[str, tuple[str, ...]]) -> None:
     """The first few different cells of each kind."""
     for kind, cells in more.items():
-        found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *cells)))[:3]
+        found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *cells)))[:MAX_SHOWN_CELLS]
 
 
 def _add(found: dict[str, tuple[str, ...]], more: dict[str, tuple[str, ...]]) -> None:
     for kind, cells in more.items():
-        found[kind] = (*found.get(kind, ()), *cells)[:3]
+        found[kind] = (*found.get(kind, ()), *cells)[:MAX_SHOWN_CELLS]
 
 
 def _two_readings(name: str, mark: str, cells: tuple[str, ...]) -> DataError:
