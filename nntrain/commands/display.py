@@ -122,10 +122,15 @@ class Display:
             self._flush()
             self._print(text)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to show where the run stands; cheap enough to be asked at every step."""
+        return self._redraws and self.clock() - self._drawn_at >= REDRAW_S
+
     def advance(self, position: Position) -> None:
-        """Show where the run stands; cheap enough to be called at every step."""
+        """Tell where the run stands; it is shown where that is due."""
         self._position = position
-        if self._redraws and self.clock() - self._drawn_at >= REDRAW_S:
+        if self.is_due:
             self._redraw()
 
     def report(  # one argument a column

@@ -50,7 +50,8 @@ class Consumer:
 
     def pause_due(self, step: int) -> bool:
         """Show the position; pause where something is to be saved or stopped."""
-        self.display.advance(self.position(step))
+        if self.display.is_due:
+            self.display.advance(self.position(step))
         ranks = self.assembly.session.ranks
         return self.recorder.is_due(step) if ranks is None else ranks.granted.pause
 
@@ -77,6 +78,7 @@ class Consumer:
     def take(self, event: Report | Pause) -> None:
         """Write and show a report; save where the loop pauses."""
         if isinstance(event, Pause):
+            self.display.advance(self.position(event.step))
             self.recorder.save()
             return
         self.recorder.take(event)

@@ -73,7 +73,7 @@ class Batch:
     """Of each further view of the rows the inputs that it shows otherwise."""
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.rows.shape[0]
 
     def cut(self, edges: Sequence[int]) -> tuple[Batch, ...]:
         """Cut into parts that begin at these rows, of which the first is 0 and the last the end."""
@@ -168,7 +168,7 @@ class TensorData:
         return self.rows if self.units is None else self.units.predicted
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.rows.shape[0]
 
     def take(self, index: Tensor) -> TensorData:
         """Some rows, by position `[M]`."""
@@ -272,6 +272,30 @@ class TensorData:
         return Batch(inputs, targets, part.weights, part.rows, views=() if views is None else views.shown(unit, part.pixels))
 
     @property
+    def is_plain(self) -> bool:
+        """Whether a batch is nothing but slices of the tensors here."""
+        return self.streamed is None and not (self.pixels or self.stored or self.stored_targets or self.target_pixels)
+
+    def plain_batches(self, edges: Sequence[int], before: int = 0) -> Iterator[Batch]:
+        """Batches of plain rows, all slices of a tensor made in one call.
+
+        Args:
+            edges: Where they begin, and the end of the last.
+            before: The number that the first row has in `edges`.
+        """
+        sizes = [end - start for start, end in pairwise(edges)]
+        start, count = edges[0] - before, edges[-1] - edges[0]
+
+        def sliced(tensor: Tensor) -> Sequence[Tensor]:
+            return torch.split(tensor.narrow(0, start, count), sizes)
+
+        inputs, targets = ({name: sliced(tensor) for name, tensor in table.items()} for table in (self.inputs, self.targets))
+        weights = repeat(None) if self.weights is None else sliced(self.weights)
+        for place, (own, rows) in enumerate(zip(weights, sliced(self.rows), strict=False)):
+            read = {name: parts[place] for name, parts in inputs.items()}
+            yield Batch(read, {name: parts[place] for name, parts in targets.items()}, own, rows)
+
+    @property
     def target_names(self) -> tuple[str, ...]:
         """All targets."""
         return (*self.targets, *self.stored_targets)
@@ -351,6 +375,9 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
         chunk = data.take(order[edges[first] : edges[last]])
         if turns is not None:
             chunk = replace(chunk, rows=chunk.rows + TURN * turns[edges[first] : edges[last]].to(chunk.rows.device))
+        if chunk.is_plain and views is None:
+            yield from chunk.plain_batches(edges[max(first, start) : last + 1], edges[first])
+            continue
         for batch in range(max(first, start), last):
             yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment, next(reads), views)
 

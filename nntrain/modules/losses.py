@@ -56,7 +56,8 @@ def row_loss(score: Score, *, reshapes: bool = False, by_row: bool = False, sums
 
     def total(output: Tensor, target: Tensor) -> Tensor:
         found = score(*fitted(output, target), reduction="sum")
-        return found if by_row or sums else found / math.prod(target.shape[1:])
+        values = math.prod(target.shape[1:])
+        return found if by_row or sums or values == 1 else found / values
 
     def per_row(output: Tensor, target: Tensor, by_value: Tensor | None) -> Tensor:
         scores = score(*fitted(output, target), reduction="none")

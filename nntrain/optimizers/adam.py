@@ -27,9 +27,11 @@ class Adam(Optimizer):
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.Adam(
-            with_rates(groups, self.lr), lr=self.lr, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad, fused=is_fusible(groups)
-        )
+        from nntrain.modules.fused_optimizers import FusedAdam
+
+        fused = is_fusible(groups)
+        kind = FusedAdam if fused else torch.optim.Adam
+        return kind(with_rates(groups, self.lr), lr=self.lr, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad, fused=fused)
 
 
 class AdamW(Optimizer):
@@ -47,6 +49,8 @@ class AdamW(Optimizer):
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.AdamW(
-            with_rates(groups, self.lr), lr=self.lr, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad, fused=is_fusible(groups)
-        )
+        from nntrain.modules.fused_optimizers import FusedAdamW
+
+        fused = is_fusible(groups)
+        kind = FusedAdamW if fused else torch.optim.AdamW
+        return kind(with_rates(groups, self.lr), lr=self.lr, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad, fused=fused)

@@ -47,13 +47,17 @@ class SGD(Optimizer):
     def build(self, groups: list[ParameterGroup]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.SGD(
+        from nntrain.modules.fused_optimizers import FusedSGD
+
+        fused = is_fusible(groups)
+        kind = FusedSGD if fused else torch.optim.SGD
+        return kind(
             with_rates(groups, self.lr),
             lr=self.lr,
             momentum=self.momentum,
             dampening=self.dampening,
             nesterov=self.nesterov,
-            fused=is_fusible(groups),
+            fused=fused,
         )
 
 

@@ -17,8 +17,10 @@ from nntrain.data.sources.source import Part
 from nntrain.losses.loss import Part as LossPart
 from nntrain.training.carrying import Carried
 from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, measure
+from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.input_noise import with_noise
 from nntrain.training.objective import PartName, sum_tensors, total
+from nntrain.training.replay import Recording, StaticSteps
 from nntrain.training.resampling import judge
 from nntrain.training.session import Metrics, Session, StepLoss, Subject, Weighable
 
@@ -32,6 +34,8 @@ class SupervisedProtocol:
     def __init__(self) -> None:
         """Begin with nothing remembered."""
         self._carried = Carried()
+        self._factors: dict[PartName, float] = {}
+        """How much the parts of the loss of a recorded step count."""
 
     def steps_per_epoch(self, session: Session) -> int:
         """Steps of one epoch; a last batch of one row is merged into the one before, but where rows go on from others."""
@@ -108,8 +112,45 @@ class SupervisedProtocol:
         first, *others = batches
         if others or session.ranks is not None:
             return self._fill_gradients(session, batches)
+        recording = None if session.static is None else self._recorded(session, session.static, first)
+        if recording is not None:
+            return self._replay(session, recording, first)
         parts = self._parts(session, first)
         return StepLoss(total(parts), _counted([parts]))
+
+    def _recorded(self, session: Session, static: StaticSteps, batch: Batch) -> Recording | None:
+        """The recording of a step over so many rows; one is made where it is due."""
+        rows = len(batch)
+        found = static.of(rows)
+        if found is not None or not static.is_due(rows):
+            return found
+        parameters = trained(session.optimizer)
+
+        def work() -> list[Tensor | None]:
+            for parameter in parameters:
+                parameter.grad = None
+            parts = self._parts(session, batch)
+            loss = total(parts)
+            session.precision.backward(loss)
+            self._factors = {name: part.factor for name, part in parts.items()}
+            sums, weights = [part.sum.detach() for part in parts.values()], [part.weight for part in parts.values()]
+            return [loss.detach(), gradient_norm(parameters), *sums, *weights, *(parameter.grad for parameter in parameters)]
+
+        static.begin(rows, work, tensors_of(batch))
+        for parameter in parameters:
+            parameter.grad = None
+        return static.of(rows)
+
+    def _replay(self, session: Session, recording: Recording, batch: Batch) -> StepLoss:
+        """The step, with its gradients."""
+        found, count = recording(tensors_of(batch)), len(self._factors)
+        for parameter, gradient in zip(trained(session.optimizer), found[2 + 2 * count :], strict=True):
+            parameter.grad = gradient
+        parts = {
+            name: LossPart(found[place], found[place + count], factor)
+            for place, (name, factor) in enumerate(self._factors.items(), start=2)
+        }
+        return StepLoss(found[0], parts, "filled", norm=found[1])
 
     def _fill_gradients(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
         """Backward pass over all micro-batches; the mean loss of the step."""
@@ -202,6 +243,12 @@ class SupervisedProtocol:
 def _is_made_whole(session: Session) -> bool:
     """Whether each of several processes makes all rows of a step, before it takes its own: rows mixed with others, and those of a file."""
     return session.mixer is not None or session.splits.train.in_blocks
+
+
+def tensors_of(batch: Batch) -> list[Tensor]:
+    """The tensors that a batch of plain rows consists of."""
+    weights = () if batch.weights is None else (batch.weights,)
+    return [*batch.inputs.values(), *batch.targets.values(), *weights, batch.rows]
 
 
 def _counted(batches: Sequence[Mapping[PartName, LossPart]]) -> dict[PartName, LossPart]:

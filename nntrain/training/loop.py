@@ -13,13 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-from torch import Tensor
-
 from nntrain.data.batches import Batch
 from nntrain.losses.loss import Part
 from nntrain.training.divergence import check_applied, check_scaling, check_state, check_step, watch_step
 from nntrain.training.exhaustion import is_exhaustion
+from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.memory import Before, ExhaustedError, release, requested
 from nntrain.training.objective import PartName
 from nntrain.training.plan import Plan, StopReason
@@ -130,7 +128,7 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
         loss = compute(session, update, progress, batches)
         if loss.stage == "applied":
             check_applied(session, progress, batches, loss.value)
-        elif not update_weights(session, progress, batches, loss.value, updates):
+        elif not update_weights(session, progress, batches, loss, updates):
             return
         parts |= loss.parts
         update, updates = loss.following, updates + 1
@@ -172,14 +170,14 @@ def _pass(session: Session, update: Callable[[tuple[Batch, ...]], StepLoss], par
     return loss
 
 
-def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: Tensor, update: int = 0) -> bool:
+def update_weights(session: Session, progress: Progress, batches: tuple[Batch, ...], loss: StepLoss, update: int = 0) -> bool:
     """Shape the gradients and move the weights by them; returns whether they were moved (float16 scaling may skip a step).
 
     Args:
         session: The objects of the run.
         progress: Where the run stands.
         batches: What the gradients are of.
-        loss: The loss that they are of.
+        loss: What the step has handed back.
         update: Updates of this step before this one.
 
     Raises:
@@ -187,16 +185,16 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
         ExhaustedError: Memory ran out in the optimizer.
     """
     session.precision.unscale(session.optimizer)
-    session.shaping.penalize()
-    parameters = trained(session)
-    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+    parameters = trained(session.optimizer)
+    is_penalized = session.shaping.penalize()
+    norm = gradient_norm(parameters) if loss.norm is None or is_penalized else loss.norm
     session.shaping.clip(parameters, norm)
     norm = whole(norm)
     session.shaping.add_noise(parameters, progress.step, update)
     if session.device.type == "cpu":
-        check_step(session, progress, batches, loss, norm)
+        check_step(session, progress, batches, loss.value, norm)
     else:
-        watch_step(session, progress, loss, norm)
+        watch_step(session, progress, loss.value, norm)
     moved = _moved(session, progress, batches)
     for parameter in parameters:  # what zero_grad does, without its bookkeeping
         parameter.grad = None
@@ -236,11 +234,6 @@ def set_learning_rates(session: Session, step: int, falls: int = 0) -> None:
                 group["betas"] = (momentum, group["betas"][1])
             else:
                 group["momentum"] = momentum
-
-
-def trained(session: Session) -> list[Tensor]:
-    """The parameters that the optimizer moves; asking the network for them walks through all its modules."""
-    return [parameter for group in session.optimizer.param_groups for parameter in group["params"]]
 
 
 def _lr(session: Session) -> float:

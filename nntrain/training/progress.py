@@ -30,20 +30,31 @@ def count_of(state: Mapping[str, Any], name: str) -> int:
     return value
 
 
+class Sums(NamedTuple):
+    """What a mean over steps is made of."""
+
+    sum: float | Tensor
+    weight: float | Tensor
+    factor: float
+
+
 @dataclass(slots=True)
 class RunningLoss:
     """Mean loss of the steps since it was last taken: each part's sum over its weight, as over one batch of all their rows.
 
-    The first step brings the sums to its device.
+    The sums of steps on an accelerator stay there. On a CPU they are plain numbers: to read one costs less than to add two tensors.
     """
 
-    parts: dict[PartName, Part] = field(default_factory=dict[PartName, Part])
+    parts: dict[PartName, Sums] = field(default_factory=dict[PartName, Sums])
 
     def add(self, parts: Mapping[PartName, Part]) -> None:
         """Count one step; no synchronisation."""
         for name, (total, weight, factor) in parts.items():
-            before = self.parts.get(name) or Part(torch.zeros(()), torch.zeros(()))  # float32 also where a layer's part has half of it
-            self.parts[name] = Part(before.sum + total, before.weight + weight, factor)
+            before = self.parts.get(name)
+            is_here = total.device.type == "cpu"
+            sums = (total.item(), weight.item()) if is_here else (total.float(), weight.float())  # a layer's part may have half of it
+            added = Sums(*sums, factor)
+            self.parts[name] = added if before is None else Sums(before.sum + added.sum, before.weight + added.weight, factor)
 
     def take(self) -> float | None:
         """Mean since the last call (`None` if there was no step, or it is not finite), and start anew."""
@@ -64,7 +75,7 @@ class RunningLoss:
     def restored(cls, state: Any) -> RunningLoss:
         """Undo `state`. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
         numbers = {(part["output"], part["loss"]): [float(part[key]) for key in ("sum", "weight", "factor")] for part in state}
-        return cls({name: Part(torch.tensor(total), torch.tensor(weight), factor) for name, (total, weight, factor) in numbers.items()})
+        return cls({name: Sums(*each) for name, each in numbers.items()})
 
 
 @dataclass(slots=True)

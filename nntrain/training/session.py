@@ -25,6 +25,7 @@ from nntrain.training.growing import Growing
 from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective, PartName
+from nntrain.training.replay import StaticSteps
 from nntrain.training.shaping import Shaping
 from nntrain.training.thawing import Thawing
 
@@ -86,6 +87,8 @@ class Session:
     """When frozen weights are trained, where they are."""
     ranks: Ranks | None = None
     """The processes that train together; `None` where there is one."""
+    static: StaticSteps | None = None
+    """Recordings of steps whose operations are always the same; `None` where they may not be."""
     portions: Portions = field(default_factory=Portions)
     """Rows that are computed at once where a batch does not fit into memory."""
     compiled: Forward | None = None
@@ -109,6 +112,8 @@ class StepLoss:
     """What the mean over many steps is made of: of each part of the loss the sum and the weight of this step, without a graph."""
     stage: Literal["loss", "filled", "applied"] = "loss"
     """`loss`: the loop runs backward and update; `filled`: gradients are there; `applied`: the weights are moved already."""
+    norm: Tensor | None = None
+    """Norm of all gradients together where they are filled and it is known, a scalar."""
     following: Callable[[tuple[Batch, ...]], StepLoss] | None = None
     """The next update of the same step and the same batches, for a protocol whose steps have several. Each moves the parameters that it
     has given a gradient."""

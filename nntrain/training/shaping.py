@@ -12,6 +12,7 @@ from torch.nn.modules.conv import _ConvTransposeNd  # pyright: ignore[reportPriv
 from nntrain.data.noise import derive_seed
 from nntrain.optimizers.groups import without_decay
 from nntrain.regularization import Regularization
+from nntrain.training.gradients import gradient_norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,15 @@ class Shaping:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad and id(parameter) not in spared]
         return cls(settings, seed, [Weight(parameter, axes[id(parameter)]) for parameter in trained])
 
-    def penalize(self) -> None:
-        """Add the gradient of the L1 penalty, `l1 * sum |w|`, to the gradients."""
+    def penalize(self) -> bool:
+        """Add the gradient of the L1 penalty, `l1 * sum |w|`, to the gradients; whether there is one."""
         if self.settings.l1 is None:
-            return
+            return False
         with torch.no_grad():  # entered only where there is something to do: each entry is a measurable part of a small step
             for weight in self.weights:
                 if weight.parameter.grad is not None:
                     weight.parameter.grad.add_(weight.parameter.sign(), alpha=self.settings.l1)
+        return True
 
     def clip(self, parameters: Sequence[Tensor], norm: Tensor) -> None:
         """Cut each value of the gradients to `clip_value`, then all of them together to `clip_norm`.
@@ -64,7 +66,7 @@ class Shaping:
         if settings.clip_value is not None:
             nn.utils.clip_grad_value_(parameters, settings.clip_value)
             if settings.clip_norm is not None:
-                norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+                norm = gradient_norm(parameters)
         if settings.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
 

@@ -24,6 +24,10 @@ _COUNTERS: Final = {"step", "mu_product"}
 """Scalars that torch keeps on the CPU unless a fused kernel reads them."""
 
 
+_PLAIN: Final = frozenset({int, str, bool, type(None)})
+"""Types of values that JSON holds as they are."""
+
+
 def flatten(tree: Tree) -> tuple[dict[str, Tensor], Json]:
     """Take the tensors out of a tree: a table by place in the tree (`head.weight/exp_avg`), and a skeleton that names them.
 
@@ -62,12 +66,20 @@ def _encode(value: Tree, place: str, table: _Table) -> Json:
             return {key: _encode(item, f"{below}{key}", table) for key, item in items.items()}
         return {"@dict": [[_encode(key, place, table), _encode(item, f"{below}{key}", table)] for key, item in items.items()]}
     if isinstance(value, list | tuple):
+        if _are_plain(cast("Sequence[Any]", value)):
+            return list(cast("list[Any]", value)) if isinstance(value, list) else {"@tuple": list(cast("tuple[Any, ...]", value))}
         encoded = [_encode(item, f"{below}{index}", table) for index, item in enumerate(cast("Sequence[Tree]", value))]
         return encoded if isinstance(value, list) else {"@tuple": encoded}
     if isinstance(value, float) and not math.isfinite(value):
         return {"@float": str(value)}
     assert value is None or isinstance(value, bool | int | float | str), f"{place}: no state: {type(value).__name__}"
     return value
+
+
+def _are_plain(values: Sequence[Any]) -> bool:
+    """Whether JSON holds all values as they are; asked of long lists of numbers, so without a call for each."""
+    types = set(map(type, values))
+    return _PLAIN.issuperset(types) or (types == {float} and all(map(math.isfinite, values)))
 
 
 def unflatten(tensors: Mapping[str, Tensor], skeleton: Json) -> Tree:
@@ -125,11 +137,15 @@ def restore_into(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> 
                 lines.append(f"{name}: {key} is saved as {list(value.shape)}, and the parameter is {list(parameter.shape)}")
     _refuse("optimizer", lines)
     optimizer.state.clear()
+    counters: dict[int, Tensor] = {}
+    """Those that parameters share, by what was saved."""
     for name, (parameter, group) in live.items():
         if name in saved:
             on_device = group.get("fused") or isinstance(optimizer, torch.optim.ASGD)
             counter_device = parameter.device if on_device else torch.device("cpu")
-            optimizer.state[parameter] = {key: _restored(key, value, parameter, counter_device) for key, value in saved[name].items()}
+            optimizer.state[parameter] = {
+                key: _restored(key, value, parameter, counter_device, counters) for key, value in saved[name].items()
+            }
 
 
 def restore_network(network: torch.nn.Module, saved: Mapping[str, Tensor]) -> None:
@@ -187,13 +203,13 @@ def _fits(shape: torch.Size, parameter: torch.Size, total: int) -> bool:
     return len(shape) == len(parameter) and all(size in (1, full) for size, full in zip(shape, parameter, strict=True))
 
 
-def _restored(key: str, value: Any, parameter: Tensor, counter_device: torch.device) -> Any:
+def _restored(key: str, value: Any, parameter: Tensor, counter_device: torch.device, counters: dict[int, Tensor]) -> Any:
     if isinstance(value, list):
-        return [_restored(key, item, parameter, counter_device) for item in cast("list[Any]", value)]
+        return [_restored(key, item, parameter, counter_device, counters) for item in cast("list[Any]", value)]
     if not isinstance(value, Tensor):
         return value
     if key in _COUNTERS:
-        return value.to(counter_device, copy=True)
+        return counters.setdefault(id(value), value.to(counter_device, copy=True))
     if value.shape == parameter.shape:
         made = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False)
         fill(made, value)

@@ -87,7 +87,7 @@ def test_micro_batches_add_up_to_the_step():
 @pytest.mark.parametrize("rows", [1, 3, 4])
 def test_the_running_loss_is_the_mean_over_the_steps_that_count(rows):
     network, running = PerStep(), RunningLoss()
-    known = {"objective": make_objective(), "precision": FLOAT32, "optimizer": None, "ranks": None}
+    known = {"objective": make_objective(), "precision": FLOAT32, "optimizer": None, "ranks": None, "static": None}
     session = SimpleNamespace(network=network, forward=network, **known)
     for batch in plain_batches(make_data(), rows):  # of 1 to 8 tags
         running.add(SupervisedProtocol().step(session, (batch,)).parts)

@@ -1,0 +1,374 @@
+"""A training step of which the operations are always the same: recorded once, then run again without autograd and modules in between.
+
+Small networks spend most of a step in Python and in the bookkeeping of autograd, not in arithmetic. Where the same tensor operations run
+in each step whatever the values are, they are recorded with their gradients in an ordinary step, and become one plain function
+(`torch.fx`) from a batch to loss and gradients. It runs the same kernels in the same order, so the numbers are the same to the last bit;
+that is looked at once for each recording, before it is used.
+
+Whose modules may be recorded is decided by their kind: torch's and our own keep nothing in Python from call to call, and those of plug-ins
+may. What looks at values (`item`, `nonzero`) ends a recording.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode  # pyright: ignore[reportMissingTypeStubs]
+
+AFTER: Final = 32
+"""Batches of a shape that are computed as usual before one is recorded: runs of a few steps have nothing to gain."""
+SHAPES: Final = 4
+"""Recordings that are kept: full batches and the last one of an epoch are two."""
+
+MOST_BYTES: Final = 64 * 2**20
+"""Tensors of a step that are recorded: in larger ones arithmetic takes the time, and a recording holds them all at once."""
+
+_OWN: Final = ("torch.nn.", "einops.layers.", "nntrain.")
+"""Packages whose modules give the same operations for the same shapes, in training or in evaluation."""
+_OTHERWISE: Final = ("torch.nn.utils.",)
+"""But for these: parametrizations have caches of their own."""
+
+IS_KNOWN: Final = re.match(r"2\.13\b", torch.__version__) is not None
+"""Whether this torch is one of which it was tried that recordings are right: they rest on parts that torch may change. With another one
+each step is computed as usual."""
+
+_PRIVATE: Final = ("_foreach_norm", "_log_softmax", "_log_softmax_backward_data", "_softmax", "_softmax_backward_data")
+_DIRECT: Final[dict[str, Callable[..., Any]]] = {
+    "aten.add.Tensor": torch.add,
+    "aten.addmm.default": torch.addmm,
+    "aten.bmm.default": torch.bmm,
+    "aten.clone.default": torch.clone,
+    "aten.div.Tensor": torch.div,
+    "aten.linalg_vector_norm.default": torch.linalg.vector_norm,
+    "aten.mm.default": torch.mm,
+    "aten.mul.Tensor": torch.mul,
+    "aten.native_layer_norm.default": torch.native_layer_norm,
+    "aten.relu.default": torch.relu,
+    "aten.sigmoid.default": torch.sigmoid,
+    "aten.stack.default": torch.stack,
+    "aten.sum.dim_IntList": torch.sum,
+    "aten.t.default": torch.t,
+    "aten.tanh.default": torch.tanh,
+    "aten.transpose.int": torch.transpose,
+    "aten.view.default": torch.Tensor.view,
+    **{f"aten.{name}.{'Scalar' if name == '_foreach_norm' else 'default'}": getattr(torch, name) for name in _PRIVATE if IS_KNOWN},
+}
+"""Operations whose Python function costs half of what a call by the name of the operator does."""
+
+_BLIND: Final = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+"""What operations are marked with that look at values, or make tensors whose size hangs on values."""
+
+_MADE_OF_SHAPES: Final = (
+    "ones",
+    "zeros",
+    "full",
+    "ones_like",
+    "zeros_like",
+    "full_like",
+    "new_ones",
+    "new_zeros",
+    "new_full",
+    "scalar_tensor",
+)
+"""Operations whose results hang on the shapes of what they are given at most."""
+
+
+class Slot(NamedTuple):
+    """The place of a tensor among those of a recording."""
+
+    number: int
+
+
+class Operation(NamedTuple):
+    """One call of an operator."""
+
+    function: Any
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+    results: tuple[Slot | None, ...]
+    is_tuple: bool
+    """Whether it gives several tensors, `results` in their order."""
+
+
+class NotStaticError(Exception):
+    """A step that can't be recorded: it looks at values, or uses tensors that have no memory of their own."""
+
+
+class Recorder(TorchDispatchMode):
+    """Notes every operator below autograd while it is active.
+
+    Tensors are told apart by the piece of memory that they show: autograd hands the same values to the backward pass in other objects.
+    No tensor is held, which would keep autograd from handing gradients over without a copy; the memory is, so that none is used twice.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Leave torch's compiler alone, whose import takes as long as that of all the rest of torch."""
+        return False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[Operation] = []
+        self.given: dict[Slot, Tensor] = {}
+        """Tensors that no operation has made."""
+        self.made: dict[Slot, Tensor] = {}
+        """Tensors whose values hang on shapes alone."""
+        self._slots: dict[tuple[Any, ...], Slot] = {}
+        self._memory: list[Any] = []
+        self._bytes = 0
+
+    def slot(self, tensor: Tensor) -> Slot | None:
+        """The place of a tensor that was seen, else `None`."""
+        return self._slots.get(self._key(tensor))
+
+    def give(self, tensor: Tensor) -> Slot:
+        """Take note of a tensor that is there before."""
+        found = self._new(tensor)
+        self.given.setdefault(found, tensor.detach())
+        return found
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Note and run an operation. Raises `NotStaticError`."""
+        if not _BLIND.isdisjoint(func.tags):
+            raise NotStaticError(f"{func} looks at values")
+        arguments, options = self._noted(args), self._noted(kwargs or {})
+        found: Any = func(*args, **(kwargs or {}))
+        is_tuple = isinstance(found, tuple | list)
+        results = cast("Sequence[Any]", found if is_tuple else (found,))
+        slots = tuple(self._new(result) if isinstance(result, Tensor) else None for result in results)
+        if func.overloadpacket.__name__ in _MADE_OF_SHAPES and slots[0] is not None:
+            self.made[slots[0]] = found.detach()
+        self.operations.append(Operation(func, arguments, options, slots, is_tuple))
+        return found
+
+    def _noted(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            found = self.slot(value)
+            return self.give(value) if found is None else found
+        if isinstance(value, tuple | list):
+            noted = [self._noted(item) for item in cast("Sequence[Any]", value)]
+            return noted if isinstance(value, list) else tuple(noted)
+        if isinstance(value, dict):
+            return {key: self._noted(item) for key, item in cast("dict[str, Any]", value).items()}
+        if isinstance(value, torch.Generator):
+            raise NotStaticError("draws from a generator of its own")
+        return value
+
+    def _new(self, tensor: Tensor) -> Slot:
+        key = self._key(tensor)
+        if key not in self._slots:
+            self._memory.append(tensor.untyped_storage())
+            self._bytes += tensor.numel() * tensor.itemsize
+            if self._bytes > MOST_BYTES:
+                raise NotStaticError("its arithmetic takes longer than what surrounds it")
+            self._slots[key] = Slot(len(self._slots))
+        return self._slots[key]
+
+    @staticmethod
+    def _key(tensor: Tensor) -> tuple[Any, ...]:
+        if tensor.layout != torch.strided or type(tensor) not in (Tensor, nn.Parameter):
+            raise NotStaticError(f"{type(tensor).__name__} of layout {tensor.layout}")
+        return (tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.size(), tensor.stride(), tensor.dtype)  # pyright: ignore[reportPrivateUsage]
+
+
+Step = Callable[..., tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recorded step of batches of one shape."""
+
+    run: Step
+    """From the tensors of a batch to what was asked for."""
+    held: tuple[Tensor, ...]
+    """What is read beside them: parameters, buffers, constants."""
+
+    def __call__(self, tensors: Iterable[Tensor]) -> tuple[Any, ...]:
+        """What the step gives for the tensors of a batch, in the order of `record`."""
+        with torch.no_grad():
+            return self.run(*tensors, *self.held)
+
+
+def record(work: Callable[[], Sequence[Tensor | None]], lasting: Iterable[Tensor], varying: Sequence[Tensor]) -> Recording:
+    """Run some work once and make it a function.
+
+    Args:
+        work: What is to be recorded; gives the tensors that are wanted. What it changes in place is changed again by each later run.
+        lasting: Tensors that stay where they are from step to step, though their values change: parameters and buffers.
+        varying: Tensors that are others in each step, of the same shapes.
+
+    Raises:
+        NotStaticError: It looks at values.
+    """
+    recorder = Recorder()
+    inputs = [recorder.give(tensor) for tensor in varying]
+    if len(set(inputs)) != len(inputs):
+        raise NotStaticError("two inputs are the same piece of memory")
+    stay = {recorder.give(tensor) for tensor in lasting}
+    with recorder:
+        wanted = [None if tensor is None else tensor.detach() for tensor in work()]
+    outputs = [None if tensor is None else recorder.slot(tensor) for tensor in wanted]
+    if any(slot is None and tensor is not None for slot, tensor in zip(outputs, wanted, strict=True)):
+        raise NotStaticError("a result that no operation has made")
+    return _Compiling(recorder, inputs, stay).function(outputs)
+
+
+class StaticSteps:
+    """The recordings of a run, by the number of rows of a batch."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._lasting = (*network.parameters(), *network.buffers())
+        self._buffers = tuple(network.buffers())
+        self._counts: dict[int, int] = {}
+        self._recordings: dict[int, Recording | None] = {}
+
+    def of(self, rows: int) -> Recording | None:
+        """The recording of a step over so many rows, where there is one."""
+        return self._recordings.get(rows)
+
+    def is_due(self, rows: int) -> bool:
+        """Count a step over so many rows that has no recording; whether it is to be recorded."""
+        if rows in self._recordings or len(self._recordings) == SHAPES:
+            return False
+        count = self._counts[rows] = self._counts.get(rows, 0) + 1
+        return count > AFTER
+
+    def begin(self, rows: int, work: Callable[[], Sequence[Tensor | None]], tensors: Sequence[Tensor]) -> None:
+        """Record a step, and keep the recording where it gives the same bits from the same state. All is then as it was before.
+
+        Args:
+            rows: Rows of the batch, which tell its shape.
+            work: The step: gives what is wanted of it.
+            tensors: What the batch consists of.
+        """
+        random, before = torch.get_rng_state(), [buffer.clone() for buffer in self._buffers]
+        self._recordings[rows] = None
+        try:
+            recording = record(work, self._lasting, tensors)
+        except NotStaticError:
+            self._put_back(random, before)
+            return
+        self._put_back(random, before)
+        expected = [None if result is None else result.detach().clone() for result in work()]
+        end, after = torch.get_rng_state(), [buffer.clone() for buffer in self._buffers]
+        self._put_back(random, before)
+        found = recording(tensors)
+        same = [*zip(expected, found, strict=True), *zip(after, self._buffers, strict=True), (end, torch.get_rng_state())]
+        if all(_equal(one, other) for one, other in same):
+            self._recordings[rows] = recording
+        self._put_back(random, before)
+
+    def _put_back(self, random: Tensor, buffers: Sequence[Tensor]) -> None:
+        torch.set_rng_state(random)
+        with torch.no_grad():
+            for buffer, value in zip(self._buffers, buffers, strict=True):
+                buffer.copy_(value)
+
+
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    """Whether two tensors are the same to the bit, NaN too."""
+    if one is None or other is None:
+        return one is other
+    return one.shape == other.shape and bool(torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8)))
+
+
+def are_static(network: nn.Module) -> bool:
+    """Whether all modules of a network are of kinds that run the same operations in each step."""
+    kinds = {type(module).__module__ for module in cast("Iterable[nn.Module]", network.modules())}
+    return IS_KNOWN and all(kind.startswith(_OWN) and not kind.startswith(_OTHERWISE) for kind in kinds)
+
+
+@dataclass(slots=True)
+class _Compiling:
+    """Turns what was recorded into a function, without what is the same in each step."""
+
+    recorder: Recorder
+    inputs: Sequence[Slot]
+    stay: set[Slot]
+    known: dict[Slot, Tensor] = field(default_factory=dict[Slot, Tensor])
+    """Tensors that are made once: those that stay, views of them, and what hangs on nothing else."""
+    constant: set[Slot] = field(default_factory=set[Slot])
+    """Those of them whose values never change."""
+
+    def function(self, outputs: Sequence[Slot | None]) -> Recording:
+        recorder = self.recorder
+        self.known = {slot: tensor for slot, tensor in recorder.given.items() if slot not in self.inputs}
+        self.constant = set(self.known) - self.stay
+        changed = {slot for operation in recorder.operations for slot in _changed(operation)}
+        if not changed.isdisjoint(self.constant):
+            raise NotStaticError("a constant is changed in place")
+        left = [operation for operation in recorder.operations if not self._is_known(operation, changed)]
+        graph = fx.Graph()
+        nodes: dict[Slot, Any] = {slot: graph.placeholder(f"batch_{place}") for place, slot in enumerate(self.inputs)}
+        read = {slot for operation in left for slot in _slots((operation.arguments, operation.options))} | set(outputs)
+        held = [slot for slot in self.known if slot in read]
+        nodes |= {slot: graph.placeholder(f"held_{place}") for place, slot in enumerate(held)}
+        for operation in left:
+            function = _DIRECT.get(str(operation.function)) or operation.function
+            node = graph.call_function(function, _filled(operation.arguments, nodes), _filled(operation.options, nodes))
+            for place, slot in enumerate(operation.results):
+                if slot is not None and slot not in nodes:
+                    nodes[slot] = graph.call_function(operator.getitem, (node, place)) if operation.is_tuple else node
+        # What is the same each time is copied: whoever gets a gradient may change it in place.
+        copied = {slot: graph.call_function(torch.clone, (nodes[slot],)) for slot in outputs if slot is not None and slot in self.known}
+        graph.output(tuple(None if slot is None else (copied.get(slot) or nodes[slot]) for slot in outputs))
+        graph.eliminate_dead_code()
+        module: Any = fx.GraphModule({}, graph)
+        return Recording(module.forward, tuple(self.known[slot] for slot in held))
+
+    def _is_known(self, operation: Operation, changed: set[Slot]) -> bool:
+        """Run an operation whose results are the same tensors in each step; whether it is one."""
+        reads = _slots((operation.arguments, operation.options))
+        results = [slot for slot in operation.results if slot is not None]
+        function = operation.function
+        if function.is_view and set(results) <= set(reads):
+            return True  # shows what is there as it is
+        made = [self.recorder.made[slot] for slot in results if slot in self.recorder.made]
+        if made and changed.isdisjoint(results):
+            self.known |= dict(zip(results, made, strict=True))
+            self.constant |= set(results)
+            return True
+        is_constant = all(slot in self.constant for slot in reads)
+        is_pure = torch.Tag.nondeterministic_seeded not in function.tags and not function._schema.is_mutable
+        is_lasting_view = function.is_view and all(slot in self.known for slot in reads)
+        if not reads or not (is_lasting_view or (is_constant and is_pure and changed.isdisjoint(results))):
+            return False
+        found = function(*_filled(operation.arguments, self.known), **_filled(operation.options, self.known))
+        tensors = found if operation.is_tuple else (found,)
+        self.known |= {slot: tensor for slot, tensor in zip(operation.results, tensors, strict=True) if slot is not None}
+        self.constant |= set(results) if is_constant else set()
+        return True
+
+
+def _slots(tree: Any) -> list[Slot]:
+    """All slots in the arguments of an operation."""
+    if isinstance(tree, Slot):
+        return [tree]
+    if isinstance(tree, tuple | list):
+        return [slot for item in cast("Sequence[Any]", tree) for slot in _slots(item)]
+    return [slot for item in cast("dict[str, Any]", tree).values() for slot in _slots(item)] if isinstance(tree, dict) else []
+
+
+def _filled(tree: Any, values: Mapping[Slot, Any]) -> Any:
+    """Arguments with what stands for their slots."""
+    if isinstance(tree, Slot):
+        return values[tree]
+    if isinstance(tree, tuple | list):
+        filled = [_filled(item, values) for item in cast("Sequence[Any]", tree)]
+        return filled if isinstance(tree, list) else tuple(filled)
+    if isinstance(tree, dict):
+        return {key: _filled(item, values) for key, item in cast("dict[str, Any]", tree).items()}
+    return tree
+
+
+def _changed(operation: Operation) -> list[Slot]:
+    """What an operation changes in place."""
+    named = zip(operation.function._schema.arguments, operation.arguments, strict=False)
+    pairs = [*named, *((argument, operation.options.get(argument.name)) for argument in operation.function._schema.arguments)]
+    return [slot for argument, value in pairs if argument.alias_info is not None and argument.alias_info.is_write for slot in _slots(value)]

@@ -1,0 +1,91 @@
+"""Runs whose steps are replayed from a recording end with the bytes of runs whose steps are computed as usual."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nntrain
+from nntrain import assembly
+from nntrain.training import replay
+from nntrain.training.replay import StaticSteps
+
+DIGITS: dict[str, Any] = {"source": {"type": "builtin", "name": "digits"}, "batch_size": 32}
+TRAINING: dict[str, Any] = {"max_steps": 40, "evaluate_every": {"steps": 20}}
+
+
+def table(rows: int = 200) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    numbers = {f"n{place}": random.normal(size=rows) for place in range(3)}
+    words = {"c": random.choice(list("abcde"), rows), "d": random.choice([f"w{place}" for place in range(20)], rows)}
+    return {**numbers, **words, "weight": random.uniform(0.5, 2, rows), "y": numbers["n0"] + random.normal(size=rows)}
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "mlp": ({"data": DIGITS, "architecture": {"type": "mlp", "hidden": [16]}, "regularization": {"dropout": 0.2, "norm": "batch"}}, None),
+    "cnn": ({"data": DIGITS, "architecture": {"type": "cnn", "channels": [4, 8]}, "optimizer": {"sgd": {"momentum": 0.9}}}, None),
+    "shaped gradients, averages, a schedule": (
+        {
+            "data": DIGITS,
+            "architecture": {"type": "mlp", "hidden": [16]},
+            "scheduler": "one_cycle",
+            "regularization": {"l1": 1e-4, "clip_norm": 0.5, "gradient_noise": 0.01, "max_norm": 2.0, "ema": 0.9, "noise": 0.1},
+        },
+        None,
+    ),
+    "table": (
+        {
+            "data": {"target": "y", "fields": {"weight": {"type": "number", "role": "weight"}}, "batch_size": 16},
+            "architecture": {"type": "mlp", "hidden": [16], "inputs": {"*": "embedding"}},
+            "loss": "huber",
+        },
+        table(),
+    ),
+    "series": (
+        {
+            "data": DIGITS | {"fields": {"image": {"type": "image"}}},
+            "architecture": {"layers": [{"rearrange": "c h w -> h (c w)"}, {"lstm": 8}, {"pool": "last"}]},
+        },
+        None,
+    ),
+    "attention": (
+        {
+            "data": DIGITS,
+            "architecture": {
+                "layers": [
+                    {"rearrange": "c h w -> h (c w)"},
+                    {"position_embedding": "learned"},
+                    {"multihead_attention": {"num_heads": 2}},
+                    {"pool": "mean"},
+                ]
+            },
+        },
+        None,
+    ),
+    "bfloat16": ({"data": DIGITS, "architecture": {"type": "mlp", "hidden": [16]}, "training": {"precision": "bfloat16"}}, None),
+}
+
+
+def run(name: str, runs: Path) -> tuple[bytes, str]:
+    config, data = CASES[name]
+    given = {"name": "run", **config, "training": {**TRAINING, **config.get("training", {})}}
+    path = nntrain.fit(given, data=data, runs=runs).run.path
+    last = (path / "checkpoints" / "last").read_text().strip()
+    return (path / "checkpoints" / last / "weights.safetensors").read_bytes(), (path / "history.jsonl").read_text()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_replayed_equals_computed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[StaticSteps] = []
+    begin = StaticSteps.begin
+    monkeypatch.setattr(replay, "AFTER", 2)
+    monkeypatch.setattr(StaticSteps, "begin", lambda steps, *given: (begun.append(steps), begin(steps, *given)))
+    found = run(name, tmp_path / "replayed")
+    assert begun, "nothing was recorded"
+    assert all(recording is not None for steps in begun for recording in steps._recordings.values()), "a recording was dropped"
+    monkeypatch.setattr(assembly, "are_static", lambda _: False)
+    weights, history = run(name, tmp_path / "computed")
+    assert found[0] == weights
+    assert [json.loads(line) for line in found[1].splitlines()] == [json.loads(line) for line in history.splitlines()]

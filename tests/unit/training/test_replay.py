@@ -1,0 +1,148 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from nntrain.training import replay
+from nntrain.training.gradients import gradient_norm
+from nntrain.training.replay import NotStaticError, StaticSteps, are_static, record
+
+NETWORKS = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)), (16, 6)),
+    "mlp with dropout and batch norm": (
+        lambda: nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.GELU(), nn.Dropout(0.3), nn.Linear(8, 3)),
+        (16, 6),
+    ),
+    "cnn": (
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3)),
+        (5, 1, 8, 8),
+    ),
+    "one weight used twice": (lambda: Twice(), (16, 6)),
+    "a weight that nothing reads": (lambda: Idle(), (16, 6)),
+}
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.head = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.linear(self.linear(x)) + x)
+
+
+class Idle(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(6, 3)
+        self.idle = nn.Parameter(torch.zeros(2))
+
+
+def work_of(network: nn.Module, x: Tensor, y: Tensor):
+    def work() -> list[Tensor | None]:
+        for parameter in network.parameters():
+            parameter.grad = None
+        loss = cross_entropy(network(x), y, reduction="sum") / y.new_full((), len(y), dtype=torch.float32)
+        loss.backward()
+        gradients = [parameter.grad for parameter in network.parameters()]
+        return [loss.detach(), gradient_norm(network.parameters()), *gradients]
+
+    return work
+
+
+def moved(network: nn.Module, gradients: list[Tensor | None]) -> None:
+    with torch.no_grad():
+        for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+            if gradient is not None:
+                parameter -= 0.1 * gradient
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_recording_gives_the_bits_of_the_step_in_later_steps_too(name: str) -> None:
+    make, shape = NETWORKS[name]
+    recorded = make()
+    usual = make()
+    usual.load_state_dict(recorded.state_dict())
+    batches = [(torch.randn(shape), torch.randint(0, 3, (shape[0],))) for _ in range(4)]
+    steps = StaticSteps(recorded)
+    steps.begin(shape[0], work_of(recorded, *batches[0]), batches[0])
+    found = steps.of(shape[0])
+    assert found is not None
+    results: list[list[Tensor]] = [[], []]
+    for place, network in enumerate((recorded, usual)):
+        torch.manual_seed(1)
+        for x, y in batches:
+            values = list(found((x, y))) if network is recorded else work_of(network, x, y)()
+            moved(network, values[2:])
+            results[place] += [value for value in values if value is not None]
+        results[place] += [*network.state_dict().values(), torch.get_rng_state()]
+    assert len(results[0]) == len(results[1])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+def test_recording_changes_nothing() -> None:
+    network = NETWORKS["mlp with dropout and batch norm"][0]()
+    x, y = torch.randn(16, 6), torch.randint(0, 3, (16,))
+    before, random = {name: value.clone() for name, value in network.state_dict().items()}, torch.get_rng_state()
+    StaticSteps(network).begin(16, work_of(network, x, y), (x, y))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda x: x[x > 0].sum(),
+        lambda x: x.sum() * x.max().item(),
+        lambda x: x.sum() if bool(x.sum() > 0) else -x.sum(),
+        lambda x: x.nonzero().float().sum(),
+    ],
+    ids=["mask", "item", "branch", "nonzero"],
+)
+def test_what_looks_at_values_is_not_recorded(look) -> None:
+    x, weight = torch.randn(4), torch.ones(())
+    with pytest.raises(NotStaticError):
+        record(lambda: [look(x) * weight], [weight], [x])
+
+
+def test_a_step_that_gives_other_numbers_when_it_is_run_again_is_not_replayed() -> None:
+    calls: list[float] = []
+    network, x = nn.Linear(2, 1), torch.ones(3, 2)
+
+    def work() -> list[Tensor | None]:
+        calls.append(1.0)
+        return [network(x).detach().sum() * torch.tensor(float(len(calls))) + torch.rand(())]
+
+    steps = StaticSteps(network)
+    steps.begin(3, lambda: [work()[0], torch.tensor(0.0)], [x])
+    assert steps.of(3) is None
+    assert not steps.is_due(3)
+
+
+def test_a_gradient_that_is_the_same_each_time_may_be_changed_in_place() -> None:
+    weight = nn.Parameter(torch.ones(2))
+    x = torch.ones(3, 2)
+
+    def work() -> list[Tensor | None]:
+        weight.grad = None
+        (weight.sum() * 2 + 0 * x.sum()).backward()
+        return [weight.grad]
+
+    recording = record(work, [weight], [x])
+    first = recording([x])[0]
+    first.mul_(5)
+    assert recording([x])[0].tolist() == [2.0, 2.0]
+
+
+def test_batches_of_a_shape_are_recorded_once_they_are_many() -> None:
+    steps = StaticSteps(nn.Linear(2, 1))
+    assert [steps.is_due(4) for _ in range(replay.AFTER + 1)] == [False] * replay.AFTER + [True]
+
+
+def test_a_module_of_somebody_else_is_never_recorded() -> None:
+    assert are_static(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    assert not are_static(nn.Sequential(nn.Linear(2, 2), Twice()))
+
+
+def test_with_another_torch_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "IS_KNOWN", False)
+    assert not are_static(nn.Linear(2, 2))
