@@ -45,8 +45,8 @@ from nntrain.training.mixing import Mixer
 from nntrain.training.objective import Objective, TargetObjective, WeightedLoss
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
+from nntrain.training.recordable import static_steps
 from nntrain.training.repeated import Repeated
-from nntrain.training.replay import StaticSteps, are_static
 from nntrain.training.reproducibility import seed_everything, use_determinism
 from nntrain.training.session import Origin, Session, Splits, TrainingProtocol
 from nntrain.training.shaping import Shaping
@@ -148,7 +148,6 @@ def assemble(
         ranks=ranks,
         portions=_portions(blueprint),
         compiled=CompiledForward(network) if training.compile is True else None,
-        static=None if ranks is not None or training.compile is True else _static_steps(blueprint, prepared, network, device),
         shaping=Shaping.of(regularization, network, experiment.seed),
         input_noise=regularization.noise,
         ema=AveragedWeights(network, regularization.ema.decay) if regularization.ema is not None else None,
@@ -168,6 +167,8 @@ def assemble(
     horizon = Horizon(plan.total_steps, plan.steps_per_epoch)
     average = session.ema if regularization.swa is None else _stochastic_average(experiment, regularization.swa, network, horizon)
     session = replace(session, horizon=horizon, ema=average)
+    are_ours = all(type(loss).__module__.startswith("nntrain.") for plan in blueprint.targets.values() for loss in plan.losses)
+    session = replace(session, static=static_steps(session, losses_are_ours=are_ours))
     if session.thawing is not None:
         session.thawing.begin(network, 0)
     _check_shared_memory(session)
@@ -202,31 +203,6 @@ def _check_shared_memory(session: Session) -> None:
     if streamed is not None:
         rows = min(session.batch_size * max(4, session.accumulate), len(streamed))
         check_shared_memory(streamed.reading.workers, rows * streamed.store.bytes_per_row)
-
-
-def _static_steps(blueprint: Blueprint, prepared: Prepared, network: nn.Module, device: torch.device) -> StaticSteps | None:
-    """Recordings of steps, where all steps are of the same operations.
-
-    What varies beside the values of a batch keeps a step from it: lengths of rows, sizes of images, shares of mixed rows, parameters that
-    are frozen for a time. On an accelerator nothing is gained: it computes while Python goes on.
-    """
-    experiment, training, train = blueprint.experiment, blueprint.training, prepared.train
-    fields = blueprint.layout.fields
-    varies = (
-        Growing.of(fields) is not None,
-        _mixer(blueprint) is not None,
-        bool(blueprint.program.thawed),
-        experiment.data.batch is not None,
-        train.lanes is not None,
-        any(spec.is_ragged for spec in (*blueprint.program.inputs.values(), *(plan.target.spec for plan in blueprint.targets.values()))),
-        bool(blueprint.program.told),
-        training.accumulate > 1,
-        training.precision == "float16",
-        any(not type(loss).__module__.startswith("nntrain.") for plan in blueprint.targets.values() for loss in plan.losses),
-    )
-    if device.type != "cpu" or any(varies) or not are_static(network):
-        return None
-    return StaticSteps(network)
 
 
 def _portions(blueprint: Blueprint) -> Portions:

@@ -17,7 +17,7 @@ from torch import Tensor
 from nntrain.data.augmentation.draws import Augment
 from nntrain.data.augmentation.views import Views
 from nntrain.data.mask_rows import shown_target
-from nntrain.data.noise import derive_seed
+from nntrain.data.orders import shown_order
 from nntrain.data.packed import LENGTHS, Stored, StoredTarget, cut
 from nntrain.data.packed_graphs import part_of_graphs
 from nntrain.data.packed_sounds import stored_tensors
@@ -277,12 +277,9 @@ class TensorData:
         return self.streamed is None and not (self.pixels or self.stored or self.stored_targets or self.target_pixels)
 
     def plain_batches(self, edges: Sequence[int], before: int = 0) -> Iterator[Batch]:
-        """Batches of plain rows, all slices of a tensor made in one call.
-
-        Args:
-            edges: Where they begin, and the end of the last.
-            before: The number that the first row has in `edges`.
-        """
+        """Batches of plain rows that begin at `edges`, in which the first row here has the number `before`: slices made in one call."""
+        if len(edges) < 2:
+            return
         sizes = [end - start for start, end in pairwise(edges)]
         start, count = edges[0] - before, edges[-1] - edges[0]
 
@@ -318,28 +315,6 @@ class TensorData:
 def num_batches(total: int, rows: int) -> int:
     """Batches of an epoch of `total` rows; a last batch of one row is merged into the one before, unless all have one."""
     return len(batch_edges(total, rows)) - 1
-
-
-def epoch_order(rows: int, *, seed: int, epoch: int) -> Tensor:
-    """All positions in the random order of an epoch, int64 `[N]`."""
-    return torch.randperm(rows, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))
-
-
-def shown_order(data: TensorData, *, seed: int, epoch: int) -> Tensor:
-    """The positions that an epoch shows in its random order, int64 `[N]`.
-
-    All; of rows that overlap those that lie one behind another, from a place on that is drawn for the epoch.
-    """
-    order = epoch_order(data.shown, seed=seed, epoch=epoch)
-    return order if data.overlap == 1 else order * data.overlap + derive_seed(seed, "first window", epoch) % data.overlap
-
-
-def turns_of(order: Tensor) -> Tensor:
-    """How often each position of an order came before in it, int64 `[N]`."""
-    positions, places = order.sort(stable=True)
-    turns = torch.empty_like(order)
-    turns[places] = torch.arange(len(order)) - torch.searchsorted(positions, positions)
-    return turns
 
 
 def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)

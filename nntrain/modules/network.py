@@ -183,6 +183,11 @@ class Network(Namespace):
                 del self._waking[name]
                 module.train(self.training)
 
+    @property
+    def is_ragged(self) -> bool:
+        """Whether it reads rows of different lengths."""
+        return bool(self._wiring.length_keys)
+
     def forward(self, inputs: Mapping[str, Tensor], state: Mapping[str, Any] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Run all steps.
 

@@ -8,10 +8,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import Batch, TensorData, batch_edges, num_batches, ordered_batches, shown_order, turns_of
+from nntrain.data.batches import Batch, TensorData, batch_edges, num_batches, ordered_batches
 from nntrain.data.blockwise.batches import shuffled_batches
 from nntrain.data.bucketing import Cut
 from nntrain.data.lanes import lane_batches, num_lane_batches, shown_once
+from nntrain.data.orders import shown_order, turns_of
 from nntrain.data.shares import shared_batches
 from nntrain.data.sources.source import Part
 from nntrain.losses.loss import Part as LossPart

@@ -64,6 +64,9 @@ _DIRECT: Final[dict[str, Callable[..., Any]]] = {
 _BLIND: Final = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 """What operations are marked with that look at values, or make tensors whose size hangs on values."""
 
+_IN_TRAINING: Final = {"mkldnn_rnn_layer"}
+"""Operations that look whether autograd is on."""
+
 _MADE_OF_SHAPES: Final = (
     "ones",
     "zeros",
@@ -137,6 +140,8 @@ class Recorder(TorchDispatchMode):
         """Note and run an operation. Raises `NotStaticError`."""
         if not _BLIND.isdisjoint(func.tags):
             raise NotStaticError(f"{func} looks at values")
+        if func.overloadpacket.__name__ in _IN_TRAINING:
+            raise NotStaticError(f"{func} gives less where autograd is off")
         arguments, options = self._noted(args), self._noted(kwargs or {})
         found: Any = func(*args, **(kwargs or {}))
         is_tuple = isinstance(found, tuple | list)

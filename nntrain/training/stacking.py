@@ -20,7 +20,7 @@ from nntrain.modules.stacked import Draws, StackedNetworks, batched_parameters
 from nntrain.training.divergence import check_step, named
 from nntrain.training.loop import set_learning_rates, take_step
 from nntrain.training.objective import PartName, total
-from nntrain.training.progress import Progress, Recent
+from nntrain.training.progress import Progress, Recent, Sums
 from nntrain.training.scoring_together import score_at_once
 from nntrain.training.session import Session, TrainingProtocol
 
@@ -84,6 +84,8 @@ class Stack:
         batched = self._leaves(networks)
         self._network = StackedNetworks(networks, batched, [None if seat is None else seat.draws for seat in seats])
         self._running: dict[PartName, Part] = {}
+        self._exact = torch.float64 if self._rows.device.type == "cpu" else torch.float32
+        """Type of the running losses: as exact as those of a run by itself."""
         self.begin()
 
     def _gather(self) -> None:
@@ -195,8 +197,9 @@ class Stack:
         """Add the losses of a step to those since the last report."""
         for name, (_, _, factor) in parts[0].items():
             sums, weights = (torch.stack([getattr(each[name], of).detach() for each in parts]) for of in ("sum", "weight"))
-            before = self._running.get(name) or Part(torch.zeros(()), torch.zeros(()))
-            self._running[name] = Part(before.sum + sums, before.weight + weights, factor)
+            new = Part(sums.to(self._exact), weights.to(self._exact), factor)
+            before = self._running.get(name)
+            self._running[name] = new if before is None else Part(before.sum + new.sum, before.weight + new.weight, factor)
 
     def _shape(self) -> None:
         for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
@@ -216,7 +219,8 @@ class Stack:
             self._optimizer.step()
             if not self._first.session.optimizer.state:
                 for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
-                    seat.session.optimizer.state.update({parameter: self._optimizer.state[parameter] for parameter in parameters})
+                    seat.session.optimizer.state.update(_own_state(self._optimizer, parameters))
+                self._share_state()
         else:
             for _, seat in self._there:
                 seat.session.optimizer.step()
@@ -233,17 +237,18 @@ class Stack:
     def begin(self) -> None:
         """Go on from the running losses that the members have."""
         names = {name: part.factor for _, seat in self._there for name, part in seat.progress.running.parts.items()}
-        zero = Part(torch.zeros(()), torch.zeros(()))
         self._running = {}
         for name, factor in names.items():
-            found = [seat.progress.running.parts.get(name, zero) for _, seat in self._there]
-            self._running[name] = Part(torch.stack([part.sum for part in found]), torch.stack([part.weight for part in found]), factor)
+            found = [seat.progress.running.parts.get(name, Sums(0.0, 0.0, factor)) for _, seat in self._there]
+            numbers = [[float(part.sum), float(part.weight)] for part in found]
+            sums, weights = self._rows.new_tensor(numbers, dtype=self._exact).unbind(1)
+            self._running[name] = Part(sums, weights, factor)
 
     def settle(self) -> None:
         """Give the members what they see of themselves between steps: their running losses."""
         for place, (_, seat) in enumerate(self._there):
             seat.progress.running.parts = {
-                name: Part(sums[place], weights[place], factor) for name, (sums, weights, factor) in self._running.items()
+                name: Sums(float(sums[place]), float(weights[place]), factor) for name, (sums, weights, factor) in self._running.items()
             }
 
     def release(self) -> None:
@@ -301,3 +306,13 @@ def _joint(optimizers: Sequence[torch.optim.Optimizer]) -> torch.optim.Optimizer
     for optimizer in optimizers:
         joint.state.update(optimizer.state)
     return joint
+
+
+def _own_state(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> dict[Tensor, dict[str, Any]]:
+    """The state of the parameters of a member: parts of that of all, but for the counter, which all of them share."""
+    counters: dict[int, Tensor] = {}
+    found = {parameter: dict(optimizer.state[parameter]) for parameter in parameters}
+    for state in found.values():
+        if "step" in state:
+            state["step"] = counters.setdefault(id(state["step"]), state["step"].clone())
+    return found

@@ -13,7 +13,8 @@ from PIL import Image
 
 from nntrain import evaluate, fit, load
 from nntrain.cli import main
-from nntrain.data.batches import epoch_order, ordered_batches
+from nntrain.data.batches import ordered_batches
+from nntrain.data.orders import epoch_order
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
 

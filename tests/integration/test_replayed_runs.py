@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import nntrain
-from nntrain import assembly
-from nntrain.training import replay
+from nntrain.training import recordable, replay
 from nntrain.training.replay import StaticSteps
 
 DIGITS: dict[str, Any] = {"source": {"type": "builtin", "name": "digits"}, "batch_size": 32}
@@ -42,13 +41,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
             "loss": "huber",
         },
         table(),
-    ),
-    "series": (
-        {
-            "data": DIGITS | {"fields": {"image": {"type": "image"}}},
-            "architecture": {"layers": [{"rearrange": "c h w -> h (c w)"}, {"lstm": 8}, {"pool": "last"}]},
-        },
-        None,
     ),
     "attention": (
         {
@@ -85,7 +77,7 @@ def test_replayed_equals_computed(name: str, tmp_path: Path, monkeypatch: pytest
     found = run(name, tmp_path / "replayed")
     assert begun, "nothing was recorded"
     assert all(recording is not None for steps in begun for recording in steps._recordings.values()), "a recording was dropped"
-    monkeypatch.setattr(assembly, "are_static", lambda _: False)
+    monkeypatch.setattr(recordable, "are_static", lambda _: False)
     weights, history = run(name, tmp_path / "computed")
     assert found[0] == weights
     assert [json.loads(line) for line in found[1].splitlines()] == [json.loads(line) for line in history.splitlines()]

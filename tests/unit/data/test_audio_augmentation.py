@@ -17,9 +17,10 @@ from nntrain.data.audio.hearing import Hearing
 from nntrain.data.audio.settings import AUDIO_AUGMENTATIONS
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.augmentation.draws import Draws
-from nntrain.data.batches import Batch, TensorData, epoch_order, ordered_batches
+from nntrain.data.batches import Batch, TensorData, ordered_batches
 from nntrain.data.fields.audio import Audio
 from nntrain.data.fields.field import RaggedArray
+from nntrain.data.orders import epoch_order
 from nntrain.data.packed import PackedSteps
 from nntrain.data.packed_sounds import PackedSounds
 from nntrain.data.table import Table

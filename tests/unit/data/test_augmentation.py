@@ -8,9 +8,10 @@ from pydantic import ValidationError
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.augmentation.draws import Draws, keys_on_device
 from nntrain.data.augmentation.settings import AUGMENTATIONS
-from nntrain.data.batches import TensorData, epoch_order, ordered_batches
+from nntrain.data.batches import TensorData, ordered_batches
 from nntrain.data.fields.image import Image
 from nntrain.data.noise import row_keys
+from nntrain.data.orders import epoch_order
 from nntrain.data.pixels import PixelScaling
 from nntrain.errors import SpecError
 from nntrain.schema import Slot

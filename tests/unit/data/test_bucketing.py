@@ -9,8 +9,9 @@ from torch import Tensor
 
 from nntrain.commands.fit import prepare_job
 from nntrain.config.reading import read_mapping
-from nntrain.data.batches import TensorData, epoch_order
+from nntrain.data.batches import TensorData
 from nntrain.data.bucketing import POOL, Buckets
+from nntrain.data.orders import epoch_order
 from nntrain.data.packed import PackedSteps
 from nntrain.errors import ConfigError, DataError
 

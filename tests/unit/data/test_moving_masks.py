@@ -9,12 +9,13 @@ import torch
 
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.augmentation.settings import AUGMENTATIONS
-from nntrain.data.batches import TensorData, epoch_order, ordered_batches
+from nntrain.data.batches import TensorData, ordered_batches
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.fields.field import Field, Role
 from nntrain.data.fields.mask import Mask
 from nntrain.data.mask_plans import beside_images, followed, moving_problems
 from nntrain.data.mask_rows import UNCOUNTED, MaskRows
+from nntrain.data.orders import epoch_order
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.settings import FIELD_SLOT
 from nntrain.schema import load_class

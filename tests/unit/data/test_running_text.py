@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nntrain.config.reading import Config, read_mapping
-from nntrain.data.batches import shown_order
+from nntrain.data.orders import shown_order
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.token_windows import TokenWindows, cut_text
 from nntrain.errors import ConfigError, DataError

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nntrain.data.batches import TensorData, epoch_order, num_batches, ordered_batches, turns_of
+from nntrain.data.batches import TensorData, num_batches, ordered_batches
+from nntrain.data.orders import epoch_order, turns_of
 from nntrain.data.split import Parts, folds, split_by_time, split_groups, split_rows
 from nntrain.errors import DataError
 from nntrain.training.class_orders import balanced_order

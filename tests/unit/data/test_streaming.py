@@ -20,9 +20,10 @@ import torch
 from PIL import Image
 
 from nntrain.data import streaming
-from nntrain.data.batches import Batch, TensorData, epoch_batches, ordered_batches, plain_batches, turns_of
+from nntrain.data.batches import Batch, TensorData, epoch_batches, ordered_batches, plain_batches
 from nntrain.data.image_stream import ImageStore
 from nntrain.data.layout import plan_layout
+from nntrain.data.orders import turns_of
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
 from nntrain.data.streaming import Reading, check_shared_memory

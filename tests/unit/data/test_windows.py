@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from nntrain.data.batches import TensorData, epoch_order, ordered_batches
+from nntrain.data.batches import TensorData, ordered_batches
 from nntrain.data.layout import plan_layout
 from nntrain.data.numerals import POINT
+from nntrain.data.orders import epoch_order
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
 from nntrain.data.table import Table

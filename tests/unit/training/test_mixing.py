@@ -7,7 +7,8 @@ import torch
 from tiny_run import make_run
 from torch.nn.functional import cross_entropy, mse_loss, one_hot
 
-from nntrain.data.batches import Batch, turns_of
+from nntrain.data.batches import Batch
+from nntrain.data.orders import turns_of
 from nntrain.losses.classification import CrossEntropy
 from nntrain.losses.regression import MeanSquaredError
 from nntrain.regularization import Regularization

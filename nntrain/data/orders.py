@@ -1,0 +1,35 @@
+"""In which order rows come: functions of (seed, epoch)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nntrain.data.noise import derive_seed
+
+if TYPE_CHECKING:
+    from nntrain.data.batches import TensorData
+
+
+def epoch_order(rows: int, *, seed: int, epoch: int) -> Tensor:
+    """All positions in the random order of an epoch, int64 `[N]`."""
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))
+
+
+def shown_order(data: TensorData, *, seed: int, epoch: int) -> Tensor:
+    """The positions that an epoch shows in its random order, int64 `[N]`.
+
+    All; of rows that overlap those that lie one behind another, from a place on that is drawn for the epoch.
+    """
+    order = epoch_order(data.shown, seed=seed, epoch=epoch)
+    return order if data.overlap == 1 else order * data.overlap + derive_seed(seed, "first window", epoch) % data.overlap
+
+
+def turns_of(order: Tensor) -> Tensor:
+    """How often each position of an order came before in it, int64 `[N]`."""
+    positions, places = order.sort(stable=True)
+    turns = torch.empty_like(order)
+    turns[places] = torch.arange(len(order)) - torch.searchsorted(positions, positions)
+    return turns

@@ -1,0 +1,32 @@
+"""Whether all steps of a run are of the same operations, so that one may be recorded for all."""
+
+from __future__ import annotations
+
+from nntrain.modules.network import Network
+from nntrain.training.replay import StaticSteps, are_static
+from nntrain.training.session import Session
+
+
+def static_steps(session: Session, *, losses_are_ours: bool) -> StaticSteps | None:
+    """Recordings for the steps of a run; `None` where they may be of other operations each time, and where nothing is gained.
+
+    What varies beside the values of a batch keeps a step from it: lengths of rows, sizes of images, shares of mixed rows, parameters that
+    are frozen for a time, what a task tells the network. An accelerator computes while Python goes on.
+
+    Args:
+        session: The run.
+        losses_are_ours: Whether no loss comes from a plug-in, which may keep something in Python from step to step.
+    """
+    network, train = session.network, session.splits.train
+    varies = (
+        not isinstance(network, Network) or network.is_ragged,
+        any(each is not None for each in (session.growing, session.mixer, session.thawing, session.buckets, session.by_class)),
+        any(target.is_taught for target in session.objective.targets.values()) or bool(session.objective.hinted),
+        train.lanes is not None,
+        bool(train.stored_targets),
+        session.accumulate > 1,
+        session.precision.scales,
+        not losses_are_ours,
+    )
+    is_elsewhere = session.device.type != "cpu" or session.compiled is not None or session.ranks is not None
+    return None if is_elsewhere or any(varies) or not are_static(network) else StaticSteps(network)
