@@ -16,7 +16,6 @@ from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.inputs import fields_read
 from nntrain.layers.program import Program
 from nntrain.losses.loss import ClassLoss, Loss
-from nntrain.machine_problems import machine_problems
 from nntrain.metrics.metric import Metric
 from nntrain.optimizers.optimizer import Beside, Optimizer
 from nntrain.protocols.protocol import Protocol
@@ -58,7 +57,10 @@ def problems(
         yield from _optimizer_problems(experiment, training, experiment.optimizer, program)
     yield from _schedule_problems(experiment, training)
     if program is not None:
-        yield from machine_problems(experiment, training, program)
+        if training.channels_last is True or training.compile is True:  # which few configs say
+            from nntrain.machine_problems import machine_problems
+
+            yield from machine_problems(experiment, training, program)
         yield from _mixing_problems(experiment, program)
         yield from _token_problems(experiment, program)
         yield from experiment.data.source.unread({need for step in program.steps for need in step.layer.needs})
