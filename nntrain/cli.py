@@ -16,6 +16,7 @@ import typer
 from nntrain import plugins
 from nntrain.commands.arguments import check_command, only_config, only_run, split_arguments
 from nntrain.commands.output import emit, tell
+from nntrain.data.cache_folder import keep_nothing
 from nntrain.errors import NNTrainError, UsageError
 
 app = typer.Typer(
@@ -122,6 +123,7 @@ def fit(
     tune: Annotated[bool, typer.Option("--tune", help="First measure what is fastest here: precision, memory layout, threads.")] = False,
     profile: Annotated[bool, typer.Option("--profile", help="First show where the time of a step goes.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="With --profile: write RUN/trace.json, for ui.perfetto.dev.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no rows of streamed tables in the cache folder.")] = False,
     as_json: Json = False,
     runs: Runs = None,
     plugin_modules: Plugins = None,
@@ -134,6 +136,8 @@ def fit(
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the C++ part of torch's profiler writes lines of its own among ours
     if fake_data and not smoke:
         raise UsageError("--fake-data makes rows up for a smoke run; fit trains on data that is there", "add --smoke")
+    if no_cache:
+        keep_nothing()
     paths, changes = split_arguments(arguments)
     options = command.Options(
         resume=resume,

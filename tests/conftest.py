@@ -50,6 +50,7 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in an empty folder, draw the same numbers each time, with nothing set that changes what nntrain does."""
     # Order is shuffled anew each time (pytest-randomly), values never: a draw that breaks a test would break one run in
     # a hundred. What a test hasn't loaded yet starts from a fixed state by itself (torch) or is seeded where it is used.
+    monkeypatch.setenv("NNTRAIN_CACHE", str(tmp_path / ".cache"))
     random.seed(0)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)

@@ -15,6 +15,7 @@ from nntrain.data.blockwise.store import BlockStore
 from nntrain.data.facts import Facts
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.file_store import FileStore
+from nntrain.data.fingerprint import fingerprint_sources, source_name
 from nntrain.data.fitted import FittedField, FittedFields, fitted_field, reading_of
 from nntrain.data.layout import SPLITTING, Layout
 from nntrain.data.naming import NamedField
@@ -65,7 +66,10 @@ def prepare_in_blocks(settings: DataSettings, folder: Path, planned: Layout, *, 
     for part, blocks in files.items():
         if part != "train":
             check_readable(blocks, [field.plan for field in inputs])
-    stores: dict[Part, BlockStore] = {part: BlockStore(blocks, FittedFields(inputs)) for part, blocks in files.items()}
+    stores: dict[Part, BlockStore] = {}
+    prints = fingerprint_sources(settings, folder)
+    for part, blocks in files.items():
+        stores[part] = BlockStore(blocks, FittedFields(inputs), prints[source_name(part)])
     for store in stores.values():
         reading.know(id(store), store)
     rows: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}
@@ -92,6 +96,7 @@ def prepare_in_blocks(settings: DataSettings, folder: Path, planned: Layout, *, 
             split_sizes(data, sorting),
             *(kept.notes(fields.fields) if kept is not None else ()),
             *held(data["train"], settings.workers),
+            *_kept_blocks(stores),
             *inferred(layout, planned),
         ),
     )
@@ -182,6 +187,15 @@ def _filled(inputs: tuple[FittedField, ...], lessons: Mapping[str, Lesson], file
             raise DataError(message, f"fix:  fields: {{{field.name}: {{role: ignore}}}}")
         told.append(f"{field.name} {ranges.missing:,} ({filling})")
     return [f"missing values filled in: {listed(told, 8)}"] if told else []
+
+
+def _kept_blocks(stores: Mapping[Part, BlockStore]) -> list[str]:
+    """Where encoded rows are kept, and how large they are all together."""
+    kept = [store for store in stores.values() if store.cache is not None]
+    if not kept or kept[0].cache is None:
+        return []
+    size = sum(store.bytes_per_row * store.blocks.rows for store in kept)
+    return [f"encoded rows are kept in {kept[0].cache.folder.parent} ({max(size / 1e6, 0.1):,.1f} MB); --no-cache keeps none"]
 
 
 def _splits(

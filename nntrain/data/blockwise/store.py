@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.blocks import Blocks
+from nntrain.data.blockwise.cache import BlockCache
 from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.packed_sounds import PackedSounds
 from nntrain.data.values import read_values
@@ -31,12 +32,13 @@ VALUES, OFFSETS = "{}\0values", "{}\0offsets"
 class BlockStore:
     """The inputs of a table. A block is read, encoded whole, and what is asked for is taken of it."""
 
-    def __init__(self, blocks: Blocks, fields: FittedFields) -> None:
+    def __init__(self, blocks: Blocks, fields: FittedFields, fingerprint: str | None = None) -> None:
         """Look at the first rows.
 
         Args:
             blocks: The table.
             fields: The inputs, fitted.
+            fingerprint: Of the file; `None` where encoded blocks are not to be kept.
 
         Raises:
             DataError: The first rows can't be read.
@@ -47,6 +49,9 @@ class BlockStore:
         self.columns = tuple(dict.fromkeys(column for field in fields.fields for column in field.plan.columns))
         self.first = self._encoded(0, torch.arange(min(MEASURED, blocks.sizes[0])))
         """The first few rows: they tell what others look like."""
+        whole = self.bytes_per_row * blocks.rows
+        self.cache = None if fingerprint is None else BlockCache.of(fingerprint, blocks.sizes, fields.state(), whole)
+        """Where encoded blocks are kept; `None` where they are not."""
 
         self.open_as(id(self))
 
@@ -94,16 +99,33 @@ class BlockStore:
         if not len(places):
             return self.first.narrow(0, 0)
         blocks = torch.bucketize(places, self.starts, right=True) - 1
-        parts: list[TensorData] = []
+        dense = {name: values.new_empty((len(places), *values.shape[1:])) for name, values in self.first.inputs.items()}
+        parts: list[dict[str, Stored]] = []
         asked: list[Tensor] = []
         for block in cast("list[int]", blocks.unique().tolist()):
             where = (blocks == block).nonzero()[:, 0]
-            parts.append(self._encoded(block, places[where] - self.starts[block]))
+            local = places[where] - self.starts[block]
+            found, local = self._some(block, local)
+            for name, values in dense.items():
+                values.index_copy_(0, where, found.inputs[name].index_select(0, local))
+            parts.append({name: rows.take(local) for name, rows in found.stored.items()})
             asked.append(where)
-        found, where = joined(parts), torch.cat(asked)
-        if bool((where[1:] > where[:-1]).all()):
-            return found
-        return found.take(_inverse(where))
+        stored: dict[str, Stored] = {name: _joined_stored([part[name] for part in parts]) for name in self.first.stored}
+        if stored and len(parts) > 1:
+            order = _inverse(torch.cat(asked))
+            stored = {name: rows.take(order) for name, rows in stored.items()}
+        return self._made(dense, stored, len(places))
+
+    def _some(self, block: int, rows: Tensor) -> tuple[TensorData, Tensor]:
+        """Rows of a block, and at which places of them those lie that are meant, int64 `[M]`: all of it where it is kept."""
+        if self.cache is None:
+            return self._encoded(block, rows), torch.arange(len(rows))
+        kept = self.cache.read(block)
+        if kept is not None:
+            return self.unpacked(kept), rows
+        whole = self._encoded(block, torch.arange(self.blocks.sizes[block]))
+        self.cache.write(block, self.packed(whole))
+        return whole, rows
 
     def _encoded(self, block: int, rows: Tensor) -> TensorData:
         """Some rows of a block by their place in it, int64 `[M]`."""
@@ -137,7 +159,9 @@ class BlockStore:
             steps = replace(_steps(rows), values=found[VALUES.format(name)], offsets=found[OFFSETS.format(name)])
             stored[name] = replace(rows, rows=steps) if isinstance(rows, PackedSounds) else steps
         inputs = {name: found[name] for name in self.first.inputs}
-        count = len(next(iter(inputs.values()), next(iter(stored.values()), ())))
+        return self._made(inputs, stored, len(next(iter(inputs.values()), next(iter(stored.values()), ()))))
+
+    def _made(self, inputs: Mapping[str, Tensor], stored: Mapping[str, Stored], count: int) -> TensorData:
         return replace(self.first, inputs=inputs, stored=stored, rows=torch.zeros(count, dtype=torch.int64))
 
 
@@ -163,17 +187,13 @@ def joined(parts: Sequence[TensorData]) -> TensorData:
     first = parts[0]
     if len(parts) == 1:
         return first
-    stored: dict[str, Stored] = {}
-    for name, rows in first.stored.items():
-        steps = _joined_steps([_steps(part.stored[name]) for part in parts])
-        stored[name] = replace(rows, rows=steps) if isinstance(rows, PackedSounds) else steps
     return replace(
         first,
         inputs={name: torch.cat([part.inputs[name] for part in parts]) for name in first.inputs},
         targets={name: torch.cat([part.targets[name] for part in parts]) for name in first.targets},
         weights=None if first.weights is None else torch.cat([cast("Tensor", part.weights) for part in parts]),
         rows=torch.cat([part.rows for part in parts]),
-        stored=stored,
+        stored={name: _joined_stored([part.stored[name] for part in parts]) for name in first.stored},
         stored_targets={name: _joined_steps([_steps(part.stored_targets[name]) for part in parts]) for name in first.stored_targets},
     )
 
@@ -182,6 +202,13 @@ def _steps(rows: Stored) -> PackedSteps:
     found = rows.rows if isinstance(rows, PackedSounds) else rows
     assert isinstance(found, PackedSteps)
     return found
+
+
+def _joined_stored(parts: Sequence[Stored]) -> Stored:
+    if len(parts) == 1:
+        return parts[0]
+    first, steps = parts[0], _joined_steps([_steps(part) for part in parts])
+    return replace(first, rows=steps) if isinstance(first, PackedSounds) else steps
 
 
 def _joined_steps(parts: Sequence[PackedSteps]) -> PackedSteps:

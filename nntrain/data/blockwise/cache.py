@@ -1,0 +1,107 @@
+"""Encoded blocks in the user's cache folder: later epochs, and later runs on the same data, neither parse nor encode a table again.
+
+A folder of the cache belongs to one content of a file, cut into the same blocks, and to what the inputs have learned: nothing in it can be
+out of date. It may be deleted at any time. `nntrain fit --no-cache`, or an empty NNTRAIN_CACHE, keeps none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from nntrain.data.cache_folder import cache_root
+
+FORMAT: Final = 1
+"""Grows whenever encoded blocks become other bytes."""
+UNUSED_DAYS: Final = 30
+"""Blocks of which none was used for so long are deleted when others are begun."""
+SPARE: Final = 2
+"""Free disk space that is asked for, in parts of what the blocks will take."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCache:
+    """The encoded blocks of one table."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, fingerprint: str, sizes: Sequence[int], fields: Sequence[Mapping[str, Any]], size: int) -> BlockCache | None:
+        """The folder of some blocks; `None` where nothing is to be kept, or the disk has no room for it.
+
+        Args:
+            fingerprint: Of the file.
+            sizes: Rows of each block.
+            fields: What the inputs are and have learned.
+            size: Bytes that all blocks will take.
+        """
+        root = cache_root()
+        if root is None:
+            return None
+        digest = hashlib.sha256(f"{FORMAT}\0{fingerprint}\0{list(sizes)}".encode())
+        _hash(digest, list(fields))
+        folder = root / digest.hexdigest()[:32]
+        try:
+            if not folder.is_dir():
+                root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _delete_unused(root)
+                if shutil.disk_usage(root).free < SPARE * size:
+                    return None
+                folder.mkdir(exist_ok=True)
+            os.utime(folder)
+        except OSError:
+            return None
+        return cls(folder)
+
+    def read(self, block: int) -> dict[str, Tensor] | None:
+        """A block; `None` where it is not there, or damaged."""
+        with suppress(OSError, SafetensorError):
+            return load(self._path(block).read_bytes())
+        return None
+
+    def write(self, block: int, tensors: Mapping[str, Tensor]) -> None:
+        """Keep a block; where the disk has no room for it, it is encoded again when it is needed."""
+        path = self._path(block)
+        beside = path.with_suffix(f".{os.getpid()}")
+        try:
+            beside.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
+            beside.replace(path)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+    def _path(self, block: int) -> Path:
+        return self.folder / f"{block:06d}.safetensors"
+
+
+def _delete_unused(root: Path) -> None:
+    for folder in root.iterdir():
+        if folder.is_dir() and folder.stat().st_mtime < time.time() - UNUSED_DAYS * 86_400:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hash(digest: Any, value: Any) -> None:
+    """Add plain values and tensors to a digest."""
+    if isinstance(value, Mapping):
+        for key in sorted(value, key=str):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            digest.update(f"{{{key}".encode())
+            _hash(digest, value[key])
+    elif isinstance(value, list | tuple):
+        digest.update(f"[{len(value)}".encode())  # pyright: ignore[reportUnknownArgumentType]
+        for each in value:  # pyright: ignore[reportUnknownVariableType]
+            _hash(digest, each)
+    elif isinstance(value, Tensor):
+        digest.update(f"{value.dtype}{list(value.shape)}".encode() + value.contiguous().numpy().tobytes())
+    else:
+        digest.update(f"{type(value).__name__}:{value!r}\0".encode())
