@@ -56,6 +56,8 @@ from nntrain.training.thawing import Thawing
 
 MAX_SAMPLE = 10_000
 """Most training rows on which train metrics are measured."""
+MAX_SAMPLE_BYTES = 64 * 2**20
+"""Memory that these rows may take where others are streamed."""
 
 
 ClassWeights = dict[str, dict[str, Tensor]]
@@ -384,4 +386,10 @@ def _sample(train: TensorData, validation: TensorData | None, seed: int) -> Tens
     if rows == len(train):
         return train
     generator = torch.Generator().manual_seed(derive_seed(seed, "train sample"))
-    return train.take(torch.randperm(len(train), generator=generator)[:rows].sort().values)
+    sample = train.take(torch.randperm(len(train), generator=generator)[:rows].sort().values)
+    return sample.loaded() if sample.in_blocks and _is_small(sample) else sample  # else each report would read all blocks for it
+
+
+def _is_small(data: TensorData) -> bool:
+    """Whether streamed rows may as well be kept in memory."""
+    return data.streamed is not None and len(data) * data.streamed.store.bytes_per_row <= MAX_SAMPLE_BYTES

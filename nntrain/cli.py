@@ -16,7 +16,6 @@ import typer
 from nntrain import plugins
 from nntrain.commands.arguments import check_command, only_config, only_run, split_arguments
 from nntrain.commands.output import emit, tell
-from nntrain.data.cache_folder import keep_nothing
 from nntrain.errors import NNTrainError, UsageError
 
 app = typer.Typer(
@@ -137,6 +136,8 @@ def fit(
     if fake_data and not smoke:
         raise UsageError("--fake-data makes rows up for a smoke run; fit trains on data that is there", "add --smoke")
     if no_cache:
+        from nntrain.data.cache_folder import keep_nothing
+
         keep_nothing()
     paths, changes = split_arguments(arguments)
     options = command.Options(

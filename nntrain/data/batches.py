@@ -17,6 +17,7 @@ from torch import Tensor
 from nntrain.data.augmentation.draws import Augment
 from nntrain.data.augmentation.views import Views
 from nntrain.data.mask_rows import shown_target
+from nntrain.data.narrow import wide
 from nntrain.data.orders import shown_order
 from nntrain.data.packed import LENGTHS, Stored, StoredTarget, cut
 from nntrain.data.packed_graphs import part_of_graphs
@@ -130,6 +131,7 @@ class TensorData:
 
     inputs: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
+    """By field; classes of rows that are streamed in blocks may be narrower than those of a batch."""
     weights: Tensor | None
     rows: Tensor
     stored: Mapping[str, Stored] = field(default_factory=dict[str, Stored])
@@ -301,7 +303,7 @@ class TensorData:
         """A target of all rows as the losses read it, `[N, …]`, padded where rows differ in length."""
         if name in self.stored_targets:
             return self.stored_targets[name].tensors(name)[name]
-        scaling, values = self.target_pixels.get(name), self.targets[name]
+        scaling, values = self.target_pixels.get(name), wide(self.targets[name])
         return values if scaling is None else scaling.normalize(scaling.unit(values))
 
     @property

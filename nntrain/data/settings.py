@@ -277,12 +277,15 @@ class DataSettings(StrictModel):
     batch_size: PositiveInt | Literal["full"] = 64
     """Rows of a micro-batch, of which a step has `training.accumulate`; `full` takes all training rows at once."""
     streaming: bool = False
-    """Read images when their batch comes, again in every epoch, in place of keeping all in memory: for more of them than fit there. The
-    inputs that are files do so; targets and columns of tables stay in memory. All images are decoded once at the start, which finds the
-    broken ones. What is computed is the same to the last bit."""
+    """Read inputs when their batch comes, again in every epoch, in place of keeping all in memory: for more of them than fit there. Image
+    files are decoded one by one; all are once at the start, which finds the broken ones, and what is computed is the same to the last bit.
+    Tables (CSV, Parquet, JSON lines) are read a block of rows at a time: an epoch takes the blocks in a random order and shuffles the rows
+    of some of them together (16 MB), which is another order than in memory; fields learn in one pass. Targets, weights and what splits the
+    rows stay in memory, about 10 bytes a row of a class. Encoded rows are kept in the user's cache folder, so that later epochs don't parse
+    again; `fit --no-cache` keeps none."""
     workers: NonNegativeInt = 0
-    """Processes that read the images of the next batches while a step is computed; with `streaming` alone. 0: the training process reads
-    them itself. Any number gives the same bytes."""
+    """Processes that read the next batches while a step is computed; with `streaming` alone. 0: the training process reads them itself.
+    Any number gives the same bytes."""
 
     @model_validator(mode="after")
     def _size_of_batches(self) -> DataSettings:

@@ -71,7 +71,7 @@ def _count(size: float | int | None, rows: int) -> int:
 
 def _stratified(order: Array, classes: Array, validation: int, test: int, told: str) -> list[Array]:
     """Positions of validation, test and training rows."""
-    values, codes = np.unique(classes, return_inverse=True)
+    values, codes = _coded(classes)
     totals = np.bincount(codes, minlength=len(values))
     held = _shares(totals, validation + test, totals - 1)
     if held is None:
@@ -84,6 +84,14 @@ def _stratified(order: Array, classes: Array, validation: int, test: int, told: 
     by_class = [order[codes == code] for code in range(len(values))]
     cuts = [np.split(rows, [first[code], held[code]]) for code, rows in enumerate(by_class)]
     return [np.concatenate([cut[part] for cut in cuts]) for part in range(3)]
+
+
+def _coded(classes: Array) -> tuple[Array, Array]:
+    """Different classes, rising, and the place of each row's among them; of small whole numbers without sorting all rows."""
+    if classes.dtype.kind != "i" or not len(classes) or classes.min() < 0 or classes.max() > len(classes):
+        return np.unique(classes, return_inverse=True)
+    is_there = np.bincount(classes) > 0
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[classes]
 
 
 def _shares(totals: Array, wanted: int, most: Array) -> Array | None:

@@ -128,7 +128,8 @@ class Splitting:
         return texts.to_numpy().astype(str)
 
     def _classes(self, target: FieldPlan, rows: Array) -> Array:
-        return self.table.texts(target.columns[0]).to_numpy()[rows].astype(str)
+        """The class of each row, by its place among all in the order of their texts, int64 `[N]`: a number takes less than a text."""
+        return self.table.texts(target.columns[0])[rows].rank("dense").to_numpy().astype(np.int64)
 
     def _plan(self, role: str) -> FieldPlan | None:
         return next((plan for plan in self.plans if plan.role == role), None)
@@ -178,7 +179,7 @@ class Splitting:
         if target is None:
             return split_rows(rows, sizes, seed=derive_seed(seed, "split")), f"random, seed {seed}"
         classes = self._classes(target, rows)
-        told = self._target_in_words(target, classes)
+        told = self._target_in_words(target, rows)
         return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes, told=told), f"stratified, seed {seed}"
 
     def _order(self, rows: Array) -> tuple[Array | None, str]:
@@ -202,9 +203,9 @@ class Splitting:
             )
         return found
 
-    def _target_in_words(self, target: FieldPlan, classes: Array) -> str:
+    def _target_in_words(self, target: FieldPlan, rows: Array) -> str:
         """What a target was taken for, for messages."""
-        values = np.unique(classes)
+        values = self.table.texts(target.columns[0])[rows].unique().sort().to_list()
         shown = ", ".join(quoted(str(value)) for value in values[:3])
         guess = self.guesses.get(target.name)
         doubt = f"\n   {target.name}: {guess.doubt}" if guess is not None and guess.doubt else ""

@@ -166,7 +166,7 @@ class Reading:
         found = self._read_ahead(request, count) if self.workers else (request(place).read() for place in range(count))
         for place, batch in enumerate(found):
             if place % TRIMMED == TRIMMED - 1:
-                _trim()
+                trim()
             yield batch
 
     def _read_ahead(self, request: Callable[[int], Request], count: int) -> Iterator[Mapping[str, Tensor]]:
@@ -345,7 +345,8 @@ def _settle(_number: int) -> None:
             os._exit(1)
 
 
-def _trim() -> None:
+def trim() -> None:
+    """Give back what is free in the heap, where the system keeps it (glibc)."""
     if sys.platform == "linux":
         system = ctypes.CDLL(None)
         if hasattr(system, "malloc_trim"):  # glibc has it

@@ -19,13 +19,14 @@ from nntrain.data.fingerprint import fingerprint_sources, source_name
 from nntrain.data.fitted import FittedField, FittedFields, fitted_field, reading_of
 from nntrain.data.layout import SPLITTING, Layout
 from nntrain.data.naming import NamedField
+from nntrain.data.narrow import narrow
 from nntrain.data.preparing import Prepared, check_targets, fingerprints_of, held, inferred, none_left, rows_read, split_sizes
 from nntrain.data.reading import header_of
 from nntrain.data.row_steps import RowSteps
 from nntrain.data.row_tensors import left_out, row_tensors
 from nntrain.data.shown import Shown
 from nntrain.data.sorting import DECIDING, Sorting, named_fields
-from nntrain.data.streaming import Reading, Streamed
+from nntrain.data.streaming import Reading, Streamed, trim
 from nntrain.data.table import Table, listed
 from nntrain.data.values import read_values, usable_rows
 from nntrain.errors import DataError
@@ -42,6 +43,12 @@ BLOCK_BYTES: Final = 8 * 2**20
 
 def prepare_in_blocks(settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None) -> Prepared:
     """As `nntrain.data.preparing.prepare`, of a table whose inputs are not kept in memory."""
+    found = _prepared(settings, folder, planned, seed=seed, kept=kept)
+    trim()  # what decided about the rows is larger than what is left of it
+    return found
+
+
+def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None) -> Prepared:
     files = open_blocks(settings, folder)
     heads: dict[Part, Table] = {part: blocks.read(0) for part, blocks in files.items()}
     named = named_fields(settings, heads)
@@ -222,6 +229,7 @@ def _splits(
         if not keep.any():
             raise none_left(table, part, [*dropped, *(note for _, note in told)], has_windows=False)
         found = row_tensors({}, encoded, rows, keep, None)
+        found = replace(found, targets={name: narrow(targets) for name, targets in found.targets.items()})
         data[part] = replace(found, streamed=Streamed(stores[source], found.rows, reading), pixels=stores[source].first.pixels)
         notes += [f"{part}: {note}" for note in (*dropped, *(note for _, note in told))]
     return data, notes

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nntrain.data.blocks import Blocks
 from nntrain.data.blockwise.cache import BlockCache
+from nntrain.data.narrow import wide
 from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.packed_sounds import PackedSounds
 from nntrain.data.values import read_values
@@ -138,6 +139,7 @@ class BlockStore:
         own = self.unpacked(found).to(data.rows.device)
         return replace(
             data,
+            targets={name: wide(values) for name, values in data.targets.items()},
             inputs={**data.inputs, **own.inputs},
             stored={**data.stored, **own.stored},
             pixels={**data.pixels, **own.pixels},

@@ -62,7 +62,8 @@ def test_splits_and_values_are_those_of_rows_in_memory(path: Path, split: dict[s
         assert own.in_blocks
         assert not own.inputs
         assert torch.equal(own.rows, data.rows)
-        assert torch.equal(own.targets["kind"], data.targets["kind"])
+        assert torch.equal(own.target("kind"), data.targets["kind"])
+        assert own.targets["kind"].dtype == torch.int16
         assert own.values_per_row >= 1
         for one, other in zip(plain_batches(data, 37), plain_batches(own, 37), strict=True):
             assert one.inputs.keys() == other.inputs.keys()
