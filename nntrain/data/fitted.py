@@ -26,7 +26,7 @@ from nntrain.data.row_tensors import left_out, row_tensors
 from nntrain.data.scaling import take
 from nntrain.data.settings import FIELD_SLOT, DataSettings
 from nntrain.data.shown import Shown
-from nntrain.data.streaming import Reading
+from nntrain.data.streaming import Reading, reading_of
 from nntrain.data.table import Table, counted
 from nntrain.data.token_windows import cut_text
 from nntrain.data.values import read_values, usable_rows
@@ -362,11 +362,6 @@ class NewRows:
 def fitted_field(plan: FieldPlan, state: State, shown: Shown, *, is_target: bool) -> FittedField:
     """A field that has learned a state."""
     return _named(FittedField(plan.with_spec(plan.field.fitted_spec(state, is_target=is_target)), state, shown))
-
-
-def reading_of(settings: DataSettings) -> Reading | None:
-    """Who reads the inputs that are not kept in memory, where the settings stream them."""
-    return Reading(settings.workers) if settings.streaming else None
 
 
 def _require_rows(table: Table, data: TensorData, notes: Sequence[str]) -> None:

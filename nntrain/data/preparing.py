@@ -13,7 +13,7 @@ from nntrain.data.batches import TensorData
 from nntrain.data.facts import quoted
 from nntrain.data.filling import filled
 from nntrain.data.fingerprint import files_name, fingerprint_named, fingerprint_rows, fingerprint_sources
-from nntrain.data.fitted import FittedFields, reading_of
+from nntrain.data.fitted import FittedFields
 from nntrain.data.graphs import counted_as
 from nntrain.data.layout import SPLITTING, FieldPlan, Layout, peek, plan_layout
 from nntrain.data.link_tensors import linked
@@ -23,6 +23,7 @@ from nntrain.data.settings import DataSettings
 from nntrain.data.sorting import Sorting, named_fields
 from nntrain.data.sources.source import Part
 from nntrain.data.split import Parts
+from nntrain.data.streaming import reading_of
 from nntrain.data.streaming_problems import in_blocks
 from nntrain.data.table import Table, counted, listed
 from nntrain.data.time_order import order_in_words

@@ -23,6 +23,7 @@ from nntrain.errors import DataError, ResourceError
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
+    from nntrain.data.settings import DataSettings
 
 AHEAD: Final = 2
 """Batches that each process has ready or in work."""
@@ -257,6 +258,11 @@ class Reading:
                 "killed for want of memory? fewer data.workers, or a smaller data.batch_size. What was saved before is whole:"
                 " nntrain fit --resume RUN",
             ) from None
+
+
+def reading_of(settings: DataSettings) -> Reading | None:
+    """Who reads the inputs that are not kept in memory, where the settings stream them."""
+    return Reading(settings.workers) if settings.streaming else None
 
 
 def check_shared_memory(workers: int, batch_bytes: int) -> None:

@@ -16,7 +16,7 @@ from nntrain.data.facts import Facts
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.file_store import FileStore
 from nntrain.data.fingerprint import fingerprint_sources, source_name
-from nntrain.data.fitted import FittedField, FittedFields, fitted_field, reading_of
+from nntrain.data.fitted import FittedField, FittedFields, fitted_field
 from nntrain.data.layout import SPLITTING, Layout
 from nntrain.data.naming import NamedField
 from nntrain.data.narrow import narrow
@@ -26,7 +26,7 @@ from nntrain.data.row_steps import RowSteps
 from nntrain.data.row_tensors import left_out, row_tensors
 from nntrain.data.shown import Shown
 from nntrain.data.sorting import DECIDING, Sorting, named_fields
-from nntrain.data.streaming import Reading, Streamed, trim
+from nntrain.data.streaming import Reading, Streamed, reading_of, trim
 from nntrain.data.table import Table, listed
 from nntrain.data.values import read_values, usable_rows
 from nntrain.errors import DataError
