@@ -194,3 +194,18 @@ def test_two_devices_are_one(tmp_path: Path, config: Path, run_script: Script, s
     assert codes == [0, 0], said
     alone, together = (tmp_path / "runs" / "c" / name for name in ("0001", "0002"))
     assert largest_difference(curve(alone), curve(together)) < 1e-4
+
+
+@pytest.mark.slow
+def test_what_is_found_on_the_disk_is_agreed_on(config: Path, run_script: Script) -> None:
+    fit = ["fit", str(config), "--no-test", "--processes", "2", "training.max_steps=10"]
+    codes, said = driven(
+        run_script,
+        [*fit, "--skip-done"],
+        [*fit, "--skip-done"],
+        [*fit, "--resume", "auto", "training.max_steps=20"],
+        [*fit, "--resume", "auto", "training.max_steps=20"],
+    )
+    assert codes == [0] * 4, said
+    assert "goes on from step 10" in said
+    assert sorted(path.name for path in (config.parent / "runs" / "c").glob("0*")) == ["0001"]
