@@ -57,6 +57,12 @@ def test_check_looks_at_a_network_in_pieces(capsys: pytest.CaptureFixture[str]) 
     assert "training.accumulate" in "".join(capsys.readouterr())
 
 
+def test_pieces_of_one_process(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("c.yaml").write_text("data: {source: {type: builtin, name: digits}}")
+    assert main(["fit", "c.yaml", "training.shard=true"]) == 2
+    assert "has no effect: this is one process" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
