@@ -43,6 +43,7 @@ _DIRECT: Final[dict[str, Callable[..., Any]]] = {
     "aten.add.Tensor": torch.add,
     "aten.addmm.default": torch.addmm,
     "aten.bmm.default": torch.bmm,
+    "aten.cat.default": torch.cat,
     "aten.clone.default": torch.clone,
     "aten.div.Tensor": torch.div,
     "aten.linalg_vector_norm.default": torch.linalg.vector_norm,

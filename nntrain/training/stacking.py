@@ -18,6 +18,7 @@ from nntrain.losses.loss import Part
 from nntrain.modules.network import Network
 from nntrain.modules.stacked import Draws, StackedNetworks, batched_parameters
 from nntrain.training.divergence import check_step, named
+from nntrain.training.gradients import gradient_norm
 from nntrain.training.loop import set_learning_rates, take_step
 from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent, Sums
@@ -203,7 +204,7 @@ class Stack:
 
     def _shape(self) -> None:
         for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
-            norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+            norm = gradient_norm(parameters)
             seat.session.shaping.clip(parameters, norm)
             seat.session.shaping.add_noise(parameters, seat.progress.step)
 
