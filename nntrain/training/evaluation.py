@@ -83,7 +83,8 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     measuring = _Measuring(session.objective, data.rows.device, tables=False)
     reader = Reader(session.network, session.objective, session.precision)
     ranks, is_cut = session.ranks, False
-    shown = data if ranks is None or measuring.states is None else ranks.part_of(data)
+    states = None if ranks is None else measuring.states
+    shown = data if ranks is None or states is None else ranks.part_of(data)
     with averaged, _evaluating(session.network):
         for batch in _scored_batches(session.objective, shown, rows):
             if is_cut := session.stop_wanted():
@@ -92,7 +93,7 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
         if ranks is not None:
             for _ in range(0 if shown is data else ranks.idle(len(data), len(shown), rows)):
                 reader.outputs(data.batch(0, 1))
-            found = pool(ranks, measuring.losses, measuring.states, is_cut=is_cut)
+            found = pool(ranks, measuring.losses, states, is_cut=is_cut)
             is_cut, measuring.losses = found is None, found or {}
     return None if is_cut else measuring.scores().metrics
 
@@ -152,7 +153,11 @@ class _Measuring:
         self._objective, self._device = objective, device
         self._judges = _Judges(objective, device, tables=tables)
         self.losses: dict[PartName, Tensor] = {}
-        self.states = self._judges.pooling() if objective.compared_rows is None else None
+
+    @property
+    def states(self) -> list[Pooling] | None:
+        """What several processes put together, each from some rows; `None` where each must measure all of them."""
+        return self._judges.pooling() if self._objective.compared_rows is None else None
 
     def add(self, batch: Batch, reader: Reader) -> None:
         outputs = reader.outputs(batch)

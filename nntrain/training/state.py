@@ -110,8 +110,22 @@ def unflatten(tensors: Mapping[str, Tensor], skeleton: Json) -> Tree:
 
 def copied(tree: Tree) -> Tree:
     """The same tree with tensors of its own, on the CPU: later steps leave it alone. Ties are kept."""
-    tensors, skeleton = flatten(tree)
-    return unflatten({name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}, skeleton)
+    return _copied(tree, _Table({}, {}), {})
+
+
+def _copied(value: Tree, table: _Table, made: dict[str, Tensor]) -> Tree:
+    if isinstance(value, Tensor):
+        name = table.add(value.detach(), str(len(table.tensors)))
+        if name not in made:
+            made[name] = value.detach().to("cpu", copy=True)
+        return made[name]
+    if isinstance(value, dict):
+        return {key: _copied(item, table, made) for key, item in cast("dict[Any, Tree]", value).items()}
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[Tree]", value)
+        copies = list(items) if _are_plain(items) else [_copied(item, table, made) for item in items]
+        return copies if isinstance(value, list) else tuple(copies)
+    return value
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
