@@ -45,7 +45,6 @@ PARTS = {
     "peers": Measured("trainings beside other tools", "peers/compare", (40, 3), ("--short",), figures=True, options=("peers", "text")),
     "growth": Measured("how cost grows with sizes", "growth", (6, 1), ("--short",), figures=True),
     "memory": Measured("peak memory of trainings", "memory", (4, 1), ("--short",), figures=True, options=("text",)),
-    "members": Measured("seeds that are trained at once", "members", (4, 1), ("--repeat", "1")),
     "startup": Measured("commands that answer at once", "startup", (1, 0.3), ("--repeat", "1")),
     "members": Measured("seeds that are trained at once", "members", (4, 1), ("--repeat", "1")),
     "distributed": Measured("one network trained by two processes", "distributed", (5, 1), ("--steps", "5", "--rounds", "1")),
