@@ -55,8 +55,10 @@ class Attention(nn.Module):
 
     def project(self, x: Tensor, start: int, end: int | None) -> Tensor:
         """Some rows of the joint projection, with what an adapter adds."""
-        bias = None if self.in_proj_bias is None else self.in_proj_bias[start:end]
-        projected = linear(x, self.in_proj_weight[start:end], bias)
+        weight, bias = self.in_proj_weight, self.in_proj_bias
+        if start or end is not None:
+            weight, bias = weight[start:end], None if bias is None else bias[start:end]
+        projected = linear(x, weight, bias)
         if self.in_proj_lora_a is None or self.in_proj_lora_b is None:
             return projected
         return projected + self.in_proj_scale * linear(linear(x, self.in_proj_lora_a), self.in_proj_lora_b[start:end])
@@ -107,9 +109,11 @@ class SelfAttention(Attention):
             The output, zeros beyond a row's length, and the state to go on from: `None` where none was given.
         """
         x = fill_padding(x, lengths)  # a weight of 0 times infinity would be no number
-        projected = self.project(x, 0, None)
-        queries = self.split(projected[:, :, : self.dim], self.num_heads)
-        keys, values = self.keys_and_values(projected[:, :, self.dim :])
+        # Cut in one call, whose gradients are put side by side in one: those of slices are each as large as the whole.
+        own = self.num_kv_heads * self.size
+        parts = torch.split(self.project(x, 0, None), [self.dim, own, own], dim=2)
+        heads = (self.num_heads, self.num_kv_heads, self.num_kv_heads)
+        queries, keys, values = (self.split(part, count) for part, count in zip(parts, heads, strict=True))
         before = state if self.causal else None
         if self.rotation is not None:
             queries, keys = self.rotation(queries, keys, None if before is None else before[2].sum(1))

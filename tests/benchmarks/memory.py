@@ -97,8 +97,8 @@ def configured(name: str, folder: Path, text: Path | None) -> tuple[dict[str, An
     workloads.make(name, folder, text)
     workload = workloads.load(name, folder)
     peer = vars(importlib.import_module("tests.benchmarks.nntrain_peer"))
-    peer["_write"](workload, folder)
-    config: dict[str, Any] = peer["_config"](workload, 1, folder)
+    peer["write_rows"](workload, folder)
+    config: dict[str, Any] = peer["config_of"](workload, 1, folder)
     config["training"] = {name: value for name, value in config["training"].items() if name not in ("max_epochs", "max_steps")}
     config["training"] |= {"max_steps": STEPS, "evaluate_every": {"steps": STEPS}}
     return config, arithmetic(workload)

@@ -4,7 +4,7 @@
 are read and fields are fitted before the clock starts, as the others' tensors are made; what `fit` does from there on counts: building,
 the loop, evaluations, history, checkpoints. What comes after the last step (the best state measured again) does not, as no peer does it.
 
-Where the workload has no validation inside its fit, a tenth of as many rows as are trained on is measured after each epoch all the same,
+Where the workload has no validation inside its fit, a twentieth of as many rows as are trained on is measured after each epoch all the same,
 and as many training rows, as early stopping and metrics need them.
 """
 
@@ -29,7 +29,10 @@ from nntrain.commands.training import Consumer
 from nntrain.config.reading import read_mapping
 from nntrain.runs import create_run, lock
 
-VALIDATION_FRACTION = 0.1
+VALIDATION_FRACTION = 0.05
+
+LETTERS = 63
+"""With the two tokens that every vocabulary of ours has, as many as the text of w5 has; its two rarest stand for another."""
 
 _jobs: dict[tuple[str, int, int], Job] = {}
 """By workload, rows and epochs: what is made once."""
@@ -67,7 +70,7 @@ def _optimizer(w: Any) -> dict[str, Any]:
     return {"type": w.opt.lower(), **{name: list(options[name]) if name == "betas" else options[name] for name in options}}
 
 
-def _config(w: Any, epochs: int, folder: Path) -> dict[str, Any]:
+def config_of(w: Any, epochs: int, folder: Path) -> dict[str, Any]:
     fields, architecture = KINDS[w.name]
     regularization = {"clip_norm": w.clip} if w.clip else {}
     training: dict[str, Any] = {
@@ -97,12 +100,12 @@ def _config(w: Any, epochs: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def _write(w: Any, folder: Path) -> None:
+def write_rows(w: Any, folder: Path) -> None:
     if KINDS[w.name][0] is None:
-        letters = "".join(map(chr, range(33, 33 + int(w.x.max()) + 1)))
+        letters = "".join(map(chr, range(33, 33 + LETTERS)))
         count = round(len(w.xv) if w.validate else VALIDATION_FRACTION * len(w.x))
         for name, rows in (("text.txt", w.x), ("validation.txt", w.xv[:count])):
-            text = "".join(letters[code] for code in rows.flatten().tolist())
+            text = "".join(letters[min(code, LETTERS - 1)] for code in rows.flatten().tolist())
             (folder / name).write_text(letters + text, encoding="utf-8")  # so that no letter is missing, however few rows there are
         return
     count = len(w.xv) if w.validate else max(1, round(VALIDATION_FRACTION * len(w.x)))
@@ -115,8 +118,8 @@ def _job(w: Any, epochs: int) -> Job:
     if key not in _jobs:
         folder = Path(tempfile.mkdtemp())
         try:
-            _write(w, folder)
-            _jobs[key] = prepare_job(read_mapping(_config(w, epochs, folder)))
+            write_rows(w, folder)
+            _jobs[key] = prepare_job(read_mapping(config_of(w, epochs, folder)))
         finally:
             shutil.rmtree(folder)
     return _jobs[key]
