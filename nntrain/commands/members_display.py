@@ -76,6 +76,10 @@ class _MemberDisplay(Display):
         self._members = members
         self._word = word
 
+    @property
+    def is_due(self) -> bool:
+        return self._members.display.is_due
+
     def note(self, text: str) -> None:
         self._members.note(self._word, text)
 

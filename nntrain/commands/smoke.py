@@ -61,6 +61,10 @@ class _FatalDisplay(Display):
     quiet: bool = True
     cut_after: int | None = None
 
+    @property
+    def is_due(self) -> bool:
+        return True
+
     def advance(self, position: Position) -> None:
         if position.step == self.cut_after:
             raise CutOffError

@@ -48,6 +48,11 @@ class Watching(Display):
     orders: Orders = Orders(0, 0, 0)
     signals: Signals | None = None
 
+    @property
+    def is_due(self) -> bool:
+        """It looks at every step."""
+        return True
+
     def advance(self, position: Position) -> None:
         """Look at the step that is complete. It is not saved yet, unless it ended an evaluation that was the best."""
         orders = self.orders
