@@ -169,8 +169,9 @@ def assemble(
     horizon = Horizon(plan.total_steps, plan.steps_per_epoch)
     average = session.ema if regularization.swa is None else _stochastic_average(experiment, regularization.swa, network, horizon)
     session = replace(session, horizon=horizon, ema=average)
-    are_ours = all(type(loss).__module__.startswith("nntrain.") for plan in blueprint.targets.values() for loss in plan.losses)
-    session = replace(session, static=static_steps(session, losses_are_ours=are_ours))
+    parts = [protocol, *(each for plan in blueprint.targets.values() for each in (plan.task, plan.link, *plan.losses))]
+    are_ours = all(type(part).__module__.startswith("nntrain.") for part in parts)
+    session = replace(session, static=static_steps(session, parts_are_ours=are_ours))
     if session.thawing is not None:
         session.thawing.begin(network, 0)
     _check_shared_memory(session)

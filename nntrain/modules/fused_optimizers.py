@@ -99,14 +99,10 @@ class _FusedAdam(_Fused):
     kernel: Callable[..., None]
 
     def _move(self, group: Group, moved: list[Tensor], gradients: list[Tensor]) -> None:
-        states = [self.state[parameter] for parameter in moved]
-        if not all(states):
-            self._begin(group, [parameter for parameter, state in zip(moved, states, strict=True) if not state])
-            states = [self.state[parameter] for parameter in moved]
+        states = [self.state[parameter] or self._begin(group, parameter) for parameter in moved]
         steps = [state["step"] for state in states]
-        counters = list({id(step): step for step in steps}.values())
         found_inf = self._left("found_inf")
-        torch._foreach_add_(counters, 1)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+        torch._foreach_add_(steps, 1)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         beta1, beta2 = group["betas"]
         type(self).kernel(
             moved,
@@ -126,15 +122,14 @@ class _FusedAdam(_Fused):
             found_inf=found_inf,
         )
         if found_inf is not None:  # a step that was not taken is not counted
-            torch._foreach_sub_(counters, [found_inf] * len(counters))  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+            torch._foreach_sub_(steps, [found_inf] * len(steps))  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
 
-    def _begin(self, group: Group, parameters: list[Tensor]) -> None:
-        """The state before the first step of some parameters. They share a counter: adding to one each takes as long as the kernel."""
+    def _begin(self, group: Group, parameter: Tensor) -> dict[str, Tensor]:
+        """The state before the first step of a parameter."""
         moments = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
-        step = torch.zeros((), device=parameters[0].device)
-        for parameter in parameters:
-            zeros = {name: torch.zeros_like(parameter, memory_format=torch.preserve_format) for name in moments}
-            self.state[parameter] = {"step": step, **zeros}
+        zeros = {name: torch.zeros_like(parameter, memory_format=torch.preserve_format) for name in moments}
+        self.state[parameter] = {"step": torch.zeros((), device=parameter.device), **zeros}
+        return self.state[parameter]
 
 
 class FusedAdam(_FusedAdam, torch.optim.Adam):

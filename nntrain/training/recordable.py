@@ -7,7 +7,7 @@ from nntrain.training.replay import StaticSteps, are_static
 from nntrain.training.session import Session
 
 
-def static_steps(session: Session, *, losses_are_ours: bool) -> StaticSteps | None:
+def static_steps(session: Session, *, parts_are_ours: bool) -> StaticSteps | None:
     """Recordings for the steps of a run; `None` where they may be of other operations each time, and where nothing is gained.
 
     What varies beside the values of a batch keeps a step from it: lengths of rows, sizes of images, shares of mixed rows, parameters that
@@ -15,7 +15,7 @@ def static_steps(session: Session, *, losses_are_ours: bool) -> StaticSteps | No
 
     Args:
         session: The run.
-        losses_are_ours: Whether no loss comes from a plug-in, which may keep something in Python from step to step.
+        parts_are_ours: Whether no loss, task or protocol comes from a plug-in, which may keep something in Python from step to step.
     """
     network, train = session.network, session.splits.train
     varies = (
@@ -26,7 +26,7 @@ def static_steps(session: Session, *, losses_are_ours: bool) -> StaticSteps | No
         bool(train.stored_targets),
         session.accumulate > 1,
         session.precision.scales,
-        not losses_are_ours,
+        not parts_are_ours,
     )
     is_elsewhere = session.device.type != "cpu" or session.compiled is not None or session.ranks is not None
     return None if is_elsewhere or any(varies) or not are_static(network) else StaticSteps(network)

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # pyright: ignore[reportMissingTypeStubs]
 
 AFTER: Final = 32
@@ -100,6 +101,26 @@ class Operation(NamedTuple):
     """Whether it gives several tensors, `results` in their order."""
 
 
+def _takes_places(function: Any, arguments: Sequence[Any]) -> bool:
+    """Whether an operation takes values by their places, as many whatever the values are; a mask takes others each time."""
+    if str(function) != "aten.index.Tensor":
+        return False
+    return all(place is None or place.dtype not in (torch.bool, torch.uint8) for place in arguments[1])
+
+
+class _Unread(TorchFunctionMode):
+    """Ends a recording where values are taken out of torch, which no operator tells."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run a function. Raises `NotStaticError`."""
+        if func in _READING:
+            raise NotStaticError(f"{func.__name__} looks at values")
+        return func(*args, **(kwargs or {}))
+
+
+_READING: Final = {Tensor.tolist, Tensor.numpy, Tensor.__array__}
+
+
 class NotStaticError(Exception):
     """A step that can't be recorded: it looks at values, or uses tensors that have no memory of their own."""
 
@@ -139,7 +160,7 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Note and run an operation. Raises `NotStaticError`."""
-        if not _BLIND.isdisjoint(func.tags):
+        if not _BLIND.isdisjoint(func.tags) and not _takes_places(func, args):
             raise NotStaticError(f"{func} looks at values")
         if func.overloadpacket.__name__ in _IN_TRAINING:
             raise NotStaticError(f"{func} gives less where autograd is off")
@@ -217,7 +238,7 @@ def record(work: Callable[[], Sequence[Tensor | None]], lasting: Iterable[Tensor
     if len(set(inputs)) != len(inputs):
         raise NotStaticError("two inputs are the same piece of memory")
     stay = {recorder.give(tensor) for tensor in lasting}
-    with recorder:
+    with _Unread(), recorder:
         wanted = [None if tensor is None else tensor.detach() for tensor in work()]
     outputs = [None if tensor is None else recorder.slot(tensor) for tensor in wanted]
     if any(slot is None and tensor is not None for slot, tensor in zip(outputs, wanted, strict=True)):
@@ -231,12 +252,22 @@ class StaticSteps:
     def __init__(self, network: nn.Module) -> None:
         self._lasting = (*network.parameters(), *network.buffers())
         self._buffers = tuple(network.buffers())
+        self._pointers: list[int] = []
+        """Where these lay when recordings were made."""
         self._counts: dict[int, int] = {}
         self._recordings: dict[int, Recording | None] = {}
 
     def of(self, rows: int) -> Recording | None:
-        """The recording of a step over so many rows, where there is one."""
-        return self._recordings.get(rows)
+        """The recording of a step over so many rows, where there is one.
+
+        All are dropped where parameters have other memory than when they were made, as those of members that train together get.
+        """
+        found = self._recordings.get(rows)
+        if found is not None and self._pointers != [tensor.data_ptr() for tensor in self._lasting]:
+            self._recordings.clear()
+            self._counts.clear()
+            return None
+        return found
 
     def is_due(self, rows: int) -> bool:
         """Count a step over so many rows that has no recording; whether it is to be recorded."""
@@ -253,6 +284,10 @@ class StaticSteps:
             work: The step: gives what is wanted of it.
             tensors: What the batch consists of.
         """
+        pointers = [tensor.data_ptr() for tensor in self._lasting]
+        if pointers != self._pointers:
+            self._recordings.clear()
+        self._pointers = pointers
         random, before = torch.get_rng_state(), [buffer.clone() for buffer in self._buffers]
         self._recordings[rows] = None
         try:

@@ -220,8 +220,7 @@ class Stack:
             self._optimizer.step()
             if not self._first.session.optimizer.state:
                 for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
-                    seat.session.optimizer.state.update(_own_state(self._optimizer, parameters))
-                self._share_state()
+                    seat.session.optimizer.state.update({parameter: self._optimizer.state[parameter] for parameter in parameters})
         else:
             for _, seat in self._there:
                 seat.session.optimizer.step()
@@ -307,13 +306,3 @@ def _joint(optimizers: Sequence[torch.optim.Optimizer]) -> torch.optim.Optimizer
     for optimizer in optimizers:
         joint.state.update(optimizer.state)
     return joint
-
-
-def _own_state(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> dict[Tensor, dict[str, Any]]:
-    """The state of the parameters of a member: parts of that of all, but for the counter, which all of them share."""
-    counters: dict[int, Tensor] = {}
-    found = {parameter: dict(optimizer.state[parameter]) for parameter in parameters}
-    for state in found.values():
-        if "step" in state:
-            state["step"] = counters.setdefault(id(state["step"]), state["step"].clone())
-    return found

@@ -151,15 +151,11 @@ def restore_into(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> 
                 lines.append(f"{name}: {key} is saved as {list(value.shape)}, and the parameter is {list(parameter.shape)}")
     _refuse("optimizer", lines)
     optimizer.state.clear()
-    counters: dict[int, Tensor] = {}
-    """Those that parameters share, by what was saved."""
     for name, (parameter, group) in live.items():
         if name in saved:
             on_device = group.get("fused") or isinstance(optimizer, torch.optim.ASGD)
             counter_device = parameter.device if on_device else torch.device("cpu")
-            optimizer.state[parameter] = {
-                key: _restored(key, value, parameter, counter_device, counters) for key, value in saved[name].items()
-            }
+            optimizer.state[parameter] = {key: _restored(key, value, parameter, counter_device) for key, value in saved[name].items()}
 
 
 def restore_network(network: torch.nn.Module, saved: Mapping[str, Tensor]) -> None:
@@ -217,13 +213,13 @@ def _fits(shape: torch.Size, parameter: torch.Size, total: int) -> bool:
     return len(shape) == len(parameter) and all(size in (1, full) for size, full in zip(shape, parameter, strict=True))
 
 
-def _restored(key: str, value: Any, parameter: Tensor, counter_device: torch.device, counters: dict[int, Tensor]) -> Any:
+def _restored(key: str, value: Any, parameter: Tensor, counter_device: torch.device) -> Any:
     if isinstance(value, list):
-        return [_restored(key, item, parameter, counter_device, counters) for item in cast("list[Any]", value)]
+        return [_restored(key, item, parameter, counter_device) for item in cast("list[Any]", value)]
     if not isinstance(value, Tensor):
         return value
     if key in _COUNTERS:
-        return counters.setdefault(id(value), value.to(counter_device, copy=True))
+        return value.to(counter_device, copy=True)
     if value.shape == parameter.shape:
         made = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False)
         fill(made, value)

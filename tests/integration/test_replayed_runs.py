@@ -34,6 +34,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
         },
         None,
     ),
+    "weights of classes": (
+        {"data": DIGITS, "architecture": {"type": "mlp", "hidden": [16]}, "loss": {"type": "cross_entropy", "class_weights": "balanced"}},
+        None,
+    ),
     "table": (
         {
             "data": {"target": "y", "fields": {"weight": {"type": "number", "role": "weight"}}, "batch_size": 16},

@@ -95,8 +95,10 @@ def test_recording_changes_nothing() -> None:
         lambda x: x.sum() * x.max().item(),
         lambda x: x.sum() if bool(x.sum() > 0) else -x.sum(),
         lambda x: x.nonzero().float().sum(),
+        lambda x: x.sum() * x.tolist()[0],
+        lambda x: x.sum() * float(x.detach().numpy()[0]),
     ],
-    ids=["mask", "item", "branch", "nonzero"],
+    ids=["mask", "item", "branch", "nonzero", "tolist", "numpy"],
 )
 def test_what_looks_at_values_is_not_recorded(look) -> None:
     x, weight = torch.randn(4), torch.ones(())
@@ -131,6 +133,18 @@ def test_a_gradient_that_is_the_same_each_time_may_be_changed_in_place() -> None
     first = recording([x])[0]
     first.mul_(5)
     assert recording([x])[0].tolist() == [2.0, 2.0]
+
+
+def test_a_recording_is_dropped_where_a_parameter_has_other_memory() -> None:
+    network = nn.Linear(6, 3)
+    x, y = torch.randn(16, 6), torch.randint(0, 3, (16,))
+    steps = StaticSteps(network)
+    steps.begin(16, work_of(network, x, y), (x, y))
+    assert steps.of(16) is not None
+    network.weight.data = network.weight.data.clone()
+    assert steps.of(16) is None
+    assert not steps.is_due(16)  # it is counted anew
+    assert [steps.is_due(16) for _ in range(replay.AFTER)][-1]
 
 
 def test_batches_of_a_shape_are_recorded_once_they_are_many() -> None:
