@@ -38,6 +38,14 @@ class Blocks(ABC):
         """A block by its number, all or some of its columns. Raises `DataError` where the file has changed, or can't be read."""
 
     @property
+    def way(self) -> dict[str, Any]:
+        """How cells become rows, beside the settings: what was found from all of the file."""
+        frame = self.frame
+        kinds = {name: f"{column.dtype}{column.shape[1:]}" for name, column in frame.columns.items()}
+        written = (frame.missing, frame.numerals, frame.delimiter, frame.dialect, frame.date_format, frame.is_verbatim, frame.classes)
+        return {"columns": kinds, "written": written}
+
+    @property
     def rows(self) -> int:
         """Rows of the file."""
         return sum(self.sizes)

@@ -53,6 +53,12 @@ class TextBlocks(Blocks):
     stretches: tuple[Stretch, ...]
     places: Places
 
+    @property
+    def way(self) -> dict[str, Any]:
+        """How cells become rows, beside the settings."""
+        dialect = self.dialect
+        return {**super(TextBlocks, self).way, "coding": self.coding, "dialect": (dialect.structure, dialect.missing, dialect.comment)}
+
     def read(self, block: int, columns: Collection[str] | None = None) -> Table:
         """A block by its number."""
         name, structure = self.frame.name, self.dialect.structure

@@ -53,6 +53,11 @@ class JsonBlocks(Blocks):
     stretches: tuple[Stretch, ...]
     places: Places
 
+    @property
+    def way(self) -> dict[str, Any]:
+        """How cells become rows, beside the settings."""
+        return {**super(JsonBlocks, self).way, "kinds": self.kinds}
+
     def read(self, block: int, columns: Collection[str] | None = None) -> Table:
         """A block by its number."""
         stretch = self.stretches[block]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,11 @@ class ParquetBlocks(Blocks):
     path: Path
     with_nulls: frozenset[str]
     """Columns in which a value is missing in some row of the file."""
+
+    @property
+    def way(self) -> dict[str, Any]:
+        """How cells become rows, beside the settings."""
+        return {**super(ParquetBlocks, self).way, "nulls": self.with_nulls}
 
     def read(self, block: int, columns: Collection[str] | None = None) -> Table:
         """A block by its number. Raises `DataError` for lists that are not as long as those before."""

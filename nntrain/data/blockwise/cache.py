@@ -1,7 +1,7 @@
 """Encoded blocks in the user's cache folder: later epochs, and later runs on the same data, neither parse nor encode a table again.
 
-A folder of the cache belongs to one content of a file, cut into the same blocks, and to what the inputs have learned: nothing in it can be
-out of date. It may be deleted at any time. `nntrain fit --no-cache`, or an empty NNTRAIN_CACHE, keeps none.
+A folder of the cache belongs to one content of a file, read in one way and cut into the same blocks, and to what the inputs have learned:
+nothing in it can be out of date. It may be deleted at any time. `nntrain fit --no-cache`, or an empty NNTRAIN_CACHE, keeps none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from nntrain.data.cache_folder import cache_root
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Grows whenever encoded blocks become other bytes."""
 UNUSED_DAYS: Final = 30
 """Blocks of which none was used for so long are deleted when others are begun."""
@@ -37,20 +37,19 @@ class BlockCache:
     folder: Path
 
     @classmethod
-    def of(cls, fingerprint: str, sizes: Sequence[int], fields: Sequence[Mapping[str, Any]], size: int) -> BlockCache | None:
+    def of(cls, content: Mapping[str, Any], fields: Sequence[Mapping[str, Any]], size: int) -> BlockCache | None:
         """The folder of some blocks; `None` where nothing is to be kept, or the disk has no room for it.
 
         Args:
-            fingerprint: Of the file.
-            sizes: Rows of each block.
+            content: What the rows are made of: the file, how it is read, and how it is cut.
             fields: What the inputs are and have learned.
             size: Bytes that all blocks will take.
         """
         root = cache_root()
         if root is None:
             return None
-        digest = hashlib.sha256(f"{FORMAT}\0{fingerprint}\0{list(sizes)}".encode())
-        _hash(digest, list(fields))
+        digest = hashlib.sha256()
+        _hash(digest, [FORMAT, content, list(fields)])
         folder = root / digest.hexdigest()[:32]
         try:
             if not folder.is_dir():
@@ -97,6 +96,8 @@ def _hash(digest: Any, value: Any) -> None:
         for key in sorted(value, key=str):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
             digest.update(f"{{{key}".encode())
             _hash(digest, value[key])
+    elif isinstance(value, Set):
+        _hash(digest, sorted(map(repr, value)))  # pyright: ignore[reportUnknownArgumentType]
     elif isinstance(value, list | tuple):
         digest.update(f"[{len(value)}".encode())  # pyright: ignore[reportUnknownArgumentType]
         for each in value:  # pyright: ignore[reportUnknownVariableType]

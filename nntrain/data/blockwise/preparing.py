@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, get_args
 
 from nntrain.data.batches import TensorData
-from nntrain.data.blocks import Blocks
+from nntrain.data.blocks import BLOCK_BYTES, Blocks
 from nntrain.data.blockwise.facts import ColumnFacts
 from nntrain.data.blockwise.lessons import Lesson, check_readable, learn, whole
 from nntrain.data.blockwise.store import BlockStore
@@ -26,6 +26,7 @@ from nntrain.data.row_steps import RowSteps
 from nntrain.data.row_tensors import left_out, row_tensors
 from nntrain.data.shown import Shown
 from nntrain.data.sorting import DECIDING, Sorting, named_fields
+from nntrain.data.sources.source import Part
 from nntrain.data.streaming import Reading, Streamed, reading_of, trim
 from nntrain.data.table import Table, listed
 from nntrain.data.values import read_values, usable_rows
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Values
     from nntrain.data.keeping import KeptFields
     from nntrain.data.settings import DataSettings
-    from nntrain.data.sources.source import Part
-
-BLOCK_BYTES: Final = 8 * 2**20
-"""Bytes of a file that one block is about."""
 
 
 def prepare_in_blocks(settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None) -> Prepared:
@@ -75,8 +72,9 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
             check_readable(blocks, [field.plan for field in inputs])
     stores: dict[Part, BlockStore] = {}
     prints = fingerprint_sources(settings, folder)
+    written = settings.source.model_dump(mode="json", exclude={*get_args(Part), "path"})
     for part, blocks in files.items():
-        stores[part] = BlockStore(blocks, FittedFields(inputs), prints[source_name(part)])
+        stores[part] = BlockStore(blocks, FittedFields(inputs), {"file": prints[source_name(part)], "source": written})
     for store in stores.values():
         reading.know(id(store), store)
     rows: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}

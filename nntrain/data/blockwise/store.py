@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -33,13 +33,13 @@ VALUES, OFFSETS = "{}\0values", "{}\0offsets"
 class BlockStore:
     """The inputs of a table. A block is read, encoded whole, and what is asked for is taken of it."""
 
-    def __init__(self, blocks: Blocks, fields: FittedFields, fingerprint: str | None = None) -> None:
+    def __init__(self, blocks: Blocks, fields: FittedFields, origin: Mapping[str, Any] | None = None) -> None:
         """Look at the first rows.
 
         Args:
             blocks: The table.
             fields: The inputs, fitted.
-            fingerprint: Of the file; `None` where encoded blocks are not to be kept.
+            origin: The fingerprint of the file and the settings it is read with; `None` where encoded blocks are not to be kept.
 
         Raises:
             DataError: The first rows can't be read.
@@ -51,7 +51,8 @@ class BlockStore:
         self.first = self._encoded(0, torch.arange(min(MEASURED, blocks.sizes[0])))
         """The first few rows: they tell what others look like."""
         whole = self.bytes_per_row * blocks.rows
-        self.cache = None if fingerprint is None else BlockCache.of(fingerprint, blocks.sizes, fields.state(), whole)
+        content = {**(origin or {}), "read": blocks.way, "sizes": blocks.sizes}
+        self.cache = None if origin is None else BlockCache.of(content, fields.state(), whole)
         """Where encoded blocks are kept; `None` where they are not."""
 
         self.open_as(id(self))

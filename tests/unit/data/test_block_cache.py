@@ -1,0 +1,60 @@
+"""Encoded blocks in the cache folder: never those of other data, of data read in another way, or damaged ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from blockwise_tables import small_blocks
+
+from nntrain.data.blockwise.store import BlockStore
+from nntrain.data.preparing import Prepared, prepare
+from nntrain.data.settings import DataSettings
+
+ROWS = 240
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A table in some blocks, whose validation rows have a number that may stand for none."""
+    small_blocks(monkeypatch, 2_000)
+    draws = np.random.default_rng(0)
+    part = ["validation" if row % 3 == 0 else "train" for row in range(ROWS)]
+    first = [-999.0 if row % 30 == 0 else value for row, value in enumerate(draws.normal(5, 2, ROWS).round(4).tolist())]
+    pl.DataFrame({"first": first, "other": draws.normal(0, 1, ROWS).round(4), "part": part, "y": draws.integers(0, 2, ROWS)}).write_csv(
+        tmp_path / "t.csv"
+    )
+    return tmp_path / "t.csv"
+
+
+def prepared(path: Path, **source: Any) -> Prepared:
+    """The rows of a table, a block at a time."""
+    fields = {"first": "number", "other": "number", "y": {"type": "boolean", "role": "target"}}
+    data = {"source": {"type": "csv", "path": path.name, **source}, "fields": fields, "split": {"column": "part"}, "streaming": True}
+    return prepare(DataSettings.parse(data), path.parent, seed=0)
+
+
+def validation(path: Path, **source: Any) -> list[list[float]]:
+    """The inputs of the validation rows."""
+    found = prepared(path, **source).validation
+    assert found is not None
+    return found.loaded().inputs["@number"].tolist()
+
+
+def folder(found: Prepared) -> Path:
+    """Where the encoded blocks of the training file are kept."""
+    streamed = found.train.streamed
+    assert streamed is not None
+    assert isinstance(streamed.store, BlockStore)
+    assert streamed.store.cache is not None
+    return streamed.store.cache.folder
+
+
+def test_settings_that_change_only_rows_that_teach_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, coded = validation(path), validation(path, missing=["", "-999.0"])
+    assert plain != coded
+    monkeypatch.setenv("NNTRAIN_CACHE", "")
+    assert validation(path, missing=["", "-999.0"]) == coded, "blocks of the one were used for the other"
