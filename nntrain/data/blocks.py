@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.errors import DataError
@@ -25,6 +26,31 @@ BLOCK_ROWS: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells that a file is still the one that was looked at."""
+
+    path: Path
+    size: int
+    written: int
+    """When it was last written, ns."""
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path, name: str) -> Stamp:
+        """Of a file as it is now. Raises `DataError` where the system does not give it."""
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise DataError(f"{name} cannot be read: {error.strerror or error}") from None
+        return cls(path, found.st_size, found.st_mtime_ns, found.st_ino)
+
+    def check(self, name: str) -> None:
+        """Raise `DataError` where the file is no longer as it was, or no longer there."""
+        if Stamp.of(self.path, name) != self:
+            raise DataError(f"{name} was changed while it was read", "start again, and let nothing write it meanwhile")
+
+
+@dataclass(frozen=True, slots=True)
 class Blocks(ABC):
     """A table file, cut into blocks of rows. It may be sent to another process; it keeps nothing of what it has read."""
 
@@ -32,10 +58,27 @@ class Blocks(ABC):
     """The table without its rows: names, types and shapes of its columns, and how it is written."""
     sizes: tuple[int, ...]
     """Rows of each block; none is 0."""
+    stamp: Stamp | None = field(default=None, kw_only=True)
+    """Of the file before it was first gone through; `None` for what is no file, or needs it no more."""
 
     @abstractmethod
+    def cut(self, block: int, columns: Collection[str] | None = None) -> Table:
+        """A block by its number, all or some of its columns, of a file that nobody writes meanwhile. Raises `DataError`."""
+
     def read(self, block: int, columns: Collection[str] | None = None) -> Table:
         """A block by its number, all or some of its columns. Raises `DataError` where the file has changed, or can't be read."""
+        try:
+            found = self.cut(block, columns)
+        except DataError:
+            self.check()  # else a file that was written anew is told to be damaged
+            raise
+        self.check()
+        return found
+
+    def check(self) -> None:
+        """Raise `DataError` where the file is no longer as it was when it was first gone through."""
+        if self.stamp is not None:
+            self.stamp.check(self.frame.name)
 
     @property
     def way(self) -> dict[str, Any]:
@@ -87,13 +130,20 @@ class Whole(Blocks):
         return cls(without_rows(table), (table.rows,), table)
 
     def read(self, block: int, columns: Collection[str] | None = None) -> Table:
+        """The table, whatever has become of its file."""
+        return self.cut(block, columns)
+
+    def cut(self, block: int, columns: Collection[str] | None = None) -> Table:
         """The table."""
         found = self.table.columns
         return self.table if columns is None else replace(self.table, columns={name: found[name] for name in found if name in columns})
 
     def beside(self, store: FileStore) -> Whole:
         """The same with the place that file names in cells count from, where none is known."""
-        return self if self.table.store is not None else Whole.of(replace(self.table, store=store))
+        if self.table.store is not None:
+            return self
+        table = replace(self.table, store=store)
+        return replace(self, frame=without_rows(table), table=table)
 
 
 def without_rows(table: Table) -> Table:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks
+from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks, Stamp
 from nntrain.data.csv_pieces import Cells, cut_cells
 from nntrain.data.dialect import Dialect, find_dialect
 from nntrain.data.marks import Showing
@@ -59,7 +59,7 @@ class TextBlocks(Blocks):
         dialect = self.dialect
         return {**super(TextBlocks, self).way, "coding": self.coding, "dialect": (dialect.structure, dialect.missing, dialect.comment)}
 
-    def read(self, block: int, columns: Collection[str] | None = None) -> Table:
+    def cut(self, block: int, columns: Collection[str] | None = None) -> Table:
         """A block by its number."""
         name, structure = self.frame.name, self.dialect.structure
         content = self.places.read(self.stretches[block])
@@ -74,13 +74,15 @@ class TextBlocks(Blocks):
 
 def text_blocks(path: Path, source: Csv, name: str, size: int = BLOCK_BYTES) -> TextBlocks:
     """Go through a text table once, and note where its blocks of about `size` bytes are. Raises `DataError` as `read_table` does."""
+    stamp = Stamp.of(path, name)
     scan = _Scan(path, source, name)
     for _ in scan.rows(min(size, scan.bytes_of(BLOCK_ROWS))):
         pass
+    stamp.check(name)
     frame = scan.frame()
     kept = [(stretch, count) for stretch, count in zip(scan.stretches, scan.counts, strict=True) if count]
     stretches, sizes = tuple(stretch for stretch, _ in kept), tuple(count for _, count in kept)
-    return TextBlocks(frame, sizes, scan.dialect, scan.coding, stretches, Places(path, name))
+    return TextBlocks(frame, sizes, scan.dialect, scan.coding, stretches, Places(path, name), stamp=stamp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import polars as pl
 
-from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks
+from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks, Stamp
 from nntrain.data.numerals import POINT
 from nntrain.data.sources.jsonl import JsonLines, records_of
 from nntrain.data.table import Table, bad_token, one_shape, text_column
@@ -58,7 +58,7 @@ class JsonBlocks(Blocks):
         """How cells become rows, beside the settings."""
         return {**super(JsonBlocks, self).way, "kinds": self.kinds}
 
-    def read(self, block: int, columns: Collection[str] | None = None) -> Table:
+    def cut(self, block: int, columns: Collection[str] | None = None) -> Table:
         """A block by its number."""
         stretch = self.stretches[block]
         content = self.coding.decode(self.places.read(stretch), self.frame.name, stretch.line)
@@ -72,6 +72,7 @@ class JsonBlocks(Blocks):
 
 def json_blocks(path: Path, source: JsonLines, name: str, size: int = BLOCK_BYTES) -> JsonBlocks:
     """Go through a file of JSON lines once, and note where its blocks of about `size` bytes are. Raises `DataError` as reading does."""
+    stamp = Stamp.of(path, name)
     stretches: list[Stretch] = []
     sizes: list[int] = []
     seen: dict[str, _Seen] = {}
@@ -90,12 +91,13 @@ def json_blocks(path: Path, source: JsonLines, name: str, size: int = BLOCK_BYTE
                 _look(seen, records, sum(sizes[:-1]))
                 size = min(size, BLOCK_ROWS * len(content) // len(records) + 1)
             line += sum(1 for _ in io.StringIO(text, newline="\n"))
+    stamp.check(name)
     if not sizes:
         raise DataError(f"{name} is empty")
     kinds = {column: cells.kind(name, column) for column, cells in seen.items()}
     columns = {column: kind.column(name, column, ()) for column, kind in kinds.items()}
     frame = Table(name, columns, 0, missing=source.missing_words)
-    return JsonBlocks(frame, tuple(sizes), kinds, coding, tuple(stretches), Places(path, name))
+    return JsonBlocks(frame, tuple(sizes), kinds, coding, tuple(stretches), Places(path, name), stamp=stamp)
 
 
 class _Seen:

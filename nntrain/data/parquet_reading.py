@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks, Whole
+from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks, Stamp, Whole
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.sources.parquet import Parquet, block_columns, columns_with_nulls, foreign_notes, read_columns, read_rows, scanned
 from nntrain.data.table import Table
@@ -29,7 +29,7 @@ class ParquetBlocks(Blocks):
         """How cells become rows, beside the settings."""
         return {**super(ParquetBlocks, self).way, "nulls": self.with_nulls}
 
-    def read(self, block: int, columns: Collection[str] | None = None) -> Table:
+    def cut(self, block: int, columns: Collection[str] | None = None) -> Table:
         """A block by its number. Raises `DataError` for lists that are not as long as those before."""
         first, rows, name = sum(self.sizes[:block]), self.sizes[block], self.frame.name
         wanted = [column for column in self.frame.columns if columns is None or column in columns]
@@ -49,10 +49,11 @@ class ParquetBlocks(Blocks):
 
 def parquet_blocks(path: Path, source: Parquet, name: str, size: int = BLOCK_BYTES) -> Blocks:
     """Look where in a Parquet file values are missing, and cut it into blocks of about `size` bytes. Raises `DataError` as reading does."""
+    stamp = Stamp.of(path, name)
     rows, head = read_rows(path, name, PEEK_ROWS)
     step = max(1, min(BLOCK_ROWS, int(size * head.height // max(1, head.estimated_size()))))
     if rows <= step:
-        return Whole.of(source.read(path, name))
+        return replace(Whole.of(source.read(path, name)), stamp=stamp)
     sizes = tuple(min(step, rows - first) for first in range(0, rows, step))
     kept = read_columns(head)
     numeric = [column for column in kept if head.schema[column].is_numeric()]
@@ -61,4 +62,6 @@ def parquet_blocks(path: Path, source: Parquet, name: str, size: int = BLOCK_BYT
         asked = [column for column in numeric if column not in with_nulls]
         with_nulls |= columns_with_nulls(scanned(path, name, lambda scan: scan.slice(first, step).select(asked).collect()))  # noqa: B023
     empty = {column: values[:0] for column, values in block_columns(head.select(kept), name, with_nulls).items()}
-    return ParquetBlocks(Table(name, empty, 0, missing=source.missing_words, notes=foreign_notes(head)), sizes, path, frozenset(with_nulls))
+    stamp.check(name)
+    frame = Table(name, empty, 0, missing=source.missing_words, notes=foreign_notes(head))
+    return ParquetBlocks(frame, sizes, path, frozenset(with_nulls), stamp=stamp)

@@ -131,7 +131,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
         train=data["train"],
         validation=data.get("validation"),
         test=data.get("test"),
-        fingerprints=fingerprints_of(settings, folder, data.get("test")) | _named_files(settings, folder, plans, tables),
+        fingerprints=fingerprints_of(fingerprint_sources(settings, folder), data.get("test")) | _named_files(settings, folder, plans, tables),
         notes=(
             *rows_read(tables),
             *(found for table in tables.values() for found in table.findings),
@@ -154,7 +154,7 @@ def _prepare_running_text(settings: DataSettings, folder: Path, planned: Layout,
 
     fields, data, notes = prepare_running_text(settings, folder, planned.fields, kept)
     layout = replace(planned, fields=tuple(field.plan for field in fields.fields))
-    fingerprints = fingerprints_of(settings, folder, data.get("test"))
+    fingerprints = fingerprints_of(fingerprint_sources(settings, folder), data.get("test"))
     return Prepared(layout, fields, data["train"], data.get("validation"), data.get("test"), fingerprints, tuple(notes))
 
 
@@ -231,9 +231,8 @@ def none_left(table: Table, part: Part, why: list[str], *, has_windows: bool) ->
     return DataError(f"{table.name}: no {part} window: {'; '.join(why)}", hint)
 
 
-def fingerprints_of(settings: DataSettings, folder: Path, test: TensorData | None) -> dict[str, str]:
-    """Of the files, and of the test rows. Raises `DataError`."""
-    found = fingerprint_sources(settings, folder)
+def fingerprints_of(found: dict[str, str], test: TensorData | None) -> dict[str, str]:
+    """Those of the files, and of the test rows."""
     if test is None:
         return found
     return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.scored)}

@@ -72,6 +72,8 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
             check_readable(blocks, [field.plan for field in inputs])
     stores: dict[Part, BlockStore] = {}
     prints = fingerprint_sources(settings, folder)
+    for blocks in files.values():
+        blocks.check()  # what was hashed is what was looked at
     written = settings.source.model_dump(mode="json", exclude={*get_args(Part), "path"})
     for part, blocks in files.items():
         stores[part] = BlockStore(blocks, FittedFields(inputs), {"file": prints[source_name(part)], "source": written})
@@ -92,7 +94,7 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
         train=data["train"],
         validation=data.get("validation"),
         test=data.get("test"),
-        fingerprints=fingerprints_of(settings, folder, data.get("test")),
+        fingerprints=fingerprints_of(prints, data.get("test")),
         notes=(
             *rows_read(tables),
             *sorting.notes,

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import blockwise_tables
 import numpy as np
 import polars as pl
 import pytest
-from blockwise_tables import small_blocks
+from blockwise_tables import frame, small_blocks, write
 
+from nntrain.data.blockwise import preparing
 from nntrain.data.blockwise.store import BlockStore
+from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
+from nntrain.errors import DataError
 
 ROWS = 240
 
@@ -58,3 +62,28 @@ def test_settings_that_change_only_rows_that_teach_nothing(path: Path, monkeypat
     assert plain != coded
     monkeypatch.setenv("NNTRAIN_CACHE", "")
     assert validation(path, missing=["", "-999.0"]) == coded, "blocks of the one were used for the other"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """As many rows, and as many bytes: only the values are others."""
+    small_blocks(monkeypatch)
+    path = write(tmp_path, kind)
+    train = blockwise_tables.prepared(path, streaming=True).train
+    store = train.streamed.store if train.streamed is not None else None
+    assert isinstance(store, BlockStore)
+    assert store.cache is not None
+    write(tmp_path, kind, frame().with_columns(wide=pl.col("wide").reverse()))
+    with pytest.raises(DataError, match="changed while it was read"):
+        train.loaded()
+    assert not list(store.cache.folder.iterdir()), "a block of the changed file was kept"
+
+
+def test_a_file_that_changes_between_its_reading_and_its_fingerprint(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fingerprint(*given: Any) -> dict[str, str]:
+        path.write_bytes(path.read_bytes())
+        return fingerprint_sources(*given)
+
+    monkeypatch.setattr(preparing, "fingerprint_sources", fingerprint)
+    with pytest.raises(DataError, match="changed while it was read"):
+        prepared(path)

@@ -255,5 +255,5 @@ def test_blocks_travel_to_other_processes_and_notice_changed_files(tmp_path: Pat
     again = pickle.loads(pickle.dumps(blocks))
     assert again.read(3).texts("b").to_list() == blocks.read(3).texts("b").to_list()
     path.write_bytes(gzip.compress(b"a,b\n1,x\n"))
-    with pytest.raises(DataError, match=r"t\.csv\.gz was cut off while it was read"):
+    with pytest.raises(DataError, match=r"t\.csv\.gz was changed while it was read"):
         pickle.loads(pickle.dumps(blocks)).read(7)
