@@ -131,7 +131,8 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
         train=data["train"],
         validation=data.get("validation"),
         test=data.get("test"),
-        fingerprints=fingerprints_of(fingerprint_sources(settings, folder), data.get("test")) | _named_files(settings, folder, plans, tables),
+        fingerprints=fingerprints_of(fingerprint_sources(settings, folder), data.get("test"))
+        | _named_files(settings, folder, plans, tables),
         notes=(
             *rows_read(tables),
             *(found for table in tables.values() for found in table.findings),

@@ -24,6 +24,8 @@ from nntrain.data.cache_folder import cache_root
 
 FORMAT: Final = 2
 """Grows whenever encoded blocks become other bytes."""
+DIGEST: Final = 32
+"""Bytes of a digest."""
 UNUSED_DAYS: Final = 30
 """Blocks of which none was used for so long are deleted when others are begun."""
 SPARE: Final = 2
@@ -64,9 +66,11 @@ class BlockCache:
         return cls(folder)
 
     def read(self, block: int) -> dict[str, Tensor] | None:
-        """A block; `None` where it is not there, or damaged."""
+        """A block; `None` where it is not there, or is not what was written."""
         with suppress(OSError, SafetensorError):
-            return load(self._path(block).read_bytes())
+            content = self._path(block).read_bytes()
+            if content[:DIGEST] == self._digest(block, memoryview(content)[DIGEST:]):
+                return load(content[DIGEST:])
         return None
 
     def write(self, block: int, tensors: Mapping[str, Tensor]) -> None:
@@ -74,14 +78,23 @@ class BlockCache:
         path = self._path(block)
         beside = path.with_suffix(f".{os.getpid()}")
         try:
-            beside.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
+            content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+            with beside.open("wb") as file:
+                file.write(self._digest(block, content))
+                file.write(content)
             beside.replace(path)
         except OSError:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
 
     def _path(self, block: int) -> Path:
-        return self.folder / f"{block:06d}.safetensors"
+        return self.folder / f"{block:06d}.block"
+
+    def _digest(self, block: int, content: bytes | memoryview) -> bytes:
+        """What stands before a block in its file: of its content, and of which block of which data it is."""
+        digest = hashlib.sha256(f"{self.folder.name}/{block}\0".encode())
+        digest.update(content)
+        return digest.digest()
 
 
 def _delete_unused(root: Path) -> None:

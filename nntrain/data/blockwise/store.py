@@ -123,11 +123,24 @@ class BlockStore:
         if self.cache is None:
             return self._encoded(block, rows), torch.arange(len(rows))
         kept = self.cache.read(block)
-        if kept is not None:
+        if kept is not None and self._are_alike(kept, self.blocks.sizes[block]):
             return self.unpacked(kept), rows
         whole = self._encoded(block, torch.arange(self.blocks.sizes[block]))
         self.cache.write(block, self.packed(whole))
         return whole, rows
+
+    def _are_alike(self, kept: Mapping[str, Tensor], rows: int) -> bool:
+        """Whether tensors have the names, types and shapes of the encoded rows of a block."""
+        first = self.packed(self.first)
+        ragged = {VALUES.format(name) for name in self.first.stored}
+        offsets = {OFFSETS.format(name) for name in self.first.stored}
+        lengths = {name: rows + (name in offsets) for name in first if name not in ragged}
+        return kept.keys() == first.keys() and all(
+            values.dtype == first[name].dtype
+            and values.shape[1:] == first[name].shape[1:]
+            and len(values) == lengths.get(name, len(values))
+            for name, values in kept.items()
+        )
 
     def _encoded(self, block: int, rows: Tensor) -> TensorData:
         """Some rows of a block by their place in it, int64 `[M]`."""

@@ -9,6 +9,7 @@ import blockwise_tables
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from blockwise_tables import frame, small_blocks, write
 
 from nntrain.data.blockwise import preparing
@@ -41,11 +42,11 @@ def prepared(path: Path, **source: Any) -> Prepared:
     return prepare(DataSettings.parse(data), path.parent, seed=0)
 
 
-def validation(path: Path, **source: Any) -> list[list[float]]:
+def validation(path: Path, **source: Any) -> torch.Tensor:
     """The inputs of the validation rows."""
     found = prepared(path, **source).validation
     assert found is not None
-    return found.loaded().inputs["@number"].tolist()
+    return found.loaded().inputs["@number"]
 
 
 def folder(found: Prepared) -> Path:
@@ -59,9 +60,9 @@ def folder(found: Prepared) -> Path:
 
 def test_settings_that_change_only_rows_that_teach_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, coded = validation(path), validation(path, missing=["", "-999.0"])
-    assert plain != coded
+    assert not torch.equal(plain, coded)
     monkeypatch.setenv("NNTRAIN_CACHE", "")
-    assert validation(path, missing=["", "-999.0"]) == coded, "blocks of the one were used for the other"
+    assert torch.equal(validation(path, missing=["", "-999.0"]), coded), "blocks of the one were used for the other"
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
@@ -87,3 +88,21 @@ def test_a_file_that_changes_between_its_reading_and_its_fingerprint(path: Path,
     monkeypatch.setattr(preparing, "fingerprint_sources", fingerprint)
     with pytest.raises(DataError, match="changed while it was read"):
         prepared(path)
+
+
+def test_damaged_blocks_are_encoded_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flipped bit, a block of another place, and one whose tensors have other names."""
+    train = prepared(path).train
+    expected = train.loaded().inputs["@number"]
+    files = sorted(folder(prepared(path)).iterdir())
+    assert len(files) >= 3
+    content = bytearray(files[0].read_bytes())
+    content[-3] ^= 1
+    files[0].write_bytes(content)
+    files[1].write_bytes(files[2].read_bytes())
+    streamed = train.streamed
+    assert streamed is not None
+    assert isinstance(streamed.store, BlockStore)
+    assert streamed.store.cache is not None
+    streamed.store.cache.write(2, {"other": torch.zeros(3)})
+    assert torch.equal(prepared(path).train.loaded().inputs["@number"], expected)

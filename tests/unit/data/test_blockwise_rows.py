@@ -202,7 +202,7 @@ def test_encoded_blocks_are_kept_and_mean_the_same(path: Path, monkeypatch: pyte
     kept = prepared(path, streaming=True, fields=TEXTS)
     assert any(f"kept in {folder}" in note and "--no-cache" in note for note in kept.notes)
     assert_batches_equal(iter(expected), epoch_batches(kept.train, 16, seed=0, epoch=0))
-    files = sorted(folder.rglob("*.safetensors"))
+    files = sorted(folder.rglob("*.block"))
     assert len(files) >= 4
     with monkeypatch.context() as patched:
         patched.setattr(BlockStore, "_encoded", None)
