@@ -15,29 +15,26 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, fx, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode  # pyright: ignore[reportMissingTypeStubs]
+
+from nntrain.training.operations import NotStaticError, Operation, Recorder, Slot, Unread
 
 AFTER: Final = 32
 """Batches of a shape that are computed as usual before one is recorded: runs of a few steps have nothing to gain."""
 SHAPES: Final = 4
 """Recordings that are kept: full batches and the last one of an epoch are two."""
 
-MOST_BYTES: Final = 64 * 2**20
-"""Tensors of a step that are recorded: in larger ones arithmetic takes the time, and a recording holds them all at once."""
+IS_KNOWN: Final = re.match(r"2\.13\b", torch.__version__) is not None
+"""Whether this torch is one of which it was tried that recordings are right: they rest on parts that torch may change. With another one
+each step is computed as usual."""
 
 _OWN: Final = ("torch.nn.", "einops.layers.", "nntrain.")
 """Packages whose modules give the same operations for the same shapes, in training or in evaluation."""
 _OTHERWISE: Final = ("torch.nn.utils.",)
 """But for these: parametrizations have caches of their own."""
-
-IS_KNOWN: Final = re.match(r"2\.13\b", torch.__version__) is not None
-"""Whether this torch is one of which it was tried that recordings are right: they rest on parts that torch may change. With another one
-each step is computed as usual."""
 
 _PRIVATE: Final = ("_foreach_norm", "_log_softmax", "_log_softmax_backward_data", "_softmax", "_softmax_backward_data")
 _DIRECT: Final[dict[str, Callable[..., Any]]] = {
@@ -62,147 +59,6 @@ _DIRECT: Final[dict[str, Callable[..., Any]]] = {
     **{f"aten.{name}.{'Scalar' if name == '_foreach_norm' else 'default'}": getattr(torch, name) for name in _PRIVATE if IS_KNOWN},
 }
 """Operations whose Python function costs half of what a call by the name of the operator does."""
-
-_BLIND: Final = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
-"""What operations are marked with that look at values, or make tensors whose size hangs on values."""
-
-_IN_TRAINING: Final = {"mkldnn_rnn_layer"}
-"""Operations that look whether autograd is on."""
-
-_MADE_OF_SHAPES: Final = (
-    "ones",
-    "zeros",
-    "full",
-    "ones_like",
-    "zeros_like",
-    "full_like",
-    "new_ones",
-    "new_zeros",
-    "new_full",
-    "scalar_tensor",
-)
-"""Operations whose results hang on the shapes of what they are given at most."""
-
-
-class Slot(NamedTuple):
-    """The place of a tensor among those of a recording."""
-
-    number: int
-
-
-class Operation(NamedTuple):
-    """One call of an operator."""
-
-    function: Any
-    arguments: tuple[Any, ...]
-    options: dict[str, Any]
-    results: tuple[Slot | None, ...]
-    is_tuple: bool
-    """Whether it gives several tensors, `results` in their order."""
-
-
-def _takes_places(function: Any, arguments: Sequence[Any]) -> bool:
-    """Whether an operation takes values by their places, as many whatever the values are; a mask takes others each time."""
-    if str(function) != "aten.index.Tensor":
-        return False
-    return all(place is None or place.dtype not in (torch.bool, torch.uint8) for place in arguments[1])
-
-
-class _Unread(TorchFunctionMode):
-    """Ends a recording where values are taken out of torch, which no operator tells."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run a function. Raises `NotStaticError`."""
-        if func in _READING:
-            raise NotStaticError(f"{func.__name__} looks at values")
-        return func(*args, **(kwargs or {}))
-
-
-_READING: Final = {Tensor.tolist, Tensor.numpy, Tensor.__array__}
-
-
-class NotStaticError(Exception):
-    """A step that can't be recorded: it looks at values, or uses tensors that have no memory of their own."""
-
-
-class Recorder(TorchDispatchMode):
-    """Notes every operator below autograd while it is active.
-
-    Tensors are told apart by the piece of memory that they show: autograd hands the same values to the backward pass in other objects.
-    No tensor is held, which would keep autograd from handing gradients over without a copy; the memory is, so that none is used twice.
-    """
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Leave torch's compiler alone, whose import takes as long as that of all the rest of torch."""
-        return False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.operations: list[Operation] = []
-        self.given: dict[Slot, Tensor] = {}
-        """Tensors that no operation has made."""
-        self.made: dict[Slot, Tensor] = {}
-        """Tensors whose values hang on shapes alone."""
-        self._slots: dict[tuple[Any, ...], Slot] = {}
-        self._memory: list[Any] = []
-        self._bytes = 0
-
-    def slot(self, tensor: Tensor) -> Slot | None:
-        """The place of a tensor that was seen, else `None`."""
-        return self._slots.get(self._key(tensor))
-
-    def give(self, tensor: Tensor) -> Slot:
-        """Take note of a tensor that is there before."""
-        found = self._new(tensor)
-        self.given.setdefault(found, tensor.detach())
-        return found
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Note and run an operation. Raises `NotStaticError`."""
-        if not _BLIND.isdisjoint(func.tags) and not _takes_places(func, args):
-            raise NotStaticError(f"{func} looks at values")
-        if func.overloadpacket.__name__ in _IN_TRAINING:
-            raise NotStaticError(f"{func} gives less where autograd is off")
-        arguments, options = self._noted(args), self._noted(kwargs or {})
-        found: Any = func(*args, **(kwargs or {}))
-        is_tuple = isinstance(found, tuple | list)
-        results = cast("Sequence[Any]", found if is_tuple else (found,))
-        slots = tuple(self._new(result) if isinstance(result, Tensor) else None for result in results)
-        if func.overloadpacket.__name__ in _MADE_OF_SHAPES and slots[0] is not None:
-            self.made[slots[0]] = found.detach()
-        self.operations.append(Operation(func, arguments, options, slots, is_tuple))
-        return found
-
-    def _noted(self, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            found = self.slot(value)
-            return self.give(value) if found is None else found
-        if isinstance(value, tuple | list):
-            noted = [self._noted(item) for item in cast("Sequence[Any]", value)]
-            return noted if isinstance(value, list) else tuple(noted)
-        if isinstance(value, dict):
-            return {key: self._noted(item) for key, item in cast("dict[str, Any]", value).items()}
-        if isinstance(value, torch.Generator):
-            raise NotStaticError("draws from a generator of its own")
-        return value
-
-    def _new(self, tensor: Tensor) -> Slot:
-        key = self._key(tensor)
-        if key not in self._slots:
-            self._memory.append(tensor.untyped_storage())
-            self._bytes += tensor.numel() * tensor.itemsize
-            if self._bytes > MOST_BYTES:
-                raise NotStaticError("its arithmetic takes longer than what surrounds it")
-            self._slots[key] = Slot(len(self._slots))
-        return self._slots[key]
-
-    @staticmethod
-    def _key(tensor: Tensor) -> tuple[Any, ...]:
-        if tensor.layout != torch.strided or type(tensor) not in (Tensor, nn.Parameter):
-            raise NotStaticError(f"{type(tensor).__name__} of layout {tensor.layout}")
-        return (tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.size(), tensor.stride(), tensor.dtype)  # pyright: ignore[reportPrivateUsage]
-
 
 Step = Callable[..., tuple[Any, ...]]
 
@@ -238,7 +94,7 @@ def record(work: Callable[[], Sequence[Tensor | None]], lasting: Iterable[Tensor
     if len(set(inputs)) != len(inputs):
         raise NotStaticError("two inputs are the same piece of memory")
     stay = {recorder.give(tensor) for tensor in lasting}
-    with _Unread(), recorder:
+    with Unread(), recorder:
         wanted = [None if tensor is None else tensor.detach() for tensor in work()]
     outputs = [None if tensor is None else recorder.slot(tensor) for tensor in wanted]
     if any(slot is None and tensor is not None for slot, tensor in zip(outputs, wanted, strict=True)):
