@@ -113,9 +113,10 @@ class SupervisedProtocol:
         first, *others = batches
         if others or session.ranks is not None:
             return self._fill_gradients(session, batches)
-        recording = None if session.static is None else self._recorded(session, session.static, first)
-        if recording is not None:
-            return self._replay(session, recording, first)
+        if session.static is not None and type(self) is SupervisedProtocol:  # others give their batches what no recording is told
+            recording = self._recorded(session, session.static, first)
+            if recording is not None:
+                return self._replayed(session, recording, first)
         parts = self._parts(session, first)
         return StepLoss(total(parts), _counted([parts]))
 
@@ -125,6 +126,8 @@ class SupervisedProtocol:
         found = static.of(rows)
         if found is not None or not static.is_due(rows):
             return found
+        assert batch.partner is None
+        assert batch.choice is None
         parameters = trained(session.optimizer)
 
         def work() -> list[Tensor | None]:
@@ -142,7 +145,7 @@ class SupervisedProtocol:
             parameter.grad = None
         return static.of(rows)
 
-    def _replay(self, session: Session, recording: Recording, batch: Batch) -> StepLoss:
+    def _replayed(self, session: Session, recording: Recording, batch: Batch) -> StepLoss:
         """The step, with its gradients."""
         found, count = recording(tensors_of(batch)), len(self._factors)
         for parameter, gradient in zip(trained(session.optimizer), found[2 + 2 * count :], strict=True):
