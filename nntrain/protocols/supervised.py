@@ -113,7 +113,8 @@ class SupervisedProtocol:
         first, *others = batches
         if others or session.ranks is not None:
             return self._fill_gradients(session, batches)
-        if session.static is not None and type(self) is SupervisedProtocol:  # others give their batches what no recording is told
+        is_plain = first.choice is None and first.partner is None and first.goes_on is None  # what no recording is told of
+        if session.static is not None and is_plain:
             recording = self._recorded(session, session.static, first)
             if recording is not None:
                 return self._replayed(session, recording, first)
@@ -126,8 +127,6 @@ class SupervisedProtocol:
         found = static.of(rows)
         if found is not None or not static.is_due(rows):
             return found
-        assert batch.partner is None
-        assert batch.choice is None
         parameters = trained(session.optimizer)
 
         def work() -> list[Tensor | None]:
