@@ -149,7 +149,7 @@ def _is_foreign(column: pl.Series) -> bool:
 
     if isinstance(column.dtype, pl.Binary):
         return not _image_facts(column).sizes
-    return isinstance(column.dtype, (pl.Struct, pl.Object, pl.Null))
+    return isinstance(column.dtype, (pl.Struct, pl.Object, pl.Null, pl.Duration))
 
 
 def _content(column: pl.Series) -> pl.Series:

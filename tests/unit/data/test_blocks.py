@@ -257,3 +257,14 @@ def test_blocks_travel_to_other_processes_and_notice_changed_files(tmp_path: Pat
     path.write_bytes(gzip.compress(b"a,b\n1,x\n"))
     with pytest.raises(DataError, match=r"t\.csv\.gz was changed while it was read"):
         pickle.loads(pickle.dumps(blocks)).read(7)
+
+
+def test_spans_of_time_in_parquet_are_left_out_with_a_note(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    spans = pl.Series("span", [1, 2] * 50, dtype=pl.Duration("us"))
+    pl.DataFrame([pl.Series("a", range(100)), spans]).write_parquet(path)
+    source = Parquet(path="t.parquet")
+    assert [column.name for column in source.peek(path, "t.parquet").columns] == ["a"]
+    for table in (source.read(path, "t.parquet"), parquet_blocks(path, source, "t.parquet", 100).read(0)):
+        assert list(table.columns) == ["a"]
+        assert "left out: span (Duration" in table.notes[0]
