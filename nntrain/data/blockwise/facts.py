@@ -41,8 +41,8 @@ class ColumnFacts:
         self._hashes = np.zeros(0, dtype=np.uint64)
         self._sizes: list[float] = []
         self._words = 0.0
-        self._offset: float | None = None
-        """What is left of a number that rises by one from row to row without the number of its row."""
+        self._counted: tuple[float, float, float] | None = None
+        """First and last number, and what is left of each without the number of its row, as long as that is the same in all rows."""
 
     def add(self, cells: Array | pl.Series, rows: Array) -> None:
         """Take in some rows.
@@ -56,16 +56,17 @@ class ColumnFacts:
         is_text = isinstance(cells, pl.Series)
         own = facts_of_series(cells, rows, self._numerals, date_format=self._written) if is_text else _of_numbers(cells, rows)
         numbers = self._numerals.read_all(cells.drop_nulls().unique()).drop_nulls().to_numpy() if is_text else cells[~np.isnan(cells)]
-        first = cells[0] if is_text else (None if np.isnan(cells[0]) else float(cells[0]))
         self._add_values(cells, own)
         self._sizes = _ends(np.concatenate([np.array(self._sizes), _ends(numbers)])) if len(numbers) else self._sizes
         others = own.present - own.numbers
         self._words += own.words * others
-        number = self._numerals.read(str(first)) if is_text and first is not None else cast("float | None", first)
-        offset = None if number is None else number - float(rows[0])
-        before = self._facts
-        self._facts = own if before is None else self._merged(before, own, is_one=offset is not None and offset == self._offset)
-        self._offset = offset if before is None else self._offset
+        before, counted = self._facts, _counted(cells, rows, self._numerals)
+        if before is None:
+            self._facts, self._counted = own, counted
+            return
+        was = self._counted
+        self._counted = (was[0], counted[1], was[2]) if was is not None and counted is not None and counted[2] == was[2] else None
+        self._facts = self._merged(before, own)
 
     def found(self) -> Facts:
         """The facts."""
@@ -77,6 +78,7 @@ class ColumnFacts:
         return replace(
             self._facts,
             distinct=distinct,
+            is_row_number=self._facts.rows > 2 and self._counted is not None and counts_rows(*self._counted[:2]),
             values=in_order(values, self._numerals) if has_few and values is not None else (),
             words=self._words / max(1, others),
             stand_in=find_stand_in(self._sizes),
@@ -95,7 +97,7 @@ class ColumnFacts:
             hashes = cells.drop_nulls().unique().hash(0).to_numpy()
             self._hashes = np.unique(np.concatenate([self._hashes, hashes]))[:COUNTED]
 
-    def _merged(self, one: Facts, other: Facts, *, is_one: bool) -> Facts:
+    def _merged(self, one: Facts, other: Facts) -> Facts:
         numbers = one.numbers + other.numbers
         wholes = [facts.is_whole for facts in (one, other) if facts.numbers]
         dates = [facts.date_format for facts in (one, other) if facts.present]
@@ -106,7 +108,7 @@ class ColumnFacts:
             numbers=numbers,
             is_whole=bool(wholes) and all(wholes),
             has_leading_zeros=one.has_leading_zeros or other.has_leading_zeros,
-            is_row_number=one.is_row_number and (other.is_row_number or other.rows <= 2) and is_one,
+            is_row_number=False,
             others=tuple(dict.fromkeys((*one.others, *other.others)))[:MAX_OTHERS],
             near=one.near + other.near,
             date_format=None if numbers else _one_format(dates),
@@ -123,6 +125,15 @@ def _one_format(formats: list[str | TwoReadings | None]) -> str | TwoReadings | 
     if isinstance(one, TwoReadings):
         return one if isinstance(other, TwoReadings) and one.formats == other.formats else other if other in one.formats else None
     return one if isinstance(other, TwoReadings) and one in other.formats else None
+
+
+def _counted(cells: Array | pl.Series, rows: Array, numerals: Numerals) -> tuple[float, float, float] | None:
+    """First and last number, and their distance from the number of their row; `None` where that is not one for all rows."""
+    numbers = numerals.read_all(cells) if isinstance(cells, pl.Series) else pl.Series(cells, nan_to_null=True)
+    if numbers.null_count() or (numbers - rows.astype("float64")).n_unique() > 1:
+        return None
+    first, last = float(numbers[0]), float(numbers[-1])
+    return first, last, first - float(rows[0])
 
 
 def _ends(numbers: Array | list[float]) -> list[float]:
