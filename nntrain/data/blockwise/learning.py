@@ -45,8 +45,10 @@ class Moments:
     low: Array
     high: Array
     mean: Array
+    rest: Array
+    """What the mean lacks: of numbers near 2^60 float64 has no mean that is near enough for their spread."""
     squares: Array
-    """Sum of the squared differences from the mean."""
+    """Sum of the squared differences from the mean and its rest."""
 
     @classmethod
     def of(cls, values: Array) -> Moments:
@@ -58,19 +60,25 @@ class Moments:
         low, high = np.where(counts > 0, low, 0.0), np.where(counts > 0, high, 0.0)
         total = np.where(is_present, values, 0.0).sum(axis=0)
         mean = np.where(low == high, low, total / np.maximum(counts, 1))  # of equal numbers the sum may be off by rounding
-        squares = (np.where(is_present, values - mean, 0.0) ** 2).sum(axis=0)
-        return cls(counts, low, high, mean, squares)
+        apart = np.where(is_present, values - mean, 0.0)
+        rest = np.where(low == high, 0.0, apart.sum(axis=0) / np.maximum(counts, 1))
+        return cls(counts, low, high, mean, rest, np.maximum((apart**2).sum(axis=0) - counts * rest**2, 0.0))
 
     def merged(self, other: Moments) -> Moments:
         """Of the values of both."""
         counts = self.counts + other.counts
         share = other.counts / np.maximum(counts, 1)
-        apart = other.mean - self.mean
+        apart = (other.mean - self.mean) + (other.rest - self.rest)
         has_none, has_all = self.counts == 0, other.counts == 0
         low = np.where(has_none, other.low, np.where(has_all, self.low, np.minimum(self.low, other.low)))
         high = np.where(has_none, other.high, np.where(has_all, self.high, np.maximum(self.high, other.high)))
-        mean = np.where(low == high, low, self.mean + apart * share)
-        return Moments(counts, low, high, mean, self.squares + other.squares + apart**2 * self.counts * share)
+        step = self.rest + apart * share
+        mean = self.mean + step
+        taken = mean - self.mean
+        rest = (self.mean - (mean - taken)) + (step - taken)  # what rounding took from the sum (Knuth's TwoSum)
+        is_constant = low == high
+        mean, rest = np.where(is_constant, low, mean), np.where(is_constant, 0.0, rest)
+        return Moments(counts, low, high, mean, rest, self.squares + other.squares + apart**2 * self.counts * share)
 
 
 class Sample:

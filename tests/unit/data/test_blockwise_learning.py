@@ -96,7 +96,8 @@ def test_quantiles_of_many_rows_are_those_of_a_sample(tmp_path: Path, monkeypatc
     assert_states_equal(count.state, next(field for field in again.fields.fields if field.name == "count").state)
 
 
-def test_facts_of_parts_are_those_of_the_whole() -> None:
+@pytest.mark.parametrize("cuts", [((0, 100), (100, 180), (180, 300)), ((0, 1), (1, 3), (3, 300))])
+def test_facts_of_parts_are_those_of_the_whole(cuts: tuple[tuple[int, int], ...]) -> None:
     draws = np.random.default_rng(1)
     whole: dict[str, list[str | None]] = {
         "numbers": [str(value) for value in draws.integers(0, 9, 300)],
@@ -117,7 +118,7 @@ def test_facts_of_parts_are_those_of_the_whole() -> None:
         series = pl.Series(name, cells, dtype=pl.String)
         expected = facts_of_series(series, np.arange(300))
         found = ColumnFacts(POINT, None)
-        for start, end in ((0, 100), (100, 180), (180, 300)):
+        for start, end in cuts:
             found.add(series[start:end], np.arange(start, end))
         assert_facts(found.found(), expected, name)
 
@@ -154,3 +155,17 @@ def test_dates_that_are_written_in_two_ways(tmp_path: Path, monkeypatch: pytest.
     path = write(tmp_path, "csv", table.with_columns(day=pl.when(pl.col("n") > 300).then(other).otherwise("day")).drop("n"))
     with pytest.raises(DataError, match="day"):
         prepared(path, streaming=True)
+
+
+@pytest.mark.parametrize("first", [0.0, 2.0**60, 1.7e18])
+def test_moments_of_parts_are_those_of_the_whole_far_from_zero(first: float) -> None:
+    """Whole numbers and times in ns whose spread is small beside them."""
+    values = first + 256.0 * np.random.default_rng(0).integers(0, 8, (3000, 1))
+    parts = [learning.Moments.of(part) for part in np.array_split(values, 40)]
+    found = parts[0]
+    for part in parts[1:]:
+        found = found.merged(part)
+    near = values - first  # exact
+    for moments in (found, learning.Moments.of(values)):
+        assert moments.squares == pytest.approx(near.var() * len(near), rel=ROUNDING)
+        assert (moments.mean - first) + moments.rest == pytest.approx(near.mean(), rel=ROUNDING)
