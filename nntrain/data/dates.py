@@ -64,6 +64,19 @@ def find_format(cells: Iterable[str]) -> str | TwoReadings | None:
     return month if second > 12 else TwoReadings(example, (day, month))
 
 
+def telling(cells: Iterable[str]) -> list[str]:
+    """Some of the cells, in their order, of which `find_format` and `differing` say what they say of all."""
+    firsts: dict[str | None, str] = {}
+    highest: dict[int, tuple[int, str]] = {}
+    for cell in cells:
+        shape = _shape(cell)
+        firsts.setdefault(None if shape is None else shape[0], cell)
+        for place, number in enumerate((0, 0) if shape is None else shape[1:]):
+            if place not in highest or number > highest[place][0]:
+                highest[place] = number, cell
+    return list(dict.fromkeys([*firsts.values(), *(cell for _, cell in highest.values())]))
+
+
 def differing(cells: Iterable[str]) -> tuple[str, ...]:
     """Cells in which no one format is found: the first of each way to write a date, or of none, in their order."""
     found: dict[str | None, str] = {}

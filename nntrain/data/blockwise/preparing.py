@@ -151,13 +151,19 @@ def _learned(sorting: Sorting, blocks: Blocks, train: Array, planned: Layout) ->
     sorting.told = told
     layout = sorting.layout(train)
     others = [plan for plan in layout.fields if plan.role == "input" and not _is_same(lessons.get(plan.name), plan)]
-    lessons |= learn(blocks, train, others, {})
+    lessons |= learn(blocks, train, [_written(plan, blocks) for plan in others], {})
     settled: list[FieldPlan] = []
     for plan in layout.fields:
         if plan.role == "input":
             plan = lessons[plan.name].plan = replace(plan, field=lessons[plan.name].settled_field(blocks.frame.name))
         settled.append(plan)
     return replace(layout, fields=tuple(settled)), lessons
+
+
+def _written(plan: FieldPlan, blocks: Blocks) -> FieldPlan:
+    """A field with how its cells are written, where only all rows together show it. Raises `DataError`."""
+    found = plan.field.settled_of((blocks.read(block, plan.columns) for block in range(len(blocks))), plan.columns)
+    return plan if found is None else replace(plan, field=found)
 
 
 def _is_array(frame: Table, column: str) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
-from nntrain.data.dates import TwoReadings, differing, find_format, has_zone
+from nntrain.data.dates import TwoReadings, differing, find_format, has_zone, telling
 from nntrain.data.fields.field import Encoded, Field, Role
 from nntrain.data.fields.number import require_single
 from nntrain.errors import DataError
@@ -55,6 +55,20 @@ class Date(Field):
         """With the format that all cells show. Raises `DataError` for cells in none, or in one of two."""
         found = self._format(table, columns[0])
         return self if found is None else self.model_copy(update={"format": found})
+
+    def settled_of(self, tables: Iterable[Table], columns: tuple[str, ...]) -> Date:
+        """The same of a file that is read a block at a time: in some of them, day and month may each come first."""
+        places: dict[str, str] = {}
+        file = ""
+        for table in tables:
+            written, file = self.format or table.date_format, table.name
+            if written is not None:
+                return self.model_copy(update={"format": written})
+            texts = table.texts(columns[0])
+            cells = texts.to_list()
+            for cell in telling(texts.drop_nulls().unique(maintain_order=True).to_list()):
+                places[cell] = places.get(cell) or table.place(cells.index(cell))
+        return self.model_copy(update={"format": _one_format(file, columns[0], list(places), places.__getitem__)}) if places else self
 
     def plan_spec(self, name: str, columns: Sequence[HeaderColumn] | None, *, is_target: bool) -> Spec:
         """F values; how many parts change is known from the training rows. Raises `SpecError` for an array with axes beside the rows."""
@@ -144,19 +158,8 @@ class Date(Field):
         written = self.format or table.date_format
         if written is not None or texts.null_count() == len(texts):
             return written
-        found = find_format(texts.drop_nulls().unique(maintain_order=True).to_list())
-        if isinstance(found, TwoReadings):
-            raise DataError(f"{table.name}: {found.message(column)}", found.hint(column))
-        if found is None:
-            cells = cast("list[str]", texts.drop_nulls().unique(maintain_order=True).to_list())
-            ways = differing(cells)[:3]
-            shown = ", ".join(map(repr, ways if len(ways) > 1 else cells[:3]))
-            odd = f" ({table.place(cast('list[str | None]', texts.to_list()).index(ways[-1]))})" if len(ways) > 1 else ""
-            raise DataError(
-                f"{table.name}: {column}: no one format reads all its dates: {shown}{odd}",
-                f"data.fields.{column}: {{type: date, format: '%d.%m.%Y'}}   missing? data.source.missing   text? type: category",
-            )
-        return found
+        cells = cast("list[str]", texts.drop_nulls().unique(maintain_order=True).to_list())
+        return _one_format(table.name, column, cells, lambda cell: table.place(texts.to_list().index(cell)))
 
     def _local(self, times: pl.Series, file: str, column: str) -> pl.Series:
         import polars as pl
@@ -165,6 +168,22 @@ class Date(Field):
             return times.dt.convert_time_zone(self.time_zone or "UTC").dt.replace_time_zone(None)
         except pl.exceptions.ComputeError:
             raise DataError(f"{file}: {column}: no time zone {self.time_zone!r}", "its name is like Europe/Berlin") from None
+
+
+def _one_format(file: str, column: str, cells: Sequence[str], place: Callable[[str], str]) -> str:
+    """The format of all cells; `place` says where one stands. Raises `DataError`."""
+    found = find_format(cells)
+    if isinstance(found, TwoReadings):
+        raise DataError(f"{file}: {found.message(column)}", found.hint(column))
+    if found is None:
+        ways = differing(cells)[:3]
+        shown = ", ".join(map(repr, ways if len(ways) > 1 else cells[:3]))
+        odd = f" ({place(ways[-1])})" if len(ways) > 1 else ""
+        raise DataError(
+            f"{file}: {column}: no one format reads all its dates: {shown}{odd}",
+            f"data.fields.{column}: {{type: date, format: '%d.%m.%Y'}}   missing? data.source.missing   text? type: category",
+        )
+    return found
 
 
 def _times(texts: pl.Series, written: str) -> pl.Series:

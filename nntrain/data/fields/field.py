@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -247,6 +247,17 @@ class Field(Component):
             DataError: They can be read in two ways.
         """
         return self
+
+    def settled_of(self, tables: Iterable[Table], columns: tuple[str, ...]) -> Field | None:
+        """The same of a training file that is read a block at a time, where its rows decide together.
+
+        Returns:
+            The field; `None` where each block shows by itself how all are written.
+
+        Raises:
+            DataError: They can be read in two ways.
+        """
+        return None
 
     def in_role(self, role: Role) -> Field:
         """The field as it is used in a role."""

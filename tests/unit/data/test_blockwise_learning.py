@@ -169,3 +169,19 @@ def test_moments_of_parts_are_those_of_the_whole_far_from_zero(first: float) -> 
     for moments in (found, learning.Moments.of(values)):
         assert moments.squares == pytest.approx(near.var() * len(near), rel=ROUNDING)
         assert (moments.mean - first) + moments.rest == pytest.approx(near.mean(), rel=ROUNDING)
+
+
+@pytest.mark.parametrize("decides", [3, 390])
+def test_dates_of_which_few_rows_tell_the_day_from_the_month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decides: int) -> None:
+    small_blocks(monkeypatch)
+    days = [f"{1 + row % 12}/{1 + row % 11}/2020" for row in range(ROWS)]
+    days[decides] = "31/7/2020"
+    path = write(tmp_path, "csv", frame().with_columns(day=pl.Series(days)))
+    memory, streamed = both(path)
+    one, other = (next(field for field in found.fields.fields if field.name == "day") for found in (memory, streamed))
+    assert other.plan.field == one.plan.field
+    assert_states_equal(one.state, other.state)
+    write(tmp_path, "csv", frame().with_columns(day=pl.Series(["1/2/2020"] * 200 + [f"{1 + row % 12}/2/2020" for row in range(200)])))
+    for streaming in (False, True):
+        with pytest.raises(DataError, match=r"is '1/2/2020' day 1 of month 2"):
+            prepared(path, streaming=streaming)
