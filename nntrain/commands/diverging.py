@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from nntrain.commands.going_on import fit_command
 from nntrain.data.fields.number import Number
 from nntrain.errors import DivergedError, render_path
 from nntrain.layers.program import Step
@@ -57,9 +58,9 @@ def explained(error: FoundDivergenceError, job: Job, run: Run) -> DivergedError:
     lines.append(("kept", "nothing was saved before" if newest is None else f"the last good state is {newest.as_posix()}"))
     lines.append(("try", " or ".join(cause.remedies)))
     if remedy is not None:
-        lines.append(("anew", f"nntrain fit {config} {remedy}"))
+        lines.append(("anew", fit_command(f"{config} {remedy}")))
         if newest is not None and remedy.startswith(FITTING):
-            lines.append(("from there", f"nntrain fit --resume {name} {remedy} --resume-anyway"))
+            lines.append(("from there", fit_command(f"--resume {name} {remedy} --resume-anyway")))
     message = f"diverged in epoch {finding.epoch + 1}, step {finding.step + 1}: {finding.found}"
     return DivergedError(message, "\n   ".join(f"{label:<12}{text}" for label, text in lines))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.assembly import Assembly
 from nntrain.belonging import compared_fields
+from nntrain.commands.going_on import resume_command
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.jobs import Job, Options, Outcome
 from nntrain.commands.results import Summary, confusions, result_screen
@@ -60,8 +61,8 @@ def interrupted(run: Run, assembly: Assembly, exit_code: int) -> Outcome:
     """The end for now of a run that a signal stopped. It is not measured: it goes on later, and nobody is kept waiting."""
     facts = _facts(run, assembly, "interrupted")
     run.write_json("summary.json", facts)
-    command = f"nntrain fit --resume {shlex.quote(run.name)}"
-    return Outcome(run, facts, f"step {assembly.progress.step:,} finished and saved. Go on with: {command}", exit_code)
+    told = f"step {assembly.progress.step:,} finished and saved. Go on with: {resume_command(run)}"
+    return Outcome(run, facts, told, exit_code)
 
 
 def _facts(run: Run, assembly: Assembly, reason: StopReason) -> dict[str, Any]:

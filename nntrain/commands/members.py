@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nntrain.blueprint import draw, draw_first
 from nntrain.commands.figures import format_seconds
+from nntrain.commands.going_on import resume_command
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.results import aligned, labelled, spread_text
 from nntrain.commands.signals import InterruptedRun
@@ -160,11 +161,7 @@ def train_members(run: Run, job: Job | None, options: Options, watchers: Watcher
     except InterruptedRun as stop:
         summary = {"run": run.name, "stop_reason": "interrupted"}
         run.write_json("summary.json", summary)
-        return Outcome(run, summary, f"interrupted between members. {_go_on_with(run)}", stop.exit_code)
-
-
-def _go_on_with(run: Run) -> str:
-    return f"Go on with: nntrain fit --resume {shlex.quote(run.name)}"
+        return Outcome(run, summary, f"interrupted between members. Go on with: {resume_command(run)}", stop.exit_code)
 
 
 def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
@@ -193,7 +190,7 @@ def _all_finished(run: Run, record: Mapping[str, Any], plan: Plan, options: Opti
 
 def _interrupted(run: Run, word: str, outcome: Outcome) -> Outcome:
     run.write_json("summary.json", {"run": run.name, "stop_reason": "interrupted"})
-    return Outcome(run, outcome.summary, f"{word} saved. {_go_on_with(run)}", outcome.exit_code)
+    return Outcome(run, outcome.summary, f"{word} saved. Go on with: {resume_command(run)}", outcome.exit_code)
 
 
 def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options: Options, watchers: Watchers) -> Outcome | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import format_bytes
+from nntrain.commands.going_on import fit_command
 from nntrain.errors import ResourceError
 from nntrain.training.exhaustion import is_exhaustion
 
@@ -76,7 +77,7 @@ def explained_memory(error: ExhaustedError, job: Job, session: Session, run: Run
     if "=" in override:
         path = job.config.document.path
         anew = shlex.quote(path.as_posix()) if path is not None else "CONFIG"
-        lines.append(f"go on: nntrain fit {anew if newest is None else f'--resume {shlex.quote(run.name)}'} {override}")
+        lines.append(f"go on: {fit_command(f'{anew if newest is None else f"--resume {shlex.quote(run.name)}"} {override}')}")
     return ResourceError(message, "\n   ".join(lines))
 
 
