@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import platform
 import shutil
 import subprocess
@@ -10,6 +12,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from nntrain.training.place import COMMAND, here
 
 PACKAGES = ("nntrain", "torch", "numpy", "polars", "pydantic", "safetensors", "einops")
 MAX_DIFF = 200_000
@@ -22,9 +26,15 @@ def describe(folder: Path) -> dict[str, Any]:
         "versions": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "command": sys.argv,
+        "command": _command(),
         "git": git_state(folder),
     }
+
+
+def _command() -> list[str]:
+    """What was typed; one of several processes has been started by it, with a command line of its own."""
+    place = here()
+    return sys.argv if place is None or place.store is None else json.loads(os.environ[COMMAND])
 
 
 @cache

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from nntrain.commands import fit
 from nntrain.commands.jobs import AUTO, Options
-from nntrain.commands.signals import Signals
+from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import stored_config
 from nntrain.config.reading import Config
 from nntrain.errors import ConfigError
 from nntrain.runs import Run, find_run, runs_root
-from nntrain.training.place import Place
+from nntrain.training.place import ANNOUNCED, Place, here
 from nntrain.training.watching import watch_parent
 
 
@@ -32,6 +32,10 @@ def run_placed(place: Place, path: Path | None, changes: Sequence[str], options:
         code = fit.run(path, changes, options)
         _say_nothing_to_do()
         return code
+    except InterruptedRun as stop:
+        if place.store is None or _announced:
+            raise
+        return stop.exit_code  # who has started it says so, as it must where this process has not come so far
     finally:
         leave()
 
@@ -60,6 +64,8 @@ def announce(run: Run) -> None:
     ranks = joined()
     assert ranks is not None
     ranks.tell(lambda: {"run": run.path.absolute().as_posix(), "has_state": checkpoint.any_saved(run.checkpoints)})
+    if (place := here()) is not None and place.store is not None:
+        Path(place.store).with_name(ANNOUNCED).write_text(run.name, encoding="utf-8")
     _announced.append(run)
 
 

@@ -77,7 +77,8 @@ def explained_memory(error: ExhaustedError, job: Job, session: Session, run: Run
     if "=" in override:
         path = job.config.document.path
         anew = shlex.quote(path.as_posix()) if path is not None else "CONFIG"
-        lines.append(f"go on: {fit_command(f'{anew if newest is None else f"--resume {shlex.quote(run.name)}"} {override}')}")
+        given = anew if newest is None else f"--resume {shlex.quote(run.name)}"
+        lines.append(f"go on: {fit_command(f'{given} {override}')}")
     return ResourceError(message, "\n   ".join(lines))
 
 

@@ -49,7 +49,7 @@ def run(path: Path | None, changes: Sequence[str], options: Options, *, place: P
     if isinstance(place, int):
         from nntrain.commands.processes import launch
 
-        return launch(place, _arguments(path, changes, options, plugin_modules))
+        return launch(place, _arguments(path, changes, options, plugin_modules), goes_on=options.resume is not None)
     take(place)
     from nntrain.commands.following import run_placed
 

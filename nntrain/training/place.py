@@ -11,6 +11,10 @@ from nntrain.errors import UsageError
 
 STORE: Final = "NNTRAIN_RENDEZVOUS"
 """Variable with the file by which the processes of `fit --processes` find each other; torchrun gives an address instead."""
+ANNOUNCED: Final = "run"
+"""File beside that one in which the first process names the run, once it trains."""
+COMMAND: Final = "NNTRAIN_COMMAND"
+"""Variable with the command line, a JSON list, that has started the processes."""
 PARENT: Final = "NNTRAIN_PARENT"
 """Variable with the process that started this one, and without which it is of no use."""
 
