@@ -115,17 +115,17 @@ class SupervisedProtocol:
             return self._fill_gradients(session, batches)
         is_plain = first.choice is None and first.partner is None and first.goes_on is None  # what no recording is told of
         if session.static is not None and is_plain:
-            recording = self._recorded(session, session.static, first)
+            tensors = tensors_of(first)
+            recording = self._recorded(session, session.static, first, tensors)
             if recording is not None:
-                return self._replayed(session, recording, first)
+                return self._replayed(session, recording, tensors)
         parts = self._parts(session, first)
         return StepLoss(total(parts), _counted([parts]))
 
-    def _recorded(self, session: Session, static: StaticSteps, batch: Batch) -> Recording | None:
-        """The recording of a step over so many rows; one is made where it is due."""
-        rows = len(batch)
-        found = static.of(rows)
-        if found is not None or not static.is_due(rows):
+    def _recorded(self, session: Session, static: StaticSteps, batch: Batch, tensors: list[Tensor]) -> Recording | None:
+        """The recording of a step over such a batch; one is made where it is due."""
+        found = static.of(tensors)
+        if found is not None or not static.is_due(tensors):
             return found
         parameters = trained(session.optimizer)
 
@@ -139,14 +139,14 @@ class SupervisedProtocol:
             sums, weights = [part.sum.detach() for part in parts.values()], [part.weight for part in parts.values()]
             return [loss.detach(), gradient_norm(parameters), *sums, *weights, *(parameter.grad for parameter in parameters)]
 
-        static.begin(rows, work, tensors_of(batch))
+        static.begin(work, tensors)
         for parameter in parameters:
             parameter.grad = None
-        return static.of(rows)
+        return static.of(tensors)
 
-    def _replayed(self, session: Session, recording: Recording, batch: Batch) -> StepLoss:
+    def _replayed(self, session: Session, recording: Recording, tensors: list[Tensor]) -> StepLoss:
         """The step, with its gradients."""
-        found, count = recording(tensors_of(batch)), len(self._factors)
+        found, count = recording(tensors), len(self._factors)
         for parameter, gradient in zip(trained(session.optimizer), found[2 + 2 * count :], strict=True):
             parameter.grad = gradient
         parts = {

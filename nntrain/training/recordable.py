@@ -23,7 +23,6 @@ def static_steps(session: Session, *, parts_are_ours: bool) -> StaticSteps | Non
         any(each is not None for each in (session.growing, session.mixer, session.thawing, session.buckets, session.by_class)),
         any(target.is_taught for target in session.objective.targets.values()) or bool(session.objective.hinted),
         train.lanes is not None,
-        bool(train.stored_targets),
         session.accumulate > 1,
         session.precision.scales,
         not parts_are_ours,

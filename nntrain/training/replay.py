@@ -103,40 +103,40 @@ def record(work: Callable[[], Sequence[Tensor | None]], lasting: Iterable[Tensor
 
 
 class StaticSteps:
-    """The recordings of a run, by the number of rows of a batch."""
+    """The recordings of a run, by the shapes of the tensors of a batch."""
 
     def __init__(self, network: nn.Module) -> None:
         self._lasting = (*network.parameters(), *network.buffers())
         self._buffers = tuple(network.buffers())
         self._pointers: list[int] = []
         """Where these lay when recordings were made."""
-        self._counts: dict[int, int] = {}
-        self._recordings: dict[int, Recording | None] = {}
+        self._counts: dict[tuple[torch.Size, ...], int] = {}
+        self._recordings: dict[tuple[torch.Size, ...], Recording | None] = {}
 
-    def of(self, rows: int) -> Recording | None:
-        """The recording of a step over so many rows, where there is one.
+    def of(self, tensors: Sequence[Tensor]) -> Recording | None:
+        """The recording of a step over a batch of such tensors, where there is one.
 
         All are dropped where parameters have other memory than when they were made, as those of members that train together get.
         """
-        found = self._recordings.get(rows)
+        found = self._recordings.get(_shapes(tensors))
         if found is not None and self._pointers != [tensor.data_ptr() for tensor in self._lasting]:
             self._recordings.clear()
             self._counts.clear()
             return None
         return found
 
-    def is_due(self, rows: int) -> bool:
-        """Count a step over so many rows that has no recording; whether it is to be recorded."""
-        if rows in self._recordings or len(self._recordings) == SHAPES:
+    def is_due(self, tensors: Sequence[Tensor]) -> bool:
+        """Count a step over such a batch that has no recording; whether it is to be recorded."""
+        shapes = _shapes(tensors)
+        if shapes in self._recordings or len(self._recordings) == SHAPES:
             return False
-        count = self._counts[rows] = self._counts.get(rows, 0) + 1
+        count = self._counts[shapes] = self._counts.get(shapes, 0) + 1
         return count > AFTER
 
-    def begin(self, rows: int, work: Callable[[], Sequence[Tensor | None]], tensors: Sequence[Tensor]) -> None:
+    def begin(self, work: Callable[[], Sequence[Tensor | None]], tensors: Sequence[Tensor]) -> None:
         """Record a step, and keep the recording where it gives the same bits from the same state. All is then as it was before.
 
         Args:
-            rows: Rows of the batch, which tell its shape.
             work: The step: gives what is wanted of it.
             tensors: What the batch consists of.
         """
@@ -145,7 +145,8 @@ class StaticSteps:
             self._recordings.clear()
         self._pointers = pointers
         random, before = torch.get_rng_state(), [buffer.clone() for buffer in self._buffers]
-        self._recordings[rows] = None
+        shapes = _shapes(tensors)
+        self._recordings[shapes] = None
         try:
             recording = record(work, self._lasting, tensors)
         except NotStaticError:
@@ -158,7 +159,7 @@ class StaticSteps:
         found = recording(tensors)
         same = [*zip(expected, found, strict=True), *zip(after, self._buffers, strict=True), (end, torch.get_rng_state())]
         if all(_equal(one, other) for one, other in same):
-            self._recordings[rows] = recording
+            self._recordings[shapes] = recording
         self._put_back(random, before)
 
     def _put_back(self, random: Tensor, buffers: Sequence[Tensor]) -> None:
@@ -166,6 +167,10 @@ class StaticSteps:
         with torch.no_grad():
             for buffer, value in zip(self._buffers, buffers, strict=True):
                 buffer.copy_(value)
+
+
+def _shapes(tensors: Sequence[Tensor]) -> tuple[torch.Size, ...]:
+    return tuple([tensor.shape for tensor in tensors])
 
 
 def _equal(one: Tensor | None, other: Tensor | None) -> bool:

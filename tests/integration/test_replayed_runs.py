@@ -34,6 +34,15 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
         },
         None,
     ),
+    "language model": (
+        {
+            "data": {"source": {"type": "text", "path": "TEXT"}, "fields": {"text": {"type": "text", "tokenizer": "char"}}, "window": 8}
+            | {"batch_size": 4, "split": {"test": None}},
+            "architecture": {"type": "gpt", "dim": 16, "num_layers": 1, "num_heads": 2, "tie": True},
+            "regularization": {"dropout": 0.1, "clip_norm": 1.0},
+        },
+        None,
+    ),
     "weights of classes": (
         {"data": DIGITS, "architecture": {"type": "mlp", "hidden": [16]}, "loss": {"type": "cross_entropy", "class_weights": "balanced"}},
         None,
@@ -66,6 +75,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
 
 def run(name: str, runs: Path) -> tuple[bytes, str]:
     config, data = CASES[name]
+    if name == "language model":
+        path = runs.parent / "text.txt"
+        path.write_text("the quick brown fox jumps over the lazy dog. " * 40)
+        config = {**config, "data": {**config["data"], "source": {"type": "text", "path": str(path)}}}
     given = {"name": "run", **config, "training": {**TRAINING, **config.get("training", {})}}
     path = nntrain.fit(given, data=data, runs=runs).run.path
     last = (path / "checkpoints" / "last").read_text().strip()

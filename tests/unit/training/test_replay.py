@@ -64,8 +64,8 @@ def test_a_recording_gives_the_bits_of_the_step_in_later_steps_too(name: str) ->
     usual.load_state_dict(recorded.state_dict())
     batches = [(torch.randn(shape), torch.randint(0, 3, (shape[0],))) for _ in range(4)]
     steps = StaticSteps(recorded)
-    steps.begin(shape[0], work_of(recorded, *batches[0]), batches[0])
-    found = steps.of(shape[0])
+    steps.begin(work_of(recorded, *batches[0]), batches[0])
+    found = steps.of(batches[1])
     assert found is not None
     results: list[list[Tensor]] = [[], []]
     for place, network in enumerate((recorded, usual)):
@@ -83,7 +83,7 @@ def test_recording_changes_nothing() -> None:
     network = NETWORKS["mlp with dropout and batch norm"][0]()
     x, y = torch.randn(16, 6), torch.randint(0, 3, (16,))
     before, random = {name: value.clone() for name, value in network.state_dict().items()}, torch.get_rng_state()
-    StaticSteps(network).begin(16, work_of(network, x, y), (x, y))
+    StaticSteps(network).begin(work_of(network, x, y), (x, y))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random)
 
@@ -115,9 +115,9 @@ def test_a_step_that_gives_other_numbers_when_it_is_run_again_is_not_replayed() 
         return [network(x).detach().sum() * torch.tensor(float(len(calls))) + torch.rand(())]
 
     steps = StaticSteps(network)
-    steps.begin(3, lambda: [work()[0], torch.tensor(0.0)], [x])
-    assert steps.of(3) is None
-    assert not steps.is_due(3)
+    steps.begin(lambda: [work()[0], torch.tensor(0.0)], [x])
+    assert steps.of([x]) is None
+    assert not steps.is_due([x])
 
 
 def test_a_gradient_that_is_the_same_each_time_may_be_changed_in_place() -> None:
@@ -139,17 +139,18 @@ def test_a_recording_is_dropped_where_a_parameter_has_other_memory() -> None:
     network = nn.Linear(6, 3)
     x, y = torch.randn(16, 6), torch.randint(0, 3, (16,))
     steps = StaticSteps(network)
-    steps.begin(16, work_of(network, x, y), (x, y))
-    assert steps.of(16) is not None
+    steps.begin(work_of(network, x, y), (x, y))
+    assert steps.of((x, y)) is not None
     network.weight.data = network.weight.data.clone()
-    assert steps.of(16) is None
-    assert not steps.is_due(16)  # it is counted anew
-    assert [steps.is_due(16) for _ in range(replay.AFTER)][-1]
+    assert steps.of((x, y)) is None
+    assert not steps.is_due((x, y))  # it is counted anew
+    assert [steps.is_due((x, y)) for _ in range(replay.AFTER)][-1]
 
 
 def test_batches_of_a_shape_are_recorded_once_they_are_many() -> None:
     steps = StaticSteps(nn.Linear(2, 1))
-    assert [steps.is_due(4) for _ in range(replay.AFTER + 1)] == [False] * replay.AFTER + [True]
+    batch = [torch.zeros(4, 2)]
+    assert [steps.is_due(batch) for _ in range(replay.AFTER + 1)] == [False] * replay.AFTER + [True]
 
 
 def test_a_module_of_somebody_else_is_never_recorded() -> None:
