@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
@@ -20,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from nntrain.data.cache_folder import cache_root
+from nntrain.data.cache_folder import NotKeptError, cache_root, refused
 
 FORMAT: Final = 2
 """Grows whenever encoded blocks become other bytes."""
@@ -40,12 +41,16 @@ class BlockCache:
 
     @classmethod
     def of(cls, content: Mapping[str, Any], fields: Sequence[Mapping[str, Any]], size: int) -> BlockCache | None:
-        """The folder of some blocks; `None` where nothing is to be kept, or the disk has no room for it.
+        """The folder of some blocks; `None` where nothing is to be kept.
 
         Args:
             content: What the rows are made of: the file, how it is read, and how it is cut.
             fields: What the inputs are and have learned.
             size: Bytes that all blocks will take.
+
+        Raises:
+            UsageError: The folder that the user has named can't be made or written.
+            NotKeptError: Where nobody has named one it can't, or the disk has no room for them.
         """
         root = cache_root()
         if root is None:
@@ -57,12 +62,15 @@ class BlockCache:
             if not folder.is_dir():
                 root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _delete_unused(root)
-                if shutil.disk_usage(root).free < SPARE * size:
-                    return None
+                free = shutil.disk_usage(root).free
+                if free < SPARE * size:
+                    raise NotKeptError(f"the disk of {root} has {free / 1e6:,.0f} MB left, and they take {size / 1e6:,.0f} MB")
                 folder.mkdir(exist_ok=True)
             os.utime(folder)
-        except OSError:
-            return None
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise refused(f"{root} can't be written: {error.strerror or error}") from None
         return cls(folder)
 
     def read(self, block: int) -> dict[str, Tensor] | None:

@@ -203,7 +203,10 @@ def _filled(inputs: tuple[FittedField, ...], lessons: Mapping[str, Lesson], file
 
 
 def _kept_blocks(stores: Mapping[Part, BlockStore]) -> list[str]:
-    """Where encoded rows are kept, and how large they are all together."""
+    """Where encoded rows are kept, and how large they are all together; or why they are not."""
+    lost = next((store.not_kept for store in stores.values() if store.not_kept), None)
+    if lost is not None:
+        return [f"encoded rows are not kept, each epoch reads and encodes them anew: {lost}"]
     kept = [store for store in stores.values() if store.cache is not None]
     if not kept or kept[0].cache is None:
         return []

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nntrain.data.blocks import Blocks
 from nntrain.data.blockwise.cache import BlockCache
+from nntrain.data.cache_folder import NotKeptError
 from nntrain.data.narrow import wide
 from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.packed_sounds import PackedSounds
@@ -43,6 +44,7 @@ class BlockStore:
 
         Raises:
             DataError: The first rows can't be read.
+            UsageError: The folder that the user has named for kept blocks can't be written.
         """
         self.blocks = blocks
         self.fields = fields
@@ -52,9 +54,14 @@ class BlockStore:
         """The first few rows: they tell what others look like."""
         whole = self.bytes_per_row * blocks.rows
         content = {**(origin or {}), "read": blocks.way, "sizes": blocks.sizes}
-        self.cache = None if origin is None else BlockCache.of(content, fields.state(), whole)
+        self.cache: BlockCache | None = None
         """Where encoded blocks are kept; `None` where they are not."""
-
+        self.not_kept = ""
+        """Why they are not, where they should be."""
+        try:
+            self.cache = None if origin is None else BlockCache.of(content, fields.state(), whole)
+        except NotKeptError as why:
+            self.not_kept = str(why)
         self.open_as(id(self))
 
     def open_as(self, number: int) -> None:

@@ -12,12 +12,12 @@ import pytest
 import torch
 from blockwise_tables import frame, small_blocks, write
 
-from nntrain.data.blockwise import preparing
+from nntrain.data.blockwise import cache, preparing
 from nntrain.data.blockwise.store import BlockStore
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
-from nntrain.errors import DataError
+from nntrain.errors import DataError, UsageError
 
 ROWS = 240
 
@@ -106,3 +106,20 @@ def test_damaged_blocks_are_encoded_anew(path: Path, monkeypatch: pytest.MonkeyP
     assert streamed.store.cache is not None
     streamed.store.cache.write(2, {"other": torch.zeros(3)})
     assert torch.equal(prepared(path).train.loaded().inputs["@number"], expected)
+
+
+@pytest.mark.parametrize("named", ["~nobody-of-this-name/x", "/dev/null"])
+def test_a_cache_folder_of_the_user_must_be_one(path: Path, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("NNTRAIN_CACHE", named)
+    with pytest.raises(UsageError, match=f"NNTRAIN_CACHE={named}: "):
+        prepared(path)
+
+
+def test_why_nothing_is_kept_is_told_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "SPARE", 2**80)
+    assert [note for note in prepared(path).notes if "not kept" in note and "MB left" in note]
+    monkeypatch.delenv("NNTRAIN_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert [note for note in prepared(path).notes if "not kept" in note and "can't be written" in note]
+    monkeypatch.setenv("XDG_CACHE_HOME", "~nobody-of-this-name/x")
+    assert [note for note in prepared(path).notes if "not kept" in note and "no home folder is known" in note]
