@@ -135,10 +135,6 @@ def fit(
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the C++ part of torch's profiler writes lines of its own among ours
     if fake_data and not smoke:
         raise UsageError("--fake-data makes rows up for a smoke run; fit trains on data that is there", "add --smoke")
-    if no_cache:
-        from nntrain.data.cache_folder import keep_nothing
-
-        keep_nothing()
     paths, changes = split_arguments(arguments)
     options = command.Options(
         resume=resume,
@@ -160,6 +156,10 @@ def fit(
         from nntrain.commands import smoke as smoke_command
 
         run = partial(smoke_command.run, fake_data=fake_data)
+    if no_cache:
+        from nntrain.commands.caching import keeping_nothing
+
+        run = keeping_nothing(run)
     raise typer.Exit(command.run_each(paths, changes, options, run) if each else run(only_config(paths), changes, options))
 
 

@@ -28,3 +28,15 @@ def test_an_option_without_effect_is_refused(arguments: list[str], told: str, tm
     assert main(["fit", *arguments]) == 2
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_cache_is_for_streamed_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{row % 7},{row % 3},{'ab'[row % 2]}\n" for row in range(60))
+    (tmp_path / "t.csv").write_text("one,two,y\n" + rows, encoding="utf-8")
+    config = "data: {source: t.csv, target: y, streaming: false}\narchitecture: {layers: [linear: 4, relu]}\ntraining: {max_epochs: 1}\n"
+    (tmp_path / "c.yaml").write_text(config, encoding="utf-8")
+    arguments = ["fit", str(tmp_path / "c.yaml"), "--no-cache", "--runs", str(tmp_path / "runs")]
+    assert main(arguments) == 2
+    assert "--no-cache has no effect" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    assert main([*arguments, "data.streaming=true"]) == 0
