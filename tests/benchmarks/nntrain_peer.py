@@ -4,7 +4,7 @@
 are read and fields are fitted before the clock starts, as the others' tensors are made; what `fit` does from there on counts: building,
 the loop, evaluations, history, checkpoints. What comes after the last step (the best state measured again) does not, as no peer does it.
 
-Where the workload has no validation inside its fit, a twentieth of as many rows as are trained on is measured after each epoch all the same,
+Where the workload has no validation inside its fit, a twentieth of as many rows as are trained on is measured after each epoch,
 and as many training rows, as early stopping and metrics need them.
 """
 

@@ -145,9 +145,9 @@ def test_while_data_is_read(table: Path, monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_while_a_checkpoint_is_saved(table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from nntrain.training import checkpoint
+    from nntrain.training import shard_files
 
-    flatten, calls = checkpoint.flatten, [0]
+    flatten, calls = shard_files.flatten, [0]
 
     def narrow_flatten(tree: Any) -> Any:
         calls[0] += 1
@@ -156,7 +156,7 @@ def test_while_a_checkpoint_is_saved(table: Path, monkeypatch: pytest.MonkeyPatc
         return flatten(tree)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "flatten", narrow_flatten)
+        patch.setattr(shard_files, "flatten", narrow_flatten)
         assert main(["fit", "table.yaml"]) == 7
     assert "out of memory" in capsys.readouterr().err
     assert main(["fit", "--resume", "runs/table/0001"]) == 0
