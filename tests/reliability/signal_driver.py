@@ -65,7 +65,7 @@ training: {max_epochs: 3, checkpoint: {every_steps: 4, keep: 2}, evaluate_every:
 """
 
 MOMENTS: Final[dict[str, list[tuple[Any, str]]]] = {
-    "reading": [(preparing, name) for name in ("plan_layout", "read_tables", "read_values", "_encode", "_fingerprints")],
+    "reading": [(preparing, name) for name in ("plan_layout", "read_tables", "read_values", "_encode", "fingerprint_sources")],
     "building": [(assembly, "assemble")],
     "warm-up": [(command, "fit_baseline"), (loop, "set_learning_rates")],
     "step": [(loop, "take_step"), (loop, "update_weights"), (SupervisedProtocol, "_parts")],

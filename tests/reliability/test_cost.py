@@ -99,13 +99,14 @@ def test_a_resumed_run_takes_no_batch_twice(
         "architecture": {"type": "mlp", "hidden": [hidden, hidden]},
         "training": {"max_epochs": 1, "threads": 1, "checkpoint": {"every_steps": saved_at}},
     }
-    batch, take_step = TensorData.batch, loop.take_step
+    plain_batches, take_step = TensorData.plain_batches, loop.take_step
     batches, stop_at, first_step_s = 0, 0, 0.0
 
     def counted(*arguments: Any, **options: Any) -> Any:
         nonlocal batches
-        batches += 1
-        return batch(*arguments, **options)
+        for batch in plain_batches(*arguments, **options):
+            batches += 1
+            yield batch
 
     def watched(session: Any, protocol: Any, progress: Any, taken: Any) -> None:
         nonlocal first_step_s
@@ -114,7 +115,7 @@ def test_a_resumed_run_takes_no_batch_twice(
             raise Stop
         take_step(session, protocol, progress, taken)
 
-    monkeypatch.setattr(TensorData, "batch", counted)
+    monkeypatch.setattr(TensorData, "plain_batches", counted)
     monkeypatch.setattr(loop, "take_step", watched)
     seconds: list[float] = []
     for resume, at in ((None, 0), (None, saved_at), ("runs/long/0002", saved_at)):
