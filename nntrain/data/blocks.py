@@ -110,8 +110,8 @@ class Blocks(ABC):
 
     def made(self, block: int, columns: dict[str, Column], lines: Any = None) -> Table:
         """A block of these columns, `[N, …]`, and lines `[N]`."""
-        first = sum(self.sizes[:block])
-        return replace(self.frame, columns=columns, rows=self.sizes[block], lines=lines, first=first, findings=[])
+        first, is_block = sum(self.sizes[:block]), len(self.sizes) > 1
+        return replace(self.frame, columns=columns, rows=self.sizes[block], lines=lines, first=first, is_block=is_block, findings=[])
 
     def changed(self) -> DataError:
         """What to say of a file that is no longer as it was."""

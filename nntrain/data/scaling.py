@@ -22,7 +22,7 @@ def read_matrix(table: Table, columns: tuple[str, ...]) -> Array:
     """Columns side by side, or one array `[N, F]`, as float64 `[N, F]`. Raises `DataError` for what is no number."""
     if len(columns) == 1 and getattr(table.column(columns[0]), "ndim", 1) == 2:
         array: Any = table.column(columns[0])
-        return as_numbers(table.name, columns[0], array)
+        return as_numbers(table.name, columns[0], array, table.first)
     return np.stack([table.numbers(column) for column in columns], axis=1)
 
 
@@ -34,7 +34,7 @@ def read_steps(table: Table, columns: tuple[str, ...], max_length: int | None) -
     """
     array: Any = table.column(columns[0])
     if len(columns) == 1 and getattr(array, "ndim", 1) == 3:
-        steps = as_numbers(table.name, columns[0], array)
+        steps = as_numbers(table.name, columns[0], array, table.first)
     else:
         steps = read_matrix(table, columns)[:, :, None]
     return steps[:, :max_length]

@@ -53,6 +53,8 @@ class Table:
     """The line in the file that each row starts at, `[N]`; `None` for arrays."""
     first: int = field(default=0, kw_only=True)
     """Number of the first row in its file, counted from 0: more than 0 for a block of a file that is not read whole."""
+    is_block: bool = field(default=False, kw_only=True)
+    """Whether these are some of the rows of its file."""
     missing: frozenset[str] = frozenset()
     """Cells that hold no value."""
     numerals: Numerals = POINT
@@ -143,7 +145,7 @@ class Table:
 
         column = self.column(name)
         if not isinstance(column, pl.Series):
-            return as_numbers(self.name, name, _flat(self.name, name, column))
+            return as_numbers(self.name, name, _flat(self.name, name, column), self.first)
         if strip is None and (numbers := self._plain_numbers(column)) is not None:
             return numbers
         texts = self.texts(name)
@@ -173,7 +175,9 @@ class Table:
         cells = ", ".join(f"{self.place(row)} {quoted(texts[row])}" for row in rows[:MAX_EXAMPLES])
         more = f" and {len(rows) - MAX_EXAMPLES:,} more" if len(rows) > MAX_EXAMPLES else ""
         are = "is" if len(rows) == 1 else "are"
-        return DataError(f"{self.name}: {name} should be {wanted}; {len(rows):,} of {self.rows:,} values {are} not: {cells}{more}", hint)
+        among = f" in rows {self.first} to {self.first + self.rows - 1}" if self.is_block else ""
+        count = f"{len(rows):,} of {self.rows:,} values{among} {are}"
+        return DataError(f"{self.name}: {name} should be {wanted}; {count} not: {cells}{more}", hint)
 
     def place(self, row: int) -> str:
         """Where a row stands: `line 77` of a text file, `row 75` of an array, counted from 0."""
@@ -261,8 +265,8 @@ def text_of_array(name: str, array: Array) -> pl.Series:
     return pl.Series(name, array).cast(pl.String)
 
 
-def as_numbers(file: str, name: str, array: Array) -> Array:
-    """An array as float64, with NaN as the missing value.
+def as_numbers(file: str, name: str, array: Array, first: int = 0) -> Array:
+    """An array as float64, with NaN as the missing value; `first` is the number of its first row in the file.
 
     Raises:
         DataError: It is text, or holds infinities.
@@ -274,7 +278,7 @@ def as_numbers(file: str, name: str, array: Array) -> Array:
     numbers = array.astype("float64")
     infinite = np.isinf(numbers)
     if infinite.any():
-        row = int(np.argwhere(infinite)[0][0])
+        row = first + int(np.argwhere(infinite)[0][0])
         raise DataError(f"{file}: {name} holds infinity, first in row {row}", "a missing value is NaN")
     return numbers
 

@@ -22,6 +22,7 @@ from nntrain.data.csv_reading import text_blocks
 from nntrain.data.json_reading import json_blocks
 from nntrain.data.parquet_reading import parquet_blocks
 from nntrain.data.reading import read_blocks
+from nntrain.data.scaling import read_matrix
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.csv import Csv
 from nntrain.data.sources.jsonl import JsonLines
@@ -268,3 +269,19 @@ def test_spans_of_time_in_parquet_are_left_out_with_a_note(tmp_path: Path) -> No
     for table in (source.read(path, "t.parquet"), parquet_blocks(path, source, "t.parquet", 100).read(0)):
         assert list(table.columns) == ["a"]
         assert "left out: span (Duration" in table.notes[0]
+
+
+def test_faults_in_a_block_are_placed_in_the_file(tmp_path: Path) -> None:
+    values = [1.0] * 300
+    values[250] = float("inf")
+    pl.DataFrame({"a": values, "v": [[value, 1.0] for value in values], "t": ["x"] * 300}).write_parquet(tmp_path / "t.parquet")
+    blocks = parquet_blocks(tmp_path / "t.parquet", Parquet(path="t.parquet"), "t.parquet", 2000)
+    block = next(number for number, start in enumerate(blocks.starts) if start > 250) - 1
+    assert block
+    table = blocks.read(block)
+    for read in (lambda: table.numbers("a"), lambda: read_matrix(table, ("v",))):
+        with pytest.raises(DataError, match="infinity, first in row 250"):
+            read()
+    first, end = blocks.starts[block : block + 2]
+    with pytest.raises(DataError, match=f"{end - first} of {end - first} values in rows {first} to {end - 1} are not: row {first} 'x'"):
+        table.numbers("t")
