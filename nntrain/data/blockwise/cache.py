@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +31,11 @@ DIGEST: Final = 32
 UNUSED_DAYS: Final = 30
 """Blocks of which none was used for so long are deleted when others are begun."""
 SPARE: Final = 2
-"""Free disk space that is asked for, in parts of what the blocks will take."""
+"""All blocks together take at most one of so many parts of what they take and the disk has free: the others are left to the disk."""
+IN_USE: Final = 3600.0
+"""Seconds since their last use in which blocks are not deleted for others: a run may be at work on them."""
+BEGUN: Final = ".partial"
+"""How the names of files end that are being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,9 @@ class BlockCache:
         try:
             if not folder.is_dir():
                 root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _delete_unused(root)
-                free = shutil.disk_usage(root).free
-                if free < SPARE * size:
-                    raise NotKeptError(f"the disk of {root} has {free / 1e6:,.0f} MB left, and they take {size / 1e6:,.0f} MB")
+                _make_room(root, size)
                 folder.mkdir(exist_ok=True)
+            _delete_begun(folder)
             os.utime(folder)
             with tempfile.TemporaryFile(dir=folder):
                 pass
@@ -75,6 +78,8 @@ class BlockCache:
 
     def read(self, block: int) -> dict[str, Tensor] | None:
         """A block; `None` where it is not there, or is not what was written."""
+        with suppress(OSError):
+            os.utime(self.folder)
         with suppress(OSError, SafetensorError):
             content = self._path(block).read_bytes()
             if content[:DIGEST] == self._digest(block, memoryview(content)[DIGEST:]):
@@ -84,16 +89,18 @@ class BlockCache:
     def write(self, block: int, tensors: Mapping[str, Tensor]) -> None:
         """Keep a block; where the disk has no room for it, it is encoded again when it is needed."""
         path = self._path(block)
-        beside = path.with_suffix(f".{os.getpid()}")
+        beside = path.with_suffix(f".{uuid.uuid4().hex}{BEGUN}")
         try:
             content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
             with beside.open("wb") as file:
                 file.write(self._digest(block, content))
                 file.write(content)
             beside.replace(path)
-        except OSError:
+        except BaseException as error:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
+            if not isinstance(error, OSError):
+                raise
 
     def _path(self, block: int) -> Path:
         return self.folder / f"{block:06d}.block"
@@ -105,10 +112,38 @@ class BlockCache:
         return digest.digest()
 
 
-def _delete_unused(root: Path) -> None:
+def _make_room(root: Path, size: int) -> None:
+    """Delete what nobody has used for long, and for so many new bytes what was used least lately. Raises `NotKeptError`, `OSError`."""
+    now, free = time.time(), shutil.disk_usage(root).free
+    used: dict[Path, float] = {}
+    sizes: dict[Path, int] = {}
     for folder in root.iterdir():
-        if folder.is_dir() and folder.stat().st_mtime < time.time() - UNUSED_DAYS * 86_400:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError, NotADirectoryError):  # another run deletes it just now
+            sizes[folder] = sum(file.stat().st_size for file in folder.iterdir())
+            used[folder] = folder.stat().st_mtime
+    kept = sum(sizes[folder] for folder in used)
+    most = (free + kept) // SPARE
+    old = [folder for folder in used if used[folder] < now - UNUSED_DAYS * 86_400]
+    gone = list(old)
+    kept -= sum(sizes[folder] for folder in old)
+    for folder in sorted(used.keys() - old, key=used.__getitem__):
+        if kept + size > most and used[folder] < now - IN_USE:
+            gone.append(folder)
+            kept -= sizes[folder]
+    fits = kept + size <= most
+    for folder in gone if fits else old:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not fits:
+        others = f", {kept / 1e6:,.0f} MB hold others that are in use" if kept else ""
+        raise NotKeptError(f"the disk of {root} has {free / 1e6:,.0f} MB left{others}, and they take {size / 1e6:,.0f} MB")
+
+
+def _delete_begun(folder: Path) -> None:
+    """Delete what runs that were killed have left half written."""
+    for file in folder.glob(f"*{BEGUN}"):
+        with suppress(FileNotFoundError):  # it was finished just now
+            if file.stat().st_mtime < time.time() - IN_USE:
+                file.unlink()
 
 
 def _hash(digest: Any, value: Any) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import blockwise_tables
@@ -13,7 +17,9 @@ import torch
 from blockwise_tables import frame, small_blocks, write
 
 from nntrain.data.blockwise import cache, preparing
+from nntrain.data.blockwise.cache import BlockCache
 from nntrain.data.blockwise.store import BlockStore
+from nntrain.data.cache_folder import NotKeptError
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
@@ -123,3 +129,45 @@ def test_why_nothing_is_kept_is_told_once(path: Path, monkeypatch: pytest.Monkey
     assert [note for note in prepared(path).notes if "not kept" in note and "can't be written" in note]
     monkeypatch.setenv("XDG_CACHE_HOME", "~nobody-of-this-name/x")
     assert [note for note in prepared(path).notes if "not kept" in note and "no home folder is known" in note]
+
+
+def test_the_cache_takes_no_more_than_its_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was used least lately goes first; what a run may be at work on stays."""
+
+    def usage(_: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=10_000)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    caches: list[BlockCache] = []
+    for number in range(3):
+        made = BlockCache.of({"file": number}, [], 2000)
+        assert made is not None
+        made.write(0, {"x": torch.zeros(400)})
+        os.utime(made.folder, (0, time.time() - 7200 - number))
+        caches.append(made)
+    assert BlockCache.of({"file": 3}, [], 2500) is not None
+    assert [made.folder.is_dir() for made in caches] == [True, True, False]
+    with pytest.raises(NotKeptError, match="MB left"):
+        BlockCache.of({"file": 4}, [], 8000)
+    assert caches[0].folder.is_dir(), "nothing is deleted in vain"
+    assert BlockCache.of({"file": 4}, [], 10) is not None
+
+
+def test_what_was_half_written_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = BlockCache.of({}, [], 1)
+    assert made is not None
+    left = made.folder / f"000001.x{cache.BEGUN}"
+    left.write_bytes(b"")
+    assert BlockCache.of({}, [], 1) == made
+    assert left.exists(), "another run may be writing it"
+    os.utime(left, (0, 0))
+    assert BlockCache.of({}, [], 1) == made
+    assert not left.exists()
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.write(1, {"x": torch.zeros(3)})
+    assert not list(made.folder.iterdir())
