@@ -47,12 +47,7 @@ def prepare_in_blocks(settings: DataSettings, folder: Path, planned: Layout, *, 
 
 def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None) -> Prepared:
     files = open_blocks(settings, folder)
-    heads: dict[Part, Table] = {part: blocks.read(0) for part, blocks in files.items()}
-    named = named_fields(settings, heads)
-    leaders = {field.field.shares for field in named if field.roles & DECIDING}
-    deciding = [field for field in named if field.roles & DECIDING or field.field.drops_rows or field.name in leaders]
-    tables: dict[Part, Table] = {part: _deciding(blocks, deciding) for part, blocks in files.items()}
-    sorting = Sorting(settings, tables, named, header_of(heads["train"]))
+    sorting, tables = _sorted(settings, files)
     parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
     layout, lessons = _learned(sorting, files["train"], parts.train, planned)
     plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING)
@@ -111,12 +106,7 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
 
 def split_in_blocks(settings: DataSettings, folder: Path, seed: int) -> None:
     """Split the rows as `prepare_in_blocks` does, without a use for them. Raises what that raises where they can't be."""
-    files = open_blocks(settings, folder)
-    heads: dict[Part, Table] = {part: blocks.read(0) for part, blocks in files.items()}
-    named = named_fields(settings, heads)
-    deciding = [field for field in named if field.roles & DECIDING or field.field.drops_rows]
-    tables: dict[Part, Table] = {part: _deciding(blocks, deciding) for part, blocks in files.items()}
-    Sorting(settings, tables, named, header_of(heads["train"])).split(seed)
+    _sorted(settings, open_blocks(settings, folder))[0].split(seed)
 
 
 def open_blocks(settings: DataSettings, folder: Path) -> dict[Part, Blocks]:
@@ -127,6 +117,16 @@ def open_blocks(settings: DataSettings, folder: Path) -> dict[Part, Blocks]:
         found[part] = source.blocks(path, path.name, BLOCK_BYTES).beside(FileStore(path.parent))
         source = source.leaning_on(found["train"].frame.numerals)
     return found
+
+
+def _sorted(settings: DataSettings, files: Mapping[Part, Blocks]) -> tuple[Sorting, dict[Part, Table]]:
+    """What splits the rows, and the columns by file that it looks at, which are held in memory. Raises `DataError`, `ConfigError`."""
+    heads: dict[Part, Table] = {part: blocks.read(0) for part, blocks in files.items()}
+    named = named_fields(settings, heads)
+    leaders = {field.field.shares for field in named if field.roles & DECIDING}
+    deciding = [field for field in named if field.roles & DECIDING or field.field.drops_rows or field.name in leaders]
+    tables: dict[Part, Table] = {part: _deciding(blocks, deciding) for part, blocks in files.items()}
+    return Sorting(settings, tables, named, header_of(heads["train"])), tables
 
 
 def _deciding(blocks: Blocks, fields: list[NamedField]) -> Table:

@@ -19,8 +19,9 @@ from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.blockwise.order import Stretches, spans_of
 from nntrain.data.blockwise.store import BlockStore
 from nntrain.data.layout import plan_layout
-from nntrain.data.preparing import prepare
+from nntrain.data.preparing import prepare, try_split
 from nntrain.data.settings import DataSettings
+from nntrain.errors import NNTrainError
 
 TEXTS = {**FIELDS, "told": {"type": "text", "max_length": 5}, "size": {"role": "ignore"}}
 
@@ -230,3 +231,12 @@ def test_what_is_kept_belongs_to_one_content_and_one_fit(path: Path, monkeypatch
     frame().head(390).write_parquet(path, row_group_size=90)
     assert folder() != first
     assert not old.exists(), "what nobody used for long is deleted"
+
+
+def test_whether_rows_can_be_split_is_tried_a_block_at_a_time(path: Path) -> None:
+    def settings(**split: Any) -> DataSettings:
+        return DataSettings.parse({"source": path.name, "target": "kind", "streaming": True, "split": split})
+
+    try_split(settings(by="group", column="house", folds=4, fold=1), path.parent, seed=0)
+    with pytest.raises(NNTrainError, match="40 groups cannot give 41 folds"):
+        try_split(settings(by="group", column="house", folds=41, fold=1), path.parent, seed=0)
