@@ -193,8 +193,19 @@ def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
 
     path = checkpoint.pointed(run.checkpoints, name)
     if path is None:
+        _check_single(run)
         raise CheckpointError(f"{run.name} has no checkpoint {name!r} yet", f"go on with it: nntrain fit --resume {run.name}")
     return path, checkpoint.load(path, needed_of(run))
+
+
+def _check_single(run: Run) -> None:
+    """Refuse a run of members, which has no state of its own. Raises `CheckpointError`."""
+    members = sorted(path.name for path in (run.path / MEMBERS).glob("*"))
+    if members:
+        raise CheckpointError(
+            f"{run.name} has {len(members)} members, each a network of its own: they are measured together, and do nothing as one",
+            f"name one: {run.name}/{MEMBERS}/{members[0]}",
+        )
 
 
 def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
@@ -224,12 +235,7 @@ def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
         fault = f"{run.name}: no state was the best, as its metric was never defined"
     except CheckpointError as error:
         fault = error.message
-    members = sorted(path.name for path in (run.path / MEMBERS).glob("*"))
-    if members:
-        raise CheckpointError(
-            f"{run.name} has {len(members)} members, each a network of its own: they are measured together, and do nothing as one",
-            f"name one: {run.name}/{MEMBERS}/{members[0]}",
-        )
+    _check_single(run)
     newest = checkpoint.newest(run.checkpoints, needed)
     if newest.path is None:
         told = "; ".join(newest.damaged) or f"{run.name} has no checkpoint yet"
