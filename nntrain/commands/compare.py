@@ -44,6 +44,8 @@ class Row:
     """Settings in which they differ."""
     tested_on: frozenset[str] = frozenset()
     """Fingerprints of their test rows."""
+    wall_s: float = 0.0
+    """Seconds that all of them took together, as `nntrain runs` tells it: members that are trained at once share theirs."""
 
     @property
     def monitor(self) -> str:
@@ -141,7 +143,7 @@ def _joined(runs: Sequence[Run]) -> Row:
     varied = [name for row in rows for name in row.varied] + _varied(runs)
     summaries = tuple(each for row in rows for each in row.summaries)
     tested_on = frozenset(each for row in rows for each in row.tested_on)
-    return Row(runs[0].path.parent.as_posix(), summaries, tuple(dict.fromkeys(varied)), tested_on)
+    return Row(runs[0].path.parent.as_posix(), summaries, tuple(dict.fromkeys(varied)), tested_on, sum(row.wall_s for row in rows))
 
 
 def _varied(runs: Sequence[Run]) -> list[str]:
@@ -155,11 +157,12 @@ def _row(found: Run) -> Row:
         raise CheckpointError(f"{found.name} is not finished", f"go on with it: nntrain fit --resume {found.name}")
     summary = _summary(found)
     members = [Run(Path(str(each["run"]))) for each in summary.get("members", [])]
+    wall_s = _value(summary, "seconds") or 0.0
     whole = [Run(found.path / "members" / member.path.name) for member in members]
     if not whole:
-        return Row(found.name, (summary,), (), _tested_on([found]))
+        return Row(found.name, (summary,), (), _tested_on([found]), wall_s)
     summaries = tuple(_summary(member) for member in whole)
-    return Row(found.name, summaries, tuple(dict.fromkeys(_varied(whole))), _tested_on(whole))
+    return Row(found.name, summaries, tuple(dict.fromkeys(_varied(whole))), _tested_on(whole), wall_s)
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -217,7 +220,7 @@ def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
             *(row.text(name) for name in shown.values()),
             f"{int(fmean(row.values('parameters'))):,}" if row.values("parameters") else "-",
             f"{fmean(row.values('epochs')):.0f}" if row.values("epochs") else "-",
-            format_seconds(fmean(row.values("seconds"))),
+            format_seconds(row.wall_s),
         ]
         for row in rows
     ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, cast
 
 from nntrain.commands.figures import format_bytes, format_number, format_seconds
@@ -36,7 +37,9 @@ class Row:
     value: float | None
     """Its best value."""
     epochs: int | None
+    """Of a run with members their mean, as `nntrain compare` shows it."""
     seconds: float | None
+    """From start to end, without breaks: of a run with members of all together."""
     bytes: int
     """Size on disk."""
     inexact_since: int | None
@@ -76,6 +79,7 @@ def _row(found: Run) -> Row:
         state = "diverged"
     metric, value = _judged(summary)
     epochs = _get(summary, "epochs", int)
+    members = _epochs_of_members(summary)
     return Row(
         run=found.name,
         started=found.started,
@@ -83,7 +87,7 @@ def _row(found: Run) -> Row:
         stop_reason=reason,
         metric=metric,
         value=value,
-        epochs=_epochs_so_far(found) if epochs is None else epochs,
+        epochs=epochs if epochs is not None else members if members is not None else _epochs_so_far(found),
         seconds=_number(summary, "seconds"),
         bytes=_size(found.path),
         inexact_since=_get(summary, "inexact_since", int),
@@ -133,6 +137,14 @@ def _judged(summary: Mapping[str, Any]) -> tuple[str | None, float | None]:
     name: str | None = _get(summary, "monitor", str)
     best: Mapping[str, Any] = _get(summary, "best", dict) or {}
     return (name, _number(best, name)) if name is not None and name in best else (None, None)
+
+
+def _epochs_of_members(summary: Mapping[str, Any]) -> int | None:
+    """The mean over the members; `None` where there are none."""
+    members: list[object] = _get(summary, "members", list) or []
+    found = [_get(cast("dict[str, Any]", each), "epochs", int) for each in members if isinstance(each, dict)]
+    known = [epochs for epochs in found if epochs is not None]
+    return round(fmean(known)) if known else None
 
 
 def _epochs_so_far(found: Run) -> int | None:

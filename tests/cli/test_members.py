@@ -99,6 +99,8 @@ def test_a_run_of_members_has_no_state_of_its_own(capsys: pytest.CaptureFixture[
     capsys.readouterr()
     assert main(["eval", "runs/a/0001"]) == 4
     assert "name one: runs/a/0001/members/01" in capsys.readouterr().err
+    assert main(["show", "runs/a/0001"]) == 4
+    assert "has 2 members, each a network of its own" in capsys.readouterr().err
     assert main(["eval", "runs/a/0001/members/01"]) == 0
 
 
@@ -189,6 +191,13 @@ def test_runs_beside_one_another(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["compare", "runs/a/0001", "runs/a/0002", "--json"]) == 0
     several, single = json.loads(capsys.readouterr().out)["rows"]
+    whole = Path("runs/a/0001/summary.json")
+    whole.write_text(json.dumps(summary("runs/a/0001") | {"seconds": 5000.0}))
+    for listing in (["compare", "runs/a/0001"], ["runs"]):
+        assert main(listing) == 0
+        line = next(line for line in capsys.readouterr().out.splitlines() if "runs/a/0001" in line)
+        assert "1 h 23 min" in line
+        assert " - " not in line  # the epochs are told, too
     assert several["mean"]["test.loss"] == pytest.approx(summary("runs/a/0001")["test"]["loss"])
     assert several["varied"] == ["seed"]
     assert single["sd"] == {}
