@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -202,7 +203,8 @@ def _meant(spot: Spot, value: object, key: str) -> str | None:
     if value is None:
         return None
     if str in accepts and not isinstance(value, dict | list):
-        return f'"{value_in_words(value)}"'
+        text = value_in_words(value)
+        return synonyms.choice(key, text) or (f'"{text}"' if _fits_pattern(spot, text) else None)
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer() and int in accepts and float not in accepts:
@@ -213,6 +215,12 @@ def _meant(spot: Spot, value: object, key: str) -> str | None:
         items = cast("list[object]", value)
         return value_in_words(items[0]) if len(items) == 1 and isinstance(items[0], int | float | str) else None
     return None
+
+
+def _fits_pattern(spot: Spot, text: str) -> bool:
+    """Whether a text is one of those that are accepted, where only some are."""
+    patterns = [] if spot.field is None else [getattr(each, "pattern", None) for each in spot.field.metadata]
+    return all(pattern is None or re.match(pattern, text) for pattern in patterns)
 
 
 def _meant_option(spot: Spot, value: object, key: str) -> str | None:

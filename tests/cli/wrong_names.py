@@ -66,7 +66,10 @@ NAMES = [
     Row(
         "device by count",
         "data: {source: a.csv, target: y}\ngpus: 1\n",
-        ("a.yaml:2:1  gpus  not a setting / nntrain calls it training.device  fix:  training: {device: cuda}",),
+        (
+            "a.yaml:2:1  gpus  not a setting / remove it: one process trains, on training.device; several, each on a device of its own:"
+            "  nntrain fit CONFIG --processes N  (each with a piece of the weights: training.shard=true)",
+        ),
     ),
     Row(
         "nothing to set",

@@ -306,7 +306,13 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
 """Kind of component and tag of ours to words of others."""
 
 CHOICES: Final[dict[str, dict[str, str]]] = {
-    "device": {"cuda": "gpu nvidia", "cuda:0": "gpu0", "cpu": "none", "mps": "apple metal", "auto": "default"},
+    "device": {
+        "cuda": "gpu nvidia",
+        **{f"cuda:{number}": f"{number} gpu{number} cuda{number}" for number in range(16)},
+        "cpu": "none",
+        "mps": "apple metal",
+        "auto": "default",
+    },
     "precision": {
         "float32": "fp32 32 32_true full single float",
         "float16": "fp16 16 16_mixed half",

@@ -97,14 +97,15 @@ SETTINGS: Final[dict[str, str]] = {
     "training.checkpoint.keep": "save_total_limit save_top_k keep_checkpoint_max keep_last_n max_to_keep num_checkpoints",
     "training.deterministic": "use_deterministic_algorithms cudnn_deterministic reproducible",
     "training.threads": "num_threads n_jobs nthreads torch_threads cpu_threads",
-    "training.device": "devices torch_device",
+    "training.device": "torch_device",
+    "training.compile": "torch_compile compile_model use_compile",
     "training.precision": "dtype torch_dtype mixed_precision_dtype",
 }
 """Path of ours to the words of others that stand for it anywhere."""
 
 VALUES: Final[dict[str, Word]] = {
     **dict.fromkeys(
-        ("gpus", "gpu", "n_gpu", "num_gpus", "use_gpu", "use_cuda", "cuda", "gpu_id", "accelerator", "gpu_ids"),
+        ("gpu", "use_gpu", "use_cuda", "cuda", "gpu_id", "accelerator"),
         Word("training.device", "cuda"),
     ),
     **dict.fromkeys(("no_cuda", "use_cpu", "cpu"), Word("training.device", "cpu")),
@@ -125,6 +126,8 @@ VALUES: Final[dict[str, Word]] = {
         Word("training.evaluate_every", {"steps": 500}),
     ),
     **dict.fromkeys(("evaluation_strategy", "eval_strategy"), Word("training.evaluate_every", {"epochs": 1})),
+    **dict.fromkeys(("memory_format", "channels_last_format", "use_channels_last"), Word("training.channels_last", value=True)),
+    **dict.fromkeys(("fsdp", "fully_sharded", "zero_stage", "shard_model"), Word("training.shard", value=True)),
 }
 
 NOTES: Final[dict[str, str]] = {
@@ -156,5 +159,8 @@ NOTES: Final[dict[str, str]] = {
     "from_logits": "remove it: losses read logits, and a network needs no softmax at its end",
     "imports import custom_objects": "a component of your own:  plugins: [my_module], {type: my_module:Name}, and --plugin my_module",
     "pretrained weights_path init_from": "an option of resnet, vit and transformers; a run or a file:  architecture.init: {from: PATH}",
-    "hooks strategy num_nodes world_size ddp distributed": "remove it: a run uses one device, training.device",
+    "devices gpus n_gpu num_gpus gpu_ids num_devices strategy distribution_strategy num_nodes world_size nproc_per_node num_processes"
+    " ddp distributed data_parallel": "remove it: one process trains, on training.device; several, each on a device of its own:"
+    "  nntrain fit CONFIG --processes N   (each with a piece of the weights: training.shard=true)",
+    "hooks": "remove it: what runs in between is a component of your own, a layer or a loss:  plugins: [my_module]",
 }

@@ -71,7 +71,13 @@ WORDS = {
     "model": "architecture",
     "model_type": "architecture.type",
     "combiner": "architecture",
-    "gpus": "training.device",
+    "gpu": "training.device",
+    "gpus": "nntrain fit CONFIG --processes N",
+    "strategy": "nntrain fit CONFIG --processes N",
+    "world_size": "nntrain fit CONFIG --processes N",
+    "fsdp": "training: {shard: true}",
+    "torch_compile": "training: {compile: 3}",
+    "memory_format": "training: {channels_last: true}",
     "early_stop_patience": "training.early_stopping.patience",
     "gradient_accumulation_steps": "training.accumulate",
     "max_grad_norm": "regularization.clip_norm",
@@ -90,6 +96,12 @@ WORDS = {
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_at_the_root_leads_to_ours(word: str) -> None:
     assert WORDS[word] in told({word: 3}).splitlines()[-1]
+
+
+@pytest.mark.parametrize(("value", "fix"), [(2, "fix:  device: cuda:2"), (0, "fix:  device: cuda:0"), (99, None)])
+def test_a_number_of_a_device_is_one_that_is_accepted(value: int, fix: str | None) -> None:
+    text = told({"training": {"device": value}})
+    assert fix in text if fix is not None else "fix:" not in text
 
 
 @pytest.mark.parametrize(
