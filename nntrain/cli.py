@@ -104,7 +104,7 @@ def show(
     emit(command.run(arguments or [], Look.of(data=False, no_data=no_data), runs=runs, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog="On several machines: torchrun --nnodes 2 --nproc-per-node 8 … -m nntrain fit CONFIG")
 def fit(
     arguments: Arguments = None,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run; auto: the one of this config, if there is one.")] = None,
@@ -114,12 +114,14 @@ def fit(
     fake_data: Annotated[bool, typer.Option("--fake-data", help="With --smoke: make rows up where the data is not there.")] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test rows unseen.")] = False,
     overlays: With = None,
-    seeds: Annotated[int | None, typer.Option("--seeds", help="Train N seeds, report mean and spread; RUN/members/01 predicts.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="Train N seeds, not beside --folds; RUN/members/01 predicts.")] = None,
     folds: Annotated[int | None, typer.Option("--folds", help="Train on N folds: every row is tested once.")] = None,
     each: Annotated[bool, typer.Option("--each", help="Train each of several configs by itself.")] = False,
     skip_done: Annotated[bool, typer.Option("--skip-done", help="Leave out what has a finished run already.")] = False,
-    processes: Annotated[int | None, typer.Option("--processes", help="Train in N processes; torchrun for several machines.")] = None,
-    tune: Annotated[bool, typer.Option("--tune", help="First measure what is fastest here: precision, memory layout, threads.")] = False,
+    processes: Annotated[
+        int | None, typer.Option("--processes", help="Train in N processes; not beside --seeds, --folds, --tune, --profile, --smoke.")
+    ] = None,
+    tune: Annotated[bool, typer.Option("--tune", help="First measure precision, memory layout, compile, threads.")] = False,
     profile: Annotated[bool, typer.Option("--profile", help="First show where the time of a step goes.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="With --profile: write RUN/trace.json, for ui.perfetto.dev.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no rows of streamed tables in the cache folder.")] = False,
@@ -322,15 +324,18 @@ def doctor(as_json: Json = False, runs: Runs = None) -> None:
     raise typer.Exit(code)
 
 
-@app.command("help")
+@app.command("help", context_settings={"ignore_unknown_options": True})
 def explain_word(
     context: typer.Context,
-    word: Annotated[str | None, typer.Argument(help="A setting, a component, a metric or a command.")] = None,
+    word: Annotated[str | None, typer.Argument(help="A setting, a component, a metric, a command or its option.")] = None,
 ) -> None:
-    """Explain a setting, a component, a metric or a command in a few lines."""
+    """Explain a setting, a component, a metric, a command or an option of one in a few lines."""
     from nntrain.commands import help as command
+    from nntrain.commands.verbs import option_help
 
-    emit(_help_of_command(context, word) or command.run(word))
+    group: Any = context.parent and context.parent.command
+    option = None if group is None or word is None else option_help(word, group.commands)
+    emit(_help_of_command(context, word) or command.run(word, option))
 
 
 def _help_of_command(context: typer.Context, word: str | None) -> str | None:
@@ -383,5 +388,8 @@ def main(arguments: list[str] | None = None) -> int:
         if show is None:
             tell("this is a fault of nntrain, not yours; please report it with the lines below")
             raise
-        show()
+        from nntrain.commands.verbs import number_fault
+
+        fault = number_fault(error, given)
+        show() if fault is None else tell(str(fault))
         return 2

@@ -153,6 +153,47 @@ def test_a_command_is_explained_as_its_own_help_does(capsys: Screens) -> None:
     assert told.strip() == capsys.readouterr().out.strip()
 
 
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("processes", ["--processes, an option of nntrain fit", "Train in N processes"]),
+        ("--profile", ["--profile, an option of nntrain fit"]),
+        ("tune", ["task.*.threshold.tune", "--tune, an option of nntrain fit"]),
+        ("split", ["role: split", "--split, an option of nntrain eval"]),
+    ],
+)
+def test_an_option_of_a_command_is_explained(word: str, parts: list[str], capsys: Screens) -> None:
+    assert cli.main(["help", word]) == 0
+    out = capsys.readouterr().out
+    assert [part for part in parts if part not in out] == []
+
+
+def test_an_option_with_dashes_is_no_setting(capsys: Screens) -> None:
+    assert cli.main(["help", "--tune"]) == 0
+    assert "threshold" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--seeds", "x"], "--seeds x: needs a whole number from 2"),
+        (["--folds=1.5"], "--folds 1.5: needs a whole number from 2"),
+        (["--processes", "two"], "--processes two: needs a whole number from 1"),
+    ],
+)
+def test_a_number_that_is_none_is_told_in_our_words(options: list[str], told: str, capsys: Screens) -> None:
+    assert cli.main(["fit", "a.yaml", *options]) == 2
+    assert capsys.readouterr().err.strip() == told
+
+
+def test_what_options_of_fit_exclude_and_how_machines_are_used(capsys: Screens) -> None:
+    assert cli.main(["fit", "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "not beside --seeds, --folds, --tune, --profile, --smoke" in out
+    assert "compile" in out
+    assert "torchrun --nnodes 2 --nproc-per-node 8" in out
+
+
 def test_without_a_word_the_sections_are_listed(capsys: Screens) -> None:
     assert cli.main(["help"]) == 0
     out = capsys.readouterr().out
