@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -220,6 +220,12 @@ class _Course:
                 self._ends[index] = progress.step
 
 
+_LAYOUT: Final = (
+    "training.channels_last is true, chosen by itself where the config leaves it open; training.channels_last=false trains them at once"
+)
+"""Said where nothing else is in the way."""
+
+
 def separation(members: Sequence[Member]) -> str | None:
     """Why members are trained one after another, in words; `None` where they are trained at once. A function of config and data."""
     first = members[0]
@@ -233,7 +239,6 @@ def _reason(member: Member) -> str | None:
         f"optimizer {type(session.optimizer).__name__} moves a network at a time": not is_elementwise(session.optimizer),
         f"precision {session.precision.name} computes a network at a time": session.precision.name != "float32",
         "training.compile compiles a network at a time": session.compiled is not None,
-        "training.channels_last orders the weights of a network": not all(value.is_contiguous() for value in session.network.parameters()),
         "several processes train a network at a time": session.ranks is not None,
         "training.accumulate computes a part of a step at a time": session.accumulate > 1,
         "training.on_oom: halve cuts the batches of a network": session.portions.halves,
@@ -243,7 +248,8 @@ def _reason(member: Member) -> str | None:
         "rows are put together by their lengths": session.buckets is not None,
         "rows go on where others have ended": session.splits.train.lanes is not None,
     }
-    return next((words for words, holds in reasons.items() if holds), None) or obstacle(session.network)
+    found = next((words for words, holds in reasons.items() if holds), None) or obstacle(session.network)
+    return _LAYOUT if found is None and not all(value.is_contiguous() for value in session.network.parameters()) else found
 
 
 def _difference(first: Member, other: Member) -> str | None:

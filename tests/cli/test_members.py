@@ -68,6 +68,14 @@ def test_how_members_are_trained_is_told_and_kept(changes: list[str], told: str,
     assert kept["way"] == ("separate" if changes else "together")
 
 
+def test_the_layout_in_memory_is_told_where_nothing_else_is_in_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = "data: {source: {type: builtin, name: digits}}"
+    layers = "architecture: {type: cnn}"
+    (tmp_path / "b.yaml").write_text(f"{data}\n{layers}\ntraining: {{max_steps: 1, channels_last: true}}\n")
+    assert main(["fit", "b.yaml", "--seeds", "2", "--no-test"]) == 0
+    assert "training.channels_last=false trains them at once" in capsys.readouterr().err
+
+
 def test_folds_of_other_sizes_are_trained_at_once_and_equal_their_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "a.yaml", "--folds", "7", "data.batch_size=16"]) == 0
     assert "7 folds, trained at once" in capsys.readouterr().err
