@@ -171,7 +171,7 @@ def test_moments_of_parts_are_those_of_the_whole_far_from_zero(first: float) -> 
         assert (moments.mean - first) + moments.rest == pytest.approx(near.mean(), rel=ROUNDING)
 
 
-@pytest.mark.parametrize("decides", [3, 390])
+@pytest.mark.parametrize("decides", [pytest.param(3, marks=pytest.mark.slow), 390])
 def test_dates_of_which_few_rows_tell_the_day_from_the_month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decides: int) -> None:
     small_blocks(monkeypatch)
     days = [f"{1 + row % 12}/{1 + row % 11}/2020" for row in range(ROWS)]
