@@ -153,7 +153,7 @@ def fit(
         profile=profile,
         trace=trace,
     )
-    run = placing.command_of(options, plugin_modules or [], smoke=smoke)
+    run = placing.command_of(options, plugin_modules or [], smoke=smoke, each=each)
     if smoke:
         from nntrain.commands import smoke as smoke_command
 

@@ -59,6 +59,9 @@ class Options:
             raise UsageError("--resume-anyway has no effect: it goes on with a run, and nothing is resumed here", "add --resume RUN")
         if self.trace and not self.profile:
             raise UsageError("--trace has no effect: it writes down the steps that are profiled", "add --profile")
+        if self.profile and self.members is not None:
+            word = f"--{self.members.kind}"
+            raise UsageError(f"--profile looks at the steps of one run, and {word} trains several", "leave one of the two out")
         if self.resume in (None, AUTO):
             return
         if self.members is not None:

@@ -15,9 +15,14 @@ from nntrain.errors import NNTrainError, UsageError
 from nntrain.training.place import LOST, Place, take
 
 
-def command_of(options: Options, plugin_modules: Sequence[str], *, smoke: bool) -> Command:
-    """What trains a config as the options and the environment say. Raises `UsageError` where these don't go together."""
+def command_of(options: Options, plugin_modules: Sequence[str], *, smoke: bool, each: bool = False) -> Command:
+    """What trains a config, or each of several, as options and environment say. Raises `UsageError` where these don't go together."""
     place = placed(options, smoke=smoke)
+    if each and isinstance(place, Place):
+        raise UsageError(
+            f"--each trains one config after another, and this is process {place.rank} of {place.size} that a launcher has started for one",
+            "start the launcher for each config, or without it: nntrain fit --each … --processes N",
+        )
     return fit.run if place is None else partial(run, place=place, plugin_modules=plugin_modules)
 
 
