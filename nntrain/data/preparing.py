@@ -58,6 +58,20 @@ class Prepared:
     notes: tuple[str, ...]
     """Lines for the screen: rows read, dropped and why, the split, what was inferred and left out."""
 
+    @classmethod
+    def of(
+        cls, layout: Layout, fields: FittedFields, data: Mapping[Part, TensorData], fingerprints: dict[str, str], notes: tuple[str, ...]
+    ) -> Prepared:
+        """From the rows by split, which settle what the layout says of them."""
+        layout = replace(
+            layout,
+            fields=tuple(field.plan for field in fields.fields),
+            has_validation="validation" in data,
+            has_test="test" in data,
+            row_steps=RowSteps.of(data["train"]),
+        )
+        return cls(layout, fields, data["train"], data.get("validation"), data.get("test"), fingerprints, notes)
+
     @property
     def splits(self) -> dict[Part, TensorData]:
         """The rows by split, training first; splits without rows are left out."""
@@ -117,22 +131,11 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
         from nntrain.data.cut_texts import cut_texts
 
         cut = list(cut_texts(fields, values["train"], data["train"]))
-    layout = replace(
-        layout,
-        doubts=(*layout.doubts, *(told.text for told in cut if told.is_doubt)),
-        fields=tuple(field.plan for field in fields.fields),
-        has_validation="validation" in data,
-        has_test="test" in data,
-        row_steps=RowSteps.of(data["train"]),
-    )
-    return Prepared(
-        layout=layout,
-        fields=fields,
-        train=data["train"],
-        validation=data.get("validation"),
-        test=data.get("test"),
-        fingerprints=fingerprints_of(fingerprint_sources(settings, folder), data.get("test"))
-        | _named_files(settings, folder, plans, tables),
+    return Prepared.of(
+        replace(layout, doubts=(*layout.doubts, *(told.text for told in cut if told.is_doubt))),
+        fields,
+        data,
+        fingerprints_of(fingerprint_sources(settings, folder), data.get("test")) | _named_files(settings, folder, plans, tables),
         notes=(
             *rows_read(tables),
             *(found for table in tables.values() for found in table.findings),

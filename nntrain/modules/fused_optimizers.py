@@ -7,15 +7,13 @@ torch. With another torch than those that were tried, and where somebody has hoo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-IS_KNOWN: Final = re.match(r"2\.13\b", torch.__version__) is not None
-"""Whether this torch is one of which it was tried that the kernels are called as its optimizers call them."""
+from nntrain.modules.known_torch import IS_KNOWN
 
 Group = dict[str, Any]
 

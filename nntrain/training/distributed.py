@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from nntrain.data.noise import derive_seed
 from nntrain.data.shares import Share
 from nntrain.losses.loss import Part
+from nntrain.training.gradients import trained
 from nntrain.training.peers import told_as_lost
 from nntrain.training.place import Place
 from nntrain.training.reduction import Reducer
@@ -118,7 +119,7 @@ class Ranks:
         if self.is_sharded:
             return self.agree(weights)
         if self.reducer is None:
-            self.reducer = Reducer([parameter for group in optimizer.param_groups for parameter in group["params"]], len(weights))
+            self.reducer = Reducer(trained(optimizer), len(weights))
         found = self.agree(weights)
         self.reducer.begin()
         return found

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Final, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _FEW: Final = 2**16
 """Numbers of all gradients that are copied side by side for their norm: for so few it takes half of what a norm of each takes."""
 
 
-def trained(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+def trained(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
     """The parameters that the optimizer moves; asking the network for them walks through all its modules."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 

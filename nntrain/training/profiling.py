@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -75,10 +75,7 @@ def clocked(session: Session, clock: Clock) -> Session:
         clock.mark("forward")
         return found
 
-    changes: dict[str, Any] = {"compiled": forward, "precision": _ClockedPrecision(session.precision, clock)}
-    if "static" in {each.name for each in fields(session)}:
-        changes["static"] = None
-    return replace(session, **changes)
+    return replace(session, compiled=forward, precision=_ClockedPrecision(session.precision, clock), static=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ may. What looks at values (`item`, `nonzero`) ends a recording.
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -20,16 +19,13 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor, fx, nn
 
+from nntrain.modules.known_torch import IS_KNOWN
 from nntrain.training.operations import NotStaticError, Operation, Recorder, Slot, Unread
 
 AFTER: Final = 32
 """Batches of a shape that are computed as usual before one is recorded: runs of a few steps have nothing to gain."""
 SHAPES: Final = 4
 """Recordings that are kept: full batches and the last one of an epoch are two."""
-
-IS_KNOWN: Final = re.match(r"2\.13\b", torch.__version__) is not None
-"""Whether this torch is one of which it was tried that recordings are right: they rest on parts that torch may change. With another one
-each step is computed as usual."""
 
 _OWN: Final = ("torch.nn.", "einops.layers.", "nntrain.")
 """Packages whose modules give the same operations for the same shapes, in training or in evaluation."""

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nntrain.data.batches import Batch
 from nntrain.losses.loss import Part
 from nntrain.modules.network import Network
 from nntrain.modules.stacked import Draws, StackedNetworks, batched_parameters
 from nntrain.training.divergence import check_step, named
-from nntrain.training.gradients import gradient_norm
+from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.loop import set_learning_rates, take_step
 from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent, Sums
@@ -75,7 +75,7 @@ class Stack:
         self._places = _places(first.session.optimizer)
         self._rows = torch.zeros(len(seats), _size(self._places))
         self._gradients = torch.zeros_like(self._rows)
-        self._parameters = [_parameters(seat.session.optimizer) for _, seat in self._there]
+        self._parameters = [trained(seat.session.optimizer) for _, seat in self._there]
         self._optimizer = _joint([seat.session.optimizer for _, seat in self._there])
         self._shapes = _shapes_gradients(first.session)
         with torch.no_grad():
@@ -271,15 +271,10 @@ def _shapes_gradients(session: Session) -> bool:
     )
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    """The parameters that an optimizer moves, in its order."""
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
 def _places(optimizer: torch.optim.Optimizer) -> list[_Place]:
     found: list[_Place] = []
     start = 0
-    for parameter in _parameters(optimizer):
+    for parameter in trained(optimizer):
         found.append(_Place(start, parameter.shape))
         start += -(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT
     return found

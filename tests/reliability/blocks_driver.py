@@ -11,14 +11,14 @@ and under `STEP: 20` of those that were killed in a step and resumed: workers be
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
-from kill_driver import digests, in_child, killing  # pyright: ignore
+from kill_driver import digests, in_child  # pyright: ignore
+from streamed_driver import killed  # pyright: ignore
 from worker_driver import LOADED
 
 from nntrain.data.blockwise import preparing, store
@@ -30,18 +30,7 @@ def drive(config: str, runs: Path, pairs: list[str], steps: list[str]) -> dict[s
     """Train once without a break, then once with each kill."""
     preparing.BLOCK_BYTES, store.STRETCH_BYTES = 3_000, 3_000  # pyright: ignore
     assert in_child(["fit", config, "--runs", str(runs), "--run-id", "whole"]) == 0
-    found: dict[str, Any] = {"whole": digests(runs / "killed" / "whole")}
-    for step in steps:
-        for before, after in pairs:
-            run_id = f"killed-{step}-{before}{after}"
-            status = cast(
-                "int", in_child(["fit", config, f"data.workers={before}", "--runs", str(runs), "--run-id", run_id], killing(step))
-            )
-            assert os.WIFSIGNALED(status), f"step {step} was not reached: {status}"
-            run = runs / "killed" / run_id
-            assert in_child(["fit", "--resume", str(run), f"data.workers={after}"]) == 0
-            found[f"{step}: {before}{after}"] = digests(run)
-    return found
+    return {"whole": digests(runs / "killed" / "whole"), **killed(config, runs / "killed", pairs, steps)}
 
 
 if __name__ == "__main__":

@@ -32,14 +32,18 @@ def drive(config: str, runs: Path, pairs: list[str], steps: list[str]) -> dict[s
     for name, change in ways.items():
         assert in_child(["fit", config, change, "--runs", str(runs), "--run-id", f"whole-{name}"]) == 0
         found[name] = digests(runs / "streamed" / f"whole-{name}")
+    return found | killed(config, runs / "streamed", pairs, steps)
+
+
+def killed(config: str, folder: Path, pairs: list[str], steps: list[str]) -> dict[str, Any]:
+    """Digests of the runs of a config in `folder` that were killed in a step and resumed, with the workers of each pair."""
+    found: dict[str, Any] = {}
     for step in steps:
         for before, after in pairs:
-            run_id = f"killed-{step}-{before}{after}"
-            status = cast(
-                "int", in_child(["fit", config, f"data.workers={before}", "--runs", str(runs), "--run-id", run_id], killing(step))
-            )
+            run = folder / f"killed-{step}-{before}{after}"
+            begun = ["fit", config, f"data.workers={before}", "--runs", str(folder.parent), "--run-id", run.name]
+            status = cast("int", in_child(begun, killing(step)))
             assert os.WIFSIGNALED(status), f"step {step} was not reached: {status}"
-            run = runs / "streamed" / run_id
             assert in_child(["fit", "--resume", str(run), f"data.workers={after}"]) == 0
             found[f"{step}: {before}{after}"] = digests(run)
     return found

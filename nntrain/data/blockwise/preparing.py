@@ -22,7 +22,6 @@ from nntrain.data.naming import NamedField
 from nntrain.data.narrow import narrow
 from nntrain.data.preparing import Prepared, check_targets, fingerprints_of, held, inferred, none_left, rows_read, split_sizes
 from nntrain.data.reading import header_of
-from nntrain.data.row_steps import RowSteps
 from nntrain.data.row_tensors import left_out, row_tensors
 from nntrain.data.shown import Shown
 from nntrain.data.sorting import DECIDING, Sorting, named_fields
@@ -76,20 +75,11 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
         reading.know(id(store), store)
     rows: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}
     data, notes = _splits(fields, tables, values, rows, stores, reading)
-    layout = replace(
+    return Prepared.of(
         layout,
-        fields=tuple(field.plan for field in fields.fields),
-        has_validation="validation" in data,
-        has_test="test" in data,
-        row_steps=RowSteps.of(data["train"]),
-    )
-    return Prepared(
-        layout=layout,
-        fields=fields,
-        train=data["train"],
-        validation=data.get("validation"),
-        test=data.get("test"),
-        fingerprints=fingerprints_of(prints, data.get("test")),
+        fields,
+        data,
+        fingerprints_of(prints, data.get("test")),
         notes=(
             *rows_read(tables),
             *sorting.notes,
