@@ -130,7 +130,9 @@ class Recorder:
         """Keep a copy of the present state in memory; on the disk where there is no memory for it, as saving takes none."""
         self._best = None  # its memory is free for the better one
         try:
-            self._best = (step, copied(self._parts()))
+            parts = self._parts()
+            changing = {name: tree for name, tree in parts.items() if name not in self.constant_parts}
+            self._best = (step, {**parts, **copied(changing)})
             self._order("hold")
         except (MemoryError, RuntimeError) as error:
             if not is_exhaustion(error):

@@ -17,7 +17,7 @@ from nntrain.data.shares import shared_batches
 from nntrain.data.sources.source import Part
 from nntrain.losses.loss import Part as LossPart
 from nntrain.training.carrying import Carried
-from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, measure
+from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, evaluating, measure
 from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.input_noise import with_noise
 from nntrain.training.objective import PartName, sum_tensors, total
@@ -207,6 +207,9 @@ class SupervisedProtocol:
         """
         if session.ranks is not None:
             return session.ranks.judge(session.network, lambda: self._evaluate(session))
+        if session.ema is None:  # else averages are looked after in between, in training mode
+            with evaluating(session.network):
+                return self._evaluate(session)
         return self._evaluate(session)
 
     def _evaluate(self, session: Session) -> Metrics | None:

@@ -16,6 +16,8 @@ from torch import Tensor
 
 BUFFER_BYTES: Final = 2**20
 """Smaller pieces are gathered; a larger one goes to the system as it lies."""
+_HASHED_BESIDE: Final = 2**18
+"""Bytes of a piece from which a second thread is worth waking for its digest."""
 
 _WORDS: Final = {
     torch.float64: "F64",
@@ -61,7 +63,7 @@ def write_files(folder: Path, files: Mapping[str, Pieces]) -> dict[str, dict[str
     """Write new files, and bring them to the disk.
 
     Returns:
-        By name: `bytes` and `sha256` of what was to be written; hashing takes a second thread, and no second look at the disk.
+        By name: `bytes` and `sha256` of what was to be written; hashing takes no second look at the disk, and of large pieces a second thread.
 
     Raises:
         OSError: The disk is full, or can't be written. Files that were begun are left.
@@ -74,8 +76,13 @@ def write_files(folder: Path, files: Mapping[str, Pieces]) -> dict[str, dict[str
         for name, pieces in files.items():
             file = opened.enter_context((folder / name).open("wb", buffering=BUFFER_BYTES))
             written.append(file)
+            is_beside = False
             for piece in pieces:
-                hashed.append(hasher.submit(digests[name].update, piece))
+                is_beside |= len(piece) >= _HASHED_BESIDE  # from there on all of the file, whose pieces must come in their order
+                if is_beside:
+                    hashed.append(hasher.submit(digests[name].update, piece))
+                else:
+                    digests[name].update(piece)
                 file.write(piece)
                 sizes[name] += len(piece)
             file.flush()

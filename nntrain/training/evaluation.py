@@ -85,7 +85,7 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     ranks, is_cut = session.ranks, False
     states = None if ranks is None else measuring.states
     shown = data if ranks is None or states is None else ranks.part_of(data)
-    with averaged, _evaluating(session.network):
+    with averaged, evaluating(session.network):
         for batch in _scored_batches(session.objective, shown, rows):
             if is_cut := session.stop_wanted():
                 break
@@ -132,7 +132,7 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
     """
     measuring = _Measuring(objective, data.rows.device, tables=tables)
     reader = Reader(network, objective, precision)
-    with _evaluating(network):
+    with evaluating(network):
         for batch in _scored_batches(objective, data, batch_rows(data, rows, most), objective.views):
             measuring.add(batch, reader)
     return measuring.scores()
@@ -177,7 +177,7 @@ def raw_outputs(
     views = 0 if objective.views is None else len(objective.views.each)
     found: dict[str, list[list[Tensor]]] = {name: [[] for _ in range(1 + views)] for name in objective.targets}
     reader = Reader(network, objective, precision)
-    with _evaluating(network):
+    with evaluating(network):
         for batch in read_batches(data, batch_rows(data, 1, most), objective.views):
             for place, outputs in enumerate((reader.outputs(batch), *reader.views(batch))):
                 for name, parts in found.items():
@@ -208,7 +208,7 @@ def predict(
     counts: dict[str, list[Tensor]] = {name: [] for name in objective.targets}
     intervals: dict[str, list[Interval]] = {name: [] for name in objective.targets}
     reader = Reader(network, objective, precision)
-    with _evaluating(network):
+    with evaluating(network):
         for batch in read_batches(data, batch_rows(data, rows, most), objective.views):
             outputs, views = reader.blind(batch), reader.views(batch)
             predictions = reader.predictions(batch, outputs, views)
@@ -376,7 +376,8 @@ class _Judges:
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Generator[None]:
+def evaluating(network: nn.Module) -> Generator[None]:
+    """Context of measuring a network: in evaluation mode, without gradients. One inside another costs nothing more."""
     was_training = network.training  # one that isn't is left alone: other threads may be in it
     if was_training:
         network.eval()

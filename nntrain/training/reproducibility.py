@@ -66,10 +66,10 @@ def rng_state() -> dict[str, Any]:
     version, words, gauss = random.getstate()
     numpy_state = np.random.get_state(legacy=False)
     return {
-        "python": {"version": version, "words": torch.tensor(words, dtype=torch.int64), "gauss": gauss},
+        "python": {"version": version, "words": torch.from_numpy(np.array(words, dtype=np.int64)), "gauss": gauss},
         "numpy": {
             "bit_generator": numpy_state["bit_generator"],
-            "key": torch.tensor(numpy_state["state"]["key"].astype(np.int64)),
+            "key": torch.from_numpy(numpy_state["state"]["key"].astype(np.int64)),
             "position": int(numpy_state["state"]["pos"]),
             "has_gauss": int(numpy_state["has_gauss"]),
             "gauss": float(numpy_state["gauss"]),
