@@ -39,11 +39,15 @@ class _Fused(torch.optim.Optimizer):
         if not IS_KNOWN or self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
             super().step()
             return loss
-        with torch.no_grad():
+        was_on = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)  # pyright: ignore[reportPrivateUsage]  # a context takes eight times as long
+        try:
             for group in self.param_groups:
                 moved = [parameter for parameter in group["params"] if parameter.grad is not None]
                 if moved:
                     self._move(group, moved, [parameter.grad for parameter in moved])
+        finally:
+            torch._C._set_grad_enabled(was_on)  # pyright: ignore[reportPrivateUsage]
         return loss
 
     step.hooked = True  # pyright: ignore[reportFunctionMemberAccess]  # torch wraps a step that is not marked so

@@ -63,7 +63,8 @@ def write_files(folder: Path, files: Mapping[str, Pieces]) -> dict[str, dict[str
     """Write new files, and bring them to the disk.
 
     Returns:
-        By name: `bytes` and `sha256` of what was to be written; hashing takes no second look at the disk, and of large pieces a second thread.
+        By name: `bytes` and `sha256` of what was to be written; hashing takes no second look at the disk,
+        and of large pieces a second thread.
 
     Raises:
         OSError: The disk is full, or can't be written. Files that were begun are left.

@@ -86,14 +86,14 @@ class Recording:
         core: Any = torch._C  # pyright: ignore[reportPrivateUsage]
         try:
             with torch.no_grad():
-                function = core._create_function_from_trace("step", self.run, given, lambda _: "", False, False, names)
+                function = core._create_function_from_trace("step", self.run, given, _unnamed, False, False, names)
         except RuntimeError:  # a gradient that is missing
             return self
         optimizes, set_optimizes = core._get_graph_executor_optimize, core._set_graph_executor_optimize
 
         def run(*given: Tensor) -> tuple[Any, ...]:
             before = optimizes()
-            set_optimizes(False)  # noqa: FBT003 (as torch has it)
+            set_optimizes(False)
             try:
                 return function(*given)
             finally:
@@ -191,6 +191,10 @@ class StaticSteps:
         with torch.no_grad():
             for buffer, value in zip(self._buffers, buffers, strict=True):
                 buffer.copy_(value)
+
+
+def _unnamed(_: Tensor) -> str:
+    return ""
 
 
 def _shapes(tensors: Sequence[Tensor]) -> tuple[torch.Size, ...]:

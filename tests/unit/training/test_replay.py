@@ -161,3 +161,18 @@ def test_a_module_of_somebody_else_is_never_recorded() -> None:
 def test_with_another_torch_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "IS_KNOWN", False)
     assert not are_static(nn.Linear(2, 2))
+
+
+def test_the_interpreter_gives_the_bits_of_the_function_and_changes_what_it_changes() -> None:
+    weight, count, rows = torch.randn(3, 4), torch.zeros(()), torch.randn(5, 3)
+
+    def work() -> list[Tensor | None]:
+        count.add_(1)
+        return [torch.relu(rows @ weight)]
+
+    recording = record(work, [weight, count], [rows])
+    interpreted = recording.interpreted([rows])
+    before, other = count.item(), torch.randn(5, 3)
+    assert interpreted.run != recording.run
+    assert torch.equal(interpreted([other])[0], recording([other])[0])
+    assert count.item() == before + 2
