@@ -80,8 +80,8 @@ def source_name(part: Part) -> str:
 
 
 def fingerprint_rows(file: str, rows: Tensor) -> str:
-    """Some rows of a file: its fingerprint and the row numbers int64 `[N]`, hashed. What was fitted on other rows plays no part."""
-    return hashlib.sha256(file.encode() + rows.cpu().sort().values.numpy().tobytes()).hexdigest()
+    """Some rows of a file: its fingerprint and the row numbers, whole `[N]`, hashed. What was fitted on other rows plays no part."""
+    return hashlib.sha256(file.encode() + rows.cpu().long().sort().values.numpy().tobytes()).hexdigest()
 
 
 def fingerprint_table(table: Table) -> str:

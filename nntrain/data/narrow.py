@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_NARROW = (torch.int16, torch.int32)
+_NARROW = (torch.int8, torch.int16, torch.int32)
 
 
 def narrow(values: Tensor) -> Tensor:
-    """Whole numbers in the smallest of int16, int32 and int64 that holds them; anything else as it is."""
+    """Whole numbers in the smallest of int8, int16, int32 and int64 that holds them; anything else as it is."""
     if values.dtype != torch.int64 or not values.numel():
         return values
     low, high = values.aminmax()

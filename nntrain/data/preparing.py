@@ -179,8 +179,9 @@ def check_targets(fields: FittedFields, table: Table, train: Array) -> None:
     plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.of_one.rank == 0]
     plans = [plan for plan in plans if plan.field.type not in {"link", "row"}]
     for plan in plans:
-        if table.texts(plan.columns[0])[train].n_unique() < 2:
-            only = quoted(str(table.texts(plan.columns[0])[int(train[0])]))
+        texts = table.words(plan.columns[0])
+        if texts[train].n_unique() < 2:
+            only = quoted(str(texts[int(train[0])]))
             raise DataError(f"{table.name}: {plan.name} is always {only} in the {len(train):,} training rows: there is nothing to learn")
 
 

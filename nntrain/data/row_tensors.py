@@ -49,7 +49,10 @@ def left_out(table: Table, encoded: Mapping[tuple[str, str], Encoded], rows: Arr
 def row_tensors(
     inputs: Mapping[str, Spec], encoded: Mapping[tuple[str, str], Encoded], rows: Array, keep: Array, reading: Reading | None
 ) -> TensorData:
-    """Put the single values of inputs into blocks, rows of different lengths one after another, everything else under its name."""
+    """Put the single values of inputs into blocks, rows of different lengths one after another, everything else under its name.
+
+    Numbers of rows stay int32 where they are.
+    """
     index = slice(None) if keep.all() else keep
     found: dict[str, Array] = {}
     grouped = blocks(inputs)
@@ -73,7 +76,7 @@ def row_tensors(
         {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in found.items()},
         {name: torch.from_numpy(np.ascontiguousarray(array[index])) for name, array in targets.items()},
         None if weights is None else torch.from_numpy(np.ascontiguousarray(weights[index])),
-        torch.from_numpy(np.ascontiguousarray(rows[index].astype(np.int64))),
+        torch.from_numpy(np.ascontiguousarray(rows[index] if rows.dtype == np.int32 else rows[index].astype(np.int64))),
         stored,
         {name: scaling for (role, name), scaling in pixels.items() if role == "input"},
         stored_targets={

@@ -41,17 +41,25 @@ FactsOf = Callable[[str], Facts]
 class Sorting:
     """Which rows are used for what, and which type each column has."""
 
-    def __init__(self, settings: DataSettings, tables: Mapping[Part, Table], named: list[NamedField], header: Header | None = None) -> None:
+    def __init__(
+        self,
+        settings: DataSettings,
+        tables: Mapping[Part, Table],
+        named: list[NamedField],
+        header: Header | None = None,
+        told: FactsOf | None = None,
+    ) -> None:
         """Look at what decides about the rows.
 
         Args:
             settings: The data section.
-            tables: The rows by file: the columns that decide, and those whose type is not known, unless `told` is given for these.
+            tables: The rows by file: the columns that decide, and those whose type is not known, unless they are told.
             named: The fields.
             header: All columns; `None` where the tables have them.
+            told: Who tells what the rows show of columns without a type; `None`: the tables.
         """
-        self.told: FactsOf | None = None
-        """Who tells what the training rows show of columns that the tables don't have."""
+        self.told = told
+        """Who tells what the training rows show of columns, where it is not the tables."""
         self.settings = settings
         self.table = tables["train"]
         self.given: list[Part] = [part for part in PARTS if part in tables]
@@ -63,11 +71,10 @@ class Sorting:
         """The edges by split, where they are predicted."""
         self.how = ""
         """How rows were split off, for the screen."""
-        every_row = np.arange(self.table.rows)
-        self.guesses = {field.name: self.guess(field, every_row) for field in named if field.roles & DECIDING}
+        self.guesses = {field.name: self.guess(field, None) for field in named if field.roles & DECIDING}
 
-    def guess(self, field: NamedField, rows: Array) -> Guess | None:
-        """The type of a field that has none, from some rows."""
+    def guess(self, field: NamedField, rows: Array | None) -> Guess | None:
+        """The type of a field that has none, from some rows; `None`: from all."""
         if field.field.type != "auto":
             return None
         column = self.header.column(field.columns[0])
@@ -76,11 +83,12 @@ class Sorting:
             column = column if self.table.store is None else looked_at(column, self.table.store)
         return guess_column(field, column)
 
-    def facts(self, column: str, rows: Array) -> Facts:
+    def facts(self, column: str, rows: Array | None) -> Facts:
         """What some rows show of a column."""
-        if self.told is not None and column not in self.table.columns:
+        if self.told is not None:
             return self.told(column)
         texts = self.table.texts(column)
+        rows = np.arange(len(texts)) if rows is None else rows
         return facts_of_series(
             texts if len(rows) == len(texts) else texts[rows], rows, self.table.numerals, date_format=self.table.date_format
         )
@@ -93,6 +101,8 @@ class Sorting:
         plans = self.plan(deciding).fields
         values = read_values(plans, self.table)
         rows, dropped = usable_rows(plans, self.table, values, self.settings.window)
+        if self.told is not None and self.table.rows < 2**31:
+            rows = rows.astype(np.int32)  # what is larger than memory has many
         self.notes += dropped
         if len(rows) < 2:
             raise DataError(

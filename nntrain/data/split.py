@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from nntrain.data.sources.source import PART_OF_WORD
 from nntrain.errors import DataError
 
 Array = np.ndarray[Any, Any]
+
+PORTION: Final = 2**16
+"""Rows of which keys are made at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,13 @@ def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: in
     counts = {part: _count(size, len(rows)) for part, size in sizes.items()}
     validation, test = counts.get("validation", 0), counts.get("test", 0)
     _check_counts(rows, validation, test)
-    order = np.argsort(row_keys(seed, rows), kind="stable")
-    chosen = np.split(order, [validation, validation + test]) if classes is None else _stratified(order, classes, validation, test, told)
-    found = [np.sort(rows[part]) for part in chosen]
-    return Parts(train=found[2], validation=found[0], test=found[1])
+    codes, first, held = _together(rows, validation, test) if classes is None else _stratified(classes, validation, test, told)
+    chosen = _lowest(seed, rows, codes, held)
+    place = np.arange(len(chosen)) - np.repeat(np.cumsum(held) - held, held)  # of each among those of its class
+    is_first = place < np.repeat(first, held)
+    rest = np.ones(len(rows), dtype=bool)
+    rest[chosen] = False
+    return Parts(train=rows[rest], validation=rows[np.sort(chosen[is_first])], test=rows[np.sort(chosen[~is_first])])
 
 
 def split_by_words(rows: Array, words: list[str | None], name: str) -> tuple[Parts, Array]:
@@ -69,29 +75,66 @@ def _count(size: float | int | None, rows: int) -> int:
     return size if isinstance(size, int) else max(1, round(size * rows))
 
 
-def _stratified(order: Array, classes: Array, validation: int, test: int, told: str) -> list[Array]:
-    """Positions of validation, test and training rows."""
+def _together(rows: Array, validation: int, test: int) -> tuple[Array, Array, Array]:
+    """As `_stratified`, of one class."""
+    return np.zeros(len(rows), dtype=np.uint8), np.array([validation]), np.array([validation + test])
+
+
+def _stratified(classes: Array, validation: int, test: int, told: str) -> tuple[Array, Array, Array]:
+    """The class of each row `[N]`, and by class the rows that validate, and that validate or test `[K]`."""
     values, codes = _coded(classes)
-    totals = np.bincount(codes, minlength=len(values))
+    totals = _counts(codes, len(values))
     held = _shares(totals, validation + test, totals - 1)
     if held is None:
         alone = int((totals == 1).sum())
-        message = f"too few rows for a stratified split: {len(order):,} rows of {len(values):,} classes, {alone:,} of them with one row"
+        message = f"too few rows for a stratified split: {len(codes):,} rows of {len(values):,} classes, {alone:,} of them with one row"
         raise DataError(message + told, "data.split.by: random, fewer validation and test rows, or another target")
     first = _shares(held, validation, held) if validation + test else held
     assert first is not None
-    codes = codes[order]
-    by_class = [order[codes == code] for code in range(len(values))]
-    cuts = [np.split(rows, [first[code], held[code]]) for code, rows in enumerate(by_class)]
-    return [np.concatenate([cut[part] for cut in cuts]) for part in range(3)]
+    return codes, first, held
+
+
+def _lowest(seed: int, rows: Array, codes: Array, wanted: Array) -> Array:
+    """Positions of the rows of each class `[N]` with its lowest keys, `wanted` `[K]` of each, class after class, lowest first.
+
+    Keys are made a portion at a time, and only those that may be low enough are kept and sorted.
+    """
+    share = wanted / np.maximum(_counts(codes, len(wanted)), 1)
+    spare = 1.0 if len(rows) <= PORTION else 1.02
+    while True:
+        # all keys are equally likely: about so many of 2^64 are low enough
+        limit = np.minimum(share * spare + (spare - 1) * 0.1, 1.0)
+        limits = np.where((limit >= 1) | (spare == 1), np.iinfo(np.uint64).max, (np.minimum(limit, 0.999) * 2.0**64).astype(np.uint64))
+        found: list[tuple[Array, Array]] = []
+        for start in range(0, len(rows), PORTION):
+            keys = row_keys(seed, rows[start : start + PORTION])
+            low = np.flatnonzero(keys <= limits[codes[start : start + PORTION]])
+            found.append(((low + start).astype(rows.dtype), keys[low]))
+        places, keys = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        own = codes[places]
+        there = _counts(own, len(wanted))
+        if (there >= wanted).all():
+            break
+        spare *= 2
+    order = np.lexsort((keys, own))
+    place = np.arange(len(order)) - np.repeat(np.cumsum(there) - there, there)
+    return places[order[place < np.repeat(wanted, there)]]
+
+
+def _counts(codes: Array, classes: int) -> Array:
+    """Rows of each class `[K]`, a portion at a time: numpy widens what it counts."""
+    found = np.zeros(classes, dtype=np.int64)
+    for start in range(0, len(codes), PORTION):
+        found += np.bincount(codes[start : start + PORTION], minlength=classes)
+    return found
 
 
 def _coded(classes: Array) -> tuple[Array, Array]:
     """Different classes, rising, and the place of each row's among them; of small whole numbers without sorting all rows."""
-    if classes.dtype.kind != "i" or not len(classes) or classes.min() < 0 or classes.max() > len(classes):
+    if classes.dtype.kind not in "iu" or not len(classes) or classes.min() < 0 or classes.max() > max(len(classes), 2**16):
         return np.unique(classes, return_inverse=True)
-    is_there = np.bincount(classes) > 0
-    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[classes]
+    is_there = _counts(classes, int(classes.max()) + 1) > 0
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1).astype(classes.dtype)[classes]
 
 
 def _shares(totals: Array, wanted: int, most: Array) -> Array | None:

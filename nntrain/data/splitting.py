@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from nntrain.data.facts import in_order, quoted
 from nntrain.data.graphs import in_a_split
@@ -128,8 +129,9 @@ class Splitting:
         return texts.to_numpy().astype(str)
 
     def _classes(self, target: FieldPlan, rows: Array) -> Array:
-        """The class of each row, by its place among all in the order of their texts, int64 `[N]`: a number takes less than a text."""
-        return self.table.texts(target.columns[0])[rows].rank("dense").to_numpy().astype(np.int64)
+        """The class of each row, by its place among all in the order of their texts, whole `[N]`: a number takes less than a text."""
+        words = self.table.words(target.columns[0])[rows]
+        return words.to_physical().to_numpy() if words.dtype == pl.Enum else words.rank("dense").to_numpy().astype(np.int64)
 
     def _plan(self, role: str) -> FieldPlan | None:
         return next((plan for plan in self.plans if plan.role == role), None)
@@ -205,7 +207,7 @@ class Splitting:
 
     def _target_in_words(self, target: FieldPlan, rows: Array) -> str:
         """What a target was taken for, for messages."""
-        values = self.table.texts(target.columns[0])[rows].unique().sort().to_list()
+        values = sorted(self.table.words(target.columns[0])[rows].unique().to_list())
         shown = ", ".join(quoted(str(value)) for value in values[:3])
         guess = self.guesses.get(target.name)
         doubt = f"\n   {target.name}: {guess.doubt}" if guess is not None and guess.doubt else ""

@@ -121,7 +121,16 @@ class Table:
             return text_of_array(name, _flat(self.name, name, column))
         if column.dtype == pl.Binary:
             raise DataError(f"{self.name}: {name} holds what is in image files, and should be one value per row", "images: type: image")
+        if column.dtype == pl.Enum:
+            return column.cast(pl.String)
         return column.alias("cell").to_frame().select(_present(self.missing, is_verbatim=self.is_verbatim)).to_series().alias(name)
+
+    def words(self, name: str) -> pl.Series:
+        """As `texts`, but for a column that is an enumeration of its texts: then each row takes no more than a number does."""
+        import polars as pl
+
+        column = self.column(name)
+        return column if isinstance(column, pl.Series) and column.dtype == pl.Enum else self.texts(name)
 
     def required_texts(self, name: str) -> pl.Series:
         """The same of a column in which no cell may be missing. Raises `DataError` that names the rows that lack one."""

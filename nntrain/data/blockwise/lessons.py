@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -81,10 +81,10 @@ def learn(blocks: Blocks, train: Array, plans: Sequence[FieldPlan], facts: Mappi
     starts = blocks.starts
     for block in range(len(blocks)) if columns else ():
         table = blocks.read(block, columns)
-        first, last = np.searchsorted(train, starts[block : block + 2])
+        first, last = np.searchsorted(train, np.array(starts[block : block + 2], dtype=train.dtype))
         rows = train[first:last] - starts[block]
         for column, told in facts.items():
-            told.add(_cells(table, column, rows), rows + starts[block])
+            told.add(cells_of(table, column, rows), rows + starts[block])
         for lesson in found.values():
             lesson.add(table, rows)
     return found
@@ -100,23 +100,7 @@ def check_readable(blocks: Blocks, plans: Iterable[FieldPlan]) -> None:
             plan.field.read(table, plan.columns)
 
 
-def whole(blocks: Blocks, columns: Iterable[str]) -> Table:
-    """Some columns of a table, all rows of them in memory. Raises `DataError`."""
-    import polars as pl
-
-    wanted = list(dict.fromkeys(columns))
-    parts = [blocks.read(block, wanted) for block in range(len(blocks))]
-    if len(parts) == 1:
-        return parts[0]
-    found: dict[str, pl.Series | Array] = {}
-    for name in parts[0].columns:
-        own = [part.columns[name] for part in parts]
-        found[name] = pl.concat(cast("list[pl.Series]", own)) if isinstance(own[0], pl.Series) else np.concatenate(cast("list[Array]", own))
-    lines = None if parts[0].lines is None else np.concatenate([cast("Array", part.lines) for part in parts])
-    return replace(blocks.frame, columns=found, rows=blocks.rows, lines=lines)
-
-
-def _cells(table: Table, column: str, rows: Array) -> Array | pl.Series:
+def cells_of(table: Table, column: str, rows: Array) -> Array | pl.Series:
     """Some cells, as numbers where the file has numbers, else as text."""
     values = table.columns[column]
     if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":

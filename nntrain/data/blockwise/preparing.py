@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import numpy as np
+import torch
+
 from nntrain.data.batches import TensorData
-from nntrain.data.blocks import BLOCK_BYTES, Blocks
+from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks
+from nntrain.data.blockwise.deciding import deciding
 from nntrain.data.blockwise.facts import ColumnFacts
-from nntrain.data.blockwise.lessons import Lesson, check_readable, learn, whole
+from nntrain.data.blockwise.lessons import Lesson, check_readable, learn
 from nntrain.data.blockwise.store import BlockStore
 from nntrain.data.facts import Facts
 from nntrain.data.field_plan import FieldPlan
@@ -32,7 +36,7 @@ from nntrain.data.values import read_values, usable_rows
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
-    from nntrain.data.fields.field import Array, Values
+    from nntrain.data.fields.field import Array, Encoded, Values
     from nntrain.data.keeping import KeptFields
     from nntrain.data.settings import DataSettings
 
@@ -114,24 +118,28 @@ def _sorted(settings: DataSettings, files: Mapping[Part, Blocks]) -> tuple[Sorti
     heads: dict[Part, Table] = {part: blocks.read(0) for part, blocks in files.items()}
     named = named_fields(settings, heads)
     leaders = {field.field.shares for field in named if field.roles & DECIDING}
-    deciding = [field for field in named if field.roles & DECIDING or field.field.drops_rows or field.name in leaders]
-    tables: dict[Part, Table] = {part: _deciding(blocks, deciding) for part, blocks in files.items()}
-    return Sorting(settings, tables, named, header_of(heads["train"])), tables
+    first = [field for field in named if field.roles & DECIDING or field.field.drops_rows or field.name in leaders]
+    columns = [column for field in first for column in field.columns]
+    facts = _untyped([field for field in first if field.roles & DECIDING], files["train"])
+    tables: dict[Part, Table] = {}
+    for part, blocks in files.items():
+        own = [column for column in columns if column in blocks.frame.columns]
+        tables[part] = deciding(blocks, own, facts if part == "train" else {})
+    return Sorting(settings, tables, named, header_of(heads["train"]), lambda column: facts[column].found()), tables
 
 
-def _deciding(blocks: Blocks, fields: list[NamedField]) -> Table:
-    """The columns of some fields, as far as a file has them."""
-    return whole(blocks, [column for field in fields for column in field.columns if column in blocks.frame.columns])
+def _untyped(fields: Iterable[NamedField], blocks: Blocks) -> dict[str, ColumnFacts]:
+    """What takes in what rows show of the columns whose type is not known."""
+    return {
+        field.columns[0]: ColumnFacts(blocks.frame.numerals, blocks.frame.date_format)
+        for field in fields
+        if field.field.type == "auto" and not _is_array(blocks.frame, field.columns[0])
+    }
 
 
 def _learned(sorting: Sorting, blocks: Blocks, train: Array, planned: Layout) -> tuple[Layout, dict[str, Lesson]]:
     """The types of all fields, and what inputs learn: in one pass, where the first rows tell the types that all training rows do."""
-    untyped = [field for field in sorting.named if field.field.type == "auto" and field.name not in sorting.guesses]
-    facts = {
-        field.columns[0]: ColumnFacts(blocks.frame.numerals, blocks.frame.date_format)
-        for field in untyped
-        if not _is_array(blocks.frame, field.columns[0])
-    }
+    facts = _untyped([field for field in sorting.named if field.name not in sorting.guesses], blocks)
     first = [plan for plan in planned.fields if plan.role == "input"]
     lessons = learn(blocks, train, first, facts)
 
@@ -221,14 +229,32 @@ def _splits(
         table, dropped = tables[source], list[str]()
         if source != "train":
             rows, dropped = usable_rows(plans, table, values[source], None)
+            rows = rows.astype(split["train"].dtype)
         elif not len(rows):
             continue
-        encoded = fields.encoded(table, values[source], rows, with_targets=True, with_inputs=False)
+        encoded = _encoded(fields, table, values[source], rows)
         keep, told = left_out(table, encoded, rows)
         if not keep.any():
             raise none_left(table, part, [*dropped, *(note for _, note in told)], has_windows=False)
         found = row_tensors({}, encoded, rows, keep, None)
-        found = replace(found, targets={name: narrow(targets) for name, targets in found.targets.items()})
         data[part] = replace(found, streamed=Streamed(stores[source], found.rows, reading), pixels=stores[source].first.pixels)
         notes += [f"{part}: {note}" for note in (*dropped, *(note for _, note in told))]
     return data, notes
+
+
+def _encoded(fields: FittedFields, table: Table, values: Mapping[str, Values], rows: Array) -> dict[tuple[str, str], Encoded]:
+    """Targets and weights of some rows, int32 or int64 `[N]`, made a portion at a time and kept in few bytes. Raises `DataError`."""
+    parts: list[dict[tuple[str, str], Encoded]] = []
+    step = BLOCK_ROWS if all(field.plan.field.encodes_apart for field in fields.fields) else len(rows)
+    for start in range(0, max(1, len(rows)), step or 1):
+        own = fields.encoded(table, values, rows[start : start + step], with_targets=True, with_inputs=False)
+        parts.append({key: replace(found, values=narrow(torch.from_numpy(found.values)).numpy()) for key, found in own.items()})
+    return {key: _joined([part[key] for part in parts]) for key in parts[0]}
+
+
+def _joined(parts: Sequence[Encoded]) -> Encoded:
+    """The rows of several, one after another."""
+    unknown = [part.unknown for part in parts if part.unknown is not None]
+    values = np.concatenate([part.values for part in parts])
+    words = next((part.unknown_words for part in parts if part.unknown_words is not None), None)
+    return replace(parts[0], values=values, unknown=np.concatenate(unknown) if unknown else None, unknown_words=words)

@@ -101,7 +101,7 @@ class BlockStore:
 
     def request(self, places: Tensor) -> BlockRequest:
         """Some rows by their number in the table, int64 `[B]`."""
-        return BlockRequest(id(self), places.numpy())
+        return BlockRequest(id(self), places.long().numpy())
 
     def rows(self, places: Tensor) -> TensorData:
         """Some rows by their number in the table, int64 `[B]`, in this order: inputs alone. Raises `DataError`."""
@@ -164,6 +164,7 @@ class BlockStore:
             inputs={**data.inputs, **own.inputs},
             stored={**data.stored, **own.stored},
             pixels={**data.pixels, **own.pixels},
+            rows=data.rows.long(),
             streamed=None,
         )
 

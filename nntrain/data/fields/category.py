@@ -82,7 +82,7 @@ class Category(Field):
 
     def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series:
         """Text `[N]`. Raises `DataError` for a missing value where that is an error."""
-        return table.required_texts(columns[0]) if self.missing == "error" else table.texts(columns[0])
+        return table.required_texts(columns[0]) if self.missing == "error" else table.words(columns[0])
 
     def fit(self, values: Values, *, is_target: bool) -> State:
         """The classes of the training rows. Raises `DataError` where they are not those of `classes`."""
@@ -91,6 +91,11 @@ class Category(Field):
         least = 1 if is_target else self.min_count
         shown = in_order(counts.filter(counts["count"] >= least)[texts.name].to_list())
         return {"classes": list(self._named(shown)), "has_missing": not is_target and texts.null_count() > 0}
+
+    @property
+    def encodes_apart(self) -> bool:
+        """Unless new classes are numbered in their order."""
+        return self.unknown != "class"
 
     @property
     def needs_all_rows(self) -> None:

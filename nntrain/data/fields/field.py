@@ -343,6 +343,11 @@ class Field(Component):
         """Why it can't learn as an input of rows that are read a block at a time; `None` where it has a `learner`."""
         return f"a field of type {self.type} learns from all rows at once"  # pyright: ignore[reportAttributeAccessIssue]
 
+    @property
+    def encodes_apart(self) -> bool:
+        """Whether the numbers of a row are the same whatever other rows are encoded with it."""
+        return True
+
     def learner(self) -> Learner | None:
         """What learns as an input of training rows that are read a block at a time; `None` for what must see all of them at once."""
         return None

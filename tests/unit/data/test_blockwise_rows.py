@@ -11,11 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 import torch
 from blockwise_tables import FIELDS, both, frame, prepared, small_blocks, write
 
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
+from nntrain.data.blockwise import deciding
 from nntrain.data.blockwise.order import Stretches, spans_of
 from nntrain.data.blockwise.store import BlockStore
 from nntrain.data.layout import plan_layout
@@ -64,7 +67,7 @@ def test_splits_and_values_are_those_of_rows_in_memory(path: Path, split: dict[s
         assert not own.inputs
         assert torch.equal(own.rows, data.rows)
         assert torch.equal(own.target("kind"), data.targets["kind"])
-        assert own.targets["kind"].dtype == torch.int16
+        assert own.targets["kind"].dtype == torch.int8
         assert own.values_per_row >= 1
         for one, other in zip(plain_batches(data, 37), plain_batches(own, 37), strict=True):
             assert one.inputs.keys() == other.inputs.keys()
@@ -240,3 +243,24 @@ def test_whether_rows_can_be_split_is_tried_a_block_at_a_time(path: Path) -> Non
     try_split(settings(by="group", column="house", folds=4, fold=1), path.parent, seed=0)
     with pytest.raises(NNTrainError, match="40 groups cannot give 41 folds"):
         try_split(settings(by="group", column="house", folds=41, fold=1), path.parent, seed=0)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_decides_about_rows_takes_few_bytes_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Text and whole numbers of few values take a byte a row, what has many stays as it is; either way rows are those in memory."""
+    monkeypatch.setattr(deciding, "MOST_WORDS", 30)
+    small_blocks(monkeypatch)
+    path = write(tmp_path, kind)
+    blocks = DataSettings.parse({"source": path.name}).source.blocks(path, path.name, 6_000)
+    table = deciding.deciding(blocks, ["kind", "grade", "house", "first"], {})
+    assert len(blocks) > 2
+    assert [len(str(table.columns[name].dtype)) > 20 for name in ("kind", "grade", "house", "first")] == [True, True, False, False]
+    assert table.words("kind").to_physical().dtype == pl.UInt8
+    whole = DataSettings.parse({"source": path.name}).source.read(path, path.name)
+    for name in ("kind", "grade", "house"):
+        assert table.texts(name).to_list() == whole.texts(name).to_list()
+        assert table.words(name).cast(pl.String).to_list() == whole.texts(name).to_list()
+    assert np.array_equal(table.numbers("grade"), whole.numbers("grade"))
+    memory, streamed = both(path, target="house", fields={"kind": "category"}, split={"by": "random"})
+    assert torch.equal(streamed.train.target("house"), memory.train.targets["house"])
+    assert streamed.train.rows.dtype == torch.int32

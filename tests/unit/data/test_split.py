@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nntrain.data import split
 from nntrain.data.noise import derive_seed, row_keys
 from nntrain.data.split import split_by_words, split_rows
 from nntrain.errors import DataError
@@ -95,3 +96,19 @@ def test_a_column_decides():
     assert unknown.tolist() == [5]
     with pytest.raises(DataError, match="no row of column 'fold' says train"):
         split_by_words(np.arange(1), ["test"], "fold")
+
+
+@pytest.mark.parametrize("classes", [None, [0.7, 0.2, 0.0999, 0.0001]])
+def test_rows_are_chosen_a_portion_at_a_time(monkeypatch: pytest.MonkeyPatch, classes: list[float] | None) -> None:
+    """Of more rows than a portion has, whole or in int32, the same are chosen as of all at once."""
+    rows = np.arange(20_000) * 2
+    of_class = None if classes is None else np.random.default_rng(0).choice(4, len(rows), p=classes)
+    at_once = split_rows(rows, {"validation": 0.1, "test": 0.05}, seed=1, classes=of_class)
+    monkeypatch.setattr(split, "PORTION", 512)
+    small = None if of_class is None else of_class.astype(np.uint8)
+    found = split_rows(rows.astype(np.int32), {"validation": 0.1, "test": 0.05}, seed=1, classes=small)
+    for one, other in zip((at_once.train, at_once.validation, at_once.test), (found.train, found.validation, found.test), strict=True):
+        assert np.array_equal(one, other)
+        assert other.dtype == np.int32
+    order = np.argsort(row_keys(1, rows), kind="stable")
+    assert classes is not None or np.array_equal(at_once.validation, np.sort(rows[order[:2000]]))
