@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, linear
+from torch.nn.functional import linear
 
 from nntrain.modules.activation import GatedUnit, LargestOf
 from nntrain.modules.convolution import PaddedConv2d, PaddedConv3d, SequenceConv1d
@@ -94,11 +94,37 @@ def batched_parameters(network: Network) -> list[nn.Parameter]:
     return [parameter for key, parameter in found.items() if kinds[key] == {True}]
 
 
-@dataclass(slots=True)
 class Draws:
-    """The random numbers of a member: the state of torch's global generator, as a run of its own has it."""
+    """The random numbers of a member: what a run of its own draws from torch's global generator."""
 
-    state: Tensor
+    def __init__(self, state: Tensor) -> None:
+        """Go on from a state of that generator."""
+        self.generator = torch.Generator()
+        self.state = state
+
+    @property
+    def state(self) -> Tensor:
+        """The state of the global generator, as it would be in a run of its own."""
+        return self.generator.get_state()
+
+    @state.setter
+    def state(self, state: Tensor) -> None:
+        """Go on from another state."""
+        self.generator.set_state(state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """A module that draws what it multiplies by."""
+
+    module: Any
+
+    def shape(self, x: Tensor, members: int) -> tuple[int, ...]:
+        """Of what is drawn for the rows of one member."""
+        sizes = (len(x) // members, *x.shape[1:])
+        if isinstance(self.module, SharedDropout):
+            return tuple(size if axis in {0, self.module.kept} else 1 for axis, size in enumerate(sizes))
+        return sizes
 
 
 class StackedNetworks:
@@ -116,6 +142,8 @@ class StackedNetworks:
         self._wiring = first.wiring
         self._members = len(networks)
         self._draws = draws
+        self._drawing: dict[int, list[tuple[float, tuple[int, ...]]]] = {}
+        """By the rows of a member, the chances that a number is dropped, and the shapes of what is drawn for it."""
         self._calls = [
             self._form(call, [network.wiring.calls[place].module for network in networks], batched)
             for place, call in enumerate(self._wiring.calls)
@@ -126,18 +154,39 @@ class StackedNetworks:
         """Keys of the tensors that are read."""
         return self._wiring.keys
 
-    def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run all steps on the rows of all members, `[M * B, …]`; the outputs likewise."""
+    def __call__(self, inputs: Mapping[str, Tensor], factors: Sequence[Tensor] | None = None) -> dict[str, Tensor]:
+        """Run all steps on the rows of all members, `[M * B, …]`; the outputs likewise. `factors` are those of `drawn`, else drawn now."""
         values = [inputs[key] for key in self._wiring.keys]
+        given = None if factors is None else iter(factors)
+        drawing: list[tuple[float, tuple[int, ...]]] = []
         for call, run in self._calls:
-            values.append(run(values[call.source], *(values[place] for place in call.side)))
+            x = values[call.source]
+            if isinstance(run, _Drawing):
+                drawing.append((run.module.p, run.shape(x, self._members)))
+                values.append(x * (self._factors(*drawing[-1]) if given is None else next(given)))
+            else:
+                values.append(run(x, *(values[place] for place in call.side)))
+        self._drawing[len(values[0]) // self._members] = drawing
         return {name: values[place] for name, place in self._wiring.outputs}
 
-    def _form(self, call: Call, modules: list[nn.Module], batched: Mapping[int, Tensor]) -> tuple[Call, Callable[..., Tensor]]:
+    def drawn(self, rows: int) -> list[Tensor] | None:
+        """What the next run on as many rows of each member multiplies by, `[M * B, …]` each; `None` before the first of them."""
+        drawing = self._drawing.get(rows)
+        return None if drawing is None else [self._factors(p, shape) for p, shape in drawing]
+
+    def _factors(self, p: float, shape: tuple[int, ...]) -> Tensor:
+        """What dropout makes of ones `[B, …]`: as many draws, in the same order, as a run of its own makes."""
+        found = torch.ones((self._members, *shape))
+        for draws, own in zip(self._draws, found, strict=True):
+            if draws is not None:
+                own.bernoulli_(1 - p, generator=draws.generator)
+        return found.div_(1 - p).flatten(0, 1)
+
+    def _form(self, call: Call, modules: list[nn.Module], batched: Mapping[int, Tensor]) -> tuple[Call, Callable[..., Tensor] | _Drawing]:
         module, kind = modules[0], type(modules[0])
-        if kind in DRAWING:
-            return call, partial(self._dropped, module)
-        if kind in BY_ROW:
+        if kind in DRAWING and cast("Any", module).p > 0:
+            return call, _Drawing(module)
+        if kind in BY_ROW | DRAWING:
             return call, module
         if kind in CURVED:
             return call, partial(self._curved, modules)
@@ -164,21 +213,3 @@ class StackedNetworks:
         found = [None if draws is None else module(*part) for module, draws, *part in parts]
         stand_in = next(value for value in found if value is not None).detach()
         return torch.cat([stand_in if value is None else value for value in found])
-
-    def _dropped(self, module: Any, x: Tensor) -> Tensor:
-        """Dropout multiplies by what it makes of ones: as many draws, in the same order, as a run of its own makes."""
-        if module.p == 0:
-            return x
-        shape = [len(x) // self._members, *x.shape[1:]]
-        if isinstance(module, SharedDropout):
-            shape = [size if axis in {0, module.kept} else 1 for axis, size in enumerate(shape)]
-        ones = torch.ones(shape, dtype=x.dtype)
-        factors: list[Tensor] = []
-        for draws in self._draws:
-            if draws is None:
-                factors.append(ones)
-                continue
-            torch.set_rng_state(draws.state)
-            factors.append(dropout(ones, module.p))
-            draws.state = torch.get_rng_state()
-        return x * torch.cat(factors)

@@ -21,7 +21,7 @@ from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, eva
 from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.input_noise import with_noise
 from nntrain.training.objective import PartName, sum_tensors, total
-from nntrain.training.replay import Recording, StaticSteps
+from nntrain.training.replay import Recording, StaticSteps, tensors_of
 from nntrain.training.resampling import judge
 from nntrain.training.session import Metrics, Session, StepLoss, Subject, Weighable
 
@@ -113,9 +113,7 @@ class SupervisedProtocol:
         first, *others = batches
         if others or session.ranks is not None:
             return self._fill_gradients(session, batches)
-        is_plain = first.choice is None and first.partner is None and first.goes_on is None  # what no recording is told of
-        if session.static is not None and is_plain:
-            tensors = tensors_of(first)
+        if session.static is not None and (tensors := tensors_of(first)) is not None:
             recording = self._recorded(session, session.static, first, tensors)
             if recording is not None:
                 return self._replayed(session, recording, tensors)
@@ -249,12 +247,6 @@ class SupervisedProtocol:
 def _is_made_whole(session: Session) -> bool:
     """Whether each of several processes makes all rows of a step, before it takes its own: rows mixed with others, and those of a file."""
     return session.mixer is not None or session.splits.train.in_blocks
-
-
-def tensors_of(batch: Batch) -> list[Tensor]:
-    """The tensors that a batch of plain rows consists of."""
-    weights = () if batch.weights is None else (batch.weights,)
-    return [*batch.inputs.values(), *batch.targets.values(), *weights, batch.rows]
 
 
 def _counted(batches: Sequence[Mapping[PartName, LossPart]]) -> dict[PartName, LossPart]:

@@ -50,11 +50,14 @@ class RunningLoss:
     def add(self, parts: Mapping[PartName, Part]) -> None:
         """Count one step; no synchronisation."""
         for name, (total, weight, factor) in parts.items():
-            before = self.parts.get(name)
             is_here = total.device.type == "cpu"
             sums = (total.item(), weight.item()) if is_here else (total.float(), weight.float())  # a layer's part may have half of it
-            added = Sums(*sums, factor)
-            self.parts[name] = added if before is None else Sums(before.sum + added.sum, before.weight + added.weight, factor)
+            self.count(name, Sums(*sums, factor))
+
+    def count(self, name: PartName, added: Sums) -> None:
+        """Count a part of the loss of one step."""
+        before = self.parts.get(name)
+        self.parts[name] = added if before is None else Sums(before.sum + added.sum, before.weight + added.weight, added.factor)
 
     def take(self) -> float | None:
         """Mean since the last call (`None` if there was no step, or it is not finite), and start anew."""

@@ -21,6 +21,7 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor, fx, nn
 
+from nntrain.data.batches import Batch
 from nntrain.modules.known_torch import IS_KNOWN
 from nntrain.training.operations import NotStaticError, Operation, Recorder, Slot, Unread
 
@@ -129,9 +130,17 @@ def record(work: Callable[[], Sequence[Tensor | None]], lasting: Iterable[Tensor
 class StaticSteps:
     """The recordings of a run, by the shapes of the tensors of a batch."""
 
-    def __init__(self, network: nn.Module) -> None:
-        self._lasting = (*network.parameters(), *network.buffers())
-        self._buffers = tuple(network.buffers())
+    def __init__(self, *networks: nn.Module, read: Sequence[Tensor] = (), written: Sequence[Tensor] = ()) -> None:
+        """Begin without a recording.
+
+        Args:
+            networks: Those that a step runs: one, or those of members that train together.
+            read: What steps read beside their parameters and buffers.
+            written: What steps change beside their buffers.
+        """
+        buffers = tuple(buffer for network in networks for buffer in network.buffers())
+        self._lasting = (*(value for network in networks for value in network.parameters()), *buffers, *read, *written)
+        self._buffers = (*buffers, *written)
         self._pointers: list[int] = []
         """Where these lay when recordings were made."""
         self._counts: dict[tuple[torch.Size, ...], int] = {}
@@ -195,6 +204,14 @@ class StaticSteps:
 
 def _unnamed(_: Tensor) -> str:
     return ""
+
+
+def tensors_of(batch: Batch) -> list[Tensor] | None:
+    """The tensors that a batch consists of; `None` where there is more to it than its rows, which no recording is told of."""
+    if batch.choice is not None or batch.partner is not None or batch.goes_on is not None:
+        return None
+    weights = () if batch.weights is None else (batch.weights,)
+    return [*batch.inputs.values(), *batch.targets.values(), *weights, batch.rows]
 
 
 def _shapes(tensors: Sequence[Tensor]) -> tuple[torch.Size, ...]:

@@ -22,6 +22,7 @@ from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.loop import set_learning_rates, take_step
 from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent, Sums
+from nntrain.training.replay import StaticSteps, tensors_of
 from nntrain.training.scoring_together import score_at_once
 from nntrain.training.session import Session, TrainingProtocol
 
@@ -84,10 +85,9 @@ class Stack:
         networks = [cast("Network", (seat or first).session.network) for seat in seats]
         batched = self._leaves(networks)
         self._network = StackedNetworks(networks, batched, [None if seat is None else seat.draws for seat in seats])
-        self._running: dict[PartName, Part] = {}
-        self._exact = torch.float64 if self._rows.device.type == "cpu" else torch.float32
-        """Type of the running losses: as exact as those of a run by itself."""
-        self.begin()
+        self._static = self._recordings(networks)
+        self._factors: dict[PartName, float] = {}
+        """How much the parts of the loss count."""
 
     def _gather(self) -> None:
         """Copy what the members have into the rows, and let them look at these."""
@@ -128,30 +128,65 @@ class Stack:
                 self._targets += [gradients[index] for index, _ in self._there]
         return found
 
+    def _recordings(self, networks: Sequence[Network]) -> StaticSteps | None:
+        """Recordings of steps of these members, which read and write the memory that they share: they last as long as it."""
+        if any(seat.session.static is None for _, seat in self._there):
+            return None
+        return StaticSteps(*dict.fromkeys(networks), read=self._wanted, written=[self._gradients, *self._targets])
+
     def step(self, batches: Sequence[Batch | None]) -> None:
         """One optimizer update of each member that is there; its batch in its place, as many rows each.
 
         Raises:
             DivergedError: The loss or the gradients of one are not finite; no weight has moved.
         """
-        found = self._network(self._joined(batches))
         given = {index: batch for index, _ in self._there if (batch := batches[index]) is not None}
-        scored = score_at_once(self._first.session.objective, found, given, len(self._seats)) or self._scored(found, given)
-        losses, parts = scored
-        gradients = torch.autograd.grad(losses.sum(), self._wanted)
-        torch._foreach_copy_(self._targets, gradients)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
+        told = self._computed(given)
         if self._shapes:
             for _, seat in self._there:
                 seat.session.shaping.penalize()
-        norms = cast("Tensor", torch.linalg.vector_norm(self._gradients, dim=1))
-        self._check(batches, losses.detach(), norms)
+            told[1] = _numbers(self._norms())
+        self._check(given, *told[:2])
         if self._shapes:
             self._shape()
         self._update()
-        self._count(parts)
+        self._count(told[2:])
         for _, seat in self._there:
             if seat.session.ema is not None:
                 seat.session.ema.update(seat.session.network, seat.progress.step + 1)
+
+    def _computed(self, batches: Mapping[int, Batch]) -> list[list[float]]:
+        """Forward and backward pass, which leaves the gradients in their rows.
+
+        Returns:
+            Of the members that are there, `[N]` each: the losses, the norms of their gradients, then sums and weights of each part.
+        """
+        first = next(iter(batches.values()))
+        drawn = self._network.drawn(len(first))
+        plain = [tensors_of(batch) for batch in batches.values()]
+        if self._static is None or drawn is None or None in plain:
+            return _numbers(self._pass(batches, drawn))
+        tensors = [*(tensor for each in plain for tensor in each or ()), *drawn]
+        recording = self._static.of(tensors)
+        if recording is None and self._static.is_due(tensors):
+            self._static.begin(lambda: [self._pass(batches, drawn)], tensors)
+            recording = self._static.of(tensors)
+        return _numbers(self._pass(batches, drawn) if recording is None else recording(tensors)[0])
+
+    def _pass(self, batches: Mapping[int, Batch], drawn: Sequence[Tensor] | None) -> Tensor:
+        """What `_computed` tells, float64 `[2 + 2 * parts, N]`: as exact as the sums of a run by itself."""
+        found = self._network(self._joined(batches), drawn)
+        losses, parts = score_at_once(self._first.session.objective, found, batches, len(self._seats)) or self._scored(found, batches)
+        self._factors = {name: part.factor for name, part in parts[0].items()}
+        gradients = torch.autograd.grad(losses.sum(), self._wanted)
+        torch._foreach_copy_(self._targets, gradients)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
+        counted = [torch.stack([getattr(each[name], of).detach() for each in parts]) for name in self._factors for of in ("sum", "weight")]
+        return torch.stack([value.double() for value in (losses.detach(), self._norms(), *counted)])
+
+    def _norms(self) -> Tensor:
+        """Norms of the gradients of those that are there, `[N]`."""
+        norms = cast("Tensor", torch.linalg.vector_norm(self._gradients, dim=1))
+        return norms if len(self._there) == len(self._seats) else torch.stack([norms[index] for index, _ in self._there])
 
     def _scored(self, found: Mapping[str, Tensor], batches: Mapping[int, Batch]) -> tuple[Tensor, list[dict[PartName, Part]]]:
         """The loss of each member that is there, `[N]`, and its parts."""
@@ -164,7 +199,6 @@ class Stack:
 
     def step_apart(self, protocol: TrainingProtocol, batches: Sequence[Batch | None]) -> None:
         """One optimizer update of each member that is there by itself, where batches differ in their rows. Raises as `step`."""
-        self.settle()
         for (index, seat), parameters in zip(self._there, self._parameters, strict=True):
             batch = batches[index]
             assert batch is not None
@@ -176,31 +210,26 @@ class Stack:
             seat.draws.state = torch.get_rng_state()
         self._share_state()
         self._look_at_gradients()
-        self.begin()
 
-    def _joined(self, batches: Sequence[Batch | None]) -> dict[str, Tensor]:
+    def _joined(self, batches: Mapping[int, Batch]) -> dict[str, Tensor]:
         """What the networks read, one member behind another; that of one stands in where there is none."""
-        inputs = {index: seat.session.objective.inputs(batch) for index, seat in self._there if (batch := batches[index]) is not None}
+        inputs = {index: seat.session.objective.inputs(batches[index]) for index, seat in self._there}
         first = inputs[self._there[0][0]]
         return {key: torch.cat([inputs.get(index, first)[key] for index in range(len(self._seats))]) for key in self._network.keys}
 
-    def _check(self, batches: Sequence[Batch | None], losses: Tensor, norms: Tensor) -> None:
-        sizes = cast("list[float]", norms.tolist())
-        for place, ((index, seat), value) in enumerate(zip(self._there, cast("list[float]", losses.tolist()), strict=True)):
-            batch = batches[index]
-            if math.isfinite(value) and math.isfinite(sizes[index]):
-                seat.progress.recent.append(Recent(seat.progress.step, value, sizes[index]))
-            elif batch is not None:
+    def _check(self, batches: Mapping[int, Batch], losses: Sequence[float], norms: Sequence[float]) -> None:
+        for (index, seat), loss, norm in zip(self._there, losses, norms, strict=True):
+            if math.isfinite(loss) and math.isfinite(norm):
+                seat.progress.recent.append(Recent(seat.progress.step, loss, norm))
+            else:
                 with named(seat.member):
-                    check_step(seat.session, seat.progress, (batch,), losses[place], norms[index])
+                    check_step(seat.session, seat.progress, (batches[index],), *self._rows.new_tensor([loss, norm]).unbind())
 
-    def _count(self, parts: Sequence[Mapping[PartName, Part]]) -> None:
+    def _count(self, told: Sequence[Sequence[float]]) -> None:
         """Add the losses of a step to those since the last report."""
-        for name, (_, _, factor) in parts[0].items():
-            sums, weights = (torch.stack([getattr(each[name], of).detach() for each in parts]) for of in ("sum", "weight"))
-            new = Part(sums.to(self._exact), weights.to(self._exact), factor)
-            before = self._running.get(name)
-            self._running[name] = new if before is None else Part(before.sum + new.sum, before.weight + new.weight, factor)
+        for place, (name, factor) in enumerate(self._factors.items()):
+            for (_, seat), of_rows, weight in zip(self._there, told[2 * place], told[2 * place + 1], strict=True):
+                seat.progress.running.count(name, Sums(of_rows, weight, factor))
 
     def _shape(self) -> None:
         for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
@@ -234,28 +263,15 @@ class Stack:
         for _, seat in self._there:
             self._optimizer.state.update(seat.session.optimizer.state)
 
-    def begin(self) -> None:
-        """Go on from the running losses that the members have."""
-        names = {name: part.factor for _, seat in self._there for name, part in seat.progress.running.parts.items()}
-        self._running = {}
-        for name, factor in names.items():
-            found = [seat.progress.running.parts.get(name, Sums(0.0, 0.0, factor)) for _, seat in self._there]
-            numbers = [[float(part.sum), float(part.weight)] for part in found]
-            sums, weights = self._rows.new_tensor(numbers, dtype=self._exact).unbind(1)
-            self._running[name] = Part(sums, weights, factor)
-
-    def settle(self) -> None:
-        """Give the members what they see of themselves between steps: their running losses."""
-        for place, (_, seat) in enumerate(self._there):
-            seat.progress.running.parts = {
-                name: Sums(float(sums[place]), float(weights[place]), factor) for name, (sums, weights, factor) in self._running.items()
-            }
-
     def release(self) -> None:
         """Give the members memory of their own."""
         for parameters in self._parameters:
             for parameter in parameters:
                 parameter.data, parameter.grad = parameter.data.clone(), None
+
+
+def _numbers(values: Tensor) -> list[Any]:
+    return cast("list[Any]", values.tolist())
 
 
 def _rates(group: Mapping[str, Any]) -> dict[str, Any]:

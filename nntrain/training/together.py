@@ -104,16 +104,13 @@ def fit_together(members: Sequence[Member | int], *, is_even: bool = True) -> It
         if course.owing:
             yield from course.events(course.owing, {})
             yield None
-            course.go_on()
             continue
         taking = course.step()
         due = {index: member for index, member in taking.items() if member.is_due}
         pausing = {index: member for index, member in taking.items() if index not in due and member.pause_due(member.progress.step)}
         if due or pausing:
-            course.settle()
             yield from course.events(due, pausing)
             yield None
-            course.go_on()
 
 
 class _Course:
@@ -193,16 +190,6 @@ class _Course:
                 ]
             )
         )
-
-    def settle(self) -> None:
-        """Give the members what they see of themselves between steps."""
-        if self._stack is not None:
-            self._stack.settle()
-
-    def go_on(self) -> None:
-        """Take it back."""
-        if self._stack is not None:
-            self._stack.begin()
 
     def events(self, due: Mapping[int, Member], pausing: Mapping[int, Member]) -> Iterator[tuple[int, Report | Pause]]:
         """What happens to members after a step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from nntrain.commands.jobs import Job
 from nntrain.commands.together import reason_against
 from nntrain.config.reading import read_mapping
 from nntrain.errors import DivergedError
+from nntrain.training import replay
 from nntrain.training.loop import Pause, Report, fit
 from nntrain.training.reproducibility import restore_rng, rng_state
 from nntrain.training.snapshot import restore, snapshot
@@ -108,6 +109,33 @@ def test_members_equal_runs_of_their_own(architecture: Mapping[str, Any], optimi
 
 def test_members_draw_the_dropout_that_they_draw_by_themselves(data: Mapping[str, Any]) -> None:
     check_equal(data, {"architecture": MLP, "regularization": {"dropout": 0.3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3}})
+
+
+def test_recorded_steps_have_the_bits_of_recorded_steps_of_each_and_end_with_a_member(
+    data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "AFTER", 1)
+    kept: list[int] = []
+    of = replay.StaticSteps.of
+
+    def counted(steps: replay.StaticSteps, tensors: Sequence[torch.Tensor]) -> replay.Recording | None:
+        found = of(steps, tensors)
+        kept.append(0 if found is None else len(tensors))
+        return found
+
+    monkeypatch.setattr(replay.StaticSteps, "of", counted)
+    training = {"max_epochs": 8, "early_stopping": {"monitor": "validation.accuracy", "patience": 1}}
+    sections = {"architecture": MLP, "regularization": {"dropout": 0.3}, "optimizer": {"type": "adam", "lr": 0.05}, "training": training}
+    alone, together = assembled(data, sections), assembled(data, sections)
+    one_by_one(alone)
+    assert len({assembly.progress.step for assembly, _ in alone}) > 1
+    kept.clear()
+    at_once(together)
+    assert 3 * 3 + 2 in kept  # inputs, targets and numbers of rows of each, and two draws for all
+    assert 3 in kept[kept.index(3 * 3 + 2) :]  # one goes on by itself
+    for (mine, _), (other, _) in zip(together, alone, strict=True):
+        torch.testing.assert_close(mine.session.network.state_dict(), other.session.network.state_dict(), rtol=0, atol=0)
+        assert mine.progress.state() | {"elapsed_s": 0} == other.progress.state() | {"elapsed_s": 0}
 
 
 def test_values_are_scored_row_by_row(data: Mapping[str, Any]) -> None:
