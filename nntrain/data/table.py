@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Column = pl.Series | Array
 
 MAX_EXAMPLES: Final = 3
-
 ROWS: Final = "rows"
 """Name of a table that comes from no file, for messages."""
 
@@ -127,10 +126,8 @@ class Table:
 
     def words(self, name: str) -> pl.Series:
         """As `texts`, but for a column that is an enumeration of its texts: then each row takes no more than a number does."""
-        import polars as pl
-
         column = self.column(name)
-        return column if isinstance(column, pl.Series) and column.dtype == pl.Enum else self.texts(name)
+        return cast("pl.Series", column) if str(column.dtype).startswith("Enum") else self.texts(name)
 
     def required_texts(self, name: str) -> pl.Series:
         """The same of a column in which no cell may be missing. Raises `DataError` that names the rows that lack one."""
