@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nntrain.data.consecutive import places_within
 from nntrain.data.fields.field import Encoded, Field
 from nntrain.data.table import Table
 from nntrain.errors import DataError, Problem
@@ -87,9 +88,6 @@ def aligned(
 
 def _heads(values: Array, lengths: Array, kept: Array) -> Array:
     """The first values of each row, of values one row after another."""
-    import numpy as np
-
     if (lengths == kept).all():
         return values
-    position = np.arange(len(values)) - np.repeat(lengths.cumsum() - lengths, lengths)
-    return values[position < np.repeat(kept, lengths)]
+    return values[places_within(lengths) < kept.repeat(lengths)]

@@ -9,6 +9,7 @@ import polars as pl
 import torch
 
 from nntrain.data.blockwise.learning import Moments
+from nntrain.data.consecutive import places_within
 from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.fields.number import Curve, Normalize
 from nntrain.data.table import Table, as_numbers
@@ -69,8 +70,7 @@ def _cut(steps: Array, lengths: Array, max_length: int | None) -> RaggedArray:
     """Rows with the first of their steps."""
     if max_length is None or not len(lengths) or lengths.max() <= max_length:
         return RaggedArray(steps, lengths)
-    position = np.arange(len(steps)) - np.repeat(lengths.cumsum() - lengths, lengths)
-    return RaggedArray(steps[position < max_length], np.minimum(lengths, max_length))
+    return RaggedArray(steps[places_within(lengths) < max_length], np.minimum(lengths, max_length))
 
 
 def take(values: Any, rows: Array) -> Any:
@@ -81,8 +81,7 @@ def take(values: Any, rows: Array) -> Any:
         return values[rows]
     lengths = values.lengths[rows]
     starts = (values.lengths.cumsum() - values.lengths)[rows]
-    within = np.arange(int(lengths.sum())) - np.repeat(lengths.cumsum() - lengths, lengths)
-    index = cast("Array", np.repeat(starts, lengths) + within)
+    index = cast("Array", np.repeat(starts, lengths) + places_within(lengths))
     return RaggedArray(values.values[index], lengths)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from nntrain.data.consecutive import places_within
 from nntrain.data.noise import row_keys
 from nntrain.data.sources.source import PART_OF_WORD
 from nntrain.errors import DataError
@@ -46,8 +47,7 @@ def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: in
     _check_counts(rows, validation, test)
     codes, first, held = _together(rows, validation, test) if classes is None else _stratified(classes, validation, test, told)
     chosen = _lowest(seed, rows, codes, held)
-    place = np.arange(len(chosen)) - np.repeat(np.cumsum(held) - held, held)  # of each among those of its class
-    is_first = place < np.repeat(first, held)
+    is_first = places_within(held) < np.repeat(first, held)
     rest = np.ones(len(rows), dtype=bool)
     rest[chosen] = False
     return Parts(train=rows[rest], validation=rows[np.sort(chosen[is_first])], test=rows[np.sort(chosen[~is_first])])
@@ -117,8 +117,7 @@ def _lowest(seed: int, rows: Array, codes: Array, wanted: Array) -> Array:
             break
         spare *= 2
     order = np.lexsort((keys, own))
-    place = np.arange(len(order)) - np.repeat(np.cumsum(there) - there, there)
-    return places[order[place < np.repeat(wanted, there)]]
+    return places[order[places_within(there) < np.repeat(wanted, there)]]
 
 
 def _counts(codes: Array, classes: int) -> Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from nntrain.data.consecutive import places_within
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.table import Table, counted
 from nntrain.data.window import WindowSettings
@@ -138,7 +139,7 @@ def places_in_groups(group: Array) -> Array:
     order = np.argsort(group, kind="stable")
     lengths = np.bincount(group)
     places = np.empty(len(group), dtype=np.int64)
-    places[order] = np.arange(len(group)) - np.repeat(lengths.cumsum() - lengths, lengths)
+    places[order] = places_within(lengths)
     return places
 
 
