@@ -1,4 +1,4 @@
-"""Several processes beside one: `python tests/benchmarks/distributed.py` prints rows a second, and the CPU time of a step.
+"""Several processes beside one: `python -m tests.benchmarks.distributed` prints rows a second, and the CPU time of a step.
 
 The network of w3 (two convolutions, see `peers/workloads.py`) on images of noise, each process with one thread. CPU time is that of
 all processes together, of the steps alone: what a run of a single step takes is subtracted. Wall time means something on idle cores
@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from machine import REPOSITORY, THREADS, facts, line
+
+from tests.benchmarks.machine import REPOSITORY, THREADS, facts, line
 
 ROWS, BATCH = 10_000, 128
 
