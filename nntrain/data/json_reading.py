@@ -13,8 +13,9 @@ import polars as pl
 
 from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks, Stamp
 from nntrain.data.numerals import POINT
+from nntrain.data.program_columns import bad_token, one_shape, text_column
 from nntrain.data.sources.jsonl import JsonLines, records_of
-from nntrain.data.table import Table, bad_token, one_shape, text_column
+from nntrain.data.table import Table
 from nntrain.data.text_pieces import Coding, Places, Stretch, pieces_of
 from nntrain.errors import DataError
 

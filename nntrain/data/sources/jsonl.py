@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from nntrain.data.dialect import PEEK_ROWS
 from nntrain.data.facts import facts_of_cells
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
+from nntrain.data.program_columns import joined_tokens
 from nntrain.data.sources.source import GivenFiles
-from nntrain.data.table import joined_tokens
 from nntrain.data.text_file import cut_lines, decode, head_of, opened_text
 from nntrain.errors import DataError
 
