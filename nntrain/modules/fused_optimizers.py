@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.modules.known_torch import IS_KNOWN
+from nntrain.modules.known_torch import IS_KNOWN, set_grad_mode
 
 Group = dict[str, Any]
 
@@ -40,14 +40,14 @@ class _Fused(torch.optim.Optimizer):
             super().step()
             return loss
         was_on = torch.is_grad_enabled()
-        torch._C._set_grad_enabled(False)  # pyright: ignore[reportPrivateUsage]  # a context takes eight times as long
+        set_grad_mode(False)
         try:
             for group in self.param_groups:
                 moved = [parameter for parameter in group["params"] if parameter.grad is not None]
                 if moved:
                     self._move(group, moved, [parameter.grad for parameter in moved])
         finally:
-            torch._C._set_grad_enabled(was_on)  # pyright: ignore[reportPrivateUsage]
+            set_grad_mode(was_on)
         return loss
 
     step.hooked = True  # pyright: ignore[reportFunctionMemberAccess]  # torch wraps a step that is not marked so

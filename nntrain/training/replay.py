@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from nntrain.data.batches import Batch
-from nntrain.modules.known_torch import IS_KNOWN
+from nntrain.modules.known_torch import IS_KNOWN, set_grad_mode
 from nntrain.training.operations import NotStaticError, Operation, Recorder, Slot, Unread
 
 AFTER: Final = 32
@@ -74,11 +74,11 @@ class Recording:
     def __call__(self, tensors: Iterable[Tensor]) -> tuple[Any, ...]:
         """What the step gives for the tensors of a batch, in the order of `record`."""
         was_on = torch.is_grad_enabled()
-        torch._C._set_grad_enabled(False)  # pyright: ignore[reportPrivateUsage]  # a context takes eight times as long
+        set_grad_mode(False)
         try:
             return self.run(*tensors, *self.held)
         finally:
-            torch._C._set_grad_enabled(was_on)  # pyright: ignore[reportPrivateUsage]
+            set_grad_mode(was_on)
 
     def interpreted(self, tensors: Sequence[Tensor]) -> Recording:
         """The same for torch's interpreter; as it is where something can't be said to that. Runs the step, with all that it changes."""
