@@ -101,7 +101,7 @@ class Sorting:
         plans = self.plan(deciding).fields
         values = read_values(plans, self.table)
         rows, dropped = usable_rows(plans, self.table, values, self.settings.window)
-        if self.told is not None and self.table.rows < 2**31:
+        if self.told is not None and self.table.rows <= np.iinfo(np.int32).max:
             rows = rows.astype(np.int32)  # what is larger than memory has many
         self.notes += dropped
         if len(rows) < 2:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MOST_WORDS: Final = 2**16
 """Different texts of a column up to which it is an enumeration of them; more are kept as they are."""
-SMALL: Final = 2**31
 
 
 def deciding(blocks: Blocks, columns: Iterable[str], facts: Mapping[str, ColumnFacts]) -> Table:
@@ -47,7 +46,7 @@ def deciding(blocks: Blocks, columns: Iterable[str], facts: Mapping[str, ColumnF
                 parts[name] = [blocks.read(earlier, [name]).columns[name] for earlier in range(block)]
             parts[name].append(values if own is None else own)
         if table.lines is not None:
-            is_small = int(table.lines[-1]) < SMALL
+            is_small = int(table.lines[-1]) <= np.iinfo(np.int32).max
             lines.append(table.lines.astype(np.int32) if is_small else table.lines)
     found: dict[str, Column] = {}
     for name, own in parts.items():
