@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nntrain.data.consecutive import places_within
 from nntrain.data.fields.field import Encoded, Field
 from nntrain.data.table import Table
 from nntrain.errors import DataError, Problem
@@ -88,6 +87,8 @@ def aligned(
 
 def _heads(values: Array, lengths: Array, kept: Array) -> Array:
     """The first values of each row, of values one row after another."""
+    from nntrain.data.consecutive import places_within
+
     if (lengths == kept).all():
         return values
     return values[places_within(lengths) < kept.repeat(lengths)]

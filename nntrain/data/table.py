@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 from nntrain.data.facts import MAX_SHOWN, quoted
 from nntrain.data.npz_header import LARGEST_WHOLE
 from nntrain.data.numerals import POINT, Numerals
-from nntrain.data.program_columns import column_of
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -95,6 +94,8 @@ class Table:
         Raises:
             DataError: There is no row, or the arrays of a column have different shapes.
         """
+        from nntrain.data.program_columns import column_of
+
         rows = len(next(iter(columns.values()), ()))
         if not rows:
             raise DataError("there are no rows")
