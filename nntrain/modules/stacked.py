@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, cast
 
 import torch
@@ -62,9 +62,35 @@ DRAWING: Final = frozenset({nn.Dropout, SharedDropout})
 
 _KNOWN: Final = BATCHED | BY_ROW | CURVED | BY_MEMBER | DRAWING
 
-_SMALL: Final = 400
-"""Multiplications below which torch computes a batched product by a loop of its own, which rounds otherwise than a single product; so does
-the product of a matrix and a vector."""
+
+@cache
+def is_exact(members: int, rows: int, inputs: int, outputs: int, *, has_bias: bool) -> bool:
+    """Whether batched products of linear layers, forward and backward, have the bits of single ones, tried with random numbers.
+
+    They may round otherwise, as another kernel computes them: torch's own loop for small ones, or another one of the processor's library.
+    Which sizes that concerns differs from processor to processor.
+    """
+    generator = torch.Generator().manual_seed(0)
+    x, weight, offset, slope = (
+        torch.randn(members, *sizes, generator=generator) for sizes in ((rows, inputs), (outputs, inputs), (outputs,), (rows, outputs))
+    )
+    bias = offset if has_bias else None
+    leaves = [tensor.requires_grad_() for tensor in (x, weight, *([offset] if has_bias else []))]
+    with torch.enable_grad():
+        found = [linears(x, weight, bias), _single_linears(x, weight, bias)]
+    pairs = zip(*((each, *torch.autograd.grad(each, leaves, slope)) for each in found), strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def linears(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Linear layers of members as one batched product: rows `[M, B, F]`, weights `[M, O, F]`, biases `[M, O]`; gives `[M, B, O]`."""
+    return torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
+
+
+def _single_linears(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The same, one product for each."""
+    offsets = [None] * len(rows) if bias is None else bias.unbind()
+    return torch.stack([linear(*each) for each in zip(rows.unbind(), weight.unbind(), offsets, strict=True)])
 
 
 def obstacle(network: nn.Module) -> str | None:
@@ -196,14 +222,10 @@ class StackedNetworks:
             return call, partial(self._linear, weight, bias)
         return call, partial(self._by_member, modules)
 
-    def _linear(self, weight: Any, bias: Any, x: Tensor) -> Tensor:
+    def _linear(self, weight: Any, bias: Tensor | None, x: Tensor) -> Tensor:
         rows = x.reshape(self._members, -1, x.shape[-1])
-        if rows[0].numel() * weight.shape[1] < _SMALL or 1 in (*rows.shape[1:], weight.shape[1]):
-            offsets = [None] * self._members if bias is None else bias.unbind()
-            found = torch.stack([linear(*each) for each in zip(rows.unbind(), weight.unbind(), offsets, strict=True)])
-            return found.view(*x.shape[:-1], found.shape[-1])
-        found = torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
-        return found.view(*x.shape[:-1], found.shape[-1])
+        product = linears if is_exact(*rows.shape, weight.shape[1], has_bias=bias is not None) else _single_linears
+        return product(rows, weight, bias).view(*x.shape[:-1], weight.shape[1])
 
     def _curved(self, modules: Sequence[nn.Module], x: Tensor) -> Tensor:
         return self._by_member(modules, x) if x.numel() // self._members % _WHOLE else modules[0](x)

@@ -7,11 +7,9 @@ from typing import Any, Final, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # pyright: ignore[reportMissingTypeStubs]
-
-MOST_BYTES: Final = 64 * 2**20
-"""Tensors of a step that are recorded: in larger ones arithmetic takes the time, and a recording holds them all at once."""
 
 _BLIND: Final = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 """What operations are marked with that look at values, or make tensors whose size hangs on values."""
@@ -78,8 +76,9 @@ class NotStaticError(Exception):
 class Recorder(TorchDispatchMode):
     """Notes every operator below autograd while it is active.
 
-    Tensors are told apart by the piece of memory that they show: autograd hands the same values to the backward pass in other objects.
-    No tensor is held, which would keep autograd from handing gradients over without a copy; the memory is, so that none is used twice.
+    Tensors are told apart by the storage that they show: autograd hands the same values to the backward pass in other objects. No tensor
+    is held, which would keep autograd from handing gradients over without a copy, and no memory: a weak reference to a storage keeps its
+    number from being given to another one, while what it held is freed as in any step.
     """
 
     @classmethod
@@ -95,8 +94,9 @@ class Recorder(TorchDispatchMode):
         self.made: dict[Slot, Tensor] = {}
         """Tensors whose values hang on shapes alone."""
         self._slots: dict[tuple[Any, ...], Slot] = {}
-        self._memory: list[Any] = []
-        self._bytes = 0
+        self.bytes = 0
+        """The size of all tensors that were seen."""
+        self._storages: list[StorageWeakRef] = []
 
     def slot(self, tensor: Tensor) -> Slot | None:
         """The place of a tensor that was seen, else `None`."""
@@ -140,10 +140,8 @@ class Recorder(TorchDispatchMode):
     def _new(self, tensor: Tensor) -> Slot:
         key = self._key(tensor)
         if key not in self._slots:
-            self._memory.append(tensor.untyped_storage())
-            self._bytes += tensor.numel() * tensor.itemsize
-            if self._bytes > MOST_BYTES:
-                raise NotStaticError("its arithmetic takes longer than what surrounds it")
+            self._storages.append(StorageWeakRef(tensor.untyped_storage()))
+            self.bytes += tensor.numel() * tensor.itemsize
             self._slots[key] = Slot(len(self._slots))
         return self._slots[key]
 

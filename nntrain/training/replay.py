@@ -5,7 +5,8 @@ in each step whatever the values are, they are recorded with their gradients in 
 (`torch.fx`) from a batch to loss and gradients. It runs the same kernels in the same order, so the numbers are the same to the last bit;
 that is looked at once for each recording, before it is used.
 
-Torch's interpreter runs that function, which asks Python once a step instead of once an operation; it fuses nothing and leaves nothing out.
+Torch's interpreter runs that function where a step is small, which asks Python once a step instead of once an operation; it fuses nothing
+and leaves nothing out.
 
 Whose modules may be recorded is decided by their kind: torch's and our own keep nothing in Python from call to call, and those of plug-ins
 may. What looks at values (`item`, `nonzero`) ends a recording.
@@ -27,6 +28,10 @@ from nntrain.training.operations import NotStaticError, Operation, Recorder, Slo
 
 AFTER: Final = 32
 """Batches of a shape that are computed as usual before one is recorded: runs of a few steps have nothing to gain."""
+SMALL_BYTES: Final = 64 * 2**20
+"""All tensors of a step that is worth the interpreter: in larger ones arithmetic takes the time."""
+MOST_PARAMETERS: Final = 64 * 2**20
+"""Bytes of parameters and buffers up to which steps are recorded: a recording is compared by all its gradients."""
 SHAPES: Final = 4
 """Recordings that are kept: full batches and the last one of an epoch are two."""
 
@@ -70,6 +75,8 @@ class Recording:
     """From the tensors of a batch to what was asked for."""
     held: tuple[Tensor, ...]
     """What is read beside them: parameters, buffers, constants."""
+    is_small: bool
+    """Whether asking Python for each operation is much of its time."""
 
     def __call__(self, tensors: Iterable[Tensor]) -> tuple[Any, ...]:
         """What the step gives for the tensors of a batch, in the order of `record`."""
@@ -81,7 +88,12 @@ class Recording:
             set_grad_mode(was_on)
 
     def interpreted(self, tensors: Sequence[Tensor]) -> Recording:
-        """The same for torch's interpreter; as it is where something can't be said to that. Runs the step, with all that it changes."""
+        """The same for torch's interpreter, if it is small; as it is where something can't be said to that.
+
+        Runs the step, with all that it changes.
+        """
+        if not self.is_small:
+            return self
         given = (*tensors, *self.held)
         names = [f"tensor_{place}" for place in range(len(given))]
         core: Any = torch._C  # pyright: ignore[reportPrivateUsage]
@@ -141,6 +153,7 @@ class StaticSteps:
         buffers = tuple(buffer for network in networks for buffer in network.buffers())
         self._lasting = (*(value for network in networks for value in network.parameters()), *buffers, *read, *written)
         self._buffers = (*buffers, *written)
+        self._is_heavy = sum(tensor.numel() * tensor.itemsize for tensor in self._lasting) > MOST_PARAMETERS
         self._pointers: list[int] = []
         """Where these lay when recordings were made."""
         self._counts: dict[tuple[torch.Size, ...], int] = {}
@@ -161,7 +174,7 @@ class StaticSteps:
     def is_due(self, tensors: Sequence[Tensor]) -> bool:
         """Count a step over such a batch that has no recording; whether it is to be recorded."""
         shapes = _shapes(tensors)
-        if shapes in self._recordings or len(self._recordings) == SHAPES:
+        if shapes in self._recordings or len(self._recordings) == SHAPES or self._is_heavy:
             return False
         count = self._counts[shapes] = self._counts.get(shapes, 0) + 1
         return count > AFTER
@@ -267,7 +280,7 @@ class _Compiling:
         graph.output(tuple(None if slot is None else (copied.get(slot) or nodes[slot]) for slot in outputs))
         graph.eliminate_dead_code()
         module: Any = fx.GraphModule({}, graph)
-        return Recording(module.forward, tuple(self.known[slot] for slot in held))
+        return Recording(module.forward, tuple(self.known[slot] for slot in held), recorder.bytes <= SMALL_BYTES)
 
     def _is_known(self, operation: Operation, changed: set[Slot]) -> bool:
         """Run an operation whose results are the same tensors in each step; whether it is one."""
