@@ -21,7 +21,7 @@ from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, eva
 from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.input_noise import with_noise
 from nntrain.training.objective import PartName, sum_tensors, total
-from nntrain.training.replay import Recording, StaticSteps, tensors_of
+from nntrain.training.replay import StaticSteps, tensors_of
 from nntrain.training.resampling import judge
 from nntrain.training.session import Metrics, Session, StepLoss, Subject, Weighable
 
@@ -114,17 +114,19 @@ class SupervisedProtocol:
         if others or session.ranks is not None:
             return self._fill_gradients(session, batches)
         if session.static is not None and (tensors := tensors_of(first)) is not None:
-            recording = self._recorded(session, session.static, first, tensors)
-            if recording is not None:
-                return self._replayed(session, recording, tensors)
+            found = self._static(session, session.static, first, tensors)
+            if found is not None:
+                return self._filled(session, found)
         parts = self._parts(session, first)
         return StepLoss(total(parts), _counted([parts]))
 
-    def _recorded(self, session: Session, static: StaticSteps, batch: Batch, tensors: list[Tensor]) -> Recording | None:
-        """The recording of a step over such a batch; one is made where it is due."""
-        found = static.of(tensors)
-        if found is not None or not static.is_due(tensors):
-            return found
+    def _static(self, session: Session, static: StaticSteps, batch: Batch, tensors: list[Tensor]) -> Sequence[Tensor | None] | None:
+        """What a step gives of which there is a recording, or one is made now: loss, norm, sums, weights and gradients. Else `None`."""
+        recording = static.of(tensors)
+        if recording is not None:
+            return recording(tensors)
+        if not static.is_due(tensors):
+            return None
         parameters = trained(session.optimizer)
 
         def work() -> list[Tensor | None]:
@@ -137,14 +139,11 @@ class SupervisedProtocol:
             sums, weights = [part.sum.detach() for part in parts.values()], [part.weight for part in parts.values()]
             return [loss.detach(), gradient_norm(parameters), *sums, *weights, *(parameter.grad for parameter in parameters)]
 
-        static.begin(work, tensors)
-        for parameter in parameters:
-            parameter.grad = None
-        return static.of(tensors)
+        return static.begin(work, tensors)
 
-    def _replayed(self, session: Session, recording: Recording, tensors: list[Tensor]) -> StepLoss:
-        """The step, with its gradients."""
-        found, count = recording(tensors), len(self._factors)
+    def _filled(self, session: Session, found: Sequence[Any]) -> StepLoss:
+        """The step that gave these, with its gradients."""
+        count = len(self._factors)
         for parameter, gradient in zip(trained(session.optimizer), found[2 + 2 * count :], strict=True):
             parameter.grad = gradient
         parts = {

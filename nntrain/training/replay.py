@@ -179,12 +179,15 @@ class StaticSteps:
         count = self._counts[shapes] = self._counts.get(shapes, 0) + 1
         return count > AFTER
 
-    def begin(self, work: Callable[[], Sequence[Tensor | None]], tensors: Sequence[Tensor]) -> None:
-        """Record a step, and keep the recording where it gives the same bits from the same state. All is then as it was before.
+    def begin(self, work: Callable[[], Sequence[Tensor | None]], tensors: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """Do a step as usual, and before that record it; the recording is kept where it gives the same bits from the same state.
 
         Args:
             work: The step: gives what is wanted of it.
             tensors: What the batch consists of.
+
+        Returns:
+            What `work` gives. All else is as after one step.
         """
         pointers = [tensor.data_ptr() for tensor in self._lasting]
         if pointers != self._pointers:
@@ -197,16 +200,16 @@ class StaticSteps:
             recording = record(work, self._lasting, tensors).interpreted(tensors)
         except NotStaticError:
             self._put_back(random, before)
-            return
-        self._put_back(random, before)
-        expected = [None if result is None else result.detach().clone() for result in work()]
-        end, after = torch.get_rng_state(), [buffer.clone() for buffer in self._buffers]
+            return work()
         self._put_back(random, before)
         found = recording(tensors)
-        same = [*zip(expected, found, strict=True), *zip(after, self._buffers, strict=True), (end, torch.get_rng_state())]
+        end, after = torch.get_rng_state(), [buffer.clone() for buffer in self._buffers]
+        self._put_back(random, before)
+        expected = work()
+        same = [*zip(expected, found, strict=True), *zip(self._buffers, after, strict=True), (torch.get_rng_state(), end)]
         if all(_equal(one, other) for one, other in same):
             self._recordings[shapes] = recording
-        self._put_back(random, before)
+        return expected
 
     def _put_back(self, random: Tensor, buffers: Sequence[Tensor]) -> None:
         torch.set_rng_state(random)

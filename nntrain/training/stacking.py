@@ -168,10 +168,11 @@ class Stack:
             return _numbers(self._pass(batches, drawn))
         tensors = [*(tensor for each in plain for tensor in each or ()), *drawn]
         recording = self._static.of(tensors)
-        if recording is None and self._static.is_due(tensors):
-            self._static.begin(lambda: [self._pass(batches, drawn)], tensors)
-            recording = self._static.of(tensors)
-        return _numbers(self._pass(batches, drawn) if recording is None else recording(tensors)[0])
+        if recording is not None:
+            return _numbers(recording(tensors)[0])
+        if self._static.is_due(tensors):
+            return _numbers(self._static.begin(lambda: [self._pass(batches, drawn)], tensors)[0])
+        return _numbers(self._pass(batches, drawn))
 
     def _pass(self, batches: Mapping[int, Batch], drawn: Sequence[Tensor] | None) -> Tensor:
         """What `_computed` tells, float64 `[2 + 2 * parts, N]`: as exact as the sums of a run by itself."""

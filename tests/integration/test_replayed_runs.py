@@ -90,7 +90,7 @@ def test_replayed_equals_computed(name: str, tmp_path: Path, monkeypatch: pytest
     begun: list[StaticSteps] = []
     begin = StaticSteps.begin
     monkeypatch.setattr(replay, "AFTER", 2)
-    monkeypatch.setattr(StaticSteps, "begin", lambda steps, *given: (begun.append(steps), begin(steps, *given)))
+    monkeypatch.setattr(StaticSteps, "begin", lambda steps, *given: (begun.append(steps), begin(steps, *given))[1])
     found = run(name, tmp_path / "replayed")
     assert begun, "nothing was recorded"
     assert all(recording is not None for steps in begun for recording in steps._recordings.values()), "a recording was dropped"

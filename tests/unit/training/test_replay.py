@@ -1,3 +1,7 @@
+import weakref
+from collections.abc import Callable
+from typing import cast
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -61,10 +65,10 @@ def test_a_recording_gives_the_bits_of_the_step_in_later_steps_too(name: str) ->
     make, shape = NETWORKS[name]
     recorded = make()
     usual = make()
-    usual.load_state_dict(recorded.state_dict())
     batches = [(torch.randn(shape), torch.randint(0, 3, (shape[0],))) for _ in range(4)]
     steps = StaticSteps(recorded)
     steps.begin(work_of(recorded, *batches[0]), batches[0])
+    usual.load_state_dict(recorded.state_dict())
     found = steps.of(batches[1])
     assert found is not None
     results: list[list[Tensor]] = [[], []]
@@ -79,13 +83,53 @@ def test_a_recording_gives_the_bits_of_the_step_in_later_steps_too(name: str) ->
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
 
-def test_recording_changes_nothing() -> None:
-    network = NETWORKS["mlp with dropout and batch norm"][0]()
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_step_that_is_recorded_is_the_usual_one(looks: bool) -> None:
+    make, _ = NETWORKS["mlp with dropout and batch norm"]
     x, y = torch.randn(16, 6), torch.randint(0, 3, (16,))
-    before, random = {name: value.clone() for name, value in network.state_dict().items()}, torch.get_rng_state()
-    StaticSteps(network).begin(work_of(network, x, y), (x, y))
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert torch.equal(torch.get_rng_state(), random)
+    recorded, usual = make(), make()
+    usual.load_state_dict(recorded.state_dict())
+    results: list[list[Tensor | None]] = []
+    for network in (recorded, usual):
+        torch.manual_seed(1)
+        work = work_of(network, x, y)
+
+        def looking(work: Callable[[], list[Tensor | None]] = work) -> list[Tensor | None]:
+            found = work()
+            assert not looks or cast("Tensor", found[0]).item() > 0
+            return found
+
+        found = StaticSteps(network).begin(looking, (x, y)) if network is recorded else work()
+        results.append([*found, *network.state_dict().values(), torch.get_rng_state()])
+    assert all(torch.equal(cast("Tensor", one), cast("Tensor", other)) for one, other in zip(*results, strict=True))
+
+
+def test_what_large_steps_make_is_freed_while_they_are_recorded() -> None:
+    held: list[Callable[[], Tensor | None]] = []
+
+    class Large(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:
+            large = torch.exp(input.expand(1000, -1, -1))
+            held.append(weakref.ref(large))
+            return super().forward(large.sum(0))
+
+    network, x = Large(6, 3), torch.randn(16, 6)
+    seen: list[bool] = []
+
+    def work() -> list[Tensor | None]:
+        loss = network(x).sum()
+        seen.append(held[-1]() is None)
+        return [loss.detach()]
+
+    recording = record(work, network.parameters(), [x])
+    assert seen == [True]
+    assert torch.equal(cast("Tensor", recording([x])[0]), cast("Tensor", work()[0]))
+
+
+def test_steps_with_many_parameters_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MOST_PARAMETERS", 8)
+    steps, batch = StaticSteps(nn.Linear(2, 1)), [torch.zeros(4, 2)]
+    assert not any(steps.is_due(batch) for _ in range(replay.AFTER + 1))
 
 
 @pytest.mark.parametrize(
