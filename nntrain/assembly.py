@@ -143,7 +143,7 @@ def assemble(
         horizon=Horizon(total_steps=0, steps_per_epoch=1),
         splits=_splits(prepared, experiment.seed, device),
         device=device,
-        precision=resolve_precision(training.precision, device),
+        precision=resolve_precision(training.precision, device, training.matmul),
         seed=experiment.seed,
         batch_size=batch_size,
         accumulate=training.accumulate,

@@ -57,7 +57,7 @@ def problems(
         yield from _optimizer_problems(experiment, training, experiment.optimizer, program)
     yield from _schedule_problems(experiment, training)
     if program is not None:
-        if training.channels_last is True or training.compile is True:  # which few configs say
+        if training.channels_last is True or training.compile is True or training.matmul == "onednn":  # which few configs say
             from nntrain.machine_problems import machine_problems
 
             yield from machine_problems(experiment, training, program)

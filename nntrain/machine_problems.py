@@ -12,12 +12,23 @@ from nntrain.training.settings import TrainingSettings
 
 
 def machine_problems(experiment: Experiment, training: TrainingSettings, program: Program) -> Iterator[Problem]:
-    """A memory layout without a convolution, and networks whose steps can't be compiled once for all."""
+    """A memory layout without a convolution, products of another kind than oneDNN's, and networks that can't be compiled once for all."""
     if training.channels_last is True and not program.widest_convolution:
         message = "has no effect: the network has no 2-d convolution"
         yield Problem(("training", "channels_last"), message, "fix:  channels_last: auto", on_key=True)
+    if training.matmul == "onednn" and (obstacle := _matmul_obstacle(training, program)) is not None:
+        yield Problem(("training", "matmul"), f"has no effect: {obstacle}", "fix:  matmul: auto", on_key=True)
     if training.compile is True:
         yield from compile_problems(experiment, training, program)
+
+
+def _matmul_obstacle(training: TrainingSettings, program: Program) -> str | None:
+    """Why no product is computed by oneDNN instead of BLAS."""
+    if training.precision not in {"auto", "float32"}:
+        return f"products in {training.precision} are not computed by BLAS"
+    if training.compile is True:
+        return "compiled networks have products of their own"
+    return None if program.largest_linear else "the network has no linear layer"
 
 
 def compile_problems(experiment: Experiment, training: TrainingSettings, program: Program) -> Iterator[Problem]:

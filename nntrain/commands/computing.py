@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nntrain.commands.jobs import Job
     from nntrain.runs import Run
 
-BEFORE: Final[dict[str, Any]] = {"precision": "float32", "compile": False, "channels_last": False}
+BEFORE: Final[dict[str, Any]] = {"precision": "float32", "compile": False, "channels_last": False, "matmul": "blas"}
 """What runs computed with that say nothing of it."""
 
 

@@ -22,7 +22,12 @@ def head_lines(job: Job, assembly: Assembly) -> list[tuple[str, str]]:
     count = blueprint.program.num_parameters or 0
     threads = f"{assembly.threads} thread{'s' if assembly.threads > 1 else ''}"
     training = job.blueprint.training
-    ways = [way for way, is_on in (("channels_last", training.channels_last), ("compiled", training.compile)) if is_on is True]
+    is_on = (
+        ("channels_last", training.channels_last is True),
+        ("compiled", training.compile is True),
+        ("onednn", training.matmul == "onednn"),
+    )
+    ways = [way for way, on in is_on if on]
     machine = ", ".join([assembly.device_name, threads, training.precision, *ways])
     model = f"{architecture.type}, {count:,} parameters, {format_bytes(4 * count)}; {machine}"
     warnings = [("warning", warning) for warning in blueprint.warnings]

@@ -331,7 +331,7 @@ def open_run(run: Run) -> Stored:
     fields = stored_fields(config, path, parts)
     blueprint = draw(config, stored_layout(run, fields))
     device = resolve_device("auto")
-    precision = resolve_precision(blueprint.training.precision, device)
+    precision = resolve_precision(blueprint.training.precision, device, blueprint.training.matmul)
     network = blueprint.program.build()
     restore_network(network, predicting_weights(parts))
     with told_as_damage(path):

@@ -12,8 +12,11 @@ from nntrain.commands.results import aligned
 from nntrain.errors import ConfigError, UsageError
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.memory import ExhaustedError
+from nntrain.training.settings import DECIDED
 
 if TYPE_CHECKING:
+    import torch
+
     from nntrain.commands.display import Display
     from nntrain.commands.jobs import Job
 
@@ -83,7 +86,7 @@ class _Tuning:
     def settle(self) -> Job:
         """Measure, print the table, choose."""
         training = self.usual.blueprint.training
-        base: Way = {name: getattr(training, name) for name in ("precision", "channels_last", "compile")}
+        base: Way = {name: getattr(training, name) for name in DECIDED}
         first = self._prepared(base)
         if first.fault is not None:
             raise UsageError(f"--tune can't measure: {first.fault}", "leave --tune out: fit tells more of it")
@@ -91,7 +94,7 @@ class _Tuning:
         best = self._best([first, *(self._prepared({**base, "threads": threads}) for threads in self._threads(first))])
         best = self._best([best, *(self._prepared({**best.way, **way}) for way in self._formats(first))])
         if self._is_long(best):
-            best = self._best([best, self._prepared({**best.way, "compile": True})])
+            best = self._best([best, self._prepared({**best.way, "compile": True, "matmul": "blas"})])
         self._print(first, best)
         chosen = {**best.way, "threads": best.threads} if self.job.blueprint.training.threads is None else best.way
         return replace(computing_with(self.usual, chosen), choices=(self._words(first, best),))
@@ -150,10 +153,24 @@ class _Tuning:
         precisions = [first.way["precision"]]
         if training.precision == "auto" and has_fast_bfloat16(device):
             precisions.append("bfloat16")
-        is_open = training.channels_last == "auto" and self.job.blueprint.program.widest_convolution
+        program = self.job.blueprint.program
+        is_open = training.channels_last == "auto" and program.widest_convolution
         layouts = [False, True] if is_open else [first.way["channels_last"]]
-        ways = [{"precision": precision, "channels_last": layout} for precision in precisions for layout in layouts]
+        ways = [
+            {"precision": precision, "channels_last": layout, "matmul": matmul}
+            for precision in precisions
+            for layout in layouts
+            for matmul in (self._products(precision, device) if training.matmul == "auto" else [first.way["matmul"]])
+        ]
         return [way for way in ways if any(first.way[name] != value for name, value in way.items())]
+
+    def _products(self, precision: str, device: torch.device) -> list[str]:
+        """What may compute products in a number format, on this device."""
+        from nntrain.modules.products import IS_THERE
+
+        usual = self.usual.blueprint
+        has_choice = precision == "float32" and usual.training.compile is False and bool(usual.program.largest_linear)
+        return ["blas", "onednn"] if has_choice and IS_THERE and device.type == "cpu" else ["blas"]
 
     def _is_long(self, best: _Measured) -> bool:
         """Whether compiling may be repaid."""
@@ -195,5 +212,5 @@ def _needed(first: _Measured, other: _Measured) -> float:
 def _name(measured: _Measured) -> str:
     way = measured.way
     threads = f"{measured.threads} thread{'s' if measured.threads > 1 else ''}"
-    is_on = (("channels_last", way["channels_last"]), ("compiled", way["compile"]))
+    is_on = (("channels_last", way["channels_last"]), ("compiled", way["compile"]), ("onednn", way["matmul"] == "onednn"))
     return ", ".join([way["precision"], *(word for word, on in is_on if on), threads])

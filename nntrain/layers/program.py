@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from nntrain.errors import YamlPath
 from nntrain.layers.layer import Layer
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Stage = Literal["inputs", "body", "head"]
 """Part of the network: what turns fields into numbers, what the config says, what the task adds."""
+
+
+_RECURRENT: Final = frozenset({"rnn", "lstm", "gru"})
+"""Layers whose matrices are multiplied step by step, by kernels of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,18 @@ class Program:
         """Output channels of the widest 2-d convolution, as far as they are known; 0 where there is none."""
         found = [step.spec.sizes[0] for step in self.steps if step.layer.convolves and step.spec.axes == IMAGE]
         return max((size for size in found if isinstance(size, int)), default=0)
+
+    @property
+    def largest_linear(self) -> int:
+        """Weights of the largest matrix that a linear layer multiplies by, as far as sizes are known; 0 where there is none."""
+        shapes = [
+            shape
+            for step in self.steps
+            if "embedding" not in step.layer.type and step.layer.type not in _RECURRENT
+            for shape in step.parameter_shapes.values()
+        ]
+        found = [count([shape]) for shape in shapes if len(shape) == 2]
+        return max((size for size in found if size is not None), default=0)
 
     @property
     def num_trainable(self) -> int | None:

@@ -1,4 +1,7 @@
-"""What `auto` stands for in `training`: number format, memory layout, compiling. Fixed rules; what they say is decided once a run."""
+"""What `auto` stands for in `training`: number format, memory layout, products, compiling.
+
+Fixed rules; what they say is decided once a run.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import torch
 
 from nntrain.errors import ConfigError, Problem
 from nntrain.layers.program import Program, Step
-from nntrain.training.device import has_fast_bfloat16, has_tf32, has_tiles
+from nntrain.modules.products import IS_THERE
+from nntrain.training.device import has_fast_bfloat16, has_slow_blas, has_tf32, has_tiles
 from nntrain.training.settings import TrainingSettings
 
 WIDE: Final = 16
@@ -40,9 +44,9 @@ def choose(settings: TrainingSettings, program: Program, device: torch.device) -
         device: Where it runs.
 
     Raises:
-        ConfigError: tf32 on a device that has none.
+        ConfigError: tf32 on a device that has none, or oneDNN where it computes no products.
     """
-    precision, layout, compiles = settings.precision, settings.channels_last, settings.compile
+    precision, layout, compiles, matmul = settings.precision, settings.channels_last, settings.compile, settings.matmul
     reasons: list[str] = []
     if precision == "tf32" and not has_tf32(device):
         message = f"tf32 is what a GPU with tensor cores has, and this is {device}"
@@ -55,9 +59,20 @@ def choose(settings: TrainingSettings, program: Program, device: torch.device) -
         reasons += [f"channels_last ({program.widest_convolution} channels)"] if layout else []
     if compiles == "auto":
         compiles = False
+    if matmul == "onednn" and (device.type != "cpu" or not IS_THERE):
+        message = f"onednn computes products on a CPU, and this is {device}"
+        if device.type == "cpu":
+            message = f"onednn was not tried with torch {torch.__version__}"
+        raise ConfigError([Problem(("training", "matmul"), message, "fix:  matmul: auto")])
+    if matmul == "auto":
+        is_faster = has_slow_blas(device) and IS_THERE and program.largest_linear >= LARGE**2 and precision == "float32"
+        matmul = "onednn" if is_faster and not compiles else "blas"
+        reasons += ["matmul: onednn (this BLAS leaves AVX-512 unused)"] if matmul == "onednn" else []
     if settings.precision == "auto" and precision == "float32" and has_fast_bfloat16(device) and _is_large(program):
         reasons.append("bfloat16 is probably faster here, with fewer digits: fit --tune measures it")
-    return Choice(settings.model_copy(update={"precision": precision, "compile": compiles, "channels_last": layout}), tuple(reasons))
+    return Choice(
+        settings.model_copy(update={"precision": precision, "compile": compiles, "channels_last": layout, "matmul": matmul}), tuple(reasons)
+    )
 
 
 def _likes_pixels_together(precision: str, device: torch.device) -> bool:

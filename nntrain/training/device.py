@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from nntrain.errors import ConfigError, Problem
-from nntrain.training.settings import PrecisionName
+from nntrain.modules.products import IS_THERE, OneDnnLinear
+from nntrain.training.settings import MatmulName, PrecisionName
 
 _DTYPES: Final = {
     "auto": torch.float32,
@@ -80,18 +81,32 @@ def has_tiles(device: torch.device) -> bool:
     return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_tile"))
 
 
-class Precision:
-    """The number format of the forward and backward pass, with the loss scaling that float16 needs."""
+def has_slow_blas(device: torch.device) -> bool:
+    """Whether the BLAS of torch leaves half of a CPU's speed unused: MKL uses AVX-512 on processors of Intel alone."""
+    if device.type != "cpu" or not torch.backends.mkl.is_available():
+        return False
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_f")) and str(found.get("cpu_name")).startswith("AMD")
 
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+
+class Precision:
+    """The number format of the forward and backward pass, with the loss scaling that float16 needs, and what computes products."""
+
+    def __init__(self, device: torch.device, dtype: torch.dtype, linears: OneDnnLinear | None = None) -> None:
         self._device_type = device.type
         self._dtype = dtype
+        self._linears = linears
         self._scaler = torch.amp.GradScaler(device.type) if dtype == torch.float16 else None
 
     @property
     def name(self) -> str:
         """`float32`, `bfloat16` or `float16`."""
         return str(self._dtype).removeprefix("torch.")
+
+    @property
+    def matmul(self) -> MatmulName:
+        """What computes large products of linear layers."""
+        return "blas" if self._linears is None else "onednn"
 
     @property
     def scales(self) -> bool:
@@ -105,6 +120,8 @@ class Precision:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Context of a forward pass."""
+        if self._linears is not None:
+            return self._linears
         if self._dtype == torch.float32:
             return nullcontext()
         return torch.autocast(self._device_type, dtype=self._dtype)
@@ -144,8 +161,13 @@ class Precision:
             self._scaler.load_state_dict({**self._scaler.state_dict(), **saved})
 
 
-def resolve_precision(name: PrecisionName, device: torch.device) -> Precision:
+def resolve_precision(name: PrecisionName, device: torch.device, matmul: MatmulName = "blas") -> Precision:
     """The precision that `training.precision` names. `auto` and, where the device has none, `tf32` are float32.
+
+    Args:
+        name: The number format.
+        device: Where it is computed in.
+        matmul: What computes products on a CPU; without oneDNN, that is BLAS.
 
     Raises:
         ConfigError: The device can't compute in it.
@@ -154,4 +176,5 @@ def resolve_precision(name: PrecisionName, device: torch.device) -> Precision:
     if dtype == torch.bfloat16 and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         found = f"{torch.cuda.get_device_name(device)} has no bfloat16"
         raise ConfigError([Problem(("training", "precision"), found, "fix:  precision: float16")])
-    return Precision(device, dtype)
+    uses_onednn = matmul == "onednn" and IS_THERE and device.type == "cpu" and dtype == torch.float32
+    return Precision(device, dtype, OneDnnLinear() if uses_onednn else None)

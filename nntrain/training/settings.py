@@ -12,6 +12,7 @@ from nntrain.errors import YamlPath, render_path
 from nntrain.schema import Component, Slot, StrictModel
 
 PrecisionName = Literal["auto", "tf32", "float32", "bfloat16", "float16"]
+MatmulName = Literal["auto", "blas", "onednn"]
 
 DEFAULT_MAX_EPOCHS = 100
 DEFAULT_MAX_STEPS = 20_000
@@ -19,7 +20,7 @@ DEFAULT_PATIENCE = 10
 MAX_THREADS = 1024
 """More than any machine has; so many that they can't be started would end the process without a word."""
 
-DECIDED = ("precision", "compile", "channels_last")
+DECIDED = ("precision", "compile", "channels_last", "matmul")
 """Settings whose `auto` is settled when a run starts, by the machine that starts it, and stays so."""
 
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
@@ -136,6 +137,9 @@ class TrainingSettings(StrictModel):
     channels_last: Literal["auto"] | bool = "auto"
     """Whether images lie in memory pixel by pixel, not channel by channel: faster for many 2-d convolutions. `auto` goes by their channels
     and the number format."""
+    matmul: MatmulName = "auto"
+    """What computes large products of linear layers in float32 on a CPU: the BLAS that torch was built with, or oneDNN. `auto` is `onednn`
+    on AMD processors with AVX-512, where that BLAS (MKL) leaves half of their speed unused, else `blas`."""
     on_oom: Literal["stop", "halve"] = "stop"
     """What happens when memory runs out in a step or an evaluation: `stop` tells what would fit; `halve` computes half as many rows at
     once from there on and adds up twice as many micro-batches: the same steps, up to rounding, dropout and what batch norms see."""

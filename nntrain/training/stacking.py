@@ -171,7 +171,7 @@ class Stack:
         if recording is not None:
             return _numbers(recording(tensors)[0])
         if self._static.is_due(tensors):
-            return _numbers(self._static.begin(lambda: [self._pass(batches, drawn)], tensors)[0])
+            return _numbers(cast("Tensor", self._static.begin(lambda: [self._pass(batches, drawn)], tensors)[0]))
         return _numbers(self._pass(batches, drawn))
 
     def _pass(self, batches: Mapping[int, Batch], drawn: Sequence[Tensor] | None) -> Tensor:

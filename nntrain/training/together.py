@@ -211,6 +211,11 @@ _LAYOUT: Final = (
     "training.channels_last is true, chosen by itself where the config leaves it open; training.channels_last=false trains them at once"
 )
 """Said where nothing else is in the way."""
+_PRODUCTS: Final = (
+    "training.matmul is onednn, chosen by itself where the config leaves it open, and faster than at once; "
+    "training.matmul=blas trains them at once"
+)
+"""The same."""
 
 
 def separation(members: Sequence[Member]) -> str | None:
@@ -236,6 +241,8 @@ def _reason(member: Member) -> str | None:
         "rows go on where others have ended": session.splits.train.lanes is not None,
     }
     found = next((words for words, holds in reasons.items() if holds), None) or obstacle(session.network)
+    if found is None and session.precision.matmul == "onednn":
+        return _PRODUCTS
     return _LAYOUT if found is None and not all(value.is_contiguous() for value in session.network.parameters()) else found
 
 

@@ -13,6 +13,8 @@ import pytest
 from nntrain.cli import main
 from nntrain.commands.measuring import Steps
 from nntrain.config.loading import load
+from nntrain.modules.products import IS_THERE
+from nntrain.training import recordable, replay
 
 IMAGES = """
 data: {source: {type: builtin, name: digits}, split: {validation: 0.5, test: 0.3}}
@@ -31,6 +33,14 @@ training: {max_epochs: 2}
 """
 
 
+WIDE = """
+data: {source: {type: builtin, name: digits}, split: {validation: 0.2, test: 0.3}, batch_size: 64}
+architecture: {type: mlp, hidden: [256, 256]}
+training: {max_epochs: 2}
+"""
+"""14 steps an epoch."""
+
+
 def _yes(device: object) -> bool:
     return True
 
@@ -41,7 +51,7 @@ def _no(device: object) -> bool:
 
 def settled(run: str) -> dict[str, object]:
     training = load(Path(run) / "resolved.yaml").tree["training"]
-    return {name: training[name] for name in ("precision", "compile", "channels_last")}
+    return {name: training[name] for name in ("precision", "compile", "channels_last", "matmul")}
 
 
 def weights(run: str) -> bytes:
@@ -63,7 +73,7 @@ def test_a_run_goes_on_with_what_it_was_started_with_whatever_the_machine_would_
     started = ["training.channels_last=true", "training.precision=bfloat16"]
     assert main(["fit", "a.yaml", *started]) == 0
     before = settled("runs/a/0001")
-    assert before == {"precision": "bfloat16", "compile": False, "channels_last": True}
+    assert before == {"precision": "bfloat16", "compile": False, "channels_last": True, "matmul": "blas"}
     assert main(["fit", "a.yaml", "--resume", "runs/a/0001", "training.max_epochs=2"]) == 0
     assert settled("runs/a/0001") == before
 
@@ -74,10 +84,37 @@ def test_nothing_is_left_open_in_what_is_written_and_a_line_says_what_was_chosen
     monkeypatch.setattr("nntrain.training.choosing.has_tiles", _yes)
     Path("a.yaml").write_text(IMAGES)
     assert main(["fit", "a.yaml"]) == 0
-    assert settled("runs/a/0001") == {"precision": "float32", "compile": False, "channels_last": True}
+    assert settled("runs/a/0001") == {"precision": "float32", "compile": False, "channels_last": True, "matmul": "blas"}
     told = capsys.readouterr().err
     assert "float32, channels_last" in told
     assert "chosen   channels_last (16 channels)" in told
+
+
+@pytest.mark.skipif(not IS_THERE, reason="this torch has no oneDNN that was tried")
+def test_a_run_whose_products_are_onednns_is_replayed_and_goes_on_exactly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nntrain.training.choosing.has_slow_blas", _yes)
+    monkeypatch.setattr(replay, "AFTER", 3)
+    Path("a.yaml").write_text(WIDE)
+    assert main(["fit", "a.yaml"]) == 0
+    assert "chosen   matmul: onednn" in capsys.readouterr().err
+    assert settled("runs/a/0001")["matmul"] == "onednn"
+    monkeypatch.setattr(recordable, "are_static", _no)
+    assert main(["fit", "a.yaml", "training.max_epochs=1"]) == 0
+    monkeypatch.setattr("nntrain.training.choosing.has_slow_blas", _no)  # on another machine, say
+    assert main(["fit", "--resume", "runs/a/0002", "training.max_epochs=2"]) == 0
+    assert weights("runs/a/0001") == weights("runs/a/0002")
+    assert Path("runs/a/0001/history.jsonl").read_bytes() == Path("runs/a/0002/history.jsonl").read_bytes()
+    assert main(["fit", "a.yaml", "training.matmul=blas"]) == 0
+    assert weights("runs/a/0001") != weights("runs/a/0003")
+
+
+@pytest.mark.skipif(not IS_THERE, reason="this torch has no oneDNN that was tried")
+def test_members_with_such_products_are_trained_one_after_another_and_told_why(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.yaml").write_text(WIDE)
+    assert main(["fit", "a.yaml", "training.matmul=onednn", "training.max_epochs=1", "--seeds", "2"]) == 0
+    assert "training.matmul=blas trains them at once" in capsys.readouterr().err
 
 
 def test_another_layout_is_another_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,8 +130,10 @@ def test_another_layout_is_another_run(capsys: pytest.CaptureFixture[str]) -> No
         (NUMBERS, "training.channels_last=true", "has no effect: the network has no 2-d convolution"),
         (NUMBERS, "training.precision=tf32", "tf32 is what a GPU with tensor cores has"),
         (IMAGES, "training.compile=soon", "training.compile"),
+        (NUMBERS, "training={matmul: onednn, precision: bfloat16}", "has no effect: products in bfloat16 are not computed by BLAS"),
+        (NUMBERS, "training={matmul: onednn, compile: true}", "has no effect: compiled networks have products of their own"),
     ],
-    ids=["no image", "no tensor cores", "no word"],
+    ids=["no image", "no tensor cores", "no word", "other digits", "compiled"],
 )
 def test_what_has_no_effect_here_is_an_error(config: str, change: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("table.csv").write_text(f"x,label\n{ROWS}\n")
@@ -111,7 +150,7 @@ def test_a_run_that_is_tuned_is_the_run_of_what_was_chosen(monkeypatch: pytest.M
     told = capsys.readouterr().err
     assert "steps a second" in told
     chosen = load(Path("runs/a/0001/resolved.yaml")).tree["training"]
-    same = [f"training.{name}={str(chosen[name]).lower()}" for name in ("precision", "channels_last", "compile", "threads")]
+    same = [f"training.{name}={str(chosen[name]).lower()}" for name in ("precision", "channels_last", "compile", "matmul", "threads")]
     assert main(["fit", "a.yaml", *same]) == 0
     assert Path("runs/a/0001/resolved.yaml").read_bytes() == Path("runs/a/0002/resolved.yaml").read_bytes()
     assert weights("runs/a/0001") == weights("runs/a/0002")
@@ -137,7 +176,13 @@ def test_what_is_fastest_is_chosen_and_fewer_digits_only_where_they_gain_more(mo
 
 def test_tuning_what_is_said_already_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.yaml").write_text(IMAGES)
-    said = ["training.precision=float32", "training.channels_last=false", "training.compile=false", "training.threads=1"]
+    said = [
+        "training.precision=float32",
+        "training.channels_last=false",
+        "training.compile=false",
+        "training.matmul=blas",
+        "training.threads=1",
+    ]
     assert main(["fit", "a.yaml", "--tune", *said]) == 2
     assert "--tune has nothing to choose" in capsys.readouterr().err
 

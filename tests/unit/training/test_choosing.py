@@ -29,7 +29,7 @@ def _lacks(device: torch.device) -> bool:
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, *abilities: str) -> None:
-    for ability in ("has_tiles", "has_fast_bfloat16", "has_tf32"):
+    for ability in ("has_tiles", "has_fast_bfloat16", "has_tf32", "has_slow_blas"):
         monkeypatch.setattr(choosing, ability, _has if ability in abilities else _lacks)
 
 
@@ -100,6 +100,37 @@ def test_what_is_chosen_is_chosen_again(monkeypatch: pytest.MonkeyPatch) -> None
     first = choose(TrainingSettings(), program(WIDE), CPU).settings
     machine(monkeypatch)
     assert choose(first, program(WIDE), CPU).settings == first
+
+
+@pytest.mark.parametrize(
+    ("architecture", "abilities", "given", "expected"),
+    [
+        (LARGE, ("has_slow_blas",), {}, "onednn"),
+        (LARGE, (), {}, "blas"),
+        (SMALL, ("has_slow_blas",), {}, "blas"),
+        (LARGE, ("has_slow_blas",), {"precision": "bfloat16"}, "blas"),
+        (LARGE, ("has_slow_blas",), {"compile": True}, "blas"),
+        (LARGE, ("has_slow_blas",), {"matmul": "blas"}, "blas"),
+        (SMALL, (), {"matmul": "onednn"}, "onednn"),
+    ],
+)
+@pytest.mark.skipif(not choosing.IS_THERE, reason="this torch has no oneDNN that was tried")
+def test_products_are_those_of_onednn_where_the_blas_is_slow(
+    monkeypatch: pytest.MonkeyPatch, architecture: dict[str, Any], abilities: tuple[str, ...], given: dict[str, Any], expected: str
+) -> None:
+    machine(monkeypatch, *abilities)
+    choice = choose(TrainingSettings(**given), program(architecture), CPU)
+    assert choice.settings.matmul == expected
+    assert any("onednn" in reason for reason in choice.reasons) == (expected == "onednn" and not given)
+
+
+def test_onednn_is_refused_where_it_computes_no_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch)
+    with pytest.raises(ConfigError, match="on a CPU, and this is cuda"):
+        choose(TrainingSettings(matmul="onednn", precision="float32"), program(LARGE), CUDA)
+    monkeypatch.setattr(choosing, "IS_THERE", False)
+    with pytest.raises(ConfigError, match="was not tried with torch"):
+        choose(TrainingSettings(matmul="onednn"), program(LARGE), CPU)
 
 
 def test_tf32_elsewhere_is_refused() -> None:
