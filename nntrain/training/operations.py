@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode  # pyright: ignore[re
 _BLIND: Final = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 """What operations are marked with that look at values, or make tensors whose size hangs on values."""
 
-_IN_TRAINING: Final = {"mkldnn_rnn_layer"}
-"""Operations that look whether autograd is on."""
+_WITH_AUTOGRAD: Final = {"mkldnn_rnn_layer"}
+"""Operations that keep something for their backward pass only where autograd is on."""
 
 MADE_OF_SHAPES: Final = (
     "ones",
@@ -96,6 +96,8 @@ class Recorder(TorchDispatchMode):
         self._slots: dict[tuple[Any, ...], Slot] = {}
         self.bytes = 0
         """The size of all tensors that were seen."""
+        self.asks_autograd = False
+        """Whether an operation gives less where autograd is off."""
         self._storages: list[StorageWeakRef] = []
 
     def slot(self, tensor: Tensor) -> Slot | None:
@@ -112,8 +114,7 @@ class Recorder(TorchDispatchMode):
         """Note and run an operation. Raises `NotStaticError`."""
         if not _BLIND.isdisjoint(func.tags) and not _takes_places(func, args):
             raise NotStaticError(f"{func} looks at values")
-        if func.overloadpacket.__name__ in _IN_TRAINING:
-            raise NotStaticError(f"{func} gives less where autograd is off")
+        self.asks_autograd |= func.overloadpacket.__name__ in _WITH_AUTOGRAD
         arguments, options = self._noted(args), self._noted(kwargs or {})
         found: Any = func(*args, **(kwargs or {}))
         is_tuple = isinstance(found, tuple | list)

@@ -77,11 +77,13 @@ class Recording:
     """What is read beside them: parameters, buffers, constants."""
     is_small: bool
     """Whether asking Python for each operation is much of its time."""
+    is_grad_enabled: bool
+    """Whether autograd is on while it runs, which makes no graph as nothing of it asks for gradients."""
 
     def __call__(self, tensors: Iterable[Tensor]) -> tuple[Any, ...]:
         """What the step gives for the tensors of a batch, in the order of `record`."""
         was_on = torch.is_grad_enabled()
-        set_grad_mode(False)
+        set_grad_mode(self.is_grad_enabled)
         try:
             return self.run(*tensors, *self.held)
         finally:
@@ -98,7 +100,7 @@ class Recording:
         names = [f"tensor_{place}" for place in range(len(given))]
         core: Any = torch._C  # pyright: ignore[reportPrivateUsage]
         try:
-            with torch.no_grad():
+            with torch.set_grad_enabled(self.is_grad_enabled):
                 function = core._create_function_from_trace("step", self.run, given, _unnamed, False, False, names)
         except RuntimeError:  # a gradient that is missing
             return self
@@ -283,7 +285,7 @@ class _Compiling:
         graph.output(tuple(None if slot is None else (copied.get(slot) or nodes[slot]) for slot in outputs))
         graph.eliminate_dead_code()
         module: Any = fx.GraphModule({}, graph)
-        return Recording(module.forward, tuple(self.known[slot] for slot in held), recorder.bytes <= SMALL_BYTES)
+        return Recording(module.forward, tuple(self.known[slot] for slot in held), recorder.bytes <= SMALL_BYTES, recorder.asks_autograd)
 
     def _is_known(self, operation: Operation, changed: set[Slot]) -> bool:
         """Run an operation whose results are the same tensors in each step; whether it is one."""

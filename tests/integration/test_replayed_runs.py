@@ -69,6 +69,17 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
         },
         None,
     ),
+    **{
+        name: (
+            {
+                "data": DIGITS,
+                "architecture": {"layers": [{"rearrange": "c h w -> h (c w)"}, {name: {"hidden_size": 8, **more}}, {"pool": "last"}]},
+                "regularization": {"clip_norm": 1.0},
+            },
+            None,
+        )
+        for name, more in (("lstm", {"num_layers": 2, "bidirectional": True}), ("gru", {}))
+    },
     "bfloat16": ({"data": DIGITS, "architecture": {"type": "mlp", "hidden": [16]}, "training": {"precision": "bfloat16"}}, None),
 }
 

@@ -21,9 +21,20 @@ NETWORKS = {
         lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3)),
         (5, 1, 8, 8),
     ),
+    "lstm": (lambda: Last(nn.LSTM(6, 5, 2, batch_first=True, dropout=0.2)), (16, 4, 6)),
+    "gru, both ways": (lambda: Last(nn.GRU(6, 5, batch_first=True, bidirectional=True)), (16, 4, 6)),
     "one weight used twice": (lambda: Twice(), (16, 6)),
     "a weight that nothing reads": (lambda: Idle(), (16, 6)),
 }
+
+
+class Last(nn.Module):
+    def __init__(self, recurrent: nn.LSTM | nn.GRU) -> None:
+        super().__init__()
+        self.recurrent, self.head = recurrent, nn.Linear(5 * (1 + recurrent.bidirectional), 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.recurrent(x)[0][:, -1])
 
 
 class Twice(nn.Module):
