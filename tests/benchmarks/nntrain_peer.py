@@ -10,6 +10,7 @@ and as many training rows, as early stopping and metrics need them.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -143,9 +144,9 @@ def train(w: Any, epochs: int, options: Sequence[str] = ()) -> Mapping[str, floa
         ours, theirs = (sum(parameter.numel() for parameter in network.parameters()) for network in (assembly.session.network, w.model()))
         assert ours == theirs, f"{w.name}: {ours:,} parameters beside {theirs:,}"
         assert assembly.progress.step == epochs * -(-len(w.x) // w.batch), f"{w.name}: {assembly.progress.step} steps"
-        best = assembly.progress.stopping.best
         samples = len(w.x) * epochs
-        metric = float("nan") if best is None else best.value
+        last = json.loads((run.path / "history.jsonl").read_text(encoding="utf-8").splitlines()[-1])["metrics"]
+        metric = next(last[name] for name in ("validation.accuracy", "validation.loss") if name in last)
         return {"samples_per_s": samples / wall, "samples_per_cpu_s": samples / cpu, "seconds": wall, "cpu_s": cpu, "final_metric": metric}
     finally:
         shutil.rmtree(runs)

@@ -6,9 +6,9 @@ One process a peer, which imports it once and warms up with a short fit. Each ro
 round in reversed order, so that a busy machine slows all of them alike. What counts is rows per CPU second with one thread; of the ratios
 to the first peer within a round the median, the least and the most are shown. A peer that is not installed is named and left out.
 
-`--peers` names another interpreter for tools that are not installed beside nntrain. All but fastai there:
+`--peers` names another interpreter for tools that are not installed beside nntrain; what is missing there is asked for here. All there:
 
-    python -m venv peers && peers/bin/pip install torch==2.13.0 numpy scikit-learn lightning skorch keras transformers accelerate
+    python -m venv peers && peers/bin/pip install torch==2.13.0 numpy scikit-learn lightning skorch keras transformers accelerate fastai
 """
 
 from __future__ import annotations
@@ -96,6 +96,16 @@ class Worker:
         self.log.close()
 
 
+def _begun(peer: str, others: str, folder: Path) -> Worker:
+    """A peer in the interpreter that has it."""
+    if peer not in OWN and others != sys.executable:
+        worker = Worker(peer, others, folder)
+        if "left out" not in worker.hello:
+            return worker
+        worker.end()
+    return Worker(peer, sys.executable, folder)
+
+
 def compare(workload: str, workers: dict[str, Worker], rounds: int, rows: int = 0, epochs: int = 0) -> dict[str, list[Found]]:
     """The fits of each peer in each round; of one that is left out why, once."""
     runs: dict[str, list[Found]] = {}
@@ -173,7 +183,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for workload in given.workloads:
             make(workload, Path(folder), given.text)
-        workers = {peer: Worker(peer, sys.executable if peer in OWN else given.peers, Path(folder)) for peer in given.peer}
+        workers = {peer: _begun(peer, given.peers, Path(folder)) for peer in given.peer}
         absent = {peer: worker.hello["left out"] for peer, worker in workers.items() if "left out" in worker.hello}
         present = {peer: worker for peer, worker in workers.items() if peer not in absent}
         found: dict[str, dict[str, list[Found]]] = {}
@@ -185,6 +195,9 @@ def main() -> None:
             worker.end()
     sys.stdout.write(summary(found))
     sys.stdout.write("".join(details(workload, runs) for workload, runs in found.items()))
+    versions = [version for worker in present.values() if (version := worker.hello["version"]) is not None]
+    if versions:
+        sys.stdout.write(f"\nVersions: {', '.join(dict.fromkeys(versions))}.\n")
     if absent:
         sys.stdout.write(f"\nLeft out: {'; '.join(f'{NAMES.get(peer, peer)}: {why}' for peer, why in absent.items())}.\n")
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import json
 import os
 import resource
@@ -15,6 +16,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+PACKAGES = {
+    "sklearn_peer": "scikit-learn",
+    "lightning_peer": "lightning",
+    "skorch_peer": "skorch",
+    "keras_peer": "keras",
+    "hf_peer": "transformers",
+    "fastai_peer": "fastai",
+}
 HERE = Path(__file__).parent
 
 
@@ -41,11 +50,13 @@ def main(peer: str, folder: Path) -> None:
     except ImportError as error:
         answer({"left out": f"not installed ({error.name or error})"})
         return
+    import_s = time.process_time() - started
     import torch
     import workloads
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    answer({"import_cpu_s": time.process_time() - started})
+    package = PACKAGES.get(name)
+    answer({"import_cpu_s": import_s, "version": None if package is None else f"{package} {importlib.metadata.version(package)}"})
     known: dict[str, workloads.Workload] = {}
     for line in sys.stdin:
         asked = json.loads(line)
