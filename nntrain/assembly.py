@@ -39,6 +39,7 @@ from nntrain.training.device import resolve_device, resolve_precision, use_tf32,
 from nntrain.training.distributed import joined
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
+from nntrain.training.first_rows import show_first_rows
 from nntrain.training.growing import Growing
 from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
@@ -114,6 +115,8 @@ def assemble(
     _check_carried(prepared)
     seed_everything(experiment.seed)
     network = blueprint.program.build()
+    objective = build_objective(blueprint, prepared.fields, _on(device, class_weights))
+    show_first_rows(network, objective, prepared.train, experiment.seed)
     if start is not None:
         start(network)
     network = network.to(device)
@@ -130,7 +133,6 @@ def assemble(
         scales=_rate_scales(blueprint),
         matrices=hidden_matrices(blueprint.program) if experiment.optimizer.splits_matrices else (),
     )
-    objective = build_objective(blueprint, prepared.fields, _on(device, class_weights))
     buckets = _buckets(experiment, prepared.train, objective)
     batch_size = prepared.train.shown if experiment.data.batch_size == "full" else experiment.data.batch_size
     if buckets is not None and buckets.tokens is not None:

@@ -259,7 +259,8 @@ def _source(scope: Scope, node: Node, encodings: Mapping[str, Encoding]) -> Valu
     named = [field for source in node.sources for field in _fields_of(source, fields)]
     points = [source for source in node.sources if not _fields_of(source, fields)]
     if isinstance(node.encode, Encoding):
-        encodings = dict.fromkeys((name for name in named if fields[name].kind == "index" and fields[name].rank == 0), node.encode)
+        own = node.encode
+        encodings = dict.fromkeys((name for name in named if own.fits(fields[name]) and fields[name].rank == 0), own)
     elif node.encode is not None:
         check_encodings(scope.at("encode"), node.encode)
         encodings = node.encode

@@ -28,4 +28,6 @@ class EmbeddingEncoding(Encoding):
 class NoEncoding(Encoding):
     """As it is: a number stays a number, a category stays an index (for a layer that reads an index, such as `embedding`)."""
 
+    takes: ClassVar = None
+
     type: Literal["none"] = "none"

@@ -137,13 +137,13 @@ def encode(scope: Scope, names: Sequence[str], encodings: Mapping[str, Encoding]
     if large and len(names) > 1:
         example = f"fix:  nodes: {{a: {{from: {large[0]}, layers: […]}}, b: {{from: …}}, both: {{concat: [a, b]}}}}"
         raise scope.fail(f"gets {fields[large[0]].describe()} ({large[0]}) among several fields, which make no single tensor", example)
-    chosen = {name: find_encoding(name, encodings) for name in names}
+    chosen = {name: find_encoding(name, fields[name], encodings) for name in names}
     unencoded = [name for name in names if isinstance(chosen[name], NoEncoding) and ranks[name] == 0 and fields[name].kind == "index"]
     if unencoded and len(names) > 1:
         raise scope.fail(f"can't join the index {unencoded[0]!r} with other fields", "encode it: one_hot or embedding")
     if large or unencoded:
         return _single(scope, names[0])
-    parts = [*_numbers(scope, names), *_categories(scope, names, chosen), *_vectors(scope, names)]
+    parts = [*_numbers(scope, names, chosen), *_categories(scope, names, chosen), *_vectors(scope, names)]
     return parts[0] if len(parts) == 1 else scope.add(Concat(), *parts)
 
 
@@ -168,11 +168,11 @@ def fields_read(program: Program) -> set[str]:
     return found
 
 
-def find_encoding(name: str, encodings: Mapping[str, Encoding]) -> Encoding | None:
-    """What is said for a field: by its name, else by the first pattern that matches it."""
+def find_encoding(name: str, spec: Spec, encodings: Mapping[str, Encoding]) -> Encoding | None:
+    """What is said for a field: by its name, else by the first pattern that matches it with an encoding for such fields."""
     if name in encodings:
         return encodings[name]
-    return next((encoding for pattern, encoding in encodings.items() if fnmatchcase(name, pattern)), None)
+    return next((encoding for pattern, encoding in encodings.items() if fnmatchcase(name, pattern) and encoding.fits(spec)), None)
 
 
 def check_encodings(scope: Scope, encodings: Mapping[str, Encoding]) -> None:
@@ -182,11 +182,9 @@ def check_encodings(scope: Scope, encodings: Mapping[str, Encoding]) -> None:
         matched = [name for name in fields if fnmatchcase(name, pattern)]
         if not matched:
             scope.at(pattern).fail(f"no input field {pattern!r}", f"input fields: {_listed(tuple(fields))}")
-        categories = [name for name in matched if fields[name].kind == "index" and fields[name].of_one.rank == 0]
-        if matched and not categories and not isinstance(encoding, NoEncoding):
-            scope.at(pattern).fail(
-                f"{encoding.type} needs a category and gets {fields[matched[0]].describe()} ({matched[0]})", "fix:  none"
-            )
+        if matched and not any(encoding.fits(fields[name]) for name in matched):
+            found = f"{fields[matched[0]].describe()} ({matched[0]})"
+            scope.at(pattern).fail(f"{encoding.type} needs a {encoding.takes} and gets {found}", "fix:  none")
 
 
 def _single(scope: Scope, name: str) -> Value:
@@ -203,16 +201,31 @@ def _block(scope: Scope, key: str) -> Value:
     return scope.input(key, spec.for_nodes() if scope.draft.fields[columns[0]].has_nodes else spec)
 
 
-def _numbers(scope: Scope, names: Sequence[str]) -> list[Value]:
+def _numbers(scope: Scope, names: Sequence[str], chosen: Mapping[str, Encoding | None]) -> list[Value]:
+    """Numbers as they are, then those of each encoding."""
     stored = blocks(scope.draft.fields).get(NUMBER_BLOCK, ())
-    wanted = tuple(name for name in stored if name in names)
-    if not wanted:
-        return []
+    groups: list[tuple[Encoding | None, list[str]]] = [(None, [])]
+    for name in (name for name in stored if name in names):
+        encoding = None if isinstance(chosen[name], NoEncoding) else chosen[name]
+        group = next((members for own, members in groups if own == encoding), None)
+        if group is None:
+            groups.append((encoding, [name]))
+        else:
+            group.append(name)
+    found: list[Value] = []
+    for encoding, members in groups:
+        if members:
+            value = _some_numbers(scope, stored, tuple(members))
+            found.append(value if encoding is None else scope.add(encoding.layer(), value))
+    return found
+
+
+def _some_numbers(scope: Scope, stored: tuple[str, ...], wanted: tuple[str, ...]) -> Value:
     block = _block(scope, NUMBER_BLOCK)
     if wanted == stored:
-        return [block]
+        return block
     columns = tuple(stored.index(name) for name in wanted)
-    return [scope.add(Columns(columns=columns, fields=wanted, output=block.spec.with_last(len(wanted))), block)]
+    return scope.add(Columns(columns=columns, fields=wanted, output=block.spec.with_last(len(wanted))), block)
 
 
 def _categories(scope: Scope, names: Sequence[str], chosen: Mapping[str, Encoding | None]) -> list[Value]:

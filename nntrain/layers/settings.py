@@ -99,6 +99,8 @@ LAYERS: Final = {
     "reversible_norm": "nntrain.layers.series:ReversibleNorm",
     "embedding": "nntrain.layers.embedding:Embedding",
     "one_hot": "nntrain.layers.embedding:OneHot",
+    "periodic": "nntrain.layers.number_embedding:PeriodicLayer",
+    "ple": "nntrain.layers.number_embedding:PiecewiseLinearLayer",
     "position_embedding": "nntrain.layers.position:PositionEmbedding",
     "primary_capsules": "nntrain.layers.capsules:PrimaryCapsules",
     "capsules": "nntrain.layers.capsules:Capsules",

@@ -22,6 +22,7 @@ from nntrain.modules.inputs import ColumnEmbedding, OneHot, OneHotIndex, SelectC
 from nntrain.modules.merging import Concatenate, Fold
 from nntrain.modules.network import Call, Network
 from nntrain.modules.normalization import ChannelLayerNorm, ChannelRMSNorm, FeatureBatchNorm, ImageBatchNorm, VolumeBatchNorm
+from nntrain.modules.number_embedding import Periodic, PiecewiseLinear
 from nntrain.modules.pooling import SequenceAvgPool, SequenceMaxPool
 
 BATCHED: Final = frozenset({nn.Linear})
@@ -51,6 +52,7 @@ _WHOLE: Final = 32
 BY_MEMBER: Final = frozenset(
     {
         *(nn.Conv2d, nn.Conv3d, SequenceConv1d, PaddedConv2d, PaddedConv3d, nn.Embedding, ColumnEmbedding),
+        *(Periodic, PiecewiseLinear),
         *(nn.LayerNorm, nn.RMSNorm, ChannelLayerNorm, ChannelRMSNorm, FeatureBatchNorm, ImageBatchNorm, VolumeBatchNorm),
     }
 )

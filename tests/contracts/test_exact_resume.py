@@ -96,6 +96,8 @@ ENCODING_ROWS: dict[str, list[Any]] = {
     "embedding": [{"embedding": {"dim": 3}}],
     "none": ["none"],
     "one_hot": ["one_hot"],
+    "periodic": [{"periodic": {"dim": 3, "num_frequencies": 2}}],
+    "ple": [{"ple": {"bins": 3, "dim": 2}}, {"ple": {"bins": 3, "by": "target"}}],
 }
 
 REGULARIZATION_ROWS: dict[str, list[Any]] = {
@@ -128,6 +130,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "rows.npz", x=draw.normal(size=(44, 4)).astype(np.float32), y=kinds)
     np.savez(folder / "images.npz", x=draw.integers(0, 256, (44, 8, 8), dtype=np.uint8), y=kinds)
     np.savez(folder / "words.npz", x=np.array(["red", "green", "blue", "grey"])[draw.integers(0, 4, 44)], y=kinds)
+    np.savez(folder / "numbers.npz", x=draw.normal(size=44).astype(np.float32), y=kinds)
     return folder
 
 
@@ -291,6 +294,8 @@ def test_encoding(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     tree = copy.deepcopy(WORDS)
     layers = [{"embedding": 3}, "relu"] if row == "none" else [{"linear": 3}, "relu"]
     tree["architecture"] = {"layers": layers, "inputs": {"x": row}}
+    if tag in ("periodic", "ple"):
+        tree["data"]["source"] = "numbers.npz"
     assert differing(of_config(tree, data), STOP, tmp_path) == []
 
 

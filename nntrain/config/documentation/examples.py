@@ -25,6 +25,17 @@ WRITTEN: Final = {
     "architecture.nodes.*.encode": "architecture: {nodes: {body: {from: inputs, encode: one_hot, mlp: [64]}}}",
     "architecture.nodes.*.encode.dim": "architecture: {nodes: {body: {from: inputs, encode: {embedding: 8}, mlp: [64]}}}",
     "architecture.nodes.*.encode.*.dim": "architecture: {nodes: {body: {from: inputs, encode: {color: {embedding: 8}}, mlp: [64]}}}",
+    **{
+        f"architecture.nodes.*.encode{place}.{option}": (
+            f"architecture: {{nodes: {{body: {{from: inputs, encode: {before}{{type: {kind}, {option}: {value}}}{after}, mlp: [64]}}}}}}"
+        )
+        for place, before, after in (("", "", ""), (".*", "{size: ", "}"))
+        for kind, option, value in (
+            *(("periodic", "num_frequencies", "16"), ("periodic", "sigma", "0.1"), ("periodic", "activation", "none")),
+            *(("periodic", option, "true") for option in ("phase", "lite", "keep_input")),
+            *(("ple", "bins", "16"), ("ple", "by", "target")),
+        )
+    },
     "architecture.heads": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}, heads: {price: body}}",
     "architecture.heads.*.from": "architecture: {nodes: {body: {from: inputs, mlp: [64]}}, heads: {price: {from: body}}}",
     "architecture.heads.*.layers": (
