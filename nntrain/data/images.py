@@ -253,7 +253,7 @@ def _checked(images: Array, file: str, column: str) -> Array:
     low, high = float(images.min(initial=0)), float(images.max(initial=0))
     if low < 0 or high > 1:
         raise DataError(f"{file}: {column} has values from {low:g} to {high:g}; an image is uint8, or has values in [0, 1]")
-    return images.astype(np.float32)
+    return images.astype(np.float32, copy=False)
 
 
 def _gray(images: Array) -> Array:

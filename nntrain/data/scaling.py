@@ -1,4 +1,7 @@
-"""Numbers of table columns and series: read together, scaled, missing ones filled. Everything is fitted in float64."""
+"""Numbers of table columns and series: read together, scaled, missing ones filled.
+
+Everything is fitted and scaled in float64, a portion of rows at a time, so that numbers stay in memory as narrow as an array has them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from nntrain.data.blockwise.learning import Moments
 from nntrain.data.consecutive import places_within
 from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.fields.number import Curve, Normalize
+from nntrain.data.portions import in_float64, portions
 from nntrain.data.table import Table, as_numbers
 from nntrain.errors import DataError
 
@@ -20,15 +24,18 @@ if TYPE_CHECKING:
 
 
 def read_matrix(table: Table, columns: tuple[str, ...]) -> Array:
-    """Columns side by side, or one array `[N, F]`, as float64 `[N, F]`. Raises `DataError` for what is no number."""
+    """Columns side by side as float64 `[N, F]`, or one array `[N, F]` as `as_numbers` has it. Raises `DataError` for what is no number."""
     if len(columns) == 1 and getattr(table.column(columns[0]), "ndim", 1) == 2:
         array: Any = table.column(columns[0])
         return as_numbers(table.name, columns[0], array, table.first)
-    return np.stack([table.numbers(column) for column in columns], axis=1)
+    matrix = np.empty((table.rows, len(columns)))
+    for place, column in enumerate(columns):
+        matrix[:, place] = table.numbers(column)
+    return matrix
 
 
 def read_steps(table: Table, columns: tuple[str, ...], max_length: int | None) -> Array:
-    """Columns as steps of one feature, or one array `[N, T]` or `[N, T, F]`, as float64 `[N, T, F]`.
+    """Columns as steps of one feature, float64 `[N, T, 1]`, or one array `[N, T]` or `[N, T, F]` as `as_numbers` has it, `[N, T, F]`.
 
     Raises:
         DataError: They hold something else than numbers.
@@ -74,15 +81,23 @@ def _cut(steps: Array, lengths: Array, max_length: int | None) -> RaggedArray:
 
 
 def take(values: Any, rows: Array) -> Any:
-    """Some rows of the values of a field."""
-    if isinstance(values, pl.Series) and len(rows) == len(values) and (rows == np.arange(len(rows))).all():
-        return values  # nobody can change it
+    """Some rows of the values of a field: without a copy where they follow one another, as nobody changes values that were read."""
+    if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and (np.diff(rows) == 1).all():
+        if len(rows) == len(values) and isinstance(values, pl.Series | RaggedArray):
+            return values
+        if _can_be_shared(values):
+            return values[int(rows[0]) : int(rows[-1]) + 1]
     if not isinstance(values, RaggedArray):
         return values[rows]
     lengths = values.lengths[rows]
     starts = (values.lengths.cumsum() - values.lengths)[rows]
     index = cast("Array", np.repeat(starts, lengths) + places_within(lengths))
     return RaggedArray(values.values[index], lengths)
+
+
+def _can_be_shared(values: Any) -> bool:
+    """Whether a part of some values is a view that torch takes as it is."""
+    return isinstance(values, np.ndarray) and cast("Array", values).flags.writeable
 
 
 def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
@@ -178,19 +193,28 @@ def scale(values: Array, state: State) -> Array:
     offset, factor, fill = (state[key].numpy() for key in ("offset", "scale", "fill"))
     if values.shape[1] != len(factor):
         raise DataError(f"{values.shape[1]} values per row, and training had {len(factor)}")
-    values = curved(values, state["curve"]) if "curve" in state else values
-    is_missing = np.isnan(values)
-    if is_missing.any():
-        if not state["has_fill"]:
-            raise DataError(f"{int(is_missing.any(axis=1).sum()):,} rows have missing values, and missing: error allows none")
-        values = np.where(is_missing, fill, values)
-    with np.errstate(over="ignore"):
-        scaled = (values - offset) / factor
-    if scaled.size and np.abs(scaled).max() > np.finfo(np.float32).max:
-        raise DataError(f"values up to {np.abs(values).max():.3g} are too large for float32", "normalize: standard, or clip: [low, high]")
-    return scaled.astype(np.float32)
+    if not state["has_fill"]:
+        missing = sum(int(np.isnan(values[rows]).any(axis=1).sum()) for rows in portions(values))
+        if missing:
+            raise DataError(f"{missing:,} rows have missing values, and missing: error allows none")
+
+    def complete(rows: slice) -> Array:
+        part = in_float64(values, rows)
+        part = curved(part, state["curve"]) if "curve" in state else part
+        is_missing = np.isnan(part)
+        return np.where(is_missing, fill, part) if is_missing.any() else part
+
+    found = np.empty(values.shape, dtype=np.float32)
+    for rows in portions(values):
+        with np.errstate(over="ignore"):
+            scaled = (complete(rows) - offset) / factor
+        if scaled.size and np.abs(scaled).max() > np.finfo(np.float32).max:
+            largest = max(np.abs(complete(rows)).max() for rows in portions(values))
+            raise DataError(f"values up to {largest:.3g} are too large for float32", "normalize: standard, or clip: [low, high]")
+        found[rows] = scaled
+    return found
 
 
 def _quantile(values: Array, is_present: Array, share: float) -> Array:
-    columns = (column[mask] for column, mask in zip(values.T, is_present.T, strict=True))
+    columns = (column[mask].astype(np.float64, copy=False) for column, mask in zip(values.T, is_present.T, strict=True))
     return np.array([np.quantile(column, share) if len(column) else 0.0 for column in columns])

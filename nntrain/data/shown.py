@@ -11,7 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from nntrain.data.blockwise.learning import Ranges
-    from nntrain.data.fields.field import Field, Values
+    from nntrain.data.fields.field import Array, Field, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,7 @@ class Shown:
         if numbers is None:
             return cls(missing)
         low, high = np.fmin.reduce(numbers, axis=0), np.fmax.reduce(numbers, axis=0)  # NaN only where there is no number
-        pairs = zip(cast("list[float]", low.tolist()), cast("list[float]", high.tolist()), strict=True)
-        return cls(missing, tuple(None if math.isnan(one) else (one, other) for one, other in pairs))
+        return cls(missing, _pairs(low, high))
 
     @classmethod
     def of_ranges(cls, found: Ranges) -> Shown:
@@ -40,8 +39,7 @@ class Shown:
         missing = found.missing / found.rows if found.rows else 0.0
         if found.low is None or found.high is None:
             return cls(missing)
-        pairs = zip(cast("list[float]", found.low.tolist()), cast("list[float]", found.high.tolist()), strict=True)
-        return cls(missing, tuple(None if math.isnan(one) else (one, other) for one, other in pairs))
+        return cls(missing, _pairs(found.low, found.high))
 
     def state(self) -> dict[str, Any]:
         """As a plain tree."""
@@ -62,6 +60,12 @@ class Shown:
         if not 0 <= missing <= 1 or len(ranges) != (features or 0):
             raise ValueError("no share of missing rows, or ranges of other features")
         return cls(missing, ranges)
+
+
+def _pairs(low: Array, high: Array) -> tuple[tuple[float, float] | None, ...]:
+    """Lowest and highest number of each feature, of whatever type these are; `None` for NaN."""
+    lowest, highest = (cast("list[float]", numbers.astype(np.float64).tolist()) for numbers in (low, high))
+    return tuple(None if math.isnan(one) else (one, other) for one, other in zip(lowest, highest, strict=True))
 
 
 def _pair(pair: Sequence[Any] | None) -> tuple[float, float] | None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_EXAMPLES: Final = 3
 
+LARGEST_ITEM: Final = 8
+"""Bytes of a number in float64: all types of fewer hold nothing that it does not."""
+
 ROWS: Final = "rows"
 """Name of a table that comes from no file, for messages."""
 
@@ -156,7 +159,7 @@ class Table:
 
         column = self.column(name)
         if not isinstance(column, pl.Series):
-            return as_numbers(self.name, name, _flat(self.name, name, column), self.first)
+            return as_numbers(self.name, name, _flat(self.name, name, column), self.first).astype("float64", copy=False)
         if strip is None and (numbers := self._plain_numbers(column)) is not None:
             return numbers
         texts = self.texts(name)
@@ -277,7 +280,13 @@ def text_of_array(name: str, array: Array) -> pl.Series:
 
 
 def as_numbers(file: str, name: str, array: Array, first: int = 0) -> Array:
-    """An array as float64, with NaN as the missing value; `first` is the number of its first row in the file.
+    """An array of numbers, with NaN as the missing value: as it is where that takes less than float64, else as float64.
+
+    Args:
+        file: Where it comes from, for messages.
+        name: Its name.
+        array: Whole numbers, truth values or floating-point numbers, of any shape.
+        first: Number of its first row in the file.
 
     Raises:
         DataError: It is text, or holds infinities.
@@ -286,7 +295,7 @@ def as_numbers(file: str, name: str, array: Array, first: int = 0) -> Array:
 
     if array.dtype.kind not in "biuf":
         raise DataError(f"{file}: {name} should be numbers and is an array of {array.dtype}", f"text? data.fields.{name}: category")
-    numbers = array.astype("float64")
+    numbers = array if array.dtype.itemsize < LARGEST_ITEM else array.astype("float64", copy=False)
     infinite = np.isinf(numbers)
     if infinite.any():
         row = first + int(np.argwhere(infinite)[0][0])

@@ -17,6 +17,7 @@ import polars as pl
 
 from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.noise import row_keys
+from nntrain.data.portions import column_sums, in_float64, portions
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Field, Values
@@ -52,17 +53,26 @@ class Moments:
 
     @classmethod
     def of(cls, values: Array) -> Moments:
-        """Of values `[N, F]`."""
-        is_present = ~np.isnan(values)
-        counts = is_present.sum(axis=0)
-        low = np.where(is_present, values, np.inf).min(axis=0, initial=np.inf)
-        high = np.where(is_present, values, -np.inf).max(axis=0, initial=-np.inf)
+        """Of numbers `[N, F]` of any type: looked at in float64, with the same result in portions as of all at once."""
+        features = values.shape[1]
+        counts, low, high = np.zeros(features, dtype=np.int64), np.full(features, np.inf), np.full(features, -np.inf)
+        for rows in portions(values):
+            part = in_float64(values, rows)
+            is_present = ~np.isnan(part)
+            counts += is_present.sum(axis=0)
+            low = np.minimum(low, np.where(is_present, part, np.inf).min(axis=0, initial=np.inf))
+            high = np.maximum(high, np.where(is_present, part, -np.inf).max(axis=0, initial=-np.inf))
         low, high = np.where(counts > 0, low, 0.0), np.where(counts > 0, high, 0.0)
-        total = np.where(is_present, values, 0.0).sum(axis=0)
+
+        def present(part: Array) -> Array:
+            return np.where(np.isnan(part), 0.0, part)
+
+        total = column_sums(values, present)
         mean = np.where(low == high, low, total / np.maximum(counts, 1))  # of equal numbers the sum may be off by rounding
-        apart = np.where(is_present, values - mean, 0.0)
-        rest = np.where(low == high, 0.0, apart.sum(axis=0) / np.maximum(counts, 1))
-        return cls(counts, low, high, mean, rest, np.maximum((apart**2).sum(axis=0) - counts * rest**2, 0.0))
+        apart = column_sums(values, lambda part: present(part - mean))
+        rest = np.where(low == high, 0.0, apart / np.maximum(counts, 1))
+        squares = column_sums(values, lambda part: present(part - mean) ** 2)
+        return cls(counts, low, high, mean, rest, np.maximum(squares - counts * rest**2, 0.0))
 
     def merged(self, other: Moments) -> Moments:
         """Of the values of both."""

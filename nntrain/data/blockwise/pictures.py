@@ -41,7 +41,7 @@ class ImageLearner:
             pixels = [np.bincount(images[:, channel].reshape(-1), minlength=LEVELS) for channel in range(channels)]
             self._levels[channels] += np.stack(pixels)
         else:
-            own = Moments.of(images.transpose(0, 2, 3, 1).reshape(-1, channels).astype(np.float64))
+            own = Moments.of(images.transpose(0, 2, 3, 1).reshape(-1, channels))
             self._moments = own if self._moments is None else self._moments.merged(own)
 
     def state(self) -> State:

@@ -104,7 +104,7 @@ class Series(Field):
         return Spec(SEQUENCE, (steps, len(state["scale"])))
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array | RaggedArray:
-        """Float64 `[N, T, F]`, or rows of different lengths. Raises `DataError` for what is no number, or lengths that do not add up."""
+        """Numbers `[N, T, F]`, or rows of different lengths. Raises `DataError` for what is no number, or lengths that do not add up."""
         from nntrain.data.scaling import read_long, read_ragged, read_steps
 
         if self.values is not None:

@@ -69,7 +69,7 @@ class Vector(Field):
         return Spec(VECTOR, (len(state["scale"]),))
 
     def read(self, table: Table, columns: tuple[str, ...]) -> Array:
-        """Float64 `[N, F]`. Raises `DataError` for cells that hold no number."""
+        """Numbers `[N, F]`. Raises `DataError` for cells that hold no number."""
         from nntrain.data.scaling import read_matrix
 
         return read_matrix(table, columns)
