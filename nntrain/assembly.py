@@ -14,7 +14,7 @@ from nntrain.config.experiment import Experiment
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.augmentation.views import Views
 from nntrain.data.batches import TensorData
-from nntrain.data.bucketing import Buckets
+from nntrain.data.bucketing import Buckets, LaterBuckets
 from nntrain.data.fitted import FittedFields
 from nntrain.data.lanes import goes_on, shown_once
 from nntrain.data.mask_plans import followed
@@ -135,7 +135,7 @@ def assemble(
     )
     buckets = _buckets(experiment, prepared.train, objective)
     batch_size = prepared.train.shown if experiment.data.batch_size == "full" else experiment.data.batch_size
-    if buckets is not None and buckets.tokens is not None:
+    if isinstance(buckets, Buckets) and buckets.tokens is not None:
         batch_size = buckets.tokens // buckets.longest  # as many rows as fit whatever their lengths
     session = Session(
         network=network,
@@ -180,11 +180,13 @@ def assemble(
     return Assembly(session, protocol, plan, new_progress(blueprint), threads, class_weights)
 
 
-def _buckets(experiment: Experiment, train: TensorData, objective: Objective) -> Buckets | None:
+def _buckets(experiment: Experiment, train: TensorData, objective: Objective) -> Buckets | LaterBuckets | None:
     """How rows are put together by their lengths, where they are. Raises `DataError` for rows that are too long."""
     batch = experiment.data.batch
     if batch is None or not (batch.bucket or batch.tokens is not None):
         return None
+    if train.in_blocks:
+        return LaterBuckets(int(experiment.data.batch_size))
     return Buckets.of(train, [name for name, target in objective.targets.items() if target.is_taught], batch.tokens)
 
 

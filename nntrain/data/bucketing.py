@@ -1,7 +1,7 @@
 """Rows of similar length in one batch: less is padded. Composition and order of the batches are a function of (seed, epoch).
 
 As in torchtext's BucketIterator and fairseq's `max_tokens`; every row is shown once an epoch, and rows of one length change their batches
-from epoch to epoch.
+from epoch to epoch. Of rows that lie in blocks the lengths are known once they are read: each stretch of them has buckets of its own.
 """
 
 from __future__ import annotations
@@ -58,8 +58,7 @@ class Buckets:
         Raises:
             DataError: A row has more than `tokens` steps by itself.
         """
-        stored = [*data.stored.items(), *((name, data.stored_targets[name]) for name in told if name in data.stored_targets)]
-        ragged = {name: lengths for name, rows in stored if (lengths := ragged_lengths(rows)) is not None}
+        ragged = _ragged(data, told)
         found = cls(torch.stack(list(ragged.values()), dim=1), tokens)
         if tokens is not None and found.longest > tokens:
             raise DataError(
@@ -104,6 +103,35 @@ class Buckets:
         for steps in (*self.lengths.unbind(1), self.lengths.sum(1)):
             order = order[steps[order].sort(stable=True).indices]
         return order
+
+
+@dataclass(frozen=True, slots=True)
+class LaterBuckets:
+    """How rows are put together that lie in blocks: by the lengths that a stretch of them shows once it is read."""
+
+    rows: int
+    """Of a micro-batch."""
+
+    def order(self, stretch: TensorData, start: int, *, seed: int, epoch: int, number: int) -> Tensor:
+        """In which order the rows of a stretch come, by position in it, int64 `[N]`: a function of it, (seed, epoch) and its number.
+
+        Args:
+            stretch: Rows that were read, in their random order.
+            start: The first that begins a micro-batch: those before are of one that has begun in the stretch before, and stay.
+            seed: Seed of the experiment.
+            epoch: The epoch.
+            number: Of the stretch in the epoch.
+        """
+        buckets = Buckets(torch.stack(list(_ragged(stretch, ()).values()), dim=1))
+        rest = torch.arange(start, len(stretch))
+        found = buckets.order(rest, self.rows, seed=derive_seed(seed, "buckets of a stretch", number), epoch=epoch)
+        return torch.cat([torch.arange(start), found])
+
+
+def _ragged(data: TensorData, told: Iterable[str]) -> dict[str, Tensor]:
+    """Steps of each row by field whose rows differ in length, of inputs and of the targets that the network is told, int64 `[N]`."""
+    stored = [*data.stored.items(), *((name, data.stored_targets[name]) for name in told if name in data.stored_targets)]
+    return {name: lengths for name, rows in stored if (lengths := ragged_lengths(rows)) is not None}
 
 
 def longest_first(data: TensorData) -> Tensor | None:

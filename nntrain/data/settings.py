@@ -232,7 +232,8 @@ class BatchSettings(StrictModel):
     the third is of another. `{type: pairs, positive_fraction: 0.5}`: of a yes or no target, half of the rows are yes."""
     bucket: bool = False
     """Whether rows of similar length share a batch, so that less is padded: 100 batches of the random order are sorted by length at a time,
-    and their order is random. Each row still comes once an epoch. Needs an input whose rows differ in length."""
+    and their order is random; of a streamed table those of a stretch. Each row still comes once an epoch. Needs an input whose rows
+    differ in length."""
     tokens: PositiveInt | None = None
     """Most values of a micro-batch, padding included: rows times steps of the longest row, of all texts or series of a row together. It
     stands in place of `batch_size`: long rows come in small batches. All rows are sorted by length for it, whatever `bucket` says."""

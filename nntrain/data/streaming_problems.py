@@ -68,9 +68,9 @@ def _cut_problems(settings: DataSettings) -> Iterator[Problem]:
     if batch.sampler is not None:
         hint = f"weigh the classes instead:  loss: {{type: cross_entropy, class_weights: balanced}}, or {_MEMORY}"
         yield _needs_all(("data", "batch", "sampler"), "a sampler draws rows from all over the file", hint)
-    if batch.bucket or batch.tokens is not None:
-        option = "bucket" if batch.bucket else "tokens"
-        yield _needs_all(("data", "batch", option), f"{option} sorts rows of the whole file by their lengths", f"remove it, or {_MEMORY}")
+    if batch.tokens is not None:
+        why = "only the lengths of all rows tell how many batches of so many tokens an epoch has"
+        yield _needs_all(("data", "batch", "tokens"), why, f"bucket: true with a batch_size in its place, or {_MEMORY}")
 
 
 def _needs_all(path: YamlPath, why: str, hint: str) -> Problem:

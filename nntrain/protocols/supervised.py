@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nntrain.data.batches import Batch, TensorData, batch_edges, num_batches, ordered_batches
 from nntrain.data.blockwise.batches import shuffled_batches
-from nntrain.data.bucketing import Cut
+from nntrain.data.bucketing import Buckets, Cut, LaterBuckets
 from nntrain.data.lanes import lane_batches, num_lane_batches, shown_once
 from nntrain.data.orders import shown_order, turns_of
 from nntrain.data.shares import shared_batches
@@ -41,7 +41,7 @@ class SupervisedProtocol:
     def steps_per_epoch(self, session: Session) -> int:
         """Steps of one epoch; a last batch of one row is merged into the one before, but where rows go on from others."""
         rows, train, buckets = session.batch_size * session.accumulate, session.splits.train, session.buckets
-        if buckets is not None and buckets.tokens is not None:
+        if isinstance(buckets, Buckets) and buckets.tokens is not None:
             return -(-buckets.num_batches(buckets.tokens) // session.accumulate)
         return num_batches(train.shown, rows) if train.lanes is None else num_lane_batches(train.shown, rows)
 
@@ -71,7 +71,7 @@ class SupervisedProtocol:
     def _cut_by_steps(self, session: Session, epoch: int) -> Cut | None:
         """The order of an epoch whose batches have a number of steps; `None` where they have one of rows."""
         buckets = session.buckets
-        if buckets is None or buckets.tokens is None:
+        if not isinstance(buckets, Buckets) or buckets.tokens is None:
             return None
         order = shown_order(session.splits.train, seed=session.seed, epoch=epoch)
         return buckets.cut(order, buckets.tokens, seed=session.seed, epoch=epoch)
@@ -83,7 +83,8 @@ class SupervisedProtocol:
             return lane_batches(shown_once(train, seed=session.seed, epoch=epoch), rows, start=start)
         augment = None if session.augmenter is None else session.augmenter.at(epoch)
         if train.in_blocks:
-            return shuffled_batches(train, rows, seed=session.seed, epoch=epoch, start=start, augment=augment)
+            later = session.buckets if isinstance(session.buckets, LaterBuckets) else None
+            return shuffled_batches(train, rows, seed=session.seed, epoch=epoch, start=start, augment=augment, buckets=later)
         if cut is not None:
             return ordered_batches(train, rows, cut.order, start=start, augment=augment, edges=cut.steps(session.accumulate))
         repeated = session.objective.repeated
@@ -92,7 +93,7 @@ class SupervisedProtocol:
         else:
             order = session.by_class.positions(self.steps_per_epoch(session), rows, seed=session.seed, epoch=epoch)
             turns = turns_of(order)
-        if session.buckets is not None:
+        if isinstance(session.buckets, Buckets):
             order = session.buckets.order(order, session.batch_size, seed=session.seed, epoch=epoch)
             turns = None if turns is None else turns_of(order)
         if repeated is not None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nntrain.data.augmentation.augmenter import Augmenter
 from nntrain.data.batches import Batch, TensorData
-from nntrain.data.bucketing import Buckets
+from nntrain.data.bucketing import Buckets, LaterBuckets
 from nntrain.data.fitted import FittedFields
 from nntrain.data.sources.source import Part as Split
 from nntrain.data.sources.source import Source
@@ -81,7 +81,7 @@ class Session:
     """Mixes the rows of a step."""
     by_class: ClassOrder | None = None
     """In which order rows come by their classes, where these count."""
-    buckets: Buckets | None = None
+    buckets: Buckets | LaterBuckets | None = None
     """How rows are put together by their lengths, where they are."""
     thawing: Thawing | None = None
     """When frozen weights are trained, where they are."""

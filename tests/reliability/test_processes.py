@@ -31,6 +31,22 @@ regularization: {norm: batch, dropout: 0.2, ema: 0.9}
 training: {max_epochs: 3, early_stopping: null, checkpoint: {every_steps: 2, keep: 2}, evaluate_every: {steps: 5}}
 """
 
+TEXTS_CONFIG = """
+name: killed
+seed: 5
+data:
+  source: table.csv
+  target: kind
+  fields: {one: {role: ignore}, two: {role: ignore}, word: {role: ignore}, said: {type: text, tokenizer: space}}
+  split: {validation: 0.2, test: 0.2}
+  batch_size: 4
+  batch: {bucket: true}
+  streaming: true
+architecture: {layers: [{embedding: 4}, {pool: mean}, {linear: 4}, relu]}
+regularization: {dropout: 0.2, ema: 0.9}
+training: {max_epochs: 3, accumulate: 2, early_stopping: null, checkpoint: {every_steps: 2, keep: 2}, evaluate_every: {steps: 5}}
+"""
+
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are counted in /proc")
 
 Record = Callable[[str, object], None]
@@ -94,14 +110,20 @@ def test_resumed_in_the_middle_of_an_epoch(
     ("pairs", "steps"),
     [(("00",), ("13",)), pytest.param(("00", "20", "02"), ("3", "13", "18", "23"), marks=pytest.mark.slow)],
 )
+@pytest.mark.parametrize("text", [BLOCKS_CONFIG, TEXTS_CONFIG], ids=["rows", "buckets"])
 def test_tables_in_blocks_are_resumed_in_the_middle_of_an_epoch(
-    tmp_path: Path, run_script: Script, record_property: Record, pairs: tuple[str, ...], steps: tuple[str, ...]
+    tmp_path: Path, run_script: Script, record_property: Record, text: str, pairs: tuple[str, ...], steps: tuple[str, ...]
 ) -> None:
     config = tmp_path / "killed.yaml"
-    config.write_text(BLOCKS_CONFIG)
     draws = np.random.default_rng(0)
-    lines = [f"{one:.5f},{two:.5f},{'abc'[kind]},{'xyz'[kind]}" for kind in (0, 1, 2) * 50 for one, two in [draws.normal(kind, 1, 2)]]
-    (tmp_path / "table.csv").write_text("\n".join(["one,two,word,kind", *lines, ""]))
+    lines = [
+        f"{one:.5f},{two:.5f},{'abc'[kind]},{'so ' * draws.integers(1, 9)}{'abc'[kind]},{'xyz'[kind]}"
+        for kind in (0, 1, 2) * 50
+        for one, two in [draws.normal(kind, 1, 2)]
+    ]
+    ignored = "" if text == TEXTS_CONFIG else "  fields: {said: {role: ignore}}\n"
+    config.write_text(text.replace("  target: kind\n", f"  target: kind\n{ignored}"))
+    (tmp_path / "table.csv").write_text("\n".join(["one,two,word,said,kind", *lines, ""]))
     found = driven(run_script, "blocks_driver.py", str(config), str(tmp_path / "runs"), ",".join(pairs), *steps)
     whole = found.pop("whole")
     assert len(found) == len(pairs) * len(steps)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -14,11 +15,19 @@ from nntrain.data.blockwise.store import BlockStore, joined
 if TYPE_CHECKING:
     from nntrain.data.augmentation.draws import Augment
     from nntrain.data.augmentation.views import Views
+    from nntrain.data.bucketing import LaterBuckets
     from nntrain.data.streaming import Streamed
 
 
-def shuffled_batches(
-    data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0, augment: Augment | None = None
+def shuffled_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
+    data: TensorData,
+    rows: int,
+    *,
+    seed: int,
+    epoch: int,
+    start: int = 0,
+    augment: Augment | None = None,
+    buckets: LaterBuckets | None = None,
 ) -> Iterator[Batch]:
     """The batches of an epoch in its own random order, from batch `start` on, which costs no more than batch 0.
 
@@ -29,21 +38,38 @@ def shuffled_batches(
         epoch: The epoch.
         start: Batches that are left out.
         augment: Changes images, each as its row says.
+        buckets: Puts rows of similar length together within a stretch.
     """
     streamed, store = _in_blocks(data)
     stretches = Stretches.shuffled(_spans(streamed, store), store.stretch_rows, seed=seed, epoch=epoch)
-    return _batches(data, stretches, batch_edges(len(data), rows), start, augment, None)
+
+    def by_length(chunk: TensorData, first: int, number: int) -> TensorData:
+        assert buckets is not None
+        return chunk.take(buckets.order(chunk, first, seed=seed, epoch=epoch, number=number))
+
+    sorting = None if buckets is None else by_length
+    return _batches(data, stretches, batch_edges(len(data), rows), start, augment, sorting=sorting)
 
 
 def rows_as_they_are(data: TensorData, rows: int, views: Views | None) -> Iterator[Batch]:
     """The batches of all rows in their order, for evaluation."""
     streamed, store = _in_blocks(data)
     stretches = Stretches.plain(_spans(streamed, store), store.stretch_rows)
-    return _batches(data, stretches, [*range(0, len(data), rows), len(data)], 0, None, views)
+    return _batches(data, stretches, [*range(0, len(data), rows), len(data)], views=views)
 
 
-def _batches(
-    data: TensorData, stretches: Stretches, edges: Sequence[int], start: int, augment: Augment | None, views: Views | None
+Sorted = Callable[["TensorData", int, int], "TensorData"]
+"""Puts the rows of a stretch in another order, from the first on that begins a batch; its number is the last argument."""
+
+
+def _batches(  # noqa: PLR0913 (rows, their order and how they are cut)
+    data: TensorData,
+    stretches: Stretches,
+    edges: Sequence[int],
+    start: int = 0,
+    augment: Augment | None = None,
+    views: Views | None = None,
+    sorting: Sorted | None = None,
 ) -> Iterator[Batch]:
     """Batches that begin at `edges` of the order, from number `start` on."""
     if start >= len(edges) - 1:
@@ -57,6 +83,8 @@ def _batches(
         # A stretch is used from its beginning, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
         # depend, is then the same for a resumed run.
         chunk = store.filled(data.take(stretches.positions(stretch)), inputs)
+        if sorting is not None:
+            chunk = sorting(chunk, min(edges[bisect_left(edges, begin)], end) - begin, stretch)
         while batch < len(edges) - 1 and edges[batch + 1] <= end:
             if begun:
                 part = joined([*begun, chunk.narrow(0, edges[batch + 1] - begin)])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -19,11 +19,14 @@ from blockwise_tables import FIELDS, both, frame, prepared, small_blocks, write
 
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.blockwise import deciding
+from nntrain.data.blockwise.batches import shuffled_batches
 from nntrain.data.blockwise.order import Stretches, spans_of
 from nntrain.data.blockwise.store import BlockStore
+from nntrain.data.bucketing import LaterBuckets
 from nntrain.data.layout import plan_layout
 from nntrain.data.preparing import prepare, try_split
 from nntrain.data.settings import DataSettings
+from nntrain.data.streaming import Streamed
 from nntrain.errors import NNTrainError
 
 TEXTS = {**FIELDS, "told": {"type": "text", "max_length": 5}, "size": {"role": "ignore"}}
@@ -114,6 +117,42 @@ def test_blocks_and_rows_are_in_another_order_each_epoch(path: Path) -> None:
     assert (orders[0].diff().abs() < 5).float().mean() < 0.2, "rows that stand together don't stay together"
 
 
+@pytest.mark.parametrize("rows", [4, 7, 500])
+def test_buckets_of_a_stretch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Every row once an epoch, an order of (seed, epoch) that can be entered anywhere, and less padding."""
+    small_blocks(monkeypatch)
+    draws = np.random.default_rng(1)
+    told = [" ".join(["one", "two", "three"][word] for word in draws.integers(0, 3, count)) for count in draws.integers(1, 30, 400)]
+    table = pl.DataFrame({"told": told, "kind": np.array(["x", "y"])[draws.integers(0, 2, 400)]})
+    data = prepared(write(tmp_path, "parquet", table), streaming=True, fields={"told": {"type": "text", "max_length": 40}}).train
+    store = cast("BlockStore", cast("Streamed", data.streamed).store)
+    later = LaterBuckets(rows)
+    whole = list(shuffled_batches(data, rows, seed=1, epoch=2, buckets=later))
+    plain = list(shuffled_batches(data, rows, seed=1, epoch=2))
+    assert [len(batch) for batch in whole] == [len(batch) for batch in plain]
+    assert torch.cat([batch.rows for batch in whole]).sort().values.tolist() == data.rows.tolist()
+    assert len(data) > 3 * store.stretch_rows
+    for start in sorted({0, 1, len(whole) // 2, len(whole) - 1, len(whole)}):
+        assert_batches_equal(iter(whole[start:]), shuffled_batches(data, rows, seed=1, epoch=2, start=start, buckets=later))
+    again = list(shuffled_batches(data, rows, seed=1, epoch=3, buckets=later))
+    assert [batch.rows.tolist() for batch in again] != [batch.rows.tolist() for batch in whole]
+    kept = {int(row): batch.inputs["told"][place] for batch in plain_batches(data, 50) for place, row in enumerate(batch.rows)}
+    for batch in whole:
+        steps = batch.inputs["told"].shape[1]
+        assert all(torch.equal(batch.inputs["told"][place], kept[int(row)][:steps]) for place, row in enumerate(batch.rows))
+    padded = [sum(batch.inputs["told"].numel() for batch in batches) for batches in (whole, plain)]
+    assert padded[0] < 0.75 * padded[1] or rows == 500
+
+
+def test_micro_batches_of_a_stretch_have_similar_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_blocks(monkeypatch)
+    words = pl.Series("told", [" ".join(["one"] * (1 + row * 7 % 30)) for row in range(400)])
+    data = prepared(write(tmp_path, "parquet", pl.DataFrame([words, frame()["kind"]])), streaming=True, fields={"told": "text"}).train
+    parts = [part for batch in shuffled_batches(data, 8, seed=0, epoch=0, buckets=LaterBuckets(4)) for part in batch.split(4)]
+    lengths = [part.inputs["told.lengths"] for part in parts]
+    assert sum(int(own.max() - own.min()) <= 4 for own in lengths) > 0.7 * len(lengths)
+
+
 def test_requests_are_read_by_a_process_that_has_a_copy_of_the_store(path: Path) -> None:
     streamed = prepared(path, streaming=True, fields=TEXTS).train.streamed
     assert streamed is not None
@@ -172,7 +211,7 @@ def test_stretches_have_whole_blocks() -> None:
     [
         ({"window": {"past": 3}}, "windows go over rows"),
         ({"batch": {"sampler": "balanced"}}, "draws rows from all over the file"),
-        ({"batch": {"bucket": True}}, "sorts rows of the whole file"),
+        ({"batch": {"tokens": 90}, "fields": {"told": {"type": "text"}}}, "only the lengths of all rows tell"),
         ({"batch_size": "full"}, "full takes all rows"),
         ({"fields": {"told": {"type": "text", "tokenizer": {"bpe": 300}}}}, "bpe learns from all texts"),
         ({"fields": {"told": {"type": "text", "role": "target"}}, "target": None}, "rows of different lengths"),
