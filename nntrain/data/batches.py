@@ -26,7 +26,7 @@ from nntrain.data.pixels import PixelScaling
 from nntrain.data.streaming import Streamed
 from nntrain.specs import GRAPH
 
-CHUNK_BYTES: Final = 64 * 2**20
+CHUNK_BYTES: Final = 4 * 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
 
 TURN: Final = 2**40

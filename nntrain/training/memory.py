@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -33,6 +35,16 @@ class ExhaustedError(ResourceError):
         """
         super().__init__(f"out of memory with {rows:,} rows at once", "a smaller data.batch_size")
         self.where, self.rows, self.request, self.step = where, rows, request, step
+
+
+def return_free_memory() -> None:
+    """Give the system back what malloc keeps of memory that is free by now: preparing data needs more at a time than training does.
+
+    Only glibc's keeps it and can be asked to; elsewhere nothing is done.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 @dataclass(slots=True)

@@ -68,7 +68,9 @@ def test_check_loads_what_the_config_names(repository: Path) -> None:
     assert settings <= MOST_SETTINGS
 
 
-LATER = {"rich", "torchmetrics", "sklearn", "scipy", "matplotlib", "PIL", "jinja2", "pandas", "numpy.testing"}
+LATER = {"rich", "torchmetrics", "sklearn", "scipy", "matplotlib", "PIL", "jinja2", "pandas", "numpy.testing"} | {
+    *("torch._dynamo", "torch._inductor", "sympy")
+}
 """What a terminal, an evaluation, a report or other data may need: nothing of it stands between the command and the first step."""
 
 
