@@ -33,8 +33,8 @@ class Ranking(Metric):
             raise PydanticCustomError("class_and_average", "takes either class (one of them) or average (all of them)")
         return self
 
-    def area(self, score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
-        """The number `[R]` of scores `[N]` and positive rows `[N]`; NaN where it is undefined."""
+    def areas(self, scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+        """The numbers `[R, K]` of scores `[K, N]` and positive rows `[K, N]`; NaN where one is undefined."""
         raise NotImplementedError
 
     def check(self, info: MetricInfo) -> None:
@@ -56,11 +56,11 @@ class Ranking(Metric):
 
         if wanted is not None and target.ndim == 1:
             score = prediction[:, wanted] if prediction.ndim > 1 else prediction if wanted == 1 else 1 - prediction
-            return self.area(score, target == wanted, weights)
+            return self.areas(score.unsqueeze(0), (target == wanted).unsqueeze(0), weights)[:, 0]
         scores, positive = by_class(prediction, target)
         if wanted is not None:
-            return self.area(scores[:, wanted], positive[:, wanted], weights)
-        areas = torch.stack([self.area(scores[:, index], positive[:, index], weights) for index in range(scores.shape[1])], dim=1)
+            return self.areas(scores[:, [wanted]].T, positive[:, [wanted]].T, weights)[:, 0]
+        areas = self.areas(scores.T, positive.T, weights)
         if self.average == "macro":
             return areas.nanmean(dim=1)
         support = torch.where(areas.isnan(), 0.0, weights @ positive.to(weights.dtype))
@@ -75,10 +75,10 @@ class AUROC(Ranking):
 
     type: Literal["auroc"] = "auroc"
 
-    def area(self, score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
-        from nntrain.modules.ranking import area_under_curve
+    def areas(self, scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+        from nntrain.modules.ranking import areas_under_curves
 
-        return area_under_curve(score, positive, weights)
+        return areas_under_curves(scores, positive, weights)
 
 
 class AveragePrecision(Ranking):
@@ -89,7 +89,9 @@ class AveragePrecision(Ranking):
 
     type: Literal["average_precision"] = "average_precision"
 
-    def area(self, score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+    def areas(self, scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+        import torch
+
         from nntrain.modules.ranking import average_precision
 
-        return average_precision(score, positive, weights)
+        return torch.stack([average_precision(*each, weights) for each in zip(scores, positive, strict=True)], dim=1)

@@ -6,10 +6,13 @@ A row of weight 2 counts as the row twice, a row of weight 0 as if it were not t
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Final, cast
 
 import torch
 from torch import Tensor
+
+MOST_AT_ONCE: Final = 2**22
+"""Weights of rows that are sorted by several scores at once."""
 
 
 def area_under_curve(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
@@ -25,8 +28,31 @@ def area_under_curve(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor
     Returns:
         `[R]`; NaN where one of the two kinds of rows is missing.
     """
-    won, lost = _by_value(score, positive, weights)
-    return (won * (lost.cumsum(1) - lost / 2)).sum(1) / (won.sum(1) * lost.sum(1))
+    return areas_under_curves(score.unsqueeze(0), positive.unsqueeze(0), weights)[:, 0]
+
+
+def areas_under_curves(scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+    """The same of several scores of the same rows, `[K, N]` each; `[R, K]`. All are sorted in one call, as each has its own order."""
+    many = max(1, MOST_AT_ONCE // max(1, weights.numel()))
+    parts = zip(cast("tuple[Tensor, ...]", scores.split(many)), cast("tuple[Tensor, ...]", positive.split(many)), strict=True)
+    return torch.cat([_areas(*part, weights) for part in parts], dim=1)
+
+
+def _areas(scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+    scores, order = scores.sort(dim=1)
+    positive = positive.gather(1, order)
+    places = torch.arange(scores.shape[1], device=scores.device).expand_as(scores)
+    begins = torch.ones_like(positive)
+    begins[:, 1:] = scores[:, 1:] != scores[:, :-1]
+    first = torch.where(begins, places, 0).cummax(1).values  # of the equal scores that each belongs to
+    ends = begins.roll(-1, 1)
+    ends[:, -1:] = True
+    last = torch.where(ends, places, scores.shape[1]).flip(1).cummin(1).values.flip(1)
+    own = weights[:, order]
+    won, lost = own * positive, own * ~positive
+    before = torch.nn.functional.pad(lost.cumsum(2), (1, 0))
+    below, upto = (before.gather(2, place.expand_as(own)) for place in (first, last + 1))
+    return (won * (below + upto) / 2).sum(2) / (won.sum(2) * lost.sum(2))
 
 
 def average_precision(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:

@@ -28,7 +28,8 @@ def score_at_once(
         members: M.
 
     Returns:
-        The loss of each that is there, `[N]`, and its parts, which have no graph; `None` where each is to be scored by itself: several
+        The loss of each that is there, `[N]`, and its parts, which have no graph; gradients have the bits of a run of its own, and sums are
+        added up in another order than in one. `None` where each is to be scored by itself: several
         losses, weights, targets of more than a value a row, or numbers that would be rounded otherwise.
     """
     function = _plain_loss(objective)
@@ -40,13 +41,11 @@ def score_at_once(
     targets = [batch.targets[name] for batch in batches.values()]
     if output[:rows].numel() % _WHOLE or output.itemsize < 4 or targets[0].ndim > 1:
         return None
-    chunks = output.detach().chunk(members)
     weight = targets[0].new_full((), rows, dtype=torch.float32)
-    sums = [function.total(chunks[index], target) for index, target in zip(batches, targets, strict=True)]
     there = output if len(batches) == members else torch.cat([output[index * rows : (index + 1) * rows] for index in batches])
-    scores = function.per_row(there, torch.cat(targets), None).view(len(batches), rows)
+    sums = function.per_row(there, torch.cat(targets), None).view(len(batches), rows).sum(dim=1)
     [tag] = objective.targets[name].losses
-    return scores.sum(dim=1) / weight, [{(name, tag): Part(value, weight)} for value in sums]
+    return sums / weight, [{(name, tag): Part(value, weight)} for value in sums.detach().unbind()]
 
 
 def _plain_loss(objective: Objective) -> LossFunction | None:
