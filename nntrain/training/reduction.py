@@ -14,6 +14,8 @@ from nntrain.training.peers import told_as_lost
 
 BUCKET_BYTES: Final = 25 * 2**20
 """Gradients that are sent at once; what torch's DistributedDataParallel takes."""
+FIRST_BYTES: Final = 2**20
+"""The same of the first bucket, as there: it is sent early, while most of the backward pass is still to come."""
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ def _parts(parameters: Sequence[Tensor]) -> list[list[Tensor]]:
     parts: list[list[Tensor]] = []
     size = 0
     for parameter in reversed(parameters):
-        if not parts or parts[-1][0].dtype != parameter.dtype or size >= BUCKET_BYTES:
+        if not parts or parts[-1][0].dtype != parameter.dtype or size >= (FIRST_BYTES if len(parts) == 1 else BUCKET_BYTES):
             parts.append([])
             size = 0
         parts[-1].append(parameter)
