@@ -38,7 +38,8 @@ def fit(
         quiet: Whether nothing is shown while training.
 
     Raises:
-        NNTrainError: One of its subclasses: the config or data are wrong, the training diverged, memory or disk ran out.
+        NNTrainError: One of its subclasses: the config or data are wrong, the training diverged, memory or disk ran out, or a launcher
+            has started several processes, which only the command line joins.
     """
     from nntrain.commands.python import fit_python
 

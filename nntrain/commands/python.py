@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from nntrain.data.sources.rows import NAME as ROWS
 from nntrain.data.sources.rows import Rows as RowSource
 from nntrain.errors import UsageError
 from nntrain.runs import Run, find_run, runs_root
+from nntrain.training.place import Place
 
 if TYPE_CHECKING:
     from nntrain.commands.jobs import Outcome
@@ -154,12 +156,23 @@ def fit_python(
     """Train; see `nntrain.fit`. Random states, threads and switches of the process are in the end as they were."""
     from nntrain.training.reproducibility import preserved_globals
 
+    _check_alone()
     source = config if config is None or isinstance(config, Mapping) else Path(config)
     options = Options(runs=runs, resume=resume)
     with preserved_globals(), Signals() as signals, Display(quiet=quiet) as display, signals.interruptible():
         watchers = Watchers(display, signals)
         outcome = fit(source, changes, options, watchers) if data is None else _fit_rows(source, changes, data, options, watchers)
     return Result(outcome.run, outcome.summary)
+
+
+def _check_alone() -> None:
+    """Refuse to be one of the processes of a launcher, which would each train a run of their own. Raises `UsageError`."""
+    place = Place.of(os.environ)
+    if place is not None:
+        raise UsageError(
+            f"nntrain.fit trains in one process, and this is process {place.rank} of {place.size} that a launcher has started",
+            "the command line trains in all of them: torchrun … -m nntrain fit CONFIG; or start the script without the launcher",
+        )
 
 
 def _fit_rows(source: Path | Mapping[str, Any] | None, changes: Sequence[str], data: Rows, options: Options, watchers: Watchers) -> Outcome:

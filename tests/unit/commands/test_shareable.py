@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+import nntrain
 from nntrain.blueprint import Blueprint, draw_first
 from nntrain.cli import main
 from nntrain.commands.shareable import other_curve, unshareable
 from nntrain.config.reading import read_mapping
 from nntrain.data.layout import plan_layouts
-from nntrain.errors import render_path
+from nntrain.errors import UsageError, render_path
+from nntrain.training.place import STORE
 
 
 def drawn(**sections: Any) -> Blueprint:
@@ -81,3 +83,13 @@ def test_processes_below_a_launcher(capsys: pytest.CaptureFixture[str], monkeypa
         monkeypatch.setenv(name, value)
     assert main(["fit", "c.yaml", "--processes", "2"]) == 2
     assert "this is process 1 of 2 that a launcher has started" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("variables", [{"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}, {STORE: "/tmp/store"}])
+def test_python_below_a_launcher(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", **variables}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="process 1 of 2 that a launcher has started") as caught:
+        nntrain.fit({"data": {"source": {"type": "builtin", "name": "digits"}}})
+    assert "-m nntrain fit" in (caught.value.hint or "")
+    assert not Path("runs").exists()
