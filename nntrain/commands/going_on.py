@@ -24,6 +24,8 @@ def fit_command(arguments: str, processes: int | None = None) -> str:
     command = f"nntrain fit {arguments}"
     if processes is None and place is not None and place.store is None:
         nodes = place.size // place.local_size
-        return f"torchrun {f'--nnodes {nodes} ' if nodes > 1 else ''}--nproc-per-node {place.local_size} -m {command}"
+        meeting = "" if place.address is None else f"--rdzv-backend c10d --rdzv-endpoint {shlex.quote(place.address)} "
+        several = f"--nnodes {nodes} {meeting}" if nodes > 1 else ""  # the same line on each machine
+        return f"torchrun {several}--nproc-per-node {place.local_size} -m {command}"
     count = processes if processes is not None else 1 if place is None else place.size
     return command if count == 1 else f"{command} --processes {count}"

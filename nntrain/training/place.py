@@ -39,6 +39,8 @@ class Place:
     """How many there are on this machine."""
     store: str | None = None
     """File by which they find each other; `None`: the address in the environment."""
+    address: str | None = None
+    """That address, `host:port`."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Place | None:
@@ -63,12 +65,17 @@ class Place:
         local_rank, local_size = _number(environment, "LOCAL_RANK", rank), _number(environment, "LOCAL_WORLD_SIZE", size)
         if not (0 <= rank < size and 0 <= local_rank < local_size):
             raise UsageError(f"RANK is {rank} of WORLD_SIZE {size}, LOCAL_RANK {local_rank} of LOCAL_WORLD_SIZE {local_size}")
-        return cls(rank, size, local_rank, local_size, store)
+        return cls(rank, size, local_rank, local_size, store, _address(environment) if store is None else None)
 
     @property
     def is_first(self) -> bool:
         """Whether it is the one that writes and prints."""
         return self.rank == 0
+
+
+def _address(environment: Mapping[str, str]) -> str:
+    host, port = (environment[name] for name in _ADDRESS)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _number(environment: Mapping[str, str], name: str, default: int | None = None) -> int:

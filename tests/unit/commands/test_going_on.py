@@ -28,6 +28,12 @@ def alone() -> Iterator[None]:
         (None, "nntrain fit --resume 'my runs/digits/0001'"),
         (Place(0, 2, 0, 2, "/tmp/store"), "nntrain fit --resume 'my runs/digits/0001' --processes 2"),
         (Place(0, 4, 0, 4), "torchrun --nproc-per-node 4 -m nntrain fit --resume 'my runs/digits/0001'"),
+        (Place(0, 4, 0, 4, address="node1:29500"), "torchrun --nproc-per-node 4 -m nntrain fit --resume 'my runs/digits/0001'"),
+        (
+            Place(0, 8, 0, 4, address="node1:29500"),
+            "torchrun --nnodes 2 --rdzv-backend c10d --rdzv-endpoint node1:29500 --nproc-per-node 4 "
+            "-m nntrain fit --resume 'my runs/digits/0001'",
+        ),
         (Place(0, 8, 0, 4), "torchrun --nnodes 2 --nproc-per-node 4 -m nntrain fit --resume 'my runs/digits/0001'"),
     ],
 )

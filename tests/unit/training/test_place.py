@@ -11,7 +11,8 @@ TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE
 
 
 def test_what_torchrun_says() -> None:
-    assert Place.of(TORCHRUN) == Place(3, 4, 1, 2)
+    assert Place.of(TORCHRUN) == Place(3, 4, 1, 2, address="node1:29500")
+    assert Place.of(TORCHRUN | {"MASTER_ADDR": "fe80::1"}) == Place(3, 4, 1, 2, address="[fe80::1]:29500")
 
 
 def test_what_fit_says_to_its_processes() -> None:
