@@ -156,12 +156,13 @@ class SupervisedProtocol:
     def _fill_gradients(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:
         """Backward pass over all micro-batches; the mean loss of the step."""
         weights, ranks = session.objective.weights(batches), session.ranks
-        if ranks is not None:
-            weights = ranks.begin(weights, session.optimizer)
+        agreement = None if ranks is None else ranks.begin(weights, session.optimizer)
         losses: list[Tensor] = []
         counted: list[Mapping[PartName, LossPart]] = []
         for batch in batches:
             parts = self._parts(session, batch)
+            if agreement is not None:  # it was on its way during the forward pass
+                weights = agreement.weights()
             loss = total(parts, weights)
             if ranks is not None and batch is batches[-1]:
                 ranks.begin_last()

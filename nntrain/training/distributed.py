@@ -56,6 +56,33 @@ def _nothing(_step: int) -> Wish:
 
 
 @dataclass(slots=True)
+class Agreement:
+    """Sums over all processes that are on their way: they are waited for where they are needed."""
+
+    _weights: Tensor
+    """Of each part of the loss, float64 `[P]`, on the device."""
+    _told: Tensor
+    """What the processes wish for, float64, on the CPU."""
+    _dtypes: Mapping[PartName, torch.dtype]
+    _works: list[c10d.Work]
+    _grant: Callable[[Sequence[float]], None]
+
+    def weights(self) -> dict[PartName, Tensor]:
+        """The weights of each part of the loss over all processes; wishes are granted when they are first asked for.
+
+        Raises:
+            PeerLostError: Another process is gone.
+        """
+        if self._works:
+            with told_as_lost():
+                for work in self._works:
+                    work.wait()
+            self._works.clear()
+            self._grant(cast("list[float]", self._told.tolist()))
+        return {name: self._weights[place].to(dtype) for place, (name, dtype) in enumerate(self._dtypes.items())}
+
+
+@dataclass(slots=True)
 class Ranks:
     """The processes of a run, as one of them sees them."""
 
@@ -106,22 +133,21 @@ class Ranks:
         if not self.is_first:
             torch.manual_seed(derive_seed(seed, "process", self.rank, step))
 
-    def begin(self, weights: Mapping[PartName, Tensor], optimizer: torch.optim.Optimizer) -> dict[PartName, Tensor]:
-        """Before the first backward pass of a step.
+    def begin(self, weights: Mapping[PartName, Tensor], optimizer: torch.optim.Optimizer) -> Agreement:
+        """Before the first forward pass of a step.
 
         Args:
             weights: Of each part of the loss, over the rows of this process.
             optimizer: What moves the parameters.
 
         Returns:
-            The weights over the rows of all processes.
+            What gives the weights over the rows of all processes, which is on its way while the network computes.
         """
-        if self.is_sharded:
-            return self.agree(weights)
-        if self.reducer is None:
-            self.reducer = Reducer(trained(optimizer), len(weights))
         found = self.agree(weights)
-        self.reducer.begin()
+        if not self.is_sharded:
+            if self.reducer is None:
+                self.reducer = Reducer(trained(optimizer), len(weights))
+            self.reducer.begin()
         return found
 
     def begin_last(self) -> None:
@@ -138,19 +164,19 @@ class Ranks:
             sums = self.reducer.finish(sums)
         return {name: Part(sums[place], weights[name], part.factor) for place, (name, part) in enumerate(parts.items())}
 
-    def agree(self, weights: Mapping[PartName, Tensor]) -> dict[PartName, Tensor]:
-        """The weights of each part of the loss over all processes; with them wishes are granted."""
+    def agree(self, weights: Mapping[PartName, Tensor]) -> Agreement:
+        """Begin to sum the weights of each part of the loss over all processes, and with them what they wish for."""
         told_to_all = torch.tensor(self._wishes(), dtype=torch.float64)
         own = torch.stack([weight.detach().double() for weight in weights.values()])
         if self.device.type == "cpu":
             both = torch.cat([own, told_to_all])
-            self.add(both)
+            sent = [both]
             own, told_to_all = both[: len(own)], both[len(own) :]
         else:  # what is agreed is read on the CPU, without waiting for the device
-            self.add(told_to_all)
-            self.add(own)
-        self._grant(cast("list[float]", told_to_all.tolist()))
-        return {name: own[place].to(weight.dtype) for place, (name, weight) in enumerate(weights.items())}
+            sent = [told_to_all, own]
+        with told_as_lost():
+            works = [cast("c10d.Work", c10d.all_reduce(values, async_op=True)) for values in sent]
+        return Agreement(own, told_to_all, {name: weight.dtype for name, weight in weights.items()}, works, self._grant)
 
     def _wishes(self) -> list[float]:
         """What this process asks for, and its clock if it is the one that counts; sums are read by `_grant`."""
@@ -225,7 +251,7 @@ class Ranks:
     def meet(self) -> None:
         """Wait for all."""
         with told_as_lost():
-            c10d.barrier()
+            c10d.barrier(device_ids=None if self.backend == "gloo" else [self.device.index])  # nccl guesses a device otherwise
 
 
 def _unpacked(content: Tensor, head: int, device: torch.device) -> tuple[Any, list[Tensor | None]]:
