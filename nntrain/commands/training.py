@@ -47,6 +47,8 @@ class Consumer:
     """The trivial prediction of each target."""
     unmeasured: set[str] = field(default_factory=set[str])
     """Splits whose loss was not finite, which is told once."""
+    told_lost: bool = False
+    """Whether it was said that encoded rows could not be kept."""
 
     def pause_due(self, step: int) -> bool:
         """Show the position; pause where something is to be saved or stopped."""
@@ -88,6 +90,7 @@ class Consumer:
         shown = (None, None) if best is None else (best.value, best.epoch)
         self.display.report(event.epoch, event.step, event.metrics, self.assembly.plan.best.monitor, *shown)
         self._tell_unmeasured(event)
+        self._tell_lost()
 
     def is_stopped(self) -> bool:
         """Whether a signal asked for a stop; of several processes, whether they have agreed on it."""
@@ -108,6 +111,13 @@ class Consumer:
 
                 self.unmeasured.add(part)
                 self.display.note(unmeasured_words(part, unmeasured(self.assembly.session, data), report.step))
+
+    def _tell_lost(self) -> None:
+        """Say once that rows which were to be kept for later epochs could not be."""
+        streamed = self.assembly.session.splits.train.streamed
+        if streamed is not None and not self.told_lost and (why := streamed.store.lost) is not None:
+            self.told_lost = True
+            self.display.note(f"warning: encoded rows are not all kept, each epoch reads and encodes the others anew: {why}")
 
     def position(self, step: int) -> Position:
         """Where the run stands after a step."""

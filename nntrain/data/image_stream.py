@@ -146,6 +146,10 @@ class ImageStore:
         return self.values_per_row
 
     @property
+    def lost(self) -> None:
+        """Nothing is kept."""
+
+    @property
     def in_blocks(self) -> bool:
         """Files can be read in any order."""
         return False

@@ -73,6 +73,11 @@ class RowStore(Protocol):
         """Whether rows are read a block at a time, and an order that jumps between them reads each block again and again."""
         ...
 
+    @property
+    def lost(self) -> str | None:
+        """Why rows that were to be kept for later epochs could not be, in words; `None` where nothing is amiss."""
+        ...
+
     def filled(self, data: TensorData, found: Mapping[str, Tensor]) -> TensorData:
         """Some rows with what was read for them."""
         ...

@@ -6,6 +6,7 @@ nothing in it can be out of date. It may be deleted at any time. `nntrain fit --
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -14,10 +15,11 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -38,11 +40,20 @@ BEGUN: Final = ".partial"
 """How the names of files end that are being written."""
 
 
+def _no_failure() -> Tensor:
+    found = torch.zeros(1, dtype=torch.int32)
+    with suppress(RuntimeError):  # without shared memory no other process reads, and so none writes
+        found.share_memory_()
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class BlockCache:
     """The encoded blocks of one table."""
 
     folder: Path
+    failed: Tensor = field(default_factory=_no_failure, compare=False)
+    """The system's number of why a block could not be written last, 0 where all were, int32 `[1]`; processes that read share it."""
 
     @classmethod
     def of(cls, content: Mapping[str, Any], fields: Sequence[Mapping[str, Any]], size: int) -> BlockCache | None:
@@ -87,7 +98,7 @@ class BlockCache:
         return None
 
     def write(self, block: int, tensors: Mapping[str, Tensor]) -> None:
-        """Keep a block; where the disk has no room for it, it is encoded again when it is needed."""
+        """Keep a block; where it can't be written, it is encoded again when it is needed, and `lost` says why."""
         path = self._path(block)
         beside = path.with_suffix(f".{uuid.uuid4().hex}{BEGUN}")
         try:
@@ -101,6 +112,13 @@ class BlockCache:
                 beside.unlink(missing_ok=True)
             if not isinstance(error, OSError):
                 raise
+            self.failed.fill_(error.errno or errno.EIO)
+
+    @property
+    def lost(self) -> str | None:
+        """Why a block could not be written, in words; `None` where all could, by whatever process."""
+        number = int(self.failed)
+        return f"{self.folder.parent} can't be written: {os.strerror(number)}" if number else None
 
     def _path(self, block: int) -> Path:
         return self.folder / f"{block:06d}.block"

@@ -74,6 +74,11 @@ class BlockStore:
         return True
 
     @property
+    def lost(self) -> str | None:
+        """Why an encoded block could not be kept."""
+        return None if self.cache is None else self.cache.lost
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The inputs."""
         return tuple(field.name for field in self.fields.fields)

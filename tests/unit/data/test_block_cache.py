@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -16,6 +17,8 @@ import pytest
 import torch
 from blockwise_tables import frame, small_blocks, write
 
+from nntrain.cli import main
+from nntrain.data.batches import plain_batches
 from nntrain.data.blockwise import cache, preparing
 from nntrain.data.blockwise.cache import BlockCache
 from nntrain.data.blockwise.store import BlockStore
@@ -41,10 +44,11 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "t.csv"
 
 
-def prepared(path: Path, **source: Any) -> Prepared:
+def prepared(path: Path, workers: int = 0, **source: Any) -> Prepared:
     """The rows of a table, a block at a time."""
     fields = {"first": "number", "other": "number", "y": {"type": "boolean", "role": "target"}}
     data = {"source": {"type": "csv", "path": path.name, **source}, "fields": fields, "split": {"column": "part"}, "streaming": True}
+    data |= {"workers": workers} if workers else {}
     return prepare(DataSettings.parse(data), path.parent, seed=0)
 
 
@@ -112,6 +116,45 @@ def test_damaged_blocks_are_encoded_anew(path: Path, monkeypatch: pytest.MonkeyP
     assert streamed.store.cache is not None
     streamed.store.cache.write(2, {"other": torch.zeros(3)})
     assert torch.equal(prepared(path).train.loaded().inputs["@number"], expected)
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_blocks_that_can_not_be_written_are_known_and_encoded_anew(path: Path, workers: int) -> None:
+    expected = prepared(path).train.loaded().inputs["@number"]
+    shutil.rmtree(folder(prepared(path)))
+    found = prepared(path, workers=workers)
+    streamed = found.train.streamed
+    assert streamed is not None
+    assert streamed.store.lost is None
+    shutil.rmtree(folder(found))
+    rows = [batch.inputs["@number"] for _ in range(2) for batch in plain_batches(found.train, 50)]
+    assert torch.equal(torch.cat(rows), torch.cat([expected, expected]))
+    assert "can't be written: No such file" in str(streamed.store.lost)
+    assert not folder(found).exists()
+
+
+def test_blocks_that_can_not_be_written_are_told_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk is full while training: one line says so, and the run is that of one whose blocks were kept."""
+    data = f"{{source: {path.name}, target: y, streaming: true, fields: {{part: {{role: ignore}}, y: boolean}}}}"
+    text = f"name: full\ndata: {data}\narchitecture: {{type: mlp, hidden: [4]}}\ntraining: {{max_epochs: 3}}\n"
+    path.with_name("full.yaml").write_text(text)
+    histories: list[bytes] = []
+    for is_full in (False, True):
+        if is_full:
+
+            def refuse(_: object) -> bytes:
+                raise OSError(errno.ENOSPC, "full")
+
+            monkeypatch.setattr(cache, "save", refuse)
+            monkeypatch.setenv("NNTRAIN_CACHE", str(path.with_name("other")))
+        assert main(["fit", str(path.with_name("full.yaml")), "--runs", str(path.with_name(f"runs{is_full}"))]) == 0
+        found = capsys.readouterr()
+        assert (found.out + found.err).count("No space left on device") == is_full, found
+        histories += [file.read_bytes() for file in path.with_name(f"runs{is_full}").rglob("history.jsonl")]
+    assert len(histories) == 2
+    assert histories[0] == histories[1]
 
 
 @pytest.mark.parametrize("named", ["~nobody-of-this-name/x", "/dev/null"])
