@@ -37,13 +37,18 @@ def left_out(table: Table, encoded: Mapping[tuple[str, str], Encoded], rows: Arr
             raise DataError(f"{table.name}: weight {name} is negative in {table.places([int(row) for row in rows[found.values < 0]])}")
         if found.unknown is None or not found.unknown.any():
             continue
-        what = f"{name}: {counted(int(found.unknown.sum()))} with a value that training never showed"
-        places = table.places([int(row) for row in rows[found.unknown]])
         if role == "target":
             keep &= ~found.unknown
-        told = f"{what}, left out ({places})" if role == "target" else f"{what} ({places})"
+        told = never_shown(table, name, rows[found.unknown], is_left_out=role == "target")
         notes.append((role, told if found.unknown_words is None else f"{told}: {found.unknown_words}"))
     return keep, notes
+
+
+def never_shown(table: Table, name: str, rows: Array, *, is_left_out: bool = False) -> str:
+    """Of a field the rows `[K]` whose value training never showed, in words."""
+    places = table.places([int(row) for row in rows])
+    left = ", left out" if is_left_out else ""
+    return f"{name}: {counted(len(rows))} with a value that training never showed{left} ({places})"
 
 
 def row_tensors(

@@ -12,8 +12,10 @@ from nntrain.data.blocks import Blocks
 from nntrain.data.blockwise.facts import ColumnFacts
 from nntrain.data.blockwise.learning import Learner, Ranges
 from nntrain.data.field_plan import FieldPlan
+from nntrain.data.fitted import FittedField, FittedFields
 from nntrain.data.scaling import take
 from nntrain.data.table import Table
+from nntrain.data.values import read_values
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -90,14 +92,33 @@ def learn(blocks: Blocks, train: Array, plans: Sequence[FieldPlan], facts: Mappi
     return found
 
 
-def check_readable(blocks: Blocks, plans: Iterable[FieldPlan]) -> None:
-    """Read all rows of a file that nothing is learned from. Raises `DataError` for a cell that a field can't read."""
-    plans = list(plans)
-    columns = dict.fromkeys(column for plan in plans for column in plan.columns)
-    for block in range(len(blocks)):
+def strangers(blocks: Blocks, fields: Iterable[FittedField], rows: Array) -> dict[str, Array]:
+    """Read all rows of a file with some fitted inputs, and look where training never showed a class.
+
+    Args:
+        blocks: The file.
+        fields: The inputs.
+        rows: Those that are used, int64 or int32 `[N]`, rising.
+
+    Returns:
+        By field that has some, the rows that hold one, int64 `[K]`, rising.
+
+    Raises:
+        DataError: A field can't read a cell, or allows no such class.
+    """
+    fields = tuple(fields)
+    with_classes = FittedFields(tuple(field for field in fields if "classes" in field.state))
+    columns = dict.fromkeys(column for field in fields for column in field.plan.columns)
+    found: dict[str, list[Array]] = {}
+    for block, start in enumerate(blocks.starts[:-1] if fields else ()):
         table = blocks.read(block, columns)
-        for plan in plans:
-            plan.field.read(table, plan.columns)
+        values = read_values([field.plan for field in fields], table)
+        first, last = np.searchsorted(rows, np.array([start, start + table.rows], dtype=rows.dtype))
+        own = rows[first:last] - start
+        for (_, name), encoded in with_classes.encoded(table, values, own, with_targets=False).items():
+            if encoded.unknown is not None and encoded.unknown.any():
+                found.setdefault(name, []).append(own[encoded.unknown] + start)
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def cells_of(table: Table, column: str, rows: Array) -> Array | pl.Series:

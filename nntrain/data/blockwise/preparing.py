@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -14,7 +14,7 @@ from nntrain.data.batches import TensorData
 from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks
 from nntrain.data.blockwise.deciding import deciding
 from nntrain.data.blockwise.facts import ColumnFacts
-from nntrain.data.blockwise.lessons import Lesson, check_readable, learn
+from nntrain.data.blockwise.lessons import Lesson, learn, strangers
 from nntrain.data.blockwise.store import BlockStore
 from nntrain.data.facts import Facts
 from nntrain.data.field_plan import FieldPlan
@@ -26,7 +26,7 @@ from nntrain.data.naming import NamedField
 from nntrain.data.narrow import narrow
 from nntrain.data.preparing import Prepared, check_targets, fingerprints_of, held, inferred, none_left, rows_read, split_sizes
 from nntrain.data.reading import header_of
-from nntrain.data.row_tensors import left_out, row_tensors
+from nntrain.data.row_tensors import left_out, never_shown, row_tensors
 from nntrain.data.shown import Shown
 from nntrain.data.sorting import DECIDING, Sorting, named_fields
 from nntrain.data.sources.source import Part
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Encoded, Values
     from nntrain.data.keeping import KeptFields
     from nntrain.data.settings import DataSettings
+    from nntrain.data.split import Parts
 
 
 def prepare_in_blocks(settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None) -> Prepared:
@@ -65,9 +66,8 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
     reading = reading_of(settings)
     assert reading is not None
     fields = FittedFields(tuple(by_place[plan.role, plan.name] for plan in plans), None, reading)
-    for part, blocks in files.items():
-        if part != "train":
-            check_readable(blocks, [field.plan for field in inputs])
+    rows = _used(fields, tables, values, parts)
+    unknown = {part: _strangers(inputs, blocks, part, rows) for part, blocks in files.items()}
     stores: dict[Part, BlockStore] = {}
     prints = fingerprint_sources(settings, folder)
     for blocks in files.values():
@@ -77,8 +77,7 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
         stores[part] = BlockStore(blocks, FittedFields(inputs), {"file": prints[source_name(part)], "source": written})
     for store in stores.values():
         reading.know(id(store), store)
-    rows: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    data, notes = _splits(fields, tables, values, rows, stores, reading)
+    data, notes = _splits(fields, tables, values, rows, stores, unknown, reading)
     return Prepared.of(
         layout,
         fields,
@@ -212,33 +211,65 @@ def _kept_blocks(stores: Mapping[Part, BlockStore]) -> list[str]:
     return [f"encoded rows are kept in {kept[0].cache.folder.parent} ({max(size / 1e6, 0.1):,.1f} MB); --no-cache keeps none"]
 
 
-def _splits(
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """The rows of a part."""
+
+    source: Part
+    """The file that they lie in."""
+    rows: Array
+    """Their numbers in it, `[N]`."""
+    dropped: list[str]
+    """Which others were left out, in words."""
+
+
+def _used(
+    fields: FittedFields, tables: Mapping[Part, Table], values: Mapping[Part, Mapping[str, Values]], parts: Parts
+) -> dict[Part, _Used]:
+    """The rows of each part that has some."""
+    plans = tuple(field.plan for field in fields.fields)
+    found: dict[Part, _Used] = {}
+    split: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    for part, rows in split.items():
+        if part in tables and part != "train":
+            own, dropped = usable_rows(plans, tables[part], values[part], None)
+            found[part] = _Used(part, own.astype(parts.train.dtype), dropped)
+        elif len(rows):
+            found[part] = _Used("train", rows, [])
+    return found
+
+
+def _strangers(inputs: Sequence[FittedField], blocks: Blocks, file: Part, used: Mapping[Part, _Used]) -> dict[str, Array]:
+    """By input, the used rows of a file whose class training never showed, `[K]`. Raises `DataError` for a cell that can't be read."""
+    if file == "train":  # its other cells were read already, for what the fields have learned
+        inputs = [field for field in inputs if "classes" in field.state]
+    own = [each.rows for each in used.values() if each.source == file]
+    return strangers(blocks, inputs, np.sort(np.concatenate(own))) if own and inputs else {}
+
+
+def _splits(  # noqa: PLR0913 (what is known of each part)
     fields: FittedFields,
     tables: Mapping[Part, Table],
     values: Mapping[Part, Mapping[str, Values]],
-    split: Mapping[Part, Array],
+    used: Mapping[Part, _Used],
     stores: Mapping[Part, BlockStore],
+    unknown: Mapping[Part, Mapping[str, Array]],
     reading: Reading,
 ) -> tuple[dict[Part, TensorData], list[str]]:
     """Targets and weights of each part, beside inputs that are read when their batch comes. Raises `DataError`."""
     data: dict[Part, TensorData] = {}
     notes: list[str] = []
-    plans = tuple(field.plan for field in fields.fields)
-    for part, rows in split.items():
-        source: Part = part if part in tables else "train"
-        table, dropped = tables[source], list[str]()
-        if source != "train":
-            rows, dropped = usable_rows(plans, table, values[source], None)
-            rows = rows.astype(split["train"].dtype)
-        elif not len(rows):
-            continue
+    for part, own in used.items():
+        source, rows, table = own.source, own.rows, tables[own.source]
         encoded = _encoded(fields, table, values[source], rows)
-        keep, told = left_out(table, encoded, rows)
+        keep, left = left_out(table, encoded, rows)
+        here = {name: found[np.isin(found, rows)] for name, found in unknown[source].items()}
+        told = [*(never_shown(table, name, found) for name, found in here.items() if len(found)), *(note for _, note in left)]
         if not keep.any():
-            raise none_left(table, part, [*dropped, *(note for _, note in told)], has_windows=False)
+            raise none_left(table, part, [*own.dropped, *told], has_windows=False)
         found = row_tensors({}, encoded, rows, keep, None)
         data[part] = replace(found, streamed=Streamed(stores[source], found.rows, reading), pixels=stores[source].first.pixels)
-        notes += [f"{part}: {note}" for note in (*dropped, *(note for _, note in told))]
+        notes += [f"{part}: {note}" for note in (*own.dropped, *told)]
     return data, notes
 
 

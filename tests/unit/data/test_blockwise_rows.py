@@ -95,6 +95,31 @@ def test_given_files_and_weights(path: Path) -> None:
     torch.testing.assert_close(found[1].loaded().inputs["@number"], found[0].inputs["@number"], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("given", [False, True])
+def test_classes_that_training_never_showed_are_told_as_of_rows_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, given: bool
+) -> None:
+    small_blocks(monkeypatch)
+    table = frame().with_row_index()
+    held = pl.col("part") != "train"
+    strange = table.with_columns(
+        pl.when(held & (pl.col("index") % 7 == 0)).then(pl.lit("pink")).otherwise(pl.col("color")).alias("color"),
+        pl.when(held & (pl.col("index") % 50 == 1)).then(pl.lit("a|q")).otherwise(pl.col("labels")).alias("labels"),
+    ).drop("index")
+    path = write(tmp_path, kind, strange)
+    data: dict[str, Any] = {"split": {"column": "part"}, "fields": {name: field for name, field in TEXTS.items() if name != "part"}}
+    if given:
+        write(tmp_path, kind, strange.filter(held)).rename(tmp_path / f"later.{kind}")
+        path = write(tmp_path, kind, strange.filter(~held))
+        source = {"type": kind, "path": path.name, "validation": f"later.{kind}"}
+        data = {"split": {"test": None}, "fields": TEXTS, "source": source}
+    told = [sorted(note for note in each.notes if "training never showed" in note) for each in both(path, **data)]
+    assert told[0] == told[1]
+    assert [("color" in note, "labels" in note) for note in told[0] if note.startswith("validation")] == [(True, False), (False, True)]
+    assert any(note.startswith("train: color") for note in told[0]), "fewer than min_count"
+
+
 @pytest.mark.parametrize("rows", [7, 200])
 def test_an_epoch_shows_each_row_once_and_can_be_entered_anywhere(path: Path, rows: int) -> None:
     train = prepared(path, streaming=True, fields=TEXTS).train
@@ -122,7 +147,7 @@ def test_buckets_of_a_stretch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, r
     """Every row once an epoch, an order of (seed, epoch) that can be entered anywhere, and less padding."""
     small_blocks(monkeypatch)
     draws = np.random.default_rng(1)
-    told = [" ".join(["one", "two", "three"][word] for word in draws.integers(0, 3, count)) for count in draws.integers(1, 30, 400)]
+    told = [" ".join(draws.choice(["one", "two", "three"], count).tolist()) for count in draws.integers(1, 30, 400)]
     table = pl.DataFrame({"told": told, "kind": np.array(["x", "y"])[draws.integers(0, 2, 400)]})
     data = prepared(write(tmp_path, "parquet", table), streaming=True, fields={"told": {"type": "text", "max_length": 40}}).train
     store = cast("BlockStore", cast("Streamed", data.streamed).store)
