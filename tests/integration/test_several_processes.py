@@ -227,3 +227,16 @@ training: {max_steps: 10, evaluate_every: {steps: 5}}
     alone, copies, pieces = (tmp_path / "runs" / "c" / name for name in ("0001", "0002", "0003"))
     for run in (copies, pieces):
         assert largest_difference(curve(alone), curve(run)) < 1e-4  # perplexity is the exponential of a loss
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("change", "shards"), [("precision=bfloat16", True), ("precision=float16", False), ("compile=true", True)])
+def test_other_ways_to_compute(tmp_path: Path, config: Path, run_script: Script, change: str, shards: bool) -> None:
+    fit = ["fit", str(config), "--no-test", "training.max_steps=10", f"training.{change}"]
+    several = [*fit, "--processes", "2"]
+    codes, said = driven(run_script, fit, several, [*several, "training.shard=true"])
+    assert codes == [0, 0, 0 if shards else 2], said
+    alone, together, *pieces = sorted((tmp_path / "runs" / "c").glob("0*"))
+    assert len(pieces) == shards
+    for run in (together, *pieces):
+        assert largest_difference(curve(alone), curve(run)) < (1e-5 if change == "compile=true" else 1e-2)  # 16 bits round otherwise
