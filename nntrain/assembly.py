@@ -18,6 +18,7 @@ from nntrain.data.bucketing import Buckets, LaterBuckets
 from nntrain.data.fitted import FittedFields
 from nntrain.data.lanes import goes_on, shown_once
 from nntrain.data.mask_plans import followed
+from nntrain.data.moving import laid
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed_sounds import ragged_lengths
 from nntrain.data.preparing import Prepared
@@ -143,7 +144,7 @@ def assemble(
         optimizer=experiment.optimizer.build(groups),
         schedule=experiment.scheduler,
         horizon=Horizon(total_steps=0, steps_per_epoch=1),
-        splits=_splits(prepared, experiment.seed, device),
+        splits=_splits(prepared, experiment.seed, device, on_device=training.data_on_device is not False),
         device=device,
         precision=resolve_precision(training.precision, device, training.matmul),
         seed=experiment.seed,
@@ -370,20 +371,17 @@ def _plateau(blueprint: Blueprint) -> PlateauRule | None:
     return PlateauRule(monitor, direction, schedule.patience, schedule.threshold, schedule.threshold_mode == "rel", schedule.cooldown)
 
 
-def _splits(prepared: Prepared, seed: int, device: torch.device) -> Splits:
+def _splits(prepared: Prepared, seed: int, device: torch.device, *, on_device: bool) -> Splits:
     for name, data in (("training", prepared.train), ("validation", prepared.validation)):
         if data is not None and data.weights is not None and not bool(data.weights.any()):
             raise DataError(f"all {len(data):,} {name} rows have the weight 0: none of them counts")
-    train = prepared.train.to(device)
-    validation = prepared.validation.to(device) if prepared.validation is not None else None
-    return Splits(train, validation, _sample(prepared.train, validation, seed).to(device))
+    validation = prepared.validation
+    train, sample = (laid(data, device, on_device=on_device) for data in (prepared.train, _sample(prepared.train, validation, seed)))
+    return Splits(train, None if validation is None else laid(validation, device, on_device=on_device), sample)
 
 
 def _sample(train: TensorData, validation: TensorData | None, seed: int) -> TensorData:
-    """As many training rows as there are validation rows, else all, at most `MAX_SAMPLE`; fixed by the seed.
-
-    Where what is remembered of a row is carried over to the next, the first ones.
-    """
+    """As many training rows as there are validation rows, else all, at most `MAX_SAMPLE`; fixed by the seed; of lanes the first."""
     if train.lanes is not None:
         train = train.once()
         return train.head(min(MAX_SAMPLE, len(validation) if validation is not None else len(train)))

@@ -24,6 +24,7 @@ def is_open(job: Job) -> bool:
 
 def settled(job: Job) -> Job:
     """A job that leaves nothing open, by fixed rules. Raises `ConfigError`, rendered, where the device or format is not there."""
+    job = _placed(job)
     if not is_open(job):
         return job
     from nntrain.training.choosing import choose
@@ -34,17 +35,38 @@ def settled(job: Job) -> Job:
         choice = choose(training, program, resolve_device(training.device))
     except ConfigError as error:
         raise job.config.error(error.problems) from None
-    return replace(computing_with(job, {name: getattr(choice.settings, name) for name in DECIDED}), choices=choice.reasons)
+    return replace(computing_with(job, {name: getattr(choice.settings, name) for name in DECIDED}), choices=(*choice.reasons, *job.choices))
 
 
 def as_started(stored: Run, job: Job) -> Job:
     """A job that goes on with a run, with what was settled when that started in the place of what is left open."""
+    job = _placed(job)
     if not is_open(job):
         return job
     tree: dict[str, Any] = load(stored.path / "resolved.yaml").tree["training"]
     before = {name: tree.get(name, "auto") for name in DECIDED}
     before = {name: BEFORE[name] if value == "auto" else value for name, value in before.items()}
     return computing_with(job, {name: before[name] for name in DECIDED if getattr(job.blueprint.training, name) == "auto"})
+
+
+def _placed(job: Job) -> Job:
+    """A job that says where its rows lie: by the device that is here now, as that changes nothing of what is computed.
+
+    Raises:
+        ConfigError: The device is not there, or `training.data_on_device` has no effect; rendered.
+    """
+    from nntrain.training.device import resolve_device
+    from nntrain.training.resting_rows import settle
+
+    training, prepared = job.blueprint.training, job.prepared
+    rows = [data for data in (prepared.train, prepared.validation) if data is not None]
+    try:
+        found, reason = settle(training.data_on_device, resolve_device(training.device), rows)
+    except ConfigError as error:
+        raise job.config.error(error.problems) from None
+    if found == training.data_on_device:
+        return job
+    return replace(computing_with(job, {"data_on_device": found}), choices=() if reason is None else (reason,))
 
 
 def computing_with(job: Job, changes: dict[str, Any]) -> Job:

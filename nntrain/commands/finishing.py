@@ -16,6 +16,7 @@ from nntrain.commands.results import Summary, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
+from nntrain.data.moving import laid
 from nntrain.data.sources.source import Part
 from nntrain.errors import DataError, ResourceError
 from nntrain.metrics.metric import Table
@@ -133,7 +134,7 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
     objective = session.objective.tuned(readings)
     splits: dict[Part, TensorData | None] = {"train": session.splits.sample, "validation": session.splits.validation}
     if test and job.prepared.test is not None:
-        splits["test"] = job.prepared.test.to(session.device)
+        splits["test"] = laid(job.prepared.test, session.device, on_device=session.splits.train.home is None)
     seen = () if objective.views is None else (f"{objective.views.told}; in the reports before, rows were seen once",)
     measured = Measured({}, {}, {}, (*notes, *told(readings), *seen))
     most = session.portions.evaluation_rows

@@ -38,6 +38,7 @@ NO_MEANING: Final[tuple[YamlPath, ...]] = (
     ("training", "threads"),
     ("training", "shard"),
     ("training", "device"),
+    ("training", "data_on_device"),
     ("training", "on_oom"),
 )
 """Settings that may differ: they change how long a run goes on, or where, not what it computes."""
@@ -265,7 +266,9 @@ def _is_same_origin(path: YamlPath, before: object, after: object) -> bool:
 
 def _was_settled(path: YamlPath, before: object, after: object) -> bool:
     """Whether a config leaves open what was settled when the run started."""
-    return path[0] == "training" and ((path[1] in DECIDED and after == "auto") or (path[1:] == ("threads",) and after is None))
+    return path[0] == "training" and (
+        (path[1] in (*DECIDED, "data_on_device") and after == "auto") or (path[1:] == ("threads",) and after is None)
+    )
 
 
 def _may_differ(path: YamlPath) -> bool:

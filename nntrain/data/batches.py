@@ -17,12 +17,14 @@ from torch import Tensor
 from nntrain.data.augmentation.draws import Augment
 from nntrain.data.augmentation.views import Views
 from nntrain.data.mask_rows import shown_target
+from nntrain.data.moving import arrived, arriving, row_bytes
 from nntrain.data.narrow import wide
 from nntrain.data.orders import shown_order
 from nntrain.data.packed import LENGTHS, Stored, StoredTarget, cut
 from nntrain.data.packed_graphs import part_of_graphs
 from nntrain.data.packed_sounds import stored_tensors
 from nntrain.data.pixels import PixelScaling
+from nntrain.data.scored_units import Units
 from nntrain.data.streaming import Streamed
 from nntrain.specs import GRAPH
 
@@ -107,16 +109,6 @@ class Batch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Units:
-    """The rows of a table that are the units of some rows: the nodes of graphs."""
-
-    scored: Tensor
-    """Numbers in the source of those that have a target, int64 `[U]`, in the order of predictions."""
-    predicted: Tensor
-    """Numbers in the source of all, int64 `[S]`, in the order of predictions."""
-
-
 class Redrawn(Protocol):
     """What of some rows is another in each epoch, as a function of (seed, epoch): pairs of nodes without an edge."""
 
@@ -155,6 +147,14 @@ class TensorData:
     redrawn: Redrawn | None = None
     """What of the rows is drawn anew for each epoch; `None` for rows that stay as they are."""
 
+    home: torch.device | None = None
+    """Where batches are, which are moved there; `None`: where the rows lie."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are."""
+        return self.rows.device if self.home is None else self.home
+
     def in_epoch(self, *, seed: int, epoch: int) -> TensorData:
         """The rows as an epoch shows them."""
         return self if self.redrawn is None else self.redrawn.at(self, seed=seed, epoch=epoch)
@@ -187,6 +187,7 @@ class TensorData:
             streamed=None if self.streamed is None else self.streamed.take(index),
             lanes=self.lanes,
             always=self.always,
+            home=self.home,
         )
 
     def to(self, device: torch.device | str) -> TensorData:
@@ -246,6 +247,7 @@ class TensorData:
             streamed=None if self.streamed is None else self.streamed.narrow(start, end),
             lanes=self.lanes,
             always=self.always,
+            home=self.home,
         )
 
     def batch(
@@ -260,7 +262,7 @@ class TensorData:
             read: Inputs of the batch that are not in memory, `[B, …]`; they are read now where they are not given.
             views: Further views that the batch is to have.
         """
-        part, augment = self.narrow(start, end), self.always if augment is None else augment
+        part, augment = arrived(self.narrow(start, end)), self.always if augment is None else augment
         if part.streamed is not None:
             part = part.loaded() if read is None else part.streamed.store.filled(part, read)
         inputs = dict(part.inputs)
@@ -346,17 +348,21 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
     reads = _reads(data, len(edges) - 1 - start, lambda batch: order[edges[start + batch] : edges[start + batch + 1]])
     # Chunks begin at fixed batches, wherever the epoch is entered: memory alignment, on which the last bit of a sum may
     # depend, is then the same for a resumed run.
-    per_chunk = max(1, CHUNK_BYTES // max(1, _row_bytes(data) * rows))
-    for first in range(start // per_chunk * per_chunk, len(edges) - 1, per_chunk):
-        last = min(first + per_chunk, len(edges) - 1)
-        chunk = data.take(order[edges[first] : edges[last]])
-        if turns is not None:
-            chunk = replace(chunk, rows=chunk.rows + TURN * turns[edges[first] : edges[last]].to(chunk.rows.device))
+    per_chunk = max(1, CHUNK_BYTES // max(1, row_bytes(data) * rows))
+    firsts = range(start // per_chunk * per_chunk, len(edges) - 1, per_chunk)
+    spans = (slice(edges[first], edges[min(first + per_chunk, len(edges) - 1)]) for first in firsts)
+    chunks = arriving((_gathered(data, order[span], None if turns is None else turns[span]) for span in spans), data.home)
+    for first, chunk in zip(firsts, chunks, strict=True):
         if chunk.is_plain and views is None:
-            yield from chunk.plain_batches(edges[max(first, start) : last + 1], edges[first])
+            yield from chunk.plain_batches(edges[max(first, start) : first + per_chunk + 1], edges[first])
             continue
-        for batch in range(max(first, start), last):
+        for batch in range(max(first, start), min(first + per_chunk, len(edges) - 1)):
             yield chunk.batch(edges[batch] - edges[first], edges[batch + 1] - edges[first], augment, next(reads), views)
+
+
+def _gathered(data: TensorData, order: Tensor, turns: Tensor | None) -> TensorData:
+    chunk = data.take(order)
+    return chunk if turns is None else replace(chunk, rows=chunk.rows + TURN * turns.to(chunk.rows.device))
 
 
 def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
@@ -377,8 +383,8 @@ def plain_batches(data: TensorData, rows: int, views: Views | None = None) -> It
         return
     starts = range(0, len(data), rows)
     reads = _reads(data, len(starts), lambda batch: torch.arange(starts[batch], min(starts[batch] + rows, len(data))))
-    for start in starts:
-        yield data.batch(start, min(start + rows, len(data)), read=next(reads), views=views)
+    for part in arriving((data.narrow(start, min(start + rows, len(data))) for start in starts), data.home):
+        yield part.batch(0, len(part), read=next(reads), views=views)
 
 
 def _reads(data: TensorData, count: int, positions: Callable[[int], Tensor]) -> Iterator[Mapping[str, Tensor] | None]:
@@ -392,9 +398,3 @@ def batch_edges(total: int, rows: int) -> list[int]:
     if rows > 1 and len(edges) > 2 and edges[-1] - edges[-2] == 1:
         del edges[-2]
     return edges
-
-
-def _row_bytes(data: TensorData) -> int:
-    tensors = [*data.inputs.values(), *data.targets.values(), data.rows]
-    stored = sum(rows.row_bytes for rows in (*data.stored.values(), *data.stored_targets.values()))
-    return sum(tensor[:1].numel() * tensor.element_size() for tensor in tensors) + stored

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
-from nntrain.data.batches import TensorData, Units
+from nntrain.data.batches import TensorData
 from nntrain.data.packed import PackedSteps, StoredTarget
 from nntrain.data.packed_graphs import PackedGraphs, PackedNodes
+from nntrain.data.scored_units import Units
 from nntrain.specs import CATEGORY_BLOCK, GRAPH, NUMBER_BLOCK, Spec, blocks
 
 if TYPE_CHECKING:

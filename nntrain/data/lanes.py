@@ -62,7 +62,7 @@ def lane_batches(data: TensorData, lanes: int, *, start: int = 0) -> Iterator[Ba
     follows[:lanes] = False
     edges = [*range(0, len(data), lanes), len(data)]
     for step, batch in enumerate(ordered_batches(data, lanes, order, start=start, edges=edges), start):
-        yield replace(batch, goes_on=follows[step * lanes : (step + 1) * lanes].to(data.rows.device))
+        yield replace(batch, goes_on=follows[step * lanes : (step + 1) * lanes].to(data.device))
 
 
 def shown_once(data: TensorData, *, seed: int, epoch: int) -> TensorData:

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import TensorData, Units
+from nntrain.data.batches import TensorData
 from nntrain.data.noise import derive_seed
 from nntrain.data.packed import StoredTarget
+from nntrain.data.scored_units import Units
 from nntrain.specs import GRAPH
 
 if TYPE_CHECKING:

@@ -80,7 +80,7 @@ def evaluate(session: Session, data: TensorData) -> Metrics | None:
 
 def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
-    measuring = _Measuring(session.objective, data.rows.device, tables=False)
+    measuring = _Measuring(session.objective, data.device, tables=False)
     reader = Reader(session.network, session.objective, session.precision)
     ranks, is_cut = session.ranks, False
     states = None if ranks is None else measuring.states
@@ -130,7 +130,7 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
         most: Rows above which a batch is known not to fit.
         tables: Whether metrics that are no number are wanted.
     """
-    measuring = _Measuring(objective, data.rows.device, tables=tables)
+    measuring = _Measuring(objective, data.device, tables=tables)
     reader = Reader(network, objective, precision)
     with evaluating(network):
         for batch in _scored_batches(objective, data, batch_rows(data, rows, most), objective.views):
@@ -274,9 +274,9 @@ def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
 
 def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data: TensorData, *, tables: bool = True) -> Scores:
     """Measure the trivial prediction of each target on `data`, which takes the likeliest class. It has no loss."""
-    judges = _Judges(objective, data.rows.device, tables=tables, thresholds=False)
+    judges = _Judges(objective, data.device, tables=tables, thresholds=False)
     with torch.inference_mode():
-        device = data.rows.device
+        device = data.device
         rows = {name: row.to(accumulator(device)).to(device) for name, row in baseline.items()}
         for batch in plain_batches(data, _baseline_rows(objective, data)):
             judges.update({name: _repeated(row, objective.targets[name], batch.targets[name]) for name, row in rows.items()}, batch)
@@ -291,7 +291,7 @@ def _baseline_rows(objective: Objective, data: TensorData) -> int:
 
 def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor], data: TensorData) -> Scores:
     """Measure predictions of every target for all rows of `data`, as `Predicted.values` has them. They have no loss."""
-    judges = _Judges(objective, data.rows.device, tables=False)
+    judges = _Judges(objective, data.device, tables=False)
     with torch.inference_mode():
         for batch in plain_batches(data, len(data)):
             judges.update(predictions, batch)
@@ -300,7 +300,7 @@ def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor]
 
 def evaluate_portions(objective: Objective, predict: Callable[[int, int], Mapping[str, Tensor]], data: TensorData, rows: int) -> Scores:
     """Like `evaluate_predictions`, of predictions that are asked for so many rows at a time: from one row to before another."""
-    judges = _Judges(objective, data.rows.device, tables=False)
+    judges = _Judges(objective, data.device, tables=False)
     with torch.inference_mode():
         for start in range(0, len(data), rows):
             end = min(start + rows, len(data))

@@ -140,6 +140,9 @@ class TrainingSettings(StrictModel):
     matmul: MatmulName = "auto"
     """What computes large products of linear layers in float32 on a CPU: the BLAS that torch was built with, or oneDNN. `auto` is `onednn`
     on AMD processors with AVX-512, where that BLAS (MKL) leaves half of their speed unused, else `blas`."""
+    data_on_device: Literal["auto"] | bool = "auto"
+    """Whether all training and validation rows lie in the memory of a CUDA device. Else they stay on the host, and are moved some batches
+    at a time while the device computes. `auto` is yes where they take at most a quarter of the memory that is free there."""
     on_oom: Literal["stop", "halve"] = "stop"
     """What happens when memory runs out in a step or an evaluation: `stop` tells what would fit; `halve` computes half as many rows at
     once from there on and adds up twice as many micro-batches: the same steps, up to rounding, dropout and what batch norms see."""

@@ -262,3 +262,11 @@ def test_a_compiler_that_fails_is_told_with_a_way_out(repository: Path) -> None:
     assert done.returncode == 2
     assert "torch's compiler can't do with this network on this machine" in done.stderr
     assert "fix:  compile: false" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_where_rows_lie_has_no_effect_on_a_cpu(capsys: pytest.CaptureFixture[str], word: str) -> None:
+    Path("c.yaml").write_text(IMAGES)
+    assert main(["fit", "c.yaml", "training.device=cpu", f"training.data_on_device={word}"]) == 2
+    assert "has no effect: cpu computes where rows lie" in capsys.readouterr().err
+    assert not Path("runs").exists()

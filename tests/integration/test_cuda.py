@@ -134,3 +134,28 @@ def test_a_divergence_is_told_by_its_step_before_anything_bad_is_saved() -> None
         nntrain.fit(CONFIG, "optimizer.type=sgd", "optimizer.lr=1e30", "regularization.clip_norm=null")
     lines = Path("runs/rows/0001/history.jsonl").read_text().splitlines()
     assert all(math.isfinite(json.loads(line)["metrics"]["train.loss"]) for line in lines)
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+def test_no_step_waits_for_the_device(on_device: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_step, tried = loop.take_step, 0
+
+    def watched(session: Any, protocol: Any, progress: Any, batches: Any) -> None:
+        nonlocal tried
+        is_warm = progress.step >= 3  # the first steps allocate, and may record
+        torch.cuda.set_sync_debug_mode("error" if is_warm else "default")
+        try:
+            take_step(session, protocol, progress, batches)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        tried += is_warm
+
+    monkeypatch.setattr(loop, "take_step", watched)
+    plain = {**CONFIG, "regularization": {}, "training": {"max_steps": 10, "device": "cuda", "data_on_device": on_device}}
+    nntrain.fit(plain)
+    assert tried == 7
+
+
+def test_rows_on_the_host_train_as_those_on_the_device() -> None:
+    here, away = (nntrain.fit(CONFIG, f"training.data_on_device={word}").run.path for word in ("true", "false"))
+    assert digests(here) == digests(away)

@@ -1,0 +1,17 @@
+"""Which rows are the units of others: the nodes of graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The rows of a table that are the units of some rows: the nodes of graphs."""
+
+    scored: Tensor
+    """Numbers in the source of those that have a target, int64 `[U]`, in the order of predictions."""
+    predicted: Tensor
+    """Numbers in the source of all, int64 `[S]`, in the order of predictions."""
