@@ -20,6 +20,7 @@ from nntrain.data.lanes import goes_on, shown_once
 from nntrain.data.mask_plans import followed
 from nntrain.data.moving import laid
 from nntrain.data.noise import derive_seed
+from nntrain.data.orders import drawn
 from nntrain.data.packed_sounds import ragged_lengths
 from nntrain.data.preparing import Prepared
 from nntrain.data.streaming import check_shared_memory
@@ -388,8 +389,7 @@ def _sample(train: TensorData, validation: TensorData | None, seed: int) -> Tens
     rows = min(len(train), MAX_SAMPLE, len(validation) if validation is not None else len(train))
     if rows == len(train):
         return train
-    generator = torch.Generator().manual_seed(derive_seed(seed, "train sample"))
-    sample = train.take(torch.randperm(len(train), generator=generator)[:rows].sort().values)
+    sample = train.take(drawn(len(train), rows, seed=derive_seed(seed, "train sample")))
     return sample.loaded() if sample.in_blocks and _is_small(sample) else sample  # else each report would read all blocks for it
 
 

@@ -18,6 +18,13 @@ def epoch_order(rows: int, *, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))
 
 
+def drawn(rows: int, count: int, *, seed: int) -> Tensor:
+    """Some positions of all, drawn at random, int64 `[count]`, rising."""
+    few = torch.int32 if rows <= torch.iinfo(torch.int32).max else torch.int64  # the same draws, in half the memory
+    found = torch.randperm(rows, generator=torch.Generator().manual_seed(seed), dtype=few)
+    return found[:count].long().sort().values
+
+
 def shown_order(data: TensorData, *, seed: int, epoch: int) -> Tensor:
     """The positions that an epoch shows in its random order, int64 `[N]`.
 

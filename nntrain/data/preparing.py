@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nntrain.data.batches import TensorData
+from nntrain.data.blocks import BLOCK_ROWS
 from nntrain.data.facts import quoted
 from nntrain.data.filling import filled
 from nntrain.data.fingerprint import files_name, fingerprint_named, fingerprint_rows, fingerprint_sources
@@ -33,6 +34,8 @@ from nntrain.data.window_cutting import naive_errors
 from nntrain.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from nntrain.data.cut_texts import Told
     from nntrain.data.fields.field import Array, Values
     from nntrain.data.keeping import KeptFields
@@ -180,9 +183,19 @@ def check_targets(fields: FittedFields, table: Table, train: Array) -> None:
     plans = [plan for plan in plans if plan.field.type not in {"link", "row"}]
     for plan in plans:
         texts = table.words(plan.columns[0])
-        if texts[train].n_unique() < 2:
+        if _is_constant(texts, train):
             only = quoted(str(texts[int(train[0])]))
             raise DataError(f"{table.name}: {plan.name} is always {only} in the {len(train):,} training rows: there is nothing to learn")
+
+
+def _is_constant(texts: pl.Series, rows: Array) -> bool:
+    """Whether some rows `[M]` hold one value or none; most tables show another one among the first, and the rest is not gathered."""
+    seen: set[object] = set()
+    for start in range(0, len(rows), BLOCK_ROWS):
+        seen.update(texts[rows[start : start + BLOCK_ROWS]].unique())
+        if len(seen) > 1:
+            return False
+    return True
 
 
 def _encode(

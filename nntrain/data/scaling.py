@@ -5,7 +5,7 @@ Everything is fitted and scaled in float64, a portion of rows at a time, so that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import polars as pl
@@ -80,19 +80,31 @@ def _cut(steps: Array, lengths: Array, max_length: int | None) -> RaggedArray:
     return RaggedArray(steps[places_within(lengths) < max_length], np.minimum(lengths, max_length))
 
 
+GATHERED: Final = 2**16
+"""Rows of a column that are gathered at once, where there are many."""
+
+
 def take(values: Any, rows: Array) -> Any:
     """Some rows of the values of a field: without a copy where they follow one another, as nobody changes values that were read."""
-    if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and (np.diff(rows) == 1).all():
+    if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and _follow(rows):
         if len(rows) == len(values) and isinstance(values, pl.Series | RaggedArray):
             return values
         if _can_be_shared(values):
             return values[int(rows[0]) : int(rows[-1]) + 1]
     if not isinstance(values, RaggedArray):
+        if isinstance(values, pl.Series) and len(rows) > GATHERED:  # polars makes numbers of its own of all rows first
+            parts = [values[rows[start : start + GATHERED]] for start in range(0, len(rows), GATHERED)]
+            return pl.concat(parts, rechunk=True)
         return values[rows]
     lengths = values.lengths[rows]
     starts = (values.lengths.cumsum() - values.lengths)[rows]
     index = cast("Array", np.repeat(starts, lengths) + places_within(lengths))
     return RaggedArray(values.values[index], lengths)
+
+
+def _follow(rows: Array) -> bool:
+    """Whether each number of a row `[N]` is the one after that before it."""
+    return all((np.diff(rows[start : start + GATHERED + 1]) == 1).all() for start in range(0, len(rows), GATHERED))
 
 
 def _can_be_shared(values: Any) -> bool:

@@ -100,9 +100,8 @@ class Sorting:
         deciding = [field for field in self.named if field in first or field.name in leaders]
         plans = self.plan(deciding).fields
         values = read_values(plans, self.table)
-        rows, dropped = usable_rows(plans, self.table, values, self.settings.window)
-        if self.told is not None and self.table.rows <= np.iinfo(np.int32).max:
-            rows = rows.astype(np.int32)  # what is larger than memory has many
+        are_many = self.told is not None  # what is larger than memory
+        rows, dropped = usable_rows(plans, self.table, values, self.settings.window, are_many=are_many)
         self.notes += dropped
         if len(rows) < 2:
             raise DataError(

@@ -14,6 +14,7 @@ from nntrain.data.graphs import in_a_split
 from nntrain.data.inference import Guess
 from nntrain.data.layout import FieldPlan, split_rule
 from nntrain.data.noise import derive_seed
+from nntrain.data.scaling import take
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.split import FoldBy, Parts, folds, split_by_time, split_by_words, split_groups, split_rows
@@ -130,7 +131,7 @@ class Splitting:
 
     def _classes(self, target: FieldPlan, rows: Array) -> Array:
         """The class of each row, by its place among all in the order of their texts, whole `[N]`: a number takes less than a text."""
-        words = self.table.words(target.columns[0])[rows]
+        words = take(self.table.words(target.columns[0]), rows)
         return words.to_physical().to_numpy() if words.dtype == pl.Enum else words.rank("dense").to_numpy().astype(np.int64)
 
     def _plan(self, role: str) -> FieldPlan | None:
@@ -207,7 +208,7 @@ class Splitting:
 
     def _target_in_words(self, target: FieldPlan, rows: Array) -> str:
         """What a target was taken for, for messages."""
-        values = sorted(self.table.words(target.columns[0])[rows].unique().to_list())
+        values = sorted(take(self.table.words(target.columns[0]), rows).unique().to_list())
         shown = ", ".join(quoted(str(value)) for value in values[:3])
         guess = self.guesses.get(target.name)
         doubt = f"\n   {target.name}: {guess.doubt}" if guess is not None and guess.doubt else ""

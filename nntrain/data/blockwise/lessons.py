@@ -14,6 +14,7 @@ from nntrain.data.blockwise.learning import Learner, Ranges
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.fitted import FittedField, FittedFields
 from nntrain.data.scaling import take
+from nntrain.data.sources.source import Part
 from nntrain.data.table import Table
 from nntrain.data.values import read_values
 from nntrain.errors import DataError
@@ -92,16 +93,16 @@ def learn(blocks: Blocks, train: Array, plans: Sequence[FieldPlan], facts: Mappi
     return found
 
 
-def strangers(blocks: Blocks, fields: Iterable[FittedField], rows: Array) -> dict[str, Array]:
+def strangers(blocks: Blocks, fields: Iterable[FittedField], used: Mapping[Part, Array]) -> dict[Part, dict[str, Array]]:
     """Read all rows of a file with some fitted inputs, and look where training never showed a class.
 
     Args:
         blocks: The file.
         fields: The inputs.
-        rows: Those that are used, int64 or int32 `[N]`, rising.
+        used: By part the rows that are, int64 or int32 `[N]`, rising.
 
     Returns:
-        By field that has some, the rows that hold one, int64 `[K]`, rising.
+        By part, and by field that has some, the rows that hold one, int64 `[K]`, rising.
 
     Raises:
         DataError: A field can't read a cell, or allows no such class.
@@ -109,16 +110,17 @@ def strangers(blocks: Blocks, fields: Iterable[FittedField], rows: Array) -> dic
     fields = tuple(fields)
     with_classes = FittedFields(tuple(field for field in fields if "classes" in field.state))
     columns = dict.fromkeys(column for field in fields for column in field.plan.columns)
-    found: dict[str, list[Array]] = {}
+    found: dict[Part, dict[str, list[Array]]] = {part: {} for part in used}
     for block, start in enumerate(blocks.starts[:-1] if fields else ()):
         table = blocks.read(block, columns)
         values = read_values([field.plan for field in fields], table)
-        first, last = np.searchsorted(rows, np.array([start, start + table.rows], dtype=rows.dtype))
-        own = rows[first:last] - start
-        for (_, name), encoded in with_classes.encoded(table, values, own, with_targets=False).items():
-            if encoded.unknown is not None and encoded.unknown.any():
-                found.setdefault(name, []).append(own[encoded.unknown] + start)
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+        for part, rows in used.items():
+            first, last = np.searchsorted(rows, np.array([start, start + table.rows], dtype=rows.dtype))
+            own = rows[first:last] - start
+            for (_, name), encoded in with_classes.encoded(table, values, own, with_targets=False).items():
+                if encoded.unknown is not None and encoded.unknown.any():
+                    found[part].setdefault(name, []).append(own[encoded.unknown] + start)
+    return {part: {name: np.concatenate(rows) for name, rows in own.items()} for part, own in found.items()}
 
 
 def cells_of(table: Table, column: str, rows: Array) -> Array | pl.Series:

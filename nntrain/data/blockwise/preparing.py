@@ -67,7 +67,7 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
     assert reading is not None
     fields = FittedFields(tuple(by_place[plan.role, plan.name] for plan in plans), None, reading)
     rows = _used(fields, tables, values, parts)
-    unknown = {part: _strangers(inputs, blocks, part, rows) for part, blocks in files.items()}
+    unknown = _strangers(inputs, files, rows)
     stores: dict[Part, BlockStore] = {}
     prints = fingerprint_sources(settings, folder)
     for blocks in files.values():
@@ -232,19 +232,20 @@ def _used(
     split: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}
     for part, rows in split.items():
         if part in tables and part != "train":
-            own, dropped = usable_rows(plans, tables[part], values[part], None)
-            found[part] = _Used(part, own.astype(parts.train.dtype), dropped)
+            found[part] = _Used(part, *usable_rows(plans, tables[part], values[part], None, are_many=True))
         elif len(rows):
             found[part] = _Used("train", rows, [])
     return found
 
 
-def _strangers(inputs: Sequence[FittedField], blocks: Blocks, file: Part, used: Mapping[Part, _Used]) -> dict[str, Array]:
-    """By input, the used rows of a file whose class training never showed, `[K]`. Raises `DataError` for a cell that can't be read."""
-    if file == "train":  # its other cells were read already, for what the fields have learned
-        inputs = [field for field in inputs if "classes" in field.state]
-    own = [each.rows for each in used.values() if each.source == file]
-    return strangers(blocks, inputs, np.sort(np.concatenate(own))) if own and inputs else {}
+def _strangers(inputs: Sequence[FittedField], files: Mapping[Part, Blocks], used: Mapping[Part, _Used]) -> dict[Part, dict[str, Array]]:
+    """By part, and by input, the rows whose class training never showed, `[K]`. Raises `DataError` for a cell that can't be read."""
+    found: dict[Part, dict[str, Array]] = {}
+    for file, blocks in files.items():
+        # of the training file all cells were read already, for what the fields have learned
+        asked = [field for field in inputs if file != "train" or "classes" in field.state]
+        found |= strangers(blocks, asked, {part: each.rows for part, each in used.items() if each.source == file})
+    return found
 
 
 def _splits(  # noqa: PLR0913 (what is known of each part)
@@ -263,8 +264,7 @@ def _splits(  # noqa: PLR0913 (what is known of each part)
         source, rows, table = own.source, own.rows, tables[own.source]
         encoded = _encoded(fields, table, values[source], rows)
         keep, left = left_out(table, encoded, rows)
-        here = {name: found[np.isin(found, rows)] for name, found in unknown[source].items()}
-        told = [*(never_shown(table, name, found) for name, found in here.items() if len(found)), *(note for _, note in left)]
+        told = [*(never_shown(table, name, found) for name, found in unknown[part].items()), *(note for _, note in left)]
         if not keep.any():
             raise none_left(table, part, [*own.dropped, *told], has_windows=False)
         found = row_tensors({}, encoded, rows, keep, None)

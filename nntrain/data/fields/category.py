@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import Field as Option
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
+
+COUNTED: Final = 2**16
+"""Cells that are counted at once, where there are many."""
 
 
 class Category(Field):
@@ -87,7 +90,7 @@ class Category(Field):
     def fit(self, values: Values, *, is_target: bool) -> State:
         """The classes of the training rows. Raises `DataError` where they are not those of `classes`."""
         texts = cast("pl.Series", values)
-        counts = texts.drop_nulls().value_counts()
+        counts = _counted(texts.drop_nulls())
         least = 1 if is_target else self.min_count
         shown = in_order(counts.filter(counts["count"] >= least)[texts.name].to_list())
         return {"classes": list(self._named(shown)), "has_missing": not is_target and texts.null_count() > 0}
@@ -158,6 +161,16 @@ class Category(Field):
                 f"the training rows show {listed(others)}, which classes does not name ({listed(names)})", "add it, or leave it out: drop"
             )
         return names
+
+
+def _counted(texts: pl.Series) -> pl.DataFrame:
+    """How often each value occurs, of many a portion at a time: polars notes the place of each cell it counts."""
+    import polars as pl
+
+    if len(texts) <= COUNTED:
+        return texts.value_counts()
+    parts = [texts[start : start + COUNTED].value_counts() for start in range(0, len(texts), COUNTED)]
+    return pl.concat(parts).group_by(texts.name).agg(pl.col("count").sum())
 
 
 def _is_null(texts: pl.Series) -> Array:
