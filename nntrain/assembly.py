@@ -28,6 +28,7 @@ from nntrain.errors import ConfigError, DataError, Problem, SpecError, render_pa
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.scope import PROBE
 from nntrain.losses.loss import ClassLoss, Loss
+from nntrain.modules.fused_optimizers import is_fused
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.regularization import SWASettings
 from nntrain.schedules.plateau import Plateau
@@ -176,6 +177,7 @@ def assemble(
     parts = [protocol, *(each for plan in blueprint.targets.values() for each in (plan.task, plan.link, *plan.losses))]
     are_ours = all(type(part).__module__.startswith("nntrain.") for part in parts)
     session = replace(session, static=static_steps(session, parts_are_ours=are_ours))
+    session = replace(session, moves_directly=session.static is not None and session.shaping.is_idle and is_fused(session.optimizer))
     if session.thawing is not None:
         session.thawing.begin(network, 0)
     _check_shared_memory(session)

@@ -16,6 +16,8 @@ from torch import Tensor
 from nntrain.modules.known_torch import IS_KNOWN, set_grad_mode
 
 Group = dict[str, Any]
+Lists = tuple[list[Tensor], ...]
+Gradients = list[Tensor] | tuple[Tensor, ...]
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,6 +27,9 @@ def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Fused(torch.optim.Optimizer):
     """What the fused optimizers share. Parameters are on one device and of one type."""
+
+    _kept: tuple[Any, list[Lists]] | None = None
+    """The state of the first parameter, and what was looked up when it had that."""
 
     def add_param_group(self, param_group: Group) -> None:
         """As torch does."""
@@ -37,7 +42,7 @@ class _Fused(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         if not IS_KNOWN or self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
-            super().step()
+            self._step_of_torch()
             return loss
         was_on = torch.is_grad_enabled()
         set_grad_mode(False)
@@ -52,7 +57,54 @@ class _Fused(torch.optim.Optimizer):
 
     step.hooked = True  # pyright: ignore[reportFunctionMemberAccess]  # torch wraps a step that is not marked so
 
+    def _step_of_torch(self) -> None:
+        """With its hooks, which torch puts around a class's step when it makes the first object of just this class."""
+        classes = type(self).__mro__
+        own = cast("Callable[..., Any]", classes[classes.index(_Fused) + 1].step)
+        hooked = torch.optim.Optimizer.profile_hook_step(own)
+        (own if getattr(own, "hooked", False) else hooked)(self)
+
+    def move(self, gradients: Gradients) -> None:
+        """The same by gradients that are at hand, one for each parameter in the order of the groups; `.grad` is neither read nor kept."""
+        kept = None if not IS_KNOWN or self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks else self._known_lists()
+        if kept is None:
+            parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+            self.step()
+            for parameter in parameters:
+                parameter.grad = None
+            return
+        was_on = torch.is_grad_enabled()
+        set_grad_mode(False)
+        try:
+            start = 0
+            for group, lists in zip(self.param_groups, kept, strict=True):
+                end = start + len(group["params"])
+                self._run(group, group["params"], gradients[start:end], lists)
+                start = end
+        finally:
+            set_grad_mode(was_on)
+
+    def _known_lists(self) -> list[Lists] | None:
+        """The state's tensors of each group as the kernel takes them, looked up once; `None` where a parameter has no state yet."""
+        first = self.state.get(self.param_groups[0]["params"][0])
+        if self._kept is None or self._kept[0] is not first:  # one that was loaded is another
+            found = [self._lists(group, group["params"]) for group in self.param_groups]
+            known = [lists for lists in found if lists is not None]
+            self._kept = (first, known) if len(known) == len(found) else None
+        return None if self._kept is None else self._kept[1]
+
     def _move(self, group: Group, moved: list[Tensor], gradients: list[Tensor]) -> None:
+        """Move parameters, whether they have a state or not."""
+        raise NotImplementedError
+
+    def _lists(self, group: Group, moved: list[Tensor]) -> Lists | None:
+        """The state of parameters, a list of tensors for each of its parts; `None` where one has none."""
+        raise NotImplementedError
+
+    def _run(self, group: Group, moved: list[Tensor], gradients: Gradients, lists: Lists) -> None:
+        """Call the kernel."""
         raise NotImplementedError
 
     def _left(self, name: str) -> Tensor | None:
@@ -78,7 +130,14 @@ class FusedSGD(_Fused, torch.optim.SGD):
         if moved:
             self._call(group, moved, gradients, buffers, is_first_step=False)
 
-    def _call(self, group: Group, moved: list[Tensor], gradients: list[Tensor], buffers: list[Tensor], *, is_first_step: bool) -> None:
+    def _lists(self, group: Group, moved: list[Tensor]) -> Lists | None:
+        buffers = [self.state.get(parameter, {}).get("momentum_buffer") for parameter in moved] if group["momentum"] else []
+        return None if any(buffer is None for buffer in buffers) else (buffers,)
+
+    def _run(self, group: Group, moved: list[Tensor], gradients: Gradients, lists: Lists) -> None:
+        self._call(group, moved, gradients, lists[0], is_first_step=False)
+
+    def _call(self, group: Group, moved: list[Tensor], gradients: Gradients, buffers: list[Tensor], *, is_first_step: bool) -> None:
         torch._fused_sgd_(  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
             moved,
             gradients,
@@ -101,17 +160,31 @@ class _FusedAdam(_Fused):
     kernel: Callable[..., None]
 
     def _move(self, group: Group, moved: list[Tensor], gradients: list[Tensor]) -> None:
-        states = [self.state[parameter] or self._begin(group, parameter) for parameter in moved]
-        steps = [state["step"] for state in states]
+        lists = self._lists(group, moved)
+        if lists is None:
+            for parameter in moved:
+                if not self.state.get(parameter):
+                    self._begin(group, parameter)
+            lists = self._lists(group, moved)
+        assert lists is not None
+        self._run(group, moved, gradients, lists)
+
+    def _lists(self, group: Group, moved: list[Tensor]) -> Lists | None:
+        states = [self.state.get(parameter, {}) for parameter in moved]
+        if not all(states):
+            return None
+        maxima = [state["max_exp_avg_sq"] for state in states] if group["amsgrad"] else []
+        return *([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq")), maxima, [state["step"] for state in states]
+
+    def _run(self, group: Group, moved: list[Tensor], gradients: Gradients, lists: Lists) -> None:
+        *moments, steps = lists
         found_inf = self._left("found_inf")
         torch._foreach_add_(steps, 1)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         beta1, beta2 = group["betas"]
         type(self).kernel(
             moved,
             gradients,
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [state["max_exp_avg_sq"] for state in states] if group["amsgrad"] else [],
+            *moments,
             steps,
             amsgrad=group["amsgrad"],
             lr=group["lr"],
@@ -126,12 +199,11 @@ class _FusedAdam(_Fused):
         if found_inf is not None:  # a step that was not taken is not counted
             torch._foreach_sub_(steps, [found_inf] * len(steps))  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
 
-    def _begin(self, group: Group, parameter: Tensor) -> dict[str, Tensor]:
+    def _begin(self, group: Group, parameter: Tensor) -> None:
         """The state before the first step of a parameter."""
         moments = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
         zeros = {name: torch.zeros_like(parameter, memory_format=torch.preserve_format) for name in moments}
         self.state[parameter] = {"step": torch.zeros((), device=parameter.device), **zeros}
-        return self.state[parameter]
 
 
 class FusedAdam(_FusedAdam, torch.optim.Adam):
@@ -144,3 +216,8 @@ class FusedAdamW(_FusedAdam, torch.optim.AdamW):
     """torch's AdamW."""
 
     kernel = staticmethod(torch._fused_adamw_)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+
+
+def is_fused(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether it is one of these."""
+    return isinstance(optimizer, _Fused)

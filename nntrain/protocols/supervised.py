@@ -145,12 +145,15 @@ class SupervisedProtocol:
     def _filled(self, session: Session, found: Sequence[Any]) -> StepLoss:
         """The step that gave these, with its gradients."""
         count = len(self._factors)
-        for parameter, gradient in zip(trained(session.optimizer), found[2 + 2 * count :], strict=True):
-            parameter.grad = gradient
         parts = {
             name: LossPart(found[place], found[place + count], factor)
             for place, (name, factor) in enumerate(self._factors.items(), start=2)
         }
+        gradients = found[2 + 2 * count :]
+        if session.moves_directly and all(gradient is not None for gradient in gradients):
+            return StepLoss(found[0], parts, "filled", norm=found[1], gradients=gradients)
+        for parameter, gradient in zip(trained(session.optimizer), gradients, strict=True):
+            parameter.grad = gradient
         return StepLoss(found[0], parts, "filled", norm=found[1])
 
     def _fill_gradients(self, session: Session, batches: tuple[Batch, ...]) -> StepLoss:

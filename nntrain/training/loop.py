@@ -9,9 +9,12 @@ state owes its report then, and whoever goes on with it begins with that. There 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
+
+from torch import Tensor
 
 from nntrain.data.batches import Batch
 from nntrain.losses.loss import Part
@@ -184,6 +187,10 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
         DivergedError: As in `take_step`, or step after step is skipped whatever the scale.
         ExhaustedError: Memory ran out in the optimizer.
     """
+    if loss.gradients is not None and loss.norm is not None:
+        check_step(session, progress, batches, loss.value, loss.norm)
+        _moved(session, progress, batches, loss.gradients)
+        return True
     session.precision.unscale(session.optimizer)
     parameters = trained(session.optimizer)
     is_penalized = session.shaping.penalize()
@@ -195,7 +202,7 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
         check_step(session, progress, batches, loss.value, norm)
     else:
         watch_step(session, progress, loss.value, norm)
-    moved = _moved(session, progress, batches)
+    moved = _moved(session, progress, batches, None)
     for parameter in parameters:  # what zero_grad does, without its bookkeeping
         parameter.grad = None
     if not moved:
@@ -206,9 +213,12 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     return moved
 
 
-def _moved(session: Session, progress: Progress, batches: tuple[Batch, ...]) -> bool:
+def _moved(session: Session, progress: Progress, batches: tuple[Batch, ...], gradients: Sequence[Tensor] | None) -> bool:
     """The optimizer's update. Raises `ExhaustedError`: part of the weights may have moved, so that nothing is tried again."""
     try:
+        if gradients is not None:
+            cast("Any", session.optimizer).move(gradients)
+            return True
         return session.precision.step(session.optimizer)
     except (RuntimeError, MemoryError) as error:
         if not is_exhaustion(error):

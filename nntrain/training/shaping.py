@@ -45,6 +45,13 @@ class Shaping:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad and id(parameter) not in spared]
         return cls(settings, seed, [Weight(parameter, axes[id(parameter)]) for parameter in trained])
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it changes nothing, gradients or weights, whatever they are."""
+        settings = self.settings
+        knobs = (settings.l1, settings.clip_value, settings.clip_norm, settings.gradient_noise, settings.max_norm)
+        return all(knob is None for knob in knobs)
+
     def penalize(self) -> bool:
         """Add the gradient of the L1 penalty, `l1 * sum |w|`, to the gradients; whether there is one."""
         if self.settings.l1 is None:
