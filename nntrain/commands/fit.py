@@ -268,11 +268,13 @@ def prepare_data(config: Config) -> Prepared:
         ConfigError: Config and data don't fit together; rendered.
         DataError: The data can't be read or used.
     """
+    from nntrain.commands.table_size import tell_size
     from nntrain.data.preparing import prepare
 
     collecting.go_on()
     try:
         with memory_errors("while the data was read"):
+            tell_size(config.experiment.data, config.folder)
             return prepare(config.experiment.data, config.folder, seed=config.experiment.seed, kept=_kept(config))
     except ConfigError as error:
         raise config.error(error.problems) from None
