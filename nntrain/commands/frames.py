@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -32,6 +32,9 @@ PLAIN_NUMBERS: Final[frozenset[type]] = frozenset({int, float, type(None)})
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | DataFrame
 """A list of dictionaries, a dictionary of columns, or a data frame of pandas or polars."""
 
+ROWS: Final = "a list of dictionaries, a dictionary of lists, a data frame of pandas or polars, or the path of a file"
+"""What may stand for rows, for messages."""
+
 
 def table_of(rows: Rows, source: Source, numbers: frozenset[str] = frozenset()) -> Table:
     """Rows from Python as a table, as if they had been read from a file of the source.
@@ -42,7 +45,7 @@ def table_of(rows: Rows, source: Source, numbers: frozenset[str] = frozenset()) 
         numbers: Columns that are read as numbers: where they hold nothing else they become arrays at once, without a way over text.
 
     Raises:
-        DataError: There is no row, or columns have different lengths or one name.
+        DataError: There is no row, columns have different lengths or one name, or it is nothing that has rows.
     """
     if _is_polars(rows):
         from nntrain.data.sources.parquet import frame_columns
@@ -90,16 +93,35 @@ def _is_polars(rows: Rows) -> bool:
 def _columns(rows: Rows) -> dict[str, Any]:
     """Lists of values, or arrays of numbers, by name."""
     if isinstance(rows, Mapping):
-        return {str(name): list(column) for name, column in rows.items()}
-    if isinstance(rows, Sequence):
+        return {str(name): _listed(str(name), column) for name, column in rows.items()}
+    if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
+        other = next((place for place, row in enumerate(cast("Sequence[object]", rows)) if not isinstance(row, Mapping)), None)
+        if other is not None:
+            what = f"rows are a list whose item {other} is {_kind(rows[other])}, and each must be a dictionary of cells by column"
+            raise DataError(what, ROWS)
         names = dict.fromkeys(name for row in rows for name in row)
         return {str(name): [row.get(name) for row in rows] for name in names}
-    names = cast("Sequence[Any]", list(rows.columns))
+    frame = cast("Any", rows)
+    if not hasattr(frame, "columns"):
+        raise DataError(f"rows are {_kind(rows)}, which has no columns", ROWS)
+    names = cast("Sequence[Any]", list(frame.columns))
     texts = [str(name) for name in names]
     twice = next((name for place, name in enumerate(texts) if name in texts[:place]), None)
     if twice is not None:
         raise DataError(f"two columns are called {twice!r}")
-    return {str(name): _cells(rows[name]) for name in names}
+    return {str(name): _cells(frame[name]) for name in names}
+
+
+def _listed(name: str, column: Any) -> list[Any]:
+    """The cells of a column. Raises `DataError` for a single one."""
+    if isinstance(column, str | bytes) or not isinstance(column, Iterable) or getattr(column, "ndim", 1) == 0:
+        raise DataError(f"column {name} is {_kind(column)}, and must be a list of cells", f"of one row:  [{{{name!r}: {column!r}, …}}]")
+    return list(column)
+
+
+def _kind(value: object) -> str:
+    """What a value is, for messages."""
+    return f"of type {type(value).__name__}"
 
 
 def _cells(column: Any) -> Any:
