@@ -131,14 +131,15 @@ class SupervisedProtocol:
         parameters = trained(session.optimizer)
 
         def work() -> list[Tensor | None]:
-            for parameter in parameters:
-                parameter.grad = None
             parts = self._parts(session, batch)
             loss = total(parts)
             session.precision.backward(loss)
             self._factors = {name: part.factor for name, part in parts.items()}
             sums, weights = [part.sum.detach() for part in parts.values()], [part.weight for part in parts.values()]
-            return [loss.detach(), gradient_norm(parameters), *sums, *weights, *(parameter.grad for parameter in parameters)]
+            norm, gradients = gradient_norm(parameters), [parameter.grad for parameter in parameters]
+            for parameter in parameters:  # they lie nowhere but in what is given back
+                parameter.grad = None
+            return [loss.detach(), norm, *sums, *weights, *gradients]
 
         return static.begin(work, tensors)
 
