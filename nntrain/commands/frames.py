@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -114,7 +114,8 @@ def _columns(rows: Rows) -> dict[str, Any]:
 
 def _listed(name: str, column: Any) -> list[Any]:
     """The cells of a column. Raises `DataError` for a single one."""
-    if isinstance(column, str | bytes) or not isinstance(column, Iterable) or getattr(column, "ndim", 1) == 0:
+    is_single = isinstance(column, str | bytes) or not hasattr(column, "__iter__") or getattr(column, "ndim", 1) == 0
+    if is_single:
         raise DataError(f"column {name} is {_kind(column)}, and must be a list of cells", f"of one row:  [{{{name!r}: {column!r}, …}}]")
     return list(column)
 

@@ -57,7 +57,8 @@ class Splitting:
         if self.settings.folds is not None and self.settings.fold is not None:
             return self._fold(rows, self.settings.folds, self.settings.fold, seed)
         column = self._plan("split")
-        fixed = Parts(rows, rows[:0], rows[:0]) if column is None else self._by_column(rows, column)
+        none = rows[:0].copy()  # a view would keep the numbers of all rows in memory
+        fixed = Parts(rows, none, none) if column is None else self._by_column(rows, column)
         how = "" if column is None else f"by column {column.name}"
         sizes = {part: self._size(part, fixed) for part in PARTS}
         if not any(sizes.values()):

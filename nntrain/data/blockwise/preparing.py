@@ -53,6 +53,7 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
     files = open_blocks(settings, folder)
     sorting, tables = _sorted(settings, files)
     parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
+    trim()  # what of all rows was looked at for it, before blocks are read on top of that
     layout, lessons = _learned(sorting, files["train"], parts.train, planned)
     plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING)
     wanted = tuple(plan for plan in plans if plan.role != "input")

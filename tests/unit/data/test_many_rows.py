@@ -74,3 +74,12 @@ def test_a_target_that_changes_only_in_the_end(tmp_path: Path, last: str) -> Non
         return
     with pytest.raises(DataError, match="word is always 'a' in the 60 training rows"):
         prepare(settings, tmp_path, seed=0)
+
+
+def test_a_part_without_rows_does_not_keep_the_numbers_of_all(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,word\n" + "".join(f"{row},{'ab'[row % 2]}\n" for row in range(60)))
+    settings = DataSettings.parse({"source": "t.csv", "target": "word", "split": {"validation": 0.2, "test": None}})
+    table = settings.source.read(tmp_path / "t.csv", "t.csv")
+    parts = Sorting(settings, {"train": table}, named_fields(settings, {"train": table})).split(0)
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [48, 12, 0]
+    assert all(part.base is None for part in (parts.train, parts.validation, parts.test))
