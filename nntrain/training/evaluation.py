@@ -276,8 +276,7 @@ def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data
     """Measure the trivial prediction of each target on `data`, which takes the likeliest class. It has no loss."""
     judges = _Judges(objective, data.device, tables=tables, thresholds=False)
     with torch.inference_mode():
-        device = data.device
-        rows = {name: row.to(accumulator(device)).to(device) for name, row in baseline.items()}
+        rows = {name: row.to(accumulator(data.device)).to(data.device) for name, row in baseline.items()}
         for batch in plain_batches(data, _baseline_rows(objective, data)):
             judges.update({name: _repeated(row, objective.targets[name], batch.targets[name]) for name, row in rows.items()}, batch)
     return judges.scores({})
@@ -319,7 +318,8 @@ def _units(name: str, target: TargetObjective, train: TensorData, weights: Tenso
         values, by_unit = told
         keep = counting(values)
         return values[keep], target.target, None if by_unit is None else by_unit[keep]
-    encoded = train.target(name).cpu()
+    is_narrow = axis is None and name in train.targets and name not in train.target_pixels  # as classes of many rows are kept
+    encoded = (train.targets[name] if is_narrow else train.target(name)).cpu()
     if axis is None:
         return encoded, target.target, weights
     units = chosen(fold(encoded, axis), encoded, weights, axis)

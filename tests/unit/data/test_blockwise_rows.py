@@ -16,7 +16,11 @@ import polars as pl
 import pytest
 import torch
 from blockwise_tables import FIELDS, both, frame, prepared, small_blocks, write
+from torch import Tensor
 
+from nntrain.assembly import assemble
+from nntrain.commands.fit import prepare_job
+from nntrain.config.reading import read_mapping
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.blockwise import deciding
 from nntrain.data.blockwise.batches import shuffled_batches
@@ -28,6 +32,7 @@ from nntrain.data.preparing import prepare, try_split
 from nntrain.data.settings import DataSettings
 from nntrain.data.streaming import Streamed
 from nntrain.errors import NNTrainError
+from nntrain.training.evaluation import fit_baseline
 
 TEXTS = {**FIELDS, "told": {"type": "text", "max_length": 5}, "size": {"role": "ignore"}}
 
@@ -328,3 +333,16 @@ def test_what_decides_about_rows_takes_few_bytes_of_each(tmp_path: Path, monkeyp
     memory, streamed = both(path, target="house", fields={"kind": "category"}, split={"by": "random"})
     assert torch.equal(streamed.train.target("house"), memory.train.targets["house"])
     assert streamed.train.rows.dtype == torch.int32
+
+
+def test_the_trivial_prediction_is_that_of_rows_in_memory(path: Path, tmp_path: Path) -> None:
+    """Classes of streamed rows take a byte each, also where all of them are counted."""
+    found: list[Tensor] = []
+    for streaming in (False, True):
+        data = {"source": path.name, "target": "kind", "fields": {**FIELDS, "size": {"role": "ignore"}}, "streaming": streaming}
+        config = {"name": "t", "data": data, "architecture": {"type": "mlp", "hidden": [2]}, "training": {"max_epochs": 1}}
+        job = prepare_job(read_mapping(config, (), tmp_path))
+        session = assemble(job.blueprint, job.prepared, 1).session
+        found.append(fit_baseline(session.objective, session.splits.train)["kind"])
+        assert session.splits.train.targets["kind"].dtype == (torch.int8 if streaming else torch.int64)
+    assert torch.equal(found[0], found[1])
