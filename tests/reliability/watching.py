@@ -63,6 +63,8 @@ class Watch:
     def _told(self, event: str, arguments: tuple[Any, ...]) -> str | None:
         if event in PROCESSES or event in NETWORK:
             return repr(arguments)[:300]
+        if event == "ctypes.dlopen" and arguments == (None,):  # the process itself, into which nothing is loaded
+            return None
         if event in LOADED:
             return None if _is_of_the_import_system() else repr(arguments)[:300]
         if event in ("exec", "compile"):
