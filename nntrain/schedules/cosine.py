@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeFloat, PositiveInt, model_validator
 
 from nntrain.errors import Problem
-from nntrain.schedules.schedule import Horizon, WarmedSchedule, below, lowest, one_unit, steps_of
+from nntrain.schedules.schedule import Horizon, Schedule, WarmedSchedule, below, lowest, one_unit, steps_of
 
 
 class Cosine(WarmedSchedule):
@@ -73,6 +73,28 @@ class WarmRestarts(WarmedSchedule):
         while since >= length:
             since, length = since - length, length * self.multiply
         return half_wave(lowest(self.min_lr, base_lr), base_lr, since / length)
+
+
+class CosLog(Schedule):
+    """Cosine waves, each twice as long as the one before: from 0 up to `optimizer.lr` and back to 0, the last ends with the run.
+
+    With 4 cycles it is coslog4 of RealMLP (Holzmüller, Grinsztajn, Steinwart, 2024): (1 - cos(2 pi log2(1 + 15 t))) / 2 of the rate, t
+    the part of the run that is done. A run that stops early may so end near the end of a wave.
+    """
+
+    main: ClassVar[str | None] = "cycles"
+
+    type: Literal["coslog"] = "coslog"
+    cycles: PositiveInt = 4
+    """Waves in a run."""
+
+    @property
+    def needs_total_steps(self) -> bool:
+        return True
+
+    def lr(self, step: int, base_lr: float, horizon: Horizon) -> float:
+        done = min(step / max(horizon.total_steps, 1), 1.0)
+        return base_lr * (1 - math.cos(2 * math.pi * math.log2(1 + (2**self.cycles - 1) * done))) / 2
 
 
 def half_wave(low: float, high: float, done: float) -> float:

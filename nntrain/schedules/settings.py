@@ -19,6 +19,7 @@ SCHEDULES: Final = {
     "one_cycle": "nntrain.schedules.cycles:OneCycle",
     "cyclic": "nntrain.schedules.cycles:Cyclic",
     "warm_restarts": "nntrain.schedules.cosine:WarmRestarts",
+    "coslog": "nntrain.schedules.cosine:CosLog",
     "wsd": "nntrain.schedules.decay:WSD",
     "plateau": "nntrain.schedules.plateau:Plateau",
 }

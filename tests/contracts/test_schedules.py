@@ -36,6 +36,8 @@ CASES: list[dict[str, Any]] = [
     {"type": "cyclic", "min_lr": 0.0, "up_epochs": 1, "down_steps": 5, "mode": "triangular2"},
     {"type": "warm_restarts", "first_steps": 10, "multiply": 2},
     {"type": "warm_restarts", "first_epochs": 2, "warmup_steps": 10},
+    {"type": "coslog"},
+    {"type": "coslog", "cycles": 2},
     {"type": "wsd"},
     {"type": "wsd", "decay_steps": 30, "shape": "sqrt", "warmup_steps": 10},
     {"type": "wsd", "decay_fraction": 0.3, "shape": "cosine"},
@@ -78,7 +80,7 @@ def test_settings_survive_json(case: dict[str, Any]) -> None:
 @every
 def test_rates_are_positive_and_never_above_the_rate_itself(case: dict[str, Any]) -> None:
     rates = [read(case).lr(step, 0.1, HORIZON) for step in range(100)]
-    lowest = rates[0] if case["type"] == "cyclic" else 1e-30
+    lowest = {"cyclic": rates[0], "coslog": 0.0}.get(case["type"], 1e-30)  # waves of coslog begin at 0, as its paper has them
     assert all(lowest <= rate <= 0.1 + 1e-12 for rate in rates)
     assert max(rates) == pytest.approx(0.1)
 

@@ -139,4 +139,15 @@ def test_wsd_rises_stays_and_decays(shape: str, left: Callable[[float], float]) 
 
 @pytest.mark.parametrize("tag", sorted(SCHEDULES))
 def test_every_schedule_is_compared_with_something(tag: str) -> None:
-    assert tag in {*(written["type"] for written, _ in CASES), "inverse_sqrt", "wsd", "plateau"}
+    assert tag in {*(written["type"] for written, _ in CASES), "inverse_sqrt", "coslog", "wsd", "plateau"}
+
+
+@pytest.mark.parametrize(
+    ("cycles", "peaks"), [(4, [(2**0.5 - 1) / 15, (2**1.5 - 1) / 15, (2**2.5 - 1) / 15, (2**3.5 - 1) / 15]), (1, [2**0.5 - 1])]
+)
+def test_coslog_has_a_wave_for_each_doubling(cycles: int, peaks: list[float]) -> None:
+    schedule = read({"type": "coslog", "cycles": cycles})
+    horizon = Horizon(total_steps=10**6, steps_per_epoch=100)
+    assert [schedule.lr(round(10**6 * place), 0.04, horizon) for place in peaks] == pytest.approx([0.04] * cycles)
+    ends = [(2**cycle - 1) / (2**cycles - 1) for cycle in range(cycles + 1)]
+    assert [schedule.lr(round(10**6 * place), 0.04, horizon) for place in ends] == pytest.approx([0] * (cycles + 1), abs=1e-8)
