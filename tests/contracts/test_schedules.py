@@ -82,7 +82,7 @@ def test_rates_are_positive_and_never_above_the_rate_itself(case: dict[str, Any]
     rates = [read(case).lr(step, 0.1, HORIZON) for step in range(100)]
     lowest = {"cyclic": rates[0], "coslog": 0.0}.get(case["type"], 1e-30)  # waves of coslog begin at 0, as its paper has them
     assert all(lowest <= rate <= 0.1 + 1e-12 for rate in rates)
-    assert max(rates) == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(0.1, rel=1e-4)  # a peak may lie between two steps
 
 
 @every
