@@ -23,7 +23,6 @@ from nntrain.data.noise import derive_seed
 from nntrain.data.orders import drawn
 from nntrain.data.packed_sounds import ragged_lengths
 from nntrain.data.preparing import Prepared
-from nntrain.data.streaming import check_shared_memory
 from nntrain.errors import ConfigError, DataError, Problem, SpecError, render_path
 from nntrain.layers.depth import hidden_matrices, layer_depths
 from nntrain.layers.scope import PROBE
@@ -55,6 +54,7 @@ from nntrain.training.reproducibility import seed_everything, use_determinism
 from nntrain.training.session import Origin, Session, Splits, TrainingProtocol
 from nntrain.training.shaping import Shaping
 from nntrain.training.sharding import shard
+from nntrain.training.shared_batches import check_batches_fit
 from nntrain.training.swa import StochasticAverage
 from nntrain.training.thawing import Thawing
 
@@ -180,7 +180,7 @@ def assemble(
     session = replace(session, moves_directly=session.static is not None and session.shaping.is_idle and is_fused(session.optimizer))
     if session.thawing is not None:
         session.thawing.begin(network, 0)
-    _check_shared_memory(session)
+    check_batches_fit(session)
     return Assembly(session, protocol, plan, new_progress(blueprint), threads, class_weights)
 
 
@@ -206,14 +206,6 @@ def class_order(experiment: Experiment, train: TensorData) -> ClassOrder | None:
         return ClassOrder(classes, sampler.several, sampler.positive_fraction, in_triplets=sampler.type == "triplets")
     except SpecError as error:
         raise ConfigError([Problem(("data", "batch", "sampler", *error.options), error.message, error.hint)]) from None
-
-
-def _check_shared_memory(session: Session) -> None:
-    """Make sure that the largest batches, those of evaluations or of steps, pass from process to process. Raises `ResourceError`."""
-    streamed = session.splits.train.streamed
-    if streamed is not None:
-        rows = min(session.batch_size * max(4, session.accumulate), len(streamed))
-        check_shared_memory(streamed.reading.workers, rows * streamed.store.bytes_per_row)
 
 
 def _portions(blueprint: Blueprint) -> Portions:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.data.batches import TURN, Batch, TensorData, plain_batches
+from nntrain.training.evaluation import batch_rows
 from nntrain.training.objective import total
 from nntrain.training.session import Session
 
@@ -234,7 +235,7 @@ def unmeasured(session: Session, data: TensorData) -> Unmeasured | None:
     network.eval()
     try:
         with averaged, session.precision.autocast():
-            for batch in plain_batches(data, 4 * session.batch_size):
+            for batch in plain_batches(data, batch_rows(data, session.batch_size, session.portions.evaluation_rows)):
                 outputs = cast("tuple[dict[str, Tensor], object]", network(session.objective.inputs(batch)))[0]
                 rows = [output for output in outputs.values() if len(output) == len(batch)]
                 bad = torch.stack([~torch.isfinite(output).reshape(len(batch), -1).all(dim=1) for output in rows]).any(dim=0)
