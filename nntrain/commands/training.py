@@ -21,7 +21,7 @@ from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
 from nntrain.training.loop import Pause, Report
 from nntrain.training.loop import fit as run_loop
-from nntrain.training.memory import ExhaustedError, return_free_memory
+from nntrain.training.memory import ExhaustedError, settle_malloc
 from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
 from nntrain.training.settings import LIMITS
@@ -63,7 +63,7 @@ class Consumer:
         progress = parts.progress
         portions = parts.session.portions
         known = portions.state()
-        return_free_memory()
+        settle_malloc()
         for event in run_loop(parts.session, parts.protocol, parts.plan, progress, self.pause_due):
             if portions.state() != known:
                 known = portions.state()

@@ -1,7 +1,8 @@
-"""What preparing data leaves in malloc's keeping goes back to the system."""
+"""What preparing data leaves in malloc's keeping goes back to the system, and what a step frees stays for the next one."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 SCRIPT = """
 import ctypes
 from pathlib import Path
-from nntrain.training.memory import return_free_memory
+from nntrain.training.memory import settle_malloc
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -23,7 +24,7 @@ for piece in pieces:
 for piece in pieces[:-1]:  # the last one keeps the heap from shrinking by itself
     libc.free(ctypes.c_void_p(piece))
 before = resident()
-return_free_memory()
+settle_malloc()
 print(before - resident())
 """
 
@@ -32,3 +33,31 @@ print(before - resident())
 def test_memory_that_is_free_is_given_back() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 60 * 2**20
+
+
+STEPS = """
+import resource
+import torch
+from nntrain.training.memory import settle_malloc
+
+def step():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    kept = [torch.ones(20 * 2**18) for _ in range(3)]  # 20 MiB each
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+settle_malloc()
+step()
+print([step() for _ in range(8)][-1])
+"""
+
+
+def faults(environment: dict[str, str]) -> int:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
+    done = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=True, env={**plain, **environment})
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
+def test_the_pages_of_a_step_serve_the_next_one_unless_the_environment_says_otherwise() -> None:
+    assert faults({}) < 100
+    assert faults({"MALLOC_TRIM_THRESHOLD_": "1000000", "MALLOC_MMAP_THRESHOLD_": "1000000"}) > 3 * 20 * 2**20 // 4096 // 2
