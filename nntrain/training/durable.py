@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 import torch
 from torch import Tensor
 
-BUFFER_BYTES: Final = 2**20
+BUFFER_BYTES: Final = 2**16
 """Smaller pieces are gathered; a larger one goes to the system as it lies."""
 _HASHED_BESIDE: Final = 2**18
 """Bytes of a piece from which a second thread is worth waking for its digest."""
