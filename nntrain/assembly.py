@@ -265,7 +265,8 @@ def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFiel
     metrics = {metric.label: metric for metric in plan.metrics}
     fitted = fields.targets[plan.target.name]
     scale, naive = (_numbers(part) if plan.kind == "values" else () for part in (fitted.raw_scale, fitted.naive))
-    return TargetObjective(plan.target, plan.task, losses, metrics, fitted.to_raw, plan.link, plan.task.reading(), scale=scale, naive=naive)
+    reading, members = plan.task.reading(), blueprint.program.members_of(plan.target.name)
+    return TargetObjective(plan.target, plan.task, losses, metrics, fitted.to_raw, plan.link, reading, scale, naive, members)
 
 
 def _numbers(values: Tensor | None) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from nntrain.config.experiment import Experiment
 from nntrain.errors import Problem, YamlPath
 from nntrain.layers.program import Program
+from nntrain.protocols.protocol import Supervised
 from nntrain.specs import blocks
 from nntrain.targets import TargetPlan, task_path
 
@@ -21,6 +22,22 @@ def belonging_problems(experiment: Experiment, program: Program, targets: Mappin
             fix = f"fix:  data.fields.{images[0]}.augment: [flip, shift: 0.1]; sounds have it too" if images else None
             message = f"shows each row {plan.task.times_shown} times, and nothing changes it: all views would be equal"
             yield Problem((*path, "views"), message, fix or "remove views: only images and sounds have augment")
+        yield from _unscored_members(experiment, program, name, plan)
+
+
+def _unscored_members(experiment: Experiment, program: Program, name: str, plan: TargetPlan) -> Iterator[Problem]:
+    """Members of an ensemble where something else than each row by itself is scored."""
+    if name not in program.outputs or program.members_of(name) == 1:
+        return
+    loss = next((loss for loss in plan.losses if loss.compares_rows(plan.scored_kind)), None)
+    protocol = None if experiment.training is None else experiment.training.protocol
+    reader = None if loss is None else f"{loss.type} compares the rows of a batch"
+    if reader is None and protocol is not None and not isinstance(protocol, Supervised):
+        reader = f"{protocol.type} reads the output by itself"
+    if reader is not None:
+        yield Problem(
+            ("architecture",), f"has members, each with an answer of its own, and {reader}", "fix:  leave ensemble out, or type: mlp"
+        )
 
 
 def compared_fields(program: Program, target: str, nodes: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -283,6 +283,7 @@ def _compile(experiment: Experiment, layout: Layout, targets: Mapping[str, Targe
             joined={name: nodes for name, plan in targets.items() if (nodes := plan.task.joined(plan.target))},
             points={point_output(name): point for name, plan in targets.items() if (point := plan.task.point(plan.target)) is not None},
             tasks={key: task_path(experiment, name) for name in targets for key in (name, point_output(name))},
+            links={name: plan.link for name, plan in targets.items()},
         )
     except ConfigError as error:
         problems += error.problems

@@ -9,7 +9,7 @@ E edges between them, `[2, E]`; so are the P pairs of nodes that are asked for, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from nntrain.errors import SpecError
@@ -65,6 +65,7 @@ VOLUME: Final[Axes] = ("channel", "depth", "height", "width")
 NODES: Final[Axes] = ("node", "feature")
 PAIRS: Final[Axes] = ("pair", "feature")
 CAPSULES: Final[Axes] = ("capsule", "feature")
+MEMBERS: Final[Axes] = ("member", "feature")
 
 GRAPH: Final = "@graph"
 """What the tensors begin with that say how the nodes of a batch belong together: `@graph.edges` int64 `[2, E]` (from, to),
@@ -85,6 +86,8 @@ class Spec:
     kind: Kind = "float"
     classes: Size | None = None
     directions: int = 1
+    sections: tuple[Size, ...] | None = field(default=None, compare=False)
+    """How many of the features each field of a row has become, in their order, right behind the input stage; else `None`."""
 
     def __post_init__(self) -> None:
         assert len(self.axes) == len(self.sizes), (self.axes, self.sizes)
@@ -134,7 +137,7 @@ class Spec:
 
     def with_sizes(self, **sizes: Size) -> Spec:
         """Replace the sizes of named axes; everything else stays."""
-        return replace(self, sizes=tuple(sizes.get(axis, size) for axis, size in zip(self.axes, self.sizes, strict=True)))
+        return replace(self, sizes=tuple(sizes.get(axis, size) for axis, size in zip(self.axes, self.sizes, strict=True)), sections=None)
 
     def with_kind(self, kind: Kind) -> Spec:
         """The same tensor with another meaning."""
@@ -150,7 +153,7 @@ class Spec:
         """Name the tensor as a person would: `an image [1, 8, 8]`."""
         names: dict[Axes, str] = {VECTOR: "a row of numbers", SEQUENCE: "a sequence", IMAGE: "an image", VOLUME: "a volume"}
         names |= {TOKENS: "a sequence of tokens", (): "one value", NODES: "nodes of graphs", NODES[:1]: "a value for each node"}
-        names |= {PAIRS: "pairs of nodes", CAPSULES: "capsules", MASK: "a mask"}
+        names |= {PAIRS: "pairs of nodes", CAPSULES: "capsules", MASK: "a mask", MEMBERS: "rows of members"}
         return f"{names.get(self.axes, 'a tensor')} {self}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nntrain.architectures.starting import Init
 from nntrain.errors import YamlPath
 from nntrain.layers.adapting import Lora
-from nntrain.layers.encoding import AnyEncoding
+from nntrain.layers.encoding import AnyEncoding, Encoding
 from nntrain.layers.layer import Layer
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class Architecture(Layer):
     def initial(self) -> Mapping[str, Initializer]:
         """How weights begin, by pattern, where the config says nothing of them: as a family's paper has it."""
         return {}
+
+    def implied(self) -> tuple[Encoding, ...]:
+        """How fields reach the first layer where `inputs` says nothing of them, as a family's paper has it: the first that fits a field."""
+        return ()
 
     def tied(self, program: Program) -> Mapping[str, str]:
         """Parameters of the whole network that are one, by their full names."""

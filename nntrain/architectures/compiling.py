@@ -19,8 +19,9 @@ from nntrain.layers.regularizing import check_placed, check_written, grade_depth
 from nntrain.layers.requirements import channel_axis, one_row_hint
 from nntrain.layers.scope import Draft, Scope, UnplacedError
 from nntrain.layers.settings import MAX_LAYERS
+from nntrain.losses.links import Identity, Link
 from nntrain.regularization import Regularization
-from nntrain.specs import NODES, PAIRS, SEQUENCE, VECTOR, Free, Spec, teacher_port
+from nntrain.specs import MEMBERS, NODES, PAIRS, SEQUENCE, VECTOR, Free, Spec, teacher_port
 
 
 def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of its targets)
@@ -37,6 +38,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     joined: Mapping[str, Sequence[str]] | None = None,
     points: Mapping[str, str] | None = None,
     tasks: Mapping[str, YamlPath] | None = None,
+    links: Mapping[str, Link] | None = None,
 ) -> Program:
     """Compile an architecture.
 
@@ -54,6 +56,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         joined: Nodes that are an output side by side, by target.
         points: Named points that are outputs beside those of the targets, and that no loss reads, by output.
         tasks: Where the task stands that asks for nodes side by side, by target, or for a point, by output.
+        links: How the losses of each target read its output; without an entry as it is.
 
     Raises:
         ConfigError: With all problems that were found, not rendered.
@@ -63,7 +66,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
     draft = Draft(path, inputs, {**taught, **(drawn or {})}, beside=beside or {}, ahead=frozenset(ahead), unused=unused or {})
     scope = Scope(draft, path, (regularization or Regularization()).context).under(architecture).starting(architecture.initial())
     encodings = architecture.inputs or {}
-    scope = replace(scope, encode_field=field_encoder(encodings), needs=needs)
+    scope = replace(scope, encode_field=field_encoder(encodings), needs=needs, implied=architecture.implied())
     check_encodings(scope.at("inputs"), encodings)
     written = list(architecture.written(path))
     if len(written) > MAX_LAYERS:
@@ -84,7 +87,7 @@ def compile_program(  # noqa: PLR0913 (what is compiled, and what is known of it
         name: [replace(each, is_output=each.is_output or name in (nodes or {})) for each in heads] for name, heads in endings.items()
     }
     _check_shared(scope, endings)
-    outputs, auxiliary = _outputs(scope, endings, needs)
+    outputs, auxiliary = _outputs(scope, endings, needs, links or {})
     beside_targets = dict(read_points(points or {}, scope, tasks or {})) if outputs else {}
     outputs |= beside_targets
     program = Program(
@@ -130,7 +133,7 @@ def _check_shared(scope: Scope, endings: Mapping[str, Sequence[Ending]]) -> None
 
 
 def _outputs(
-    scope: Scope, endings: Mapping[str, Sequence[Ending]], needs: Mapping[str, Spec]
+    scope: Scope, endings: Mapping[str, Sequence[Ending]], needs: Mapping[str, Spec], links: Mapping[str, Link]
 ) -> tuple[dict[str, Value], dict[str, Auxiliary]]:
     """The values that are read off, by target and auxiliary head; those that do not fit are left out."""
     outputs: dict[str, Value] = {}
@@ -138,7 +141,7 @@ def _outputs(
     for target, heads in endings.items():
         for index, ending in enumerate(heads):
             name = _head_name(target, index)
-            value = _output(scope, target, name, ending, needs)
+            value = _output(scope, target, name, ending, needs, links.get(target, Identity()))
             if value is None:
                 continue
             outputs[name] = value
@@ -152,14 +155,14 @@ def _head_name(target: str, index: int) -> str:
     return target if index == 0 else f"{target}.aux_{index}"
 
 
-def _output(scope: Scope, target: str, name: str, ending: Ending, needs: Mapping[str, Spec]) -> Value | None:
+def _output(scope: Scope, target: str, name: str, ending: Ending, needs: Mapping[str, Spec], link: Link) -> Value | None:
     """The value that is read off for a head of a target; `None` where it does not fit."""
     need = needs[target]
     scope = replace(scope, path=ending.path, stage="head", note="added for the task", prefix="" if len(needs) == 1 else "head.")
     try:
         if not ending.is_output or _lacks_pairs(need, ending):
             own = "head" + name[len(target) :] if len(needs) == 1 else name
-            added = scope.add(_head(need, ending), ending.value, name=re.sub(r"\W", "_", own))
+            added = scope.add(_head(need, ending, link), ending.value, name=re.sub(r"\W", "_", own))
             return replace(added, spec=added.spec.with_kind(need.kind))
         return _own_output(scope, target, ending.value, need)
     except UnplacedError:
@@ -171,7 +174,7 @@ def _lacks_pairs(need: Spec, ending: Ending) -> bool:
     return need.axes == PAIRS and ending.value.spec.axes == NODES
 
 
-def _head(need: Spec, ending: Ending) -> Layer:
+def _head(need: Spec, ending: Ending, link: Link) -> Layer:
     """The output layer that a task adds."""
     need = replace(need, sizes=tuple(size.added if isinstance(size, Free) else size for size in need.sizes))
     if _lacks_pairs(need, ending):
@@ -183,6 +186,10 @@ def _head(need: Spec, ending: Ending) -> Layer:
 
         if StepsHead.fits(ending.value.spec, need):
             return StepsHead(output=need)
+    if ending.value.spec.axes == MEMBERS:
+        from nntrain.layers.ensemble import EnsembleHead
+
+        return EnsembleHead(output=need, link=link)
     return Head.of(need, bias=ending.bias)
 
 

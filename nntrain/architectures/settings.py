@@ -13,6 +13,9 @@ from nntrain.specs import IMAGE, SEQUENCE, TOKENS, Spec
 FAMILIES: Final = {
     "perceptron": "nntrain.architectures.perceptron:Perceptron",
     "mlp": "nntrain.architectures.mlp:MLP",
+    "tab_resnet": "nntrain.architectures.tab_resnet:TabResNet",
+    "tabm": "nntrain.architectures.tabm:TabM",
+    "ft_transformer": "nntrain.architectures.ft_transformer:FTTransformer",
     "cnn": "nntrain.architectures.cnn:CNN",
     "resnet": "nntrain.architectures.resnet:ResNet",
     "vgg": "nntrain.architectures.vgg:VGG",

@@ -33,6 +33,7 @@ ENCODINGS: Final = {
     "embedding": "nntrain.layers.encodings:EmbeddingEncoding",
     "periodic": "nntrain.layers.number_embedding:PeriodicEncoding",
     "ple": "nntrain.layers.number_embedding:PiecewiseLinearEncoding",
+    "linear_embedding": "nntrain.layers.number_embedding:LinearEmbeddingEncoding",
     "none": "nntrain.layers.encodings:NoEncoding",
 }
 

@@ -13,7 +13,7 @@ from nntrain.layers.layer import Layer
 from nntrain.layers.merging import Concat
 from nntrain.layers.program import Program, Value
 from nntrain.layers.scope import EncodeField, Scope
-from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, VECTOR, Size, Spec, Unknown, blocks, compute, known
+from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, VECTOR, Size, Spec, Unknown, blocks, compute, known, over
 
 if TYPE_CHECKING:
     from torch import nn
@@ -137,14 +137,17 @@ def encode(scope: Scope, names: Sequence[str], encodings: Mapping[str, Encoding]
     if large and len(names) > 1:
         example = f"fix:  nodes: {{a: {{from: {large[0]}, layers: […]}}, b: {{from: …}}, both: {{concat: [a, b]}}}}"
         raise scope.fail(f"gets {fields[large[0]].describe()} ({large[0]}) among several fields, which make no single tensor", example)
-    chosen = {name: find_encoding(name, fields[name], encodings) for name in names}
+    chosen = {name: find_encoding(name, fields[name], encodings, scope.implied) for name in names}
     unencoded = [name for name in names if isinstance(chosen[name], NoEncoding) and ranks[name] == 0 and fields[name].kind == "index"]
     if unencoded and len(names) > 1:
         raise scope.fail(f"can't join the index {unencoded[0]!r} with other fields", "encode it: one_hot or embedding")
     if large or unencoded:
         return _single(scope, names[0])
     parts = [*_numbers(scope, names, chosen), *_categories(scope, names, chosen), *_vectors(scope, names)]
-    return parts[0] if len(parts) == 1 else scope.add(Concat(), *parts)
+    if len(parts) == 1:
+        return parts[0]
+    joined = scope.add(Concat(), *parts)
+    return _in_sections(joined, [size for part in parts for size in part.spec.sections or ()])
 
 
 def field_encoder(encodings: Mapping[str, Encoding]) -> EncodeField:
@@ -168,11 +171,15 @@ def fields_read(program: Program) -> set[str]:
     return found
 
 
-def find_encoding(name: str, spec: Spec, encodings: Mapping[str, Encoding]) -> Encoding | None:
-    """What is said for a field: by its name, else by the first pattern that matches it with an encoding for such fields."""
+def find_encoding(name: str, spec: Spec, encodings: Mapping[str, Encoding], implied: Sequence[Encoding] = ()) -> Encoding | None:
+    """What is said for a field: by its name, else by the first pattern that matches it with an encoding for such fields.
+
+    Where nothing is said, the first of the implied encodings that is for such fields.
+    """
     if name in encodings:
         return encodings[name]
-    return next((encoding for pattern, encoding in encodings.items() if fnmatchcase(name, pattern) and encoding.fits(spec)), None)
+    matching = (encoding for pattern, encoding in encodings.items() if fnmatchcase(name, pattern))
+    return next((encoding for encoding in (*matching, *implied) if encoding.fits(spec)), None)
 
 
 def check_encodings(scope: Scope, encodings: Mapping[str, Encoding]) -> None:
@@ -216,7 +223,8 @@ def _numbers(scope: Scope, names: Sequence[str], chosen: Mapping[str, Encoding |
     for encoding, members in groups:
         if members:
             value = _some_numbers(scope, stored, tuple(members))
-            found.append(value if encoding is None else scope.add(encoding.layer(), value))
+            value = value if encoding is None else scope.add(encoding.layer(), value)
+            found.append(_in_sections(value, [over(value.spec.sizes[-1], len(members))] * len(members)))
     return found
 
 
@@ -239,7 +247,7 @@ def _categories(scope: Scope, names: Sequence[str], chosen: Mapping[str, Encodin
             encoding = chosen[name]
             by_dim.setdefault(encoding.dim if isinstance(encoding, EmbeddingEncoding) else None, []).append(name)
     layers += [EmbeddingColumns(**_columns(scope, stored, embedded), dim=dim) for dim, embedded in by_dim.items()]
-    return [scope.add(layer, _block(scope, CATEGORY_BLOCK)) for layer in layers]
+    return [_in_sections(scope.add(layer, _block(scope, CATEGORY_BLOCK)), layer.widths()) for layer in layers]
 
 
 class _Columns(TypedDict):
@@ -267,7 +275,13 @@ def _is_one_hot(spec: Spec, encoding: Encoding | None) -> bool:
 
 def _vectors(scope: Scope, names: Sequence[str]) -> list[Value]:
     fields = scope.draft.fields
-    return [scope.input(name, fields[name]) for name in names if fields[name].of_one.axes == VECTOR and fields[name].kind != "index"]
+    vectors = [name for name in names if fields[name].of_one.axes == VECTOR and fields[name].kind != "index"]
+    return [_in_sections(scope.input(name, fields[name]), fields[name].of_one.sizes) for name in vectors]
+
+
+def _in_sections(value: Value, sizes: Sequence[Size]) -> Value:
+    """The same value, of which is known how many features each field has become."""
+    return replace(value, spec=replace(value.spec, sections=tuple(sizes)))
 
 
 def _values(classes: int) -> int:

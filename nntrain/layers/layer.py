@@ -129,6 +129,10 @@ class Layer(Component):
         """Shape rule: what comes out for `spec` (and the side sources). Raises `SpecError`."""
         raise NotImplementedError
 
+    def members(self, spec: Spec) -> int:
+        """Rows that come out for each row that comes in while the network is trained."""
+        return 1
+
     def extra_specs(self, spec: Spec) -> dict[str, Spec]:
         """The specs of `extras`."""
         return {}

@@ -57,6 +57,17 @@ class PiecewiseLinearOptions(Component):
     """Numbers that each becomes, by linear layers of itself and of its bins (as in TabM); default: its bins."""
 
 
+class LinearEmbeddingOptions(Component):
+    """What a number becomes by a linear layer of its own."""
+
+    main: ClassVar[str | None] = "dim"
+
+    dim: PositiveInt
+    """Numbers that each becomes."""
+    activation: Literal["relu", "none"] = "none"
+    """What follows the linear layer."""
+
+
 def _need_row(spec: Spec) -> None:
     """Refuse what is no row of numbers. Raises `SpecError`."""
     need_features(spec)
@@ -119,6 +130,25 @@ class PiecewiseLinearLayer(PiecewiseLinearOptions, Layer):
         return PiecewiseLinear(known(spec.sizes[-1]), self.bins, self.dim, by_target=self.by == "target")
 
 
+class LinearEmbeddingLayer(LinearEmbeddingOptions, Layer):
+    """Each number times a vector of its own, plus another: [B, …, F] -> [B, …, F * dim] (Gorishniy et al., 2021, section 3.3)."""
+
+    type: Literal["linear_embedding"] = "linear_embedding"
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        _need_row(spec)
+        return spec.with_last(times(spec.sizes[-1], self.dim))
+
+    def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
+        features = spec.sizes[-1]
+        return {"linear.weight": (features, 1, self.dim), "linear.bias": (features, self.dim)}
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.number_embedding import LinearEmbedding
+
+        return LinearEmbedding(known(spec.sizes[-1]), self.dim, rectified=self.activation == "relu")
+
+
 class PeriodicEncoding(PeriodicOptions, Encoding):
     """A number as waves of learned frequencies (Gorishniy, Rubachev, Babenko, 2022)."""
 
@@ -139,3 +169,14 @@ class PiecewiseLinearEncoding(PiecewiseLinearOptions, Encoding):
 
     def layer(self) -> Layer:
         return PiecewiseLinearLayer(**self.model_dump())
+
+
+class LinearEmbeddingEncoding(LinearEmbeddingOptions, Encoding):
+    """A number times a learned vector, plus another (Gorishniy et al., 2021)."""
+
+    takes: ClassVar = "number"
+
+    type: Literal["linear_embedding"] = "linear_embedding"
+
+    def layer(self) -> Layer:
+        return LinearEmbeddingLayer(**self.model_dump())

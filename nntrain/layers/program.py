@@ -219,6 +219,11 @@ class Program:
             found.setdefault(target, set()).update({value.step} if value.step is not None else ())
         return found
 
+    def members_of(self, target: str) -> int:
+        """Outputs that a row has for a target while the network is trained: the members of an ensemble, else one."""
+        step = next((step for step in self.steps if step.name == self.outputs[target].step), None)
+        return 1 if step is None else step.layer.members(step.inputs[0].spec)
+
     @property
     def points(self) -> dict[str, str]:
         """Names of what steps give, by step: that of the node which a step ends, else its own."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from nntrain.errors import Problem, SpecError, YamlPath, render_path
 from nntrain.layers.context import Context
+from nntrain.layers.encoding import Encoding
 from nntrain.layers.initializer import Initializer
 from nntrain.layers.layer import Layer
 from nntrain.layers.program import Lengths, Stage, Step, Value
@@ -71,6 +72,8 @@ class Scope:
     """Initializers in force, first match first."""
     needs: Mapping[str, Spec] = field(default_factory=dict[str, Spec])
     """What the task needs for the targets that may hang here: the `out` of `linear: =out`."""
+    implied: tuple[Encoding, ...] = ()
+    """How fields are encoded where the config says nothing of them."""
     encode_field: EncodeField | None = None
     """Gives an input field as the network sees it."""
     lent: Iterator[Step] | None = None

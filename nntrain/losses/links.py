@@ -5,6 +5,7 @@ A loss says which link its output has. Losses that are added up for one target s
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from nntrain.specs import Size, compute
@@ -46,6 +47,10 @@ class Link:
         """Where the value probably lies, of the same outputs; `None` for a loss that doesn't tell."""
         return None
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The one output, `[B, K]`, that reads as the mean of what several outputs for each row read as, `[B, M, K]`; float32."""
+        return outputs.float().mean(dim=1)
+
 
 class Identity(Link):
     """The output is the value."""
@@ -57,6 +62,9 @@ class Exponential(Link):
     def point(self, output: Tensor) -> Tensor:
         return output.exp()
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        return outputs.float().logsumexp(dim=1) - math.log(outputs.shape[1])
+
 
 class Sigmoid(Link):
     """A logit, or any score that is above 0 for yes: its sigmoid is a share."""
@@ -64,12 +72,18 @@ class Sigmoid(Link):
     def point(self, output: Tensor) -> Tensor:
         return output.sigmoid()
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        return _pooled_logits(outputs)
+
 
 class Softmax(Link):
     """A logit, or any score, for each class, `[B, K, …]`: their softmax are shares."""
 
     def point(self, output: Tensor) -> Tensor:
         return output.softmax(dim=1)
+
+    def pooled(self, outputs: Tensor) -> Tensor:
+        return outputs.float().log_softmax(dim=2).logsumexp(dim=1) - math.log(outputs.shape[1])
 
 
 class Cosines(Link):
@@ -82,6 +96,9 @@ class Cosines(Link):
     def point(self, output: Tensor) -> Tensor:
         return (self.scale * output).softmax(dim=1)
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        return Softmax().pooled(self.scale * outputs) / self.scale
+
 
 class UnitVector(Link):
     """An embedding, of which the direction counts: `[B, …, F]` divided by its length."""
@@ -90,6 +107,9 @@ class UnitVector(Link):
         from torch.nn.functional import normalize
 
         return normalize(output, dim=-1)
+
+    def pooled(self, outputs: Tensor) -> Tensor:
+        return self.point(outputs.float()).mean(dim=1)
 
 
 class Nearness(Link):
@@ -109,6 +129,10 @@ class Shares(Link):
     def point(self, output: Tensor) -> Tensor:
         positive = output.clamp(min=1e-12)
         return positive / positive.sum(dim=1, keepdim=True)
+
+    def pooled(self, outputs: Tensor) -> Tensor:
+        positive = outputs.float().clamp(min=1e-12)
+        return (positive / positive.sum(dim=2, keepdim=True)).mean(dim=1)
 
 
 class Chances(Link):
@@ -135,6 +159,9 @@ class Cumulative(Link):
         edge = torch.ones_like(above[:, :1])
         return torch.cat([edge, above], dim=1) - torch.cat([above, 0 * edge], dim=1)
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        return _pooled_logits(outputs)
+
 
 class Quantiles(Link):
     """Some quantiles of each value, which are sorted when they are read, so that they never cross."""
@@ -158,6 +185,11 @@ class Quantiles(Link):
         ordered = output.sort(dim=-1).values
         return Interval(ordered[..., 0], ordered[..., -1])
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The mean of each quantile, once those of each member are sorted."""
+        by_value = outputs.float().reshape(*outputs.shape[:2], -1, len(self.levels))
+        return by_value.sort(dim=-1).values.mean(dim=1).flatten(-2)
+
 
 class Normal(Link):
     """Mean and logarithm of the variance of each value."""
@@ -177,3 +209,20 @@ class Normal(Link):
         """95 % of the values lie in it, if the network is right."""
         mean, half = output[..., 0], self.deviations * (output[..., 1] / 2).exp()
         return Interval(mean - half, mean + half)
+
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """Mean and variance of the mixture of the members' normal distributions."""
+        import torch
+
+        means, logs = outputs.float().reshape(*outputs.shape[:2], -1, 2).unbind(-1)
+        mean = means.mean(dim=1)
+        variance = (logs.exp() + means.square()).mean(dim=1) - mean.square()
+        return torch.stack([mean, variance.clamp(min=torch.finfo(variance.dtype).tiny).log()], dim=-1).flatten(-2)
+
+
+def _pooled_logits(outputs: Tensor) -> Tensor:
+    """The logits, `[B, K]`, of the mean of chances that each have a logit, `[B, M, K]`: exact where chances are near 0 or 1."""
+    from torch.nn.functional import logsigmoid
+
+    outputs = outputs.float()
+    return logsigmoid(outputs).logsumexp(dim=1) - logsigmoid(-outputs).logsumexp(dim=1)

@@ -26,6 +26,32 @@ class _LinearByFeature(nn.Module):
         return found if self.bias is None else found + self.bias
 
 
+class LinearEmbedding(nn.Module):
+    """Each number times a vector of its own, plus another: `[…, F] -> […, F * dim]` (Gorishniy et al., 2021, section 3.3).
+
+    Vectors begin uniform within 1 / sqrt(dim), as in the authors' code.
+    """
+
+    def __init__(self, features: int, dim: int, *, rectified: bool) -> None:
+        """Draw the vectors.
+
+        Args:
+            features: Numbers that go in, F.
+            dim: Numbers that each becomes.
+            rectified: A ReLU follows.
+        """
+        super().__init__()
+        self.linear = _LinearByFeature(features, 1, dim)
+        for parameter in self.linear.parameters():
+            nn.init.uniform_(parameter, -(dim**-0.5), dim**-0.5)
+        self._rectified = rectified
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode."""
+        found = self.linear(x.unsqueeze(-1))
+        return (found.relu() if self._rectified else found).flatten(-2)
+
+
 class Periodic(nn.Module):
     """Each number as waves of learned frequencies, put together by a linear layer: `[…, F] -> […, F * dim]`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,9 +38,12 @@ def thresholds(values: Tensor, target: Tensor | None, leaves: int) -> Tensor:
 
 
 def _trees(*, is_class: bool) -> Callable[..., Any]:
+    drawn = random.getstate()  # importing scikit-learn draws, and a run that goes on imports it no more
     try:
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
     except ImportError:
         message = "ple by target needs scikit-learn, which is not installed"
         raise ConfigError([Problem(("architecture", "inputs"), message, "pip install 'nntrain[baselines]', or by: quantile")]) from None
+    finally:
+        random.setstate(drawn)
     return DecisionTreeClassifier if is_class else DecisionTreeRegressor

@@ -66,6 +66,8 @@ class TargetObjective:
     """What values were divided by for training, as metrics are told."""
     naive: tuple[float, ...] = ()
     """Of a forecast, the error of repeating the last season, as metrics are told."""
+    members: int = 1
+    """Outputs that a row has while the network is trained, one after another; each is scored by itself."""
 
     @property
     def metric_info(self) -> MetricInfo:
@@ -115,11 +117,19 @@ class TargetObjective:
 
     def score(self, loss: LossFunction, output: Tensor, batch: Batch, targets: Mapping[str, Tensor], lengths: Tensor | None) -> Part:
         """Score the output for a batch by its rows or units; `targets` are those of the batch, or of what it was mixed with."""
+        if self.members > 1 and len(output) > len(batch):
+            return self._score_members(loss, output, batch.weights, targets)
         if batch.choice is not None:
             output = output.gather(1, batch.choice.unsqueeze(1)).squeeze(1)
         axis = self.scored_axis
         target, weights = fold_target(self._scored(targets), batch.weights, axis, output.shape[1] if axis == "time" else None)
         return loss(fold(output, axis), target, weights, lengths)
+
+    def _score_members(self, loss: LossFunction, output: Tensor, weights: Tensor | None, targets: Mapping[str, Tensor]) -> Part:
+        """The mean of the scores of all members, `[B * M, …]`."""
+        target = self._scored(targets).repeat_interleave(self.members, dim=0)
+        found = loss(output, target, None if weights is None else weights.repeat_interleave(self.members))
+        return found._replace(sum=found.sum / self.members, weight=found.weight / self.members)
 
     def weigh(self, loss: LossFunction, batch: Batch, targets: Mapping[str, Tensor]) -> Tensor:
         """The weight that `score` gives, before any forward pass."""

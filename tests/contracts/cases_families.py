@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract_case import PHOTO, SERIES, TEXT, Case
+from contract_case import PHOTO, ROW, SERIES, TEXT, Case
 
 from nntrain.specs import IMAGE, Spec
 
@@ -11,6 +11,10 @@ SMALL = Spec(IMAGE, (3, 32, 32))
 
 FAMILIES = (
     Case("perceptron", PHOTO),
+    Case({"tab_resnet": {"dim": 4, "num_layers": 1}}, ROW, mixes_rows=True),
+    Case({"tab_resnet": {"dim": 4, "num_layers": 2, "dim_hidden": 3, "residual_dropout": 0.0}}, PHOTO, mixes_rows=True),
+    Case({"tabm": {"hidden": [5, 4], "k": 2}}, ROW),
+    Case({"ft_transformer": {"dim": 3, "num_layers": 2, "num_heads": 1, "attention_dropout": 0.0}}, ROW),
     Case({"resnet": {"depth": 20, "width": 2}}, TINY),
     Case({"vgg": {"depth": 11, "hidden": [4]}}, SMALL),
     Case({"densenet": {"growth_rate": 1, "stem": "cifar"}}, TINY),

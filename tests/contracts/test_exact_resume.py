@@ -97,6 +97,7 @@ ENCODING_ROWS: dict[str, list[Any]] = {
     "none": ["none"],
     "one_hot": ["one_hot"],
     "periodic": [{"periodic": {"dim": 3, "num_frequencies": 2}}],
+    "linear_embedding": [{"linear_embedding": 3}],
     "ple": [{"ple": {"bins": 3, "dim": 2}}, {"ple": {"bins": 3, "by": "target"}}],
 }
 
@@ -294,7 +295,7 @@ def test_encoding(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     tree = copy.deepcopy(WORDS)
     layers = [{"embedding": 3}, "relu"] if row == "none" else [{"linear": 3}, "relu"]
     tree["architecture"] = {"layers": layers, "inputs": {"x": row}}
-    if tag in ("periodic", "ple"):
+    if tag in ("periodic", "ple", "linear_embedding"):
         tree["data"]["source"] = "numbers.npz"
     assert differing(of_config(tree, data), STOP, tmp_path) == []
 
