@@ -166,7 +166,7 @@ def _refuse_diverged(run: Run, options: Options) -> None:
 
 def _in_words(run: Run) -> str:
     plan = members.plan_of(run)
-    return "a single run" if plan is None else f"a run of {plan.count} {plan.kind}"
+    return "a single run" if plan is None else f"a run of {plan.count} {plan.noun}"
 
 
 def take_over(root: Path, name: str, run_id: str) -> Run:

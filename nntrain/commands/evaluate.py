@@ -250,6 +250,12 @@ def _split_rows(stored: Stored, split: str | None) -> _Rows:
     if name is None:
         raise UsageError(f"{stored.run.name} has no {split} rows", f"it has: {', '.join(splits)}")
 
+    if stored.members and name != "test" and config.experiment.data.split.validation_folds is not None:
+        message = f"{stored.run.name} is a bag: all but the test rows have trained most of its members"
+        raise UsageError(
+            message, f"its summary.json has what members say of rows that they have not seen; one alone: {stored.members[0].run.name}"
+        )
+
     def table() -> Table:
         from nntrain.data.reading import read_tables
 

@@ -21,7 +21,7 @@ GAP: Final = 3
 
 def evaluation_screen(stored: Stored, found: Evaluation, extras: Extras) -> str:
     """The result as text, without a line break at its end."""
-    lines = [f"run      {found.run}   step {stored.step:,}", f"rows     {found.rows:,} ({found.split})", ""]
+    lines = [f"run      {found.run}   {stored.state_words}", f"rows     {found.rows:,} ({found.split})", ""]
     lines.append(_metrics(found, extras, stored.blueprint.baseline_name))
     lines += [f"\n{confusion_table(confusion)}" for confusion in confusions(stored.fields, found.tables, found.split)]
     for name, table in found.tables.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw, draw_first
-from nntrain.commands import automatic, collecting, computing, members
+from nntrain.commands import automatic, bags, collecting, computing, members
 from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
@@ -101,6 +101,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
     """
     if options.resume in (None, AUTO):
         config, name = read(source, changes, options)
+        config, options = bags.as_members(config, options)
         check_writable(runs_root(options.runs) / _run_name(config))
         if options.resume is None:
             return fit_job(prepare_job(config), options, watchers, name)

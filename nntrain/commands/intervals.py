@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.errors import CheckpointError, UsageError
 from nntrain.training.conformal import Scores
-from nntrain.training.evaluation import predict
+from nntrain.training.evaluation import Predicted, predict
 from nntrain.training.objective import TargetObjective
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nntrain.commands.stored import Stored
+    from nntrain.data.batches import TensorData
     from nntrain.losses.links import Interval
     from nntrain.runs import Run
-    from nntrain.training.evaluation import Predicted
     from nntrain.training.objective import Objective
     from nntrain.training.session import Session
 
@@ -37,6 +39,15 @@ def keep_scores(run: Run, checkpoint: Path, session: Session, objective: Objecti
     validation = session.splits.validation
     if validation is not None and any(_why_none(target) is None for target in objective.targets.values()):
         found = predict(session.network, objective, validation, session.precision, most=session.portions.evaluation_rows)
+    _keep(run, checkpoint, objective, found, validation)
+
+
+def keep_predicted(run: Run, checkpoint: Path, objective: Objective, predictions: Mapping[str, Tensor], data: TensorData) -> None:
+    """The same of predictions of rows that are there already, as `Predicted.values` has them. Raises `ResourceError`."""
+    _keep(run, checkpoint, objective, {name: Predicted(values.cpu(), None) for name, values in predictions.items()}, data)
+
+
+def _keep(run: Run, checkpoint: Path, objective: Objective, found: Mapping[str, Predicted], validation: TensorData | None) -> None:
     targets: dict[str, Any] = {}
     for name, target in objective.targets.items():
         why = _why_none(target) or (None if validation is not None else NO_ROWS)

@@ -11,12 +11,13 @@ import csv
 import io
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nntrain.blueprint import draw, draw_first
+from nntrain.commands import bags
 from nntrain.commands.figures import format_seconds
 from nntrain.commands.going_on import resume_command
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
@@ -32,7 +33,7 @@ from nntrain.runs import MEMBERS, NUMBER, Run, is_finished
 if TYPE_CHECKING:
     from nntrain.commands.together import Ready
 
-Kind = Literal["seeds", "folds"]
+Kind = Literal["seeds", "folds", "bag"]
 
 RECORD = "members.json"
 
@@ -61,8 +62,16 @@ class Plan:
             raise UsageError(f"--{kind} {count}: needs two or more", f"--{kind} 5")
         return Plan(kind, count)
 
+    @property
+    def noun(self) -> str:
+        """What they are: `seeds`, `folds`, `members of a bag`."""
+        return "members of a bag" if self.kind == "bag" else self.kind
+
     def word(self, job: Job, member: int) -> str:
         """What a member is called: `seed 0`, `fold 1`."""
+        bag = bags.bag_of(job.config)
+        if self.kind == "bag" and bag is not None:
+            return bags.word(bag, job.config.experiment.seed + member - 1, member)
         return f"fold {member}" if self.kind == "folds" else f"seed {job.config.experiment.seed + member - 1}"
 
     def changes(self, job: Job, member: int) -> tuple[str, ...]:
@@ -74,7 +83,9 @@ class Plan:
         has_column = any(plan.role == "split" for plan in job.blueprint.layout.fields)
         is_split = splits_at_random(experiment.data, has_column=has_column)
         split_seed = experiment.seed if experiment.data.split.seed is None else experiment.data.split.seed
-        return (f"seed={experiment.seed + member - 1}", *([f"data.split.seed={split_seed}"] if is_split else []))
+        bag = bags.bag_of(job.config)
+        own = bags.changes(bag, member) if self.kind == "bag" and bag is not None else ()
+        return (f"seed={experiment.seed + member - 1}", *([f"data.split.seed={split_seed}"] if is_split else []), *own)
 
 
 def check(plan: Plan, job: Job) -> None:
@@ -86,7 +97,9 @@ def check(plan: Plan, job: Job) -> None:
     """
     config = read_document(job.config.document, plan.changes(job, 1), job.config.folder)
     first = draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
-    if plan.kind == "folds":
+    if plan.kind == "bag" and (found := bags.problems(first)):
+        raise config.error(found)
+    if plan.kind == "folds" or config.experiment.data.split.validation_folds is not None:
         _check_folds(config, next((field.name for field in first.layout.fields if field.role == "group"), None))
 
 
@@ -128,7 +141,7 @@ def _record(run: Run) -> dict[str, Any]:
     """What the members of a run are. Raises `CheckpointError` for what no run writes, a name that leads elsewhere above all."""
     record = run.read_json(RECORD)
     members: Any = record.get("members")
-    is_right = record.get("kind") in ("seeds", "folds") and isinstance(record.get("count"), int) and isinstance(members, list)
+    is_right = record.get("kind") in ("seeds", "folds", "bag") and isinstance(record.get("count"), int) and isinstance(members, list)
     if not is_right or not all(map(_is_member, cast("list[Any]", members))):
         raise CheckpointError(f"{run.name}/{RECORD}: damaged: not what nntrain writes")
     return record
@@ -167,11 +180,15 @@ def train_members(run: Run, job: Job | None, options: Options, watchers: Watcher
 def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
     record = _record(run)
     plan = Plan(record["kind"], record["count"])
+    whole = options
+    options = replace(options, test=False) if plan.kind == "bag" else options  # test rows are shown to all members together
     prepared = job.prepared if job is not None and plan.kind == "seeds" else None
     if record.get("way", "separate") != "separate":  # runs of older versions have no way
-        outcome = _train_together(run, record, prepared, options, watchers)
-        if outcome is not None:
-            return outcome
+        stopped = _train_together(run, record, prepared, options, watchers)
+        if not isinstance(stopped, bool):
+            return stopped
+        if stopped:
+            return _all_finished(run, _record(run), plan, whole)
     for member in record["members"]:
         target = Run(run.path / MEMBERS / member["name"])
         if is_finished(target):
@@ -181,10 +198,13 @@ def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers)
         outcome = _train(target, member["word"], member_job, options, watchers)
         if outcome.exit_code:
             return _interrupted(run, member["word"], outcome)
-    return _all_finished(run, record, plan, options)
+    return _all_finished(run, _record(run), plan, whole)
 
 
 def _all_finished(run: Run, record: Mapping[str, Any], plan: Plan, options: Options) -> Outcome:
+    bag = bags.bag_of(stored_config(run)) if plan.kind == "bag" else None
+    if bag is not None:
+        return bags.finish_bag(run, bag, test=options.test, at_once=record.get("way") == "together")
     return _finish(run, plan, {member["word"]: Run(run.path / MEMBERS / member["name"]) for member in record["members"]}, test=options.test)
 
 
@@ -193,12 +213,17 @@ def _interrupted(run: Run, word: str, outcome: Outcome) -> Outcome:
     return Outcome(run, outcome.summary, f"{word} saved. Go on with: {resume_command(run)}", outcome.exit_code)
 
 
-def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options: Options, watchers: Watchers) -> Outcome | None:
-    """Train the members at once where they are of one shape; `None` where they are to be trained one after another."""
+def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options: Options, watchers: Watchers) -> Outcome | bool:
+    """Train the members at once where they are of one shape.
+
+    Returns:
+        What was interrupted; else whether all are finished, and not to be trained one after another.
+    """
     from nntrain.commands.together import Entry, Title, are_even, make_ready, reason_against, train_together
 
     if all(is_finished(Run(run.path / MEMBERS / member["name"])) for member in record["members"]):
-        return _all_finished(run, record, Plan(record["kind"], record["count"]), options)
+        return True
+    plan = Plan(record["kind"], record["count"])
     found: list[tuple[Entry, Ready | None]] = []
     reason: str | None = None
     for member in record["members"]:
@@ -218,14 +243,14 @@ def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options:
         record = {**record, "way": "together" if reason is None else "separate", "reason": reason, "even": are_even(assemblies)}
         run.write_json(RECORD, record)
     if reason is not None:
-        watchers.display.note(f"the {record['kind']} are trained one after another: {reason}")
-        return None
-    title = Title(f"{run.name}   {record['count']} {record['kind']}, trained at once", record["kind"])
+        watchers.display.note(f"the {plan.noun} are trained one after another: {reason}")
+        return False
+    title = Title(f"{run.name}   {record['count']} {plan.noun}, trained at once", plan.noun)
     outcomes = train_together(title, found, options, watchers, is_even=bool(record.get("even")))
     stopped = {word: outcome for word, outcome in outcomes.items() if outcome.exit_code}
     if stopped:
         return _interrupted(run, ", ".join(stopped), next(iter(stopped.values())))
-    return _all_finished(run, record, Plan(record["kind"], record["count"]), options)
+    return True
 
 
 def _job(run: Run, changes: tuple[str, ...], prepared: Any) -> Job:

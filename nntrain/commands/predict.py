@@ -167,7 +167,7 @@ def _has_lists(stored: Stored) -> bool:
 
 
 def _heading(stored: Stored, table: Table) -> tuple[str, ...]:
-    return (f"run      {stored.run.name}   step {stored.step:,}", *stored.notes, *_set_aside(table), *table.notes)
+    return (f"run      {stored.run.name}   {stored.state_words}", *stored.notes, *_set_aside(table), *table.notes)
 
 
 def _tell(lines: Iterable[str]) -> None:

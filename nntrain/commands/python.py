@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.automatic import fit_auto
+from nntrain.commands.bags import as_members
 from nntrain.commands.display import Display
 from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
@@ -67,7 +68,7 @@ class Model:
 
     def __repr__(self) -> str:
         """In one line: run, targets, parameters."""
-        count = self._stored.blueprint.program.num_parameters or 0
+        count = (self._stored.blueprint.program.num_parameters or 0) * max(1, len(self._stored.members))
         return f"Model({self.run.name}, predicts {', '.join(self._stored.fields.targets)}, {count:,} parameters)"
 
     @property
@@ -179,7 +180,7 @@ def _fit_rows(source: Path | Mapping[str, Any] | None, changes: Sequence[str], d
     """Train on rows of the program, in the place of `data.source`."""
     changes = (*changes, f"data.source={ROWS}")
     if options.resume in (None, AUTO):
-        config = _with_rows(_read(source, changes), data)
+        config, options = as_members(_with_rows(_read(source, changes), data), options)
         name = "config" if isinstance(source, Mapping) else config.document.name
         if options.resume == AUTO:
             return fit_auto(config, name, options, watchers)

@@ -268,6 +268,8 @@ def stored_layout(run: Run, fields: FittedFields) -> Layout:
 
 def stored_blueprint(run: Run) -> Blueprint:
     """The blueprint of a run, all sizes known."""
+    if is_bag(run):
+        run = Run(run.path / MEMBERS / "01")
     config = stored_config(run)
     path, parts = checkpoint_of(run, "last")
     return draw(config, stored_layout(run, stored_fields(config, path, parts)))
@@ -296,6 +298,13 @@ class Stored:
     """Steps of the checkpoint."""
     notes: tuple[str, ...]
     """What is to be told of the state that was taken."""
+    members: tuple[Stored, ...] = ()
+    """The runs whose predictions are averaged, where it is a bag; then the checkpoint is that of the first."""
+
+    @property
+    def state_words(self) -> str:
+        """Which state it is: `step 1,200`, `5 members`."""
+        return f"{len(self.members)} members" if self.members else f"step {self.step:,}"
 
     def seeing_once(self) -> Stored:
         """The same that sees rows as they are, without further views. Raises `UsageError` where it has none."""
@@ -312,6 +321,11 @@ class Stored:
         return Subject(self.network, self.objective, self.precision, self.baseline)
 
 
+def is_bag(run: Run) -> bool:
+    """Whether a run has members that predict as one."""
+    return (run.path / "members.json").is_file() and run.read_json("members.json").get("kind") == "bag"
+
+
 def open_run(run: Run) -> Stored:
     """Rebuild the network of a run from its files, on the device that is there. Runs no code of the run's.
 
@@ -326,6 +340,10 @@ def open_run(run: Run) -> Stored:
     from nntrain.training.state import restore_network
 
     collecting.go_on()
+    if is_bag(run):
+        from nntrain.commands.bags import open_bag
+
+        return open_bag(run)
     config = stored_config(run, for_its_data=False)
     path, parts, notes = measured_state(run)
     fields = stored_fields(config, path, parts)

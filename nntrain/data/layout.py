@@ -276,6 +276,13 @@ def _split_without_effect(settings: DataSettings, column: str | None) -> list[Pr
         problems.append(
             Problem(("data", "split", "folds"), message, "leave out what gives them (a file, a column), or the folds", on_key=True)
         )
+    if split.validation_folds is not None and ("validation" in given or split.by in ("column", "given") or column is not None):
+        message = "cuts validation rows off the training rows, and they are given already"
+        problems.append(
+            Problem(
+                ("data", "split", "validation_folds"), message, "leave out what gives them (a file, a column), or the folds", on_key=True
+            )
+        )
     if split.seed is not None and not splits_at_random(settings, has_column=False):
         problems.append(Problem(("data", "split", "seed"), "has no effect: no rows are split off at random", "remove it"))
     return problems
@@ -297,7 +304,8 @@ def split_rule(settings: DataSettings, roles: Collection[Role]) -> str | None:
 
 
 def _splits_off(split: SplitSettings, part: Part) -> bool:
-    return split.by not in ("given", "column") and getattr(split, part) is not None
+    is_cut = part == "validation" and split.validation_folds is not None
+    return split.by not in ("given", "column") and (is_cut or getattr(split, part) is not None)
 
 
 def _guess(field: NamedField, column: HeaderColumn | None) -> Guess | None:

@@ -169,6 +169,8 @@ def link_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterato
         yield Problem(("data", "split", "by"), f"{split.by} splits rows, and edges are split at random", "fix:  by: random")
     if split.folds is not None:
         yield Problem(("data", "split", "folds"), "cuts folds of rows, and edges are split", "remove it", on_key=True)
+    if split.validation_folds is not None:
+        yield Problem(("data", "split", "validation_folds"), "cuts folds of rows, and edges are split", "remove it", on_key=True)
     if settings.batch is not None:
         what = "samples rows, and the target is of pairs of nodes: a step has all of them"
         yield Problem(("data", "batch"), what, "remove it", on_key=True)

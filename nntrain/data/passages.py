@@ -61,6 +61,8 @@ def passage_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iter
         yield Problem(("data", "split", "by"), message, "remove it")
     if settings.split.folds is not None:
         yield Problem(("data", "split", "folds"), "cuts rows, and a running text has none", "remove it", on_key=True)
+    if settings.split.validation_folds is not None:
+        yield Problem(("data", "split", "validation_folds"), "cuts rows, and a running text has none", "remove it", on_key=True)
     for plan in plans:
         yield from _field_problems(plan)
 

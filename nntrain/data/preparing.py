@@ -108,13 +108,14 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
     named = named_fields(settings, tables)
     sorting = Sorting(settings, tables, named)
     parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
-    layout = sorting.layout(parts.train)
+    learned = parts.train if settings.split.validation_folds is None else np.sort(np.concatenate([parts.train, parts.validation]))
+    layout = sorting.layout(learned)
     settled = tuple(replace(plan, field=plan.field.settled(tables["train"], plan.columns)) for plan in layout.fields)
     layout = replace(layout, fields=settled)
     ordering = ("group", "time") if settings.window is not None else ()
     plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING or plan.role in ordering)
     values: dict[Part, dict[str, Values]] = {part: read_values(plans, table, streams=settings.streaming) for part, table in tables.items()}
-    fields = FittedFields.fit(plans, values["train"], parts.train, tables["train"].name, settings.window, reading_of(settings), kept)
+    fields = FittedFields.fit(plans, values["train"], learned, tables["train"].name, settings.window, reading_of(settings), kept)
     fields = replace(fields, lanes=settings.lanes)
     if settings.window is not None:
         fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))

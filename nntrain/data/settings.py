@@ -206,6 +206,11 @@ class SplitSettings(StrictModel):
     each row is in, 1 to N or any N words."""
     fold: PositiveInt | None = None
     """Which of the folds is the test rows, from 1. `validation` is split off the others."""
+    validation_folds: Annotated[int, Option(ge=2)] | None = None
+    """Into how many parts the rows beside the test rows are cut, one of which is the validation rows: what each member of `training.bag`
+    has. Fields are fitted on all of them, so that the members read rows alike."""
+    validation_fold: PositiveInt | None = None
+    """Which of these parts is the validation rows, from 1."""
 
     @model_validator(mode="after")
     def _fold_is_one_of_folds(self) -> SplitSettings:
@@ -213,6 +218,18 @@ class SplitSettings(StrictModel):
             raise ValueError("folds and fold go together: into how many parts, and which one is tested; --folds N trains on all")
         if self.folds is not None and self.fold is not None and self.fold > self.folds:
             raise ValueError(f"fold: {self.fold} is none of {self.folds} folds")
+        return self
+
+    @model_validator(mode="after")
+    def _validation_fold_is_one_of_folds(self) -> SplitSettings:
+        if (self.validation_folds is None) != (self.validation_fold is None):
+            raise ValueError("validation_folds and validation_fold go together: into how many parts, and which one validates")
+        if self.validation_folds is not None and self.validation_fold is not None and self.validation_fold > self.validation_folds:
+            raise ValueError(f"validation_fold: {self.validation_fold} is none of {self.validation_folds} parts")
+        if self.validation_folds is not None and self.validation != SplitSettings.model_fields["validation"].default:
+            raise ValueError("validation has no effect: validation_fold says which rows validate; remove one of the two")
+        if self.validation_folds is not None and self.folds is not None:
+            raise ValueError("folds cuts test rows and validation_folds validation rows; one of the two")
         return self
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ def rows_to_train(settings: DataSettings, layout: Layout) -> int | None:
     if rows is None or split.by == "given":
         return rows
     roles: set[Role] = {plan.role for plan in layout.fields}
-    if split.by == "column" or "split" in roles:
+    if split.by == "column" or "split" in roles or split.validation_folds is not None:
         return None
     sizes = {"validation": split.validation, "test": split.test}
     if split.folds is not None and split.fold is not None:
@@ -39,7 +39,8 @@ def rows_to_train(settings: DataSettings, layout: Layout) -> int | None:
 def short_splits(settings: DataSettings, layout: Layout) -> Iterator[Problem]:
     """Splits of which no window can be cut, as far as the head of the data tells: a window reaches back further than they do."""
     split, window = settings.split, settings.window
-    is_open = split.by in ("given", "column") or split.folds is not None or any(plan.role in ("group", "split") for plan in layout.fields)
+    is_cut = split.folds is not None or split.validation_folds is not None
+    is_open = split.by in ("given", "column") or is_cut or any(plan.role in ("group", "split") for plan in layout.fields)
     if window is None or is_open:
         return
     own = window.past_from == "split"

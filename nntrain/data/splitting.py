@@ -17,7 +17,7 @@ from nntrain.data.noise import derive_seed
 from nntrain.data.scaling import take
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
-from nntrain.data.split import FoldBy, Parts, folds, split_by_time, split_by_words, split_groups, split_rows
+from nntrain.data.split import Fold, FoldBy, Parts, folds, split_by_time, split_by_words, split_groups, split_rows
 from nntrain.data.table import Table, counted, listed
 from nntrain.data.window_cutting import group_numbers, places_in_groups
 from nntrain.errors import ConfigError, DataError, Problem
@@ -61,19 +61,29 @@ class Splitting:
         fixed = Parts(rows, none, none) if column is None else self._by_column(rows, column)
         how = "" if column is None else f"by column {column.name}"
         sizes = {part: self._size(part, fixed) for part in PARTS}
-        if not any(sizes.values()):
-            return fixed, how
-        parts, rule = self._split_off(fixed.train, sizes, seed)
-        off = "" if column is None else f"{how}; {' and '.join(part for part in PARTS if sizes[part])} split off the training rows: "
-        found = {part: getattr(parts, part) if sizes[part] else getattr(fixed, part) for part in PARTS}
-        return Parts(parts.train, found["validation"], found["test"]), f"{off}{rule}"
+        parts = fixed
+        if any(sizes.values()):
+            parts, rule = self._split_off(fixed.train, sizes, seed)
+            off = "" if column is None else f"{how}; {' and '.join(part for part in PARTS if sizes[part])} split off the training rows: "
+            found = {part: getattr(parts, part) if sizes[part] else getattr(fixed, part) for part in PARTS}
+            parts, how = Parts(parts.train, found["validation"], found["test"]), f"{off}{rule}"
+        if self.settings.validation_folds is None or self.settings.validation_fold is None:
+            return parts, how
+        cut, by = self._cut(parts.train, self.settings.validation_folds, self.settings.validation_fold, seed)
+        told = f"part {self.settings.validation_fold} of {self.settings.validation_folds} validates ({by})"
+        return Parts(cut.train, cut.validation, parts.test), f"{how}; {told}" if how else told
 
     def _fold(self, rows: Array, count: int, fold: int, seed: int) -> tuple[Parts, str]:
         """One of several folds as test rows, and validation rows off the others."""
-        rule = split_rule(self.data, {plan.role for plan in self.plans})
         given = self._plan("fold")
         if given is not None:
             return self._given_fold(rows, given, count, fold, seed)
+        found, by = self._cut(rows, count, fold, seed)
+        return self._beside_fold(found.train, found.validation, f"fold {fold} of {count} is tested", f"; {by}, seed {seed}", seed)
+
+    def _cut(self, rows: Array, count: int, fold: int, seed: int) -> tuple[Fold, FoldBy]:
+        """One of several cuts of rows, by the rule of the settings. Raises `DataError` where there are too few."""
+        rule = split_rule(self.data, {plan.role for plan in self.plans})
         target = self._stratifying(rule)
         by: FoldBy = rule if rule in ("group", "time") else "random" if target is None else "stratified"
         values: Array | None = None
@@ -83,8 +93,7 @@ class Splitting:
             values = self._order(rows)[0]
         elif target is not None:
             values = self._classes(target, rows)
-        found = folds(rows, count, by=by, seed=derive_seed(seed, "split"), values=values)[fold - 1]
-        return self._beside_fold(found.train, found.validation, f"fold {fold} of {count} is tested", f"; {by}, seed {seed}", seed)
+        return folds(rows, count, by=by, seed=derive_seed(seed, "split"), values=values)[fold - 1], by
 
     def _given_fold(self, rows: Array, plan: FieldPlan, count: int, fold: int, seed: int) -> tuple[Parts, str]:
         """The same of the folds that a column gives, numbered in the order of its values. Raises `DataError`."""
@@ -147,6 +156,8 @@ class Splitting:
             assert column is not None
             message = f"has no effect: {column.name} says {part} in {counted(rows)}"
             raise ConfigError([Problem(("data", "split", part), message, "remove one of the two")])
+        if part == "validation" and self.settings.validation_folds is not None:
+            return None
         return None if part in self.given or rows or self.settings.by in ("given", "column") else size
 
     def _by_column(self, rows: Array, plan: FieldPlan) -> Parts:

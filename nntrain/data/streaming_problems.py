@@ -62,6 +62,9 @@ def _cut_problems(settings: DataSettings) -> Iterator[Problem]:
         yield _needs_all(("data", "window"), "windows go over rows that lie anywhere in the file", _MEMORY)
     if settings.batch_size == "full":
         yield _needs_all(("data", "batch_size"), "full takes all rows at once", "fix:  batch_size: 64")
+    if settings.split.validation_folds is not None:
+        why = "a bag cuts its rows again and again"
+        yield _needs_all(("data", "split", "validation_folds"), why, f"validation: 0.1, without training.bag.folds, or {_MEMORY}")
     batch = settings.batch
     if batch is None:
         return

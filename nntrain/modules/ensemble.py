@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,3 +52,23 @@ class MembersHead(nn.Module):
         """Multiply."""
         found = torch.matmul(x.transpose(0, 1), self.weight).transpose(0, 1) + self.bias
         return found.flatten(0, 1) if self.training else self._pool(found)
+
+
+class Bag(nn.Module):
+    """Several networks that read the same inputs, and answer as one: each output reads as the mean of what theirs read as."""
+
+    def __init__(self, members: Sequence[nn.Module], pools: Mapping[str, Callable[[Tensor], Tensor]]) -> None:
+        """Take the networks.
+
+        Args:
+            members: Each gives outputs by target, `[B, K]` or `[B, K, …]`, and a state.
+            pools: By target what makes one output of theirs, `[B, M, K, …]`.
+        """
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self._pools = dict(pools)
+
+    def forward(self, inputs: Mapping[str, Tensor], state: Mapping[str, Any] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Ask all."""
+        found = [member(inputs)[0] for member in self.members]
+        return {name: pool(torch.stack([outputs[name] for outputs in found], dim=1)) for name, pool in self._pools.items()}, {}

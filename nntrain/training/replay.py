@@ -240,7 +240,7 @@ def _equal(one: Tensor | None, other: Tensor | None) -> bool:
     """Whether two tensors are the same to the bit, NaN too."""
     if one is None or other is None:
         return one is other
-    return one.shape == other.shape and bool(torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8)))
+    return one.shape == other.shape and bool(torch.equal(_bytes(one), _bytes(other)))
 
 
 def are_static(network: nn.Module) -> bool:
@@ -337,3 +337,8 @@ def _changed(operation: Operation) -> list[Slot]:
     named = zip(operation.function._schema.arguments, operation.arguments, strict=False)
     pairs = [*named, *((argument, operation.options.get(argument.name)) for argument in operation.function._schema.arguments)]
     return [slot for argument, value in pairs if argument.alias_info is not None and argument.alias_info.is_write for slot in _slots(value)]
+
+
+def _bytes(values: Tensor) -> Tensor:
+    """The bits of a tensor, uint8, wherever its numbers lie in memory."""
+    return values.reshape(-1).contiguous().view(torch.uint8)

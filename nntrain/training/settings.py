@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
@@ -104,6 +104,34 @@ class Unfreeze(StrictModel):
     """Patterns of parameter names, one or a list, such as `stage4.*`; a name stands for everything below it."""
 
 
+class BagSettings(StrictModel):
+    """Several networks that are trained on parts of the rows, and predict as one: bagging (Breiman, 1996)."""
+
+    main: ClassVar[str | None] = "folds"
+
+    folds: Annotated[int, Field(ge=2)] | None = None
+    """Parts into which the rows beside the test rows are cut: each member validates on another one and trains on the rest. Default: all
+    members have the same rows."""
+    seeds: PositiveInt = 1
+    """Members for each part, with other weights to begin with, another order of rows and other dropout."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: object) -> object:
+        return {"folds": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _has_several(self) -> BagSettings:
+        if self.count < 2:
+            raise PydanticCustomError("bag_of_one", "has one member: give folds, or seeds of 2 or more")
+        return self
+
+    @property
+    def count(self) -> int:
+        """Members."""
+        return (self.folds or 1) * self.seeds
+
+
 class TrainingSettings(StrictModel):
     """How long to train, when to evaluate and save, and on what machine."""
 
@@ -153,6 +181,8 @@ class TrainingSettings(StrictModel):
     """CPU threads; default: torch's own choice."""
     deterministic: bool = False
     """Only use algorithms that give the same bits each time, where a device has several."""
+    bag: BagSettings | None = None
+    """Train several networks, whose predictions are averaged: a number of folds, or settings. Default: one network."""
     unfreeze: Unfreeze | Annotated[tuple[Unfreeze, ...], Field(min_length=1)] | None = None
     """Frozen parameters that are trained from an epoch on, and batch norms that follow then: `{epoch: 3, match: stage4}`, or several in
     a list. Default: what is frozen stays so."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from nntrain.metrics.metric import Metric
 from nntrain.tasks.judging import Reading, Tuning
 from nntrain.training.evaluation import raw_outputs
-from nntrain.training.objective import TargetObjective
+from nntrain.training.objective import Objective, TargetObjective
 from nntrain.training.session import Session
 
 COARSEST: Final = 20.0
@@ -38,7 +38,25 @@ def tune(session: Session) -> dict[str, dict[str, Any]]:
     with averaged:
         outputs = raw_outputs(session.network, session.objective, validation, session.precision, most=session.portions.evaluation_rows)
     weights = None if validation.weights is None else validation.weights.cpu()
-    return {name: _Rows(target, outputs[name], validation.target(name).cpu(), weights).tuned() for name, target in wanted.items()}
+    return tune_on(session.objective, outputs, {name: validation.target(name).cpu() for name in wanted}, weights)
+
+
+def tune_on(
+    objective: Objective, outputs: Mapping[str, Sequence[Tensor]], truth: Mapping[str, Tensor], weights: Tensor | None
+) -> dict[str, dict[str, Any]]:
+    """Tune what the tasks ask for on rows whose outputs are there.
+
+    Args:
+        objective: The targets.
+        outputs: By target the outputs of the rows, `[N, …]`, then those of each further view of them, on the CPU.
+        truth: Their targets, `[N, …]`.
+        weights: How much each row counts, `[N]`; `None` where all count once.
+
+    Returns:
+        As of `tune`.
+    """
+    wanted = {name: target for name, target in objective.targets.items() if target.task.tuning() != Tuning()}
+    return {name: _Rows(target, outputs[name], truth[name], weights).tuned() for name, target in wanted.items()}
 
 
 def told(readings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

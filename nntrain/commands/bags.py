@@ -1,0 +1,303 @@
+"""`training.bag`: several networks that are trained on parts of the rows, and are measured and used as one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from nntrain.blueprint import Blueprint
+from nntrain.commands.jobs import Options, Outcome
+from nntrain.commands.results import Summary, confusions, labelled, result_screen, spread_text
+from nntrain.commands.stored import Stored, open_run, stored_config
+from nntrain.config.reading import Config, read_document
+from nntrain.errors import CheckpointError, Problem, UsageError
+from nntrain.runs import MEMBERS, Run, count_test_look, is_finished
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nntrain.data.batches import TensorData
+    from nntrain.training.settings import BagSettings
+
+_WHOLE: Final = ("data.split.validation_folds=null", "data.split.validation_fold=null", "data.split.validation=null")
+"""Overrides that leave all rows but the test rows together."""
+
+
+def bag_of(config: Config) -> BagSettings | None:
+    """What a config says of a bag."""
+    training = config.experiment.training
+    return None if training is None else training.bag
+
+
+def as_members(config: Config, options: Options) -> tuple[Config, Options]:
+    """A config and the options of a run, with the members of a bag where the config asks for one.
+
+    Raises:
+        UsageError: The options don't go with a bag.
+        ConfigError: The config has validation rows that a bag cuts itself.
+    """
+    from nntrain.commands.members import Plan
+
+    bag = bag_of(config)
+    if bag is None:
+        return config, options
+    if options.members is not None:
+        word = f"--{options.members.kind}"
+        raise UsageError(
+            f"{word} trains a config several times, and training.bag trains several networks already", "leave one of the two out"
+        )
+    for flag, is_on in (("--profile", options.profile), ("--tune", options.tune), ("--processes", options.processes is not None)):
+        if is_on:
+            raise UsageError(f"{flag} is for one network, and training.bag trains several", f"leave {flag} out, or training.bag=null")
+    if config.experiment.data.source.type == "rows":
+        raise UsageError("training.bag reads its rows from files, for each member anew", "write the rows to a file, or training.bag=null")
+    options = replace(options, members=Plan("bag", bag.count))
+    if bag.folds is None:
+        return config, options
+    split = config.experiment.data.split
+    if split.validation_folds is not None or split.folds is not None:
+        word = "validation_folds" if split.validation_folds is not None else "folds"
+        raise config.error([Problem(("data", "split", word), "has no effect: training.bag.folds cuts the rows", "remove one of the two")])
+    return read_document(config.document, _fold(bag.folds, 1), config.folder), options
+
+
+def _fold(count: int, fold: int) -> tuple[str, ...]:
+    return (f"data.split.validation_folds={count}", f"data.split.validation_fold={fold}")
+
+
+def changes(bag: BagSettings, member: int) -> tuple[str, ...]:
+    """Overrides that make a member, counted from 1, of the config of a bag; its seed and split seed come beside."""
+    own = () if bag.folds is None else _fold(bag.folds, (member - 1) % bag.folds + 1)
+    return ("training.bag=null", "baselines=[]", *own)
+
+
+def word(bag: BagSettings, seed: int, member: int) -> str:
+    """What a member is called: `part 1 of 5`, `seed 0`, `part 1, seed 5`."""
+    if bag.folds is None:
+        return f"seed {seed}"
+    part = (member - 1) % bag.folds + 1
+    return f"part {part} of {bag.folds}" if bag.seeds == 1 else f"part {part}, seed {seed}"
+
+
+def problems(blueprint: Blueprint) -> list[Problem]:
+    """Why the predictions of several networks for a target have no mean."""
+    path = ("training", "bag")
+    for name, plan in blueprint.targets.items():
+        task = plan.task
+        if not task.predicts or not task.supervised or task.port(plan.target) is not None or task.unit_axis(plan.target) is not None:
+            return [Problem(path, f"averages one answer for each row, and {name} has none ({task.type})", "remove it", on_key=True)]
+        if task.joined(plan.target) or task.takes_strangers or task.nodes(plan.target):
+            return [Problem(path, f"averages answers, and {task.type} ({name}) has none to average", "remove it", on_key=True)]
+    return []
+
+
+def open_bag(run: Run) -> Stored:
+    """The networks of a bag as one, which reads rows as each of them does.
+
+    Raises:
+        CheckpointError: A member is not finished, or the members don't go together.
+    """
+    from nntrain.modules.ensemble import Bag
+
+    members = [open_run(member) for member in members_of(run)]
+    first = members[0]
+    for member in members[1:]:
+        if _fields_digest(member) != _fields_digest(first):
+            raise CheckpointError(f"{member.run.name} reads rows in another way than {first.run.name}: they are no bag")
+    links = {name: plan.link for name, plan in first.blueprint.targets.items()}
+    network = Bag([member.network for member in members], {name: link.pooled for name, link in links.items()}).eval()
+    readings: Any = run.read_json("bag.json")["readings"] if (run.path / "bag.json").is_file() else _plain(first)
+    objective = first.objective.tuned(readings)
+    notes = tuple(dict.fromkeys(note for member in members for note in member.notes))
+    config = stored_config(run, for_its_data=False)
+    return replace(first, run=run, config=config, network=network, objective=objective, notes=notes, members=tuple(members))
+
+
+def _plain(stored: Stored) -> dict[str, dict[str, Any]]:
+    """The readings of a run whose tasks tune nothing."""
+    return {name: plan.task.reading().state() for name, plan in stored.blueprint.targets.items()}
+
+
+def _fields_digest(stored: Stored) -> list[Any]:
+    """Digests of the files of a checkpoint that say how rows are read."""
+    import json
+
+    found = json.loads((stored.checkpoint / "meta.json").read_text(encoding="utf-8"))
+    return [entry for name, entry in sorted(found["files"].items()) if name.startswith("fields.")]
+
+
+def members_of(run: Run) -> list[Run]:
+    """The members of a bag. Raises `CheckpointError` where one of them is not finished."""
+    record: Any = run.read_json("members.json")
+    members = [Run(run.path / MEMBERS / str(each["name"])) for each in record["members"]]
+    for member in members:
+        if not is_finished(member):
+            raise CheckpointError(
+                f"{member.name} is not trained yet, and {run.name} predicts with all of its members", f"nntrain fit --resume {run.name}"
+            )
+    return members
+
+
+@dataclass(frozen=True, slots=True)
+class _Unseen:
+    """Rows, and what members say of them that were not trained on them."""
+
+    data: TensorData
+    outputs: Mapping[str, Sequence[Tensor]]
+    """By target, `[N, …]`: of the rows as they are, then of each further view."""
+
+
+def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outcome:
+    """Measure the members of a bag as one, tune what the tasks ask for, and write the summary.
+
+    Validation rows are predicted by the members that were not trained on them alone, test rows by all.
+    """
+    from nntrain.commands.intervals import keep_predicted
+    from nntrain.training.evaluation import evaluate_predictions
+    from nntrain.training.tuning import told, tune_on
+
+    stored = open_bag(run)
+    summaries = [member.read_json("summary.json") for member in members_of(run)]
+    unseen = _unseen(run, bag, stored)
+    metrics: dict[str, float | None] = {}
+    baseline: dict[str, float | None] = {}
+    tables: dict[str, Any] = {}
+    tuned: dict[str, dict[str, Any]] = {}
+    if unseen is not None:
+        weights = None if unseen.data.weights is None else unseen.data.weights.cpu()
+        tuned = tune_on(
+            stored.objective, unseen.outputs, {name: unseen.data.target(name).cpu() for name in stored.objective.targets}, weights
+        )
+        objective = stored.objective.tuned(_plain(stored) | tuned)
+        views = len(next(iter(unseen.outputs.values())))
+        predictions = {
+            name: objective.mean(name, [target.predict(each) for each in unseen.outputs[name]], len(unseen.data))
+            if views > 1
+            else target.predict(unseen.outputs[name][0])
+            for name, target in objective.targets.items()
+        }
+        scores = evaluate_predictions(objective, predictions, unseen.data)
+        metrics |= {f"validation.{name}": value for name, value in scores.metrics.items()}
+        keep_predicted(run, stored.checkpoint, objective, predictions, unseen.data)
+    run.write_json("bag.json", {"readings": _plain(stored) | tuned})
+    stored = open_bag(run)
+    prepared = _prepared(run)
+    splits: dict[Any, TensorData] = {} if unseen is None else {"validation": unseen.data}
+    if test and prepared.test is not None:
+        splits["test"] = prepared.test.to(stored.device)
+        scores = stored.protocol.measure(stored.subject, splits["test"], "test")
+        metrics |= {f"test.{name}": value for name, value in scores.metrics.items()}
+        tables |= {f"test.{name}": table for name, table in scores.tables.items()}
+    for name, data in splits.items():
+        found = stored.protocol.measure_baseline(stored.subject, data, name)
+        baseline |= {f"{name}.{metric}": value for metric, value in found.items()}
+    simple = _company(run, stored, prepared.train, splits)
+    summary: dict[str, Any] = {
+        "run": run.name,
+        "stop_reason": "finished",
+        "kind": "bag",
+        "seconds": round((max if at_once else sum)(member["seconds"] for member in summaries), 3),
+        "parameters": sum(member["parameters"] for member in summaries),
+        "monitor": summaries[0]["monitor"],
+        "directions": summaries[0]["directions"],
+        "best": {"epoch": None, "step": None, **{name: value for name, value in metrics.items() if name.startswith("validation.")}},
+        "last": {"epoch": None, "step": None},
+        "test": {name.removeprefix("test."): value for name, value in metrics.items() if name.startswith("test.")},
+        "baseline": baseline,
+        "baselines": {name: {**each.metrics, "seconds": each.seconds} for name, each in simple.items()},
+        "tables": tables,
+        "bag": [{key: member[key] for key in ("run", "stop_reason", "epochs", "steps", "best")} for member in summaries],
+    }
+    if "test" in splits:
+        summary["test_looks"] = count_test_look(prepared.fingerprints["test"], run)
+    run.write_json("summary.json", summary)  # last: with it the run is finished
+    monitor = summary["monitor"]
+    screen = result_screen(
+        Summary(
+            stop_reason=f"{len(summaries)} members, which predict as one",
+            best_at=None,
+            seconds=summary["seconds"],
+            metrics=metrics,
+            baseline_name=stored.blueprint.baseline_name,
+            baseline=baseline,
+            simple={each.head: each.metrics for each in simple.values()},
+            better=_better(summary, simple, stored.blueprint),
+            confusions=confusions(stored.fields, {name.removeprefix("test."): table for name, table in tables.items()}, "test"),
+            next=(f"nntrain eval {shlex.quote(run.name)}", f"nntrain predict {shlex.quote(run.name)} DATA -o FILE"),
+        )
+    )
+    each = _spread([member["best"].get(monitor) for member in summaries])
+    return Outcome(run, summary, "\n".join([*told(tuned), labelled([("members", f"{monitor} {each} each, on rows of its own")]), screen]))
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    """Mean and standard deviation of what is defined."""
+    from statistics import fmean, stdev
+
+    known = [value for value in values if value is not None]
+    return spread_text(fmean(known) if known else None, stdev(known) if len(known) > 1 else None)
+
+
+def _better(summary: Mapping[str, Any], simple: Mapping[str, Any], blueprint: Blueprint) -> str | None:
+    """The simple model that beats the bag in what decides, on the test rows."""
+    metric = str(summary["monitor"]).partition(".")[2]
+    ours, direction = summary["test"].get(metric), blueprint.best.direction
+    theirs = {name: value for name, each in simple.items() if (value := each.metrics.get(f"test.{metric}")) is not None}
+    if ours is None or not theirs:
+        return None
+    sign = 1 if direction == "max" else -1
+    name = max(theirs, key=lambda each: sign * theirs[each])
+    return f"{simple[name].head}: better than these networks in test.{metric}" if sign * theirs[name] > sign * ours else None
+
+
+def _prepared(run: Run) -> Any:
+    """The data of a bag: its training rows are all but the test rows where members have parts of them."""
+    from nntrain.commands.fit import prepare_data
+
+    bag = bag_of(stored_config(run))
+    return prepare_data(stored_config(run, _WHOLE if bag is not None and bag.folds is not None else ()))
+
+
+def _unseen(run: Run, bag: BagSettings, stored: Stored) -> _Unseen | None:
+    """The validation rows of all members, with what those say that have them as such; `None` where there are none."""
+    import torch
+
+    from nntrain.commands.fit import prepare_data
+    from nntrain.modules.ensemble import Bag
+    from nntrain.training.evaluation import raw_outputs
+
+    links = {name: plan.link.pooled for name, plan in stored.blueprint.targets.items()}
+
+    def outputs(members: Sequence[Stored], data: TensorData) -> dict[str, list[Tensor]]:
+        network = Bag([member.network for member in members], links).eval()
+        return raw_outputs(network, stored.objective, data.to(stored.device), stored.precision)
+
+    if bag.folds is None:
+        validation = prepare_data(stored_config(run)).validation
+        return None if validation is None else _Unseen(validation, outputs(stored.members, validation))
+    pool = _prepared(run).train
+    found: list[dict[str, list[Tensor]]] = []
+    rows: list[Tensor] = []
+    for fold in range(1, bag.folds + 1):
+        members = stored.members[fold - 1 :: bag.folds]
+        part = prepare_data(stored_config(members[0].run)).validation
+        if part is None:
+            raise CheckpointError(f"{members[0].run.name} has no validation rows")
+        found.append(outputs(members, part))
+        rows.append(part.rows)
+    numbers, order = torch.cat(rows).sort()
+    kept = pool.take(torch.searchsorted(pool.rows, numbers))
+    joined = {name: [torch.cat(views)[order] for views in zip(*(each[name] for each in found), strict=True)] for name in links}
+    return _Unseen(kept, joined)
+
+
+def _company(run: Run, stored: Stored, train: TensorData, splits: Mapping[str, TensorData]) -> dict[str, Any]:
+    """The simple models that the config asks for, fitted on all rows that the members share, and measured on the test rows."""
+    from nntrain.training.baselines import measure_baselines
+
+    names = stored.config.experiment.baselines
+    shown = {name: data.to("cpu") for name, data in splits.items() if name == "test"}
+    seed = stored.config.experiment.seed
+    return measure_baselines(names, stored.objective, train.to("cpu"), shown, seed) if names and shown else {}
