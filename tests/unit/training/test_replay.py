@@ -231,3 +231,11 @@ def test_the_interpreter_gives_the_bits_of_the_function_and_changes_what_it_chan
     assert interpreted.run != recording.run
     assert torch.equal(interpreted([other])[0], recording([other])[0])
     assert count.item() == before + 2
+
+
+def test_tensors_are_compared_wherever_their_numbers_lie() -> None:
+    from nntrain.training.replay import _equal  # pyright: ignore[reportPrivateUsage]
+
+    wide = torch.arange(12.0).reshape(4, 3)
+    assert _equal(wide[:, :1], wide[:, :1].clone())
+    assert not _equal(wide[:, :1], wide[:, 1:2])
