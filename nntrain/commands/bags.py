@@ -57,9 +57,9 @@ def as_members(config: Config, options: Options) -> tuple[Config, Options]:
     if bag.folds is None:
         return config, options
     split = config.experiment.data.split
-    if split.validation_folds is not None or split.folds is not None:
-        word = "validation_folds" if split.validation_folds is not None else "folds"
-        raise config.error([Problem(("data", "split", word), "has no effect: training.bag.folds cuts the rows", "remove one of the two")])
+    if split.validation_folds is not None:
+        message = "has no effect: training.bag.folds cuts the rows"
+        raise config.error([Problem(("data", "split", "validation_folds"), message, "remove one of the two", on_key=True)])
     return read_document(config.document, _fold(bag.folds, 1), config.folder), options
 
 

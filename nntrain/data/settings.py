@@ -228,8 +228,6 @@ class SplitSettings(StrictModel):
             raise ValueError(f"validation_fold: {self.validation_fold} is none of {self.validation_folds} parts")
         if self.validation_folds is not None and self.validation != SplitSettings.model_fields["validation"].default:
             raise ValueError("validation has no effect: validation_fold says which rows validate; remove one of the two")
-        if self.validation_folds is not None and self.folds is not None:
-            raise ValueError("folds cuts test rows and validation_folds validation rows; one of the two")
         return self
 
     @model_validator(mode="after")

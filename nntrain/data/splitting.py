@@ -67,10 +67,15 @@ class Splitting:
             off = "" if column is None else f"{how}; {' and '.join(part for part in PARTS if sizes[part])} split off the training rows: "
             found = {part: getattr(parts, part) if sizes[part] else getattr(fixed, part) for part in PARTS}
             parts, how = Parts(parts.train, found["validation"], found["test"]), f"{off}{rule}"
-        if self.settings.validation_folds is None or self.settings.validation_fold is None:
+        return self._with_validation_fold(parts, how, seed)
+
+    def _with_validation_fold(self, parts: Parts, how: str, seed: int) -> tuple[Parts, str]:
+        """The same with one of several parts of the training rows as validation rows, where that is wanted."""
+        count, fold = self.settings.validation_folds, self.settings.validation_fold
+        if count is None or fold is None:
             return parts, how
-        cut, by = self._cut(parts.train, self.settings.validation_folds, self.settings.validation_fold, seed)
-        told = f"part {self.settings.validation_fold} of {self.settings.validation_folds} validates ({by})"
+        cut, by = self._cut(parts.train, count, fold, seed)
+        told = f"part {fold} of {count} validates ({by})"
         return Parts(cut.train, cut.validation, parts.test), f"{how}; {told}" if how else told
 
     def _fold(self, rows: Array, count: int, fold: int, seed: int) -> tuple[Parts, str]:
@@ -112,8 +117,8 @@ class Splitting:
     def _beside_fold(self, others: Array, tested: Array, how: str, rule: str, seed: int) -> tuple[Parts, str]:
         """A fold as test rows, and validation rows split off the others."""
         size = None if "validation" in self.given else self.settings.validation
-        if size is None:
-            return Parts(others, others[:0], tested), f"{how}{rule}"
+        if size is None or self.settings.validation_folds is not None:
+            return self._with_validation_fold(Parts(others, others[:0], tested), f"{how}{rule}", seed)
         parts, off = self._split_off(others, {"validation": size, "test": None}, seed, among=np.concatenate([others, tested]))
         return Parts(parts.train, parts.validation, tested), f"{how}; {off}"
 

@@ -183,3 +183,10 @@ def test_options_that_mean_one_network(folder: Path, capsys: pytest.CaptureFixtu
     for option in (["--seeds", "2"], ["--folds", "2"], ["--profile"], ["--tune"]):
         assert main(["fit", str(path), *option]) == 2
         assert "training.bag" in capsys.readouterr().err
+
+
+def test_a_bag_may_be_tested_on_a_fold(folder: Path):
+    run = nntrain.fit(config(folder, max_epochs=1), "data.split={folds: 5, fold: 2}").run
+    assert nntrain.evaluate(run).rows == ROWS // 5
+    own = nntrain.evaluate(f"{run.name}/members/01", split="validation")
+    assert own.rows == (ROWS - ROWS // 5) // 3
