@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,11 +11,13 @@ from nntrain.errors import YamlPath
 from nntrain.layers.adapting import Lora
 from nntrain.layers.encoding import AnyEncoding, Encoding
 from nntrain.layers.layer import Layer
+from nntrain.layers.linear import Head
 
 if TYPE_CHECKING:
     from nntrain.layers.initializer import Initializer
     from nntrain.layers.program import Program, Value
     from nntrain.layers.scope import Scope
+    from nntrain.specs import Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Ending:
     """Place of the last layer."""
     weight: float = 1.0
     """Weight of its loss, where it is an auxiliary head."""
-    bias: bool = True
-    """Whether the layer that the task adds has an offset."""
+    head: Callable[[Spec], Layer] = Head.of
+    """Makes the layer that the task adds, given what it needs."""
 
 
 class Architecture(Layer):
@@ -47,8 +49,13 @@ class Architecture(Layer):
     adapter: Lora | None = None
     """Small weights that are trained beside frozen ones: `{type: lora, rank: 8}`. All else but the head stays as it is. Default: none."""
 
-    head_bias: ClassVar[bool] = True
-    """Whether the output layer has an offset, where the whole network is this."""
+    def head(self, output: Spec) -> Layer:
+        """The output layer that a task adds, where the whole network is this.
+
+        Args:
+            output: What the task needs; its size may still be unknown.
+        """
+        return Head.of(output)
 
     def initial(self) -> Mapping[str, Initializer]:
         """How weights begin, by pattern, where the config says nothing of them: as a family's paper has it."""
@@ -73,7 +80,7 @@ class Architecture(Layer):
         from nntrain.layers.inputs import encode
 
         value = scope.place(self, encode(scope, list(scope.draft.fields), self.inputs or {}))
-        return dict.fromkeys(targets, (Ending(value, self.is_output(), self.last_path(scope.path), bias=self.head_bias),))
+        return dict.fromkeys(targets, (Ending(value, self.is_output(), self.last_path(scope.path), head=self.head),))
 
     def fields_before(self, place: YamlPath) -> tuple[frozenset[str], frozenset[str]]:
         """What a layer of it reads itself, and what other layers read for it, by names or types of fields; `inputs` for all.

@@ -13,7 +13,7 @@ from nntrain.errors import ConfigError, Problem, SpecError, YamlPath
 from nntrain.layers.causality import check_causal
 from nntrain.layers.inputs import check_encodings, field_encoder
 from nntrain.layers.layer import Layer
-from nntrain.layers.linear import Head, fitted_sizes, needed, rank_hint
+from nntrain.layers.linear import fitted_sizes, needed, rank_hint
 from nntrain.layers.program import Auxiliary, Program, Value
 from nntrain.layers.regularizing import check_placed, check_written, grade_depths
 from nntrain.layers.requirements import channel_axis, one_row_hint
@@ -190,7 +190,7 @@ def _head(need: Spec, ending: Ending, link: Link) -> Layer:
         from nntrain.layers.ensemble import EnsembleHead
 
         return EnsembleHead(output=need, link=link)
-    return Head.of(need, bias=ending.bias)
+    return ending.head(need)
 
 
 def _own_output(scope: Scope, target: str, value: Value, need: Spec) -> Value:

@@ -18,7 +18,7 @@ from nntrain.layers.dropout import Dropout
 from nntrain.layers.gating import GLU
 from nntrain.layers.initialization import Normal, Zeros
 from nntrain.layers.layer import Layer
-from nntrain.layers.linear import Linear
+from nntrain.layers.linear import Head, Linear
 from nntrain.layers.settings import AnyFeedforwardActivation
 from nntrain.layers.smooth_activation import GELU
 from nntrain.layers.starting import Starting
@@ -237,7 +237,6 @@ class GPT(PooledTransformer):
 
     main: ClassVar[str | None] = "dim"
     drops_hidden: ClassVar[bool] = False
-    head_bias: ClassVar[bool] = False
 
     type: Literal["gpt"] = "gpt"
     positions: Literal["learned", "sinusoidal", "rotary"] | None = "learned"
@@ -253,6 +252,9 @@ class GPT(PooledTransformer):
     @property
     def reduction(self) -> StepPool:
         return "last"
+
+    def head(self, output: Spec) -> Layer:
+        return Head.of(output, bias=False)
 
     def initial(self) -> Mapping[str, Initializer]:
         weights = Normal(std=0.02)

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import pytest
 import torch
-from compiled import CLASSES, ONE, PHOTO, SERIES, compiled, lines, problems, told
+from compiled import CLASSES, ONE, PHOTO, SERIES, TABLE, compiled, lines, problems, told
 from torch import nn
 
+from nntrain.architectures.compiling import compile_program
+from nntrain.architectures.mlp import MLP
+from nntrain.layers.directions import CosineLinear
+from nntrain.layers.layer import Layer
 from nntrain.layers.program import Auxiliary
 from nntrain.specs import IMAGE, RAGGED, SEQUENCE, VOLUME, Spec, Unknown
 
 TAGS = Spec(SEQUENCE, (RAGGED, 5), "logits")
 MASK = Spec(IMAGE, (4, 8, 8), "logits")
 CONV = {"conv2d": {"out_channels": 6, "kernel_size": 3, "padding": "same"}}
+
+
+class OfDirections(MLP):
+    """An architecture with an output layer of its own."""
+
+    def head(self, output: Spec) -> Layer:
+        [size] = output.sizes
+        assert isinstance(size, int)
+        return CosineLinear(out_features=size)
+
+
+def test_an_architecture_says_what_output_layer_each_target_gets():
+    program = compile_program(OfDirections(hidden=(4,)), TABLE, {"kind": CLASSES, "price": ONE})
+    assert lines(program)[-2:] == ["head.kind: cosine_linear 3 -> [3]", "head.price: cosine_linear 1 -> [1]"]
 
 
 def test_a_target_of_each_step_gets_a_linear_layer_for_all_steps():
