@@ -8,7 +8,7 @@ from pydantic import PositiveFloat
 
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import channel_axis, need_channels, need_numbers
-from nntrain.specs import Spec
+from nntrain.specs import Size, Spec, known
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,3 +52,26 @@ class Scale(Layer):
         from nntrain.modules.scaling import Scaled
 
         return Scaled(self.factor)
+
+
+class LayerScale(Layer):
+    """Each feature or channel times a learned factor of its own (Touvron et al. 2021; RealMLP has it before its first layer)."""
+
+    main: ClassVar[str | None] = "init"
+
+    type: Literal["layer_scale"] = "layer_scale"
+    init: float = 1.0
+    """Factors to begin with."""
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        need_channels(spec)
+        return spec.with_kind("float")
+
+    def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
+        return {"scale": (spec.size(channel_axis(spec)),)}
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.scaling import LearnedScale
+
+        axis = channel_axis(spec)
+        return LearnedScale(known(spec.size(axis)), self.init, spec.dim(axis))

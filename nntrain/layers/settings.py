@@ -16,6 +16,7 @@ ACTIVATIONS: Final = {
     "relu6": "nntrain.layers.activation:ReLU6",
     "leaky_relu": "nntrain.layers.activation:LeakyReLU",
     "prelu": "nntrain.layers.activation:PReLU",
+    "parametric": "nntrain.layers.parametric:Parametric",
     "elu": "nntrain.layers.smooth_activation:ELU",
     "celu": "nntrain.layers.smooth_activation:CELU",
     "selu": "nntrain.layers.smooth_activation:SELU",
@@ -39,6 +40,7 @@ ACTIVATIONS: Final = {
 
 LAYERS: Final = {
     "linear": "nntrain.layers.linear:Linear",
+    "ntk_linear": "nntrain.layers.ntk:NTKLinear",
     "cosine_linear": "nntrain.layers.directions:CosineLinear",
     "conv1d": "nntrain.layers.convolution:Conv1d",
     "conv2d": "nntrain.layers.convolution:Conv2d",
@@ -75,6 +77,7 @@ LAYERS: Final = {
     "local_response_norm": "nntrain.layers.normalization:LocalResponseNorm",
     "normalize": "nntrain.layers.scaling:Normalize",
     "scale": "nntrain.layers.scaling:Scale",
+    "layer_scale": "nntrain.layers.scaling:LayerScale",
     "squeeze_excite": "nntrain.layers.squeezing:SqueezeExcite",
     "glu": "nntrain.layers.gating:GLU",
     "reglu": "nntrain.layers.gating:ReGLU",

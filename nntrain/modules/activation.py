@@ -23,6 +23,20 @@ class LearnedSlope(nn.Module):
         return torch.where(x > 0, x, slopes * x)
 
 
+class PartlyActivated(nn.Module):
+    """x + a (f(x) - x) with a learned factor a for each place of an axis (the batch is axis 0)."""
+
+    def __init__(self, activation: nn.Module, size: int, init: float, axis: int) -> None:
+        super().__init__()
+        self.amount = nn.Parameter(torch.full((size,), init))
+        self.activation = activation
+        self.axis = axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
+        return x + self.amount.view(-1, *[1] * (x.ndim - 1 - self.axis)) * (self.activation(x) - x)
+
+
 GATES: Final = {"relu": torch.relu, "gelu": functional.gelu, "silu": functional.silu}
 
 

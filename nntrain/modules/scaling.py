@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -30,3 +31,16 @@ class Scaled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Same shape."""
         return x * self.factor
+
+
+class LearnedScale(nn.Module):
+    """Times a learned factor for each place of an axis (the batch is axis 0)."""
+
+    def __init__(self, size: int, init: float, axis: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((size,), init))
+        self.axis = axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
+        return x * self.scale.view(-1, *[1] * (x.ndim - 1 - self.axis))

@@ -15,15 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from nntrain.modules.activation import GatedUnit, LargestOf
+from nntrain.modules.activation import GatedUnit, LargestOf, PartlyActivated
 from nntrain.modules.convolution import PaddedConv2d, PaddedConv3d, SequenceConv1d
 from nntrain.modules.dropping import SharedDropout
 from nntrain.modules.inputs import ColumnEmbedding, OneHot, OneHotIndex, SelectColumns, SingleColumn
 from nntrain.modules.merging import Concatenate, Fold
 from nntrain.modules.network import Call, Network
 from nntrain.modules.normalization import ChannelLayerNorm, ChannelRMSNorm, FeatureBatchNorm, ImageBatchNorm, VolumeBatchNorm
+from nntrain.modules.ntk import NTKLinear, NTKLinearOfRows, ZeroNTKLinear
 from nntrain.modules.number_embedding import Periodic, PiecewiseLinear
 from nntrain.modules.pooling import SequenceAvgPool, SequenceMaxPool
+from nntrain.modules.scaling import LearnedScale
 
 BATCHED: Final = frozenset({nn.Linear})
 """Modules that are one product for all members."""
@@ -52,7 +54,7 @@ _WHOLE: Final = 32
 BY_MEMBER: Final = frozenset(
     {
         *(nn.Conv2d, nn.Conv3d, SequenceConv1d, PaddedConv2d, PaddedConv3d, nn.Embedding, ColumnEmbedding),
-        *(Periodic, PiecewiseLinear),
+        *(Periodic, PiecewiseLinear, LearnedScale, PartlyActivated, NTKLinear, NTKLinearOfRows, ZeroNTKLinear),
         *(nn.LayerNorm, nn.RMSNorm, ChannelLayerNorm, ChannelRMSNorm, FeatureBatchNorm, ImageBatchNorm, VolumeBatchNorm),
     }
 )
