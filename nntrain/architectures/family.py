@@ -28,7 +28,7 @@ class Family(Architecture):
         """Become layers.
 
         Args:
-            context: Dropout and norm, which each family places as its paper does, and whether steps of a sequence are kept.
+            context: Dropout and norm, which each family places as its paper does, and what is known of the targets.
             spec: What the first layer gets.
 
         Raises:
@@ -38,5 +38,6 @@ class Family(Architecture):
 
     def place(self, scope: Scope, value: Value) -> Value:
         has_steps = [need.axes == SEQUENCE and name not in scope.draft.ahead for name, need in scope.needs.items()]
-        context = replace(scope.context, keeps_steps=bool(has_steps) and all(has_steps))
+        is_of_numbers = bool(scope.needs) and all(need.kind == "float" for need in scope.needs.values())
+        context = replace(scope.context, is_of_numbers=is_of_numbers, keeps_steps=bool(has_steps) and all(has_steps))
         return scope.starting(self.initial()).sequence(self.expand(context, value.spec), value)

@@ -13,6 +13,7 @@ from nntrain.specs import IMAGE, SEQUENCE, TOKENS, Spec
 FAMILIES: Final = {
     "perceptron": "nntrain.architectures.perceptron:Perceptron",
     "mlp": "nntrain.architectures.mlp:MLP",
+    "realmlp": "nntrain.architectures.realmlp:RealMLP",
     "tab_resnet": "nntrain.architectures.tab_resnet:TabResNet",
     "tabm": "nntrain.architectures.tabm:TabM",
     "ft_transformer": "nntrain.architectures.ft_transformer:FTTransformer",

@@ -17,5 +17,7 @@ class Context:
     dropout: float | None = None
     norm: NormKind | None = None
     stochastic_depth: float | None = None
+    is_of_numbers: bool = False
+    """Whether every target that may hang on what is made is of numbers, none of classes."""
     keeps_steps: bool = False
     """Whether every target that may hang on what is made has a value for each step, so that a family keeps the steps of a sequence."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import model_validator
-
+from nntrain.errors import SpecError
 from nntrain.layers.activation import Activation
 from nntrain.layers.layer import Layer
 from nntrain.layers.requirements import channel_axis, need_channels
@@ -30,18 +29,14 @@ class Parametric(Activation):
     init: float = 1.0
     """Factor a to begin with."""
 
-    @model_validator(mode="after")
-    def _activation_has_no_options_of_its_own(self) -> Self:
-        for option in sorted(Layer.shared):
-            if getattr(self.activation, option) != Layer.model_fields[option].default:
-                raise ValueError(f"{option} belongs to parametric as a whole")
-        return self
-
     def describe(self) -> str:
         return f"parametric {self.activation.describe()}" + (f", init {self.init:g}" if self.init != 1 else "")
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
         need_channels(spec)
+        for option in sorted(Layer.shared):
+            if getattr(self.activation, option) != Layer.model_fields[option].default:
+                raise SpecError(f"has {option} in its activation, which has none of its own", f"fix:  {option} beside it", ("activation",))
         self.activation.out_spec(spec)
         return super().out_spec(spec)
 

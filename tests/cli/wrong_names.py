@@ -117,7 +117,7 @@ NAMES = [
         "family left out",
         "data: {source: a.csv, target: y}\narchitecture: {hidden: [32]}\n",
         (
-            "a.yaml:2:1  architecture  has no type: which architecture is it? / hidden is an option of mlp, cnn, vgg"
+            "a.yaml:2:1  architecture  has no type: which architecture is it? / hidden is an option of mlp, realmlp, tabm, cnn, vgg"
             "  fix:  architecture: {type: mlp, hidden: [32]}",
         ),
     ),
@@ -126,7 +126,7 @@ NAMES = [
         "data: {source: a.csv, target: y}\n",
         (
             'override "architecture.hidden=[64,32]"  architecture  has no type: which architecture is it? / hidden is'
-            " an option of mlp, cnn, vgg  fix:  architecture: {type: mlp, hidden: [64, 32]}",
+            " an option of mlp, realmlp, tabm, cnn, vgg  fix:  architecture: {type: mlp, hidden: [64, 32]}",
         ),
         ("architecture.hidden=[64,32]",),
     ),

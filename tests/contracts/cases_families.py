@@ -13,6 +13,8 @@ FAMILIES = (
     Case("perceptron", PHOTO),
     Case({"tab_resnet": {"dim": 4, "num_layers": 1}}, ROW, mixes_rows=True),
     Case({"tab_resnet": {"dim": 4, "num_layers": 2, "dim_hidden": 3, "residual_dropout": 0.0}}, PHOTO, mixes_rows=True),
+    Case({"realmlp": [5, 4]}, ROW),
+    Case({"realmlp": {"hidden": [5], "variant": "td_s", "activation": "gelu"}}, PHOTO),
     Case({"tabm": {"hidden": [5, 4], "k": 2}}, ROW),
     Case({"ft_transformer": {"dim": 3, "num_layers": 2, "num_heads": 1, "attention_dropout": 0.0}}, ROW),
     Case({"resnet": {"depth": 20, "width": 2}}, TINY),

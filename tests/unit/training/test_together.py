@@ -27,6 +27,7 @@ from nntrain.training.together import Member, fit_together
 
 CLOSE = 1e-5
 MLP: Mapping[str, Any] = {"type": "mlp", "hidden": [8, 8]}
+REALMLP: Mapping[str, Any] = {"type": "realmlp", "hidden": [8, 8]}
 CNN: Mapping[str, Any] = {
     "layers": [{"conv2d": {"out_channels": 3, "kernel_size": 3}}, "batch_norm", "relu", {"max_pool2d": 2}, "flatten", {"linear": 8}, "relu"]
 }
@@ -102,7 +103,7 @@ def check_equal(data: Mapping[str, Any], sections: Mapping[str, Any]) -> list[li
 
 
 @pytest.mark.parametrize("optimizer", [{"type": "sgd", "lr": 0.05, "momentum": 0.9}, "adam", "adamw"])
-@pytest.mark.parametrize("architecture", [MLP, CNN], ids=["mlp", "cnn"])
+@pytest.mark.parametrize("architecture", [MLP, CNN, REALMLP], ids=["mlp", "cnn", "realmlp"])
 def test_members_equal_runs_of_their_own(architecture: Mapping[str, Any], optimizer: Any, data: Mapping[str, Any]) -> None:
     check_equal(data, {"architecture": architecture, "optimizer": optimizer, "regularization": {"weight_decay": 0.01}})
 
@@ -111,8 +112,9 @@ def test_members_draw_the_dropout_that_they_draw_by_themselves(data: Mapping[str
     check_equal(data, {"architecture": MLP, "regularization": {"dropout": 0.3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3}})
 
 
+@pytest.mark.parametrize("architecture", [MLP, REALMLP], ids=["mlp", "realmlp"])
 def test_recorded_steps_have_the_bits_of_recorded_steps_of_each_and_end_with_a_member(
-    data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+    architecture: Mapping[str, Any], data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay, "AFTER", 1)
     kept: list[int] = []
@@ -125,7 +127,8 @@ def test_recorded_steps_have_the_bits_of_recorded_steps_of_each_and_end_with_a_m
 
     monkeypatch.setattr(replay.StaticSteps, "of", counted)
     training = {"max_epochs": 8, "early_stopping": {"monitor": "validation.accuracy", "patience": 1}}
-    sections = {"architecture": MLP, "regularization": {"dropout": 0.3}, "optimizer": {"type": "adam", "lr": 0.05}, "training": training}
+    optimizer = {"type": "adam", "lr": 0.05}
+    sections = {"architecture": architecture, "regularization": {"dropout": 0.3}, "optimizer": optimizer, "training": training}
     alone, together = assembled(data, sections), assembled(data, sections)
     one_by_one(alone)
     assert len({assembly.progress.step for assembly, _ in alone}) > 1
