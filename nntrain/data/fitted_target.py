@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
-from nntrain.data.fields.number import Curve
+from nntrain.data.curves import Curve, curve_of
 from nntrain.data.fields.text import Text
 from nntrain.data.forms.form import CELLS, Form
 from nntrain.data.window import FORECAST, WindowSettings
@@ -40,8 +40,8 @@ class FittedTarget:
     naive: Tensor | None = None
     """How far its values lie from those a season before, by column, in the training rows, in its own unit; `None` without a window."""
 
-    curve: Curve | None = None
-    """What was done to its values before they were scaled."""
+    curves: tuple[Curve | None, ...] = ()
+    """What was done to its values before they were scaled, by column."""
     spread: Tensor | None = None
     """Standard deviation of the values themselves in the training rows, by column, where another one is that of what is trained."""
     text: Callable[[], TextEncoder] | None = None
@@ -60,12 +60,14 @@ class FittedTarget:
         kind = accumulator(values.device)
         shape = (-1, 1, 1) if values.ndim == 4 else () if values.ndim == 1 else (-1,)
         offset, scale = (part.to(kind).to(values.device).reshape(shape) for part in (self.offset, self.scale))
-        straight = values.to(kind) * scale + offset
-        return straight.exp() if self.curve == "log" else straight.expm1() if self.curve == "log1p" else straight
+        bent = values.to(kind) * scale + offset
+        if all(curve == self.curves[0] for curve in self.curves):
+            return _straightened(bent, self.curves[0] if self.curves else None)
+        return torch.stack([_straightened(part, curve) for part, curve in zip(bent.unbind(-1), self.curves, strict=True)], dim=-1)
 
     @property
     def raw_scale(self) -> Tensor:
-        """What a difference of 1 in training is in its own unit, by column; of logarithms, where it depends, the standard deviation."""
+        """What a difference of 1 in training is in its own unit, by column; of curves, where it depends, the standard deviation."""
         return self.scale if self.spread is None else self.spread
 
     def decode(self, values: Tensor) -> list[Any]:
@@ -83,6 +85,10 @@ class FittedTarget:
         if self.classes:
             return [self.classes[int(index)] for index in cast("list[float]", values.tolist())]
         return cast("list[Any]", self.to_raw(values).tolist())
+
+
+def _straightened(values: Tensor, curve: Curve | None) -> Tensor:
+    return values if curve is None else curve.straightened(values)
 
 
 def fitted_targets(fields: Sequence[FittedField], window: WindowSettings | None) -> dict[str, FittedTarget]:
@@ -111,7 +117,7 @@ def _target(name: str, fields: Sequence[FittedField], spec: Spec, inputs: Sequen
         columns,
         tuple(inputs.index(field.name) for field in fields) if has_past else None,
         torch.tensor(naive, dtype=torch.float64) if naive else None,
-        first.state.get("curve"),
+        tuple(curve_of(field.state) for field in fields),
         torch.cat([field.state["spread"] for field in fields]) if "spread" in first.state else None,
         partial(first.plan.field.encoder, first.state) if isinstance(first.plan.field, Text) else None,
         first.plan.field.form(first.state),

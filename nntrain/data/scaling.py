@@ -13,8 +13,9 @@ import torch
 
 from nntrain.data.blockwise.learning import Moments
 from nntrain.data.consecutive import places_within
+from nntrain.data.curves import Logarithm, curve_of
 from nntrain.data.fields.field import RaggedArray, State
-from nntrain.data.fields.number import Curve, Normalize
+from nntrain.data.fields.number import Logarithmic, Normalize
 from nntrain.data.portions import in_float64, portions
 from nntrain.data.table import Table, as_numbers
 from nntrain.errors import DataError
@@ -127,22 +128,18 @@ def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> St
         return _fit_scaling(values, normalize, missing)
 
 
-def fit_logarithms(values: Array, curve: Curve, missing: str | float) -> State:
+def fit_logarithms(values: Array, name: Logarithmic, missing: str | float) -> State:
     """The same of the logarithms of training values.
 
     Returns:
         What `fit_scaling` gives of the logarithms; `curve`, and `spread`, the standard deviation of the values, float64 `[F]`.
     """
-    fill = missing if isinstance(missing, str) else float(curved(np.array(missing), curve))
+    curve = Logarithm(name)
+    fill = missing if isinstance(missing, str) else float(curve.bent(np.array(missing)))
     with np.errstate(over="ignore"):
         spread = np.array([column[~np.isnan(column)].std() if (~np.isnan(column)).any() else 1.0 for column in values.T])
     spread = np.where(spread > 0, spread, 1.0)
-    return {**fit_scaling(curved(values, curve), "standard", fill), "curve": curve, "spread": torch.from_numpy(spread)}
-
-
-def curved(values: Array, curve: Curve) -> Array:
-    """The logarithms of some values."""
-    return np.log(values) if curve == "log" else np.log1p(values)
+    return {**fit_scaling(curve.bent(values), "standard", fill), "curve": name, "spread": torch.from_numpy(spread)}
 
 
 def _fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
@@ -173,7 +170,7 @@ def scaling_state(moments: Moments, values: Array | None, normalize: Normalize, 
         scale = np.sqrt(moments.squares / np.maximum(counts, 1))
     elif normalize == "robust":
         offset, scale = quantile(0.5), quantile(0.75) - quantile(0.25)
-        scale = np.where(scale > 0, scale, high - low)  # half of the values are one: their range is all there is
+        scale = np.where(scale > 0, scale, (high - low) / 2)  # half of the values are one: their range is all there is
     elif normalize == "minmax":
         offset, scale = low, high - low
     else:
@@ -196,8 +193,13 @@ def scaling_state(moments: Moments, values: Array | None, normalize: Normalize, 
     }
 
 
-def scale(values: Array, state: State) -> Array:
+def scale(values: Array, state: State, smooth_clip: float | None = None) -> Array:
     """Scale values `[N, F]` and fill missing ones; float32.
+
+    Args:
+        values: In their own unit.
+        state: What `fit_scaling`, `fit_logarithms` or `fit_curve` gave.
+        smooth_clip: What scaled values come near to and never pass, above and below 0.
 
     Raises:
         DataError: A value is missing where that is an error, or too large for float32.
@@ -210,9 +212,11 @@ def scale(values: Array, state: State) -> Array:
         if missing:
             raise DataError(f"{missing:,} rows have missing values, and missing: error allows none")
 
+    curve = curve_of(state)
+
     def complete(rows: slice) -> Array:
         part = in_float64(values, rows)
-        part = curved(part, state["curve"]) if "curve" in state else part
+        part = part if curve is None else curve.bent(part)
         is_missing = np.isnan(part)
         return np.where(is_missing, fill, part) if is_missing.any() else part
 
@@ -220,11 +224,18 @@ def scale(values: Array, state: State) -> Array:
     for rows in portions(values):
         with np.errstate(over="ignore"):
             scaled = (complete(rows) - offset) / factor
+        scaled = scaled if smooth_clip is None else _smoothly_clipped(scaled, smooth_clip)
         if scaled.size and np.abs(scaled).max() > np.finfo(np.float32).max:
             largest = max(np.abs(complete(rows)).max() for rows in portions(values))
             raise DataError(f"values up to {largest:.3g} are too large for float32", "normalize: standard, or clip: [low, high]")
         found[rows] = scaled
     return found
+
+
+def _smoothly_clipped(values: Array, limit: float) -> Array:
+    """X / sqrt(1 + (x / limit)^2) (RealMLP; Holzmüller, Grinsztajn, Steinwart, 2024), also of what is too large to be squared."""
+    values = values.clip(-1e150, 1e150)
+    return values / np.hypot(1.0, values / limit)
 
 
 def _quantile(values: Array, is_present: Array, share: float) -> Array:

@@ -85,6 +85,7 @@ _TYPE_OF_OPTION: Final = {
     "lengths": "series",
     "max_length": "series",
     "clip": "number",
+    "smooth_clip": "number",
     "strip": "number",
     "normalize": "number",
     "tokenizer": "text",

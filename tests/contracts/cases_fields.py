@@ -112,6 +112,14 @@ CASES = [
     Case("category", {"a": list("aabbbc")}, {"a": [None, *"baabc"]}, {"min_count": 2}, missing=0, unseen=0),
     Case("number", {"a": [1.0, 2.0, 3.0, 4.0, 5.5, 99.0]}, {"a": [NAN, -1.0, 2.0, 3.0, 4.0, 1e6]}, {"normalize": "robust"}, missing=None),
     Case("number", {"a": [1.0, 2.0, 40.0, 0.5, 5.5, 99.0]}, {"a": [NAN, 9.0, 2.0, 3.0, 4.0, 1e6]}, {"normalize": "log"}, missing=0),
+    *(
+        Case("number", {"a": [1.0, 2.0, 4.0, 0.5, 5.5, 9.0]}, {"a": [NAN, 9.0, 2.0, 3.0, -4.0, 1e6]}, options, missing=None, is_target=both)
+        for options, both in (
+            ({"normalize": "quantile"}, True),
+            ({"normalize": "power"}, True),
+            ({"normalize": "robust", "smooth_clip": 3.0}, False),
+        )
+    ),
     Case("ordinal", {"a": [3, 1, 2, 10, 2, 1]}, {"a": [None, 1, 2, 3, 10, 7]}, missing=0, unseen=0, is_target=True),
     Case(
         "ordinal",

@@ -159,6 +159,7 @@ _VALUES: Final[dict[tuple[str, str], object]] = {
     ("by_node", "nodes"): {"generator": "adam", "discriminator": "sgd"},
     ("tags", "classes"): ["O", "B-person", "I-person"],
     ("number", "clip"): [0, 100],
+    ("number", "smooth_clip"): 3,
     ("boolean", "true"): "yes",
     ("boolean", "false"): "no",
     ("nodes", "nodes"): {"body": {"from": "inputs", "mlp": [64]}},

@@ -331,6 +331,9 @@ CHOICES: Final[dict[str, dict[str, str]]] = {
         "standard": "zscore z_score standardize standard_scaler mean_std",
         "minmax": "min_max minmax_scaler",
         "none": "off identity",
+        "power": "yeo_johnson yeojohnson power_transformer",
+        "quantile": "quantile_normal quantile_transformer rank_gauss",
+        "robust": "robust_scaler iqr",
     },
 }
 """Setting and value of ours to values of others."""

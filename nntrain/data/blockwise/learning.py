@@ -2,7 +2,8 @@
 
 What they have learned of two blocks is what they would of both at once: exactly where it is counts, classes, vocabularies, lowest and
 highest values; to rounding where it is means and deviations (Chan et al. 1979), as sums of float64 are made in another order. Quantiles
-are those of all rows up to `SAMPLED`, and of a fixed random choice of so many where there are more.
+are those of all rows up to `SAMPLED`, and of a fixed random choice of so many where there are more; so is the exponent of a power, with the
+mean and the deviation of what it gives.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class Sample:
 
 
 class ScalingLearner:
-    """Scale and stand-in of each feature, as `nntrain.data.scaling.fit_scaling` has them."""
+    """Scale and stand-in of each feature, as `nntrain.data.scaling.fit_scaling` has them; of a number also its curve."""
 
     def __init__(self, normalize: str, missing: str | float, shape: Callable[[Any], Array]) -> None:
         """Begin with nothing.
@@ -130,35 +131,40 @@ class ScalingLearner:
         self._normalize, self._missing, self._shape = normalize, missing, shape
         self._moments: Moments | None = None
         self._raw: Moments | None = None
-        self._sample = Sample() if normalize == "robust" or missing == "median" else None
+        self._sample = Sample() if normalize in ("robust", "power", "quantile") or missing == "median" else None
 
     def add(self, values: Values) -> None:
         """Take in some rows."""
-        from nntrain.data.scaling import curved
+        from nntrain.data.curves import Logarithm
 
         features = self._shape(values)
         with np.errstate(over="ignore", invalid="ignore"):
             if self._normalize in ("log", "log1p"):
                 own = Moments.of(features)
                 self._raw = own if self._raw is None else self._raw.merged(own)
-                features = curved(features, cast("Any", self._normalize))
+                features = Logarithm(cast("Any", self._normalize)).bent(features)
             own = Moments.of(features)
             self._moments = own if self._moments is None else self._moments.merged(own)
         if self._sample is not None:
             self._sample.add(features)
 
     def state(self) -> State:
-        """Offset, scale and stand-in; of logarithms the deviation of the values too."""
+        """Offset, scale and stand-in; of logarithms the deviation of the values too, of other curves what makes them."""
         import torch
 
-        from nntrain.data.scaling import curved, scaling_state
+        from nntrain.data.curve_fitting import fit_curve
+        from nntrain.data.curves import Logarithm
+        from nntrain.data.scaling import scaling_state
 
         assert self._moments is not None
         sample = None if self._sample is None else self._sample.rows
+        if self._normalize in ("power", "quantile"):
+            assert sample is not None
+            return fit_curve(sample, self._moments, cast("Any", self._normalize), self._missing, comes_back=False)
         if self._raw is None:
             return scaling_state(self._moments, sample, cast("Any", self._normalize), self._missing)
         curve = cast("Any", self._normalize)
-        fill = self._missing if isinstance(self._missing, str) else float(curved(np.array(self._missing), curve))
+        fill = self._missing if isinstance(self._missing, str) else float(Logarithm(curve).bent(np.array(self._missing)))
         spread = np.sqrt(self._raw.squares / np.maximum(self._raw.counts, 1))
         spread = np.where(spread > 0, spread, 1.0)
         return {**scaling_state(self._moments, sample, "standard", fill), "curve": curve, "spread": torch.from_numpy(spread)}

@@ -64,7 +64,7 @@ def test_levels_come_back(cells: list[int]) -> None:
     assert decoded("ordinal", cells) == [str(cell) for cell in cells]
 
 
-@given(st.lists(NUMBERS, min_size=2, max_size=20), st.sampled_from(["standard", "robust", "minmax", "none"]))
+@given(st.lists(NUMBERS, min_size=2, max_size=20), st.sampled_from(["standard", "robust", "minmax", "none", "power", "quantile"]))
 def test_numbers_come_back_to_float32_of_their_spread(cells: list[float], normalize: str) -> None:
     found = decoded("number", cells, normalize=normalize)
     widest = max(abs(cell) for cell in cells)
