@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from nntrain.data.blockwise.learning import Moments
-from nntrain.data.curves import Curve, Power, Ranks, powered
+from nntrain.data.curves import Curve, Power, Ranks
 from nntrain.data.fields.field import State
 from nntrain.data.scaling import scaling_state
 
@@ -115,7 +115,8 @@ def likeliest_exponent(values: Array, ends: tuple[float, float] | None = None) -
         """How fast the negative logarithm of the likelihood of a value rises."""
         powers, steps = np.empty_like(values), np.empty_like(values)
         for place, part, sign, own in ((~is_below, above, 1, exponent), (is_below, below, -1, 2 - exponent)):
-            powers[place], steps[place] = sign * powered(part, own), part**2 * _risen(own * part)
+            power, steps[place] = _power_and_step(part, own)
+            powers[place] = sign * power
         powers -= powers.mean()
         return float((powers * (steps - steps.mean())).mean() / (powers**2).mean()) - moved
 
@@ -129,12 +130,19 @@ def likeliest_exponent(values: Array, ends: tuple[float, float] | None = None) -
     return _zero(slope, start, min(1 + width, high))
 
 
-def _risen(powers: Array) -> Array:
-    """(k e^k - e^k + 1) / k^2: how a power changes with its exponent, for the square of the logarithm."""
-    near = np.abs(powers) < 0.01
-    k = np.where(near, 1.0, powers)
-    series = 1 / 2 + powers / 3 + powers**2 / 8 + powers**3 / 30 + powers**4 / 144
-    return np.where(near, series, (k * np.exp(k) - np.expm1(k)) / k**2)
+def _power_and_step(logs: Array, exponent: float) -> tuple[Array, Array]:
+    """What `Power` makes of the logarithms of 1 + x, and by how much that changes with the exponent.
+
+    The second is (k e^k - e^k + 1) / k^2 of k = exponent * logs, times the logs squared.
+    """
+    k = exponent * logs
+    less_one = np.expm1(k)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (k * less_one + (k - less_one)) / k**2
+    near = np.abs(k) < 0.01
+    k = k[near]
+    share[near] = 1 / 2 + k / 3 + k**2 / 8 + k**3 / 30 + k**4 / 144
+    return less_one / exponent if exponent else logs, logs**2 * share
 
 
 def _allowed(values: Array) -> tuple[float, float]:

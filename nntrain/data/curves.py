@@ -74,13 +74,13 @@ class Power(Curve):
 
     def _bent(self, values: Array) -> Array:
         above, below = np.log1p(np.maximum(values, 0)), np.log1p(np.maximum(-values, 0))
-        return powered(above, self.exponent) - powered(below, 2 - self.exponent)
+        return _powered(above, self.exponent) - _powered(below, 2 - self.exponent)
 
     def _straightened(self, values: Tensor) -> Tensor:
         return _rooted(values.clamp(min=0), self.exponent) - _rooted(-values.clamp(max=0), 2 - self.exponent)
 
 
-def powered(logs: Array, exponent: float) -> Array:
+def _powered(logs: Array, exponent: float) -> Array:
     """((1 + x)^e - 1) / e, of the logarithms of 1 + x from 0 on; those themselves where e is 0."""
     return np.expm1(exponent * logs) / exponent if exponent else logs
 
