@@ -30,7 +30,7 @@ class RealMLP(Family):
     Numbers become waves (`periodic` with 16 frequencies, phase and keep_input), unless `inputs` says otherwise; a node says so itself, as
     `encode`. Each input has a learned factor (layer_scale). Layers divide by the root of their inputs and begin with the first training
     rows (ntk_linear), the output layer too where the whole network is this; activations act in a learned part (parametric). Beside it
-    stand in the authors' defaults: `regularization.dropout` 0.15, weight decay 0.02 on all but `*.bias`, adam with betas [0.9, 0.95], and
+    stand in the authors' defaults: `regularization.dropout` 0.15, weight decay 0.02 on all but `*.bias`, adamw with betas [0.9, 0.95], and
     a rate of 0.04 for classes and 0.2 for numbers, 6 times as much for `*.scale`, a tenth for `*.bias`, `*.amount` and the waves; scheduler
     `coslog`; numbers scaled by their quartiles and clipped.
     """

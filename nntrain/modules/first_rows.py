@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from torch import Tensor, nn
 
 class FromFirstRows(nn.Module):
     """A module that is shown training rows once, before the first step of a run: all before it have seen them by then."""
+
+    most_rows: ClassVar[int]
+    """Rows that are enough for it."""
 
     def begin(self, x: Tensor, target: Tensor | None) -> None:
         """Begin.
@@ -21,9 +25,9 @@ class FromFirstRows(nn.Module):
         raise NotImplementedError
 
 
-def asks_first_rows(network: nn.Module) -> bool:
-    """Whether a network has such a module."""
-    return any(isinstance(module, FromFirstRows) for module in network.modules())
+def first_rows_asked(network: nn.Module) -> int:
+    """Rows that are enough for all such modules of a network; 0 where it has none."""
+    return max((module.most_rows for module in network.modules() if isinstance(module, FromFirstRows)), default=0)
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,9 @@ class NTKLinearOfRows(NTKLinear, FromFirstRows):
     Each unit's weights are divided by the standard deviation of W x / sqrt(inputs) over the rows; its bias is minus a mean of that over 5
     rows, with random weights, so that units bend where rows are (Steinwart, 2019).
     """
+
+    most_rows: ClassVar[int] = 2**12
+    """A standard deviation over so many is off by about a percent; more take memory, of which waves of numbers need much."""
 
     @torch.no_grad()
     def begin(self, x: Tensor, target: Tensor | None) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from compiled import CLASSES, NUMBER, ONE, PHOTO, SERIES, TABLE, compiled, lines, problems, told
 
-from nntrain.modules.first_rows import asks_first_rows, begin_with
+from nntrain.modules.first_rows import begin_with, first_rows_asked
 from nntrain.specs import SEQUENCE, VECTOR, Spec
 
 NUMBERS = dict.fromkeys(("a", "b", "c"), NUMBER)
@@ -43,7 +43,7 @@ def test_td_s_is_plain_and_ends_in_zeros() -> None:
         "head: ntk_linear 3, init zeros -> [3]",
     ]
     network = program.build()
-    assert not asks_first_rows(network)
+    assert not first_rows_asked(network)
     assert not network({"@number": torch.randn(5, 3)})[0]["y"].any()
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nntrain.errors import ConfigError
-from nntrain.modules.first_rows import asks_first_rows, begin_with
+from nntrain.modules.first_rows import begin_with, first_rows_asked
 from nntrain.modules.number_embedding import Periodic, PiecewiseLinear
 
 
@@ -107,8 +107,8 @@ def test_layers_are_shown_first_rows_in_their_order_and_the_network_stays_in_its
             return self.second(self.first(inputs["x"]))
 
     network = Network()
-    assert asks_first_rows(network)
-    assert not asks_first_rows(torch.nn.Linear(1, 1))
+    assert first_rows_asked(network) == 2**16
+    assert not first_rows_asked(torch.nn.Linear(1, 1))
     begin_with(network, {"x": torch.tensor([[0.0], [2.0], [6.0]])}, None)
     assert network.training
     assert network.first.edges[0].tolist() == [0, 2, 6]

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from nntrain.modules.activation import PartlyActivated
-from nntrain.modules.first_rows import asks_first_rows
+from nntrain.modules.first_rows import first_rows_asked
 from nntrain.modules.ntk import NTKLinear, NTKLinearOfRows, ZeroNTKLinear
+from nntrain.modules.number_embedding import PiecewiseLinear
 from nntrain.modules.scaling import LearnedScale
 
 
@@ -26,7 +27,7 @@ def test_a_product_is_divided_by_the_root_of_its_inputs_and_an_offset_is_not() -
 def test_weights_and_offsets_begin_as_standard_normal_whatever_the_width() -> None:
     module = NTKLinear(400, 500, bias=True)
     assert module.bias is not None
-    assert not asks_first_rows(module)
+    assert not first_rows_asked(module)
     for parameter in module.parameters():
         assert float(parameter.detach().std()) == pytest.approx(1, abs=0.1)
         assert float(parameter.detach().mean()) == pytest.approx(0, abs=0.15)
@@ -35,12 +36,13 @@ def test_weights_and_offsets_begin_as_standard_normal_whatever_the_width() -> No
 def test_zeros_stay_zeros_until_they_are_trained() -> None:
     module = ZeroNTKLinear(3, 2, bias=True)
     assert not any(parameter.any() for parameter in module.parameters())
-    assert not asks_first_rows(module)
+    assert not first_rows_asked(module)
 
 
 def test_first_rows_make_each_unit_vary_by_one_and_bend_within_them() -> None:
     module = NTKLinearOfRows(3, 40, bias=True)
-    assert asks_first_rows(module)
+    assert first_rows_asked(module) == 2**12
+    assert first_rows_asked(nn.Sequential(module, PiecewiseLinear(2, 3, None, by_target=False))) == 2**16
     assert module.bias is not None
     drawn = module.weight.detach().clone()
     rows = torch.randn(500, 3) * torch.tensor([1.0, 10, 0.1]) + 5
