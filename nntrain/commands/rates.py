@@ -41,7 +41,8 @@ def _rates(program: Program, optimizer: Optimizer) -> dict[str, tuple[str, float
         is_own = name in matrices
         base = optimizer.lr if is_own or other_lr is None else other_lr
         rule = next((rule for rule in optimizer.groups if matches(rule.match, name)), None)
-        lr = base * (optimizer.layer_decay or 1.0) ** depth if rule is None or rule.lr is None else rule.lr
+        layer_lr = base * (optimizer.layer_decay or 1.0) ** depth
+        lr = layer_lr if rule is None else rule.rate(layer_lr)
         found[name] = (optimizer.type if is_own else "adamw", lr)
     return found
 

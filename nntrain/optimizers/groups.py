@@ -23,7 +23,7 @@ class ParameterGroup(TypedDict):
     lr: float | None
     """The rate of a rule; `None` where it is the optimizer's."""
     scale: float
-    """What the optimizer's rate is multiplied by; 1 for a rate of a rule."""
+    """What the optimizer's rate is multiplied by; 1 for an absolute rate of a rule."""
     is_matrix: bool
     """Whether these are the weight matrices of hidden layers, where the optimizer wants them apart."""
 
@@ -67,7 +67,8 @@ def parameter_groups(
         own_decay = None if rule is None else rule.weight_decay
         decay = 0.0 if id(parameter) in exempt else weight_decay if own_decay is None else own_decay
         lr = None if rule is None else rule.lr
-        scale = 1.0 if lr is not None or scales is None else scales.get(name, 1.0)
+        factor = 1.0 if rule is None or rule.lr_factor is None else rule.lr_factor
+        scale = 1.0 if lr is not None else factor if scales is None else factor * scales.get(name, 1.0)
         new = ParameterGroup(params=[], weight_decay=decay, lr=lr, scale=scale, is_matrix=name in matrices)
         groups.setdefault((decay, lr, scale, new["is_matrix"]), new)["params"].append((name, parameter))
     return list(groups.values())

@@ -37,14 +37,23 @@ class GroupRule(StrictModel):
     """Pattern of parameter names, such as `head` or `*.bias`; a name stands for everything below it."""
     lr: PositiveFloat | None = None
     """Learning rate of these parameters; the schedule acts on it too. Default: that of all others."""
+    lr_factor: PositiveFloat | None = None
+    """What the optimizer's rate is multiplied by for these parameters, in place of `lr`: beside `layer_decay`, that of their layer. The
+    schedule acts on it too (RealMLP: Holzmüller, Grinsztajn, Steinwart, 2024: 0.1 for biases, 6 for scales of the inputs)."""
     weight_decay: NonNegativeFloat | None = None
     """Weight decay of those of them that decay; 0 is off. Default: `regularization.weight_decay`."""
 
     @model_validator(mode="after")
     def _says_something(self) -> GroupRule:
-        if self.lr is None and self.weight_decay is None:
-            raise PydanticCustomError("group_without_effect", "changes nothing: give lr or weight_decay")
+        if self.lr is None and self.lr_factor is None and self.weight_decay is None:
+            raise PydanticCustomError("group_without_effect", "changes nothing: give lr, lr_factor or weight_decay")
+        if self.lr is not None and self.lr_factor is not None:
+            raise PydanticCustomError("two_rates", "takes either lr or lr_factor, which multiplies optimizer.lr")
         return self
+
+    def rate(self, lr: float) -> float:
+        """The rate of these parameters, where they would have `lr` without the rule."""
+        return self.lr if self.lr is not None else lr * (self.lr_factor or 1.0)
 
 
 class Optimizer(Component):
@@ -69,7 +78,7 @@ class Optimizer(Component):
     """Other rates and weight decays by parameter name; the first match wins."""
     layer_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     """What the rate is multiplied by from each layer to the one below it: the head has `lr`, the layer below it `lr * layer_decay`, and so
-    on (ELECTRA, Clark et al. 2020; BEiT, Bao et al. 2021). For fine-tuning; a rate in `groups` is taken as it is. The steps of a residual
+    on (ELECTRA, Clark et al. 2020; BEiT, Bao et al. 2021). For fine-tuning; an `lr` in `groups` is taken as it is. The steps of a residual
     block, or of any other item that has steps inside, are one layer."""
 
     @property

@@ -48,6 +48,7 @@ WRITTEN: Final = {
     "optimizer.groups": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.match": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
     "optimizer.groups.lr": "optimizer: {type: adamw, groups: [{match: head, lr: 0.01}]}",
+    "optimizer.groups.lr_factor": "optimizer: {type: adamw, groups: [{match: '*.bias', lr_factor: 0.1}]}",
     "optimizer.groups.weight_decay": "optimizer: {type: adamw, groups: [{match: head, weight_decay: 0.1}]}",
     "by_node.lr": "optimizer: {type: by_node, nodes: {generator: {type: adam, lr: 0.001}, discriminator: sgd}}",
     **dict.fromkeys(("by_node.groups", "by_node.layer_decay"), "optimizer: {type: by_node, nodes: {generator: adam, discriminator: sgd}}"),

@@ -56,3 +56,23 @@ def test_what_muon_leaves_to_adamw() -> None:
         "  adamw  lr 0.001  linear_1.bias, batch_norm_1, linear_2.bias, head",
     ]
     assert {name for name, lr in rates.items() if lr == 0.02} == {"linear_1.weight", "linear_2.weight"}
+
+
+def test_factors_on_the_rate_of_the_optimizer_and_of_the_layer() -> None:
+    groups = [{"match": "*.bias", "lr_factor": 0.5}, {"match": "linear_1", "lr_factor": 3}]
+    told, rates = lines({"type": "sgd", "lr": 0.4, "layer_decay": 0.5, "groups": groups})
+    assert told == [
+        "  sgd  lr 0.3   linear_1.weight",
+        "  sgd  lr 0.05  linear_1.bias, batch_norm_1.bias",
+        "  sgd  lr 0.1   batch_norm_1.weight, linear_2.bias",
+        "  sgd  lr 0.2   linear_2.weight, head.bias",
+        "  sgd  lr 0.4   head.weight",
+    ]
+    assert rates["linear_1.weight"] == pytest.approx(0.3)
+    assert (rates["linear_1.bias"], rates["linear_2.bias"], rates["head.bias"]) == (0.05, 0.1, 0.2)
+
+
+def test_what_muon_leaves_to_adamw_has_factors_on_its_own_rate() -> None:
+    told, rates = lines({"type": "muon", "lr": 0.02, "adamw_lr": 0.001, "groups": [{"match": "*.bias", "lr_factor": 0.5}]})
+    assert "  adamw  lr 0.0005  linear_1.bias, batch_norm_1.bias, linear_2.bias, head.bias" in told
+    assert (rates["linear_1.weight"], rates["head.bias"], rates["head.weight"]) == (0.02, 0.0005, 0.001)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
@@ -129,3 +130,22 @@ def test_scales_act_on_the_optimizers_rate_and_not_on_that_of_a_rule() -> None:
     groups = parameter_groups(network(), rules=[GroupRule(match="head.bias", lr=2.0)], scales=scales)
     rates = {name: group["lr"] for group in SGD(lr=0.5).build(groups).param_groups for name in group["param_names"]}
     assert (rates["head.weight"], rates["head.bias"], rates["embedding.weight"]) == (0.5, 2.0, 0.125)
+
+
+def test_a_factor_multiplies_the_optimizers_rate_and_that_of_the_layer() -> None:
+    from nntrain.optimizers.sgd import SGD
+
+    scales = {"head.weight": 1.0, "head.bias": 1.0, "embedding.weight": 0.25}
+    rules = [GroupRule(match="embedding", lr_factor=6.0), GroupRule(match="*.bias", lr_factor=0.5, weight_decay=0.0)]
+    optimizer = SGD(lr=0.5).build(parameter_groups(network(), rules=rules, scales=scales))
+    rates = {name: group["initial_lr"] for group in optimizer.param_groups for name in group["param_names"]}
+    assert rates["embedding.weight"] == 0.75  # 0.5 * 0.25 * 6
+    assert rates["head.bias"] == rates["body.linear_1.bias"] == 0.25
+    assert rates["head.weight"] == rates["rnn.weight_ih_l0"] == 0.5
+
+
+def test_a_rule_has_one_rate_and_says_something() -> None:
+    with pytest.raises(ValidationError, match="either lr or lr_factor"):
+        GroupRule(match="head", lr=0.1, lr_factor=2.0)
+    with pytest.raises(ValidationError, match="changes nothing: give lr, lr_factor or weight_decay"):
+        GroupRule(match="head")
