@@ -353,7 +353,7 @@ def new_progress(blueprint: Blueprint) -> Progress:
     converge = training.converge
     rule = EarlyStopping(best.direction)
     if stopping is not None:
-        rule = EarlyStopping(best.direction, stopping.patience, stopping.min_delta, stopping.warmup_epochs)
+        rule = EarlyStopping(best.direction, stopping.patience, stopping.min_delta, stopping.warmup_epochs, stopping.ties)
     return Progress(rule, None if converge is None else Converge(converge.tolerance, converge.patience), _plateau(blueprint))
 
 

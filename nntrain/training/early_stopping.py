@@ -29,7 +29,7 @@ class Verdict:
 class EarlyStopping:
     """Knows the best evaluation, and stops after `patience` evaluations without an improvement.
 
-    The best is the best by any margin, the earliest of equals. An improvement is measured against the value at the last
+    The best is the best by any margin, the earliest of equals or the latest. An improvement is measured against the value at the last
     improvement and must be at least `min_delta`: many steps that are too small each, but not together, do improve.
     NaN, infinity and an undefined value are never the best, and count as no improvement.
     """
@@ -40,6 +40,8 @@ class EarlyStopping:
     min_delta: float = 0.0
     warmup: int = 0
     """Epochs whose evaluations don't count against the patience."""
+    ties: Literal["first", "last"] = "first"
+    """Which of equal values is the best; an equal one is no improvement either way."""
     best: Best | None = None
     reference: float | None = None
     """Value at the last improvement."""
@@ -55,7 +57,7 @@ class EarlyStopping:
             step: Steps that are complete.
         """
         found = value if value is not None and math.isfinite(value) else None
-        is_best = found is not None and (self.best is None or self._gain(found, self.best.value) > 0)
+        is_best = found is not None and (self.best is None or self._beats(self._gain(found, self.best.value)))
         if is_best and found is not None:
             self.best = Best(found, epoch, step)
         if found is not None and self._improves(found):
@@ -68,6 +70,9 @@ class EarlyStopping:
     def is_exhausted(self) -> bool:
         """Whether the patience has run out."""
         return self.patience is not None and self.misses >= self.patience
+
+    def _beats(self, gain: float) -> bool:
+        return gain > 0 or (gain == 0 and self.ties == "last")
 
     def _gain(self, value: float, over: float) -> float:
         return value - over if self.mode == "max" else over - value

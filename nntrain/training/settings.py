@@ -41,6 +41,10 @@ class EarlyStoppingSettings(StrictModel):
     """Smallest change that counts as an improvement, in the unit of the metric."""
     warmup_epochs: NonNegativeInt = 0
     """Epochs at the start that can't stop the run."""
+    ties: Literal["first", "last"] = "first"
+    """Which of equal values is the best state: `last` is that of RealMLP (Holzmüller, Grinsztajn, Steinwart, 2024), which has trained
+    longer. An equal value is no improvement either way: the patience counts it. For the best state of a run that never stops early, give
+    a patience of `max_epochs`."""
 
 
 class ConvergeSettings(StrictModel):

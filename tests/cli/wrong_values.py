@@ -41,7 +41,7 @@ VALUES = [
         "patience alone",
         "data: {source: a.csv, target: y}\ntraining: {early_stopping: 5}\n",
         (
-            "a.yaml:2:28  training.early_stopping  needs settings (monitor, patience, min_delta, warmup_epochs), got 5"
+            "a.yaml:2:28  training.early_stopping  needs settings (monitor, patience, min_delta, warmup_epochs, …), got 5"
             " / fix:  early_stopping: {patience: 5}",
         ),
     ),
@@ -49,7 +49,7 @@ VALUES = [
         "early stopping switched on",
         "data: {source: a.csv, target: y}\ntraining: {early_stopping: true}\n",
         (
-            "a.yaml:2:28  training.early_stopping  needs settings (monitor, patience, min_delta, warmup_epochs), got true"
+            "a.yaml:2:28  training.early_stopping  needs settings (monitor, patience, min_delta, warmup_epochs, …), got true"
             " / fix:  early_stopping: {}",
         ),
     ),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import nntrain
+from nntrain.cli import main
 from nntrain.commands import recording
 from nntrain.commands.pacing import Pace
 from nntrain.commands.stored import needed_of
@@ -141,3 +142,18 @@ def test_divergence_names_a_state_that_is_there() -> None:
     with pytest.raises(DivergedError, match="step-") as error:
         nntrain.fit({**CONFIG, "optimizer": {"type": "sgd", "lr": 1e25}, "training": {"max_epochs": 8, "checkpoint": {"every_steps": 1}}})
     assert error.value.exit_code == 5
+
+
+@pytest.mark.parametrize(("ties", "first", "second"), [("first", 1, 1), ("last", 3, 5)])
+def test_of_equally_good_states_the_first_or_the_last_is_kept_also_where_a_run_goes_on(ties: str, first: int, second: int) -> None:
+    stopping = f"training.early_stopping={{monitor: validation.accuracy, patience: 9, ties: {ties}}}"
+    found = nntrain.fit(CONFIG, "optimizer.lr=1e-12", stopping, "training.max_epochs=3")
+    assert found.summary["best"]["epoch"] == first
+    again = nntrain.fit(None, "training.max_epochs=5", resume=found.run.path)
+    assert again.summary["best"]["epoch"] == second
+    overrides = ["optimizer.lr=1e-12", stopping, "training.max_epochs=5"]
+    Path("held.json").write_text(json.dumps(CONFIG))
+    assert main(["fit", "held.json", *overrides, "--seeds", "2"]) == 0
+    assert json.loads(Path("runs/held/0002/members.json").read_text())["way"] == "together"
+    members = json.loads(Path("runs/held/0002/summary.json").read_text())["members"]
+    assert [member["best"]["epoch"] for member in members] == [second, second]

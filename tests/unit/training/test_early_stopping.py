@@ -45,6 +45,16 @@ def test_of_equals_the_earliest_is_best() -> None:
     assert [rule.update(value, step, step).is_best for step, value in enumerate([1.0, 1.0, 2.0, 2.0])] == [True, False, True, False]
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_of_equals_the_latest_is_best_where_ties_say_so(mode: str) -> None:
+    rule = EarlyStopping(mode, 3, ties="last")
+    sign = 1.0 if mode == "max" else -1.0
+    verdicts = [rule.update(sign * value, step, 10 * step) for step, value in enumerate([1.0, 1.0, 2.0, 1.0, 2.0, 2.0], 1)]
+    assert [verdict.is_best for verdict in verdicts] == [True, True, True, False, True, True]
+    assert rule.best == Best(sign * 2.0, 6, 60)
+    assert [verdict.should_stop for verdict in verdicts] == [False] * 5 + [True]  # an equal value is no improvement
+
+
 def test_small_gains_that_add_up_to_min_delta_are_an_improvement() -> None:
     values = [1.0 - 0.04 * step for step in range(20)]
     assert stops_at(EarlyStopping("min", 3, min_delta=0.1), values) is None

@@ -43,8 +43,11 @@ def test_it_stops_after_exactly_patience_evaluations_without_an_improvement(rule
             assert epoch >= (rule.patience or 0)
 
 
-@given(RULES, VALUES)
-def test_the_best_is_the_first_of_the_best_finite_values(rule: EarlyStopping, values: Values) -> None:
+@given(RULES, VALUES, st.sampled_from(["first", "last"]))
+def test_the_best_is_the_first_or_the_last_of_the_best_finite_values(
+    rule: EarlyStopping, values: Values, ties: Literal["first", "last"]
+) -> None:
+    rule.ties = ties
     for epoch, value in enumerate(values, 1):
         rule.update(value, epoch, 10 * epoch)
     finite = [(value, epoch) for epoch, value in enumerate(values, 1) if value is not None and math.isfinite(value)]
@@ -52,7 +55,8 @@ def test_the_best_is_the_first_of_the_best_finite_values(rule: EarlyStopping, va
         assert rule.best is None
         return
     wanted = (max if rule.mode == "max" else min)(value for value, _ in finite)
-    epoch = next(epoch for value, epoch in finite if value == wanted)
+    epochs = [epoch for value, epoch in finite if value == wanted]
+    epoch = epochs[0 if ties == "first" else -1]
     assert rule.best is not None
     assert (rule.best.value, rule.best.epoch, rule.best.step) == (wanted, epoch, 10 * epoch)
 
