@@ -266,7 +266,8 @@ def _target_objective(blueprint: Blueprint, plan: TargetPlan, fields: FittedFiel
     fitted = fields.targets[plan.target.name]
     scale, naive = (_numbers(part) if plan.kind == "values" else () for part in (fitted.raw_scale, fitted.naive))
     reading, members = plan.task.reading(), blueprint.program.members_of(plan.target.name)
-    return TargetObjective(plan.target, plan.task, losses, metrics, fitted.to_raw, plan.link, reading, scale, naive, members)
+    found = TargetObjective(plan.target, plan.task, losses, metrics, fitted.to_raw, plan.link, reading, scale, naive, members)
+    return replace(found, hold=fitted.held) if plan.task.is_held else found
 
 
 def _numbers(values: Tensor | None) -> tuple[float, ...]:

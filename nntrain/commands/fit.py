@@ -276,7 +276,7 @@ def prepare_data(config: Config) -> Prepared:
     try:
         with memory_errors("while the data was read"):
             tell_size(config.experiment.data, config.folder)
-            return prepare(config.experiment.data, config.folder, seed=config.experiment.seed, kept=_kept(config))
+            return prepare(config.experiment.data, config.folder, config.experiment.holds, seed=config.experiment.seed, kept=_kept(config))
     except ConfigError as error:
         raise config.error(error.problems) from None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.errors import CheckpointError, UsageError
+from nntrain.losses.links import Interval
 from nntrain.training.conformal import Scores
 from nntrain.training.evaluation import Predicted, predict
 from nntrain.training.objective import TargetObjective
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from nntrain.commands.stored import Stored
     from nntrain.data.batches import TensorData
-    from nntrain.losses.links import Interval
     from nntrain.runs import Run
     from nntrain.training.objective import Objective
     from nntrain.training.session import Session
@@ -83,7 +83,9 @@ def limits(stored: Stored, level: float, found: Mapping[str, Predicted]) -> dict
         if isinstance(score, str):
             continue
         try:
-            intervals[name] = score.interval(level, found[name].values, found[name].interval)
+            low, high = score.interval(level, found[name].values, found[name].interval)
+            hold = stored.objective.targets[name].hold
+            intervals[name] = Interval(hold(low), hold(high))
         except ValueError:
             raise UsageError(
                 f"--interval {level:g} needs {score.least_rows(level):,} validation rows, and {stored.run.name} had {score.rows:,}",

@@ -60,6 +60,14 @@ class Experiment(StrictModel):
     """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
     converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""
 
+    def holds(self, name: str) -> bool:
+        """Whether the predictions of a target are held within the range of the training rows."""
+        if not isinstance(self.task, dict):
+            return self.task is not None and self.task.is_held
+        if name not in self.task and self.data.window is not None:  # columns that are one target have the name of that
+            return any(task.is_held for task in self.task.values())
+        return name in self.task and self.task[name].is_held
+
     @model_validator(mode="after")
     def _with_rows_as_classes(self) -> Self:
         """Let each row be a class of its own, where the task can do with that and nothing says what is to be predicted."""

@@ -48,6 +48,10 @@ class FittedTarget:
     """Of a text: makes what turns indices back into it."""
     form: Form = CELLS
     """How what is predicted is written."""
+    low: Tensor | None = None
+    """The lowest value in the training rows, by column, in its own unit; `None` where no task asks for it."""
+    high: Tensor | None = None
+    """The highest one, likewise."""
 
     def to_raw(self, values: Tensor) -> Tensor:
         """Values in the unit of training, `[B]`, `[B, F]` or images `[B, C, H, W]`, to the target's own unit; classes and booleans stay.
@@ -64,6 +68,13 @@ class FittedTarget:
         if all(curve == self.curves[0] for curve in self.curves):
             return _straightened(bent, self.curves[0] if self.curves else None)
         return torch.stack([_straightened(part, curve) for part, curve in zip(bent.unbind(-1), self.curves, strict=True)], dim=-1)
+
+    def held(self, values: Tensor) -> Tensor:
+        """Predictions in the target's own unit, `[B]` or `[B, …, F]`, within the range of the training rows. NaN stays."""
+        assert self.low is not None
+        assert self.high is not None
+        low, high = (end.to(values.dtype).to(values.device) for end in (self.low, self.high))
+        return values.clamp(low, high)
 
     @property
     def raw_scale(self) -> Tensor:
@@ -121,4 +132,5 @@ def _target(name: str, fields: Sequence[FittedField], spec: Spec, inputs: Sequen
         torch.cat([field.state["spread"] for field in fields]) if "spread" in first.state else None,
         partial(first.plan.field.encoder, first.state) if isinstance(first.plan.field, Text) else None,
         first.plan.field.form(first.state),
+        *(torch.cat([field.state[end] for field in fields]) if end in first.state else None for end in ("low", "high")),
     )

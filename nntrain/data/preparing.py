@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,6 +27,7 @@ from nntrain.data.split import Parts
 from nntrain.data.streaming import reading_of
 from nntrain.data.streaming_problems import in_blocks
 from nntrain.data.table import Table, counted, listed
+from nntrain.data.target_ranges import with_ranges
 from nntrain.data.time_order import order_in_words
 from nntrain.data.values import read_values, usable_rows
 from nntrain.data.window import WindowSettings
@@ -82,12 +83,15 @@ class Prepared:
         return {part: data for part, data in found.items() if data is not None}
 
 
-def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields | None = None) -> Prepared:
+def prepare(
+    settings: DataSettings, folder: Path, holds: Callable[[str], bool] = lambda _: False, *, seed: int, kept: KeptFields | None = None
+) -> Prepared:
     """Prepare the data of a run.
 
     Args:
         settings: The data section.
         folder: The config's folder, from which paths are counted.
+        holds: Which targets have predictions that are held within the range of the training rows, by name.
         seed: Seed of the experiment; decides the split where `split.seed` does not.
         kept: What fields know before they see the training rows.
 
@@ -103,7 +107,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
     if in_blocks(settings, planned.fields, lambda: peek(settings, folder)["train"]):
         from nntrain.data.blockwise.preparing import prepare_in_blocks
 
-        return prepare_in_blocks(settings, folder, planned, seed=seed, kept=kept)
+        return prepare_in_blocks(settings, folder, planned, seed=seed, kept=kept, holds=holds)
     tables = read_tables(settings, folder)
     named = named_fields(settings, tables)
     sorting = Sorting(settings, tables, named)
@@ -120,6 +124,7 @@ def prepare(settings: DataSettings, folder: Path, *, seed: int, kept: KeptFields
     if settings.window is not None:
         fields = fields.with_naive_errors(naive_errors(settings.window, tables["train"], plans, values["train"], parts.train))
     check_targets(fields, tables["train"], parts.train)
+    fields = with_ranges(fields, holds, values["train"], learned)
     kinds = {field.plan.field.type for field in fields.fields}
     classes: tuple[str, ...] = ()
     if "mask" in kinds:  # of what few data have, nothing is loaded where it is not there

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+from nntrain.errors import Problem
 from nntrain.losses.links import Interval, Link
 from nntrain.losses.loss import TargetKind
 from nntrain.specs import Spec
@@ -22,6 +24,11 @@ class Regression(Task):
     field_types: ClassVar[frozenset[str]] = frozenset({"number", "vector", "image", "ordinal"})
 
     type: Literal["regression"] = "regression"
+    clamp: bool = False
+    """Whether predictions, and the intervals around them, are held within the lowest and the highest value of the target in the training
+    rows, each value of a vector by itself: a network that goes astray on a row far off is then no further off than any training row
+    (RealMLP: Holzmüller, Grinsztajn, Steinwart, 2024, which counts validation rows among them, as `data.split.validation_folds` does
+    here). For targets that are numbers or vectors; the loss sees what the network says."""
 
     def kind(self, target: Target) -> TargetKind:
         return "values"
@@ -52,6 +59,18 @@ class Regression(Task):
             return Decoded(tuple(cast("list[Any]", prediction.tolist())))
         levels = cast("list[float]", prediction.round().clamp(0, len(target.classes) - 1).tolist())
         return Decoded(tuple(target.classes[int(level)] for level in levels))
+
+    @property
+    def is_held(self) -> bool:
+        return self.clamp
+
+    def reading_problems(self, target: Target, *, has_validation: bool) -> Iterator[Problem]:
+        if self.clamp and target.field_type == "ordinal":
+            yield Problem(
+                ("clamp",), f"has no effect: {target.name} is ordinal, and no level is beyond the others", "remove it", on_key=True
+            )
+        elif self.clamp and target.field_type == "image":
+            yield Problem(("clamp",), f"is for numbers and vectors, and {target.name} is an image", "remove it", on_key=True)
 
     def baseline(self, encoded: Tensor, target: Target, weights: Tensor | None) -> Tensor:
         """The mean of the training rows."""

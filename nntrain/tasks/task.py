@@ -292,6 +292,11 @@ class Task(Component):
         """Input fields that its settings name, by where: paths count from the task."""
         return {}
 
+    @property
+    def is_held(self) -> bool:
+        """Whether predictions are held within the range of the training targets."""
+        return False
+
     def reading(self) -> Reading:
         """How logits become probabilities, and those become classes, as far as the settings say."""
         return Reading()

@@ -68,6 +68,8 @@ class TargetObjective:
     """Of a forecast, the error of repeating the last season, as metrics are told."""
     members: int = 1
     """Outputs that a row has while the network is trained, one after another; each is scored by itself."""
+    hold: Callable[[Tensor], Tensor] = as_is
+    """Brings predictions in raw units to where the task holds them."""
 
     @property
     def metric_info(self) -> MetricInfo:
@@ -96,7 +98,7 @@ class TargetObjective:
         """
         if self.reading.temperature != 1:
             output = output.float() / self.reading.temperature
-        return self.read(self.task.predict(fold(output, self.unit_axis), self.target, self.link, lengths))
+        return self.hold(self.read(self.task.predict(fold(output, self.unit_axis), self.target, self.link, lengths)))
 
     def unfold(self, prediction: Tensor, rows: int) -> Tensor:
         """Predictions of pixels `[B * H * W, K]` as maps `[B, K, H, W]`; all others as they are."""
@@ -146,7 +148,7 @@ class TargetObjective:
     def interval(self, output: Tensor) -> Interval | None:
         """Where the values probably lie, in raw units, of the network's output; `None` where the loss doesn't tell."""
         found = self.task.interval(output, self.target, self.link)
-        return None if found is None else Interval(self.read(found.low), self.read(found.high))
+        return None if found is None else Interval(self.hold(self.read(found.low)), self.hold(self.read(found.high)))
 
     def read(self, values: Tensor) -> Tensor:
         """Bring targets or predictions to raw units; classes and probabilities have none."""

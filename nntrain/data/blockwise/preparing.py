@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -32,6 +32,7 @@ from nntrain.data.sorting import DECIDING, Sorting, named_fields
 from nntrain.data.sources.source import Part
 from nntrain.data.streaming import Reading, Streamed, reading_of, trim
 from nntrain.data.table import Table, listed
+from nntrain.data.target_ranges import with_ranges
 from nntrain.data.values import read_values, usable_rows
 from nntrain.errors import DataError
 
@@ -42,14 +43,18 @@ if TYPE_CHECKING:
     from nntrain.data.split import Parts
 
 
-def prepare_in_blocks(settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None) -> Prepared:
+def prepare_in_blocks(
+    settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None, holds: Callable[[str], bool]
+) -> Prepared:
     """As `nntrain.data.preparing.prepare`, of a table whose inputs are not kept in memory."""
-    found = _prepared(settings, folder, planned, seed=seed, kept=kept)
+    found = _prepared(settings, folder, planned, seed=seed, kept=kept, holds=holds)
     trim()  # what decided about the rows is larger than what is left of it
     return found
 
 
-def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None) -> Prepared:
+def _prepared(
+    settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None, holds: Callable[[str], bool]
+) -> Prepared:
     files = open_blocks(settings, folder)
     sorting, tables = _sorted(settings, files)
     parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
@@ -61,6 +66,7 @@ def _prepared(settings: DataSettings, folder: Path, planned: Layout, *, seed: in
     file = tables["train"].name
     targets = FittedFields.fit(wanted, values["train"], parts.train, file, kept=kept)
     check_targets(targets, tables["train"], parts.train)
+    targets = with_ranges(targets, holds, values["train"], parts.train)
     by_place = {(field.plan.role, field.name): field for field in targets.fields}
     inputs = tuple(_fitted(lessons[plan.name], file, kept) for plan in plans if plan.role == "input")
     by_place |= {("input", field.name): field for field in inputs}
