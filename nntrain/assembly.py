@@ -41,6 +41,7 @@ from nntrain.training.device import resolve_device, resolve_precision, use_tf32,
 from nntrain.training.distributed import joined
 from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
+from nntrain.training.fading import Fading
 from nntrain.training.first_rows import show_first_rows
 from nntrain.training.growing import Growing
 from nntrain.training.memory import Portions
@@ -173,7 +174,8 @@ def assemble(
     plan = Plan(training, protocol.steps_per_epoch(session), blueprint.best, blueprint.directions)
     horizon = Horizon(plan.total_steps, plan.steps_per_epoch)
     average = session.ema if regularization.swa is None else _stochastic_average(experiment, regularization.swa, network, horizon)
-    session = replace(session, horizon=horizon, ema=average)
+    fading = Fading.of(regularization.scheduler, network, session.optimizer)
+    session = replace(session, horizon=horizon, ema=average, fading=fading)
     parts = [protocol, *(each for plan in blueprint.targets.values() for each in (plan.task, plan.link, *plan.losses))]
     are_ours = all(type(part).__module__.startswith("nntrain.") for part in parts)
     session = replace(session, static=static_steps(session, parts_are_ours=are_ours))

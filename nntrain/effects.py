@@ -56,6 +56,10 @@ def problems(
         yield from experiment.optimizer.problems(Beside(experiment.regularization.weight_decay or 0.0))
         yield from _optimizer_problems(experiment, training, experiment.optimizer, program)
     yield from _schedule_problems(experiment, training)
+    if experiment.regularization.scheduler is not None:  # which few configs say
+        from nntrain.fading_effects import fading_problems
+
+        yield from fading_problems(experiment, experiment.regularization.scheduler, training, program)
     if program is not None:
         if training.channels_last is True or training.compile is True or training.matmul == "onednn":  # which few configs say
             from nntrain.machine_problems import machine_problems
@@ -255,6 +259,10 @@ def warnings(experiment: Experiment, program: Program, train_rows: int | None) -
         yield from _limit_warnings(course)
         yield from _rule_warnings(course)
     yield from experiment.scheduler.warnings(course.horizon, training.max_epochs)
+    if experiment.regularization.scheduler is not None:
+        from nntrain.fading_effects import fading_warnings
+
+        yield from fading_warnings(experiment.regularization.scheduler, course.horizon, training.max_epochs)
     yield from _average_warnings(experiment, course.horizon)
     yield from _plateau_warnings(experiment.scheduler, course)
     whole_epoch = course.steps_per_epoch is None or course.steps_per_epoch == 1

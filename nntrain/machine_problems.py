@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nntrain.config.experiment import Experiment
 from nntrain.errors import Problem
+from nntrain.fading_effects import drops
 from nntrain.layers.program import Program
 from nntrain.protocols.protocol import Supervised
 from nntrain.training.settings import TrainingSettings
@@ -37,6 +38,9 @@ def compile_problems(experiment: Experiment, training: TrainingSettings, program
     ragged = next((name for name, spec in program.inputs.items() if spec.is_ragged or spec.is_packed), None)
     if ragged is not None:
         message = f"would compile each length anew, and {ragged} has rows of different lengths"
+        yield Problem(("training", "compile"), message, instead)
+    if experiment.regularization.scheduler is not None and drops(program):
+        message = "would compile each step anew, as regularization.scheduler changes dropout from step to step"
         yield Problem(("training", "compile"), message, instead)
     if experiment.data.lanes is not None:
         yield Problem(("training", "compile"), "does not go with data.batch.carry_state, whose state it can't carry", instead)

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from pydantic_core import PydanticCustomError
 
 from nntrain.layers.context import Context, NormKind
+from nntrain.schedules.settings import AnySchedule
 from nntrain.schema import StrictModel
 
 
@@ -93,6 +94,10 @@ class Regularization(StrictModel):
     """Probability of a row to leave out what the last `residual` adds, while training; it grows evenly from the first residual on."""
     weight_decay: NonNegativeFloat | None = None
     """Pull of the weights towards zero, as the optimizer defines it; biases, norms and embeddings are left out."""
+    scheduler: AnySchedule | None = None
+    """How dropout and weight decay change over the run: a schedule, as `scheduler` has them, of a factor from 0 to 1 on each weight decay
+    and on the probability of each dropout, those of attention, recurrent layers and stochastic depth too; `min_lr` is the lowest factor.
+    `{type: wsd, decay_fraction: 0.5, shape: cosine}` is flat_cos of RealMLP (Holzmüller, Grinsztajn, Steinwart, 2024)."""
     decay_all: bool | None = None
     """Whether weight decay, l1 and max_norm act on biases, norms and embeddings too."""
     l1: PositiveFloat | None = None

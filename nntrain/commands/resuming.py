@@ -101,9 +101,13 @@ def compare_with_stored(run: Run, blueprint: Blueprint, fingerprints: Mapping[st
     scheduler, swa = blueprint.experiment.scheduler, blueprint.experiment.regularization.swa
     moves = any(path in LENGTHS for path, _, _ in limits)
     grows = any(plan.role == "input" and plan.field.resizing is not None for plan in blueprint.layout.fields)
-    counts_towards_end = grows or swa is not None or (scheduler is not None and scheduler.needs_total_steps)
+    fading = blueprint.experiment.regularization.scheduler
+    counts = [schedule is not None and schedule.needs_total_steps for schedule in (scheduler, fading)]
+    counts_towards_end = grows or swa is not None or any(counts)
     if scheduler is not None and scheduler.needs_total_steps and moves:
         notes.append(f"the {scheduler.type} schedule counts towards the new limit from here on")
+    if fading is not None and fading.needs_total_steps and moves:
+        notes.append("dropout and weight decay change towards the new limit from here on")
     if swa is not None and moves:
         notes.append("swa begins at its fraction of the new limit")
     if grows and moves:

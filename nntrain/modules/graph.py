@@ -85,7 +85,7 @@ class AttentionHeads(nn.Module):
 
     def __init__(self, heads: Heads) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.dropout = heads, heads.dropout
         width = heads.number * heads.out_features if heads.concat else heads.out_features
         self.bias = nn.Parameter(torch.zeros(width)) if heads.bias else None
 
@@ -105,8 +105,8 @@ class AttentionHeads(nn.Module):
         shares = (scores - highest.index_select(0, target)).exp().masked_fill((source == target).unsqueeze(1), 0.0)
         own = (own - highest).exp()
         total = own + collect(shares, target, nodes)
-        shares = dropout(shares / total.index_select(0, target), self.heads.dropout, self.training)
-        own = dropout(own / total, self.heads.dropout, self.training)
+        shares = dropout(shares / total.index_select(0, target), self.dropout, self.training)
+        own = dropout(own / total, self.dropout, self.training)
         out = own.unsqueeze(2) * values + collect(shares.unsqueeze(2) * values.index_select(0, source), target, nodes)
         out = out.flatten(1) if self.heads.concat else out.mean(1)
         return out if self.bias is None else out + self.bias

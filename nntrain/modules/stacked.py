@@ -172,8 +172,8 @@ class StackedNetworks:
         self._wiring = first.wiring
         self._members = len(networks)
         self._draws = draws
-        self._drawing: dict[int, list[tuple[float, tuple[int, ...]]]] = {}
-        """By the rows of a member, the chances that a number is dropped, and the shapes of what is drawn for it."""
+        self._drawing: dict[int, list[tuple[_Drawing, tuple[int, ...]]]] = {}
+        """By the rows of a member, what drops numbers, and the shapes of what is drawn for it."""
         self._calls = [
             self._form(call, [network.wiring.calls[place].module for network in networks], batched)
             for place, call in enumerate(self._wiring.calls)
@@ -188,11 +188,11 @@ class StackedNetworks:
         """Run all steps on the rows of all members, `[M * B, …]`; the outputs likewise. `factors` are those of `drawn`, else drawn now."""
         values = [inputs[key] for key in self._wiring.keys]
         given = None if factors is None else iter(factors)
-        drawing: list[tuple[float, tuple[int, ...]]] = []
+        drawing: list[tuple[_Drawing, tuple[int, ...]]] = []
         for call, run in self._calls:
             x = values[call.source]
             if isinstance(run, _Drawing):
-                drawing.append((run.module.p, run.shape(x, self._members)))
+                drawing.append((run, run.shape(x, self._members)))
                 values.append(x * (self._factors(*drawing[-1]) if given is None else next(given)))
             else:
                 values.append(run(x, *(values[place] for place in call.side)))
@@ -202,11 +202,13 @@ class StackedNetworks:
     def drawn(self, rows: int) -> list[Tensor] | None:
         """What the next run on as many rows of each member multiplies by, `[M * B, …]` each; `None` before the first of them."""
         drawing = self._drawing.get(rows)
-        return None if drawing is None else [self._factors(p, shape) for p, shape in drawing]
+        return None if drawing is None else [self._factors(run, shape) for run, shape in drawing]
 
-    def _factors(self, p: float, shape: tuple[int, ...]) -> Tensor:
-        """What dropout makes of ones `[B, …]`: as many draws, in the same order, as a run of its own makes."""
-        found = torch.ones((self._members, *shape))
+    def _factors(self, run: _Drawing, shape: tuple[int, ...]) -> Tensor:
+        """What dropout makes of ones `[B, …]`: as many draws, in the same order, as a run of its own makes: none where nothing drops."""
+        found, p = torch.ones((self._members, *shape)), cast("float", run.module.p)
+        if p == 0:
+            return found.flatten(0, 1)
         for draws, own in zip(self._draws, found, strict=True):
             if draws is not None:
                 own.bernoulli_(1 - p, generator=draws.generator)
@@ -214,9 +216,9 @@ class StackedNetworks:
 
     def _form(self, call: Call, modules: list[nn.Module], batched: Mapping[int, Tensor]) -> tuple[Call, Callable[..., Tensor] | _Drawing]:
         module, kind = modules[0], type(modules[0])
-        if kind in DRAWING and cast("Any", module).p > 0:
+        if kind in DRAWING:  # where nothing drops yet, it may later in the run
             return call, _Drawing(module)
-        if kind in BY_ROW | DRAWING:
+        if kind in BY_ROW:
             return call, module
         if kind in CURVED:
             return call, partial(self._curved, modules)

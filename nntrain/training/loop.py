@@ -227,13 +227,15 @@ def _moved(session: Session, progress: Progress, batches: tuple[Batch, ...], gra
 
 
 def set_learning_rates(session: Session, step: int, falls: int = 0) -> None:
-    """Give every parameter group its rate, and its momentum where the schedule moves it.
+    """Give every parameter group its rate, and its momentum where the schedule moves it; dropout and weight decay theirs where they change.
 
     Args:
         session: The objects of the run.
         step: Steps that were taken, without those that float16 skipped.
         falls: How often a metric that got no better has lowered the rate.
     """
+    if session.fading is not None and session.fading.apply(session.optimizer, step, session.horizon) and session.static is not None:
+        session.static.forget()
     schedule = session.schedule
     momentum = schedule.momentum(step, session.horizon)
     for group in session.optimizer.param_groups:

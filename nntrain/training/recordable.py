@@ -11,7 +11,8 @@ def static_steps(session: Session, *, parts_are_ours: bool) -> StaticSteps | Non
     """Recordings for the steps of a run; `None` where they may be of other operations each time, and where nothing is gained.
 
     What varies beside the values of a batch keeps a step from it: lengths of rows, sizes of images, shares of mixed rows, parameters that
-    are frozen for a time, what a task tells the network. An accelerator computes while Python goes on.
+    are frozen for a time, what a task tells the network. An accelerator computes while Python goes on. Probabilities of dropout that
+    change over the run are numbers in a recording: `set_learning_rates` drops it where they do, and steps are recorded while they stay.
 
     Args:
         session: The run.

@@ -168,10 +168,14 @@ class StaticSteps:
         """
         found = self._recordings.get(_shapes(tensors))
         if found is not None and self._pointers != [tensor.data_ptr() for tensor in self._lasting]:
-            self._recordings.clear()
-            self._counts.clear()
+            self.forget()
             return None
         return found
+
+    def forget(self) -> None:
+        """Drop all recordings: what they have as a number is another one now."""
+        self._recordings.clear()
+        self._counts.clear()
 
     def is_due(self, tensors: Sequence[Tensor]) -> bool:
         """Count a step over such a batch that has no recording; whether it is to be recorded."""

@@ -21,6 +21,7 @@ from nntrain.training.class_orders import ClassOrder
 from nntrain.training.compiling import Forward
 from nntrain.training.device import Precision
 from nntrain.training.ema import WeightAverage
+from nntrain.training.fading import Fading
 from nntrain.training.growing import Growing
 from nntrain.training.memory import Portions
 from nntrain.training.mixing import Mixer
@@ -85,6 +86,8 @@ class Session:
     """How rows are put together by their lengths, where they are."""
     thawing: Thawing | None = None
     """When frozen weights are trained, where they are."""
+    fading: Fading | None = None
+    """How dropout and weight decay change over the run, where they do."""
     ranks: Ranks | None = None
     """The processes that train together; `None` where there is one."""
     static: StaticSteps | None = None

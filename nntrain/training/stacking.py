@@ -140,6 +140,9 @@ class Stack:
         Raises:
             DivergedError: The loss or the gradients of one are not finite; no weight has moved.
         """
+        for _, seat in self._there:  # before the forward pass, as dropout may change from step to step
+            falls = 0 if seat.progress.plateau is None else seat.progress.plateau.falls
+            set_learning_rates(seat.session, seat.progress.step, falls)
         given = {index: batch for index, _ in self._there if (batch := batches[index]) is not None}
         told = self._computed(given)
         if self._shapes:
@@ -240,9 +243,6 @@ class Stack:
 
     def _update(self) -> None:
         """Move the weights of all members: in one call where their rates are the same, as it moves each number by itself."""
-        for _, seat in self._there:
-            falls = 0 if seat.progress.plateau is None else seat.progress.plateau.falls
-            set_learning_rates(seat.session, seat.progress.step, falls)
         rates = [[_rates(group) for group in seat.session.optimizer.param_groups] for _, seat in self._there]
         if all(each == rates[0] for each in rates[1:]):
             for group, own in zip(self._optimizer.param_groups, rates[0], strict=True):
@@ -277,7 +277,7 @@ def _numbers(values: Tensor) -> list[Any]:
 
 def _rates(group: Mapping[str, Any]) -> dict[str, Any]:
     """What schedules move in a group of parameters."""
-    return {key: group[key] for key in ("lr", "momentum", "betas") if key in group}
+    return {key: group[key] for key in ("lr", "weight_decay", "momentum", "betas") if key in group}
 
 
 def _shapes_gradients(session: Session) -> bool:

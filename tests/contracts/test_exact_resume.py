@@ -106,6 +106,7 @@ REGULARIZATION_ROWS: dict[str, list[Any]] = {
     "norm": ["batch", "layer"],
     "stochastic_depth": [0.3],
     "weight_decay": [0.1],
+    "scheduler": [{"type": "wsd", "decay_fraction": 0.5, "shape": "cosine"}, "coslog", {"type": "linear", "warmup_steps": 2}],
     "decay_all": [True],
     "l1": [1e-3],
     "max_norm": [1.0],
@@ -303,8 +304,10 @@ def test_encoding(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("tag", "row"), rows_of(REGULARIZATION_ROWS))
 def test_regularization(tag: str, row: Any, data: Path, tmp_path: Path) -> None:
     tree = {**(IMAGES if tag in OF_IMAGES else BASE), "regularization": {tag: row}}
-    if tag == "decay_all":
+    if tag in ("decay_all", "scheduler"):
         tree["regularization"]["weight_decay"] = 0.1
+    if tag == "scheduler":
+        tree["regularization"]["dropout"] = 0.3
     if tag == "stochastic_depth":
         tree["architecture"] = {"type": "resnet", "depth": 20, "width": 2}
     assert differing(of_config(tree, data), STOP, tmp_path) == []

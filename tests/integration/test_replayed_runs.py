@@ -34,6 +34,19 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
         },
         None,
     ),
+    "dropout and weight decay that change in the second half": (
+        {
+            "data": DIGITS,
+            "architecture": {"type": "mlp", "hidden": [16]},
+            "optimizer": "adamw",
+            "regularization": {"dropout": 0.3, "weight_decay": 0.5, "scheduler": {"type": "wsd", "decay_fraction": 0.5, "shape": "cosine"}},
+        },
+        None,
+    ),
+    "weight decay that changes at each step": (
+        {"data": DIGITS, "architecture": {"type": "mlp", "hidden": [16]}, "regularization": {"weight_decay": 0.5, "scheduler": "linear"}},
+        None,
+    ),
     "language model": (
         {
             "data": {"source": {"type": "text", "path": "TEXT"}, "fields": {"text": {"type": "text", "tokenizer": "char"}}, "window": 8}

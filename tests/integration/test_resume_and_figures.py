@@ -45,7 +45,7 @@ def rows(tmp_path: Path) -> Path:
     return path
 
 
-def break_off_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def break_off_at(step: int, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any] = CONFIG) -> None:
     take_step = loop.take_step
 
     def breaking(session: Any, protocol: Any, progress: Any, batches: Any) -> None:
@@ -56,7 +56,33 @@ def break_off_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(loop, "take_step", breaking)
         with pytest.raises(BrokenOffError):
-            nntrain.fit(CONFIG)
+            nntrain.fit(config)
+
+
+def end_of(run: Path) -> tuple[bytes, list[dict[str, Any]]]:
+    """The weights that a run ends with, and its reports."""
+    last = (run / "checkpoints" / "last").read_text().strip()
+    lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    return (run / "checkpoints" / last / "weights.safetensors").read_bytes(), lines
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("done", [45, 70])
+@pytest.mark.parametrize("schedule", [{"type": "wsd", "decay_fraction": 0.5, "shape": "cosine"}, "coslog"], ids=["flat_cos", "coslog"])
+def test_dropout_and_weight_decay_that_change_go_on_as_they_were(done: int, schedule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 100 steps: where steps of flat_cos are recorded, as its dropout stays until step 50, and where it changes with each step."""
+    config = {
+        **CONFIG,
+        "regularization": {"dropout": 0.3, "weight_decay": 0.5, "scheduler": schedule},
+        "training": {"max_epochs": 25, "checkpoint": {"every_steps": 1}},
+    }
+    break_off_at(done, monkeypatch, config)
+    resumed = nntrain.fit(None, resume="runs/rows/0001")
+    assert resumed.summary["steps"] == 100
+    whole = nntrain.fit(config)
+    assert end_of(resumed.run.path) == end_of(whole.run.path)
+    steady = nntrain.fit({**config, "regularization": {"dropout": 0.3, "weight_decay": 0.5}})
+    assert end_of(steady.run.path)[0] != end_of(whole.run.path)[0]
 
 
 @pytest.mark.usefixtures("rows")

@@ -67,6 +67,10 @@ WARNED: list[tuple[dict[str, Any], str]] = [
         "scheduler.every_steps 50 is not below the 46 steps of the run: the rate never falls",
     ),
     (
+        {"training": {"max_epochs": 2}, "regularization": {"weight_decay": 0.1, "scheduler": {"type": "step", "every_steps": 50}}},
+        "regularization.scheduler.every_steps 50 is not below the 46 steps of the run: the factor never falls",
+    ),
+    (
         {"training": {"max_epochs": 2}, "scheduler": {"type": "step", "every_epochs": 3}},
         "scheduler.every_epochs 3 is not below training.max_epochs 2: the rate never falls",
     ),
@@ -137,6 +141,21 @@ def test_what_another_setting_makes_idle_is_a_warning_with_both_numbers(sections
         {"optimizer": {"type": "sgd"}, "regularization": {"l1": 0.1, "decay_all": True}},
         {"training": {"max_epochs": 4}, "regularization": {"swa": 0.5}},
         {"training": {"max_epochs": 5}, "scheduler": {"type": "plateau", "patience": 3}},
+        {
+            "training": {"max_epochs": 4},
+            "architecture": {"mlp": [8]},
+            "regularization": {"dropout": 0.1, "scheduler": {"type": "wsd", "decay_fraction": 0.5, "shape": "cosine"}},
+        },
+        {
+            "training": {"max_epochs": 4},
+            "optimizer": {"type": "adamw", "groups": [{"match": "linear_1", "weight_decay": 0.1}]},
+            "regularization": {"scheduler": {"type": "one_cycle", "cycle_momentum": False}},
+        },
+        {
+            "training": {"max_epochs": 4},
+            "architecture": {"layers": ["flatten", {"linear": 10}, {"dropout": 0.2}]},
+            "regularization": {"scheduler": {"type": "constant", "warmup_steps": 5}},
+        },
     ],
 )
 def test_what_goes_together_is_not_warned_of(sections: dict[str, Any]) -> None:
@@ -170,6 +189,28 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"regularization": {"swa": 0.5}, "training": {"max_minutes": 3}}, "max_minutes alone gives no number of steps"),
     ({"regularization": {"swa": 0.5, "ema": 0.9}}, "takes either ema or swa"),
     ({"regularization": {"decay_all": True}}, "has no effect without regularization.weight_decay, l1 or max_norm"),
+    (
+        {"regularization": {"scheduler": "linear"}},
+        "regularization.scheduler    has no effect: there is neither dropout nor weight decay",
+    ),
+    (
+        {"regularization": {"weight_decay": 0.1, "scheduler": "plateau"}},
+        "regularization.scheduler    plateau follows a metric, and what acts in a step must be a function of the step",
+    ),
+    ({"regularization": {"weight_decay": 0.1, "scheduler": "one_cycle"}}, "fix:  cycle_momentum: false"),
+    ({"regularization": {"weight_decay": 0.1, "scheduler": "constant"}}, "has no effect: constant leaves dropout and weight decay"),
+    (
+        {"regularization": {"weight_decay": 0.1, "scheduler": {"cosine": {"min_lr": 1}}}},
+        "min_lr    is 1 and not below 1: it is a factor here, which would not fall",
+    ),
+    (
+        {"regularization": {"weight_decay": 0.1, "scheduler": "linear"}, "training": {"max_minutes": 3}},
+        "regularization.scheduler    linear counts towards the end of the run, and max_minutes alone gives no number of steps",
+    ),
+    (
+        {"architecture": {"mlp": [8]}, "regularization": {"dropout": 0.1, "scheduler": "linear"}, "training": {"compile": True}},
+        "training.compile    would compile each step anew, as regularization.scheduler changes dropout from step to step",
+    ),
     ({"metrics": ["accuracy", "f1", "accuracy"]}, "metrics[2]    accuracy is reported already"),
     ({"training": {"stop_at": {}}}, "training.stop_at    has no effect: it names no metric"),
     (

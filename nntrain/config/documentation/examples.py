@@ -77,6 +77,7 @@ WRITTEN: Final = {
     "data.window.past_from": "data: {window: {past: 96, horizon: 24, past_from: earlier}}",
     "data.window.known": "data: {window: {past: 168, horizon: 24, known: [date, holiday]}}",
     "data.window.season": "data: {window: {past: 96, horizon: 24, season: 24}}",
+    "regularization.scheduler": "regularization: {dropout: 0.15, scheduler: {type: wsd, decay_fraction: 0.5, shape: cosine}}",
     "regularization.gradient_noise.gamma": "regularization: {gradient_noise: {eta: 0.01, gamma: 0.55}}",
     "add": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 64, add: a]}",
     "concat": "architecture: {layers: [{linear: 64, name: a}, relu, linear: 32, concat: a]}",

@@ -112,6 +112,20 @@ def test_members_draw_the_dropout_that_they_draw_by_themselves(data: Mapping[str
     check_equal(data, {"architecture": MLP, "regularization": {"dropout": 0.3, "clip_norm": 0.5, "ema": 0.9, "l1": 1e-3}})
 
 
+@pytest.mark.parametrize("schedule", [{"type": "wsd", "decay_fraction": 0.5, "shape": "cosine"}, "coslog"], ids=["flat_cos", "coslog"])
+@pytest.mark.parametrize("after", [1, 1000], ids=["recorded", "computed"])
+def test_dropout_and_weight_decay_change_as_they_do_by_themselves(
+    schedule: Any, after: int, data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "AFTER", after)
+    regularization = {"dropout": 0.3, "weight_decay": 0.5, "scheduler": schedule}
+    found = check_equal(data, {"architecture": MLP, "optimizer": {"type": "adamw", "lr": 0.05}, "regularization": regularization})
+    constant = check_equal(
+        data, {"architecture": MLP, "optimizer": {"type": "adamw", "lr": 0.05}, "regularization": {"dropout": 0.3, "weight_decay": 0.5}}
+    )
+    assert found[0][-1].metrics["train.loss"] != constant[0][-1].metrics["train.loss"]
+
+
 @pytest.mark.parametrize("architecture", [MLP, REALMLP], ids=["mlp", "realmlp"])
 def test_recorded_steps_have_the_bits_of_recorded_steps_of_each_and_end_with_a_member(
     architecture: Mapping[str, Any], data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
