@@ -164,3 +164,18 @@ def test_values_within_the_range_and_nan_stay_as_they_are() -> None:
     assert target.held(values)[:5].tolist() == [-1.0, -1.0, 0.25, 2.0, 2.0]
     assert target.held(values)[5].isnan()
     assert target.held(values)[6] == -1.0
+
+
+def test_a_bag_holds_its_predictions_within_the_rows_of_all_parts(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    pairs = cast("list[list[float]]", torch.rand(120, 2, generator=generator).tolist())
+    values = [value(a, b) for a, b in pairs]
+    (tmp_path / "rows.csv").write_text(
+        "\n".join(["a,b,y", *(f"{a:.6f},{b:.6f},{y}" for (a, b), y in zip(pairs, values, strict=True))]) + "\n"
+    )
+    (tmp_path / "a.json").write_text(
+        json.dumps(config(data={"source": "rows.csv", "target": "y", "split": {"test": None}, "batch_size": 16}))
+    )
+    assert main(["fit", "a.json", "training.bag=2", "optimizer.lr=0.05"]) == 0
+    found = nntrain.load("runs/held/0001").predict(FAR).columns()["prediction"]
+    assert list(found[:2]) == [min(values), max(values)]
