@@ -16,20 +16,18 @@ from nntrain.data.augmentation.views import Views
 from nntrain.data.batches import TensorData
 from nntrain.data.bucketing import Buckets, LaterBuckets
 from nntrain.data.fitted import FittedFields
-from nntrain.data.lanes import goes_on, shown_once
 from nntrain.data.mask_plans import followed
 from nntrain.data.moving import laid
 from nntrain.data.noise import derive_seed
 from nntrain.data.orders import drawn
-from nntrain.data.packed_sounds import ragged_lengths
 from nntrain.data.preparing import Prepared
-from nntrain.errors import ConfigError, DataError, Problem, SpecError, render_path
+from nntrain.errors import ConfigError, DataError, Problem, SpecError
 from nntrain.layers.depth import hidden_matrices, layer_depths
-from nntrain.layers.scope import PROBE
-from nntrain.losses.loss import ClassLoss, Loss
+from nntrain.losses.loss import ClassLoss
 from nntrain.modules.fused_optimizers import is_fused
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.regularization import SWASettings
+from nntrain.row_problems import check_rows
 from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Horizon
 from nntrain.specs import teacher_port
@@ -89,7 +87,12 @@ class Assembly:
 
 
 def assemble(
-    blueprint: Blueprint, prepared: Prepared, threads: int | None = None, start: Callable[[nn.Module], None] | None = None
+    blueprint: Blueprint,
+    prepared: Prepared,
+    threads: int | None = None,
+    start: Callable[[nn.Module], None] | None = None,
+    *,
+    is_new: bool = True,
 ) -> Assembly:
     """Build network, optimizer and the rest. The initial weights are a function of the seed.
 
@@ -98,6 +101,7 @@ def assemble(
         prepared: Its data.
         threads: CPU threads where the config names none: those that a resumed run had. `None`: torch's choice.
         start: Fills the network with trained weights.
+        is_new: Whether the network begins here; else a state is restored into it.
 
     Raises:
         ConfigError: The device or number format is not there, or a pattern of parameter names matches nothing.
@@ -114,13 +118,12 @@ def assemble(
     threads = use_threads(threads if training.threads is None else training.threads)
     use_determinism(training.deterministic)
     class_weights = fit_class_weights(blueprint, prepared.train)
-    _check_targets(blueprint, prepared)
-    _check_lengths(blueprint, prepared)
-    _check_carried(prepared)
+    check_rows(blueprint, prepared)
     seed_everything(experiment.seed)
     network = blueprint.program.build()
     objective = build_objective(blueprint, prepared.fields, _on(device, class_weights))
-    show_first_rows(network, objective, prepared.train, experiment.seed)
+    if is_new:  # else what they begin with comes with the state
+        show_first_rows(network, objective, prepared.train, experiment.seed, experiment.data.batch_size)
     if start is not None:
         start(network)
     network = network.to(device)
@@ -305,48 +308,6 @@ def _class_weights(loss: ClassLoss, plan: TargetPlan, encoded: Tensor, weights: 
     shown = counts > 0
     balanced = counts.sum() / (len(classes) * counts.clamp(min=torch.finfo(torch.float64).tiny))
     return torch.where(shown, balanced, 1.0).float()
-
-
-def _check_targets(blueprint: Blueprint, prepared: Prepared) -> None:
-    """Make sure that every loss can score the targets of the rows that are trained on and watched. Raises `DataError`."""
-    for part, data in (("training", prepared.train), ("validation", prepared.validation)):
-        for name, plan in blueprint.targets.items() if data is not None else ():
-            for loss in plan.losses:
-                assert data is not None
-                if type(loss).fault is not Loss.fault:  # most losses take whatever there is: no target is made for them
-                    _check_target(loss, plan, data.once().target(name), part)
-
-
-def _check_lengths(blueprint: Blueprint, prepared: Prepared) -> None:
-    """Make sure that no row has more steps than the network has positions for. Raises `DataError`."""
-    for step in blueprint.program.steps:
-        most, lengths = step.layer.most_steps(step.inputs[0].spec), step.inputs[0].lengths
-        if most is None or lengths is None or lengths.counts != PROBE:
-            continue
-        for part, data in prepared.splits.items():
-            rows = data.stored.get(lengths.field)
-            found = None if rows is None else ragged_lengths(rows)
-            longest = 0 if found is None or not len(found) else int(found.max())
-            if longest > most:
-                place = render_path(step.path)
-                raise DataError(
-                    f"{lengths.field}: a {part} row has {longest:,} steps, and {step.layer.type} ({place}) has vectors for {most:,}",
-                    f"fix:  max_length: {longest} there, or data.fields.{lengths.field}.max_length: {most}",
-                )
-
-
-def _check_carried(prepared: Prepared) -> None:
-    """Make sure that what is remembered is read by some training row. Raises `DataError`."""
-    if prepared.train.lanes is not None and not goes_on(shown_once(prepared.train, seed=0, epoch=0)):
-        message = "data.batch.carry_state has no effect: no training window begins where another one of its series ends"
-        raise DataError(message, "a smaller data.window.past, or remove carry_state")
-
-
-def _check_target(loss: Loss, plan: TargetPlan, encoded: Tensor, part: str) -> None:
-    needed = loss.fault(encoded, plan.scored_kind)
-    if needed is not None:
-        other = next(tag for tag in plan.task.losses(plan.target) if tag != loss.type)
-        raise DataError(f"{loss.type} needs {needed}, and {plan.target.name} has others in the {part} rows", f"another loss: {other}")
 
 
 def new_progress(blueprint: Blueprint) -> Progress:

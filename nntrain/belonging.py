@@ -14,6 +14,7 @@ from nntrain.targets import TargetPlan, task_path
 
 def belonging_problems(experiment: Experiment, program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """Nodes that are compared and read the same fields, and rows that are shown several times and never change."""
+    yield from _bins_without_target(program, targets)
     for name, plan in targets.items():
         path = task_path(experiment, name)
         yield from _same_inputs((*path, "pairs"), program, name, plan.task.joined(plan.target))
@@ -23,6 +24,16 @@ def belonging_problems(experiment: Experiment, program: Program, targets: Mappin
             message = f"shows each row {plan.task.times_shown} times, and nothing changes it: all views would be equal"
             yield Problem((*path, "views"), message, fix or "remove views: only images and sounds have augment")
         yield from _unscored_members(experiment, program, name, plan)
+
+
+def _bins_without_target(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
+    """Bins that are to be placed by the target, where rows have no single one."""
+    is_single = len(targets) == 1 and all(plan.target.spec.rank == 0 for plan in targets.values())
+    for step in program.steps:
+        if not is_single and step.layer.type == "ple" and getattr(step.layer, "by", None) == "target":
+            message = "ple by target needs one target of a class or number a row"
+            yield Problem(("architecture", "inputs") if step.stage == "inputs" else step.path, message, "fix:  by: quantile")
+            return
 
 
 def _unscored_members(experiment: Experiment, program: Program, name: str, plan: TargetPlan) -> Iterator[Problem]:

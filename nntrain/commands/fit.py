@@ -191,9 +191,8 @@ def _start_members(new: Run, plan: Plan, job: Job, assembly: Assembly, options: 
 def find_done(job: Job, root: Path, plan: members.Plan | None = None) -> Run | None:
     """A finished run of the same resolved config and the same data, with the members of a plan where there is one."""
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
-    name = _run_name(job.config)
     for run in reversed(all_runs(root)):
-        if run.path.parent.name != name or members.plan_of(run) != plan or not is_finished(run):
+        if run.path.parent.name != _run_name(job.config) or members.plan_of(run) != plan or not is_finished(run):
             continue
         is_same = (run.path / "resolved.yaml").read_text(encoding="utf-8") == resolved
         if is_same and not changed_data(run, job.prepared.fingerprints) and not _has_other_start(run, job):
@@ -317,7 +316,7 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
 def ready_to_go_on(stored: Run, job: Job, found: Comparison) -> tuple[Job, Assembly, Beginning]:
     """What goes on with a run that the caller has locked, before its state is read. Raises `CheckpointError` where there is none."""
     job = _begun_anew(stored, computing.as_started(stored, job))
-    assembly = assembled(job, threads_of(stored))
+    assembly = assembled(job, threads_of(stored), is_new=not (stored.checkpoints / "last").is_file())
     check_has_state(stored)
     resolved = resolved_text(job.blueprint.experiment, job.config.document)
     written = {"folder": job.config.folder.as_posix(), "written": written_digest(job.config.experiment)}
@@ -343,13 +342,13 @@ def _begun_anew(stored: Run, job: Job) -> Job:
     return job
 
 
-def assembled(job: Job, threads: int | None = None) -> Assembly:
+def assembled(job: Job, threads: int | None = None, *, is_new: bool = True) -> Assembly:
     """The objects of a job. Raises as `assemble`, with errors of the config rendered."""
     from nntrain.assembly import assemble
 
     try:
         with memory_errors():
-            return assemble(job.blueprint, job.prepared, threads, None if job.start is None else job.start.load)
+            return assemble(job.blueprint, job.prepared, threads, None if job.start is None else job.start.load, is_new=is_new)
     except ConfigError as error:
         raise job.config.error(error.problems) from None
 

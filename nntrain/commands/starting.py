@@ -13,7 +13,7 @@ from nntrain.commands.bodies import BodyStart, bodies_of
 from nntrain.commands.origin import PATH, Origin, find_origin, init_of
 from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, Problem, SpecError
-from nntrain.weights.matching import STATISTICS, Matching, Wanted, match, renamed, renaming_problems, too_few
+from nntrain.weights.matching import PLACES, STATISTICS, Matching, Wanted, match, renamed, renaming_problems, too_few
 from nntrain.weights.ordering import in_order
 
 if TYPE_CHECKING:
@@ -64,10 +64,12 @@ class Start:
         statistics = {name: renamed(name, self.renaming) for name in own if name.rpartition(".")[2] in STATISTICS}
         owners = {name.rpartition(".")[0] for name in self.matching.loaded}
         beside = {name: theirs for name, theirs in statistics.items() if name.rpartition(".")[0] in owners}
+        places = {name: renamed(name, self.renaming) for name in own if name.rpartition(".")[2] in PLACES}
+        fitting = {name: theirs for name, theirs in places.items() if self.origin.shapes.get(theirs) == tuple(own[name].shape)}
         lost = [theirs for theirs in beside.values() if theirs not in self.origin.keys and not theirs.endswith("num_batches_tracked")]
         if lost:
             raise CheckpointError(f"{self.origin.words} has no {lost[0]}: the averages that belong to weights which it has")
-        names = {**self.matching.loaded, **{name: theirs for name, theirs in beside.items() if theirs in self.origin.keys}}
+        names = {**self.matching.loaded, **fitting, **{name: theirs for name, theirs in beside.items() if theirs in self.origin.keys}}
         for name, tensor in self.origin.tensors(names).items():
             if tensor.is_floating_point() != own[name].is_floating_point() or tensor.shape != own[name].shape:
                 told = f"{tensor.dtype} {list(tensor.shape)}, not {own[name].dtype} {list(own[name].shape)}"

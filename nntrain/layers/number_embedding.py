@@ -56,6 +56,12 @@ class PiecewiseLinearOptions(Component):
     dim: PositiveInt | None = None
     """Numbers that each becomes, by linear layers of itself and of its bins (as in TabM); default: its bins."""
 
+    @model_validator(mode="after")
+    def _has_leaves(self) -> PiecewiseLinearOptions:
+        if self.by == "target" and self.bins < 2:
+            raise ValueError("by: target needs bins of 2 or more: a tree parts the rows at least once")
+        return self
+
 
 class LinearEmbeddingOptions(Component):
     """What a number becomes by a linear layer of its own."""

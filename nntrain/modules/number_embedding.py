@@ -154,9 +154,9 @@ class PiecewiseLinear(FromFirstRows):
             found = self._leaves(values, target) if self.by_target else torch.quantile(values, torch.linspace(0, 1, self.bins + 1))
             edges = cast("Tensor", found.unique())
             if len(edges) < 2:  # one value alone
-                edges = torch.stack([edges[0], edges[0] + 1])
+                edges = torch.stack([edges[0], edges[0] + _width(edges[0])])
             self.counts[place] = len(edges) - 1
-            more = edges[-1] + torch.arange(1, self.bins + 2 - len(edges))  # of any width: nothing comes of them
+            more = edges[-1] + _width(edges[-1]) * torch.arange(1, self.bins + 2 - len(edges))  # nothing comes of them
             self.edges[place] = torch.cat([edges, more])
 
     def _leaves(self, values: Tensor, target: Tensor | None) -> Tensor:
@@ -166,3 +166,8 @@ class PiecewiseLinear(FromFirstRows):
         inner = thresholds(values, target, self.bins)
         ends = torch.stack([values.min(), values.max()])
         return torch.cat([ends, inner.to(values.dtype)])
+
+
+def _width(edge: Tensor) -> Tensor:
+    """A width of a bin behind an edge that float32 tells from none, however large the edge is."""
+    return (edge.abs() * 2**-20).clamp(min=1)

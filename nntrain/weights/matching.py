@@ -121,7 +121,7 @@ def match(wanted: Wanted, theirs: Mapping[str, tuple[int, ...]], renaming: Mappi
         missing,
         mismatched,
         head,
-        [name for name in theirs if name not in taken and name.rpartition(".")[2] not in STATISTICS],
+        [name for name in theirs if name not in taken and name.rpartition(".")[2] not in (*STATISTICS, *PLACES)],
         sum(counts[name] for name in loaded if name in counts),
         sum(counts.values()),
     )
@@ -129,6 +129,10 @@ def match(wanted: Wanted, theirs: Mapping[str, tuple[int, ...]], renaming: Mappi
 
 STATISTICS: Final = frozenset({"running_mean", "running_var", "num_batches_tracked"})
 """What batch norms keep beside their parameters, in torch's names."""
+
+
+PLACES: Final = frozenset({"edges", "counts"})
+"""What `ple` keeps of the first training rows of the run that is started from: the weights behind it stand for these bins."""
 
 
 def renamed(name: str, renaming: Mapping[str, str]) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars
 import pytest
 from PIL import Image
 
+from nntrain import fit
 from nntrain.cli import main
 from nntrain.commands import smoke
 from nntrain.commands.jobs import Options
@@ -102,3 +104,22 @@ def test_the_pixels_stand_beside_the_embeddings_wherever_the_images_lie() -> Non
         found.append(figures["baselines"])
     assert found[0] == found[1]
     assert "test.recall_at_1" in found[0]["nearest_inputs"]
+
+
+def test_bins_of_a_sorted_table_are_those_of_all_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from nntrain.commands.stored import checkpoint_of
+
+    monkeypatch.chdir(tmp_path)
+    rows = 200_000
+    polars.DataFrame({"t": np.arange(rows) / rows, "y": np.arange(rows) % 7 / 7}).write_parquet("t.parquet")
+    tree = {
+        "name": "sorted",
+        "data": {"source": "t.parquet", "target": "y", "streaming": True, "batch_size": 512, "split": {"validation": 0.01, "test": 0.01}},
+        "architecture": {"type": "mlp", "hidden": [4], "inputs": {"t": {"ple": 4}}},
+        "training": {"max_steps": 1, "evaluate_every": {"steps": 1}},
+    }
+    run = fit(tree).run
+    edges = next(value for name, value in checkpoint_of(run, "last")[1]["weights"].items() if name.endswith("edges"))[0]
+    torch.testing.assert_close(edges * 0.2887 + 0.5, torch.linspace(0, 1, 5), atol=0.02, rtol=0)  # standardised uniform numbers

@@ -209,3 +209,20 @@ def test_what_holds_no_weights_is_called_so(here: Path) -> None:
     with pytest.raises(ConfigError, match="hub is a folder of a trained body") as found:
         fit(config("abc.csv", {"from": "hub"}))
     assert "pretrained: hub" in str(found.value)
+
+
+def test_bins_of_numbers_come_with_the_weights_that_stand_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows(tmp_path / "abc.csv", "abc")
+    shifted = [line.split(",") for line in (tmp_path / "abc.csv").read_text().splitlines()]
+    moved = [shifted[0], *([f"{float(x) * 3 + 5:.4f}", y, kind] for x, y, kind in shifted[1:])]
+    (tmp_path / "moved.csv").write_text("\n".join(map(",".join, moved)) + "\n")
+    tree = config("abc.csv")
+    tree["architecture"]["inputs"] = {"*": {"ple": {"bins": 5, "dim": 3}}}
+    first = fit(tree).run
+    again = config("moved.csv", {"from": first.name}, max_epochs=1)
+    again["architecture"]["inputs"] = {"*": {"ple": {"bins": 5, "dim": 3}}}
+    second = fit(again).run
+    before, after = (checkpoint_of(run, "last")[1]["weights"] for run in (first, second))
+    name = next(name for name in before if name.endswith("ple_1.edges"))
+    assert torch.equal(before[name], after[name])

@@ -136,7 +136,7 @@ def test_what_comes_out_of_each_layer_varies_by_one_over_the_first_rows() -> Non
     seen: dict[str, torch.Tensor] = {}
     parts = {"first": network.ntk_linear_1, "second": network.ntk_linear_2, "head": network.head}
     rows = {"@number": torch.randn(400, 3) * torch.tensor([1.0, 3, 0.2])}
-    begin_with(network, rows, None)
+    begin_with(network, lambda: [(rows, None)])
     for name, module in parts.items():
         module.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
     network.eval()(rows)

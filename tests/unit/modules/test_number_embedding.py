@@ -30,6 +30,17 @@ def test_the_first_and_the_last_bin_are_open() -> None:
     torch.testing.assert_close(module(torch.tensor([[-2.0], [11.0]])), torch.tensor([[-2.0, 0, 0], [1, 1, 2]]))
 
 
+@pytest.mark.parametrize("values", [[2e7, 2e7, 2e7], [3e7, 3e7 + 2, 3e7 + 4]])
+def test_large_values_have_bins_of_a_width(values: list[float]) -> None:
+    module = bins_of(values, 8)
+    x = torch.tensor([[values[0]], [values[-1]]], requires_grad=True)
+    found = module(x)
+    found.sum().backward()
+    assert found.isfinite().all()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+
+
 def test_few_different_values_make_few_bins_and_zeros_in_the_place_of_the_others() -> None:
     module = bins_of([0.0] * 6 + [1.0] * 5, 5)
     assert module.counts.tolist() == [1]
@@ -109,7 +120,7 @@ def test_layers_are_shown_first_rows_in_their_order_and_the_network_stays_in_its
     network = Network()
     assert first_rows_asked(network) == 2**16
     assert not first_rows_asked(torch.nn.Linear(1, 1))
-    begin_with(network, {"x": torch.tensor([[0.0], [2.0], [6.0]])}, None)
+    begin_with(network, lambda: [({"x": torch.tensor([[0.0], [2.0]])}, None), ({"x": torch.tensor([[6.0]])}, None)])
     assert network.training
     assert network.first.edges[0].tolist() == [0, 2, 6]
     assert network.second.edges[:, 0].tolist() == [0, 0]  # of what the first gives once it has begun
