@@ -63,11 +63,12 @@ def init(
     example: Annotated[str | None, typer.Option("--example", help="Copy an example instead; nntrain list examples.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The config; default: named like the data.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a config that is there.")] = False,
+    preset: Annotated[str | None, typer.Option("--preset", help="Of a table: fast, good (default) or best; its cost is told.")] = None,
 ) -> None:
     """Look at data and write a config for it."""
     from nntrain.commands import init as command
 
-    emit(command.run(data, command.Options(target, example, output, force)))
+    emit(command.run(data, command.Options(target, example, output, force, preset)))
 
 
 @app.command()

@@ -46,7 +46,7 @@ def as_members(config: Config, options: Options) -> tuple[Config, Options]:
     if options.members is not None:
         word = f"--{options.members.kind}"
         raise UsageError(
-            f"{word} trains a config several times, and training.bag trains several networks already", "leave one of the two out"
+            f"{word} trains a config several times, and training.bag trains several networks already", "training.bag=null, or leave it out"
         )
     for flag, is_on in (("--profile", options.profile), ("--tune", options.tune), ("--processes", options.processes is not None)):
         if is_on:

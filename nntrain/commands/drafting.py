@@ -16,6 +16,7 @@ from nntrain.data.settings import source_type
 if TYPE_CHECKING:
     from nntrain.blueprint import Blueprint
     from nntrain.commands.jobs import Job
+    from nntrain.commands.presets import Recipe
     from nntrain.data.field_plan import FieldPlan
 
 MOST_FIELDS: Final = 12
@@ -80,8 +81,8 @@ def find_time(job: Job) -> InTime | None:
     return None if every is None else InTime(dates[0].name, every)
 
 
-def config_lines(job: Job, series: Series | None, time: InTime | None = None) -> list[str]:
-    """The config, line by line."""
+def config_lines(job: Job, series: Series | None, time: InTime | None = None, recipe: Recipe | None = None) -> list[str]:
+    """The config, line by line; of a table with what a preset says of the network."""
     blueprint, rows = job.blueprint, job.prepared.train.shown
     experiment = blueprint.experiment
     targets = blueprint.layout.targets
@@ -104,7 +105,9 @@ def config_lines(job: Job, series: Series | None, time: InTime | None = None) ->
         lines.append(f"  window: {experiment.data.window.past}   # tokens that are read at once")
     lines += _fields(job, series)
     metrics = [metric.type for plan in blueprint.targets.values() for metric in plan.metrics]
-    lines += [*_split(job, time), f"  batch_size: {_batch_size(rows, blueprint)}"]
+    lines += [*_split(job, time, recipe), f"  batch_size: {_batch_size(rows, blueprint) if recipe is None else recipe.batch_size}"]
+    if recipe is not None:
+        return [*lines, *_preset(job, recipe, metrics)]
     lines += ["architecture:", *_architecture(blueprint)]
     lines += [
         f"loss: {_component(experiment.loss)}",
@@ -116,6 +119,30 @@ def config_lines(job: Job, series: Series | None, time: InTime | None = None) ->
     ]
     if job.prepared.validation is not None:
         lines.append(f"  early_stopping: {{monitor: {blueprint.best.monitor}, patience: {max(10, _epochs(rows) // 10)}}}")
+    return lines
+
+
+def _preset(job: Job, recipe: Recipe, metrics: Sequence[str]) -> list[str]:
+    """What a preset decides."""
+    architecture = {key: value for key, value in recipe.architecture.items() if key != "inputs"}
+    lines = [
+        f"architecture:   # preset {recipe.preset}: {', '.join(recipe.reasons)}",
+        *(f"  {key}: {_flow(value)}" for key, value in architecture.items()),
+    ]
+    if "inputs" in recipe.architecture:
+        lines.append(f"  inputs: {_flow(recipe.architecture['inputs'])}")
+    lines += [
+        f"loss: {_component(job.blueprint.experiment.loss)}",
+        f"metrics: [{', '.join(metrics)}]   # the first decides which state is best",
+        f"optimizer: {_flow(recipe.optimizer)}",
+    ]
+    lines += [] if recipe.scheduler is None else [f"scheduler: {_flow(recipe.scheduler)}"]
+    lines.append(f"regularization: {_flow(recipe.regularization)}")
+    lines += [f"baselines: [{', '.join(recipe.baselines)}]   # the same rows by simple models, in the result"] if recipe.baselines else []
+    lines += ["training:", f"  max_epochs: {recipe.max_epochs}"]
+    if recipe.bag is not None or job.prepared.validation is not None:
+        lines.append(f"  early_stopping: {{monitor: {job.blueprint.best.monitor}, patience: {recipe.patience}}}")
+    lines += [] if recipe.bag is None else [f"  bag: {recipe.bag}   # networks, each of which validates on another part of the rows"]
     return lines
 
 
@@ -188,8 +215,8 @@ def _flow(value: object) -> str:
     return scalar(value)
 
 
-def _split(job: Job, time: InTime | None) -> list[str]:
-    """What is split off, where files or a column don't say so."""
+def _split(job: Job, time: InTime | None, recipe: Recipe | None) -> list[str]:
+    """What is split off, where files or a column don't say so; the members of a bag have validation rows of their own."""
     split = job.config.experiment.data.split
     prepared = job.prepared
     given = job.config.experiment.data.source.written_paths()
@@ -199,7 +226,9 @@ def _split(job: Job, time: InTime | None) -> list[str]:
     by = "time" if time is not None else "stratified" if any("stratified" in note for note in prepared.notes) else "random"
     why = "" if time is None else f"   # one row every {time.every}: the latest by {time.name} are kept apart"
     parts = [
-        f"{part}: {getattr(split, part)}" for part in ("validation", "test") if part not in given and getattr(prepared, part) is not None
+        f"{part}: {getattr(split, part)}"
+        for part in ("validation", "test")
+        if part not in given and getattr(prepared, part) is not None and not (part == "validation" and recipe is not None and recipe.bag)
     ]
     written = ", ".join(parts if job.config.experiment.data.source.is_running_text else [f"by: {by}", *parts])
     return [f"  split: {{{written}}}{why}"] if parts else []

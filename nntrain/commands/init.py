@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.drafting import MOST_TOLD, InTime, Series, config_lines, dialect_in_words, find_series, find_time
 from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.mask_folders import MaskFolders, find_mask_folders
 from nntrain.commands.photo_sizes import PhotoSizes, find_sizes
+from nntrain.commands.presets import PRESETS, Preset, Recipe, is_plain_table, recipe_of, told_cost
 from nntrain.commands.results import labelled
 from nntrain.config.reading import Config, find_config, read_config, read_mapping, run_name
 from nntrain.data.audio.wave_header import SOUND_SUFFIXES
@@ -46,6 +47,8 @@ class Options:
     example: str | None = None
     output: Path | None = None
     force: bool = False
+    preset: str | None = None
+    """How much a network for a table may cost: `fast`, `good`, `best`; `None`: good."""
 
 
 def run(data: Path | None, options: Options) -> str:
@@ -57,7 +60,11 @@ def run(data: Path | None, options: Options) -> str:
     """
     if (data is None) == (options.example is None):
         raise UsageError("init takes the data, or --example NAME", "nntrain init data.csv --target COLUMN")
+    if options.preset is not None and options.preset not in PRESETS:
+        raise UsageError(f"no preset {options.preset!r}", f"one of: {', '.join(PRESETS)}")
     if options.example is not None:
+        if options.preset is not None:
+            raise UsageError("--preset has no effect: an example says all of its network", "leave one of the two out")
         return _copy_example(options.example, options)
     assert data is not None
     path = options.output or Path(f"{run_name(data.resolve().stem.removesuffix('.csv'))}.yaml")
@@ -105,13 +112,31 @@ def _write(data: Path, path: Path, options: Options) -> str:
     job, series, time = (
         _look(data, path.parent, options.target, kind, photos) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
     )
-    text = "\n".join(config_lines(job, series, time)) + "\n"
+    recipe = _recipe(job, series, time, options)
+    text = "\n".join(config_lines(job, series, time, recipe)) + "\n"
     write_atomically(path, text)
     told = [(data.name, dialect_in_words(job)), *_told(job, series), *_told_of_time(job, time)]
     told += [] if masks is None else masks.told(_classes(job))
     told += [] if photos is None else photos.told()
+    told += (
+        []
+        if recipe is None
+        else [("preset", f"{recipe.preset}: {', '.join(recipe.reasons)}; {told_cost(recipe, job.prepared.train.shown)}")]
+    )
     count = text.count("\n")
     return "\n".join([_as_screen(told), f"wrote {path.as_posix()} ({count} lines)      next: nntrain fit{_named(path)}"])
+
+
+def _recipe(job: Job, series: Series | None, time: InTime | None, options: Options) -> Recipe | None:
+    """What the preset says of a table; `None` for other data, whose network is the default one. Raises `UsageError`."""
+    if series is None and time is None and is_plain_table(job):
+        return recipe_of(cast("Preset", options.preset or "good"), job)
+    if options.preset is not None:
+        raise UsageError(
+            "--preset is for tables: rows of single values with one target that is a class or a number",
+            "leave --preset out: init finds a network",
+        )
+    return None
 
 
 def _named(path: Path) -> str:

@@ -271,18 +271,11 @@ def _split_without_effect(settings: DataSettings, column: str | None) -> list[Pr
             why = "the fold is the test rows"
         if why is not None:
             problems.append(Problem(("data", "split", part), f"has no effect: {why}", "remove one of the two"))
-    if split.folds is not None and ("test" in given or split.by in ("column", "given") or column is not None):
-        message = "cuts test rows off the training rows, and they are given already"
-        problems.append(
-            Problem(("data", "split", "folds"), message, "leave out what gives them (a file, a column), or the folds", on_key=True)
-        )
-    if split.validation_folds is not None and ("validation" in given or split.by in ("column", "given") or column is not None):
-        message = "cuts validation rows off the training rows, and they are given already"
-        problems.append(
-            Problem(
-                ("data", "split", "validation_folds"), message, "leave out what gives them (a file, a column), or the folds", on_key=True
-            )
-        )
+    for part, option in (("test", "folds"), ("validation", "validation_folds")):
+        if getattr(split, option) is not None and (part in given or split.by in ("column", "given") or column is not None):
+            message = f"cuts {part} rows off the training rows, and they are given already"
+            hint = "leave out what gives them (a file, a column), or the folds"
+            problems.append(Problem(("data", "split", option), message, hint, on_key=True))
     if split.seed is not None and not splits_at_random(settings, has_column=False):
         problems.append(Problem(("data", "split", "seed"), "has no effect: no rows are split off at random", "remove it"))
     return problems

@@ -104,7 +104,8 @@ def test_files_beside_the_training_rows_are_the_split(tmp_path: Path, capsys: py
     assert main(["init", "train.csv", "--target", "Miete"]) == 0
     text = (tmp_path / "train.yaml").read_text()
     assert "test: test.csv" in text
-    assert "split: {by: random, validation: 0.1}" in text
+    assert "bag: 5" in text
+    assert "validation:" not in text
     assert main(["check"]) == 0
 
 

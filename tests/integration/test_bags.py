@@ -81,7 +81,9 @@ def test_validation_rows_are_predicted_by_the_members_that_have_not_seen_them(fo
     squares: list[float] = []
     for member in (1, 2, 3):
         own = nntrain.evaluate(f"{run.name}/members/0{member}", split="validation")
-        squares += [own.metrics["rmse"] ** 2] * own.rows
+        error = own.metrics["rmse"]
+        assert error is not None
+        squares += [error**2] * own.rows
     assert len(squares) == ROWS - 18
     assert summary["best"]["validation.rmse"] == pytest.approx(math.sqrt(fmean(squares)), rel=1e-5)
     tested = nntrain.evaluate(run)

@@ -7,7 +7,7 @@ from typing import Final
 COMPONENTS: Final[dict[str, dict[str, str]]] = {
     "architecture": {
         "mlp": "dense feedforward feed_forward ffn fc fcn dnn multilayer_perceptron multi_layer_perceptron tabular fully_connected simple",
-        "realmlp": "real_mlp realmlp_td realmlp_td_s",
+        "realmlp": "realmlp_td realmlp_td_s",
         "cnn": "convnet conv convolutional conv_net stacked_cnn lenet simple_cnn alexnet",
         "perceptron": "linear_model logistic_regression linear_regression single_layer",
         "resnet": "residual_network residual_net resnet18 resnet34 resnet50 resnet101 resnet152",
