@@ -110,7 +110,7 @@ def _write(data: Path, path: Path, options: Options) -> str:
     kind = _folder_of(data) if masks is None else None
     photos = find_sizes(data) if kind == "image_folder" else None
     job, series, time = (
-        _look(data, path.parent, options.target, kind, photos) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
+        _look(data, path.parent, options, kind, photos) if masks is None else (_look_at_masks(data, path.parent, masks), None, None)
     )
     recipe = _recipe(job, series, time, options)
     text = "\n".join(config_lines(job, series, time, recipe)) + "\n"
@@ -149,11 +149,12 @@ def _named(path: Path) -> str:
 
 
 def _look(
-    data: Path, folder: Path, target: str | None, kind: str | None, photos: PhotoSizes | None
+    data: Path, folder: Path, options: Options, kind: str | None, photos: PhotoSizes | None
 ) -> tuple[Job, Series | None, InTime | None]:
     """Read all of the data as a config with nothing else in it would."""
     from nntrain.commands.fit import prepare_job
 
+    target, preset = options.target, options.preset
     if not data.exists():
         raise UsageError(f"no file or folder {data.as_posix()}", _near(data))
     parts = _given_parts(data)
@@ -177,7 +178,7 @@ def _look(
         job = prepare_job(config())
     except ConfigError as error:
         raise _reworded(error, data, target, config) from None
-    series = find_series(job.blueprint)
+    series = find_series(job.blueprint) if preset is None else None  # who names a preset means single values
     time = find_time(job) if series is None and not parts else None
     if time is not None:
         tree["fields"] = {time.name: {"role": ["input", "time"]}}

@@ -86,3 +86,12 @@ def test_presets_are_for_tables(folder: Path, capsys: pytest.CaptureFixture[str]
     (folder / "text.txt").write_text("It was a dark and stormy night, and nobody read on.\n" * 50)
     assert main(["init", "text.txt", "--preset", "good"]) == 2
     assert "--preset is for tables" in capsys.readouterr().err
+
+
+def test_columns_that_are_counted_are_single_values_where_a_preset_is_named(folder: Path):
+    draw = random.Random(0)
+    lines = [",".join([*(f"t{column}" for column in range(20)), "y"])]
+    lines += [",".join([*(f"{draw.random():.3f}" for _ in range(20)), "ab"[row % 2]]) for row in range(60)]
+    (folder / "t.csv").write_text("\n".join(lines) + "\n")
+    assert "type: series" in (written(folder), (folder / "t.yaml").read_text())[1]
+    assert written(folder, "good")["architecture"]["type"] == "tabm"  # type: ignore[index]
