@@ -133,7 +133,7 @@ def _preset(job: Job, recipe: Recipe, metrics: Sequence[str]) -> list[str]:
         lines.append(f"  inputs: {_flow(recipe.architecture['inputs'])}")
     lines += [
         f"loss: {_component(job.blueprint.experiment.loss)}",
-        f"metrics: [{', '.join(metrics)}]   # the first decides which state is best",
+        f"metrics: [{', '.join(metrics)}]" + ("   # the first decides which state is best" if recipe.monitor is None else ""),
         f"optimizer: {_flow(recipe.optimizer)}",
     ]
     lines += [] if recipe.scheduler is None else [f"scheduler: {_flow(recipe.scheduler)}"]
@@ -141,7 +141,7 @@ def _preset(job: Job, recipe: Recipe, metrics: Sequence[str]) -> list[str]:
     lines += [f"baselines: [{', '.join(recipe.baselines)}]   # the same rows by simple models, in the result"] if recipe.baselines else []
     lines += ["training:", f"  max_epochs: {recipe.max_epochs}"]
     if recipe.bag is not None or job.prepared.validation is not None:
-        lines.append(f"  early_stopping: {{monitor: {job.blueprint.best.monitor}, patience: {recipe.patience}}}")
+        lines.append(f"  early_stopping: {{monitor: {recipe.monitor or job.blueprint.best.monitor}, patience: {recipe.patience}}}")
     lines += [] if recipe.bag is None else [f"  bag: {recipe.bag}   # networks, each of which validates on another part of the rows"]
     return lines
 

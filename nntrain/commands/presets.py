@@ -53,6 +53,8 @@ class Recipe:
     regularization: dict[str, Any]
     max_epochs: int
     patience: int
+    monitor: str | None = None
+    """What decides which state is the best; `None`: the first metric."""
     scheduler: dict[str, Any] | None = None
     bag: int | None = None
     baselines: tuple[str, ...] = ()
@@ -179,6 +181,7 @@ def _tabm(preset: Preset, table: _Table) -> Recipe:
         regularization={"dropout": 0.1, "weight_decay": 3e-4},
         max_epochs=epochs,
         patience=16 if in_bins else max(10, epochs // 3),
+        monitor="validation.loss" if table.is_small and table.is_class else None,  # of few rows all are soon right, long before it is sure
         bag=bag,
         baselines=("linear", "boosted_trees") if _has_sklearn() else (),
         reasons=tuple(reasons),

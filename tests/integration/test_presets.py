@@ -53,6 +53,13 @@ def test_without_a_word_it_is_good(folder: Path):
     assert written(folder) == written(folder, "good")
 
 
+def test_of_few_rows_the_loss_decides_which_state_is_best(folder: Path):
+    write(folder / "t.csv", 120)
+    assert written(folder)["training"]["early_stopping"]["monitor"] == "validation.loss"  # type: ignore[index]
+    write(folder / "t.csv", 120, numbers=True)
+    assert written(folder)["training"]["early_stopping"]["monitor"] == "validation.rmse"  # type: ignore[index]
+
+
 def test_many_rows_have_one_network_and_numbers_bins(folder: Path):
     write(folder / "t.csv", 3_000, numbers=True)
     tree = written(folder, "good")
