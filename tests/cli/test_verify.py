@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import os
 import random
 import subprocess
@@ -103,7 +104,7 @@ def test_noise_from_no_seed_is_caught_by_both_ways(found: dict[str, Any]) -> Non
     assert "optimizer/" in result["proof"]["resumed"]["difference"] or "weights/" in result["proof"]["resumed"]["difference"]
     assert "step-" in result["proof"]["resumed"]["difference"]
     again = result["proof"]["rerun"]["difference"]
-    assert "history.jsonl: line 1 (step 4)/metrics/" in again
+    assert re.match(r"history\.jsonl: line [12] \(step [48]\)/metrics/", again), again  # by chance the first report may be even
     assert " and " in again
     assert "run again from the start, it is not the same" in " ".join(result["out"].split())
 
