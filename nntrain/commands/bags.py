@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.blueprint import Blueprint
 from nntrain.commands.jobs import Options, Outcome
-from nntrain.commands.results import Summary, confusions, labelled, result_screen, spread_text
-from nntrain.commands.stored import Stored, open_run, stored_config
+from nntrain.commands.results import Summary, best_above, confusions, labelled, result_screen, spread_text
+from nntrain.commands.stored import Stored, open_single, stored_config
 from nntrain.config.reading import Config, read_document
 from nntrain.errors import CheckpointError, Problem, UsageError
 from nntrain.runs import MEMBERS, Run, count_test_look, is_finished
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from nntrain.data.batches import TensorData
+    from nntrain.data.preparing import Prepared
+    from nntrain.training.baselines import Baseline
     from nntrain.training.settings import BagSettings
 
 _WHOLE: Final = ("data.split.validation_folds=null", "data.split.validation_fold=null", "data.split.validation=null")
 """Overrides that leave all rows but the test rows together."""
+_READINGS: Final = "bag.json"
+"""What was tuned on rows that members have not seen."""
 
 
 def bag_of(config: Config) -> BagSettings | None:
@@ -99,20 +103,27 @@ def open_bag(run: Run) -> Stored:
     Raises:
         CheckpointError: A member is not finished, or the members don't go together.
     """
-    from nntrain.modules.ensemble import Bag
+    from nntrain.training.checkpoint import told_as_damage
 
-    members = [open_run(member) for member in members_of(run)]
+    members = [open_single(member) for member in members_of(run)]
     first = members[0]
     for member in members[1:]:
         if _fields_digest(member) != _fields_digest(first):
             raise CheckpointError(f"{member.run.name} reads rows in another way than {first.run.name}: they are no bag")
-    links = {name: plan.link for name, plan in first.blueprint.targets.items()}
-    network = Bag([member.network for member in members], {name: link.pooled for name, link in links.items()}).eval()
-    readings: Any = run.read_json("bag.json")["readings"] if (run.path / "bag.json").is_file() else _plain(first)
-    objective = first.objective.tuned(readings)
+    tuned = run.path / _READINGS
+    with told_as_damage(tuned):
+        objective = first.objective.tuned(run.read_json(_READINGS)["readings"] if tuned.is_file() else _plain(first))
     notes = tuple(dict.fromkeys(note for member in members for note in member.notes))
     config = stored_config(run, for_its_data=False)
-    return replace(first, run=run, config=config, network=network, objective=objective, notes=notes, members=tuple(members))
+    return replace(first, run=run, config=config, network=_joined(members), objective=objective, notes=notes, members=tuple(members))
+
+
+def _joined(members: Sequence[Stored]) -> nn.Module:
+    """Some networks as one."""
+    from nntrain.modules.ensemble import Bag
+
+    pools = {name: plan.link.pooled for name, plan in members[0].blueprint.targets.items()}
+    return Bag([member.network for member in members], pools).eval()
 
 
 def _plain(stored: Stored) -> dict[str, dict[str, Any]]:
@@ -122,16 +133,16 @@ def _plain(stored: Stored) -> dict[str, dict[str, Any]]:
 
 def _fields_digest(stored: Stored) -> list[Any]:
     """Digests of the files of a checkpoint that say how rows are read."""
-    import json
+    from nntrain.training.checkpoint import read_meta
 
-    found = json.loads((stored.checkpoint / "meta.json").read_text(encoding="utf-8"))
-    return [entry for name, entry in sorted(found["files"].items()) if name.startswith("fields.")]
+    return [entry for name, entry in sorted(read_meta(stored.checkpoint).items()) if name.startswith("fields.")]
 
 
 def members_of(run: Run) -> list[Run]:
-    """The members of a bag. Raises `CheckpointError` where one of them is not finished."""
-    record: Any = run.read_json("members.json")
-    members = [Run(run.path / MEMBERS / str(each["name"])) for each in record["members"]]
+    """The members of a bag. Raises `CheckpointError` where one of them is not finished, or the list of them is not what a run writes."""
+    from nntrain.commands.members import members_record
+
+    members = [Run(run.path / MEMBERS / each["name"]) for each in members_record(run)["members"]]
     for member in members:
         if not is_finished(member):
             raise CheckpointError(
@@ -154,46 +165,33 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
 
     Validation rows are predicted by the members that were not trained on them alone, test rows by all.
     """
-    from nntrain.commands.intervals import keep_predicted
-    from nntrain.training.evaluation import evaluate_predictions
-    from nntrain.training.tuning import told, tune_on
+    from nntrain.commands.fit import prepare_data
+    from nntrain.commands.members import Spread
+    from nntrain.training.tuning import told
 
     stored = open_bag(run)
-    summaries = [member.read_json("summary.json") for member in members_of(run)]
-    unseen = _unseen(run, bag, stored)
+    summaries = [member.run.read_json("summary.json") for member in stored.members]
+    prepared = prepare_data(stored_config(run, () if bag.folds is None else _WHOLE))
+    unseen = _unseen(bag, stored, prepared)
+    tuned: dict[str, dict[str, Any]] = {}
     metrics: dict[str, float | None] = {}
+    if unseen is not None:
+        tuned, metrics = _validated(run, stored, unseen)
+    readings = _plain(stored) | tuned
+    run.write_json(_READINGS, {"readings": readings})
+    stored = replace(stored, objective=stored.objective.tuned(readings))
     baseline: dict[str, float | None] = {}
     tables: dict[str, Any] = {}
-    tuned: dict[str, dict[str, Any]] = {}
-    if unseen is not None:
-        weights = None if unseen.data.weights is None else unseen.data.weights.cpu()
-        tuned = tune_on(
-            stored.objective, unseen.outputs, {name: unseen.data.target(name).cpu() for name in stored.objective.targets}, weights
-        )
-        objective = stored.objective.tuned(_plain(stored) | tuned)
-        views = len(next(iter(unseen.outputs.values())))
-        predictions = {
-            name: objective.mean(name, [target.predict(each) for each in unseen.outputs[name]], len(unseen.data))
-            if views > 1
-            else target.predict(unseen.outputs[name][0])
-            for name, target in objective.targets.items()
-        }
-        scores = evaluate_predictions(objective, predictions, unseen.data)
-        metrics |= {f"validation.{name}": value for name, value in scores.metrics.items()}
-        keep_predicted(run, stored.checkpoint, objective, predictions, unseen.data)
-    run.write_json("bag.json", {"readings": _plain(stored) | tuned})
-    stored = open_bag(run)
-    prepared = _prepared(run)
     splits: dict[Any, TensorData] = {} if unseen is None else {"validation": unseen.data}
     if test and prepared.test is not None:
         splits["test"] = prepared.test.to(stored.device)
         scores = stored.protocol.measure(stored.subject, splits["test"], "test")
         metrics |= {f"test.{name}": value for name, value in scores.metrics.items()}
-        tables |= {f"test.{name}": table for name, table in scores.tables.items()}
+        tables = {f"test.{name}": table for name, table in scores.tables.items()}
     for name, data in splits.items():
         found = stored.protocol.measure_baseline(stored.subject, data, name)
         baseline |= {f"{name}.{metric}": value for metric, value in found.items()}
-    simple = _company(run, stored, prepared.train, splits)
+    simple = _company(stored, prepared.train, splits)
     summary: dict[str, Any] = {
         "run": run.name,
         "stop_reason": "finished",
@@ -228,56 +226,57 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
             next=(f"nntrain eval {shlex.quote(run.name)}", f"nntrain predict {shlex.quote(run.name)} DATA -o FILE"),
         )
     )
-    each = _spread([member["best"].get(monitor) for member in summaries])
-    return Outcome(run, summary, "\n".join([*told(tuned), labelled([("members", f"{monitor} {each} each, on rows of its own")]), screen]))
+    each = Spread(tuple(member["best"].get(monitor) for member in summaries))
+    own = f"{monitor} {spread_text(each.mean, each.sd)} each, on rows of its own"
+    return Outcome(run, summary, "\n".join([*told(tuned), labelled([("members", own)]), screen]))
 
 
-def _spread(values: Sequence[float | None]) -> str:
-    """Mean and standard deviation of what is defined."""
-    from statistics import fmean, stdev
+def _validated(run: Run, stored: Stored, unseen: _Unseen) -> tuple[dict[str, dict[str, Any]], dict[str, float | None]]:
+    """What is tuned on rows by members that have not seen them, and their metrics; what they miss is kept for intervals."""
+    from nntrain.commands.intervals import keep_predicted
+    from nntrain.training.evaluation import evaluate_predictions
+    from nntrain.training.tuning import tune_on
 
-    known = [value for value in values if value is not None]
-    return spread_text(fmean(known) if known else None, stdev(known) if len(known) > 1 else None)
+    data = unseen.data
+    truth = {name: data.target(name).cpu() for name in stored.objective.targets}
+    tuned = tune_on(stored.objective, unseen.outputs, truth, None if data.weights is None else data.weights.cpu())
+    objective = stored.objective.tuned(_plain(stored) | tuned)
+    predictions: dict[str, Tensor] = {}
+    for name, target in objective.targets.items():
+        first, *others = [target.predict(output) for output in unseen.outputs[name]]
+        predictions[name] = objective.mean(name, [first, *others], len(data)) if others else first
+    keep_predicted(run, stored.checkpoint, objective, predictions, data)
+    scores = evaluate_predictions(objective, predictions, data)
+    return tuned, {f"validation.{name}": value for name, value in scores.metrics.items()}
 
 
-def _better(summary: Mapping[str, Any], simple: Mapping[str, Any], blueprint: Blueprint) -> str | None:
+def _better(summary: Mapping[str, Any], simple: Mapping[str, Baseline], blueprint: Blueprint) -> str | None:
     """The simple model that beats the bag in what decides, on the test rows."""
     metric = str(summary["monitor"]).partition(".")[2]
-    ours, direction = summary["test"].get(metric), blueprint.best.direction
-    theirs = {name: value for name, each in simple.items() if (value := each.metrics.get(f"test.{metric}")) is not None}
-    if ours is None or not theirs:
-        return None
-    sign = 1 if direction == "max" else -1
-    name = max(theirs, key=lambda each: sign * theirs[each])
-    return f"{simple[name].head}: better than these networks in test.{metric}" if sign * theirs[name] > sign * ours else None
+    theirs = {name: each.metrics.get(f"test.{metric}") for name, each in simple.items()}
+    name = best_above(summary["test"].get(metric), theirs, blueprint.best.direction)
+    return None if name is None else f"{simple[name].head}: better than these networks in test.{metric}"
 
 
-def _prepared(run: Run) -> Any:
-    """The data of a bag: its training rows are all but the test rows where members have parts of them."""
-    from nntrain.commands.fit import prepare_data
+def _unseen(bag: BagSettings, stored: Stored, prepared: Prepared) -> _Unseen | None:
+    """The validation rows of all members, with what those say that have them as such; `None` where there are none.
 
-    bag = bag_of(stored_config(run))
-    return prepare_data(stored_config(run, _WHOLE if bag is not None and bag.folds is not None else ()))
-
-
-def _unseen(run: Run, bag: BagSettings, stored: Stored) -> _Unseen | None:
-    """The validation rows of all members, with what those say that have them as such; `None` where there are none."""
+    Args:
+        bag: The settings.
+        stored: The bag.
+        prepared: Its data; the training rows are all but the test rows where members have parts of them.
+    """
     import torch
 
     from nntrain.commands.fit import prepare_data
-    from nntrain.modules.ensemble import Bag
     from nntrain.training.evaluation import raw_outputs
 
-    links = {name: plan.link.pooled for name, plan in stored.blueprint.targets.items()}
-
     def outputs(members: Sequence[Stored], data: TensorData) -> dict[str, list[Tensor]]:
-        network = Bag([member.network for member in members], links).eval()
-        return raw_outputs(network, stored.objective, data.to(stored.device), stored.precision)
+        return raw_outputs(_joined(members), stored.objective, data.to(stored.device), stored.precision)
 
     if bag.folds is None:
-        validation = prepare_data(stored_config(run)).validation
-        return None if validation is None else _Unseen(validation, outputs(stored.members, validation))
-    pool = _prepared(run).train
+        return None if prepared.validation is None else _Unseen(prepared.validation, outputs(stored.members, prepared.validation))
+    pool = prepared.train
     found: list[dict[str, list[Tensor]]] = []
     rows: list[Tensor] = []
     for fold in range(1, bag.folds + 1):
@@ -289,11 +288,13 @@ def _unseen(run: Run, bag: BagSettings, stored: Stored) -> _Unseen | None:
         rows.append(part.rows)
     numbers, order = torch.cat(rows).sort()
     kept = pool.take(torch.searchsorted(pool.rows, numbers))
-    joined = {name: [torch.cat(views)[order] for views in zip(*(each[name] for each in found), strict=True)] for name in links}
+    joined = {
+        name: [torch.cat(views)[order] for views in zip(*(each[name] for each in found), strict=True)] for name in stored.objective.targets
+    }
     return _Unseen(kept, joined)
 
 
-def _company(run: Run, stored: Stored, train: TensorData, splits: Mapping[str, TensorData]) -> dict[str, Any]:
+def _company(stored: Stored, train: TensorData, splits: Mapping[str, TensorData]) -> dict[str, Baseline]:
     """The simple models that the config asks for, fitted on all rows that the members share, and measured on the test rows."""
     from nntrain.training.baselines import measure_baselines
 

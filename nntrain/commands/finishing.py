@@ -12,7 +12,7 @@ from nntrain.belonging import compared_fields
 from nntrain.commands.going_on import resume_command
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.jobs import Job, Options, Outcome
-from nntrain.commands.results import Summary, confusions, result_screen
+from nntrain.commands.results import Summary, best_above, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
@@ -181,14 +181,10 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
 
 def _better(job: Job, summary: Mapping[str, Any], measured: Measured) -> str | None:
     """The simple model that beats the network in what decides, on the rows that decide."""
-    monitor = job.blueprint.best.monitor
-    ours, direction = summary["best"].get(monitor), job.blueprint.best.direction
-    theirs = {name: value for name, simple in measured.simple.items() if (value := simple.metrics.get(monitor)) is not None}
-    if ours is None or not theirs:
-        return None
-    name = max(theirs, key=lambda each: theirs[each] if direction == "max" else -theirs[each])
-    is_better = theirs[name] > ours if direction == "max" else theirs[name] < ours
-    return f"{measured.simple[name].head}: better than this network in {monitor} on these rows" if is_better else None
+    monitor, direction = job.blueprint.best.monitor, job.blueprint.best.direction
+    theirs = {name: simple.metrics.get(monitor) for name, simple in measured.simple.items()}
+    name = best_above(summary["best"].get(monitor), theirs, direction)
+    return None if name is None else f"{measured.simple[name].head}: better than this network in {monitor} on these rows"
 
 
 def _place(job: Job, best: Mapping[str, Any]) -> str | None:

@@ -133,11 +133,11 @@ def plan_of(run: Run) -> Plan | None:
     """What varies between the members of a run; `None` for a single run."""
     if not has_members(run):
         return None
-    record = _record(run)
+    record = members_record(run)
     return Plan(record["kind"], record["count"])
 
 
-def _record(run: Run) -> dict[str, Any]:
+def members_record(run: Run) -> dict[str, Any]:
     """What the members of a run are. Raises `CheckpointError` for what no run writes, a name that leads elsewhere above all."""
     record = run.read_json(RECORD)
     members: Any = record.get("members")
@@ -178,17 +178,15 @@ def train_members(run: Run, job: Job | None, options: Options, watchers: Watcher
 
 
 def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
-    record = _record(run)
+    record = members_record(run)
     plan = Plan(record["kind"], record["count"])
     whole = options
     options = replace(options, test=False) if plan.kind == "bag" else options  # test rows are shown to all members together
     prepared = job.prepared if job is not None and plan.kind == "seeds" else None
     if record.get("way", "separate") != "separate":  # runs of older versions have no way
         stopped = _train_together(run, record, prepared, options, watchers)
-        if not isinstance(stopped, bool):
+        if stopped is not None:
             return stopped
-        if stopped:
-            return _all_finished(run, _record(run), plan, whole)
     for member in record["members"]:
         target = Run(run.path / MEMBERS / member["name"])
         if is_finished(target):
@@ -198,7 +196,7 @@ def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers)
         outcome = _train(target, member["word"], member_job, options, watchers)
         if outcome.exit_code:
             return _interrupted(run, member["word"], outcome)
-    return _all_finished(run, _record(run), plan, whole)
+    return _all_finished(run, members_record(run), plan, whole)
 
 
 def _all_finished(run: Run, record: Mapping[str, Any], plan: Plan, options: Options) -> Outcome:
@@ -213,16 +211,12 @@ def _interrupted(run: Run, word: str, outcome: Outcome) -> Outcome:
     return Outcome(run, outcome.summary, f"{word} saved. Go on with: {resume_command(run)}", outcome.exit_code)
 
 
-def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options: Options, watchers: Watchers) -> Outcome | bool:
-    """Train the members at once where they are of one shape.
-
-    Returns:
-        What was interrupted; else whether all are finished, and not to be trained one after another.
-    """
+def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options: Options, watchers: Watchers) -> Outcome | None:
+    """Train the members at once where they are of one shape, else none; what was interrupted, or `None`."""
     from nntrain.commands.together import Entry, Title, are_even, make_ready, reason_against, train_together
 
     if all(is_finished(Run(run.path / MEMBERS / member["name"])) for member in record["members"]):
-        return True
+        return None
     plan = Plan(record["kind"], record["count"])
     found: list[tuple[Entry, Ready | None]] = []
     reason: str | None = None
@@ -244,13 +238,13 @@ def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options:
         run.write_json(RECORD, record)
     if reason is not None:
         watchers.display.note(f"the {plan.noun} are trained one after another: {reason}")
-        return False
+        return None
     title = Title(f"{run.name}   {record['count']} {plan.noun}, trained at once", plan.noun)
     outcomes = train_together(title, found, options, watchers, is_even=bool(record.get("even")))
     stopped = {word: outcome for word, outcome in outcomes.items() if outcome.exit_code}
     if stopped:
         return _interrupted(run, ", ".join(stopped), next(iter(stopped.values())))
-    return True
+    return None
 
 
 def _job(run: Run, changes: tuple[str, ...], prepared: Any) -> Job:
@@ -286,7 +280,7 @@ def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> 
         "run": run.name,
         "stop_reason": "finished",
         "kind": plan.kind,
-        "seconds": round((max if _record(run).get("way") == "together" else sum)(member["seconds"] for member in summaries), 3),
+        "seconds": round((max if members_record(run).get("way") == "together" else sum)(member["seconds"] for member in summaries), 3),
         "parameters": summaries[0]["parameters"],
         "monitor": summaries[0]["monitor"],
         "directions": summaries[0]["directions"],

@@ -56,6 +56,16 @@ class Summary:
     """Commands that make sense now."""
 
 
+def best_above(ours: float | None, theirs: Mapping[str, float | None], direction: str) -> str | None:
+    """Which of some others is the best in a metric, and better than ours; `None` where none is."""
+    sign = 1 if direction == "max" else -1
+    known = {name: sign * value for name, value in theirs.items() if value is not None}
+    if ours is None or not known:
+        return None
+    name = max(known, key=lambda each: known[each])
+    return name if known[name] > sign * ours else None
+
+
 def result_screen(summary: Summary) -> str:
     """The end of `fit` as text, without a line break at its end."""
     held_out = [name for name in summary.metrics if name.startswith(("validation.", "test."))]

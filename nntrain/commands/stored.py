@@ -323,15 +323,27 @@ class Stored:
 
 def is_bag(run: Run) -> bool:
     """Whether a run has members that predict as one."""
-    return (run.path / "members.json").is_file() and run.read_json("members.json").get("kind") == "bag"
+    from nntrain.commands.members import plan_of
+
+    plan = plan_of(run)
+    return plan is not None and plan.kind == "bag"
 
 
 def open_run(run: Run) -> Stored:
-    """Rebuild the network of a run from its files, on the device that is there. Runs no code of the run's.
+    """Rebuild the network of a run from its files, those of a bag as one, on the device that is there. Runs no code of the run's.
 
     Raises:
         CheckpointError: The run is not whole, or holds what no run writes.
     """
+    if is_bag(run):
+        from nntrain.commands.bags import open_bag
+
+        return open_bag(run)
+    return open_single(run)
+
+
+def open_single(run: Run) -> Stored:
+    """The same of a run that is no bag, such as a member of one. Raises `CheckpointError`."""
     from nntrain.assembly import build_objective
     from nntrain.training.checkpoint import told_as_damage
     from nntrain.training.device import resolve_device, resolve_precision
@@ -340,10 +352,6 @@ def open_run(run: Run) -> Stored:
     from nntrain.training.state import restore_network
 
     collecting.go_on()
-    if is_bag(run):
-        from nntrain.commands.bags import open_bag
-
-        return open_bag(run)
     config = stored_config(run, for_its_data=False)
     path, parts, notes = measured_state(run)
     fields = stored_fields(config, path, parts)

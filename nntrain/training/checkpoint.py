@@ -134,7 +134,7 @@ def load(path: Path, needed: Needed = ANY) -> dict[str, Any]:
     Raises:
         CheckpointError: Missing, damaged, of another run or of a newer format; names the file.
     """
-    entries = _read_meta(path, needed)
+    entries = read_meta(path, needed)
     parts: dict[str, Any] = {}
     for file, entry in entries.items():
         name, _, suffix = file.partition(".")
@@ -334,15 +334,15 @@ def _size(parts: Mapping[str, Any]) -> int:
 def _fault(path: Path, needed: Needed) -> str | None:
     """What is wrong with a checkpoint; `None` where it is whole."""
     try:
-        for file, entry in _read_meta(path, needed).items():
+        for file, entry in read_meta(path, needed).items():
             _verify(path / file, entry)
     except CheckpointError as error:
         return error.message
     return None
 
 
-def _read_meta(path: Path, needed: Needed) -> dict[str, dict[str, Any]]:
-    """Files of a checkpoint, by name."""
+def read_meta(path: Path, needed: Needed = ANY) -> dict[str, dict[str, Any]]:
+    """Files of a checkpoint, by name: `bytes` and `sha256`. Raises `CheckpointError` for a damaged list, or one of another checkpoint."""
     file = path / _META
     if not path.is_dir():
         raise CheckpointError(f"{path.as_posix()}: there is no such checkpoint")

@@ -15,7 +15,7 @@ import yaml
 
 import nntrain
 from nntrain.cli import main
-from nntrain.errors import NNTrainError, UsageError
+from nntrain.errors import CheckpointError, NNTrainError, UsageError
 
 ROWS = 90
 
@@ -192,3 +192,24 @@ def test_a_bag_may_be_tested_on_a_fold(folder: Path):
     assert nntrain.evaluate(run).rows == ROWS // 5
     own = nntrain.evaluate(f"{run.name}/members/01", split="validation")
     assert own.rows == (ROWS - ROWS // 5) // 3
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("members.json", lambda tree: {**tree, "members": [{**tree["members"][0], "name": "../../../elsewhere"}]}),
+        ("bag.json", lambda tree: {"readings": {"y": {"temperature": "hot"}}}),
+    ],
+    ids=["a member elsewhere", "readings of no run"],
+)
+def test_a_forged_bag_is_damaged(folder: Path, file: str, change: Any):
+    run = nntrain.fit(config(folder, max_epochs=1)).run
+    run.write_json(file, change(run.read_json(file)))
+    with pytest.raises(CheckpointError, match="damaged"):
+        nntrain.load(run)
+
+
+def test_a_member_that_is_a_bag_is_not_followed(folder: Path):
+    run = nntrain.fit(config(folder, max_epochs=1)).run
+    (run.path / "members" / "01" / "members.json").write_text((run.path / "members.json").read_text())
+    assert len(nntrain.load(run).predict(rows_of(folder)[:2]).columns()["prediction"]) == 2
