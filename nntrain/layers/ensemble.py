@@ -9,7 +9,7 @@ from pydantic import ConfigDict, PositiveInt
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
-from nntrain.layers.requirements import need_features, one_row_hint
+from nntrain.layers.requirements import need_row
 from nntrain.losses.links import Identity, Link
 from nntrain.specs import MEMBERS, VECTOR, Size, Spec, known
 
@@ -33,9 +33,7 @@ class Ensemble(Layer):
     """How the scales begin: -1 or 1, or normal; one draw for all numbers that a field has become. `normal` suits encoded numbers."""
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        need_features(spec)
-        if spec.axes != VECTOR:
-            raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", one_row_hint(spec))
+        need_row(spec)
         return Spec(MEMBERS, (self.k, spec.sizes[0]))
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:

@@ -8,8 +8,8 @@ from pydantic import PositiveInt
 
 from nntrain.errors import SpecError
 from nntrain.layers.layer import Layer
-from nntrain.layers.requirements import need_features, one_row_hint
-from nntrain.specs import SEQUENCE, VECTOR, Spec, over
+from nntrain.layers.requirements import need_row
+from nntrain.specs import SEQUENCE, Spec, over
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,9 +25,7 @@ class FieldTokens(Layer):
     """Numbers that each field has been encoded by."""
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        need_features(spec)
-        if spec.axes != VECTOR:
-            raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", one_row_hint(spec))
+        need_row(spec)
         sections = spec.sections or spec.sizes
         wrong = [size for size in sections if isinstance(size, int) and size % self.dim]
         if wrong:

@@ -104,7 +104,7 @@ class EmbeddingColumns(CategoryColumns):
         return super().describe() + (f", dim {self.dim}" if self.dim is not None else "")
 
     def widths(self) -> tuple[Size, ...]:
-        return tuple(self.dim if self.dim is not None else compute(_default_dim, count) for count in self.classes)
+        return tuple(self.dim if self.dim is not None else compute(default_dim, count) for count in self.classes)
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
         rows = compute(lambda *counts: 1 + sum(counts) - len(counts), *self.classes)
@@ -289,8 +289,8 @@ def _values(classes: int) -> int:
     return classes - 1
 
 
-def _default_dim(classes: int) -> int:
-    """min(50, (n + 1) // 2) for n values."""
+def default_dim(classes: int) -> int:
+    """min(50, (n + 1) // 2) for n values, of which there are `classes` with index 0."""
     return min(50, classes // 2)
 
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
-from nntrain.errors import SpecError
 from nntrain.layers.encoding import Encoding
 from nntrain.layers.layer import Layer
-from nntrain.layers.requirements import need_features, one_row_hint
+from nntrain.layers.requirements import need_row
 from nntrain.schema import Component
-from nntrain.specs import VECTOR, Size, Spec, known, times
+from nntrain.specs import Size, Spec, known, times
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,20 +73,13 @@ class LinearEmbeddingOptions(Component):
     """What follows the linear layer."""
 
 
-def _need_row(spec: Spec) -> None:
-    """Refuse what is no row of numbers. Raises `SpecError`."""
-    need_features(spec)
-    if spec.of_one.axes != VECTOR:
-        raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", one_row_hint(spec))
-
-
 class PeriodicLayer(PeriodicOptions, Layer):
     """Each number as waves of learned frequencies: [B, …, F] -> [B, …, F * dim] (Gorishniy, Rubachev, Babenko, 2022)."""
 
     type: Literal["periodic"] = "periodic"
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        _need_row(spec)
+        need_row(spec, or_nodes=True)
         return spec.with_last(times(spec.sizes[-1], self.dim))
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
@@ -120,7 +112,7 @@ class PiecewiseLinearLayer(PiecewiseLinearOptions, Layer):
     type: Literal["ple"] = "ple"
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        _need_row(spec)
+        need_row(spec, or_nodes=True)
         return spec.with_last(times(spec.sizes[-1], self.dim or self.bins))
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
@@ -142,7 +134,7 @@ class LinearEmbeddingLayer(LinearEmbeddingOptions, Layer):
     type: Literal["linear_embedding"] = "linear_embedding"
 
     def out_spec(self, spec: Spec, *side: Spec) -> Spec:
-        _need_row(spec)
+        need_row(spec, or_nodes=True)
         return spec.with_last(times(spec.sizes[-1], self.dim))
 
     def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:

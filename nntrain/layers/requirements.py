@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from nntrain.errors import SpecError
-from nntrain.specs import IMAGE, NODES, SEQUENCE, Spec, Unknown
+from nntrain.specs import IMAGE, NODES, SEQUENCE, VECTOR, Spec, Unknown
 
 EMBED = "put embedding before it"
 """What an index needs before a layer that computes with numbers."""
@@ -44,6 +44,17 @@ def need_features(spec: Spec) -> None:
     need_numbers(spec)
     if not spec.axes or spec.axes[-1] != "feature":
         raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", hint="put flatten before it")
+
+
+def need_row(spec: Spec, *, or_nodes: bool = False) -> None:
+    """Refuse what is no row of numbers for each example, or, where they are taken too, for each node.
+
+    Raises:
+        SpecError: It is none.
+    """
+    need_features(spec)
+    if (spec.of_one if or_nodes else spec).axes != VECTOR:
+        raise SpecError(f"needs one row of numbers per example and gets {spec.describe()}", one_row_hint(spec))
 
 
 def need_channels(spec: Spec) -> None:

@@ -50,7 +50,7 @@ PARTS = {
     "distributed": Measured("one network trained by two processes", "distributed", (5, 1), ("--steps", "5", "--rounds", "1")),
     "inference": Measured("predictions: the network, the command, memory", "inference", (12, 1), ("--short",), figures=True),
     "one_row": Measured("one prediction for one row", "one_row", (0.3, 0.3), ()),
-    "tabular": Measured("presets for tables beside scikit-learn", "tabular", (20, 2), ("--fits", "1", "--presets", "fast")),
+    "tabular": Measured("presets for tables beside scikit-learn", "tabular", (35, 2), ("--fits", "1", "--presets", "fast")),
     "checkpoint_cost": Measured("what a checkpoint costs", "checkpoint_cost", (0.5, 0.2), ("--repeat", "1")),
 }
 """In the order in which they are measured."""
