@@ -1,0 +1,61 @@
+"""Verbs before a training: init, check, show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nntrain.cli.app import Arguments, Json, Plugins, Runs, With, app
+from nntrain.commands.arguments import split_arguments
+from nntrain.commands.output import emit
+
+
+@app.command()
+def init(
+    data: Annotated[Path | None, typer.Argument(help="A table, a text, or a folder of images, sounds, or images and masks.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column that is to be predicted.")] = None,
+    example: Annotated[str | None, typer.Option("--example", help="Copy an example instead; nntrain list examples.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The config; default: named like the data.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a config that is there.")] = False,
+    preset: Annotated[str | None, typer.Option("--preset", help="Of a table: fast, good (default) or best; its cost is told.")] = None,
+) -> None:
+    """Look at data and write a config for it."""
+    from nntrain.commands import init as command
+
+    emit(command.run(data, command.Options(target, example, output, force, preset)))
+
+
+@app.command()
+def check(
+    configs: Arguments = None,
+    data: Annotated[bool, typer.Option("--data", help="Read and fit the data, and check every size.")] = False,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Don't look at the data at all.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    overlays: With = None,
+    form: Annotated[str | None, typer.Option("--format", help="github: problems as annotations of a workflow.")] = None,
+    as_json: Json = False,
+    plugin_modules: Plugins = None,
+) -> None:
+    """Check configs: names, values, columns and shapes, in an instant."""
+    from nntrain.commands import check as command
+
+    paths, changes = split_arguments(configs)
+    look, output = command.Look.of(data=data, no_data=no_data), command.Form.of(form, as_json=as_json)
+    raise typer.Exit(command.run(paths, changes, look, tuple(overlays or ()), strict=strict, form=output))
+
+
+@app.command()
+def show(
+    arguments: Arguments = None,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Don't look at the data at all.")] = False,
+    as_json: Json = False,
+    runs: Runs = None,
+    plugin_modules: Plugins = None,
+) -> None:
+    """Print the network with shapes and parameters, and all settings."""
+    from nntrain.commands import show as command
+    from nntrain.commands.check import Look
+
+    emit(command.run(arguments or [], Look.of(data=False, no_data=no_data), runs=runs, as_json=as_json))
