@@ -29,6 +29,7 @@ def _parser(verb: str | None) -> Callable[..., Any]:
     told = copy(app)
     if verb is not None:
         told.registered_commands = [each for each in app.registered_commands if _verb(each) == verb]
+        told.registered_groups = [each for each in app.registered_groups if each.name == verb]
     return typer.main.get_command(told)
 
 
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         verb = given[0] if given and not given[0].startswith("-") else None
         if verb is not None:
-            check_command(verb, [_verb(each) for each in app.registered_commands])
+            check_command(verb, [*map(_verb, app.registered_commands), *(str(each.name) for each in app.registered_groups)])
         return int(_parser(None if verb == "help" else verb)(given, prog_name="nntrain", standalone_mode=False) or 0)
     except NNTrainError as error:
         tell(str(error))

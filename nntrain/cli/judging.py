@@ -10,6 +10,7 @@ import typer
 from nntrain.cli.app import Json, Plugins, RunArguments, Runs, app
 from nntrain.commands.arguments import only_run
 from nntrain.commands.output import emit
+from nntrain.errors import UsageError
 
 
 @app.command("eval")
@@ -52,13 +53,72 @@ def compare(
     raise typer.Exit(command.run(arguments or [], runs=runs, by=by, form=form, tolerance=tolerance or []))
 
 
-@app.command("runs")
+run_list = typer.Typer(help="List the runs with their validation metrics; tag them, or take them away.")
+app.add_typer(run_list, name="runs")
+
+
+@run_list.callback(invoke_without_command=True)
 def list_runs(
+    context: typer.Context,
+    sort: Annotated[str | None, typer.Option("--sort", help="By this figure, the best last: validation.accuracy.")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", help="NAME=VALUE or NAME!=VALUE: optimizer.lr=0.001, tags=paper.")] = None,
+    minimum: Annotated[list[str] | None, typer.Option("--min", help="NAME=VALUE: with at least that much.")] = None,
+    maximum: Annotated[list[str] | None, typer.Option("--max", help="NAME=VALUE: with at most that much.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Started since then: 90m, 12h, 7d, 2w.")] = None,
+    columns: Annotated[str | None, typer.Option("--columns", help="What is shown: validation.loss,test.accuracy,optimizer.lr.")] = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Only those that may go on.")] = False,
+    form: Annotated[str | None, typer.Option("--format", help="table, csv or json.")] = None,
     as_json: Json = False,
     runs: Runs = None,
 ) -> None:
-    """List the runs with their validation metrics."""
+    """List the runs with their validation metrics; tag them, or take them away."""
+    if context.invoked_subcommand is not None:
+        if any(context.params.values()):
+            verb = f"nntrain runs {context.invoked_subcommand}"
+            raise UsageError(f"{verb} doesn't list runs, and takes its own options behind that word", f"{verb} --help")
+        return
     from nntrain.commands import runs as command
+    from nntrain.commands.run_queries import Query
 
-    emit(command.run(runs, as_json=as_json, unfinished=unfinished))
+    shown = tuple(name for name in (columns or "").split(",") if name)
+    query = Query(tuple(where or ()), tuple(minimum or ()), tuple(maximum or ()), since, sort, shown)
+    emit(command.run(runs, form="json" if as_json else form, unfinished=unfinished, query=query))
+
+
+@run_list.command("tag")
+def tag_run(
+    run: Annotated[str, typer.Argument(help="A run folder.")],
+    words: Annotated[list[str], typer.Argument(help="The tags.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take them away instead.")] = False,
+    runs: Runs = None,
+) -> None:
+    """Give a run tags, to find it by: nntrain runs --where tags=paper."""
+    from nntrain.commands import run_labels as command
+
+    emit(command.tag(run, words, remove=remove, runs=runs))
+
+
+@run_list.command("note")
+def note_run(
+    run: Annotated[str, typer.Argument(help="A run folder.")],
+    text: Annotated[str, typer.Argument(help="One line; an empty one takes the note away.")],
+    runs: Runs = None,
+) -> None:
+    """Write a note to a run, in place of the one that it has."""
+    from nntrain.commands import run_labels as command
+
+    emit(command.note(run, text, runs=runs))
+
+
+@run_list.command("rm")
+def remove_runs(
+    arguments: Annotated[list[str] | None, typer.Argument(help="Runs; with --keep-best, folders of runs.")] = None,
+    keep_best: Annotated[int | None, typer.Option("--keep-best", help="Of each folder of runs keep the N best by validation.")] = None,
+    weights_only: Annotated[bool, typer.Option("--weights-only", help="Remove checkpoints; keep config, history and figures.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    runs: Runs = None,
+) -> None:
+    """Remove runs, after asking."""
+    from nntrain.commands import run_removal as command
+
+    emit(command.remove(arguments or [], command.Wish(keep_best, weights_only, yes), runs=runs))

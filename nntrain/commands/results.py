@@ -144,11 +144,12 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def aligned(lines: Sequence[Sequence[str]], gap: int, left: int = 1) -> str:
-    """Cells in columns; the first `left` columns begin at the left, the others end at the right."""
+def aligned(lines: Sequence[Sequence[str]], gap: int, left: int = 1, *, last_left: bool = False) -> str:
+    """Cells in columns; the first `left` columns begin at the left, and so may the last; the others end at the right."""
+    begins = {*range(left), *([len(lines[0]) - 1] if last_left else [])}
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = (
-        (cell.ljust(width) if index < left else cell.rjust(width) for index, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        (cell.ljust(width) if index in begins else cell.rjust(width) for index, (cell, width) in enumerate(zip(line, widths, strict=True)))
         for line in lines
     )
     return "\n".join((" " * gap).join(cells).rstrip() for cells in padded)

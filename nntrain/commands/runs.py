@@ -1,21 +1,25 @@
-"""`nntrain runs`: all runs in the order in which they were started, the newest last. Torch-free."""
+"""`nntrain runs`: runs in the order in which they were started, the newest last, or by what is asked for. Torch-free."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from nntrain.commands.figures import format_bytes, format_number, format_seconds
 from nntrain.commands.results import aligned
+from nntrain.commands.run_labels import Labels, read_labels
+from nntrain.commands.run_queries import Facts, Query, Selection, Value
 from nntrain.commands.start import ago
-from nntrain.errors import CheckpointError
+from nntrain.errors import CheckpointError, UsageError
 from nntrain.runs import Run, all_runs, diverged_part, runs_root
 
 SPLIT = "validation."
@@ -36,6 +40,8 @@ class Row:
     """The metric that decides which state is the best."""
     value: float | None
     """Its best value."""
+    direction: str | None
+    """`min` or `max`: which way it is better."""
     epochs: int | None
     """Of a run with members their mean, as `nntrain compare` shows it."""
     seconds: float | None
@@ -44,21 +50,84 @@ class Row:
     """Size on disk."""
     inexact_since: int | None
     """Step from which on it is not bit for bit what one run without a break gives; `None` for an exact run."""
+    tags: tuple[str, ...]
+    note: str
 
 
-def run(runs: Path | None, *, as_json: bool, unfinished: bool = False) -> str:
-    """The list as a table, or as one JSON object; with `unfinished` of the runs alone that may go on."""
-    root = runs_root(runs)
-    rows = [row for row in map(_row, all_runs(root)) if not unfinished or row.state == "unfinished"]
-    if as_json:
-        return json.dumps({"runs": [asdict(row) for row in rows]}, allow_nan=False)
-    if not rows and unfinished:
-        return f"no unfinished runs in {root.as_posix()}/"
+FORMS: Final = ("table", "csv", "json")
+
+
+def run(runs: Path | None, *, form: str | None = None, unfinished: bool = False, query: Query | None = None) -> str:
+    """The list as a table, as CSV, or as one JSON object; with `unfinished` of the runs alone that may go on.
+
+    Raises:
+        UsageError: No such form, or a query that the runs can't answer.
+    """
+    if form not in (None, *FORMS):
+        raise UsageError(f"no format {form!r}", f"one of: {', '.join(FORMS)}")
+    root, query, now = runs_root(runs), query or Query(), time.time()
+    found = {each.path: (row_of(each), _summary(each)[0]) for each in all_runs(root)}
+    facts = [_facts(Run(path), row, summary) for path, (row, summary) in found.items() if not unfinished or row.state == "unfinished"]
+    chosen = Selection(query, now).chosen(facts)
+    rows = [found[each.run.path][0] for each in chosen]
+    if form == "json":
+        cells = [{"columns": {name: each.value(name) for name in query.columns}} if query.columns else {} for each in chosen]
+        return json.dumps({"runs": [asdict(row) | more for row, more in zip(rows, cells, strict=True)]}, allow_nan=False)
+    if form == "csv":
+        return _as_csv(rows, chosen, query.columns)
     if not rows:
-        return f"no runs in {root.as_posix()}/ yet; train one: nntrain fit CONFIG"
+        return _told_none(root, unfinished=unfinished, is_queried=query != Query())
+    if query.columns:
+        table = [[row.run, *(_shown(each, name, now) for name in query.columns)] for row, each in zip(rows, chosen, strict=True)]
+        return aligned([["run", *query.columns], *table], gap=2, left=1)
     head = ["run", "started", "ended", "best", "epochs", "time", "size"]
-    now = time.time()
-    return aligned([head, *([row.run, ago(now - row.started), *_cells(row)] for row in rows)], gap=2, left=4)
+    table = [head, *([row.run, ago(now - row.started), *_cells(row)] for row in rows)]
+    if any(row.tags or row.note for row in rows):
+        notes = [" ".join([*(f"[{tag}]" for tag in row.tags), row.note]).strip() for row in rows]
+        table = [[*cells, note] for cells, note in zip(table, ["", *notes], strict=True)]
+        return aligned(table, gap=2, left=4, last_left=True)
+    return aligned(table, gap=2, left=4)
+
+
+def _told_none(root: Path, *, unfinished: bool, is_queried: bool) -> str:
+    if is_queried:
+        return f"none of the runs in {root.as_posix()}/ is what you ask for"
+    if unfinished:
+        return f"no unfinished runs in {root.as_posix()}/"
+    return f"no runs in {root.as_posix()}/ yet; train one: nntrain fit CONFIG"
+
+
+def _facts(found: Run, row: Row, summary: Mapping[str, Any]) -> Facts:
+    known: dict[str, Value] = {"run": row.run, "name": found.path.parent.name, "state": row.state, "ended": row.stop_reason}
+    known |= {"started": row.started, "epochs": row.epochs, "seconds": row.seconds, "bytes": row.bytes}
+    known |= {"steps": _number(summary, "steps"), "parameters": _number(summary, "parameters"), "best": row.value}
+    return Facts(found, summary, known | {"tags": ", ".join(row.tags), "note": row.note})
+
+
+def _shown(facts: Facts, name: str, now: float) -> str:
+    """A value as a cell of the table."""
+    value = facts.value(name)
+    if name == "started" and isinstance(value, float):
+        return ago(now - value)
+    if name == "bytes" and isinstance(value, int):
+        return format_bytes(value)
+    if name == "seconds" and isinstance(value, float | int):
+        return format_seconds(value)
+    if isinstance(value, bool) or not isinstance(value, float):
+        return "-" if value in (None, "") else str(value)
+    return format_number(value)
+
+
+def _as_csv(rows: Sequence[Row], chosen: Sequence[Facts], columns: Sequence[str]) -> str:
+    """A line a run: the columns that are asked for, else all that JSON has."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = list(columns) or [each.name for each in fields(Row) if each.name != "run"]
+    writer.writerow(["run", *names])
+    for row, each in zip(rows, chosen, strict=True):
+        plain = {**asdict(row), "tags": " ".join(row.tags)}
+        writer.writerow([row.run, *((each.value(name) for name in columns) if columns else (plain[name] for name in names))])
+    return text.getvalue().rstrip("\n")
 
 
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
@@ -70,7 +139,8 @@ def _cells(row: Row) -> tuple[str, str, str, str, str]:
     return ended, best, epochs, seconds, format_bytes(row.bytes)
 
 
-def _row(found: Run) -> Row:
+def row_of(found: Run) -> Row:
+    """A run as the list shows it; what of it can't be read is left out."""
     summary, state = _summary(found)
     reason = _get(summary, "stop_reason", str)
     if state == "finished" and reason in (None, "interrupted"):
@@ -80,6 +150,9 @@ def _row(found: Run) -> Row:
     metric, value = _judged(summary)
     epochs = _get(summary, "epochs", int)
     members = _epochs_of_members(summary)
+    labels = _labels(found)
+    directions: Mapping[str, object] = _get(summary, "directions", dict) or {}
+    direction = None if metric is None else directions.get(metric.partition(".")[2])
     return Row(
         run=found.name,
         started=found.started,
@@ -87,11 +160,20 @@ def _row(found: Run) -> Row:
         stop_reason=reason,
         metric=metric,
         value=value,
+        direction=direction if direction in ("min", "max") else None,
         epochs=epochs if epochs is not None else members if members is not None else _epochs_so_far(found),
         seconds=_number(summary, "seconds"),
-        bytes=_size(found.path),
+        bytes=size_of(found.path),
         inexact_since=_get(summary, "inexact_since", int),
+        tags=labels.tags,
+        note=labels.note,
     )
+
+
+def _labels(found: Run) -> Labels:
+    with suppress(CheckpointError):
+        return read_labels(found)
+    return Labels()
 
 
 def _has_diverged(found: Run) -> bool:
@@ -100,7 +182,7 @@ def _has_diverged(found: Run) -> bool:
     return False
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
     """Bytes of all files; a run that is going on may take some away meanwhile."""
     size = 0
     for path in folder.rglob("*"):

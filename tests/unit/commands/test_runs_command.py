@@ -41,13 +41,13 @@ def make_run(root: Path, name: str, *, hours_ago: float, summary: object = None,
 
 
 def listed(root: Path) -> list[dict[str, Any]]:
-    return json.loads(run(root, as_json=True))["runs"]
+    return json.loads(run(root, form="json"))["runs"]
 
 
 def test_runs_are_listed_by_time_with_the_newest_last(runs_root: Path) -> None:
     make_run(runs_root, "digits", hours_ago=5, summary=SUMMARY)
     make_run(runs_root, "rents", hours_ago=50, history='{"epoch": 2, "step": 46}\n')
-    assert run(Path("runs"), as_json=False) == (
+    assert run(Path("runs")) == (
         "run               started      ended           best             epochs   time    size\n"
         "runs/rents/0001   2 days ago   unfinished      -                     2      -  593 kB\n"
         "runs/digits/0001  5 hours ago  early_stopping  accuracy 0.9833      21  9.5 s  593 kB"
@@ -65,17 +65,20 @@ def test_json_has_every_column(runs_root: Path) -> None:
         "stop_reason": "early_stopping",
         "metric": "validation.accuracy",
         "value": 0.98333,
+        "direction": None,
         "epochs": 21,
         "seconds": 9.5,
         "bytes": size,
         "inexact_since": None,
+        "tags": [],
+        "note": "",
     }
 
 
 def test_an_interrupted_run_is_unfinished(runs_root: Path) -> None:
     make_run(runs_root, "digits", hours_ago=1, summary={**SUMMARY, "stop_reason": "interrupted"})
     assert [(row["state"], row["stop_reason"]) for row in listed(runs_root)] == [("unfinished", "interrupted")]
-    assert " unfinished " in run(runs_root, as_json=False)
+    assert " unfinished " in run(runs_root)
 
 
 @pytest.mark.parametrize("summary", ["{", "[]", ""])
@@ -89,7 +92,7 @@ def test_a_summary_without_metrics_is_listed(runs_root: Path) -> None:
     make_run(runs_root, "digits", hours_ago=1, summary={"run": "runs/digits/0001", "stop_reason": "diverged", "message": "NaN"})
     (row,) = listed(runs_root)
     assert (row["state"], row["stop_reason"], row["metric"], row["epochs"]) == ("diverged", "diverged", None, None)
-    assert " diverged " in run(runs_root, as_json=False)
+    assert " diverged " in run(runs_root)
 
 
 def test_a_history_that_is_cut_off_tells_its_last_whole_line(runs_root: Path) -> None:
@@ -99,18 +102,18 @@ def test_a_history_that_is_cut_off_tells_its_last_whole_line(runs_root: Path) ->
 
 def test_a_run_without_validation_rows_is_judged_by_its_training_loss(runs_root: Path) -> None:
     make_run(runs_root, "digits", hours_ago=1, summary={**SUMMARY, "monitor": "train.loss"})
-    assert " train.loss 0.01000 " in run(runs_root, as_json=False)
+    assert " train.loss 0.01000 " in run(runs_root)
 
 
 def test_no_runs_is_said(runs_root: Path) -> None:
-    assert run(Path("runs"), as_json=False) == "no runs in runs/ yet; train one: nntrain fit CONFIG"
-    assert run(Path("runs"), as_json=True) == '{"runs": []}'
+    assert run(Path("runs")) == "no runs in runs/ yet; train one: nntrain fit CONFIG"
+    assert run(Path("runs"), form="json") == '{"runs": []}'
 
 
 def test_the_runs_folder_comes_from_the_environment(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(runs_root, "digits", hours_ago=1, summary=SUMMARY)
     monkeypatch.setenv("NNTRAIN_RUNS", str(runs_root))
-    assert "early_stopping" in run(None, as_json=False)
+    assert "early_stopping" in run(None)
 
 
 @pytest.mark.parametrize("seconds", ["1e999", "-1e999", "NaN", "9" * 400, '"x"', "true"])
@@ -120,7 +123,7 @@ def test_figures_that_are_none_are_left_out(runs_root: Path, seconds: str) -> No
     (folder / "data.json").write_text(f'{{"started": {seconds}}}', encoding="utf-8")
     (row,) = listed(runs_root)
     assert row["seconds"] is row["value"] is None
-    assert run(runs_root, as_json=False).count("\n") == 1
+    assert run(runs_root).count("\n") == 1
 
 
 @pytest.mark.parametrize("file", ["history.jsonl", "summary.json", "data.json", "checkpoints/best"])
@@ -151,7 +154,7 @@ def test_unfinished_runs_are_listed_alone_and_diverged_ones_are_none(runs_root: 
     (member / "summary.json").write_text(json.dumps(diverged), encoding="utf-8")
     states = ["finished", "unfinished", "unfinished", "diverged", "diverged"]
     assert [row["state"] for row in listed(runs_root)] == states
-    rows = json.loads(run(runs_root, as_json=True, unfinished=True))["runs"]
+    rows = json.loads(run(runs_root, form="json", unfinished=True))["runs"]
     assert [Path(row["run"]).parent.name for row in rows] == ["killed", "stopped"]
-    assert run(runs_root, as_json=False).count(" diverged ") == 2
-    assert run(runs_root / "none", as_json=False, unfinished=True).startswith("no unfinished runs in")
+    assert run(runs_root).count(" diverged ") == 2
+    assert run(runs_root / "none", unfinished=True).startswith("no unfinished runs in")
