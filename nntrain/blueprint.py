@@ -40,6 +40,7 @@ from nntrain.schedules.plateau import Plateau
 from nntrain.schedules.schedule import Schedule
 from nntrain.specs import point_output
 from nntrain.targets import TargetPlan, metric_directions, part_problems, plan_targets, reading_problems, resolved, task_path
+from nntrain.tracking.settings import tracker_problems
 from nntrain.training.plan import Watch
 from nntrain.training.settings import TrainingSettings
 
@@ -199,7 +200,7 @@ def draw_first(config: Config, plans: Iterable[Planned]) -> Blueprint:
     faults: list[ConfigError] = []
     for layout, problems in plans:
         try:
-            return draw(config, layout, problems)
+            return draw(config, layout, [*problems, *tracker_problems(config.experiment.tracking)])
         except ConfigError as error:
             faults.append(error)
     raise min(faults, key=lambda error: len(error.problems))

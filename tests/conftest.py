@@ -26,7 +26,16 @@ settings.load_profile("nntrain")
 
 REPOSITORY = Path(__file__).parents[1]
 
-EXTRAS = {"audio": "soundfile", "baselines": "sklearn", "excel": "openpyxl", "games": "gymnasium", "text": "tokenizers"}
+EXTRAS = {
+    "audio": "soundfile",
+    "baselines": "sklearn",
+    "excel": "openpyxl",
+    "games": "gymnasium",
+    "mlflow": "mlflow",
+    "tensorboard": "tensorboardX",
+    "text": "tokenizers",
+    "wandb": "wandb",
+}
 """The package that each extra of nntrain brings."""
 
 

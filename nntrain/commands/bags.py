@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.blueprint import Blueprint
 from nntrain.commands.jobs import Options, Outcome
+from nntrain.commands.model_card import Facts, write_card
 from nntrain.commands.results import Summary, best_above, confusions, labelled, result_screen, spread_text
 from nntrain.commands.stored import Stored, open_single, stored_config
 from nntrain.config.reading import Config, read_document
@@ -210,6 +211,8 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
     }
     if "test" in splits:
         summary["test_looks"] = count_test_look(prepared.fingerprints["test"], run)
+    rows = {"train": len(prepared.train.scored), **{name: len(data.scored) for name, data in splits.items()}}
+    write_card(run, Facts(stored.config, stored.blueprint, stored.fields, summary, rows, prepared.notes))
     run.write_json("summary.json", summary)  # last: with it the run is finished
     monitor = summary["monitor"]
     screen = result_screen(

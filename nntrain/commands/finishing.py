@@ -12,13 +12,14 @@ from nntrain.belonging import compared_fields
 from nntrain.commands.going_on import resume_command
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.jobs import Job, Options, Outcome
+from nntrain.commands.model_card import Facts, write_card
 from nntrain.commands.results import Summary, best_above, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
 from nntrain.data.moving import laid
 from nntrain.data.sources.source import Part
-from nntrain.errors import DataError, ResourceError
+from nntrain.errors import CheckpointError, DataError, ResourceError
 from nntrain.metrics.metric import Table
 from nntrain.runs import Run, count_test_look
 from nntrain.training.history import read_history
@@ -116,7 +117,18 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         run.write_json("summary.json", summary)
     except (DataError, ResourceError) as error:  # a counter must not cost a result
         measured = replace(measured, notes=(*measured.notes, str(error)))
+    try:
+        write_card(run, _card_facts(job, summary, measured))
+    except (CheckpointError, ResourceError) as error:  # nor must a description of it
+        measured = replace(measured, notes=(*measured.notes, str(error)))
     return Outcome(run, summary, "\n".join([*measured.notes, _screen(run, job, summary, measured, test=options.test)]))
+
+
+def _card_facts(job: Job, summary: Mapping[str, Any], measured: Measured) -> Facts:
+    better = _better(job, summary, measured)
+    rows = {part: len(data.scored) for part, data in job.prepared.splits.items()}
+    found = (*measured.notes, *(() if better is None else (better,)))
+    return Facts(job.config, job.blueprint, job.prepared.fields, summary, rows, job.prepared.notes, found)
 
 
 def _directions(job: Job) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,6 +81,8 @@ class Watchers:
 
     display: Display
     signals: Signals
+    lost_trackers: set[str] = field(default_factory=set[str])
+    """Trackers that can't be reached: told once a command, and not waited for again by its other runs."""
 
 
 @dataclass(frozen=True, slots=True)

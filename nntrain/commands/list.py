@@ -30,6 +30,7 @@ from nntrain.protocols.settings import PROTOCOLS
 from nntrain.schedules.settings import SCHEDULES
 from nntrain.schema import load_class
 from nntrain.tasks.settings import TASKS
+from nntrain.tracking.settings import TRACKERS
 
 KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "layers": LAYERS,
@@ -48,6 +49,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "sources": SOURCES,
     "encodings": ENCODINGS,
     "initializers": INITIALIZERS,
+    "trackers": TRACKERS,
 }
 """Word of the command line to the table of what it lists."""
 

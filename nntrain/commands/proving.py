@@ -222,7 +222,7 @@ class Trainer:
         """
         log = copy.path.with_name(f"{copy.path.name}.log")
         allowed = (f"{PLUGIN}{module}" for module in plugins.allowed())
-        child = self.start([copy.path.as_posix(), str(stop), str(kill), str(os.getpid()), *allowed, *changes], log)
+        child = self.start([copy.path.as_posix(), str(stop), str(kill), str(os.getpid()), *allowed, *changes, "tracking=null"], log)
         try:
             while child.poll() is None:
                 if self.signals.stop_requested:

@@ -31,6 +31,7 @@ STREAMING: Final[YamlPath] = ("data", "streaming")
 NO_MEANING: Final[tuple[YamlPath, ...]] = (
     ("name",),
     ("baselines",),
+    ("tracking",),
     STREAMING,
     ("data", "workers"),
     *LIMITS,

@@ -41,6 +41,7 @@ LIMITS = (
     "training.stop_at=null",
     "training.evaluate_every={steps: 3}",
     "training.checkpoint={every_steps: 2}",
+    "tracking=null",
 )
 BATCHES = 4
 """Batches of training rows that are used; as many rows of the other splits."""

@@ -159,7 +159,7 @@ def _opened(each: Ready, display: MembersDisplay, watchers: Watchers, stack: Exi
     for note in each.notes:
         own.display.note(note)
     consumer = opened(each.run, each.job, each.assembly, own, each.beginning)
-    stack.callback(consumer.recorder.close)
+    stack.callback(consumer.close)
     return consumer
 
 

@@ -14,6 +14,7 @@ from nntrain.commands.resuming import Beginning
 from nntrain.commands.sharded_saving import Pieces
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_space
+from nntrain.commands.tracking import Tracking, tracked
 from nntrain.errors import DivergedError
 from nntrain.runs import Run
 from nntrain.training.distributed import Ranks, Wish
@@ -43,6 +44,7 @@ class Consumer:
     recorder: Recorder
     display: Display
     signals: Signals
+    tracking: Tracking
     baseline: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
     """The trivial prediction of each target."""
     unmeasured: set[str] = field(default_factory=set[str])
@@ -85,12 +87,20 @@ class Consumer:
             self.recorder.save()
             return
         self.recorder.take(event)
+        self.tracking.report(event)
         best = self.assembly.progress.stopping.best
         self.display.advance(self.position(event.step))
         shown = (None, None) if best is None else (best.value, best.epoch)
         self.display.report(event.epoch, event.step, event.metrics, self.assembly.plan.best.monitor, *shown)
         self._tell_unmeasured(event)
         self._tell_lost()
+
+    def close(self) -> None:
+        """Close the files, and let the trackers come to an end."""
+        try:
+            self.recorder.close()
+        finally:
+            self.tracking.close()
 
     def is_stopped(self) -> bool:
         """Whether a signal asked for a stop; of several processes, whether they have agreed on it."""
@@ -151,9 +161,10 @@ def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Wa
 
             show_profile(job, assembly.threads, watchers.display, run.path if options.trace else None)
         reason = _go_on(consumer)
-    finally:
         consumer.recorder.close()
-    return ended(consumer, reason, options)
+        return ended(consumer, reason, options)
+    finally:
+        consumer.close()
 
 
 def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning: Beginning) -> Consumer:
@@ -177,22 +188,28 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
         elif beginning.is_changed:
             display.note("there is nothing to train: the run keeps its settings, those that were changed now are dropped")
         _lead(assembly, recorder, signals)
+        step = None if recorder.resumed_from is None else assembly.progress.step
+        tracking = tracked(run, job, display, watchers.lost_trackers, step)
     except BaseException:
         recorder.close()
         raise
-    return Consumer(run, job, assembly, recorder, display, signals, baseline)
+    return Consumer(run, job, assembly, recorder, display, signals, tracking, baseline)
 
 
 def ended(consumer: Consumer, reason: StopReason, options: Options) -> Outcome:
     """Measure the best state of a run that has stopped, unless a signal stopped it. Raises as `train`."""
     ranks = consumer.assembly.session.ranks
     if reason == "interrupted":
-        return interrupted(consumer.run, consumer.assembly, consumer.signals.exit_code)
+        outcome = interrupted(consumer.run, consumer.assembly, consumer.signals.exit_code)
+        consumer.tracking.end(outcome.summary)
+        return outcome
     if ranks is not None and ranks.is_sharded:  # the others are gone
         network = consumer.job.blueprint.program.build().to(consumer.assembly.session.device)
         consumer.assembly = replace(consumer.assembly, session=replace(consumer.assembly.session, network=network))
     ending = Ending(reason, consumer.signals, consumer.baseline, consumer.recorder.inexact_since)
-    return finish(consumer.run, consumer.job, consumer.assembly, ending, options)
+    outcome = finish(consumer.run, consumer.job, consumer.assembly, ending, options)
+    consumer.tracking.end(outcome.summary)
+    return outcome
 
 
 def _lead(assembly: Assembly, recorder: Recorder, signals: Signals) -> None:

@@ -17,6 +17,7 @@ from nntrain.regularization import Regularization
 from nntrain.schedules.settings import AnySchedule
 from nntrain.schema import StrictModel
 from nntrain.tasks.settings import Tasks
+from nntrain.tracking.settings import Trackers
 from nntrain.training.settings import TrainingSettings
 
 
@@ -59,6 +60,9 @@ class Experiment(StrictModel):
     training: TrainingSettings | None = None
     """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
     converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""
+    tracking: Trackers = None
+    """Where reports, settings and results go beside the run folder: `tensorboard`, `jsonl`, `mlflow` or `wandb`; several in a list. It
+    changes no bit of a run, and no server that is away stops or slows one. Default: nowhere."""
 
     def holds(self, name: str) -> bool:
         """Whether the predictions of a target are held within the range of the training rows."""

@@ -18,10 +18,15 @@ def resolved_tree(experiment: Experiment) -> dict[str, Any]:
     return experiment.model_dump(mode="json", by_alias=True)
 
 
-def resolved_text(experiment: Experiment, document: Document) -> str:
-    """The same as YAML. What came from the environment is written as it was: `${env:NAME}`."""
+def written_tree(experiment: Experiment, document: Document) -> dict[str, Any]:
+    """The same; what came from the environment is written as it was: `${env:NAME}`."""
     tree = resolved_tree(experiment)
-    return dump(_put_back(tree, (), document) if document.unexpanded else tree)
+    return _put_back(tree, (), document) if document.unexpanded else tree
+
+
+def resolved_text(experiment: Experiment, document: Document) -> str:
+    """The same as YAML."""
+    return dump(written_tree(experiment, document))
 
 
 def _put_back(value: Any, path: YamlPath, document: Document) -> Any:

@@ -21,6 +21,7 @@ from nntrain.protocols.settings import PROTOCOLS
 from nntrain.schedules.settings import SCHEDULES
 from nntrain.schema import load_class
 from nntrain.tasks.settings import TASKS
+from nntrain.tracking.settings import TRACKERS
 
 COMPONENTS = [
     (tag, target)
@@ -41,6 +42,7 @@ COMPONENTS = [
         SOURCES,
         TASKS,
         TOKENIZERS,
+        TRACKERS,
     )
     for tag, target in table.items()
 ]

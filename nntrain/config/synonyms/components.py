@@ -285,6 +285,12 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "gain": "volume vol random_gain loudness",
         "spec_augment": "time_masking frequency_masking time_mask frequency_mask spec_aug",
     },
+    "tracker": {
+        "tensorboard": "tb tensorboardx tensor_board summary_writer tensorboard_logger tensorboard_callback",
+        "jsonl": "json json_lines file csv csv_logger",
+        "mlflow": "mlflow_logger mlflow_callback ml_flow",
+        "wandb": "weights_and_biases weights_biases wandb_logger wandb_callback",
+    },
     "source": {
         "graph": "planetoid network networkx edge_list graphml node_table",
         "tu": "tu_dataset tudataset tudortmund",

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 OPTIONS: Final[dict[str, str]] = {
+    "uri": "tracking_uri url server host address server_uri",
+    "experiment": "experiment_name",
+    "project": "project_name",
+    "entity": "team username workspace organization",
     "max_vocab": "vocab_size max_tokens max_features max_vocab_size num_words most_common max_size",
     "lowercase": "lower do_lower_case lower_case standardize",
     "strip_accents": "remove_accents unidecode",

@@ -100,6 +100,7 @@ SETTINGS: Final[dict[str, str]] = {
     "training.device": "torch_device",
     "training.compile": "torch_compile compile_model use_compile",
     "training.precision": "dtype torch_dtype mixed_precision_dtype",
+    "tracking": "logger loggers tracker trackers report_to log_with experiment_tracking experiment_tracker integrations",
 }
 """Path of ours to the words of others that stand for it anywhere."""
 
@@ -126,6 +127,9 @@ VALUES: Final[dict[str, Word]] = {
         Word("training.evaluate_every", {"steps": 500}),
     ),
     **dict.fromkeys(("evaluation_strategy", "eval_strategy"), Word("training.evaluate_every", {"epochs": 1})),
+    **dict.fromkeys(("wandb", "use_wandb", "wandb_project", "weights_and_biases"), Word("tracking", "wandb")),
+    **dict.fromkeys(("tensorboard", "use_tensorboard", "tensorboard_dir", "summary_writer"), Word("tracking", "tensorboard")),
+    **dict.fromkeys(("mlflow", "use_mlflow", "mlflow_tracking_uri"), Word("tracking", "mlflow")),
     **dict.fromkeys(("memory_format", "channels_last_format", "use_channels_last"), Word("training.channels_last", value=True)),
     **dict.fromkeys(("fsdp", "fully_sharded", "zero_stage", "shard_model"), Word("training.shard", value=True)),
 }
@@ -134,9 +138,9 @@ NOTES: Final[dict[str, str]] = {
     "num_workers n_workers workers pin_memory persistent_workers prefetch_factor dataloader_num_workers": "remove it: rows are"
     " kept in memory and need no workers; where images are too many for that:  data: {streaming: true, workers: 2}",
     "shuffle shuffle_train shuffle_data": "remove it: training rows are shuffled in every epoch, in an order that seed decides",
-    "verbose verbosity logger loggers logging logging_steps log_every_n_steps log_interval report_to wandb tensorboard callbacks"
-    " progress_bar"
+    "verbose verbosity logging logging_steps log_every_n_steps log_interval progress_bar"
     " enable_progress_bar": "remove it: progress is printed, and the run folder keeps every measurement",
+    "callbacks": "remove it: rules that end or save a run are settings of training; other places for its reports:  tracking: tensorboard",
     "resume resume_from_checkpoint checkpoint_path ckpt_path resume_from": "a run is resumed by the command:  nntrain fit CONFIG"
     " --resume RUN",
     "output_dir save_dir log_dir default_root_dir out_dir output_path model_dir logs save_path": "the folder of the runs is given"
