@@ -286,9 +286,9 @@ COMPONENTS: Final[dict[str, dict[str, str]]] = {
         "spec_augment": "time_masking frequency_masking time_mask frequency_mask spec_aug",
     },
     "tracker": {
-        "tensorboard": "tb tensorboardx tensor_board summary_writer tensorboard_logger tensorboard_callback",
-        "jsonl": "json json_lines file csv csv_logger",
-        "mlflow": "mlflow_logger mlflow_callback ml_flow",
+        "tensorboard": "tb tensorboardx summary_writer tensorboard_logger tensorboard_callback",
+        "jsonl": "json json_lines file csv_logger",
+        "mlflow": "mlflow_logger mlflow_callback",
         "wandb": "weights_and_biases weights_biases wandb_logger wandb_callback",
     },
     "source": {
