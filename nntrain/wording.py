@@ -17,6 +17,11 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[:1] in 'aeiou' or noun in SPELLED else 'a'} {noun}"
 
 
+def short_number(value: float) -> str:
+    """Three digits, and all of those before the point: `0.00123`, `12.3`, `29,412`."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
 def number_of(count: int, noun: str) -> str:
     """`1 value`, `2,400 values`: of a noun whose plural ends in s."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,4 +1,4 @@
-"""Verbs that say how good runs are: eval, compare, runs."""
+"""Verbs that say how good runs are: eval, report, compare, runs."""
 
 from __future__ import annotations
 
@@ -35,6 +35,19 @@ def evaluate(
     bars = command.Bars.of(minimum or [], maximum or [], sure=sure)
     extras = command.Extras.of(intervals=intervals, sure=sure, level=level, by=by, once=once)
     raise typer.Exit(command.run(only_run(run), command.Where(data, split), bars, extras, runs=runs, as_json=as_json))
+
+
+@app.command()
+def report(
+    run: RunArguments = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here; default: report.html in the run's folder.")] = None,
+    runs: Runs = None,
+    plugin_modules: Plugins = None,
+) -> None:
+    """Write a run as one page of HTML: figures, curves, cases, network, data, settings."""
+    from nntrain.commands import report as command
+
+    raise typer.Exit(command.run(only_run(run), output, runs=runs))
 
 
 @app.command()

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.evaluation_screen import evaluation_screen
-from nntrain.commands.fit import prepare_data
 from nntrain.commands.output import emit, tell
 from nntrain.commands.requirements import Bars
-from nntrain.commands.stored import Stored, changed_data, changed_error, check_files, new_table, open_run, stored_config
+from nntrain.commands.stored import Stored, new_table, open_run
+from nntrain.commands.unchanged import unchanged_data
 from nntrain.errors import RequirementError, UsageError
 from nntrain.metrics.metric import Table as MetricTable
 from nntrain.nearest import nearest
@@ -239,12 +239,7 @@ def _new_rows(stored: Stored, given: Path | Table) -> _Rows:
 
 def _split_rows(stored: Stored, split: str | None) -> _Rows:
     """The rows of a split, if the data are still those that the run was trained on."""
-    config = stored_config(stored.run)
-    check_files(stored.run, config)
-    prepared = prepare_data(config)
-    changed = changed_data(stored.run, prepared.fingerprints)
-    if changed:
-        raise changed_error(stored.run, changed)
+    config, prepared = unchanged_data(stored.run)
     splits = dict(reversed(prepared.splits.items()))
     name: Part | None = next((part for part in splits if split in (None, part)), None)
     if name is None:

@@ -20,6 +20,9 @@ from nntrain.tasks.task import Decoded, Target, Task, UnitAxis, axis_of_units, b
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from nntrain.data.fields.field import Array
+    from nntrain.tasks.drawings import Answers, Drawing
+
 LABEL_THRESHOLD = 0.5
 """Chance above which a row has a label."""
 
@@ -125,6 +128,28 @@ class Classification(Task):
 
     def baseline_name(self) -> str:
         return "always the commonest"
+
+    def in_words(self, answers: Answers) -> str | None:
+        if self.kind(answers.target) == "labels":
+            return None
+        from nntrain.tasks.class_drawings import share_right
+
+        return f"is right in {100 * share_right(answers):.1f} % of the {'rows' if answers.rows is None else 'units'}"
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.class_drawings import class_drawings, label_drawings
+
+        return label_drawings(answers) if self.kind(answers.target) == "labels" else class_drawings(answers)
+
+    def misses(self, answers: Answers) -> Array | None:
+        from nntrain.tasks.class_drawings import class_misses, label_misses
+
+        return label_misses(answers) if self.kind(answers.target) == "labels" else class_misses(answers)
+
+    def doubts(self, answers: Answers) -> Array | None:
+        from nntrain.tasks.class_drawings import class_doubts
+
+        return None if self.kind(answers.target) == "labels" else class_doubts(answers)
 
 
 def decode_classes(prediction: Tensor, target: Target, threshold: float | None = None) -> Decoded:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.tasks.regression import Regression
 from nntrain.tasks.task import Target
+
+if TYPE_CHECKING:
+    from nntrain.tasks.drawings import Answers, Drawing
 
 
 class Forecasting(Regression):
@@ -24,3 +28,11 @@ class Forecasting(Regression):
     def metrics(self, target: Target) -> tuple[str, ...]:
         """Several columns have no common unit."""
         return ("mse_scaled", "mae_scaled", "mase") if "time" in target.spec.axes else ("rmse", "mae", "mase", "smape")
+
+    def in_words(self, answers: Answers) -> str | None:
+        return None
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.value_drawings import forecast_drawings
+
+        return forecast_drawings(answers)

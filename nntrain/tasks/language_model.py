@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from nntrain.data.tokenizing.tokenizer import SPECIAL
@@ -15,6 +16,7 @@ from nntrain.tasks.task import Decoded, Target, Task, UnitAxis, by_unit
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from nntrain.tasks.drawings import Answers, Drawing
     from nntrain.tasks.sampling import Sampling
 
 
@@ -75,3 +77,8 @@ class LanguageModel(Task):
 
     def baseline_name(self) -> str:
         return "unigram"
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.value_drawings import next_token_drawings
+
+        return next_token_drawings(answers)

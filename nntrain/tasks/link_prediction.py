@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.losses.links import Link
@@ -12,6 +13,8 @@ from nntrain.tasks.task import Decoded, Target, Task, UnitAxis, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nntrain.tasks.drawings import Answers, Drawing
 
 
 class LinkPrediction(Task):
@@ -55,3 +58,8 @@ class LinkPrediction(Task):
 
     def baseline_name(self) -> str:
         return "all pairs alike"
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.class_drawings import class_drawings
+
+        return class_drawings(answers)

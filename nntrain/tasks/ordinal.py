@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nntrain.losses.links import Link
@@ -13,6 +13,9 @@ from nntrain.tasks.task import Decoded, Target, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nntrain.data.fields.field import Array
+    from nntrain.tasks.drawings import Answers, Drawing
 
 
 class Ordinal(Task):
@@ -54,3 +57,23 @@ class Ordinal(Task):
 
     def baseline_name(self) -> str:
         return "always the commonest"
+
+    def in_words(self, answers: Answers) -> str | None:
+        from nntrain.tasks.class_drawings import share_right
+
+        return f"is right in {100 * share_right(answers):.1f} % of the rows"
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.class_drawings import class_drawings
+
+        return class_drawings(answers)
+
+    def misses(self, answers: Answers) -> Array | None:
+        from nntrain.tasks.class_drawings import class_misses
+
+        return class_misses(answers)
+
+    def doubts(self, answers: Answers) -> Array | None:
+        from nntrain.tasks.class_drawings import class_doubts
+
+        return class_doubts(answers)

@@ -10,9 +10,13 @@ from nntrain.losses.links import Interval, Link
 from nntrain.losses.loss import TargetKind
 from nntrain.specs import Spec
 from nntrain.tasks.task import Decoded, Target, Task, weighted_mean, with_size
+from nntrain.wording import short_number
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nntrain.data.fields.field import Array
+    from nntrain.tasks.drawings import Answers, Drawing
 
 
 class Regression(Task):
@@ -78,6 +82,22 @@ class Regression(Task):
 
     def baseline_name(self) -> str:
         return "always the mean"
+
+    def in_words(self, answers: Answers) -> str | None:
+        if answers.truth.ndim > 1 or answers.target.classes:
+            return None
+        half = float((answers.predicted.double() - answers.truth.double()).abs().median())
+        return f"is right to within {short_number(half)} for half of the rows"
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.value_drawings import value_drawings
+
+        return value_drawings(answers) if answers.truth.ndim <= 2 else iter(())
+
+    def misses(self, answers: Answers) -> Array | None:
+        from nntrain.tasks.value_drawings import value_misses
+
+        return value_misses(answers)
 
 
 def _numbers(output: Tensor, target: Target, link: Link) -> Tensor:

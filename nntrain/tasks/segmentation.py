@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from nntrain.losses.links import Link
@@ -12,6 +13,9 @@ from nntrain.tasks.task import Decoded, Target, Task, UnitAxis
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nntrain.data.fields.field import Array
+    from nntrain.tasks.drawings import Answers, Drawing
 
 
 class Segmentation(Task):
@@ -58,3 +62,27 @@ class Segmentation(Task):
 
     def baseline_name(self) -> str:
         return "always the commonest"
+
+    def in_words(self, answers: Answers) -> str | None:
+        from nntrain.tasks.class_drawings import share_right
+
+        return f"is right about {100 * share_right(answers):.1f} % of the pixels" if answers.counts is not None else None
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.class_drawings import confusion
+
+        if answers.counts is not None:
+            yield confusion(answers)
+
+    def misses(self, answers: Answers) -> Array | None:
+        """The share of each row's pixels that are wrong."""
+        if answers.counts is None or answers.rows is None:
+            return None
+        import numpy as np
+
+        from nntrain.tasks.class_drawings import taken
+
+        of, counts = answers.rows.numpy(), answers.counts.numpy()
+        is_wrong = taken(answers) != answers.truth.long().numpy()
+        wrong, all_of = (np.bincount(of, weights=counts * part, minlength=answers.num_rows) for part in (is_wrong, 1))
+        return wrong / np.maximum(all_of, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.losses.links import Link
@@ -13,6 +14,8 @@ from nntrain.tasks.task import Decoded, Target, Task, UnitAxis, by_unit
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nntrain.tasks.drawings import Answers, Drawing
 
 
 class Tagging(Task):
@@ -56,3 +59,13 @@ class Tagging(Task):
 
     def baseline_name(self) -> str:
         return "always the commonest"
+
+    def in_words(self, answers: Answers) -> str | None:
+        from nntrain.tasks.class_drawings import share_right
+
+        return f"is right about {100 * share_right(answers):.1f} % of the tokens"
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.class_drawings import confusion
+
+        yield confusion(answers)

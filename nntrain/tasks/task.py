@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Generator, Tensor
 
+    from nntrain.data.fields.field import Array
+    from nntrain.tasks.drawings import Answers, Drawing
     from nntrain.tasks.sampling import Sampling
 
 
@@ -325,6 +327,22 @@ class Task(Component):
     def baseline_name(self) -> str:
         """What the trivial prediction does, for the table: `always the mean`."""
         raise NotImplementedError
+
+    def in_words(self, answers: Answers) -> str | None:
+        """How good answers are, behind the name of the target: `is right in 85.6 % of the rows`; `None` for what metrics tell as well."""
+        return None
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        """What is drawn of answers in a report; nothing where there is nothing to be seen."""
+        return iter(())
+
+    def misses(self, answers: Answers) -> Array | None:
+        """How far each answer is from the truth, float64 `[N]`, more being worse; `None` where rows can't be compared so."""
+        return None
+
+    def doubts(self, answers: Answers) -> Array | None:
+        """How unsure each answer is, float64 `[N]`; `None` where the network doesn't tell."""
+        return None
 
 
 def axis_of_units(target: Target) -> UnitAxis | None:

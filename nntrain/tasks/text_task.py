@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from nntrain.losses.links import Link
@@ -11,6 +12,8 @@ from nntrain.tasks.task import Decoded, Target, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nntrain.tasks.drawings import Answers, Drawing
 
 
 class TextTask(Task):
@@ -37,3 +40,8 @@ class TextTask(Task):
 
     def baseline_name(self) -> str:
         return "an empty text"
+
+    def drawings(self, answers: Answers) -> Iterator[Drawing]:
+        from nntrain.tasks.value_drawings import text_drawings
+
+        return text_drawings(answers)

@@ -15,7 +15,23 @@ from nntrain import cli
 from nntrain.errors import NNTrainError, RequirementError
 from nntrain.runs import create_run
 
-VERBS = ("init", "check", "show", "fit", "eval", "predict", "generate", "compare", "verify", "runs", "schema", "list", "doctor", "help")
+VERBS = (
+    "init",
+    "check",
+    "show",
+    "fit",
+    "eval",
+    "report",
+    "predict",
+    "generate",
+    "compare",
+    "verify",
+    "runs",
+    "schema",
+    "list",
+    "doctor",
+    "help",
+)
 
 Screens = pytest.CaptureFixture[str]
 

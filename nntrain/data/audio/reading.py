@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -75,6 +75,17 @@ def read_sounds(field: Audio, table: Table, column: str) -> Array | RaggedArray:
     if field.length is not None and transform is not None:
         return np.stack(found)
     return _one_after_another(found)
+
+
+def row_sounds(field: Audio, table: Table, column: str, rows: Sequence[int]) -> Iterator[Array]:
+    """The samples of some rows as they are heard, float32 `[N]` at the rate of the field. Raises `DataError`."""
+    cells = table.column(column)
+    has_samples = isinstance(cells, np.ndarray) and cells.ndim > 1
+    for row in rows:
+        sound = _of_samples(cast("Array", cells[row]), field=field) if has_samples else _sound(_store(table), str(cells[row]), field=field)
+        if isinstance(sound, str):
+            raise DataError(f"{table.place(row)}: {sound}")
+        yield sound.samples
 
 
 def features_of(field: Audio, samples: RaggedArray) -> Array | RaggedArray:

@@ -17,6 +17,7 @@ from nntrain.errors import SpecError
 from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
 
 if TYPE_CHECKING:
+    from nntrain.data.exhibits import Exhibit
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -168,6 +169,13 @@ class Audio(Field):
         import numpy as np
 
         return Encoded(steps.reshape(-1, steps.shape[2]), np.full(len(steps), steps.shape[1], dtype=np.int64), sounds=sounds)
+
+    def exhibits(self, table: Table, columns: tuple[str, ...], rows: Sequence[int]) -> Sequence[Exhibit]:
+        """The sounds. Raises `DataError`."""
+        from nntrain.data.audio.reading import row_sounds
+        from nntrain.data.exhibits import sound_of
+
+        return [sound_of(samples, self.rate) for samples in row_sounds(self, table, columns[0], rows)]
 
     def is_missing(self, values: Values) -> Array:
         """None is: a row without a file is an error."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nntrain.data.audio.hearing import Hearing
     from nntrain.data.augmentation.augmentation import Augmentation
     from nntrain.data.blockwise.learning import Learner
+    from nntrain.data.exhibits import Exhibit
     from nntrain.data.fields.image import ProgressiveResizing
     from nntrain.data.file_rows import FileKind
     from nntrain.data.forms.form import Form
@@ -317,6 +318,12 @@ class Field(Component):
         from nntrain.data.forms.form import CELLS
 
         return CELLS
+
+    def exhibits(self, table: Table, columns: tuple[str, ...], rows: Sequence[int]) -> Sequence[Exhibit]:
+        """What some rows hold, as people look at it. Raises `DataError` where it can't be read."""
+        from nntrain.data.exhibits import cells_of
+
+        return cells_of(table, columns, rows)
 
     def to_text(self, state: State) -> Callable[[Sequence[int]], str] | None:
         """What makes a text of indices again; `None` for what is no text. Raises `DataError` where a library is missing."""

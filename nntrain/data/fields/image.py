@@ -19,6 +19,7 @@ from nntrain.specs import IMAGE, Size, Spec, Unknown
 if TYPE_CHECKING:
     from nntrain.data.augmentation.augmentation import Augmentation
     from nntrain.data.blockwise.learning import Learner
+    from nntrain.data.exhibits import Exhibit
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
@@ -244,6 +245,14 @@ class Image(Field):
             check_fits(values.shape(), state)
             return Encoded(values.rows, pixels=(state["offset"], state["scale"]), files=values)
         return Encoded(fitting_images(cast("Array", values), state), pixels=(state["offset"], state["scale"]))
+
+    def exhibits(self, table: Table, columns: tuple[str, ...], rows: Sequence[int]) -> Sequence[Exhibit]:
+        """The images. Raises `DataError`."""
+        from nntrain.data.exhibits import picture_of
+        from nntrain.data.row_images import row_images
+
+        images = row_images(self, table, columns[0], rows)
+        return [picture_of(image, f"{columns[0]} of row {row}") for row, image in zip(rows, images, strict=True)]
 
     def form(self, state: State) -> Form:
         """Pictures."""

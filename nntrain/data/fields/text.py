@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from nntrain.data.blockwise.learning import Learner
+    from nntrain.data.exhibits import Exhibit
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
@@ -219,6 +220,12 @@ class Text(Field):
     def rendered(self, steps: Array, state: State) -> str:
         """The text."""
         return self.encoder(state).decode(steps.tolist())
+
+    def exhibits(self, table: Table, columns: tuple[str, ...], rows: Sequence[int]) -> Sequence[Exhibit]:
+        """The texts, long ones cut."""
+        from nntrain.data.exhibits import cell_text, text_of
+
+        return [text_of(cell_text(table.columns[columns[0]], row)) for row in rows]
 
     def to_text(self, state: State) -> Callable[[Sequence[int]], str]:
         """The tokens joined. Raises `DataError` where a library is missing."""

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from nntrain.data.forms.form import Beside, File, Form, Overlay
-from nntrain.errors import DataError, UsageError
+from nntrain.errors import UsageError
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Decoded
@@ -90,38 +90,17 @@ def _images(beside: Beside) -> Iterator[tuple[str, Array | None]]:
     """
     import numpy as np
 
-    from nntrain.data.file_store import FileStore
-    from nntrain.data.forms.drawing import shown
-    from nntrain.data.images import decode, decode_content
+    from nntrain.data.row_images import row_images
 
     found, table = beside.input("image"), beside.table
+    numbered = [f"{row:05d}.png" for row in beside.rows]
     if found is None:
-        yield from ((f"{row:05d}.png", None) for row in beside.rows)
+        yield from ((name, None) for name in numbered)
         return
     column = table.columns[found.plan.columns[0]]
-    field = cast("Image", found.plan.field).model_copy(update={"size": None})
-    if isinstance(column, np.ndarray):
-        values = field.read(table, found.plan.columns)
-        yield from ((f"{row:05d}.png", shown(values[row])) for row in beside.rows)
-        return
-    if str(column.dtype) == "Binary":
-        for row in beside.rows:
-            yield f"{row:05d}.png", _shown(decode_content(column[row], table.place(row), field))
-        return
-    store = FileStore(Path()) if table.store is None else table.store
-    names = cast("list[str]", column.to_list())
-    written = file_names([names[row] for row in beside.rows], beside.rows)
-    for row, name in zip(beside.rows, written, strict=True):
-        yield name, _shown(decode(store, names[row], field))
-
-
-def _shown(pixels: Array | str) -> Array:
-    """An image as people see it. Raises `DataError` for what is told in its place."""
-    from nntrain.data.forms.drawing import shown
-
-    if isinstance(pixels, str):
-        raise DataError(pixels)
-    return shown(pixels)
+    has_names = not isinstance(column, np.ndarray) and str(column.dtype) != "Binary"
+    written = file_names([cast("str", column[row]) for row in beside.rows], beside.rows) if has_names else numbered
+    yield from zip(written, row_images(cast("Image", found.plan.field), table, found.plan.columns[0], beside.rows), strict=True)
 
 
 def file_names(names: Sequence[str], rows: Sequence[int]) -> list[str]:

@@ -1,0 +1,75 @@
+"""`nntrain report`: a run as one page of HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nntrain.commands.output import emit, tell
+from nntrain.commands.stored import record_of
+from nntrain.errors import ResourceError, UsageError
+from nntrain.runs import Run, all_runs, find_run, runs_root, write_atomically
+
+FILE = "report.html"
+
+
+def run(run_name: str | None, output: Path | None, *, runs: Path | None) -> int:
+    """Write the report of a run, and print its path.
+
+    Args:
+        run_name: The run; the latest if there is none.
+        output: The file; `None` for the one in the run's folder.
+        runs: The runs folder.
+
+    Raises:
+        UsageError: There is no such run, or a file of somebody's is in the way.
+        CheckpointError: The run is damaged.
+        ResourceError: The file can't be written.
+    """
+    found = _found(run_name, runs_root(runs))
+    tell(f"run      {found.name}")
+    emit(report(found, output).as_posix())
+    return 0
+
+
+def _found(run_name: str | None, root: Path) -> Run:
+    """The run; where none is named the latest of all, one of members too. Raises `UsageError`."""
+    every = all_runs(root) if run_name is None else []
+    return find_run(every[-1].path.as_posix() if every else run_name, root)
+
+
+def report(found: Run, output: Path | None = None) -> Path:
+    """Write the report of a run; raises as `run` does. An earlier report of the same run is replaced, nothing else is.
+
+    Returns:
+        The file.
+    """
+    from nntrain.commands.report_page import page_of
+    from nntrain.insight.report.page import render
+
+    path, owner = found.path / FILE if output is None else output, str(record_of(found).get("id", ""))
+    _check_free(path, owner)
+    text = render(page_of(found, owner))
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise ResourceError(f"cannot write {path.as_posix()}: {error.strerror}", "another place: -o FILE") from None
+    return path
+
+
+def _check_free(path: Path, owner: str) -> None:
+    """Raises `UsageError` where a file is that is no report of this run."""
+    from nntrain.insight.report.page import owner_of
+
+    if path.is_dir():
+        raise UsageError(f"{path.as_posix()} is a folder", f"-o {(path / FILE).as_posix()}")
+    if not path.parent.is_dir():
+        raise UsageError(f"no folder {path.parent.as_posix()}", "make it first")
+    if not (path.exists() or path.is_symlink()):
+        return
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            is_ours = not path.is_symlink() and owner_of(file.read(4096)) == owner
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise UsageError(f"{path.as_posix()} is there, and is no report of this run", "another name: -o FILE")

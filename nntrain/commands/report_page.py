@@ -1,0 +1,153 @@
+"""The sections of a report in their order, made of what a run folder holds and of its data, as far as they are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from nntrain.commands.figures import format_number, format_seconds
+from nntrain.commands.members import has_members, members_record
+from nntrain.commands.report_parts import data_section, network_section
+from nntrain.commands.report_settings import settings_section
+from nntrain.commands.report_words import Facts, summary_section
+from nntrain.commands.results import spread_text
+from nntrain.commands.stored import Stored, is_bag, open_run, record_of
+from nntrain.errors import CheckpointError, ConfigError, DataError
+from nntrain.insight.report.content import Figures, Page, Paragraph, Section, Table
+from nntrain.insight.report.curves import Course, course_drawings, member_drawings
+from nntrain.runs import MEMBERS, Run
+from nntrain.training.history import read_history
+
+if TYPE_CHECKING:
+    from nntrain.commands.report_rows import Rows
+
+
+def page_of(run: Run, owner: str) -> Page:
+    """Everything that is to be told of a run. What can't be read any more is left out, and said.
+
+    Raises:
+        CheckpointError: The run is damaged.
+    """
+    summary = _optional(run, "summary.json")
+    environment = _optional(run, "environment.json")
+    record = record_of(run)
+    started = time.strftime("%d %b %Y", time.localtime(run.started))
+    seconds = summary.get("seconds")
+    where = (
+        f"{environment.get('device', '')} {environment.get('threads', '')} thread{'' if environment.get('threads') == 1 else 's'}".strip()
+    )
+    subtitle = ", ".join(
+        part for part in (started, "" if seconds is None else format_seconds(seconds), f"on {where}" if where else "") if part
+    )
+    sections = tuple(_sections(run, summary, record, environment))
+    return Page(f"{run.path.parent.name}, run {run.path.name}", subtitle, owner, sections)
+
+
+def _optional(run: Run, file: str) -> dict[str, Any]:
+    return run.read_json(file) if (run.path / file).exists() else {}
+
+
+def _sections(run: Run, summary: Mapping[str, Any], record: Mapping[str, Any], environment: Mapping[str, Any]) -> Iterator[Section]:
+    stored, why = _opened(run)
+    rows, missing = _rows(stored, summary)
+    from nntrain.commands.report_rows import answers_of
+
+    answers = {} if stored is None or rows is None else answers_of(stored, rows)
+    in_words = (
+        []
+        if stored is None
+        else [
+            f"{words} of {name}" if len(answers) > 1 else words
+            for name, found in answers.items()
+            if (words := stored.blueprint.targets[name].task.in_words(found)) is not None
+        ]
+    )
+    facts = Facts(
+        summary,
+        record,
+        None if stored is None else stored.blueprint,
+        {} if rows is None else rows.intervals,
+        tuple(in_words),
+        None if rows is None else rows.split,
+        "trivial" if stored is None else stored.blueprint.baseline_name,
+    )
+    yield summary_section(facts)
+    if has_members(run):
+        yield members_section(run, summary)
+    else:
+        yield curves_section(run, summary)
+    if stored is not None and rows is not None and rows.judged is not None and rows.split is not None:
+        from nntrain.commands.report_cases import answers_section, cases_section, groups_section
+
+        found = (answers_section(stored, answers, rows.split), cases_section(stored, rows, answers), groups_section(stored, rows))
+        yield from (section for section in found if section is not None)
+    if stored is not None:
+        yield network_section(stored.blueprint)
+    notes = [note for note in (missing, why, *(() if rows is None else rows.notes)) if note]
+    yield data_section(record, rows, " ".join(notes) or None)
+    yield settings_section(run, stored, environment)
+
+
+def _opened(run: Run) -> tuple[Stored | None, str | None]:
+    """The network of a run, or of its first member where these don't predict as one; why there is none."""
+    try:
+        if has_members(run) and not is_bag(run):
+            first = members_record(run)["members"][0]["name"]
+            return open_run(Run(run.path / MEMBERS / first)), None
+        return open_run(run), None
+    except (CheckpointError, ConfigError) as error:
+        return None, f"The network can't be opened: {error.message if isinstance(error, CheckpointError) else error}"
+
+
+def _rows(stored: Stored | None, summary: Mapping[str, Any]) -> tuple[Rows | None, str | None]:
+    """The rows and the answers for them; why there are none."""
+    from nntrain.commands.report_rows import rows_of
+
+    if stored is None or ("members" in summary and not stored.members):
+        return None, None if stored is None else "Members are trained on rows of their own: nntrain report of a member shows its answers."
+    try:
+        return rows_of(stored, summary), None
+    except (DataError, ConfigError) as error:
+        return None, f"Parts that need the data are left out: {error.message if isinstance(error, DataError) else error}"
+
+
+def curves_section(run: Run, summary: Mapping[str, Any]) -> Section:
+    """How training went."""
+    drawings = tuple(course_drawings(_course(run, summary)))
+    return Section("curves", "Training", (Figures(drawings),) if drawings else (Paragraph("There are no reports yet."),))
+
+
+def _course(run: Run, summary: Mapping[str, Any]) -> Course:
+    path = run.path / "history.jsonl"
+    best: Mapping[str, Any] = summary.get("best") or {}
+    place = (best["epoch"], best["step"]) if best.get("epoch") is not None else None
+    return Course(read_history(path) if path.exists() else [], summary.get("monitor") or "validation.loss", place)
+
+
+def members_section(run: Run, summary: Mapping[str, Any]) -> Section:
+    """The members side by side."""
+    record = members_record(run)
+    courses: dict[str, Course] = {}
+    lines: list[tuple[str, ...]] = []
+    monitor = str(summary.get("monitor", ""))
+    metric = monitor.partition(".")[2]
+    for member in record["members"]:
+        part = Run(run.path / MEMBERS / member["name"])
+        own = _optional(part, "summary.json")
+        courses[member["word"]] = _course(part, own)
+        best, test = (cast("Mapping[str, Any]", own.get(part) or {}) for part in ("best", "test"))
+        lines.append(
+            (member["word"], str(best.get("epoch") or ""), format_number(best.get(monitor)), format_number(test.get(metric)), part.name)
+        )
+    spread = cast("Mapping[str, Any]", summary.get("sd") or {})
+    if spread:
+        means = [("best", monitor), ("test", metric)]
+        lines.append(("mean ± sd", "", *(spread_text(summary[part].get(name), spread[part].get(name)) for part, name in means), ""))
+    table = Table(
+        "Members, each with a report of its own: nntrain report FOLDER",
+        ("member", "best epoch", monitor, f"test.{metric}", "folder"),
+        tuple(lines),
+    )
+    drawings = tuple(member_drawings(courses))
+    return Section("members", "Members", (table, *([Figures(drawings)] if drawings else [])))

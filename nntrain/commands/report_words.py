@@ -1,0 +1,190 @@
+"""The first section of a report: what was trained, how good it is, why it stopped, what to do, in words and one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from nntrain.commands.figures import format_number, format_seconds
+from nntrain.insight.report.content import Block, Paragraph, Section, Table, Things
+from nntrain.wording import number_of
+
+if TYPE_CHECKING:
+    from nntrain.blueprint import Blueprint
+
+WHY: Final = {
+    "early_stopping": "validation got no better for as long as the config allows",
+    "max_epochs": "the epochs of the config were done",
+    "max_steps": "the steps of the config were done",
+    "max_minutes": "the time that the config gives was over",
+    "converged": "it converged",
+    "reached": "it reached the value that the config asks for",
+    "interrupted": "it was interrupted, and can go on",
+    "diverged": "the loss became NaN or infinite",
+    "finished": "all members were done",
+}
+LEVEL_WORDS: Final = "95 %"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the words are made of."""
+
+    summary: Mapping[str, Any]
+    """`summary.json`; empty where the run did not get that far."""
+    record: Mapping[str, Any]
+    """`data.json`."""
+    blueprint: Blueprint | None
+    """`None` where the run has no checkpoint yet."""
+    intervals: Mapping[str, tuple[float, float] | None]
+    """By full name: `test.accuracy`."""
+    in_words: Sequence[str] = ()
+    """How good it is, by target: `label: is right in 98.9 % of the rows`."""
+    split: str | None = None
+    """Of which rows that is."""
+    baseline_name: str = "trivial"
+
+
+def summary_section(facts: Facts) -> Section:
+    """The section."""
+    return Section("summary", "Summary", tuple(_blocks(facts)))
+
+
+def _blocks(facts: Facts) -> Iterator[Block]:
+    yield Paragraph(_trained(facts))
+    where = "" if facts.split is None else f" ({number_of(facts.record['rows'].get(facts.split, 0), f'{facts.split} row')})"
+    yield from (Paragraph(f"It {words}{where}.", is_lead=True) for words in facts.in_words)
+    summary = facts.summary
+    if not summary:
+        yield Paragraph("The run has not ended yet: it has no summary.")
+        return
+    if facts.in_words == () and summary.get("monitor"):
+        value = _best(summary).get(summary["monitor"])
+        yield Paragraph(f"{summary['monitor']} is {format_number(value)} at its best state.", is_lead=True)
+    yield from (Paragraph(line) for line in (*_beside_baselines(facts), _stopped(summary), *_looks(facts)) if line)
+    things = advice_of(summary)
+    if things:
+        yield Paragraph(f"{number_of(len(things), 'thing')} to do:")
+        yield Things(things)
+    table = metric_table(facts)
+    if table is not None:
+        yield table
+
+
+def _trained(facts: Facts) -> str:
+    rows, blueprint, summary = facts.record["rows"], facts.blueprint, facts.summary
+    sizes = ", ".join(f"{count:,} to {'train' if part == 'train' else part}" for part, count in rows.items())
+    if blueprint is None:
+        return f"Rows: {sizes}."
+    architecture = getattr(blueprint.experiment.architecture, "type", None) or "network"
+    tasks = " and ".join(f"{name} ({plan.task.type.replace('_', ' ')})" for name, plan in blueprint.targets.items())
+    inputs = len([plan for plan in blueprint.layout.fields if plan.role == "input"])
+    count = summary.get("parameters")
+    size = "" if count is None else f", {count:,} parameters"
+    return f"Predicts {tasks} from {number_of(inputs, 'field')} ({architecture}{size}). Rows: {sizes}."
+
+
+def _best(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", summary.get("best") or {})
+
+
+def _beside_baselines(facts: Facts) -> Iterator[str]:
+    """The deciding metric beside trivial and simple rivals, and how sure it is; on the test rows where they were measured."""
+    summary = facts.summary
+    monitor: str = summary.get("monitor", "")
+    metric = monitor.partition(".")[2]
+    name = f"test.{metric}" if metric in summary.get("test", {}) else monitor
+    value = figures_of(summary).get(name)
+    if value is None:
+        return
+    rivals = {facts.baseline_name: summary.get("baseline", {}).get(name)}
+    rivals |= {word: found.get(name) for word, found in simple_of(summary).items()}
+    told = [f"{word}: {format_number(score)}" for word, score in rivals.items() if score is not None]
+    span = facts.intervals.get(name)
+    interval = "" if span is None else f" ({LEVEL_WORDS} interval: {format_number(span[0])} to {format_number(span[1])})"
+    yield f"{name} {format_number(value)}{interval}" + (f"; beside it {', '.join(told)}." if told else ".")
+    yield from _judgement(value, span, rivals, summary.get("directions", {}).get(metric, "max"))
+
+
+def _judgement(value: float, span: tuple[float, float] | None, rivals: Mapping[str, float | None], direction: str) -> Iterator[str]:
+    """Which rivals are better, or so near that chance may decide."""
+    sign = 1 if direction == "max" else -1
+    better = [name for name, score in rivals.items() if score is not None and sign * score > sign * value]
+    if better:
+        yield f"Better than this network: {', '.join(better)}."
+    near = [
+        name
+        for name, score in rivals.items()
+        if score is not None and name not in better and span is not None and span[0] <= score <= span[1]
+    ]
+    if near:
+        yield f"So near that chance may decide: {', '.join(near)}."
+
+
+def _stopped(summary: Mapping[str, Any]) -> str:
+    reason = str(summary.get("stop_reason"))
+    best = _best(summary)
+    kept = ""
+    if best.get("epoch") is not None:
+        epoch = f"epoch {best['epoch']}, " if best["epoch"] else ""
+        kept = f"; the network of {epoch}step {best['step']:,} is kept"
+    epochs = summary.get("epochs")
+    length = "" if epochs is None else f" after {number_of(epochs, 'epoch')}, {number_of(summary['steps'], 'step')}"
+    seconds = summary.get("seconds")
+    time = "" if seconds is None else f", {format_seconds(seconds)}"
+    return f"Stopped{length}{time}: {WHY.get(reason, reason)} ({reason}){kept}."
+
+
+def _looks(facts: Facts) -> Iterator[str]:
+    looks = facts.summary.get("test_looks")
+    if looks is not None:
+        yield f"Test data of this file have been looked at by {number_of(looks, 'run')}."
+    elif "test" in facts.record["rows"] and not facts.summary.get("test"):
+        yield "The test rows have not been looked at."
+
+
+def advice_of(summary: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """What the run's diagnosis says: the sentence, what it is read from, the override to write. Nothing of runs without one."""
+    found: Any = summary.get("advice")
+    items = cast("list[Any]", found) if isinstance(found, list) else []
+    known = [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+    told = [item for item in known if "sentence" in item]
+    return tuple((str(item["sentence"]), _evidence(item.get("evidence")), str(item.get("override") or "")) for item in told)
+
+
+def _evidence(found: Any) -> str:
+    if isinstance(found, dict):
+        pairs = cast("dict[str, Any]", found)
+        return ", ".join(f"{name} {format_number(value) if isinstance(value, float) else value}" for name, value in pairs.items())
+    return "" if found is None else str(found)
+
+
+def figures_of(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """All metrics of the best state, by full name."""
+    own = {name: value for name, value in _best(summary).items() if "." in name}
+    return own | {f"test.{name}": value for name, value in summary.get("test", {}).items()}
+
+
+def simple_of(summary: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """Metrics of simple models and of what learns nothing, by their names."""
+    return {name.replace("_", " "): found for name, found in cast("dict[str, Any]", summary.get("baselines") or {}).items()}
+
+
+def metric_table(facts: Facts) -> Table | None:
+    """Every metric of held-out rows beside its interval and those of rivals."""
+    figures, simple = figures_of(facts.summary), simple_of(facts.summary)
+    names = [name for name in figures if name.startswith(("validation.", "test."))] or list(figures)
+    if not names:
+        return None
+    has_spans = any(facts.intervals.get(name) for name in names)
+    head = ("", "this run", *([f"{LEVEL_WORDS} interval"] if has_spans else []), *simple, facts.baseline_name)
+    baseline = facts.summary.get("baseline", {})
+    rows: list[tuple[str, ...]] = []
+    for name in names:
+        span = facts.intervals.get(name)
+        cells = [f"{format_number(span[0])} to {format_number(span[1])}" if span is not None else ""] if has_spans else []
+        rivals = [*(found.get(name) for found in simple.values()), baseline.get(name)]
+        rows.append((name, format_number(figures[name]), *cells, *map(format_number, rivals)))
+    marked = frozenset(place for place, name in enumerate(names) if name == facts.summary.get("monitor"))
+    return Table("Metrics of the best state; the marked one decided which state that is", head, tuple(rows), marked=marked)

@@ -1,0 +1,95 @@
+"""The course of a run: losses, the metric that decides, learning rate, as drawings of its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from nntrain.tasks.drawings import Drawing, Line, Lines, Mark
+
+Record = Mapping[str, Any]
+"""A line of `history.jsonl`: `epoch`, `step`, `lr`, `metrics`."""
+
+NAMES: Final = {"train": "training", "validation": "validation"}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is drawn of the reports of a run."""
+
+    records: Sequence[Record]
+    monitor: str
+    """The metric that decides: `validation.accuracy`."""
+    best: tuple[int, int] | None
+    """Epoch and step of the best state."""
+
+    @property
+    def axis(self) -> Literal["epoch", "step"]:
+        """What is counted: epochs, unless several reports fall in one."""
+        epochs = [record["epoch"] for record in self.records]
+        return "epoch" if len({*epochs}) == len(epochs) else "step"
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Where the best state is."""
+        if self.best is None:
+            return ()
+        place = self.best[0 if self.axis == "epoch" else 1]
+        return (Mark(f"best: {self.axis} {place:,}", place),)
+
+    def line(self, label: str, name: str) -> Line | None:
+        """A metric by its name in reports; `None` where it was never defined."""
+        found = [(record[self.axis], record["metrics"].get(name)) for record in self.records]
+        known = [(x, y) for x, y in found if isinstance(y, int | float)]
+        return Line(label, [x for x, _ in known], [y for _, y in known]) if known else None
+
+
+def course_drawings(course: Course) -> Iterator[Drawing]:
+    """Loss, deciding metric and learning rate, as far as there are reports of them."""
+    if not course.records:
+        return
+    loss = _of_splits(course, "loss")
+    if loss:
+        yield Lines("Loss", gap_words(course), course.axis, "loss", loss, course.marks)
+    metric = course.monitor.partition(".")[2]
+    lines = () if metric == "loss" else _of_splits(course, metric)
+    if lines:
+        yield Lines(metric, f"{course.monitor} decides which state is kept.", course.axis, metric, lines, course.marks)
+    rates = [(record[course.axis], record.get("lr")) for record in course.records]
+    known = [(x, rate) for x, rate in rates if isinstance(rate, float) and rate > 0]
+    if len(known) > 1:
+        told = f"From {known[0][1]:.3g} in the first report to {known[-1][1]:.3g} in the last."
+        line = Line("learning rate", [x for x, _ in known], [rate for _, rate in known])
+        yield Lines("Learning rate", told, course.axis, "learning rate", (line,))
+
+
+def _of_splits(course: Course, metric: str) -> tuple[Line, ...]:
+    lines = (course.line(word, f"{split}.{metric}") for split, word in NAMES.items())
+    return tuple(line for line in lines if line is not None)
+
+
+def gap_words(course: Course) -> str:
+    """How far apart training and validation loss are at the best state and at the end: what overfitting is read from."""
+    train, validation = course.line("", "train.loss"), course.line("", "validation.loss")
+    if train is None or validation is None or len(train.y) != len(validation.y):
+        return ""
+    place = next((index for index, x in enumerate(validation.x) if course.marks and x == course.marks[0].x), len(validation.x) - 1)
+    gaps = [validation.y[index] - train.y[index] for index in (place, -1)]
+    text = f"At the {'best state' if course.marks else 'end'} validation is {gaps[0]:+.3g} from training"
+    is_last = place == len(validation.x) - 1
+    low = min(range(len(validation.y)), key=lambda index: validation.y[index])
+    grew = not is_last and gaps[1] > gaps[0]
+    text += f", at the end {gaps[1]:+.3g}: it overfits from there on." if grew else f", at the end {gaps[1]:+.3g}." if not is_last else "."
+    if low < len(validation.y) - 1:
+        text += f" Validation loss was least in {course.axis} {validation.x[low]:,}."
+    return text
+
+
+def member_drawings(courses: Mapping[str, Course]) -> Iterator[Drawing]:
+    """The deciding metric of all members over one axis."""
+    found = [(word, course.line(word, course.monitor), course) for word, course in courses.items()]
+    lines = tuple(line for _, line, _ in found if line is not None)
+    if lines:
+        course = found[0][2]
+        yield Lines(course.monitor, "One line for each member.", course.axis, course.monitor, lines)

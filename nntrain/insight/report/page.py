@@ -1,0 +1,69 @@
+"""A page as HTML: one file that loads nothing, runs no script, and may be read by day and by night, on a screen and on a phone."""
+
+from __future__ import annotations
+
+import base64
+import re
+from itertools import count
+from typing import Any, Final, cast
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from nntrain.data.exhibits import Picture, Sound
+from nntrain.insight.report.content import Page
+from nntrain.insight.report.plots import is_dashed, plot
+from nntrain.insight.report.svg import SERIES
+from nntrain.tasks.drawings import Drawing, Lines
+
+GENERATOR: Final = "nntrain report"
+MOST_TOLD: Final = 12
+"""Points of a line that its table has."""
+_ALLOWED: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
+
+
+def render(page: Page) -> str:
+    """The file's text."""
+    environment = Environment(
+        loader=PackageLoader("nntrain.insight.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    numbers = count(1)
+
+    def svg(drawing: Drawing) -> Markup:
+        return plot(drawing, f"p{next(numbers)}")
+
+    known: dict[str, Any] = {"svg": svg, "data_uri": data_uri, "legend": legend, "points": points}
+    cast("dict[str, Any]", environment.globals).update(known)
+    return environment.get_template("page.html.jinja").render(page=page, generator=GENERATOR, allowed=_ALLOWED)
+
+
+def owner_of(text: str) -> str | None:
+    """The run that a page is of, by its id; `None` for what is no page of ours."""
+    found = re.search(rf'<meta name="generator" content="{GENERATOR}" data-run="([0-9a-f]*)">', text)
+    return None if found is None else found[1]
+
+
+def data_uri(exhibit: Picture | Sound) -> str:
+    """A picture or a sound as an address that holds it."""
+    media = exhibit.media if isinstance(exhibit, Picture) else "audio/wav"
+    return f"data:{media};base64,{base64.b64encode(exhibit.content).decode()}"
+
+
+def legend(drawing: Drawing) -> list[tuple[str, str, bool]]:
+    """Of several lines, or a single one that is not all there is to be seen: variable of the colour, label, whether it is dashed."""
+    if not isinstance(drawing, Lines):
+        return []
+    return [
+        (f"--c{place % len(SERIES) + 1}", line.label, is_dashed(place, wanted=line.is_dashed)) for place, line in enumerate(drawing.lines)
+    ]
+
+
+def points(drawing: Lines) -> list[tuple[str, list[tuple[str, str]]]]:
+    """A few points of each line, in numbers, for who does not see it."""
+    found: list[tuple[str, list[tuple[str, str]]]] = []
+    for line in drawing.lines:
+        pairs: list[tuple[Any, Any]] = list(zip(line.x, line.y, strict=True))
+        step = max(1, -(-(len(pairs) - 1) // (MOST_TOLD - 1)))
+        kept = [*pairs[:-1:step], *pairs[-1:]]
+        found.append((line.label, [(f"{x:.4g}", f"{y:.4g}") for x, y in kept]))
+    return found

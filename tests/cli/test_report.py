@@ -1,0 +1,215 @@
+"""`nntrain report`: one page that stands alone, tells the truth, and replaces nobody's file."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nntrain
+from nntrain.cli import main
+
+EVIL = "<script>alert(1)</script>"
+CONFIG = f"""
+name: towns
+data:
+  source: towns.csv
+  target: kind
+  fields: {{kind: category, "{EVIL}": category}}
+  split: {{validation: 0.3, test: 0.1}}
+architecture: {{type: mlp, hidden: [8]}}
+training: {{max_epochs: 2}}
+"""
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+@dataclass
+class Page(HTMLParser):
+    """What is checked of a page; tags that are left open or closed twice are faults."""
+
+    open: list[str] = field(default_factory=list)
+    headings: list[tuple[str, str]] = field(default_factory=list)
+    sections: list[dict[str, str | None]] = field(default_factory=list)
+    images: list[dict[str, str | None]] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
+    tags: set[str] = field(default_factory=set)
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.add(tag)
+        self.ids += [found["id"]] if found.get("id") else []
+        self.loaded += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset", "poster")]
+        if tag == "section":
+            self.sections.append(found)
+        if tag == "img" or (tag == "svg" and found.get("role") == "img"):
+            self.images.append({**found, "alt": found.get("alt") or found.get("aria-label")})
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append((tag, ""))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.open and self.headings and self.open[-1] == self.headings[-1][0]:
+            self.headings[-1] = (self.headings[-1][0], self.headings[-1][1] + data)
+
+
+def read(path: Path) -> Page:
+    page = Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    page.close()
+    return page
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run whose column and class have names that are markup."""
+    folder = tmp_path_factory.mktemp("towns")
+    random = np.random.default_rng(0)
+    rows = [f"{size:.3f},{'NSW'[random.integers(3)]},{EVIL if size > 0 else 'small'}" for size in random.normal(size=150)]
+    (folder / "towns.csv").write_text("\n".join([f"size,{EVIL},kind", *rows, ""]))
+    (folder / "towns.yaml").write_text(CONFIG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        nntrain.fit("towns.yaml")
+        assert main(["report"]) == 0
+    return folder
+
+
+@pytest.fixture
+def here(trained: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, in which the test stands."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def page(trained: Path) -> Page:
+    return read(trained / "runs/towns/0001/report.html")
+
+
+def test_the_page_is_whole_and_loads_nothing(page: Page, trained: Path) -> None:
+    assert page.open == []
+    assert [address for address in page.loaded if not address.startswith(("#", "data:"))] == []
+    assert "script" not in page.tags
+    assert len(page.ids) == len({*page.ids})
+    assert {address[1:] for address in page.loaded if address.startswith("#")} <= {*page.ids}
+    assert (trained / "runs/towns/0001/report.html").stat().st_size < 3_000_000
+
+
+def test_the_page_can_be_read_without_being_seen(page: Page) -> None:
+    assert [text for tag, text in page.headings if tag == "h1"] == ["towns, run 0001"]
+    assert all(section["aria-labelledby"] in page.ids for section in page.sections)
+    assert page.images
+    assert all(image["alt"] for image in page.images)
+    levels = [int(tag[1]) for tag, _ in page.headings]
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+
+
+def test_the_page_has_its_parts_in_order(page: Page) -> None:
+    assert [section["id"] for section in page.sections] == [
+        *("summary", "curves", "answers", "cases", "groups", "network", "data", "settings")
+    ]
+
+
+def test_names_that_are_markup_are_shown_as_they_are(page: Page, trained: Path) -> None:
+    text = (trained / "runs/towns/0001/report.html").read_text()
+    assert "<script" not in text
+    assert EVIL in page.text
+    assert f"Most often {EVIL} is taken for" in page.text or f"taken for {EVIL}" in page.text or "rows are right" in page.text
+
+
+def test_the_summary_tells_what_the_run_wrote(page: Page, trained: Path) -> None:
+    summary = json.loads((trained / "runs/towns/0001/summary.json").read_text())
+    assert f"test.accuracy {summary['test']['accuracy']:#.4g}" in page.text
+    assert "95 % interval" in page.text
+    assert "always the commonest: " in page.text
+    assert "the epochs of the config were done" in page.text
+    assert "Test data of this file have been looked at by 1 run." in page.text
+    assert " to do:" not in page.text  # the run has no advice
+
+
+def test_settings_are_compared_with_what_the_data_would_get(page: Page) -> None:
+    assert re.search(r"training\.max_epochs\s*2\s*100", page.text)
+    assert "nntrain eval runs/towns/0001" in page.text
+
+
+def test_advice_of_a_run_is_shown_with_what_to_write(here: Path) -> None:
+    path = here / "runs/towns/0001/summary.json"
+    advice = [{"name": "overfitting", "sentence": "It overfits.", "evidence": {"gap": 0.5}, "override": "regularization.dropout=0.2"}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "advice": advice}))
+    assert main(["report"]) == 0
+    text = read(here / "runs/towns/0001/report.html").text
+    assert "1 thing to do:" in text
+    assert "It overfits. regularization.dropout=0.2" in text
+    assert "gap 0.5000" in text
+
+
+def test_the_test_rows_are_looked_at_no_more_often(here: Path) -> None:
+    looks = (here / "runs/test_looks.json").read_text()
+    assert main(["report", "runs/towns/0001"]) == 0
+    assert (here / "runs/test_looks.json").read_text() == looks
+
+
+def test_an_own_report_is_replaced_and_nothing_else_is(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "-o", "mine.html"]) == 0
+    assert capsys.readouterr().out == "mine.html\n"
+    first = Path("mine.html").read_text()
+    assert main(["report", "-o", "mine.html"]) == 0
+    assert Path("mine.html").read_text() == first
+    Path("notes.html").write_text("<p>my notes")
+    assert main(["report", "-o", "notes.html"]) == 2
+    assert "notes.html is there, and is no report of this run" in capsys.readouterr().err
+    assert Path("notes.html").read_text() == "<p>my notes"
+    Path("theirs.html").write_text(re.sub('data-run="[0-9a-f]+"', 'data-run="00"', first))
+    assert main(["report", "-o", "theirs.html"]) == 2
+    Path("link.html").symlink_to("mine.html")
+    assert main(["report", "-o", "link.html"]) == 2
+    assert main(["report", "-o", "nowhere/report.html"]) == 2
+    assert main(["report", "-o", "runs"]) == 2
+
+
+def test_without_its_data_a_run_has_a_report_of_the_rest(here: Path) -> None:
+    record = here / "runs/towns/0001/data.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "folder": str(here)}))
+    Path("towns.csv").unlink()
+    assert main(["report"]) == 0
+    found = read(here / "runs/towns/0001/report.html")
+    assert [section["id"] for section in found.sections] == ["summary", "curves", "network", "data", "settings"]
+    assert "Parts that need the data are left out" in found.text
+
+
+def test_a_run_that_has_not_ended_has_a_report(here: Path) -> None:
+    (here / "runs/towns/0001/summary.json").unlink()
+    assert main(["report"]) == 0
+    assert "The run has not ended yet" in read(here / "runs/towns/0001/report.html").text
+
+
+def test_members_are_one_page(here: Path) -> None:
+    assert main(["fit", "towns.yaml", "training.max_epochs=1", "--seeds", "2"]) == 0
+    assert main(["report"]) == 0
+    found = read(here / "runs/towns/0002/report.html")
+    assert [section["id"] for section in found.sections] == ["summary", "members", "network", "data", "settings"]
+    assert "mean ± sd" in found.text
+    assert "runs/towns/0002/members/02" in found.text

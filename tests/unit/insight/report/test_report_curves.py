@@ -1,0 +1,52 @@
+"""Curves of a run from its reports, and how far apart training and validation are."""
+
+from __future__ import annotations
+
+from nntrain.insight.report.curves import Course, course_drawings, gap_words, member_drawings
+from nntrain.tasks.drawings import Lines
+
+
+def record(epoch: int, train: float, validation: float | None, step: int | None = None) -> dict[str, object]:
+    metrics = {"train.loss": train, "validation.loss": validation, "validation.accuracy": 0.5}
+    return {"epoch": epoch, "step": step or 10 * epoch, "lr": 0.1 / epoch, "metrics": metrics}
+
+
+def course(*records: dict[str, object], best: tuple[int, int] | None = (2, 20)) -> Course:
+    return Course(records, "validation.accuracy", best)
+
+
+def test_loss_deciding_metric_and_learning_rate_are_drawn_with_the_best_state() -> None:
+    found = list(course_drawings(course(record(1, 1.0, 1.1), record(2, 0.8, 0.9), record(3, 0.5, 1.0))))
+    assert [drawing.title for drawing in found] == ["Loss", "accuracy", "Learning rate"]
+    loss = found[0]
+    assert isinstance(loss, Lines)
+    assert [line.label for line in loss.lines] == ["training", "validation"]
+    assert loss.marks[0].label == "best: epoch 2"
+    assert loss.lines[1].y == [1.1, 0.9, 1.0]
+
+
+def test_a_gap_that_grows_behind_the_best_state_is_overfitting() -> None:
+    words = gap_words(course(record(1, 1.0, 1.1), record(2, 0.8, 0.9), record(3, 0.5, 1.0)))
+    assert words.startswith("At the best state validation is +0.1 from training, at the end +0.5: it overfits from there on.")
+    assert words.endswith("Validation loss was least in epoch 2.")
+    assert gap_words(course(record(1, 1.0, 1.1), record(2, 0.8, 0.9))) == "At the best state validation is +0.1 from training."
+
+
+def test_reports_within_an_epoch_are_drawn_by_step() -> None:
+    found = course(record(1, 1.0, 1.0, 5), record(1, 0.9, 0.9, 10), best=(1, 10))
+    assert found.axis == "step"
+    assert found.marks[0].label == "best: step 10"
+
+
+def test_metrics_that_were_never_defined_and_runs_without_reports_have_no_curve() -> None:
+    assert list(course_drawings(course())) == []
+    [loss, *_] = course_drawings(course(record(1, 1.0, None), best=None))
+    assert isinstance(loss, Lines)
+    assert [line.label for line in loss.lines] == ["training"]
+    assert loss.told == ""
+
+
+def test_members_have_a_line_each() -> None:
+    [found] = member_drawings({"seed 0": course(record(1, 1.0, 1.0)), "seed 1": course(record(1, 1.0, 1.0))})
+    assert isinstance(found, Lines)
+    assert [line.label for line in found.lines] == ["seed 0", "seed 1"]

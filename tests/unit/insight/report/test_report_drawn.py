@@ -1,0 +1,75 @@
+"""Drawings as SVG inside a page: nothing foreign is loaded, nothing is markup that was a name, colours are those of the page."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from nntrain.insight.report.networks import lanes
+from nntrain.insight.report.page import legend, owner_of, points
+from nntrain.insight.report.plots import plot
+from nntrain.insight.report.svg import VARIABLES
+from nntrain.tasks.drawings import Bars, Box, Counts, Drawing, Histogram, Line, Lines, Mark, Network, Points, Samples
+
+EVIL = "<script>$x^2$ & 字</script>"
+DRAWINGS: dict[str, Drawing] = {
+    "lines": Lines(EVIL, EVIL, EVIL, EVIL, (Line(EVIL, [1, 2], [0.1, 0.2]),), (Mark(EVIL, 1),), is_diagonal=True),
+    "points": Points(EVIL, EVIL, EVIL, EVIL, [1.0, 2e6], [1.0, 2e6], "diagonal"),
+    "counts": Counts(EVIL, EVIL, (EVIL, "b"), ((1, 0), (2, 3000))),
+    "bars": Bars(EVIL, EVIL, (EVIL, "b"), (1.0, 2.0)),
+    "histogram": Histogram(EVIL, EVIL, (0.0, 1.0, 2.0), (3, 4)),
+    "network": Network(EVIL, EVIL, tuple(Box(EVIL, EVIL, "[8]", "12") for _ in range(4)), ((0, 1), (1, 2), (0, 3))),
+}
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS.values(), ids=DRAWINGS)
+def test_a_drawing_is_whole_svg_of_its_own(drawing: Drawing) -> None:
+    svg = str(plot(drawing, "p7"))
+    tree = ElementTree.fromstring(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+    assert tree.get("role") == "img"
+    assert tree.get("aria-label") == f"{EVIL}. {EVIL}"
+    assert "<script" not in svg
+    assert "http" not in svg
+    names = re.findall(r' id="([^"]+)"', svg)
+    assert len(names) == len({*names})
+    assert all(name.startswith("p7-") for name in names)
+    assert {*re.findall(r'href="#([^"]+)"', svg), *re.findall(r"url\(#([^)]+)\)", svg)} <= {*names}
+    assert not any(color in svg for color in VARIABLES)
+    assert "var(--" in svg
+
+
+def test_what_is_written_keeps_its_digits_while_coordinates_are_rounded() -> None:
+    svg = str(plot(Lines("t", "", "x", "y", (Line("a", [0.0, 1.0], [0.86123, 0.86129]),)), "p1"))
+    written = re.findall(r">([−\d.+e]+)</text>", svg)
+    assert len({*written}) == len(written)
+    assert not re.search(r' d="[^"]*\d\.\d{3}', svg)
+
+
+def test_samples_are_a_table_and_no_drawing() -> None:
+    with pytest.raises(TypeError, match="table"):
+        plot(Samples("t", "", (), ()), "p1")
+
+
+def test_lines_that_pass_by_boxes_do_not_share_a_lane_where_they_overlap() -> None:
+    found = lanes([(0, 5), (1, 3), (3, 5), (0, 2)])
+    assert found == {(0, 2): 0, (1, 3): 1, (3, 5): 0, (0, 5): 2}
+
+
+def test_a_sixth_line_is_dashed_in_legend_and_drawing() -> None:
+    drawing = Lines("t", "", "x", "y", tuple(Line(str(index), [1, 2], [1, 2]) for index in range(6)))
+    assert [dashed for _, _, dashed in legend(drawing)] == [False] * 5 + [True]
+    assert str(plot(drawing, "p1")).count("stroke-dasharray") == 1
+
+
+def test_numbers_of_a_long_line_are_a_few_with_both_ends() -> None:
+    [(label, pairs)] = points(Lines("t", "", "x", "y", (Line("a", list(range(500)), list(range(500))),)))
+    assert label == "a"
+    assert (pairs[0], pairs[-1]) == (("0", "0"), ("499", "499"))
+    assert len(pairs) <= 13
+
+
+def test_a_page_of_ours_is_known_by_its_run() -> None:
+    assert owner_of('<meta name="generator" content="nntrain report" data-run="0ab">') == "0ab"
+    assert owner_of("<html><body>my notes</body></html>") is None
