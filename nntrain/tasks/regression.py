@@ -31,8 +31,7 @@ class Regression(Task):
     clamp: bool = False
     """Whether predictions, and the intervals around them, are held within the lowest and the highest value of the target in the training
     rows, each value of a vector by itself: a network that goes astray on a row far off is then no further off than any training row
-    (RealMLP: Holzmüller, Grinsztajn, Steinwart, 2024, which counts validation rows among them, as `data.split.validation_folds` does
-    here). For targets that are numbers or vectors; the loss sees what the network says."""
+    (RealMLP: Holzmüller, Grinsztajn, Steinwart, 2024). For targets that are numbers or vectors; the loss sees what the network says."""
 
     def kind(self, target: Target) -> TargetKind:
         return "values"

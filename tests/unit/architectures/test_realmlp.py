@@ -47,6 +47,11 @@ def test_td_s_is_plain_and_ends_in_zeros() -> None:
     assert not network({"@number": torch.randn(5, 3)})[0]["y"].any()
 
 
+def test_td_s_has_a_column_for_each_value_of_a_category() -> None:
+    program = compiled({"type": "realmlp", "hidden": [8], "variant": "td_s"}, TABLE)
+    assert lines(program)[0] == "inputs.one_hot_1: one_hot sex, city -> [23]"
+
+
 def test_parameters_of_the_published_size() -> None:
     """Of 8 numbers (California housing), three layers of 256 and one output."""
     waves = 8 * (16 + 16 + 16 * 3 + 3)
