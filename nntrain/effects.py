@@ -352,12 +352,13 @@ def _evaluation_warnings(course: Course) -> Iterator[str]:
 
 
 def _rule_warnings(course: Course) -> Iterator[str]:
-    """Rules that watch metrics and can't act before the run ends."""
+    """Rules that watch metrics and can't act before the run ends. One that says which of equal states is the best acts without stopping."""
     if course.evaluations is None or course.evaluations[0] == 0:
         return
     (count, limit), training = course.evaluations, course.training
     for name, rule in (("early_stopping", training.early_stopping), ("converge", training.converge)):
-        if rule is not None and rule.patience >= count:
+        is_for_ties = isinstance(rule, EarlyStoppingSettings) and rule.ties == "last"
+        if rule is not None and rule.patience >= count and not is_for_ties:
             evaluations = "1 evaluation" if count == 1 else f"{count} evaluations"
             yield f"training.{name}.patience {rule.patience} never ends a run of {evaluations} ({limit}): {limit.split()[0]} comes first"
     stopping, epochs = training.early_stopping, training.max_epochs

@@ -130,6 +130,7 @@ def test_what_another_setting_makes_idle_is_a_warning_with_both_numbers(sections
         {"training": {"max_epochs": 50}},
         {"training": {"max_epochs": 10, "max_steps": 230}},
         {"training": {"max_epochs": 20, "early_stopping": {"patience": 5, "warmup_epochs": 3}}},
+        {"training": {"max_epochs": 5, "early_stopping": {"patience": 5, "ties": "last"}}},
         {"training": {"max_epochs": 3, "evaluate_every": {"steps": 69}}},
         {"training": {"max_epochs": 3}, "scheduler": {"type": "step", "every_steps": 68}},
         {"training": {"max_epochs": 3}, "scheduler": {"type": "cosine", "warmup_fraction": 0.05}},
