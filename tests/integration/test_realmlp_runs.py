@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import nntrain
 from nntrain.assembly import assemble
 from nntrain.commands.fit import prepare_job
 from nntrain.config.reading import read_mapping
+from nntrain.training.loop import fit
 
 
 def config(variant: str, target: str, **sections: Any) -> dict[str, Any]:
@@ -77,3 +79,65 @@ def test_a_run_begins_with_the_training_rows_as_its_seed_says() -> None:
     other, _ = begun(3)
     assert all(torch.equal(value, again[name]) for name, value in one.items())
     assert not torch.equal(one["ntk_linear_2.bias"], other["ntk_linear_2.bias"])
+
+
+GROUPS = [
+    {"match": "*.scale", "lr_factor": 6, "weight_decay": 0.12},
+    {"match": "inputs.periodic_1", "lr_factor": 0.1, "weight_decay": 0.002},
+    {"match": "*.amount", "lr_factor": 0.1, "weight_decay": 0.002},
+    {"match": "*.bias", "lr_factor": 0.1, "weight_decay": 0},
+]
+"""The authors' factors on the rate; in their program each acts on weight decay a second time."""
+
+
+def written_out(state: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """What the paper's network makes of numbers `[N, F]`: `[N]`."""
+    angles = 2 * torch.pi * x[:, :, None] * state["inputs.periodic_1.frequencies"] + state["inputs.periodic_1.phase_bias"]
+    waves = torch.einsum("nfi,fio->nfo", angles.cos(), state["inputs.periodic_1.linear.weight"]) + state["inputs.periodic_1.linear.bias"]
+    h = torch.cat([waves, x[:, :, None]], 2).flatten(1) * state["layer_scale_1.scale"]
+    for place in (1, 2):
+        h = h @ state[f"ntk_linear_{place}.weight"].T / h.shape[1] ** 0.5 + state[f"ntk_linear_{place}.bias"]
+        h = h + state[f"parametric_{place}.amount"] * (h * torch.tanh(torch.log1p(h.exp())) - h)
+    return (h @ state["head.weight"].T / h.shape[1] ** 0.5 + state["head.bias"])[:, 0]
+
+
+def moved(state: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor, steps: int) -> None:
+    """Take all steps of a run as the authors' program takes them: Adam, coslog4, decay and its flat_cos, factors by parameter."""
+    first, second = ({name: torch.zeros_like(value) for name, value in state.items()} for _ in range(2))
+    for step in range(steps):
+        done = step / steps
+        rate = 0.2 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * done))) / 2
+        decay = 0.02 * (1.0 if done <= 0.5 else (1 + math.cos(math.pi * (2 * done - 1))) / 2)
+        values = {name: value.clone().requires_grad_() for name, value in state.items()}
+        ((written_out(values, x) - y) ** 2).mean().backward()
+        for name, value in state.items():
+            gradient = values[name].grad
+            assert gradient is not None
+            factor = 6.0 if name.endswith("scale") else 1.0 if name.endswith("weight") and "periodic" not in name else 0.1
+            is_spared = name.endswith(".bias") and "periodic" not in name
+            value *= 1 - (0.0 if is_spared else rate * factor * factor * decay)
+            first[name] = 0.9 * first[name] + 0.1 * gradient
+            second[name] = 0.95 * second[name] + 0.05 * gradient**2
+            root = (second[name] / (1 - 0.95 ** (step + 1))).sqrt() + 1e-8
+            value -= rate * factor * first[name] / (1 - 0.9 ** (step + 1)) / root
+
+
+@pytest.mark.usefixtures("table")
+def test_a_config_with_the_authors_defaults_takes_the_steps_that_their_program_takes() -> None:
+    data: dict[str, Any] = {"source": "table.csv", "batch_size": 1024, "fields": {"kind": {"role": "ignore"}, "y": {"role": "target"}}}
+    data["fields"] |= {name: {"type": "number", "normalize": "robust", "smooth_clip": 3} for name in "abc"}
+    fading = {"type": "wsd", "decay_fraction": 0.5, "shape": "cosine"}
+    optimizer = {"type": "adamw", "lr": 0.2, "betas": [0.9, 0.95], "groups": GROUPS}
+    regularization = {"weight_decay": 0.02, "decay_all": True, "scheduler": fading}
+    tree = config("td", "y", data=data, optimizer=optimizer, regularization=regularization)
+    tree["training"]["max_epochs"] = 12
+    job = prepare_job(read_mapping(tree))
+    begun = assemble(job.blueprint, job.prepared)
+    session, rows = begun.session, job.prepared.train
+    state = {name: value.clone() for name, value in session.network.state_dict().items()}
+    x, y = rows.inputs["@number"], rows.targets["y"]
+    for _ in fit(session, begun.protocol, begun.plan, begun.progress, lambda _: False):
+        pass
+    moved(state, x, y, 12)
+    for name, value in session.network.state_dict().items():
+        torch.testing.assert_close(value, state[name], rtol=1e-3, atol=1e-4, msg=name)
