@@ -1,6 +1,6 @@
 """Train a neural network well from one YAML file, and trust the result.
 
-The verbs of the command line as functions: `fit`, `load`, `evaluate`. They raise what `nntrain.errors` defines.
+The verbs of the command line as functions: `fit`, `load`, `evaluate`, `explain`. They raise what `nntrain.errors` defines.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from nntrain.commands.evaluate import Evaluation
     from nntrain.commands.frames import Rows
     from nntrain.commands.python import AnyRows, AnyRun, Model, Result
+    from nntrain.insight.explanation import Explanation
 
-__all__ = ["evaluate", "fit", "load"]
+__all__ = ["evaluate", "explain", "fit", "load"]
 
 
 def fit(
@@ -71,6 +72,33 @@ def evaluate(
     from nntrain.commands.python import evaluate_python
 
     return evaluate_python(run, data=data, split=split, runs=_path(runs))
+
+
+def explain(
+    run: AnyRun | None = None,
+    *,
+    data: AnyRows | None = None,
+    split: str | None = None,
+    runs: str | Path | None = None,
+    **options: Any,
+) -> Explanation:
+    """Tell which columns matter to the network of a run, the latest if none is given, and why rows got their answers. Writes no file.
+
+    Args:
+        run: The run.
+        data: A file or other rows; default: the validation rows.
+        split: One of its splits instead.
+        runs: The runs folder; default: `$NNTRAIN_RUNS`, else `runs`.
+        options: Of the section `explain`: `method`, `rows`, `target`, `baseline`.
+
+    Raises:
+        UsageError: There is no such run, split, row or class; the network gives rows no single answer; or captum is not installed.
+        CheckpointError: The run is not whole.
+        DataError: The rows can't be read, or the run's data have changed.
+    """
+    from nntrain.commands.python import explain_python
+
+    return explain_python(run, data=data, split=split, runs=_path(runs), options=options)
 
 
 def _path(given: str | Path | None) -> Path | None:

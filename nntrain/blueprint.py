@@ -33,7 +33,7 @@ from nntrain.layers.scope import PROBE
 from nntrain.metrics.metric import Direction
 from nntrain.nearest import nearest
 from nntrain.optimizers.adam import AdamW
-from nntrain.output_problems import output_problems
+from nntrain.output_problems import explain_problems, output_problems
 from nntrain.protocols.protocol import Protocol, Supervised
 from nntrain.schedules.constant import Constant
 from nntrain.schedules.plateau import Plateau
@@ -158,6 +158,7 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
             problems += part_problems(config.experiment, program)
             problems += effects.image_problems(config.experiment, program)
             problems += generate_problems(experiment.generate, {name: plan.task for name, plan in targets.items()}, program)
+            problems += explain_problems(experiment.explain, targets, layout.inputs)
         losses = [loss for plan in targets.values() for loss in plan.losses]
         whole_batch = next((loss for plan in targets.values() for loss in plan.losses if loss.compares_rows(plan.scored_kind)), None)
         times = max(plan.task.times_shown for plan in targets.values())

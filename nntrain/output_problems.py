@@ -7,12 +7,13 @@ from itertools import product
 from typing import cast
 
 from nntrain.errors import Problem
+from nntrain.insight.settings import ExplainSettings
 from nntrain.layers.causality import looking_back, non_causal_step
 from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
 from nntrain.losses.settings import LOSSES
 from nntrain.schema import load_class
-from nntrain.specs import MEANINGS, teacher_port
+from nntrain.specs import MEANINGS, Spec, teacher_port
 from nntrain.targets import TargetPlan
 
 
@@ -25,6 +26,14 @@ def output_problems(program: Program, targets: Mapping[str, TargetPlan]) -> Iter
     yield from _look_ahead(program, targets)
     yield from _answers_read(program, targets)
     yield from _short_positions(program, targets)
+
+
+def explain_problems(settings: ExplainSettings | None, targets: Mapping[str, TargetPlan], inputs: Mapping[str, Spec]) -> Iterator[Problem]:
+    """A section `explain` that says something of outputs which can't be explained, or that nothing reads."""
+    if settings is not None:
+        from nntrain.insight.explainable import problems
+
+        yield from problems(settings, [(plan.task, plan.target) for plan in targets.values()], inputs)
 
 
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:

@@ -30,6 +30,7 @@ EXTRAS = {
     "audio": "soundfile",
     "baselines": "sklearn",
     "excel": "openpyxl",
+    "explain": "captum",
     "games": "gymnasium",
     "mlflow": "mlflow",
     "tensorboard": "tensorboardX",

@@ -29,6 +29,7 @@ def _allow(modules: list[str] | None) -> list[str] | None:
 
 Arguments = Annotated[list[str] | None, typer.Argument(help="A config, then overrides such as optimizer.lr=3e-4.")]
 RunArguments = Annotated[list[str] | None, typer.Argument(help="A run folder; the latest if none is given.")]
+RunAndData = Annotated[list[str] | None, typer.Argument(help="A run folder (the latest if none is given), then the data.")]
 With = Annotated[list[Path] | None, typer.Option("--with", help="A config that is laid over the config; may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 Plugins = Annotated[

@@ -1,13 +1,13 @@
-"""Verbs that say how good runs are: eval, report, compare, runs."""
+"""Verbs that say how good runs are, and why: eval, report, explain, compare, runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from nntrain.cli.app import Json, Plugins, RunArguments, Runs, app
+from nntrain.cli.app import Json, Plugins, RunAndData, RunArguments, Runs, app
 from nntrain.commands.arguments import only_run
 from nntrain.commands.output import emit
 from nntrain.errors import UsageError
@@ -48,6 +48,26 @@ def report(
     from nntrain.commands import report as command
 
     raise typer.Exit(command.run(only_run(run), output, runs=runs))
+
+
+@app.command()
+def explain(
+    arguments: RunAndData = None,
+    split: Annotated[str | None, typer.Option("--split", help="train, validation (default) or test, in place of data.")] = None,
+    method: Annotated[str | None, typer.Option("--method", help="How answers are shared out: integrated_gradients, occlusion, …")] = None,
+    rows: Annotated[str | None, typer.Option("--rows", help="Rows that are explained one by one, counted from 0: 3,17")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="predicted (default), a class, a target, or target:class.")] = None,
+    baseline: Annotated[str | None, typer.Option("--baseline", help="The row that says nothing: auto, mean or zero.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="All of it, as JSON; default: RUN/explain.json.")] = None,
+    as_json: Json = False,
+    runs: Runs = None,
+    plugin_modules: Plugins = None,
+) -> None:
+    """Tell which columns matter, and why single rows got their answers."""
+    from nntrain.commands import explain as command
+
+    flags: dict[str, Any] = {"method": method, "rows": rows, "target": target, "baseline": baseline}
+    raise typer.Exit(command.run(arguments or [], flags, command.Where(split, output), as_json=as_json, runs=runs))
 
 
 @app.command()

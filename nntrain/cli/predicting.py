@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from nntrain.cli.app import Json, Plugins, RunArguments, Runs, app
+from nntrain.cli.app import Json, Plugins, RunAndData, RunArguments, Runs, app
 
 
 @app.command()
 def predict(
-    arguments: Annotated[list[str] | None, typer.Argument(help="A run folder (the latest if none is given), then the data.")] = None,
+    arguments: RunAndData = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write here: .csv, .tsv, .parquet or .jsonl, masks to a folder; default: stdout, as CSV."),

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.evaluation_screen import evaluation_screen
+from nntrain.commands.measured_rows import MeasuredRows, new_rows, split_rows
 from nntrain.commands.output import emit, tell
 from nntrain.commands.requirements import Bars
-from nntrain.commands.stored import Stored, new_table, open_run
-from nntrain.commands.unchanged import unchanged_data
+from nntrain.commands.stored import Stored, open_run
 from nntrain.errors import RequirementError, UsageError
 from nntrain.metrics.metric import Table as MetricTable
 from nntrain.nearest import nearest
-from nntrain.runs import count_test_look, find_run, runs_root
+from nntrain.runs import find_run, runs_root
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
@@ -131,7 +131,7 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
         UsageError: The run has no such split, the rows no such column, or there are no further views to be left out.
     """
     stored = stored.seeing_once() if extras.once else stored
-    rows = _new_rows(stored, where.data) if where.data is not None else _split_rows(stored, where.split)
+    rows = new_rows(stored, where.data) if where.data is not None else split_rows(stored, where.split)
     groups = None if extras.by is None else _groups(rows, extras.by)
     data = rows.data.to(stored.device)
     protocol, subject = stored.protocol, stored.subject
@@ -156,19 +156,6 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
 def score(stored: Stored, data: TensorData, part: Part | None) -> Scores:
     """Measure on encoded rows, of a split where one is named."""
     return stored.protocol.measure(stored.subject, data.to(stored.device), part)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows that are measured."""
-
-    name: str
-    data: TensorData
-    notes: tuple[str, ...]
-    table: Callable[[], Table]
-    """Reads the file that they are from."""
-    part: Part | None = None
-    """The split that they are; `None` for new rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +185,7 @@ def _with_class_tables(objective: Objective) -> Objective:
     )
 
 
-def _groups(rows: _Rows, column: str) -> _Groups:
+def _groups(rows: MeasuredRows, column: str) -> _Groups:
     """Tell rows apart. Raises `UsageError`."""
     table = rows.table()
     if column not in table.columns:
@@ -224,41 +211,3 @@ def _measured(
     measured = by_group(judged, torch.tensor(groups.index), len(groups.names))
     counts: list[float] = [groups.index.count(place) for place in range(len(groups.names))]
     return {name: {"rows": count, **found} for name, count, found in zip(groups.names, counts, measured, strict=True)}
-
-
-def _new_rows(stored: Stored, given: Path | Table) -> _Rows:
-    from nntrain.data.new_rows import complete
-
-    table = new_table(stored, given) if isinstance(given, Path) else given
-    table = complete(table, stored.fields)
-    rows = stored.fields.encode_new(table, with_targets=True)
-    return _Rows(
-        given.as_posix() if isinstance(given, Path) else table.name, rows.data, (*rows.notes, *rows.departures.lines), lambda: table
-    )
-
-
-def _split_rows(stored: Stored, split: str | None) -> _Rows:
-    """The rows of a split, if the data are still those that the run was trained on."""
-    config, prepared = unchanged_data(stored.run)
-    splits = dict(reversed(prepared.splits.items()))
-    name: Part | None = next((part for part in splits if split in (None, part)), None)
-    if name is None:
-        raise UsageError(f"{stored.run.name} has no {split} rows", f"it has: {', '.join(splits)}")
-
-    if stored.members and name != "test" and config.experiment.data.split.validation_folds is not None:
-        message = f"{stored.run.name} is a bag: all but the test rows have trained most of its members"
-        raise UsageError(
-            message, f"its summary.json has what members say of rows that they have not seen; one alone: {stored.members[0].run.name}"
-        )
-
-    def table() -> Table:
-        from nntrain.data.reading import read_tables
-
-        tables: Mapping[str, Table] = {str(part): table for part, table in read_tables(config.experiment.data, config.folder).items()}
-        return tables.get(name, tables["train"])
-
-    if name != "test":
-        return _Rows(name, splits[name], (), table, name)
-    looks = count_test_look(prepared.fingerprints["test"], stored.run)
-    told = f"these test rows were looked at by {looks} run{'s' if looks != 1 else ''}"
-    return _Rows(name, splits[name], (told,), table, name)

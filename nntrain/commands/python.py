@@ -13,6 +13,8 @@ from nntrain.commands.bags import as_members
 from nntrain.commands.display import Display
 from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
+from nntrain.commands.explain import explain as explain_run
+from nntrain.commands.explain import settings_of as explain_settings
 from nntrain.commands.fit import fit, fit_job, prepare_job, resume_job
 from nntrain.commands.forecast_rows import is_forecast
 from nntrain.commands.frames import Rows, table_of
@@ -33,6 +35,7 @@ from nntrain.training.place import Place
 if TYPE_CHECKING:
     from nntrain.commands.jobs import Outcome
     from nntrain.data.table import Table
+    from nntrain.insight.explanation import Explanation
     from nntrain.tasks.task import Decoded
 
 AnyRows = str | Path | Rows
@@ -217,6 +220,20 @@ def evaluate_python(run: AnyRun | None, *, data: AnyRows | None, split: str | No
 
     settings = stored.config.experiment.data
     return evaluate_stored(stored, Where(as_rows(settings, table_of(data, settings.source)), split))
+
+
+def explain_python(
+    run: AnyRun | None, *, data: AnyRows | None, split: str | None, runs: Path | None, options: Mapping[str, Any]
+) -> Explanation:
+    """Explain a run; see `nntrain.explain`."""
+    stored = open_run(_find(run, runs))
+    settings = explain_settings(stored, options)
+    if data is None or isinstance(data, str | Path):
+        return explain_run(stored, None if data is None else Path(data), split, settings)
+    from nntrain.data.reading import as_rows
+
+    own = stored.config.experiment.data
+    return explain_run(stored, as_rows(own, table_of(data, own.source)), split, settings)
 
 
 def _find(run: AnyRun | None, runs: Path | None) -> Run:

@@ -10,6 +10,7 @@ from nntrain.architectures.settings import AnyArchitecture
 from nntrain.arithmetic import Value
 from nntrain.data.settings import FIELD_SLOT, DataSettings
 from nntrain.generation.settings import GenerateSettings
+from nntrain.insight.settings import ExplainSettings
 from nntrain.losses.settings import Losses
 from nntrain.metrics.settings import Metrics
 from nntrain.optimizers.settings import AnyOptimizer
@@ -57,6 +58,9 @@ class Experiment(StrictModel):
     generate: GenerateSettings | None = None
     """What `nntrain generate` does, where its flags say nothing, with a network that predicts the next step of a sequence, or that has a
     point whose values can be drawn (`gaussian_latent`)."""
+    explain: ExplainSettings | None = None
+    """What `nntrain explain` does where its options say nothing: the method, the rows, which answer, compared with what. Default:
+    integrated gradients of the likeliest class of the first 3 rows."""
     training: TrainingSettings | None = None
     """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
     converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""

@@ -232,6 +232,25 @@ def scale(values: Array, state: State, smooth_clip: float | None = None) -> Arra
     return found
 
 
+def neutral_row(state: State, normalize: str, smooth_clip: float | None = None, *, zero: bool = False) -> Array:
+    """Numbers that say nothing, float32 `[F]`: those that values are scaled about, or the mean where they are scaled about another end.
+
+    Args:
+        state: What `fit_scaling`, `fit_logarithms` or `fit_curve` gave.
+        normalize: How they are scaled: `minmax` and `none` are not about a middle.
+        smooth_clip: As of `scale`.
+        zero: Take 0 in its own unit instead.
+    """
+    count = len(state["scale"])
+    if zero:
+        return scale(np.zeros((1, count)), state, smooth_clip)[0]
+    if normalize not in ("minmax", "none"):
+        return np.zeros(count, dtype=np.float32)
+    offset, factor, fill = (state[key].numpy() for key in ("offset", "scale", "fill"))
+    found = ((fill - offset) / factor).astype(np.float32)
+    return found if smooth_clip is None else _smoothly_clipped(found, smooth_clip).astype(np.float32)
+
+
 def _smoothly_clipped(values: Array, limit: float) -> Array:
     """X / sqrt(1 + (x / limit)^2) (RealMLP; Holzmüller, Grinsztajn, Steinwart, 2024), also of what is too large to be squared."""
     values = values.clip(-1e150, 1e150)

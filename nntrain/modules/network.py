@@ -227,9 +227,21 @@ class Network(Namespace):
         Returns:
             The outputs by target that hang on nothing else.
         """
+        values = self._behind(given)
+        return {name: values[place] for name, place in self._wiring.outputs if values[place] is not None}
+
+    def steps_behind(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What these steps give, by their names; `given` as of `run_behind`."""
+        values = self._behind(given)
+        return {call.name: values[place] for place, call in self._placed() if values[place] is not None}
+
+    def _behind(self, given: Mapping[str, Tensor]) -> list[Any]:
+        """All values; `None` for those that hang on what is not given. Rows have their lengths where all of these are given."""
         wiring = self._wiring
         values: list[Any] = [given.get(key) for key in wiring.keys]
-        lengths: list[Any] = [None] * (len(wiring.length_keys) + len(wiring.shortenings))
+        has_lengths = all(key in given or key.startswith(TEACHER) for key in wiring.length_keys)
+        unknown: list[Any] = [None] * (len(wiring.length_keys) + len(wiring.shortenings))
+        lengths = wiring.row_lengths(given) if has_lengths else unknown
         for call, is_plain in self._calls:
             if call.name in given:
                 values.extend([given[call.name], *[None] * call.extras])
@@ -239,7 +251,7 @@ class Network(Namespace):
                 values.append(call.module(values[call.source]))
             else:
                 self._run(call, values, lengths, None, {})
-        return {name: values[place] for name, place in wiring.outputs if values[place] is not None}
+        return values
 
     def modules_behind(self, keys: Collection[str]) -> list[nn.Module]:
         """The modules that `run_behind` calls where these are given."""

@@ -22,6 +22,7 @@ VERBS = (
     "fit",
     "eval",
     "report",
+    "explain",
     "predict",
     "generate",
     "compare",

@@ -14,6 +14,7 @@ from nntrain.specs import Spec
 if TYPE_CHECKING:
     from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
@@ -112,6 +113,20 @@ class Boolean(Field):
         from nntrain.data.scaling import scale
 
         return Encoded(scale(cast("Array", values).reshape(-1, 1), state)[:, 0])
+
+    def grid(self, values: Values, state: State, points: int) -> Grid:
+        """False and true."""
+        import numpy as np
+
+        from nntrain.data.grid import Grid
+
+        return Grid(np.array([0.0, 1.0]), (self.class_names,), is_ordered=True)
+
+    def neutral(self, state: State, *, zero: bool = False) -> Array:
+        """The share of ones, or false."""
+        from nntrain.data.scaling import neutral_row
+
+        return neutral_row(state, "none", zero=zero)[0]
 
     def is_missing(self, values: Values) -> Array:
         """NaN."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
@@ -131,6 +132,20 @@ class Category(Field):
         indices = known + 1
         indices[is_null] = missing
         return Encoded(indices, unknown=is_unknown)
+
+    def grid(self, values: Values, state: State, points: int) -> Grid:
+        """The commonest values, those as common in the order of their names."""
+        from nntrain.data.grid import MOST_WORDS, Grid
+
+        counts = _counted(cast("pl.Series", values).drop_nulls().alias("cell"))
+        found = counts.sort(["count", "cell"], descending=[True, False])["cell"].head(min(points, MOST_WORDS))
+        return Grid(found, (tuple(map(str, found.to_list())),), is_ordered=False)
+
+    def neutral(self, state: State, *, zero: bool = False) -> Array:
+        """What training never showed."""
+        import numpy as np
+
+        return np.zeros((), dtype=np.int64)
 
     def is_missing(self, values: Values) -> Array:
         """Null."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
@@ -145,6 +146,23 @@ class Date(Field):
         is_missing = np.isnan(seconds)
         features = _features(np.where(is_missing, state["first"], seconds), state)
         return Encoded(np.where(is_missing[:, None], state["fill"].numpy(), features).astype(np.float32))
+
+    def grid(self, values: Values, state: State, points: int) -> Grid:
+        """Dates from early to late, written `2024-01-31`, with the time of day where there is one."""
+        import numpy as np
+
+        from nntrain.data.grid import Grid, quantiles
+
+        seconds = quantiles(cast("Array", values), points)
+        unit = "D" if not (seconds % _DAY).any() else "s"
+        cells = np.datetime_as_string(seconds.astype("datetime64[s]"), unit=unit)
+        return Grid(seconds, (tuple(map(str, cells)),), is_ordered=True)
+
+    def neutral(self, state: State, *, zero: bool = False) -> Array:
+        """The mean of each part over the training rows."""
+        import numpy as np
+
+        return cast("Array", state["fill"].numpy().astype(np.float32))
 
     def is_missing(self, values: Values) -> Array:
         """NaN."""

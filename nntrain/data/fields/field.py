@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nntrain.data.fields.image import ProgressiveResizing
     from nntrain.data.file_rows import FileKind
     from nntrain.data.forms.form import Form
+    from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.image_stream import ImageFiles
     from nntrain.data.table import Table
@@ -144,6 +145,8 @@ class Field(Component):
     """Which files those are where new rows of a network that reads nothing else may be a folder of them, or one; `None` for none."""
     piece_suffixes: ClassVar[tuple[str, ...]] = ()
     """Endings of the files that generated sequences are written to, where they are no text."""
+    features_apart: ClassVar[bool] = False
+    """Whether each of its numbers is a column of its own for those who ask what matters."""
     stratifies: ClassVar[bool] = False
     """Whether a split keeps the shares of its values where it is the target."""
 
@@ -369,6 +372,22 @@ class Field(Component):
 
     def magnitudes(self, values: Values) -> Array | None:
         """The numbers of the rows `[N, F]`, NaN where missing, of which new rows may be beyond training; `None` for what has no range."""
+        return None
+
+    def grid(self, values: Values, state: State, points: int) -> Grid | None:
+        """At most so many values that some rows have, to be asked for one by one; `None` for what has too many to tell anything."""
+        return None
+
+    def neutral(self, state: State, *, zero: bool = False) -> Array | None:
+        """The number or numbers of an input that says nothing, of the shape of one row.
+
+        Args:
+            state: What the field learned.
+            zero: Take 0 in its own unit in place of the mean of the training rows, where both are there.
+
+        Returns:
+            `None` for what has no such value.
+        """
         return None
 
     def unseen(self, values: Values, state: State) -> Unseen | None:

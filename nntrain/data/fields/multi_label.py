@@ -125,6 +125,12 @@ class MultiLabel(Field):
         found[place[index >= 0], index[index >= 0]] = 1.0
         return Encoded(found, unknown=unknown)
 
+    def neutral(self, state: State, *, zero: bool = False) -> Array:
+        """No label."""
+        import numpy as np
+
+        return np.zeros(len(state["classes"]), dtype=np.float32)
+
     def is_missing(self, values: Values) -> Array:
         """Null."""
         return cast("pl.Series", values).is_null().to_numpy()

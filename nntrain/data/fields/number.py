@@ -14,6 +14,7 @@ from nntrain.specs import Spec
 if TYPE_CHECKING:
     from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
@@ -161,6 +162,20 @@ class Number(Field):
     def magnitudes(self, values: Values) -> Array:
         """One column, before `clip`."""
         return cast("Array", values).reshape(-1, 1)
+
+    def grid(self, values: Values, state: State, points: int) -> Grid:
+        """Numbers from low to high."""
+        from nntrain.data.grid import Grid, quantiles
+
+        numbers = quantiles(cast("Array", values), points)
+        return Grid(numbers, (tuple(numbers.tolist()),), is_ordered=True)
+
+    def neutral(self, state: State, *, zero: bool = False) -> Array:
+        """The mean of the training rows, of numbers that are bent or scaled by quantiles what they are scaled about; or 0, if it can be."""
+        from nntrain.data.scaling import neutral_row
+
+        has_zero = zero and (self.logarithm is None or ABOVE[self.logarithm] < 0)
+        return neutral_row(state, self.normalize, self.smooth_clip, zero=has_zero)[0]
 
     def _require_logarithms(self, numbers: Array, curve: Logarithmic, table: Table, column: str) -> None:
         """Refuse what has none. Raises `DataError` with the rows."""

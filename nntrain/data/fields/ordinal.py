@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
@@ -105,6 +106,20 @@ class Ordinal(Field):
             DataError: A value is one that training never showed, and that is an error.
         """
         return self._category.encode(values, state, is_target=is_target)
+
+    def grid(self, values: Values, state: State, points: int) -> Grid:
+        """The commonest values, from low to high."""
+        import polars as pl
+
+        from nntrain.data.grid import Grid
+
+        own = self._category.grid(values, state, points).cells[0]
+        found = [value for value in state["classes"] if value in own]
+        return Grid(pl.Series(found, dtype=pl.String), (tuple(found),), is_ordered=True)
+
+    def neutral(self, state: State, *, zero: bool = False) -> Array:
+        """What training never showed."""
+        return self._category.neutral(state)
 
     def is_missing(self, values: Values) -> Array:
         """Null."""

@@ -14,6 +14,7 @@ from nntrain.specs import VECTOR, Spec, Unknown
 if TYPE_CHECKING:
     from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
+    from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
 
@@ -23,6 +24,7 @@ class Vector(Field):
 
     main: ClassVar[str | None] = "columns"
     roles: ClassVar[frozenset[Role]] = frozenset({"input", "target", "ignore"})
+    features_apart: ClassVar[bool] = True
 
     type: Literal["vector"] = "vector"
     columns: str | tuple[str, ...] | None = None
@@ -95,6 +97,23 @@ class Vector(Field):
         from nntrain.data.scaling import scale
 
         return Encoded(scale(cast("Array", values), state))
+
+    def grid(self, values: Values, state: State, points: int) -> Grid:
+        """Each feature from low to high; one that has fewer values repeats its last."""
+        import numpy as np
+
+        from nntrain.data.grid import Grid, quantiles
+
+        columns = [quantiles(column, points) for column in cast("Array", values).astype(np.float64).T]
+        longest = max(map(len, columns))
+        filled = [np.pad(column, (0, longest - len(column)), mode="edge") if len(column) else np.zeros(longest) for column in columns]
+        return Grid(np.stack(filled, axis=1), tuple(tuple(column.tolist()) for column in columns), is_ordered=True)
+
+    def neutral(self, state: State, *, zero: bool = False) -> Array:
+        """The means of the training rows, or 0."""
+        from nntrain.data.scaling import neutral_row
+
+        return neutral_row(state, self.normalize, zero=zero)
 
     def is_missing(self, values: Values) -> Array:
         """Rows in which a value is missing."""

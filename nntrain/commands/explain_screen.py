@@ -1,0 +1,138 @@
+"""What `explain` shows: the columns that matter, mean predictions as they change, single rows, and how good that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from nntrain.commands.figures import bar, format_number, sparkline
+from nntrain.commands.results import aligned, labelled
+
+if TYPE_CHECKING:
+    from nntrain.commands.stored import Stored
+    from nntrain.insight.columns import Dependence, Importances
+    from nntrain.insight.explanation import ExplainedRow, Explanation, Quality
+
+MOST: Final = 10
+"""Columns of a table, at most; the file has all."""
+BAR: Final = 20
+LONGEST: Final = 24
+"""Letters of a cell or name."""
+HIGH: Final = 0.5
+"""Rank correlation above which an explanation hardly depends on what was learned."""
+
+
+def explain_screen(stored: Stored, found: Explanation) -> str:
+    """The result as text, without a line break at its end."""
+    head = [f"run      {found.run}   {stored.state_words}", f"rows     {found.rows:,} ({found.split})"]
+    blocks = ["\n".join(head)]
+    if found.importances is not None and found.importances.columns:
+        blocks.append(_importances(found.importances))
+    if found.dependences:
+        blocks.append(_dependences(found))
+    blocks += [_row(row, found) for row in found.explained]
+    if found.quality is not None:
+        blocks.append(_quality(found.quality, found))
+    return "\n\n".join(blocks)
+
+
+def _importances(found: Importances) -> str:
+    shown, widest = found.columns[:MOST], max((each.mean for each in found.columns), default=0.0)
+    told = f"columns that matter: {found.metric} {format_number(found.value)} gets worse by, when one is shuffled ({found.shuffles} times)"
+    lines = [
+        [f"  {_cut(each.column)}", f"{format_number(each.mean)} ± {each.spread:.1g}", bar(each.mean / widest if widest > 0 else 0.0, BAR)]
+        for each in shown
+    ]
+    return "\n".join([told, _table(lines), *_more(len(found.columns) - len(shown))])
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {count} more: --json"] if count > 0 else []
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    """Names at the left, numbers at the right, bars behind them."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "   ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:-1], widths[1:-1], strict=True)), line[-1]]
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _dependences(found: Explanation) -> str:
+    """Of each column the curve of the mean answer: of two classes that of the second, of more that which moves the most."""
+    shown = found.dependences[:MOST]
+    outputs = list(shown[0].means)
+    only = outputs[-1] if len(outputs) == 1 or (found.is_probability and len(outputs) == 2) else None
+    what = "mean probability of the class in brackets" if found.is_probability else "mean of the value in brackets"
+    what = what if only is None else f"mean probability of {only}" if found.is_probability else f"mean {only}"
+    lines = [[f"  {_cut(each.column)}", *_curve(each, only)] for each in shown]
+    return "\n".join([f"{what}, were all rows to have one value of a column", aligned(lines, gap=3, left=3)])
+
+
+def _curve(each: Dependence, only: str | None) -> list[str]:
+    output = only or max(each.means, key=lambda name: max(each.means[name]) - min(each.means[name]))
+    means, named = each.means[output], "" if only else f" ({_cut(output)})"
+    if each.is_ordered:
+        ends = f"{_value(each.values[0])} … {_value(each.values[-1])}"
+        low, high = format_number(means[0]), format_number(means[-1])
+        return [ends, f"{low} … {high}  {sparkline(means, BAR)}{named}"]
+    ranked = sorted(zip(means, each.values, strict=True), key=lambda pair: -pair[0])
+    first, last = ranked[0], ranked[-1]
+    return [
+        f"{len(each.values)} values",
+        f"{_value(last[1])} {format_number(last[0])} … {_value(first[1])} {format_number(first[0])}{named}",
+    ]
+
+
+def _value(value: float | str) -> str:
+    return _cut(value) if isinstance(value, str) else f"{value:.4g}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _row(row: ExplainedRow, found: Explanation) -> str:
+    what = f"probability of {row.output}" if found.is_probability else row.output
+    told = f"row {row.number} ({row.place})   {what} {format_number(row.answer)}; {format_number(row.neutral)} of a row that says nothing"
+    widest = max((abs(share.share) for share in row.shares), default=0.0)
+    shown = row.shares[:MOST]
+    lines = [
+        [f"  {_cut(share.column)}", _cell(share.cell), f"{share.share:+.4g}", bar(abs(share.share) / widest if widest > 0 else 0.0, BAR)]
+        for share in shown
+    ]
+    rest = sum(share.share for share in row.shares[MOST:])
+    left = [f"  and {len(row.shares) - MOST} more, together {rest:+.4g}"] if len(row.shares) > MOST else []
+    missed = [] if row.completeness is None else [f"  the shares miss the difference of both answers by {row.completeness:.1g}"]
+    return "\n".join([told, _table(lines), *left, *missed])
+
+
+def _cell(cell: str | None) -> str:
+    return "-" if cell is None else _cut(cell)
+
+
+def _quality(quality: Quality, found: Explanation) -> str:
+    return labelled([("quality", "\n".join(_judged(quality, found)))])
+
+
+def _judged(quality: Quality, found: Explanation) -> Iterator[str]:
+    yield f"of {found.method}, on {quality.rows} rows"
+    if quality.completeness is not None:
+        yield f"completeness: the shares of a row miss its answer by {quality.completeness:.1g} at most"
+    cut = quality.deletion
+    areas = f"{format_number(cut.area)}, in random order {format_number(cut.random_area)}"
+    if cut.is_probability:
+        yield f"deletion: mean probability {areas} (lower is better)"
+    else:
+        yield f"deletion: the answer moves by {areas} (higher is better)"
+    if not cut.is_better:
+        yield "no better than chance: don't trust these shares"
+    if quality.randomisation is None:
+        return
+    correlation = quality.randomisation.correlation
+    yield f"randomisation: correlation with untrained networks {correlation:.2f} (0 is best)"
+    if abs(correlation) > HIGH:
+        yield "that is high: the shares show the rows rather than what was learned; another method may tell more"
