@@ -379,15 +379,7 @@ class Field(Component):
         return None
 
     def neutral(self, state: State, *, zero: bool = False) -> Array | None:
-        """The number or numbers of an input that says nothing, of the shape of one row.
-
-        Args:
-            state: What the field learned.
-            zero: Take 0 in its own unit in place of the mean of the training rows, where both are there.
-
-        Returns:
-            `None` for what has no such value.
-        """
+        """Numbers that say nothing, of the shape of one row: as a rule the mean of the training rows, or 0 in its own unit; `None` for none."""
         return None
 
     def unseen(self, values: Values, state: State) -> Unseen | None:
