@@ -137,6 +137,7 @@ def _start(run: Run, params: Mapping[str, str], run_id: str | None, sent: int) -
     name = f"{whole.parent.name}/{whole.name}"
     return Start(
         folder=folder.as_posix(),
+        beside=whole.parent.as_posix(),
         name=f"{name}/{folder.name}" if is_member else name,
         project=whole.parent.name,
         group=name if is_member else None,

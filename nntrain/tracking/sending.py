@@ -76,7 +76,9 @@ class Sender:
             self.trouble = self.trouble or _harmless(str(error) if isinstance(error, TrackingError) else words(error))
         finally:
             if self._sink is not None:
-                with suppress(OSError):  # a file on a full disk
+                with suppress(Exception):  # of a full disk was told already
+                    self._note(self._sink)
+                with suppress(OSError):
                     self._sink.close()
 
     def _open(self) -> Sink:
@@ -93,7 +95,6 @@ class Sender:
             item = self._queue.get()
             if isinstance(item, Ending):
                 sink.end(item)
-                self._note(sink)
                 return
             sink.report(item)
             self._sent = item["step"]

@@ -27,6 +27,8 @@ class Start:
 
     folder: str
     """The run folder; what a sink writes lies in it."""
+    beside: str
+    """The folder of all runs of the config, for what may not lie in a run: links."""
     name: str
     """`digits/0001`, of a member `digits/0001/01`."""
     project: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from nntrain.tracking.tracker import Ending, Record, Sink, Start, Tracker, scalars
 
@@ -21,7 +21,7 @@ class WandB(Tracker):
     entity: str | None = None
     """User or team that the project is of. Default: yours."""
     mode: Literal["online", "offline"] = "online"
-    """`offline` writes into `wandb/` in the run folder alone; `wandb sync` sends it later."""
+    """`offline` writes into `wandb/` beside the run folders alone; `wandb sync` sends it later."""
 
     @property
     def place(self) -> str:
@@ -29,6 +29,20 @@ class WandB(Tracker):
 
     def open(self, start: Start) -> WandBRun:
         return WandBRun(self, start)
+
+
+_QUIET: Final[dict[str, object]] = {
+    "console": "off",
+    "disable_code": True,
+    "disable_git": True,
+    "init_timeout": 30,
+    "silent": True,
+    "x_disable_machine_info": True,
+    "x_disable_meta": True,
+    "x_disable_stats": True,
+    "x_save_requirements": False,
+}
+"""Settings with which the library sends what it is told and nothing else."""
 
 
 class WandBRun(Sink):
@@ -39,17 +53,8 @@ class WandBRun(Sink):
 
         library: Any = wandb
         self.run_id = start.run_id or secrets.token_hex(4)
-        quiet = library.Settings(
-            console="off",
-            disable_code=True,
-            disable_git=True,
-            init_timeout=30,
-            silent=True,
-            symlink=False,  # a run that holds a link is refused
-            x_disable_machine_info=True,
-            x_disable_meta=True,
-            x_disable_stats=True,
-        )
+        known = library.Settings.model_fields  # of which versions have more and less
+        quiet = library.Settings(**{name: value for name, value in _QUIET.items() if name in known})
         self._run: Any = library.init(
             id=self.run_id,
             resume="allow",
@@ -59,7 +64,7 @@ class WandBRun(Sink):
             name=start.name,
             group=start.group,
             config=dict(start.params),
-            dir=start.folder,
+            dir=start.beside,  # it makes links
             settings=quiet,
         )
         self._run.define_metric("*", step_metric="step")

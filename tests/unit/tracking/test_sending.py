@@ -52,7 +52,7 @@ def kept() -> type[Kept]:
 
 
 def sender(tmp_path: Path, notes: list[tuple[str, str | None, int]], fails_at: int | None = None) -> Sender:
-    begun = Start(tmp_path.as_posix(), "digits/0001", "digits", None, {})
+    begun = Start(tmp_path.as_posix(), tmp_path.as_posix(), "digits/0001", "digits", None, {})
     return Sender(Made(fails_at=fails_at), begun, lambda *note: notes.append(note))
 
 
@@ -102,6 +102,6 @@ def test_what_it_raises_when_it_notes_how_far_it_came_ends_no_run(tmp_path: Path
     def full(key: str, run_id: str | None, sent: int) -> None:
         raise OSError("no space left")
 
-    sent = Sender(Made(), Start(tmp_path.as_posix(), "a/1", "a", None, {}), full)
+    sent = Sender(Made(), Start(tmp_path.as_posix(), tmp_path.as_posix(), "a/1", "a", None, {}), full)
     assert sent.is_done(10)
     assert sent.trouble == "OSError: no space left"

@@ -20,7 +20,7 @@ CARD = "# a card\n"
 
 
 def start(folder: Path, sent: int = -1) -> Start:
-    return Start(folder.as_posix(), "digits/0001", "digits", None, SETTINGS, None, sent)
+    return Start(folder.as_posix(), folder.as_posix(), "digits/0001", "digits", None, SETTINGS, None, sent)
 
 
 def record(step: int, loss: float | None) -> dict[str, Any]:
@@ -71,11 +71,12 @@ def events(folder: Path) -> Iterator[Any]:
     """All events of a folder, in the order in which TensorBoard reads them."""
     from tensorboardX.proto import event_pb2
 
+    protocol: Any = event_pb2
     for path in sorted((folder / "tensorboard").iterdir()):
         content = path.read_bytes()
         while content:
             (length,) = struct.unpack("<Q", content[:8])
-            yield event_pb2.Event.FromString(content[12 : 12 + length])
+            yield protocol.Event.FromString(content[12 : 12 + length])
             content = content[16 + length :]
 
 
