@@ -103,7 +103,7 @@ class Sender:
 
     def _note(self, sink: Sink) -> None:
         if not self._is_given_up:
-            self._keep(self.tracker.key, sink.run_id, self._sent)
+            self._keep(self.tracker.key, sink.run_id or self._start.run_id, self._sent)  # of one that could not go on the old name
             self._kept_at = time.monotonic()
 
 

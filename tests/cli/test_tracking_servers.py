@@ -140,8 +140,10 @@ def test_what_a_server_that_broke_down_has_missed_is_told_when_the_run_goes_on(
         assert "warning: mlflow: " in capsys.readouterr().err
         [run_id] = server.runs
         assert server.curve(run_id, "lr") == [(4, 0.001)]
+        assert main(["fit", "--resume", "runs/told/0001", "training.max_epochs=4"]) == 0  # it is still away
+        assert server.curve(run_id, "lr") == [(4, 0.001)]
         server.dies_after = None
-        assert main(["fit", "--resume", "runs/told/0001", "training.max_epochs=4"]) == 0
+        assert main(["fit", "--resume", "runs/told/0001", "training.max_epochs=5"]) == 0
     assert [*server.runs] == [run_id]
     assert server.curve(run_id, "train.loss") == curve("train.loss")
 

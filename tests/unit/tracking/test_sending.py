@@ -53,7 +53,11 @@ def kept() -> type[Kept]:
 
 def sender(tmp_path: Path, notes: list[tuple[str, str | None, int]], fails_at: int | None = None) -> Sender:
     begun = Start(tmp_path.as_posix(), tmp_path.as_posix(), "digits/0001", "digits", None, {})
-    return Sender(Made(fails_at=fails_at), begun, lambda *note: notes.append(note))
+
+    def keep(key: str, run_id: str | None, sent: int) -> None:
+        notes.append((key, run_id, sent))
+
+    return Sender(Made(fails_at=fails_at), begun, keep)
 
 
 def record(step: int) -> dict[str, Any]:
