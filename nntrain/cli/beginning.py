@@ -31,6 +31,8 @@ def init(
 def check(
     configs: Arguments = None,
     data: Annotated[bool, typer.Option("--data", help="Read and fit the data, and check every size.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Try it too: 8 rows, first step, learning rates, time, memory, disk.")] = False,
+    plot: Annotated[Path | None, typer.Option("--plot", help="With --run: draw the range test of learning rates, .svg or .png.")] = None,
     no_data: Annotated[bool, typer.Option("--no-data", help="Don't look at the data at all.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
     overlays: With = None,
@@ -38,12 +40,12 @@ def check(
     as_json: Json = False,
     plugin_modules: Plugins = None,
 ) -> None:
-    """Check configs: names, values, columns and shapes, in an instant."""
+    """Check configs: names, values, columns and shapes, in an instant. --data reads all rows, --run also tries some steps."""
     from nntrain.commands import check as command
 
     paths, changes = split_arguments(configs)
-    look, output = command.Look.of(data=data, no_data=no_data), command.Form.of(form, as_json=as_json)
-    raise typer.Exit(command.run(paths, changes, look, tuple(overlays or ()), strict=strict, form=output))
+    how = command.How(command.Look.of(data=data, no_data=no_data, run=run), strict, plot)
+    raise typer.Exit(command.run(paths, changes, how, tuple(overlays or ()), command.Form.of(form, as_json=as_json)))
 
 
 @app.command()

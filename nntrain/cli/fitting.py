@@ -35,6 +35,7 @@ def fit(
     trace: Annotated[bool, typer.Option("--trace", help="With --profile: write RUN/trace.json, for ui.perfetto.dev.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no rows of streamed tables in the cache folder.")] = False,
     as_json: Json = False,
+    json_lines: Annotated[bool, typer.Option("--json-lines", help="A JSON object a line: start, each evaluation, end.")] = False,
     runs: Runs = None,
     plugin_modules: Plugins = None,
 ) -> None:
@@ -54,6 +55,7 @@ def fit(
         test=not no_test,
         runs=runs,
         as_json=as_json,
+        json_lines=json_lines,
         overlays=tuple(overlays or ()),
         members=members.Plan.of(seeds, folds),
         skip_done=skip_done,

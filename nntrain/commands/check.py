@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, can_draw, draw, draw_first
 from nntrain.commands.output import emit, tell
@@ -17,6 +18,9 @@ from nntrain.config.rendering import error_as_json
 from nntrain.data.layout import plan_layouts
 from nntrain.errors import ConfigError, NNTrainError, UsageError
 
+if TYPE_CHECKING:
+    from nntrain.commands.findings import Finding
+
 
 class Look(Enum):
     """How much of the data is read."""
@@ -24,13 +28,15 @@ class Look(Enum):
     NOTHING = "nothing"
     HEADER = "header"
     ALL = "all"
+    RUN = "run"
+    """All of it, and some steps are taken."""
 
     @staticmethod
-    def of(*, data: bool, no_data: bool) -> Look:
-        """What the two options ask for together."""
-        if data and no_data:
-            raise UsageError("--data and --no-data exclude each other")
-        return Look.ALL if data else Look.NOTHING if no_data else Look.HEADER
+    def of(*, data: bool, no_data: bool, run: bool = False) -> Look:
+        """What the options ask for together. Raises `UsageError` where they exclude each other."""
+        if (data or run) and no_data:
+            raise UsageError(f"{'--run' if run else '--data'} and --no-data exclude each other")
+        return Look.RUN if run else Look.ALL if data else Look.NOTHING if no_data else Look.HEADER
 
 
 class Form(Enum):
@@ -57,9 +63,38 @@ class Form(Enum):
         return Form.GITHUB
 
 
-def run(paths: Sequence[Path], changes: Sequence[str], look: Look, overlays: Sequence[Path], *, strict: bool, form: Form) -> int:
-    """Check each config by itself; print what was found, and return the exit code of the worst."""
-    results = [_check(path, changes, look, overlays, strict=strict) for path in paths or [find_config(None)]]
+@dataclass(frozen=True, slots=True)
+class How:
+    """How much is looked at, and what counts as a fault."""
+
+    look: Look = Look.HEADER
+    strict: bool = False
+    """Whether warnings are faults."""
+    plot: Path | None = None
+    """Where the learning-rate range test of `--run` is drawn."""
+
+    def check_plot(self, configs: int) -> None:
+        """Refuse a picture that nobody draws or that can't be written. Raises `UsageError`."""
+        if self.plot is None:
+            return
+        if self.look is not Look.RUN:
+            raise UsageError("--plot has no effect: it draws the range test of --run", "add --run")
+        if configs > 1:
+            raise UsageError("--plot draws one config, and several are given", "check them one by one")
+        from nntrain.commands.rate_plot import check_plot
+
+        check_plot(self.plot)
+
+
+def run(paths: Sequence[Path], changes: Sequence[str], how: How, overlays: Sequence[Path], form: Form) -> int:
+    """Check each config by itself; print what was found, and return the exit code of the worst.
+
+    Raises:
+        UsageError: There is no config, or an option has no effect.
+    """
+    paths = paths or [find_config(None)]
+    how.check_plot(len(paths))
+    results = [_check(path, changes, how, overlays) for path in paths]
     if form is Form.JSON:
         emit(json.dumps(_as_json(results), indent=1))
     elif form is Form.GITHUB:
@@ -104,12 +139,22 @@ class _Result:
     """What came of one config."""
 
     def __init__(
-        self, path: Path, blueprint: Blueprint | None, error: NNTrainError | None, *, strict: bool, start: Sequence[str] = ()
+        self,
+        path: Path,
+        blueprint: Blueprint | None,
+        error: NNTrainError | None,
+        *,
+        strict: bool,
+        start: Sequence[str] = (),
+        findings: Sequence[Finding] | None = None,
     ) -> None:
         self.path = path
         self.blueprint, self.start = blueprint, start
         self.error = error
-        self.fails_for_warnings = strict and blueprint is not None and bool(blueprint.warnings)
+        self.findings = findings
+        self.warnings = [] if blueprint is None else list(blueprint.warnings)
+        self.warnings += [f"{finding.label}: {finding.text.splitlines()[0]}" for finding in findings or () if finding.is_warning]
+        self.fails_for_warnings = strict and bool(self.warnings)
 
     @property
     def exit_code(self) -> int:
@@ -126,6 +171,10 @@ class _Result:
             emit("\n".join([_line(self.path, self.blueprint), *(f"   start: {line}" for line in self.start)]))
             if self.blueprint.layout.dialect is not None:
                 self._print_dialect(self.blueprint.layout.dialect)
+            if self.findings is not None:
+                from nntrain.commands.findings import told
+
+                emit(told(self.findings))
             for warning in self.blueprint.warnings:
                 tell(f"   warning: {warning}")
 
@@ -141,19 +190,32 @@ class _Result:
         return {
             "ok": self.exit_code == 0,
             "errors": errors,
-            "warnings": [] if self.blueprint is None else list(self.blueprint.warnings),
+            "warnings": self.warnings,
             "parameters": None if program is None else program.num_parameters,
             "layers": None if program is None else len(program.steps),
+            **({} if self.findings is None else {"run": {finding.label: finding.as_json() for finding in self.findings}}),
         }
 
 
-def _check(path: Path, changes: Sequence[str], look: Look, overlays: Sequence[Path], *, strict: bool) -> _Result:
+def _check(path: Path, changes: Sequence[str], how: How, overlays: Sequence[Path]) -> _Result:
     try:
+        if how.look is Look.RUN:
+            return _tried(path, changes, how, overlays)
         config = read_config(path, changes, overlays)
-        blueprint = check(config, look)
-        return _Result(path, blueprint, None, strict=strict, start=_start(config, blueprint))
+        blueprint = check(config, how.look)
+        return _Result(path, blueprint, None, strict=how.strict, start=_start(config, blueprint))
     except NNTrainError as error:
-        return _Result(path, None, error, strict=strict)
+        return _Result(path, None, error, strict=how.strict)
+
+
+def _tried(path: Path, changes: Sequence[str], how: How, overlays: Sequence[Path]) -> _Result:
+    """What came of a config that was tried out. Raises `NNTrainError`."""
+    from nntrain.commands.trying import begin_trial, try_out
+
+    gone = begin_trial()
+    config = read_config(path, changes, overlays)
+    blueprint, findings = try_out(config, how.plot, gone)
+    return _Result(path, blueprint, None, strict=how.strict, start=_start(config, blueprint), findings=findings)
 
 
 def _start(config: Config, blueprint: Blueprint | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What `fit` shows while it trains, on stderr: two lines that are redrawn on a terminal, plain lines elsewhere.
+"""What `fit` shows while it trains, on stderr: some lines that are redrawn on a terminal, plain lines elsewhere.
 
 Loads rich where there is a terminal to draw on.
 """
@@ -12,9 +12,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from nntrain.commands.figures import bar, format_clock, format_number, sparkline
+from nntrain.commands.figures import format_number
 from nntrain.commands.results import labelled
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ REDRAW_S: Final = 0.1
 """On a terminal the position is redrawn no more often than this."""
 LINE_S: Final = 10.0
 """Elsewhere evaluations are printed no more often than this."""
-BAR_WIDTH: Final = 20
-CURVE_WIDTH: Final = 16
-INDENT: Final = " " * 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +41,16 @@ class Position:
     rows_per_s: float
     seconds_left: float | None
     """Until the limit that comes first; `None` while it isn't known."""
+    step_in_epoch: int = 0
+    steps_per_epoch: int = 0
+    loss: float | None = None
+    """Mean of the training loss since the last evaluation, where to read it costs nothing."""
+    memory_bytes: int | None = None
+    """Memory of this process; `None` where the system doesn't tell."""
+    device_bytes: int | None = None
+    """Memory of the accelerator that torch has taken."""
+    wait_fraction: float | None = None
+    """Share of the time in which the loop waits for rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,13 @@ class Evaluation:
         """`train.loss 0.2120   validation.rmse 412.0   best 409.1 (epoch 10)`."""
         names = dict.fromkeys(name for name in ("train.loss", self.monitor) if name in self.metrics)
         parts = [f"{name} {format_number(self.metrics[name])}" for name in names]
-        if self.best_value is not None:
-            parts.append(f"best {format_number(self.best_value)} (epoch {self.best_epoch})")
+        parts += [best] if (best := self.best_text()) else []
         parts += [self.told] if self.told else []
         return "   ".join(parts)
+
+    def best_text(self) -> str:
+        """`best 409.1 (epoch 10)`; empty where nothing was the best yet."""
+        return "" if self.best_value is None else f"best {format_number(self.best_value)} (epoch {self.best_epoch})"
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -96,9 +106,11 @@ class Display:
     _live: Live | None = None
     _position: Position | None = None
     _evaluation: Evaluation | None = None
-    _curve: list[float | None] = field(default_factory=list[float | None])
+    _curves: dict[str, list[float | None]] = field(default_factory=dict[str, list[float | None]])
+    """Values of each metric, one an evaluation."""
+    _advice: str | None = None
     _held: dict[str, str] = field(default_factory=dict[str, str])
-    """Lines not printed yet: those of the best evaluation and of the last."""
+    """Lines not printed yet: those of the best evaluation and of the last, and the last advice."""
     _drawn_at: float = float("-inf")
     _redraws: bool = False
 
@@ -121,6 +133,30 @@ class Display:
         if not self.quiet:
             self._flush()
             self._print(text)
+
+    def event(self, kind: str, facts: Mapping[str, Any]) -> None:
+        """Tell programs what happens: `start`, `evaluation`, `end`. People are told by the other methods; here is nobody else."""
+
+    def advise(self, line: str | None) -> None:
+        """Show what the run should be told now; `None` takes it away. Elsewhere than on a terminal a new advice is a line, when one is due.
+
+        Args:
+            line: One line, without a label; what does not fit into the width is cut.
+        """
+        if line == self._advice:
+            return
+        self._advice = line
+        if self._redraws:
+            self._redraw()
+        elif line is None:
+            self._held.pop("advice", None)
+        else:
+            self._held["advice"] = f"advice   {line}"
+
+    @property
+    def draws_again(self) -> bool:
+        """Whether it shows where the run stands between two evaluations."""
+        return self._redraws
 
     @property
     def is_due(self) -> bool:
@@ -154,7 +190,8 @@ class Display:
         """
         within_epoch = epoch == 0 or (self._evaluation is not None and self._evaluation.epoch == epoch)
         self._evaluation = Evaluation(epoch, step, metrics, monitor, best_value, best_epoch, self.told)
-        self._curve.append(metrics.get(monitor))
+        for name, value in metrics.items():
+            self._curves.setdefault(name, []).append(value)
         if self._redraws:
             self._redraw()
         if self._redraws or self.quiet:
@@ -181,8 +218,7 @@ class Display:
             self._flush()
 
     def _flush(self) -> None:
-        best, last = self._held.pop("best", None), self._held.pop("last", None)
-        for line in dict.fromkeys([best, last]):
+        for line in dict.fromkeys([self._held.pop(name, None) for name in ("best", "last", "advice")]):
             if line is not None:
                 self._print(line)
 
@@ -204,7 +240,7 @@ class Display:
 
                 self._live = live_lines(self.stream)
                 self._live.start()
-            self._live.update(self._lines(self._live.console.width), refresh=True)
+            self._live.update(self._lines(*self._live.console.size), refresh=True)
 
     @contextmanager
     def _writing(self) -> Generator[None]:
@@ -220,17 +256,11 @@ class Display:
                 with suppress(OSError, ValueError):
                     live.stop()  # gives back the streams that it had redirected
 
-    def _lines(self, width: int) -> Text:
-        from rich.text import Text
+    def _lines(self, width: int, height: int) -> Text:
+        from nntrain.commands.live_view import Screen, live_view
 
-        lines = Text(no_wrap=True, overflow="ellipsis")
-        if self._position is not None:
-            lines.append_text(_progress(self._position))
-        if self._evaluation is not None:
-            text = f"{INDENT}{self._evaluation.text()}   "
-            free = min(CURVE_WIDTH, width - len(text)) if self.stream is not None and _draws(self.stream) else 0
-            lines.append(f"\n{text}").append(sparkline(self._curve, max(free, 0)), style="cyan")
-        return lines
+        screen = Screen(width, height, self.stream is not None and _draws(self.stream))
+        return live_view(self._position, self._evaluation, self._curves, self._advice, screen)
 
     def _of_epochs(self) -> str:
         return _of(self._position.max_epochs) if self._position is not None else ""
@@ -251,20 +281,3 @@ def _of(total: int | None) -> str:
 
 def _draws(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("-", "").startswith("utf")
-
-
-def _progress(position: Position) -> Text:
-    from rich.text import Text
-
-    line = Text(f"epoch {position.epoch}{_of(position.max_epochs)} ")
-    if position.total_steps:
-        fraction = position.step / position.total_steps
-        line.append(bar(fraction, BAR_WIDTH), style="green")
-        line.append(f" {min(fraction, 1):>4.0%}")
-    else:
-        line.append(f"  step {position.step:,}")
-    if position.seconds_left is not None:
-        line.append(f"   {format_clock(position.seconds_left)} left")
-    if position.rows_per_s > 0:
-        line.append(f"   {position.rows_per_s:,.0f} rows/s", style="dim")
-    return line

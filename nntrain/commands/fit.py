@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import Blueprint, draw, draw_first
 from nntrain.commands import automatic, bags, collecting, computing, members
-from nntrain.commands.display import Display
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
+from nntrain.commands.json_lines import display_of, result_text
 from nntrain.commands.memory import memory_errors
 from nntrain.commands.origin import init_of
 from nntrain.commands.output import emit, tell
@@ -45,9 +44,9 @@ Command = Callable[[Path | None, Sequence[str], Options], int]
 
 def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     """Train as the command line says; print the result, and return the exit code."""
-    with Signals() as signals, Display(quiet=False) as display, signals.interruptible():
+    with Signals() as signals, display_of(options) as display, signals.interruptible():
         outcome = fit(path, changes, options, Watchers(display, signals))
-    emit(json.dumps(outcome.summary, indent=1) if options.as_json else outcome.screen)
+    emit(result_text(outcome, options))
     return outcome.exit_code or signals.exit_code
 
 

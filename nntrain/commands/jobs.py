@@ -38,6 +38,8 @@ class Options:
     """Whether the test rows are looked at in the end."""
     runs: Path | None = None
     as_json: bool = False
+    json_lines: bool = False
+    """Whether each evaluation is told as a JSON object on a line of its own, and the result likewise."""
     overlays: tuple[Path, ...] = ()
     """Configs that are laid over the config, one over another."""
     members: Plan | None = None

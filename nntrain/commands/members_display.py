@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from statistics import fmean
+from typing import Any
 
 from nntrain.commands.display import Display, Position
 from nntrain.commands.figures import format_number
@@ -33,7 +34,7 @@ class MembersDisplay:
 
     def advance(self, position: Position) -> None:
         """Show where the members stand; they keep step."""
-        self.display.advance(replace(position, rows_per_s=position.rows_per_s * self._members))
+        self.display.advance(replace(position, rows_per_s=position.rows_per_s * self._members, loss=None))
 
     def report(self, word: str, evaluation: _Evaluation) -> None:
         """Keep a member's evaluation until the others have theirs."""
@@ -82,6 +83,12 @@ class _MemberDisplay(Display):
 
     def note(self, text: str) -> None:
         self._members.note(self._word, text)
+
+    def event(self, kind: str, facts: Mapping[str, Any]) -> None:
+        self._members.display.event(kind, facts)
+
+    def advise(self, line: str | None) -> None:
+        self._members.display.advise(None if line is None else f"{self._word}: {line}")
 
     def advance(self, position: Position) -> None:
         self._members.advance(position)

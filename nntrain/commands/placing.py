@@ -82,6 +82,7 @@ def _arguments(path: Path | None, changes: Sequence[str], options: Options, plug
         "--no-test": not options.test,
         "--skip-done": options.skip_done,
         "--json": options.as_json,
+        "--json-lines": options.json_lines,
     }
     found = [str(path)] if path is not None else []
     found += changes

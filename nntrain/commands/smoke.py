@@ -116,6 +116,7 @@ def _without_effect(options: Options) -> str | None:
         "--tune": options.tune,
         "--profile": options.profile,
         "--no-test": not options.test,
+        "--json-lines": options.json_lines,
     }
     return next((word for word, value in found.items() if value), None)
 

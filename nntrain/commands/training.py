@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import torch
 
 from nntrain.assembly import Assembly
 from nntrain.commands.display import Display, Position
 from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.memory import explained_memory, portions_words
+from nntrain.commands.peak_memory import resident_bytes
 from nntrain.commands.recording import Recorder, restore_from
 from nntrain.commands.resuming import Beginning
 from nntrain.commands.sharded_saving import Pieces
@@ -26,6 +30,7 @@ from nntrain.training.memory import ExhaustedError, settle_malloc
 from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
 from nntrain.training.settings import LIMITS
+from nntrain.training.waiting import Waiting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,6 +97,7 @@ class Consumer:
         self.display.advance(self.position(event.step))
         shown = (None, None) if best is None else (best.value, best.epoch)
         self.display.report(event.epoch, event.step, event.metrics, self.assembly.plan.best.monitor, *shown)
+        self._tell_programs(event)
         self._tell_unmeasured(event)
         self._tell_lost()
 
@@ -101,6 +107,12 @@ class Consumer:
             self.recorder.close()
         finally:
             self.tracking.close()
+
+    def _tell_programs(self, report: Report) -> None:
+        """An evaluation as programs read it."""
+        facts = {"run": self.run.name, "epoch": report.epoch, "step": report.step, "lr": report.lr, "is_best": report.is_best}
+        facts |= {"seconds": round(self.assembly.progress.elapsed_s, 3), "metrics": report.metrics}
+        self.display.event("evaluation", facts)
 
     def is_stopped(self) -> bool:
         """Whether a signal asked for a stop; of several processes, whether they have agreed on it."""
@@ -135,7 +147,27 @@ class Consumer:
         rate = recorder.steps_per_s(step)
         total = plan.total_steps or None
         left = (total - step) / rate if total is not None and rate > 0 else None
-        return Position(step, total, step // plan.steps_per_epoch, plan.settings.max_epochs, recorder.rows_per_s, left)
+        epoch, step_in_epoch = divmod(step, plan.steps_per_epoch)
+        progress, waiting = self.assembly.progress, self.assembly.session.waiting
+        return Position(
+            step,
+            total,
+            epoch,
+            plan.settings.max_epochs,
+            recorder.rows_per_s,
+            left,
+            step_in_epoch=step_in_epoch,
+            steps_per_epoch=plan.steps_per_epoch,
+            loss=progress.running.mean() if progress.running.is_here else None,
+            memory_bytes=resident_bytes(),
+            device_bytes=_device_bytes(self.assembly),
+            wait_fraction=None if waiting is None else waiting.seconds / max(time.monotonic() - recorder.started_at, 1e-9),
+        )
+
+
+def _device_bytes(assembly: Assembly) -> int | None:
+    device = assembly.session.device
+    return torch.cuda.memory_reserved(device) if device.type == "cuda" else None
 
 
 def train(run: Run, job: Job, assembly: Assembly, options: Options, watchers: Watchers, beginning: Beginning) -> Outcome:
@@ -172,6 +204,8 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
     ranks = assembly.session.ranks
     if ranks is None or not ranks.is_sharded:  # else no evaluation is cut short: its forward passes are those of all processes
         assembly = replace(assembly, session=replace(assembly.session, stop_wanted=watchers.signals.stop_wanted))
+    if watchers.display.draws_again:
+        assembly = replace(assembly, session=replace(assembly.session, waiting=Waiting()))
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline, "class_weights": assembly.class_weights}}
     display, signals = watchers.display, watchers.signals
@@ -193,6 +227,8 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
     except BaseException:
         recorder.close()
         raise
+    limits = {"steps": assembly.plan.total_steps or None, "steps_per_epoch": assembly.plan.steps_per_epoch}
+    display.event("start", {"run": run.name, "step": assembly.progress.step, **limits, "monitor": assembly.plan.best.monitor})
     return Consumer(run, job, assembly, recorder, display, signals, tracking, baseline)
 
 

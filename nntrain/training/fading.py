@@ -41,7 +41,7 @@ class Fading:
         """For a run before its first step; `None` without a schedule."""
         if schedule is None:
             return None
-        return cls(schedule, tuple(_drops(network)), tuple(group.get("weight_decay", 0.0) for group in optimizer.param_groups))
+        return cls(schedule, tuple(drops(network)), tuple(group.get("weight_decay", 0.0) for group in optimizer.param_groups))
 
     def apply(self, optimizer: torch.optim.Optimizer, step: int, horizon: Horizon) -> bool:
         """Set up a step.
@@ -66,7 +66,7 @@ class Fading:
         return True
 
 
-def _drops(network: nn.Module) -> Iterator[Drop]:
+def drops(network: nn.Module) -> Iterator[Drop]:
     """Modules of dropout, of stochastic depth, and those that drop between their parts: recurrent layers and attention."""
     for module in cast("Iterator[Any]", network.modules()):
         attribute = "p" if isinstance(module, _DropoutNd | SharedDropout) else "dropout"

@@ -79,7 +79,8 @@ def fit(
     while progress.stop_reason is None:
         if session.thawing is not None:
             session.thawing.begin(session.network, progress.epoch)
-        for batches in protocol.batches(session, progress.epoch, progress.step_in_epoch):
+        asked = protocol.batches(session, progress.epoch, progress.step_in_epoch)
+        for batches in asked if session.waiting is None else session.waiting.around(asked):
             rows = session.portions.rows
             take_step(session, protocol, progress, batches)
             progress.advance(plan.steps_per_epoch)

@@ -61,8 +61,18 @@ class RunningLoss:
 
     def take(self) -> float | None:
         """Mean since the last call (`None` if there was no step, or it is not finite), and start anew."""
-        found = [(factor, float(total), float(weight)) for total, weight, factor in self.parts.values()]
+        found = self.mean()
         self.parts = {}
+        return found
+
+    @property
+    def is_here(self) -> bool:
+        """Whether to read it waits for no accelerator."""
+        return not any(isinstance(total, Tensor) for total, _, _ in self.parts.values())
+
+    def mean(self) -> float | None:
+        """The same without starting anew."""
+        found = [(factor, float(total), float(weight)) for total, weight, factor in self.parts.values()]
         if not found or any(weight < _NOTHING for _, _, weight in found):
             return None
         return finite(sum(factor * (total / weight) for factor, total, weight in found))

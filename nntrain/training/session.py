@@ -29,6 +29,7 @@ from nntrain.training.objective import Objective, PartName
 from nntrain.training.replay import StaticSteps
 from nntrain.training.shaping import Shaping
 from nntrain.training.thawing import Thawing
+from nntrain.training.waiting import Waiting
 
 if TYPE_CHECKING:
     from nntrain.training.distributed import Ranks
@@ -100,6 +101,8 @@ class Session:
     """The forward pass of steps, where it is compiled."""
     stop_wanted: Callable[[], bool] = _never
     """Asked between the batches of an evaluation, which may take long: whether it is to be left for later."""
+    waiting: Waiting | None = None
+    """Takes the time of waiting for rows, where somebody wants to know it."""
 
     @property
     def forward(self) -> Forward:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +49,15 @@ def train(display: Display, clock: Clock, rmse: list[float], seconds: float) -> 
         display.report(
             epoch, epoch * 100, {"train.loss": value / 1000, "validation.rmse": value}, "validation.rmse", best, rmse.index(best) + 1
         )
+
+
+def without_styles(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def last_frame(terminal: Terminal) -> list[str]:
+    """The lines that are seen in the end."""
+    return [line.rstrip() for line in without_styles(terminal.getvalue().rpartition("\x1b[2K")[2]).strip("\r\n").splitlines()]
 
 
 def fail_after(display: Display, clock: Clock, rmse: list[float]) -> None:
@@ -145,7 +155,10 @@ def test_terminal_shows_position_metrics_and_curve(clock: Clock, terminal: Termi
     shown = terminal.getvalue()
     assert "epoch 2/4 ━━━━━━━━━━            50%   0:38 left" in shown
     assert "21,400 rows/s" in shown
-    assert "  train.loss 0.001000   validation.rmse 1.000   best 1.000 (epoch 4)   █▄▂▁" in shown
+    assert last_frame(terminal)[-2:] == [
+        "  loss    0.001000           -   █▄▂▁",
+        "* rmse           -       1.000   █▄▂▁   best 1.000 (epoch 4)",
+    ]
 
 
 def test_terminal_without_a_limit_in_steps_counts_steps(clock: Clock, terminal: Terminal) -> None:
@@ -268,3 +281,94 @@ def test_terminal_ends_with_the_last_position(clock: Clock, terminal: Terminal, 
             clock.seconds += 0.0003
             display.advance(Position(step, 400, step // 100, 4, 0.0, 0.0))
     assert terminal.getvalue().rindex("epoch 4/4 ━━━━━━━━━━━━━━━━━━━━ 100%") > terminal.getvalue().rindex("epoch 3/4")
+
+
+WORDS = {
+    "train.running_loss": 0.3,
+    "train.loss": 0.2,
+    "train.a_metric_of_a_very_long_name_that_fills_the_line": 0.9,
+    "validation.loss": 0.25,
+    "validation.a_metric_of_a_very_long_name_that_fills_the_line": 123_456_789.0,
+    "validation.price.rmse": 1e-9,
+    **{f"validation.metric_{number}": 0.5 for number in range(20)},
+}
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+@pytest.mark.parametrize("monitor", ["validation.price.rmse", "validation.a_metric_of_a_very_long_name_that_fills_the_line"])
+def test_no_line_is_wider_than_the_terminal(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, width: int, monitor: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("LINES", "24")
+    with Display(quiet=False, stream=terminal, clock=clock) as display:
+        display.advise("overfitting since epoch 21 (gap 18 %): regularization.dropout=0.2, or more data, or a smaller network")
+        for step in range(0, 40_000, 1000):
+            clock.seconds += 1
+            display.advance(Position(step, 40_000, step // 400, 100, 21_400.0, 123_456.0, step % 400, 400, 0.3, 4 * 10**8, 10**10, 0.031))
+            display.report(step // 400, step, WORDS, monitor, 1e-9, 10)
+    frames = re.split(r"[\r\n]+", without_styles(terminal.getvalue()))
+    assert max(map(len, frames)) <= width
+    assert last_frame(terminal)[-1].startswith("advice")
+    assert len(last_frame(terminal)) <= 13
+
+
+def test_forty_columns_have_what_counts(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    with Display(quiet=False, stream=terminal, clock=clock) as display:
+        display.advance(Position(250, 1000, 2, 10, 21_400.0, 38.0, 50, 100, 0.3, 4 * 10**8, None, 0.03))
+        display.report(2, 250, {"train.rmse": 3.0, "validation.rmse": 4.0}, "validation.rmse", 4.0, 2)
+    assert last_frame(terminal) == [
+        "epoch 2/10  ━━╸         25%   0:38 left",
+        "step 50/100 ━━━━━       50%",
+        "             train  validation",
+        "* rmse       3.000       4.000   ▄",
+        "  best 4.000 (epoch 2)",
+        "memory 400 MB   waits for rows 3%",
+    ]
+
+
+def test_advice_is_shown_until_it_is_taken_away(clock: Clock, terminal: Terminal) -> None:
+    with Display(quiet=False, stream=terminal, clock=clock) as display:
+        display.advance(Position(1, 10, 0, 1, 0.0, None))
+        display.advise("a lower rate: optimizer.lr=1e-4")
+        assert "advice   a lower rate: optimizer.lr=1e-4" in without_styles(terminal.getvalue())
+        seen = len(terminal.getvalue())
+        display.advise("a lower rate: optimizer.lr=1e-4")  # nothing new: nothing is drawn
+        assert len(terminal.getvalue()) == seen
+        display.advise(None)
+        clock.seconds += 1
+        display.advance(Position(2, 10, 0, 1, 0.0, None))
+    last = terminal.getvalue()[terminal.getvalue().rindex("epoch 0/1") :]
+    assert "advice" not in last
+
+
+def test_pipe_gets_new_advice_with_the_next_line(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Display(quiet=False, stream=stream, clock=clock) as display:
+        display.advise("first")
+        display.advise("second")
+        train(display, clock, [5.0], seconds=20)
+        display.advise(None)
+    assert [line.split()[0] for line in stream.getvalue().splitlines()] == ["epoch", "advice"]
+    assert stream.getvalue().endswith("advice   second\n")
+
+
+def test_advice_that_was_taken_back_is_no_line_of_a_pipe(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Display(quiet=False, stream=stream, clock=clock) as display:
+        train(display, clock, [5.0], seconds=20)
+        display.advise("first")
+        display.advise(None)
+    assert "advice" not in stream.getvalue()
+
+
+def test_a_pipe_draws_nothing_between_evaluations(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Display(quiet=False, stream=stream, clock=clock) as display:
+        for step in range(1000):
+            clock.seconds += 1
+            assert not display.is_due
+            display.advance(Position(step, 1000, 0, 1, 1.0, 1.0))
+        assert not display.draws_again
+    assert stream.getvalue() == ""
