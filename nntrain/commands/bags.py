@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nntrain.blueprint import Blueprint
 from nntrain.commands.jobs import Options, Outcome
 from nntrain.commands.model_card import Facts, write_card
-from nntrain.commands.results import Summary, best_above, confusions, labelled, result_screen, spread_text
+from nntrain.commands.results import Summary, better_line, confusions, labelled, result_screen, spread_text
 from nntrain.commands.stored import Stored, open_single, stored_config
 from nntrain.config.reading import Config, read_document
 from nntrain.errors import CheckpointError, Problem, UsageError
@@ -61,10 +61,8 @@ def as_members(config: Config, options: Options) -> tuple[Config, Options]:
     options = replace(options, members=Plan("bag", bag.count))
     if bag.folds is None:
         return config, options
-    split = config.experiment.data.split
-    if split.validation_folds is not None:
-        message = "has no effect: training.bag.folds cuts the rows"
-        raise config.error([Problem(("data", "split", "validation_folds"), message, "remove one of the two", on_key=True)])
+    if found := _cut_twice(config, bag):
+        raise config.error(found)
     return read_document(config.document, _fold(bag.folds, 1), config.folder), options
 
 
@@ -84,6 +82,20 @@ def word(bag: BagSettings, seed: int, member: int) -> str:
         return f"seed {seed}"
     part = (member - 1) % bag.folds + 1
     return f"part {part} of {bag.folds}" if bag.seeds == 1 else f"part {part}, seed {seed}"
+
+
+def check(config: Config, blueprint: Blueprint) -> None:
+    """Make sure that a bag can be made of a config, where it asks for one. Raises `ConfigError`, rendered."""
+    bag = bag_of(config)
+    if bag is not None and (found := [*_cut_twice(config, bag), *problems(blueprint)]):
+        raise config.error(found)
+
+
+def _cut_twice(config: Config, bag: BagSettings) -> list[Problem]:
+    if bag.folds is None or config.experiment.data.split.validation_folds is None:
+        return []
+    message = "has no effect: training.bag.folds cuts the rows"
+    return [Problem(("data", "split", "validation_folds"), message, "remove one of the two", on_key=True)]
 
 
 def problems(blueprint: Blueprint) -> list[Problem]:
@@ -224,7 +236,8 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
             baseline_name=stored.blueprint.baseline_name,
             baseline=baseline,
             simple={each.head: each.metrics for each in simple.values()},
-            better=_better(summary, simple, stored.blueprint),
+            simple_seconds={each.head: each.seconds for each in simple.values()},
+            better=_better(summary, metrics, simple),
             confusions=confusions(stored.fields, {name.removeprefix("test."): table for name, table in tables.items()}, "test"),
             next=(f"nntrain eval {shlex.quote(run.name)}", f"nntrain predict {shlex.quote(run.name)} DATA -o FILE"),
         )
@@ -253,12 +266,11 @@ def _validated(run: Run, stored: Stored, unseen: _Unseen) -> tuple[dict[str, dic
     return tuned, {f"validation.{name}": value for name, value in scores.metrics.items()}
 
 
-def _better(summary: Mapping[str, Any], simple: Mapping[str, Baseline], blueprint: Blueprint) -> str | None:
-    """The simple model that beats the bag in what decides, on the test rows."""
-    metric = str(summary["monitor"]).partition(".")[2]
-    theirs = {name: each.metrics.get(f"test.{metric}") for name, each in simple.items()}
-    name = best_above(summary["test"].get(metric), theirs, blueprint.best.direction)
-    return None if name is None else f"{simple[name].head}: better than these networks in test.{metric}"
+def _better(summary: Mapping[str, Any], metrics: Mapping[str, float | None], simple: Mapping[str, Baseline]) -> str | None:
+    """The simple model that beats the bag in what decides, on the test rows; where it has none of that, in the first metric."""
+    first = f"test.{str(summary['monitor']).partition('.')[2]}"
+    names = [first, *(name for name in metrics if name.startswith("test."))]
+    return better_line(metrics, summary["seconds"], simple, names, summary["directions"])
 
 
 def _unseen(bag: BagSettings, stored: Stored, prepared: Prepared) -> _Unseen | None:

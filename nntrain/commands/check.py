@@ -120,6 +120,10 @@ def check(config: Config, look: Look) -> Blueprint | None:
             raise config.error(problems)
         return None
     blueprint = draw_first(config, chain([likeliest], plans))
+    if blueprint.training.bag is not None:
+        from nntrain.commands import bags
+
+        bags.check(config, blueprint)
     if blueprint.training.shard:  # several processes are certain then
         check_shareable(config, blueprint)
     if look is Look.ALL:

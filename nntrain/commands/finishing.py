@@ -13,7 +13,7 @@ from nntrain.commands.going_on import resume_command
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.jobs import Job, Options, Outcome
 from nntrain.commands.model_card import Facts, write_card
-from nntrain.commands.results import Summary, best_above, confusions, result_screen
+from nntrain.commands.results import Summary, better_line, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
@@ -192,11 +192,10 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
 
 
 def _better(job: Job, summary: Mapping[str, Any], measured: Measured) -> str | None:
-    """The simple model that beats the network in what decides, on the rows that decide."""
-    monitor, direction = job.blueprint.best.monitor, job.blueprint.best.direction
-    theirs = {name: simple.metrics.get(monitor) for name, simple in measured.simple.items()}
-    name = best_above(summary["best"].get(monitor), theirs, direction)
-    return None if name is None else f"{measured.simple[name].head}: better than this network in {monitor} on these rows"
+    """The simple model that beats the network in what decides, on the rows that decide; where it has none of that, in the first metric."""
+    held_out = [name for split in ("validation.", "test.") for name in measured.metrics if name.startswith(split)]
+    names = [job.blueprint.best.monitor, *held_out]
+    return better_line(measured.metrics, summary["seconds"], measured.simple, names, summary["directions"])
 
 
 def _place(job: Job, best: Mapping[str, Any]) -> str | None:
@@ -219,6 +218,7 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             baseline_name=job.blueprint.baseline_name,
             baseline=measured.baseline,
             simple={simple.head: simple.metrics for simple in measured.simple.values()},
+            simple_seconds={simple.head: simple.seconds for simple in measured.simple.values()},
             better=_better(job, summary, measured),
             confusions=confusions(job.prepared.fields, tables, split),
             next=(

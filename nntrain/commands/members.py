@@ -98,7 +98,7 @@ def check(plan: Plan, job: Job) -> None:
     config = read_document(job.config.document, plan.changes(job, 1), job.config.folder)
     first = draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
     if plan.kind == "bag" and (found := bags.problems(first)):
-        raise config.error(found)
+        raise job.config.error(found)  # at the line of the file, not at an override that nobody wrote
     if plan.kind == "folds" or config.experiment.data.split.validation_folds is not None:
         _check_folds(config, next((field.name for field in first.layout.fields if field.role == "group"), None))
 

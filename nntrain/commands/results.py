@@ -12,6 +12,7 @@ from nntrain.metrics.metric import Table
 
 if TYPE_CHECKING:
     from nntrain.data.fitted import FittedFields
+    from nntrain.training.baselines import Baseline
 
 WIDTH: Final = 80
 LABEL_WIDTH: Final = 9
@@ -49,6 +50,8 @@ class Summary:
     """Its metrics, under the same names."""
     simple: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict[str, "Mapping[str, float | None]"])
     """Metrics of simple models by the head of their column."""
+    simple_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What each of them took to be fitted and measured, by the same head; told beside the time of the run."""
     better: str | None = None
     """What to say where one of them is better than the network."""
     confusions: Sequence[Confusion] = ()
@@ -66,6 +69,34 @@ def best_above(ours: float | None, theirs: Mapping[str, float | None], direction
     return name if known[name] > sign * ours else None
 
 
+def better_line(
+    ours: Mapping[str, float | None], seconds: float, simple: Mapping[str, Baseline], names: Sequence[str], directions: Mapping[str, str]
+) -> str | None:
+    """Which simple model is better than the network, with figures and times; `None` where none is.
+
+    Args:
+        ours: Metrics of the network by full name.
+        seconds: What it took.
+        simple: Simple models, which have no loss.
+        names: Full names of metrics; the first that both have decides.
+        directions: Which way each metric is better, by its name without the split.
+    """
+    for name in names:
+        direction = directions.get(name.partition(".")[2])
+        theirs = {word: each.metrics.get(name) for word, each in simple.items()}
+        if direction is None or ours.get(name) is None or all(value is None for value in theirs.values()):
+            continue
+        found = best_above(ours[name], theirs, direction)
+        if found is None:
+            return None
+        best = simple[found]
+        figures = f"{name} {format_number(best.metrics[name])} against {format_number(ours[name])}"
+        verb = "is" if best.head.endswith(("linear", "logistic")) else "are"
+        times = f"in {format_seconds(best.seconds)} against {format_seconds(seconds)}"
+        return f"{best.head} {verb} better than this network on this table: {figures}, {times}"
+    return None
+
+
 def result_screen(summary: Summary) -> str:
     """The end of `fit` as text, without a line break at its end."""
     held_out = [name for name in summary.metrics if name.startswith(("validation.", "test."))]
@@ -77,7 +108,8 @@ def result_screen(summary: Summary) -> str:
     if len(rows) > MAX_LINES:
         blocks.append(_by_split(summary, held_out))
     elif rows:
-        blocks.append(result_table(rows, ("this run", *summary.simple, summary.baseline_name)))
+        columns = ("this run", *summary.simple, summary.baseline_name)
+        blocks.append(result_table(rows, columns, _times(summary, columns)))
     if summary.better is not None:
         blocks.append(summary.better)
     blocks += [f"\n{confusion_table(confusion)}\n" for confusion in summary.confusions]
@@ -99,7 +131,16 @@ def _by_split(summary: Summary, names: Sequence[str]) -> str:
         ]
         for metric in metrics
     }
-    return result_table(rows, (*splits, *others))
+    columns = (*splits, *others)
+    return result_table(rows, columns, _times(summary, columns))
+
+
+def _times(summary: Summary, columns: Sequence[str]) -> Sequence[str]:
+    """The line of the table that tells what each of its columns took, where simple models stand beside the network."""
+    if not summary.simple_seconds:
+        return ()
+    ours = [format_seconds(summary.seconds), *[""] * (len(columns) - len(summary.simple) - 2)]  # once, where it has several columns
+    return ("time", *ours, *(format_seconds(summary.simple_seconds[head]) for head in summary.simple), "-")
 
 
 def _stopped(summary: Summary) -> str:
@@ -110,9 +151,10 @@ def _stopped(summary: Summary) -> str:
     return text + seconds.rjust(max(len(seconds) + 3, WIDTH - len(text)))
 
 
-def result_table(rows: Mapping[str, Sequence[float | None]], columns: Sequence[str]) -> str:
-    """Metrics by name, one column each for this run and what it is compared with; four significant digits."""
-    return aligned([["", *columns], *([name, *map(format_number, values)] for name, values in rows.items())], gap=3)
+def result_table(rows: Mapping[str, Sequence[float | None]], columns: Sequence[str], last: Sequence[str] = ()) -> str:
+    """Metrics by name, one column each for this run and what it is compared with; four significant digits. `last` stands below."""
+    lines = [["", *columns], *([name, *map(format_number, values)] for name, values in rows.items())]
+    return aligned([*lines, *([last] if last else [])], gap=3)
 
 
 def spread_text(mean: float | None, sd: float | None) -> str:

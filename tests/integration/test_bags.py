@@ -213,3 +213,33 @@ def test_a_member_that_is_a_bag_is_not_followed(folder: Path):
     run = nntrain.fit(config(folder, max_epochs=1)).run
     (run.path / "members" / "01" / "members.json").write_text((run.path / "members.json").read_text())
     assert len(nntrain.load(run).predict(rows_of(folder)[:2]).columns()["prediction"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"data": {"split": {"validation_folds": 2, "validation_fold": 1}}}, "training.bag.folds cuts the rows"),
+        ({"task": "metric", "data": {"fields": {"y": "category"}}}, "averages answers, and metric (y) has none to average"),
+    ],
+    ids=["cut twice", "no answer to average"],
+)
+def test_check_tells_what_a_bag_refuses(folder: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], told: str):
+    write(folder, classes=True)
+    path = config(folder)
+    tree = yaml.safe_load(path.read_text())
+    for section, value in change.items():
+        tree[section] = {**tree.get(section, {}), **value} if isinstance(value, dict) else value
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    assert main(["check", str(path)]) == 2
+    by_check = capsys.readouterr().err
+    assert told in by_check
+    assert "bag.yaml:" in by_check
+    assert main(["fit", str(path)]) == 2
+    assert capsys.readouterr().err == by_check
+
+
+def test_a_bag_tells_who_is_better_and_what_each_took(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["fit", str(config(folder, max_epochs=1)), "baselines=[linear]"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("time ") and line.count(" s ") == 2 for line in lines)
+    assert any(line.startswith("linear is better than this network on this table: test.") for line in lines)

@@ -4,8 +4,18 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
-from nntrain.commands.results import Confusion, Summary, confusion_table, confusions, labelled, result_screen, result_table
+from nntrain.commands.results import (
+    Confusion,
+    Summary,
+    better_line,
+    confusion_table,
+    confusions,
+    labelled,
+    result_screen,
+    result_table,
+)
 from nntrain.data.fitted import FittedFields
+from nntrain.training.baselines import Baseline
 
 SUMMARY = Summary(
     stop_reason="early_stopping",
@@ -99,3 +109,39 @@ def test_labelled_breaks_long_lines_between_words() -> None:
 def test_labelled_keeps_a_long_path_whole() -> None:
     path = "runs/" + "x" * 100
     assert labelled([("run", path)]) == f"run      {path}"
+
+
+TREES = Baseline({"validation.rmse": 365.0, "validation.r2": 0.9}, 0.81, "boosted trees")
+LINE = Baseline({"validation.rmse": 513.0, "validation.r2": 0.7}, 0.02, "linear")
+
+
+def test_what_a_simple_model_took_stands_below_its_figures() -> None:
+    simple = {each.head: each.metrics for each in (LINE, TREES)}
+    times = {each.head: each.seconds for each in (LINE, TREES)}
+    lines = result_screen(replace(SUMMARY, simple=simple, simple_seconds=times)).splitlines()
+    assert lines[1].split(maxsplit=3) == ["this", "run", "linear", "boosted trees   always the mean"]
+    assert lines[4].split() == ["time", "41", "s", "0.0", "s", "0.8", "s", "-"]
+    assert "time" not in result_screen(SUMMARY)
+
+
+def test_the_time_of_a_run_with_a_column_for_each_split_is_told_once() -> None:
+    metrics = {f"{split}.{name}": 1.0 for split in ("validation", "test") for name in "abcdefgh"}
+    summary = replace(SUMMARY, metrics=metrics, simple={"linear": LINE.metrics}, simple_seconds={"linear": 0.02})
+    assert result_screen(summary).splitlines()[-4].split() == ["time", "41", "s", "0.0", "s", "-"]
+
+
+def test_a_better_simple_model_is_told_with_figures_and_times() -> None:
+    simple = {"linear": LINE, "boosted_trees": TREES}
+    directions = {"rmse": "min", "r2": "max"}
+    ours: dict[str, float | None] = {"validation.loss": 0.1, "validation.rmse": 371.24, "validation.r2": 0.95}
+    told = better_line(ours, 41.2, simple, ["validation.rmse"], directions)
+    assert told == "boosted trees are better than this network on this table: validation.rmse 365.0 against 371.2, in 0.8 s against 41 s"
+    assert better_line({"validation.rmse": 300.0}, 41.2, simple, ["validation.rmse"], directions) is None
+
+
+def test_where_the_loss_decides_simple_models_are_compared_by_the_first_metric() -> None:
+    ours: dict[str, float | None] = {"validation.loss": 0.1, "validation.rmse": 400.0, "validation.r2": 0.95}
+    names = ["validation.loss", "validation.rmse", "validation.r2"]
+    told = better_line(ours, 41.2, {"linear": LINE, "boosted_trees": TREES}, names, {"loss": "min", "rmse": "min", "r2": "max"})
+    assert told is not None
+    assert "validation.rmse 365.0 against 400.0" in told
