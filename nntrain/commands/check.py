@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import chain
 from pathlib import Path
@@ -136,6 +136,10 @@ def check(config: Config, look: Look) -> Blueprint | None:
             class_order(blueprint.experiment, prepared.train)
         except ConfigError as error:
             raise config.error(error.problems) from None
+        from nntrain.insight.leakage import find_suspicions
+
+        suspicions = [each.sentence for each in find_suspicions(prepared, config.experiment.data)]
+        blueprint = replace(blueprint, warnings=(*blueprint.warnings, *suspicions))
     return blueprint
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -16,25 +14,25 @@ from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
 from nntrain.commands.json_lines import display_of, result_text
 from nntrain.commands.memory import memory_errors
-from nntrain.commands.origin import init_of
+from nntrain.commands.new_run import kept_fields, write_start
 from nntrain.commands.output import emit, tell
+from nntrain.commands.results import labelled
 from nntrain.commands.resuming import Beginning, Comparison, check_has_state, compare_with_stored, refuse_early, threads_of
 from nntrain.commands.shareable import check_shareable
 from nntrain.commands.signals import EXIT_CODES, Signals
 from nntrain.commands.space import check_writable
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
-from nntrain.config.loading import parse
+from nntrain.commands.suspecting import look_at, suspected
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
-from nntrain.config.resolving import environment_digests, resolved_text, written_digest
+from nntrain.config.resolving import resolved_text, written_digest
 from nntrain.data.layout import plan_layouts
 from nntrain.errors import CheckpointError, ConfigError, NNTrainError, Problem, UsageError
 from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
-from nntrain.training.place import here, process_count
+from nntrain.training.place import here
 
 if TYPE_CHECKING:
     from nntrain.assembly import Assembly
     from nntrain.commands.members import Plan
-    from nntrain.data.keeping import KeptFields
     from nntrain.data.preparing import Prepared
 
 
@@ -184,6 +182,8 @@ def _start(new: Run, job: Job, assembly: Assembly, options: Options, watchers: W
 def _start_members(new: Run, plan: Plan, job: Job, assembly: Assembly, options: Options, watchers: Watchers) -> Outcome:
     members.write_plan(new, plan, job)
     write_start(new, job, assembly)
+    for line in look_at(job):
+        watchers.display.note(labelled([line]))
     return members.train_members(new, job, options, watchers)
 
 
@@ -214,7 +214,7 @@ def _begin(job: Job, options: Options, watchers: Watchers) -> Job:
         from nntrain.commands.tune import tuned
 
         job = tuned(job, watchers.display)
-    return begin(job)
+    return suspected(begin(job))
 
 
 def begin(job: Job) -> Job:
@@ -274,18 +274,11 @@ def prepare_data(config: Config) -> Prepared:
     try:
         with memory_errors("while the data was read"):
             tell_size(config.experiment.data, config.folder)
-            return prepare(config.experiment.data, config.folder, config.experiment.holds, seed=config.experiment.seed, kept=_kept(config))
+            return prepare(
+                config.experiment.data, config.folder, config.experiment.holds, seed=config.experiment.seed, kept=kept_fields(config)
+            )
     except ConfigError as error:
         raise config.error(error.problems) from None
-
-
-def _kept(config: Config) -> KeptFields | None:
-    """What fields keep of the run that the network starts from."""
-    if init_of(config) is None:
-        return None
-    from nntrain.commands.starting import kept_fields
-
-    return kept_fields(config)
 
 
 def resume_job(stored: Run, job: Job, options: Options, watchers: Watchers) -> Outcome:
@@ -370,30 +363,3 @@ def _train(target: Run, job: Job, assembly: Assembly, options: Options, watchers
 def _run_name(config: Config) -> str:
     assert config.experiment.name is not None
     return config.experiment.name
-
-
-def write_start(new: Run, job: Job, assembly: Assembly) -> None:
-    """What a run keeps of its config, data and surroundings; `resolved.yaml` comes last: with it the folder is a run."""
-    from nntrain.commands.environment import describe
-
-    config, prepared = job.config, job.prepared
-    resolved = resolved_text(job.blueprint.experiment, config.document)
-    new.write_text("config.yaml", config.document.text)
-    machine = {"device": assembly.device_name, "threads": assembly.threads, "processes": process_count()}
-    new.write_json("environment.json", {**describe(config.folder), **machine})
-    record = {
-        "id": uuid.uuid4().hex,
-        "started": time.time(),
-        "folder": config.folder.as_posix(),
-        "written": written_digest(config.experiment),
-        "fingerprints": prepared.fingerprints,
-        "rows": {part: len(data.scored) for part, data in prepared.splits.items()},
-        "notes": list(prepared.notes),
-        "environment": environment_digests(parse(resolved, "resolved.yaml")),
-    }
-    if job.start is not None:
-        from nntrain.commands.starting import keep_fields
-
-        record["init"] = job.start.record()
-        keep_fields(new.path, _kept(config))
-    write_resolved(new, resolved, record)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nntrain.blueprint import Blueprint
 from nntrain.commands.figures import format_bytes
 from nntrain.commands.shareable import other_curve
+from nntrain.commands.suspecting import look_at
 from nntrain.wording import number_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def head_lines(job: Job, assembly: Assembly) -> list[tuple[str, str]]:
         curve = other_curve(blueprint)
         start.append(("processes", "\n".join([ranks.words, *([curve] if curve is not None else [])])))
     chosen = [("chosen", "; ".join(job.choices))] if job.choices else []
-    return [("data", "\n".join(job.prepared.notes)), ("model", model), *chosen, *start, ("stops", stop_rules(blueprint)), *warnings]
+    limits = ("stops", stop_rules(blueprint))
+    return [("data", "\n".join(job.prepared.notes)), ("model", model), *chosen, *start, limits, *warnings, *look_at(job)]
 
 
 def stop_rules(blueprint: Blueprint) -> str:

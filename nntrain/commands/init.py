@@ -16,6 +16,7 @@ from nntrain.commands.mask_folders import MaskFolders, find_mask_folders
 from nntrain.commands.photo_sizes import PhotoSizes, find_sizes
 from nntrain.commands.presets import PRESETS, Preset, Recipe, is_plain_table, recipe_of, told_cost
 from nntrain.commands.results import labelled
+from nntrain.commands.suspecting import look_at, suspected
 from nntrain.config.reading import Config, find_config, read_config, read_mapping, run_name
 from nntrain.data.audio.wave_header import SOUND_SUFFIXES
 from nntrain.data.file_store import FileStore
@@ -319,8 +320,7 @@ def _told(job: Job, series: Series | None) -> list[tuple[str, str]]:
         told += [(f"  {kind}", _some(names)) for kind, names in by_type.items()]
     if layout.left_out:
         told.append(("left out", _some([f"{name} ({why})" for name, why in layout.left_out])))
-    told += [("look at", warning) for warning in job.blueprint.warnings]
-    return told
+    return [*told, *(("look at", warning) for warning in job.blueprint.warnings), *look_at(suspected(job))]
 
 
 def _told_of_time(job: Job, time: InTime | None) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nntrain.commands.starting import Start
     from nntrain.config.reading import Config
     from nntrain.data.preparing import Prepared
+    from nntrain.insight.leakage import Suspicion
     from nntrain.runs import Run
 
 AUTO: Final = "auto"
@@ -98,6 +99,8 @@ class Job:
     """What a new run starts from, where that is not random."""
     choices: tuple[str, ...] = ()
     """What was chosen for the run where the config leaves it open, and why."""
+    suspicions: tuple[Suspicion, ...] = ()
+    """What in its rows may flatter the network, where it was looked for."""
 
 
 @dataclass(frozen=True, slots=True)

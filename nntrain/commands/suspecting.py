@@ -1,0 +1,21 @@
+"""What in the rows of a job may flatter a network, found once and told at the start of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nntrain.commands.jobs import Job
+
+
+def suspected(job: Job) -> Job:
+    """A job that knows what to look at in its rows."""
+    from nntrain.insight.leakage import find_suspicions
+
+    return replace(job, suspicions=tuple(find_suspicions(job.prepared, job.config.experiment.data)))
+
+
+def look_at(job: Job) -> list[tuple[str, str]]:
+    """A line for each thing to look at."""
+    return [("look at", each.sentence) for each in job.suspicions]

@@ -1,0 +1,61 @@
+"""What in the rows may flatter a network is told by init, fit, check --data, and kept with the run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nntrain.cli import main
+
+CONFIG = """
+name: a
+data: {source: t.csv, target: y, batch_size: 64}
+architecture: {mlp: [4]}
+training: {max_epochs: 1}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A table with the target under another name."""
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(0)
+    rows = [(a, b, 3 * a + draw.normal()) for a, b in draw.normal(size=(200, 2))]
+    lines = ["a,b,cents,y", *(f"{a:.4f},{b:.4f},{100 * y:.2f},{y:.4f}" for a, b, y in rows)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_init_and_fit_say_which_column_tells_the_target(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "t.csv", "--target", "y"]) == 0
+    assert "look at cents alone tells y (rank correlation 1.000" in plain(capsys.readouterr().out)
+    assert main(["fit", "a.yaml"]) == 0
+    told = capsys.readouterr()
+    assert plain(told.out + told.err).count("look at cents alone tells y") == 1
+    [kept] = json.loads((folder / "runs" / "a" / "0001" / "data.json").read_text())["suspicions"]
+    assert (kept["kind"], kept["name"]) == ("tells_target", "cents")
+    assert main(["fit", "a.yaml", kept["override"]]) == 0
+    told = capsys.readouterr()
+    assert "look at" not in told.out + told.err
+
+
+@pytest.mark.parametrize("more", [["--seeds", "2"], ["training.bag=3", "data.split={test: 0.2}"]], ids=["seeds", "bag"])
+def test_members_are_told_once(folder: Path, capsys: pytest.CaptureFixture[str], more: list[str]) -> None:
+    assert main(["fit", "a.yaml", *more]) == 0
+    told = capsys.readouterr()
+    assert plain(told.out + told.err).count("look at cents alone tells y") == 1
+
+
+def test_check_tells_it_where_it_reads_the_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "a.yaml", "--strict"]) == 0
+    assert "cents" not in capsys.readouterr().err
+    assert main(["check", "a.yaml", "--data"]) == 0
+    assert "warning: cents alone tells y" in plain(capsys.readouterr().err)
