@@ -11,6 +11,7 @@ import numpy as np
 
 from nntrain.data.batches import TensorData
 from nntrain.data.blocks import BLOCK_ROWS
+from nntrain.data.drift import unlike_training
 from nntrain.data.facts import quoted
 from nntrain.data.filling import filled
 from nntrain.data.fingerprint import files_name, fingerprint_named, fingerprint_rows, fingerprint_sources
@@ -228,7 +229,9 @@ def _encode(
         if not len(found):
             raise none_left(tables[source], part, [*dropped, *told], has_windows=fields.window is not None)
         data[part] = found
+        unlike = unlike_training(fields.fields, values[source], found.rows.numpy()) if part != "train" and fields.stand_alone else []
         notes += [f"{part}: {note}" for note in (*dropped, *told)]
+        notes += [f"{part} rows are unlike training: {note}" for note in unlike]
     return data, notes
 
 

@@ -1,0 +1,42 @@
+"""Mean and standard deviation of columns, added up block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nntrain.data.fields.field import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Of each of F columns how many numbers there are, their mean, and the sum of squared distances from it; float64 `[F]` each."""
+
+    count: Array
+    mean: Array
+    squares: Array
+
+    @classmethod
+    def of(cls, numbers: Array) -> Moments:
+        """Of rows `[N, F]`, NaN where missing."""
+        is_there = ~np.isnan(numbers)
+        count = is_there.sum(axis=0).astype(np.float64)
+        known = np.where(is_there, numbers, 0.0).astype(np.float64, copy=False)
+        mean = known.sum(axis=0) / np.maximum(count, 1)
+        with np.errstate(over="ignore"):  # what is so large is refused elsewhere, by its name
+            return cls(count, mean, (np.where(is_there, known - mean, 0.0) ** 2).sum(axis=0))
+
+    def merged(self, other: Moments) -> Moments:
+        """Of the rows of both (Chan, Golub and LeVeque, 1983)."""
+        count = self.count + other.count
+        step, share = other.mean - self.mean, other.count / np.maximum(count, 1)
+        squares = self.squares + other.squares + step**2 * self.count * share
+        return Moments(count, self.mean + step * share, squares)
+
+    @property
+    def spread(self) -> Array:
+        """Standard deviations (by N)."""
+        return np.sqrt(self.squares / np.maximum(self.count, 1))
