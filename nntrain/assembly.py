@@ -37,7 +37,7 @@ from nntrain.training.class_orders import ClassOrder
 from nntrain.training.compiling import CompiledForward
 from nntrain.training.device import resolve_device, resolve_precision, use_tf32, use_threads
 from nntrain.training.distributed import joined
-from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
+from nntrain.training.early_stopping import BestStates, Converge, EarlyStopping, PlateauRule
 from nntrain.training.ema import AveragedWeights
 from nntrain.training.fading import Fading
 from nntrain.training.first_rows import show_first_rows
@@ -318,7 +318,8 @@ def new_progress(blueprint: Blueprint) -> Progress:
     rule = EarlyStopping(best.direction)
     if stopping is not None:
         rule = EarlyStopping(best.direction, stopping.patience, stopping.min_delta, stopping.warmup_epochs, stopping.ties)
-    return Progress(rule, None if converge is None else Converge(converge.tolerance, converge.patience), _plateau(blueprint))
+    soup = None if training.soup is None else BestStates(best.direction, training.soup, rule.ties)
+    return Progress(rule, None if converge is None else Converge(converge.tolerance, converge.patience), _plateau(blueprint), soup)
 
 
 def _plateau(blueprint: Blueprint) -> PlateauRule | None:

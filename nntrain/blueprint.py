@@ -148,6 +148,10 @@ def draw(config: Config, layout: Layout, found: Sequence[Problem] = (), train_ro
         if isinstance(experiment.scheduler, Plateau) and experiment.scheduler.monitor is not None:
             problems += _check_name(("scheduler", "monitor"), experiment.scheduler.monitor, names)
         problems += _protocol_problems(protocol, experiment, training, targets)
+        if training.soup is not None:  # which few configs say
+            from nntrain.soup_problems import soup_problems
+
+            problems += soup_problems(experiment, training, has_validation=layout.has_validation)
         if any(plan.field.views or plan.field.resizing for plan in layout.fields):  # else neither module is loaded
             from nntrain.resizing_problems import resizing_problems
             from nntrain.view_problems import view_problems

@@ -15,6 +15,7 @@ from nntrain.commands.jobs import Job, Options, Outcome
 from nntrain.commands.model_card import Facts, write_card
 from nntrain.commands.results import Summary, better_line, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
+from nntrain.commands.souping import make_soup, soup_of
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
 from nntrain.data.moving import laid
@@ -45,6 +46,8 @@ class Measured:
     notes: tuple[str, ...]
     simple: Mapping[str, Baseline] = field(default_factory=dict[str, "Baseline"])
     """Simple models by their word in the config."""
+    soup: Mapping[str, Any] | None = None
+    """The states that are averaged, where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         "monitor": job.blueprint.best.monitor,
         "directions": _directions(job),
         "best": {**position, **of_best},
+        **({} if measured.soup is None else {"soup": measured.soup}),
         "last": {"epoch": last["epoch"], "step": last["step"], **last["metrics"]},
         "test": {name.removeprefix("test."): value for name, value in measured.metrics.items() if name.startswith("test.")},
         "baseline": measured.baseline,
@@ -140,6 +144,7 @@ def _directions(job: Job) -> dict[str, str]:
 def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bool) -> Measured:
     """The figures of the best state."""
     session = assembly.session
+    stirred = make_soup(run, assembly, ending.baseline)
     path, parts, notes = measured_state(run)
     restore_network(session.network, predicting_weights(parts))
     readings = parts["task"]["readings"]
@@ -148,7 +153,7 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
     if test and job.prepared.test is not None:
         splits["test"] = laid(job.prepared.test, session.device, on_device=session.splits.train.home is None)
     seen = () if objective.views is None else (f"{objective.views.told}; in the reports before, rows were seen once",)
-    measured = Measured({}, {}, {}, (*notes, *told(readings), *seen))
+    measured = Measured({}, {}, {}, (*stirred, *notes, *told(readings), *seen), soup=soup_of(parts))
     most = session.portions.evaluation_rows
     subject = Subject(session.network, objective, session.precision, ending.baseline, session.batch_size, most)
     for name, data in splits.items():

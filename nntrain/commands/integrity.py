@@ -23,7 +23,7 @@ class Files:
     """What was read of a run."""
 
     checkpoints: tuple[Path, ...]
-    """Whole ones, the oldest first."""
+    """Whole ones of states that a run can go on from, the oldest first."""
     files: int
     size: int
     """Bytes of the checkpoints."""
@@ -43,14 +43,14 @@ def read_files(run: Run) -> Files:
         check_resolved(run)
     except CheckpointError as error:
         damage.append(error.message)
-    folders = [path for path in run.checkpoints.glob("step-*") if path.is_dir()] if run.checkpoints.is_dir() else []
-    for path in sorted(folders, key=lambda folder: (len(folder.name), folder.name)):
+    states, soups = (sorted(run.checkpoints.glob(f"{kind}-*"), key=lambda path: (len(path.name), path.name)) for kind in ("step", "soup"))
+    for path in filter(Path.is_dir, (*soups, *states)):
         try:
             checkpoint.load(path, needed)
         except CheckpointError as error:
             damage.append(error.message)
             continue
-        found.append(path)
+        found += [path] if path in states else []
         sizes = [file.stat().st_size for file in path.iterdir()]
         files, size = files + len(sizes), size + sum(sizes)
     for pointer in ("last", "best"):

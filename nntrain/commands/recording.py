@@ -71,7 +71,8 @@ class Recorder:
         self.saved_step = assembly.progress.step if path is not None else -1
         self.pace = Pace(self.settings.time_fraction)
         self._is_owed = False
-        self._best: tuple[int, dict[str, Any]] | None = None
+        self._held: dict[int, tuple[bool, dict[str, Any]]] = {}
+        """States that are in memory only, by their steps, and whether each was the best then: the best one, and those to be averaged."""
         self.started_at = time.monotonic()
 
     def _newest(self) -> Newest:
@@ -100,6 +101,7 @@ class Recorder:
         best = progress.stopping.best
         if best is not None and (self.run.checkpoints / checkpoint.folder_name(best.step)).is_dir():
             checkpoint.point(self.run.checkpoints, "best", best.step)
+        checkpoint.remove_soups(self.run.checkpoints)
 
     def is_due(self, step: int) -> bool:
         """Whether the loop must pause after this step: a checkpoint is due, or a signal came."""
@@ -120,25 +122,31 @@ class Recorder:
         self.timing.append(
             {"step": report.step, "seconds": round(self.assembly.progress.elapsed_s, 3), "rows_per_s": round(self.rows_per_s)}
         )
-        self._is_owed |= report.is_best
+        is_kept = report.is_best or report.step in self.assembly.progress.kept_steps
+        self._is_owed |= is_kept
         if report.stop_reason is not None or self.is_due(report.step):
             self.save(is_best=report.is_best)
-        elif report.is_best:
-            self._hold_best(report.step)
+        elif is_kept:
+            self._hold(report.step, is_best=report.is_best)
 
-    def _hold_best(self, step: int) -> None:
+    def _hold(self, step: int, *, is_best: bool) -> None:
         """Keep a copy of the present state in memory; on the disk where there is no memory for it, as saving takes none."""
-        self._best = None  # its memory is free for the better one
+        self._let_go()
         try:
             parts = self._parts()
             changing = {name: tree for name, tree in parts.items() if name not in self.constant_parts}
-            self._best = (step, {**parts, **copied(changing)})
+            self._held[step] = (is_best, {**parts, **copied(changing)})
             self._order("hold")
         except (MemoryError, RuntimeError) as error:
             if not is_exhaustion(error):
                 raise
-        if self._best is None:
-            self.save(is_best=True)
+        if step not in self._held:
+            self.save(is_best=is_best)
+
+    def _let_go(self) -> None:
+        """Free the memory of states that better ones have taken the place of."""
+        kept = self.assembly.progress.kept_steps
+        self._held = {step: held for step, held in self._held.items() if step in kept}
 
     def _parts(self) -> dict[str, Any]:
         """What a checkpoint of the present state holds."""
@@ -158,17 +166,16 @@ class Recorder:
         self._order("done")
 
     def save(self, *, is_best: bool = False) -> None:
-        """Write a checkpoint of the present state, and before it the best one where that is in memory only.
+        """Write a checkpoint of the present state, and before it those that are in memory only.
 
         Raises:
             ResourceError: The disk is full; what was saved before is whole.
         """
-        if is_best:
-            self._best = None
+        self._let_go()
         step = self.assembly.progress.step
         with self.pace.measured():
             parts = self._parts()
-            self._keep_best()
+            self._keep_held()
             self._write(step, parts, ("last", "best") if is_best else ("last",))
         self.saved_step, self._is_owed, self.signals.save_requested = step, False, False
 
@@ -180,22 +187,22 @@ class Recorder:
         except Exception:
             if self.leader is None:  # else no process has all of it, and others may be gone
                 with suppress(NNTrainError):
-                    self._keep_best()
+                    self._keep_held()
             raise
 
-    def _keep_best(self) -> None:
-        """Write the best state where it is in memory only. Raises `ResourceError`."""
-        if self._best is not None:
-            step, parts = self._best
-            self._write(step, parts, ("last", "best"), is_held=True)
-            self._best = None
+    def _keep_held(self) -> None:
+        """Write the states that are in memory only, the oldest first, so that `last` comes to name the newest. Raises `ResourceError`."""
+        for step in sorted(self._held):
+            is_best, parts = self._held[step]
+            self._write(step, parts, ("last", "best") if is_best else ("last",), is_held=True)
+            del self._held[step]
 
     def _write(self, step: int, parts: Mapping[str, Any], points: Sequence[str], *, is_held: bool = False) -> None:
         check_held(self.run.path)
         self.history.sync()
         others = None if self.leader is None else self.leader.writing(is_held=is_held)
         checkpoint.save(self.run.checkpoints, step, parts, points=points, run=self.needed.run, others=others)
-        checkpoint.prune(self.run.checkpoints, self.settings.keep)
+        checkpoint.prune(self.run.checkpoints, self.settings.keep, self.assembly.progress.kept_steps)
 
     def steps_per_s(self, step: int) -> float:
         """Steps a second since this process began."""

@@ -300,10 +300,14 @@ class Stored:
     """What is to be told of the state that was taken."""
     members: tuple[Stored, ...] = ()
     """The runs whose predictions are averaged, where it is a bag; then the checkpoint is that of the first."""
+    averaged: int = 1
+    """States of the run whose weights are averaged; the checkpoint is that of the average where there are several."""
 
     @property
     def state_words(self) -> str:
-        """Which state it is: `step 1,200`, `5 members`."""
+        """Which state it is: `step 1,200`, `5 members`, `soup of 3 states`."""
+        if self.averaged > 1 and not self.members:
+            return f"soup of {self.averaged} states"
         return f"{len(self.members)} members" if self.members else f"step {self.step:,}"
 
     def seeing_once(self) -> Stored:
@@ -345,6 +349,7 @@ def open_run(run: Run) -> Stored:
 def open_single(run: Run) -> Stored:
     """The same of a run that is no bag, such as a member of one. Raises `CheckpointError`."""
     from nntrain.assembly import build_objective
+    from nntrain.commands.souping import soup_of
     from nntrain.training.checkpoint import told_as_damage
     from nntrain.training.device import resolve_device, resolve_precision
     from nntrain.training.session import Origin
@@ -361,7 +366,7 @@ def open_single(run: Run) -> Stored:
     network = blueprint.program.build()
     restore_network(network, predicting_weights(parts))
     with told_as_damage(path):
-        step = int(parts["state"]["progress"]["step"])
+        step, soup = int(parts["state"]["progress"]["step"]), soup_of(parts)
         baseline = {name: parts["task"]["baseline"][name].double() for name in fields.targets}
         objective = build_objective(blueprint, fields, parts["task"]["class_weights"]).tuned(parts["task"]["readings"])
     return Stored(
@@ -377,5 +382,6 @@ def open_single(run: Run) -> Stored:
         precision=precision,
         checkpoint=path,
         step=step,
+        averaged=1 if soup is None else len(soup["steps"]),
         notes=notes if objective.views is None else (*notes, objective.views.told),
     )

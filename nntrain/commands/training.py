@@ -209,7 +209,8 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline, "class_weights": assembly.class_weights}}
     display, signals = watchers.display, watchers.signals
-    tight = check_space(run, assembly.session, _optimizer_of(job), assembly.plan.settings.checkpoint.keep)
+    settings = assembly.plan.settings
+    tight = check_space(run, assembly.session, _optimizer_of(job), settings.checkpoint.keep + (settings.soup or 0))
     if tight is not None:
         display.note(tight)
     recorder = Recorder(run, assembly, constant, signals)

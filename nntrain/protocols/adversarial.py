@@ -44,6 +44,7 @@ class Adversarial(Protocol):
         ("regularization", "cutmix"): "has rows that are real or not, which can't be mixed",
         ("regularization", "noise"): "would show the discriminator real rows by their noise",
         ("regularization", "swa"): "has no training rows to set batch norms by; ema averages the weights too",
+        ("training", "soup"): "has no rows that it is judged by; ema averages the weights too",
     }
 
     type: Literal["adversarial"] = "adversarial"

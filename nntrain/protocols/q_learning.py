@@ -61,6 +61,7 @@ class DQN(Protocol):
         ("regularization", "cutmix"): "has no images to cut",
         ("regularization", "noise"): "takes observations as they are",
         ("regularization", "swa"): "acts by the weights while they are learned; ema averages them too",
+        ("training", "soup"): "acts by the weights while they are learned; ema averages them too",
     }
 
     type: Literal["dqn"] = "dqn"

@@ -8,18 +8,18 @@ checkpoints/
     weights-00001-of-00002.safetensors    where several processes share out tensors: the pieces of each
     state.json  …
     meta.json                             format, step, id of the run, bytes and sha256 of every other file; written last
+  soup-0000500/                           averaged weights of several states, of which that of the step was the best; no run goes on from it
 ```
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,11 +33,14 @@ from nntrain.training.durable import sync_folder, write_file, write_files
 from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.shard_files import SHARDED, Others, files_of, joined
 from nntrain.training.state import flatten, unflatten
+from nntrain.training.verified import read, read_verified, verify
 
 FORMAT: Final = 1
 """Version of the layout; a newer one is refused."""
 
 _FOLDER: Final = re.compile(r"step-[0-9]{7,}")
+_SOUP: Final = "soup-"
+"""Start of the names of folders that hold averaged weights."""
 _FILE: Final = re.compile(r"[a-z_]+(-[0-9]{5}-of-[0-9]{5})?\.(json|safetensors)")
 _FILES_OF_A_SAVE: Final = 16
 """Files and folders that a save makes, at least as many as there are."""
@@ -94,13 +97,22 @@ def save(
     Raises:
         ResourceError: The disk is full, or can't be written. What was there before is whole.
     """
-    path = checkpoints / folder_name(step)
+    return _save(checkpoints / folder_name(step), step, parts, points, run, others)
+
+
+def save_soup(checkpoints: Path, step: int, parts: Mapping[str, Any], run: str | None) -> Path:
+    """Write averaged weights of several states, of which that of a step is the best, and let `best` name them. As `save` otherwise."""
+    return _save(checkpoints / f"{_SOUP}{step:07d}", step, parts, ("best",), run, None)
+
+
+def _save(path: Path, step: int, parts: Mapping[str, Any], points: Sequence[str], run: str | None, others: Others | None) -> Path:
+    checkpoints = path.parent
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
         _sweep(checkpoints)
         if not path.exists() or _fault(path, Needed(tuple(set(parts) - {SHARDED}), run)) is not None:
             _write_folder(path, step, parts, run, others)
-        _point(checkpoints, points, step)
+        _point(checkpoints, points, path.name)
     except OSError as error:
         raise _cannot_save(checkpoints, path, error, parts) from None
     return path
@@ -140,12 +152,12 @@ def load(path: Path, needed: Needed = ANY) -> dict[str, Any]:
         name, _, suffix = file.partition(".")
         if suffix != "json":
             continue
-        skeleton, tensor_file = _read_verified(path / file, entry), f"{name}.safetensors"
+        skeleton, tensor_file = read_verified(path / file, entry), f"{name}.safetensors"
         try:
             tensors = {}
             if tensor_file in entries:  # one at a time: its bytes are freed before the next is read
-                tensors = safetensors.torch.load(_read_verified(path / tensor_file, entries[tensor_file]))
-            tensors |= joined(name, entries, lambda file: _read_verified(path / file, entries[file]))
+                tensors = safetensors.torch.load(read_verified(path / tensor_file, entries[tensor_file]))
+            tensors |= joined(name, entries, lambda file: read_verified(path / file, entries[file]))
             parts[name] = unflatten(tensors, json.loads(skeleton))
         except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
             raise CheckpointError(f"{(path / file).as_posix()}: damaged ({error})") from None
@@ -217,15 +229,15 @@ def point(checkpoints: Path, name: str, step: int) -> None:
         ResourceError: It can't be written; it names what it did before.
     """
     try:
-        _point(checkpoints, (name,), step)
+        _point(checkpoints, (name,), folder_name(step))
     except OSError as error:
         raise _cannot_save(checkpoints, checkpoints / name, error) from None
 
 
-def _point(checkpoints: Path, names: Sequence[str], step: int) -> None:
+def _point(checkpoints: Path, names: Sequence[str], folder: str) -> None:
     for name in names:
         beside = checkpoints / f".{name}.tmp"
-        write_file(beside, f"{folder_name(step)}\n".encode())
+        write_file(beside, f"{folder}\n".encode())
         os.replace(beside, checkpoints / name)  # noqa: PTH105 (one call to the system, as all others here)
     if names:
         sync_folder(checkpoints)
@@ -240,23 +252,33 @@ def pointed(checkpoints: Path, name: str) -> Path | None:
     pointer = checkpoints / name
     if not pointer.exists():
         return None
-    folder = _read(pointer).decode(errors="replace").strip()
-    if not _FOLDER.fullmatch(folder) or not (checkpoints / folder).is_dir():
+    folder = read(pointer).decode(errors="replace").strip()
+    if not _FOLDER.fullmatch(folder.replace(_SOUP, "step-", 1)) or not (checkpoints / folder).is_dir():
         raise CheckpointError(f"{pointer.as_posix()} names {folder!r}, which is no checkpoint there")
     return checkpoints / folder
 
 
-def prune(checkpoints: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints, and never one that a pointer names.
+def prune(checkpoints: Path, keep: int, spared: Collection[int] = ()) -> None:
+    """Remove all but the newest `keep` checkpoints, and never one that a pointer names, nor those of the steps that are `spared`.
 
     Raises:
         ResourceError: The folder can't be written. What it holds is whole.
     """
     try:
         names = [path.read_text(encoding="utf-8", errors="replace").strip() for path in checkpoints.iterdir() if path.is_file()]
+        names += map(folder_name, spared)
         for path in _folders(checkpoints)[keep:]:
             if path.name not in names:
                 _remove(path)
+    except OSError as error:
+        raise _cannot_save(checkpoints, checkpoints, error) from None
+
+
+def remove_soups(checkpoints: Path) -> None:
+    """Remove averaged weights: they are made anew where a run that goes on ends. Raises `ResourceError`."""
+    try:
+        for path in checkpoints.glob(f"{_SOUP}*"):
+            _remove(path)
     except OSError as error:
         raise _cannot_save(checkpoints, checkpoints, error) from None
 
@@ -335,7 +357,7 @@ def _fault(path: Path, needed: Needed) -> str | None:
     """What is wrong with a checkpoint; `None` where it is whole."""
     try:
         for file, entry in read_meta(path, needed).items():
-            _verify(path / file, entry)
+            verify(path / file, entry)
     except CheckpointError as error:
         return error.message
     return None
@@ -347,11 +369,11 @@ def read_meta(path: Path, needed: Needed = ANY) -> dict[str, dict[str, Any]]:
     if not path.is_dir():
         raise CheckpointError(f"{path.as_posix()}: there is no such checkpoint")
     try:
-        meta = cast("dict[str, Any]", json.loads(_read(file)))
+        meta = cast("dict[str, Any]", json.loads(read(file)))
         version, step, files = meta["format"], meta["step"], cast("dict[str, dict[str, Any]]", meta["files"])
         if isinstance(version, int) and version > FORMAT:
             raise CheckpointError(f"{file.as_posix()}: format {version} is newer than this nntrain reads ({FORMAT})", "update nntrain")
-        fits = version == FORMAT and path.name == f"step-{step:07d}" and all(_FILE.fullmatch(name) for name in files)
+        fits = version == FORMAT and path.name in {folder_name(step), f"{_SOUP}{step:07d}"} and all(_FILE.fullmatch(name) for name in files)
         entries = {name: {"bytes": entry["bytes"], "sha256": entry["sha256"]} for name, entry in files.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{file.as_posix()}: damaged ({type(error).__name__})") from None
@@ -362,37 +384,3 @@ def read_meta(path: Path, needed: Needed = ANY) -> dict[str, dict[str, Any]]:
     if missing := [name for name in needed.parts if f"{name}.json" not in entries]:
         raise CheckpointError(f"{file.as_posix()}: damaged (has no {', '.join(missing)})")
     return entries
-
-
-def _verify(path: Path, entry: Mapping[str, Any]) -> None:
-    """Compare a file with its digest, without holding it."""
-    with _told_unread(path), path.open("rb") as file:
-        _compare(path, entry, os.fstat(file.fileno()).st_size, lambda: hashlib.file_digest(file, "sha256"))
-
-
-def _read_verified(path: Path, entry: Mapping[str, Any]) -> bytes:
-    content = _read(path)
-    _compare(path, entry, len(content), lambda: hashlib.sha256(content))
-    return content
-
-
-def _compare(path: Path, entry: Mapping[str, Any], size: int, digest: Callable[[], Any]) -> None:
-    if size != entry["bytes"]:
-        raise CheckpointError(f"{path.as_posix()}: damaged (has {size} bytes, was written with {entry['bytes']})")
-    if digest().hexdigest() != entry["sha256"]:
-        raise CheckpointError(f"{path.as_posix()}: damaged (its content is not what was written)")
-
-
-def _read(path: Path) -> bytes:
-    with _told_unread(path):
-        return path.read_bytes()
-
-
-@contextmanager
-def _told_unread(path: Path) -> Generator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise CheckpointError(f"{path.as_posix()}: is missing") from None
-    except OSError as error:
-        raise CheckpointError(f"{path.as_posix()}: cannot be read ({error.strerror})") from None

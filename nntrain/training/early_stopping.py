@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -94,6 +94,38 @@ class EarlyStopping:
         self.best = None if best is None else Best(float(best["value"]), int(best["epoch"]), int(best["step"]))
         reference = state["reference"]
         self.reference, self.misses = None if reference is None else float(reference), int(state["misses"])
+
+
+@dataclass(slots=True)
+class BestStates:
+    """Knows the best few evaluations, the best first. The first of them is that of `EarlyStopping`, whose `mode` and `ties` it has."""
+
+    mode: Literal["min", "max"]
+    count: int
+    """How many."""
+    ties: Literal["first", "last"] = "first"
+    found: list[Best] = field(default_factory=list[Best])
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Their steps."""
+        return tuple(each.step for each in self.found)
+
+    def update(self, value: float | None, epoch: int, step: int) -> None:
+        """Take an evaluation into account; one that is undefined, NaN or infinite is none of the best."""
+        if value is None or not math.isfinite(value):
+            return
+        better, later = (-1 if self.mode == "max" else 1), (1 if self.ties == "first" else -1)
+        ranked = sorted([*self.found, Best(value, epoch, step)], key=lambda each: (better * each.value, later * each.step))
+        self.found = ranked[: self.count]
+
+    def state(self) -> list[dict[str, Any]]:
+        """Everything that was learned, as a plain tree."""
+        return [{"value": each.value, "epoch": each.epoch, "step": each.step} for each in self.found]
+
+    def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
+        """Take back what `state` gave. Raises `LookupError`, `TypeError` or `ValueError` where it is something else."""
+        self.found = [Best(float(each["value"]), int(each["epoch"]), int(each["step"])) for each in state]
 
 
 @dataclass(slots=True)

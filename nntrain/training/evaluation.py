@@ -61,7 +61,7 @@ def evaluate(session: Session, data: TensorData) -> Metrics | None:
     """
     if session.ema is not None:
         try:
-            session.ema.refresh(session.network, lambda: _training_inputs(session), session.precision.autocast)
+            session.ema.refresh(session.network, lambda: training_inputs(session), session.precision.autocast)
         except _StopWantedError:
             return None
     portions = session.portions
@@ -98,7 +98,7 @@ def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     return None if is_cut else measuring.scores().metrics
 
 
-def _training_inputs(session: Session) -> Iterator[Mapping[str, Tensor]]:
+def training_inputs(session: Session) -> Iterator[Mapping[str, Tensor]]:
     """What the network reads of all training rows, in batches like those of a step. Raises `_StopWantedError`."""
     for batch in epoch_batches(session.splits.train, session.portions.rows or session.batch_size, seed=session.seed, epoch=0):
         if session.ranks is None and session.stop_wanted():

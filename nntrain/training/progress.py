@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nntrain.losses.loss import Part
 from nntrain.modules.metrics import finite
-from nntrain.training.early_stopping import Converge, EarlyStopping, PlateauRule
+from nntrain.training.early_stopping import BestStates, Converge, EarlyStopping, PlateauRule
 from nntrain.training.objective import PartName
 from nntrain.training.plan import Plan, StopReason
 
@@ -128,6 +128,8 @@ class Progress:
     converge: Converge | None = None
     plateau: PlateauRule | None = None
     """Lowers the learning rate where the schedule watches a metric."""
+    soup: BestStates | None = None
+    """The states whose weights may be averaged in the end, where they are."""
     epoch: int = 0
     """Epochs that are complete."""
     step: int = 0
@@ -162,6 +164,8 @@ class Progress:
         Reached beats converged beats early stopping beats a limit: the most telling reason is kept.
         """
         verdict = self.stopping.update(metrics.get(plan.best.monitor), self.epoch, self.step)
+        if self.soup is not None:
+            self.soup.update(metrics.get(plan.best.monitor), self.epoch, self.step)
         settings = plan.settings
         if self.plateau is not None:
             self.plateau.update(metrics.get(self.plateau.monitor))
@@ -178,9 +182,17 @@ class Progress:
             self.stop_reason = limit
         return verdict.is_best
 
+    @property
+    def kept_steps(self) -> frozenset[int]:
+        """Steps whose states are not to be lost: that of the best one, and those that may be averaged."""
+        best = () if self.stopping.best is None else (self.stopping.best.step,)
+        return frozenset((*best, *(() if self.soup is None else self.soup.steps)))
+
     def state(self) -> dict[str, Any]:
         """Everything, as a plain tree."""
+        soup = {} if self.soup is None else {"soup": self.soup.state()}
         return {
+            **soup,
             "epoch": self.epoch,
             "step": self.step,
             "step_in_epoch": self.step_in_epoch,
@@ -210,4 +222,6 @@ class Progress:
             self.converge.restore(state["converge"])
         if self.plateau is not None:
             self.plateau.restore(state["plateau"])
+        if self.soup is not None:
+            self.soup.restore(state.get("soup", []))  # a run that went without until now has none
         self.running = RunningLoss.restored(state["running"])

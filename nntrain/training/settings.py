@@ -187,6 +187,10 @@ class TrainingSettings(StrictModel):
     """Only use algorithms that give the same bits each time, where a device has several."""
     bag: BagSettings | None = None
     """Train several networks, whose predictions are averaged: a number of folds, or settings. Default: one network."""
+    soup: Annotated[int, Field(ge=2)] | None = None
+    """Average weights in the end: of so many of the best states, by the metric that decides which is the best. It begins with the best; of
+    the others, the best first, each is averaged with those that were taken where validation rows say that this is at least as good: a
+    greedy soup (Wortsman et al., 2022). Default: the best state alone."""
     unfreeze: Unfreeze | Annotated[tuple[Unfreeze, ...], Field(min_length=1)] | None = None
     """Frozen parameters that are trained from an epoch on, and batch norms that follow then: `{epoch: 3, match: stage4}`, or several in
     a list. Default: what is frozen stays so."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from nntrain.training.ema import GiveContext, GiveInputs, WeightAverage
+from nntrain.training.running_statistics import moving_norms, running_statistics, take_statistics
 
 
 class StochasticAverage(WeightAverage):
@@ -46,40 +46,25 @@ class StochasticAverage(WeightAverage):
 
     @torch.no_grad()
     def refresh(self, network: nn.Module, inputs: GiveInputs, autocast: GiveContext) -> None:
-        was_training = network.training
-        network.train()
-        norms = [norm for norm in _norms(network) if norm.training]  # frozen ones keep the statistics that they were frozen with
-        network.train(was_training)
+        norms = moving_norms(network)
         if not self._is_stale or not norms:
             self._is_stale = False
             return
-        momenta = [norm.momentum for norm in norms]
-        own = [buffer.clone() for buffer in _buffers(network)]
+        own = [buffer.clone() for buffer in running_statistics(network)]
         try:
             with self.applied(network):
-                network.eval()
-                for norm in norms:
-                    norm.train()
-                    norm.reset_running_stats()
-                for count, batch in enumerate(inputs(), start=1):
-                    for norm in norms:
-                        norm.momentum = 1 / count  # the plain mean over the batches
-                    with autocast():
-                        network(batch)
-                found = [buffer.clone() for buffer in _buffers(network)]
+                take_statistics(network, norms, inputs, autocast)
+                found = [buffer.clone() for buffer in running_statistics(network)]
         finally:  # it may be cut off: then it is done again
-            for norm, momentum in zip(norms, momenta, strict=True):
-                norm.momentum = momentum
-            for buffer, value in zip(_buffers(network), own, strict=True):
+            for buffer, value in zip(running_statistics(network), own, strict=True):
                 buffer.copy_(value)
-            network.train(was_training)
         self._buffers, self._is_stale = found, False
 
     def _replaced(self, network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
         if self._updates == 0:
             return [], []
         tensors, values = super()._replaced(network)
-        return (tensors, values) if self._buffers is None else ([*tensors, *_buffers(network)], [*values, *self._buffers])
+        return (tensors, values) if self._buffers is None else ([*tensors, *running_statistics(network)], [*values, *self._buffers])
 
     def named(self) -> Iterator[tuple[str, Tensor]]:
         yield from super().named()
@@ -93,12 +78,3 @@ class StochasticAverage(WeightAverage):
         self._is_stale = state["is_stale"]
         saved = state["buffers"]
         self._buffers = None if saved is None else [buffer.to(self._averages[0].device, copy=True) for buffer in saved]
-
-
-def _norms(network: nn.Module) -> list[_BatchNorm]:
-    return [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-
-
-def _buffers(network: nn.Module) -> list[Tensor]:
-    """Running statistics of all batch norms."""
-    return [buffer for norm in _norms(network) for buffer in norm.buffers()]

@@ -84,11 +84,13 @@ def digests(run: Path) -> dict[str, Any]:
     summary = json.loads((run / "summary.json").read_text())
     for name in ("run", "seconds", "test_looks"):
         del summary[name]
+    checkpoints = run / "checkpoints"
     found = {"history": _digest(run / "history.jsonl"), "summary": summary}
     for pointer in ("last", "best"):
-        folder = run / "checkpoints" / (run / "checkpoints" / pointer).read_text().strip()
+        folder = checkpoints / (checkpoints / pointer).read_text().strip()
         found[pointer] = folder.name
-        found |= {f"{pointer} {name}": _digest(folder / f"{name}.safetensors") for name in ("weights", "ema", "optimizer", "rng")}
+        files = [folder / f"{name}.safetensors" for name in ("weights", "ema", "optimizer", "rng")]
+        found |= {f"{pointer} {file.stem}": _digest(file) for file in files if file.is_file()}
     return found
 
 

@@ -39,19 +39,29 @@ training:
   accumulate: 2
 """
 
+SOUP = (
+    CONFIG.replace("regularization: {ema: 0.9, clip_norm: 1.0}\n", "")
+    .replace("lr: 3e-3", "lr: 5e-2")
+    .replace("scheduler: {type: cosine, warmup_steps: 5}\n", "")
+    .replace("patience: 2}", "patience: 9}\n  soup: 4")
+)
+"""The best states lie in folders of their own, and what predicts is their average."""
+
 LAST_STEP = 8 * 6 - 1  # 1,078 training rows in steps of 200, the last one smaller
 
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs os.fork")
 
 
+@pytest.mark.parametrize(("text", "steps"), [(CONFIG, (LAST_STEP,)), (SOUP, (23, LAST_STEP))], ids=["average", "soup"])
 def test_kill_in_the_last_step_and_in_the_last_measurement_changes_no_byte(
-    tmp_path: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+    text: str, steps: tuple[int, ...], tmp_path: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     config = tmp_path / "killed.yaml"
-    config.write_text(CONFIG)
+    config.write_text(text)
     driver = Path(__file__).with_name("kill_driver.py")
-    done = run_script(driver, config, tmp_path / "runs", LAST_STEP, "end", timeout_s=600)
+    done = run_script(driver, config, tmp_path / "runs", *steps, "end", timeout_s=600)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
-    assert set(results) == {"whole", str(LAST_STEP), "end"}
+    assert set(results) == {"whole", *map(str, steps), "end"}
+    assert ("soup" in results["whole"]["summary"]) == (text == SOUP)
     assert {step: found for step, found in results.items() if found != results["whole"]} == {}

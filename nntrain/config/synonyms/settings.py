@@ -76,6 +76,7 @@ SETTINGS: Final[dict[str, str]] = {
     "seed": "random_seed random_state manual_seed seed_everything rng_seed torch_seed",
     "name": "run_name experiment_name experiment exp_name project_name model_save_name",
     "training": "trainer train fit training_args training_arguments train_config train_params hyp",
+    "training.soup": "model_soup greedy_soup model_soups checkpoint_averaging average_checkpoints top_k_average_method",
     "training.max_epochs": "epochs epoch num_epochs n_epochs nb_epoch nb_epochs number_of_epochs num_train_epochs max_epoch total_epochs"
     " train_epochs no_epochs max_iter",
     "training.max_steps": "steps num_steps total_steps train_steps num_train_steps max_iters iterations num_iterations n_iter"

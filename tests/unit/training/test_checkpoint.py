@@ -74,7 +74,26 @@ def test_pointers_move(folder: Path) -> None:
     assert (folder / "best").read_text() == "step-0000002\n"
 
 
-@pytest.mark.parametrize("content", ["step-0000007\n", "", "../../etc\n", "\xff"])
+def test_averaged_weights_are_no_state_to_go_on_from_and_go_where_the_run_goes_on(folder: Path) -> None:
+    checkpoint.save(folder, 1, PARTS, points=("best", "last"))
+    path = checkpoint.save_soup(folder, 7, PARTS, None)
+    assert checkpoint.pointed(folder, "best") == path == folder / "soup-0000007"
+    assert list(checkpoint.load(path)) == list(PARTS)
+    assert checkpoint.newest(folder).path == folder / "step-0000001"
+    checkpoint.prune(folder, 1)
+    assert path.is_dir()
+    checkpoint.remove_soups(folder)
+    assert [found.name for found in folder.iterdir() if found.is_dir()] == ["step-0000001"]
+
+
+def test_states_that_are_spared_stay_however_old(folder: Path) -> None:
+    for step in range(1, 6):
+        checkpoint.save(folder, step, PARTS)
+    checkpoint.prune(folder, 1, {2, 3})
+    assert {path.name for path in folder.glob("step-*")} == {"step-0000002", "step-0000003", "step-0000005"}
+
+
+@pytest.mark.parametrize("content", ["step-0000007\n", "soup-0000007\n", "../soup-0000001\n", "", "../../etc\n", "\xff"])
 def test_a_pointer_to_nothing_is_named(folder: Path, content: str) -> None:
     checkpoint.save(folder, 1, PARTS)
     (folder / "best").write_text(content, encoding="latin-1")
