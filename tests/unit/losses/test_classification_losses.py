@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.nn import functional
@@ -21,6 +23,15 @@ def test_cross_entropy_with_row_weights_is_the_weighted_mean(smoothing: float) -
     part = CrossEntropy().build(label_smoothing=smoothing)(LOGITS, CLASSES, WEIGHTS)
     rows = functional.cross_entropy(LOGITS, CLASSES, label_smoothing=smoothing, reduction="none")
     torch.testing.assert_close(part.sum / part.weight, (rows * WEIGHTS).sum() / WEIGHTS.sum())
+
+
+def test_smoothed_labels_by_hand() -> None:
+    """Chances of 1/4 and 3/4; a tenth of the target is spread evenly, so that 0.95 of it are for the class and 0.05 for the other."""
+    expected = -(0.95 * math.log(3 / 4) + 0.05 * math.log(1 / 4))
+    part = CrossEntropy().build(label_smoothing=0.1)(torch.tensor([[0.0, math.log(3)]]), torch.tensor([1]))
+    assert float(part.sum) == pytest.approx(expected)
+    part = BinaryCrossEntropy().build(label_smoothing=0.1)(torch.tensor([math.log(3)]), torch.tensor([1.0]))
+    assert float(part.sum) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
