@@ -60,3 +60,24 @@ def test_parts_that_are_not_there_are_refused(repository: Path) -> None:
     done = run(repository, "growht")
     assert done.returncode == 2
     assert "no part growht; there are peers, growth" in done.stderr
+
+
+def agreement(repository: Path, *arguments: str) -> str:
+    """What is printed of networks beside their authors'."""
+    command = [sys.executable, "-m", "tests.benchmarks.agreement", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_agreement_is_told_in_standard_errors_and_what_is_missing_too(repository: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tabm")
+    assert "housing.csv is not there" in agreement(repository, "--data", str(tmp_path))
+    lines = [f"{row % 97},{row % 31 if row % 50 else ''},{'in' if row % 3 else 'out'},{row % 97 + 2 * (row % 31)}" for row in range(7200)]
+    (tmp_path / "california_housing").mkdir()
+    (tmp_path / "california_housing" / "housing.csv").write_text("\n".join(["a,b,place,median_house_value", *lines]) + "\n")
+    told = agreement(repository, "--data", str(tmp_path), "--pairs", "tabm", "realmlp_td", "--seeds", "2", "--epochs", "1")
+    assert "**tabm**, 1 epochs" in told
+    assert "standard errors apart" in told
+    assert "realmlp_td: pytabkit" in told or "**realmlp_td**" in told
