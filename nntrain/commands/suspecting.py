@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 def suspected(job: Job) -> Job:
     """A job that knows what to look at in its rows."""
+    from nntrain.insight.few_rows import find_few
     from nntrain.insight.leakage import find_suspicions
 
-    return replace(job, suspicions=tuple(find_suspicions(job.prepared, job.config.experiment.data)))
+    few = find_few(job.prepared, is_bag=job.blueprint.training.bag is not None)
+    return replace(job, suspicions=(*find_suspicions(job.prepared, job.config.experiment.data), *few))
 
 
 def look_at(job: Job) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
     from nntrain.data.fitted import FittedFields
 
-Kind = Literal["tells_target", "copies", "group", "id"]
+Kind = Literal["tells_target", "copies", "group", "id", "few"]
 
 MOST_ROWS: Final = 20_000
 """Rows of a sample that is looked at in place of all."""
@@ -26,7 +26,7 @@ class Suspicion:
 
     kind: Kind
     name: str
-    """The column; of copies the part that they are in: `test`."""
+    """The column; of copies and few rows the part that they are in, `test`, or the class."""
     evidence: Mapping[str, float]
     """By name: `rank_correlation`, `r2`, `right` (share), `rows` (looked at), `share`, `copies`, `values`, `rows_each`."""
     sentence: str
