@@ -43,6 +43,10 @@ MAX_SHOWN_CELLS: Final = 1_000
 """Cells or tokens of a column that are told apart, about: what is shown beside a share must not grow with the rows."""
 
 
+LEAST_NOTABLE: Final = 5
+"""Such rows, at least: one or two of a few rows are out of range by chance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
     """A column in which some rows are not like those of training."""
@@ -214,7 +218,8 @@ class Drift:
         told = [
             f"{column.name} {percent(column.rows / self._rows)} ({beside})"
             for column in sorted(found, key=lambda each: (-each.rows, each.place))
-            if column.rows >= self._least * self._rows and (beside := self._beside(column)) is not None
+            if (not self._least or column.rows >= max(LEAST_NOTABLE, self._least * self._rows))
+            and (beside := self._beside(column)) is not None
         ]
         return _line_of(HEADS[kind], told)
 

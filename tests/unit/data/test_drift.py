@@ -136,3 +136,11 @@ def test_a_run_says_that_its_own_test_rows_are_unlike_training(tmp_path: Path) -
     beyond, shifted = drifting(tmp_path, 5)
     assert "out of range a " in beyond
     assert "mean shifted a " in shifted
+
+
+def test_one_of_a_few_test_rows_out_of_range_is_chance(tmp_path: Path) -> None:
+    lines = ["a,part,y", *(f"{row % 7},train,{row % 5}.5" for row in range(40)), *(f"{cell},test,1.5" for cell in (1, 2, 3, 4, 99))]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    fields = {"part": {"role": "split"}}
+    settings = DataSettings.model_validate({"source": {"type": "csv", "path": "t.csv"}, "target": "y", "fields": fields})
+    assert not any("unlike training" in note for note in prepare(settings, tmp_path, seed=0).notes)
