@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 REDRAW_S: Final = 0.1
 """On a terminal the position is redrawn no more often than this."""
+SHARE: Final = 0.005
+"""Largest share of the time that redrawing may take: a terminal that is slow, or steps that are tiny, are redrawn less often."""
+LONGEST_S: Final = 2.0
+"""It is redrawn so often all the same."""
 LINE_S: Final = 10.0
 """Elsewhere evaluations are printed no more often than this."""
 
@@ -112,6 +116,9 @@ class Display:
     _held: dict[str, str] = field(default_factory=dict[str, str])
     """Lines not printed yet: those of the best evaluation and of the last, and the last advice."""
     _drawn_at: float = float("-inf")
+    _told_at: float = float("-inf")
+    """When an evaluation was drawn as soon as it was there."""
+    _wait_s: float = REDRAW_S
     _redraws: bool = False
 
     def __post_init__(self) -> None:
@@ -146,11 +153,10 @@ class Display:
         if line == self._advice:
             return
         self._advice = line
-        if self._redraws:
-            self._redraw()
-        elif line is None:
+        self._show_now()
+        if line is None:
             self._held.pop("advice", None)
-        else:
+        elif not self._redraws:
             self._held["advice"] = f"advice   {line}"
 
     @property
@@ -161,7 +167,7 @@ class Display:
     @property
     def is_due(self) -> bool:
         """Whether it is time to show where the run stands; cheap enough to be asked at every step."""
-        return self._redraws and self.clock() - self._drawn_at >= REDRAW_S
+        return self._redraws and self.clock() - self._drawn_at >= self._wait_s
 
     def advance(self, position: Position) -> None:
         """Tell where the run stands; it is shown where that is due."""
@@ -192,8 +198,7 @@ class Display:
         self._evaluation = Evaluation(epoch, step, metrics, monitor, best_value, best_epoch, self.told)
         for name, value in metrics.items():
             self._curves.setdefault(name, []).append(value)
-        if self._redraws:
-            self._redraw()
+        self._show_now()
         if self._redraws or self.quiet:
             return
         place = f"epoch {epoch}{self._of_epochs()}" + (f"   step {step:,}" if within_epoch else "")
@@ -232,6 +237,12 @@ class Display:
                 self.stream.write(text + "\n")
                 self.stream.flush()
 
+    def _show_now(self) -> None:
+        """Draw what has come between two steps, unless that was done just now: the next step's end may be far."""
+        if self._redraws and self.clock() - self._told_at >= self._wait_s:
+            self._told_at = self.clock()
+            self._redraw()
+
     def _redraw(self) -> None:
         self._drawn_at = self.clock()
         with self._writing():
@@ -240,7 +251,9 @@ class Display:
 
                 self._live = live_lines(self.stream)
                 self._live.start()
+            began = self.clock()
             self._live.update(self._lines(*self._live.console.size), refresh=True)
+            self._wait_s = min(max(REDRAW_S, (self.clock() - began) / SHARE), LONGEST_S)
 
     @contextmanager
     def _writing(self) -> Generator[None]:

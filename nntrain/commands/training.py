@@ -156,7 +156,7 @@ class Consumer:
             plan.settings.max_epochs,
             recorder.rows_per_s,
             left,
-            step_in_epoch=step_in_epoch,
+            step_in_epoch=plan.steps_per_epoch if step and not step_in_epoch else step_in_epoch,
             steps_per_epoch=plan.steps_per_epoch,
             loss=progress.running.mean() if progress.running.is_here else None,
             memory_bytes=resident_bytes(),

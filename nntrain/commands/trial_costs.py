@@ -37,6 +37,8 @@ FEWEST: Final = 5
 MOST: Final = 1000
 FEW_ROWS: Final = 2000
 """Rows on which a simple model is fitted to see what it takes."""
+LOADING_ROWS: Final = 50
+"""Rows on which it is fitted before, as that loads it."""
 REPORT_BYTES: Final = 1_000_000
 """About what a run has beside its checkpoints: history, summary, config, environment."""
 
@@ -129,9 +131,7 @@ def _least(work: Callable[[], Any]) -> float:
     """Seconds that it takes when what it loads is there."""
     took: list[float] = []
     for _ in range(2):
-        began = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - began)
+        took.append(_seconds(work))
         if took[0] > MEASURED_S:
             break
     return min(took)
@@ -172,30 +172,45 @@ def _measure_end(job: Job, assembly: Assembly, baseline: dict[str, Any]) -> floa
 
 
 def _measure_rivals(job: Job, assembly: Assembly, measured: int) -> float:
-    """Seconds of the models that are fitted beside the network: those of some rows, times how many more there are."""
+    """Seconds of the models that are set beside the network, `measured` rows being measured.
+
+    Those that learn nothing, or only count, see all training rows, and some are measured, then twice as many: the rest of the first time
+    is what they take to begin with. Models of scikit-learn are fitted on some rows, and on more they take so much longer.
+    """
     from nntrain.training.baselines import measure_baselines
     from nntrain.training.references import Compared, measure_references
 
     experiment, objective = job.config.experiment, assembly.session.objective
-    train = _some(job.prepared.train, FEW_ROWS)
-    shown = {"train": _some(assembly.session.splits.sample, FEW_ROWS)}
-    more = (len(job.prepared.train) + measured) / (len(train) + len(shown["train"]))
+    sample = assembly.session.splits.sample.to("cpu")
+    few = _some(sample, min(FEW_ROWS, max(1, len(sample) // 2)))
+    train, targets = job.prepared.train.to("cpu"), job.prepared.fields.targets
+
+    def references(count: int) -> float:
+        shown = {"train": _some(sample, count)}
+        return _seconds(lambda: measure_references(Compared(objective, train, shown, targets, experiment.data.window, None)))
+
+    first, second = references(len(few)), references(2 * len(few))
+    each = max(0.0, second - first) / len(few)
+    took = max(0.0, first - each * len(few)) + each * measured
+    if names := experiment.baselines:
+        some = _some(train, FEW_ROWS)
+
+        def models(count: int) -> Callable[[], Any]:
+            return lambda: measure_baselines(names, objective, _some(some, count), {"train": few}, experiment.seed)
+
+        _seconds(models(LOADING_ROWS))
+        took += _seconds(models(FEW_ROWS)) * (len(train) + measured) / (len(some) + len(few))
+    return took
+
+
+def _seconds(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
-    measure_references(Compared(objective, train, shown, job.prepared.fields.targets, experiment.data.window, None))
-    took = time.perf_counter() - began
-    if experiment.baselines:
-        measure_baselines(
-            experiment.baselines, objective, train.head(10), {"train": shown["train"].head(10)}, experiment.seed
-        )  # loads them
-        began = time.perf_counter()
-        measure_baselines(experiment.baselines, objective, train, shown, experiment.seed)
-        took += time.perf_counter() - began
-    return took * more
+    work()
+    return time.perf_counter() - began
 
 
 def _some(data: TensorData, rows: int) -> TensorData:
     """The first rows, on the CPU."""
-    data = data if data.lanes is None else data.once()
     return (data if len(data) <= rows else data.head(rows)).to("cpu")
 
 

@@ -175,6 +175,46 @@ def test_terminal_is_not_redrawn_at_every_step(clock: Clock, terminal: Terminal)
     assert terminal.getvalue().count("rows/s") <= 15
 
 
+@dataclass
+class SlowTerminal(Terminal):
+    """Takes its time for each write."""
+
+    clock: Clock
+    frames: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def write(self, text: str) -> int:
+        self.clock.seconds += 0.004
+        self.frames += 1
+        return super().write(text)
+
+
+def test_drawing_on_a_slow_terminal_takes_a_small_share_of_the_time(clock: Clock, terminal: Terminal) -> None:
+    slow = SlowTerminal(clock)
+    with Display(quiet=False, stream=slow, clock=clock) as display:
+        for step in range(1, 20_001):
+            clock.seconds += 0.001
+            if display.is_due:
+                display.advance(Position(step, 20_000, 0, 1, 100.0, 1.0))
+            if step % 10 == 0:
+                display.report(step // 10, step, {"train.loss": 1.0}, "train.loss", 1.0, 1)
+    assert slow.frames > 10
+    assert slow.frames * 0.004 < 0.02 * clock.seconds  # of the steps and of the evaluations each half a percent
+
+
+def test_a_frame_is_written_at_once(clock: Clock, terminal: Terminal) -> None:
+    """In pieces it would flicker."""
+    counting = SlowTerminal(clock)
+    with Display(quiet=False, stream=counting, clock=clock) as display:
+        train(display, clock, [5.0, 4.0], seconds=1)
+        before = counting.frames
+        clock.seconds += 10
+        display.advance(Position(250, 400, 2, 4, 21_400.0, 38.0))
+        assert counting.frames == before + 1
+
+
 def test_terminal_has_colour_unless_no_color_is_set(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     green = "\x1b[32m"
     with Display(quiet=False, stream=terminal, clock=clock) as display:
