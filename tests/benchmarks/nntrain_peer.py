@@ -27,6 +27,7 @@ from nntrain.commands.jobs import Job
 from nntrain.commands.new_run import write_start
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
+from nntrain.commands.tracking import Tracking
 from nntrain.commands.training import Consumer
 from nntrain.config.reading import read_mapping
 from nntrain.runs import create_run, lock
@@ -139,7 +140,7 @@ def train(w: Any, epochs: int, options: Sequence[str] = ()) -> Mapping[str, floa
             assembly = assemble(job.blueprint, job.prepared)
             write_start(run, job, assembly)
             recorder = Recorder(run, assembly, {"fields": job.prepared.fields.state(), "task": {}}, signals)
-            Consumer(run, job, assembly, recorder, display, signals).consume()
+            Consumer(run, job, assembly, recorder, display, signals, Tracking(run, display)).consume()
             recorder.close()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         ours, theirs = (sum(parameter.numel() for parameter in network.parameters()) for network in (assembly.session.network, w.model()))
