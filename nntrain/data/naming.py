@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from nntrain.data.fields.auto import Auto
@@ -71,7 +71,7 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
     if not targets and settings.source.target in names and not any("target" in field.field.role_set for field in found):
         targets = {settings.source.target: ("data", "target")} if settings.source.target else {}
     named: list[NamedField] = []
-    for field in found:
+    for field in (_as_it_is(each) if each.name in divided else each for each in found):
         roles = field.field.role_set
         clash = _clash(field, is_target=field.name in settings.targets, splits=divided.get(field.name))
         problems += clash
@@ -86,6 +86,12 @@ def name_fields(settings: DataSettings, header: Header | None) -> tuple[list[Nam
             is_named = field.key == field.name or field.name in targets
             named.append(NamedField(field.name, field.field, field.columns, roles or frozenset[Role]({"input"}), field.key, is_named))
     return own_answer(named), problems + _once(named) + _reserved(named)
+
+
+def _as_it_is(field: _Found) -> _Found:
+    """A column that parts the rows without what a pattern says of it: patterns without a role concern what the network reads."""
+    by_pattern = field.key not in (None, field.name) and not field.field.role_set
+    return replace(field, field=Auto(), key=None) if by_pattern else field
 
 
 def no_column(name: str, header: Header, path: YamlPath, *, on_key: bool = False) -> Problem:

@@ -367,6 +367,18 @@ def test_a_pattern_leaves_columns_to_the_fields_that_name_them(tmp_path):
     assert {plan.name: plan.columns for plan in layout.fields} == {"signal": ("t0", "t1"), "town": ("town",), "kind": ("kind",)}
 
 
+@pytest.mark.parametrize("by", ["column", "group"])
+def test_a_pattern_does_not_concern_the_column_that_parts_the_rows(tmp_path, by):
+    (tmp_path / "t.csv").write_text(
+        "a,part,y\n1.5,train,2.5\n3,test,4.5\n5,validation,7.5\n".replace("train", "5" if by == "time" else "train")
+    )
+    fields = {"*": {"type": "number", "normalize": "robust"}}
+    layout, problems = plan(tmp_path, source="t.csv", target="y", fields=fields, split={"by": by, "column": "part"})
+    assert problems == ()
+    assert {plan.name: plan.role for plan in layout.fields}["part"] == {"column": "split"}.get(by, by)
+    assert next(plan for plan in layout.fields if plan.name == "a").field.normalize == "robust"
+
+
 def test_names_that_start_with_at_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", **{"@number": np.zeros((8, 2)), "x": np.zeros(8), "y": np.arange(8) % 2})
     _, problems = plan(tmp_path, source="a.npz", target="y")
