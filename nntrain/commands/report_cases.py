@@ -30,16 +30,14 @@ MOST_COLUMNS: Final = 12
 MOST_GROUPS: Final = 15
 
 
-def answers_section(stored: Stored, answers: Mapping[str, Answers], split: str) -> Section | None:
-    """What the tasks draw of the answers; `None` where they draw nothing."""
+def answers_section(stored: Stored, answers: Mapping[str, Answers], split: str) -> Section:
+    """What the tasks draw of the answers."""
     blocks: list[Block] = []
-    for name, found in answers.items():
-        drawings = tuple(stored.blueprint.targets[name].task.drawings(found))
-        if not drawings:
-            continue
-        blocks += [Heading(name)] if len(answers) > 1 else []
-        blocks.append(Figures(drawings))
-    return Section("answers", f"Answers for the {split} rows", tuple(blocks)) if blocks else None
+    for name, plan in stored.blueprint.targets.items():
+        drawings = tuple(plan.task.drawings(answers[name])) if name in answers else ()
+        blocks += [Heading(name)] if len(stored.blueprint.targets) > 1 else []
+        blocks.append(Figures(drawings) if drawings else Paragraph(f"Answers of the task {plan.task.type} are not drawn."))
+    return Section("answers", f"Answers for the {split} rows", tuple(blocks))
 
 
 def cases_section(stored: Stored, rows: Rows, answers: Mapping[str, Answers]) -> Section | None:
@@ -190,7 +188,8 @@ def _by_class(stored: Stored, rows: Rows) -> Iterator[Block]:
     from nntrain.metrics.by_class import PerClass
 
     judged = rows.judged
-    assert judged is not None
+    if judged is None:
+        return
     table = PerClass()
     for name, target in stored.objective.targets.items():
         if target.metric_info.kind not in table.fits or target.metric_info.to_text is not None:

@@ -77,7 +77,7 @@ def _sections(run: Run, summary: Mapping[str, Any], record: Mapping[str, Any], e
         yield members_section(run, summary)
     else:
         yield curves_section(run, summary)
-    if stored is not None and rows is not None and rows.judged is not None and rows.split is not None:
+    if stored is not None and rows is not None and rows.split is not None:
         from nntrain.commands.report_cases import answers_section, cases_section, groups_section
 
         found = (answers_section(stored, answers, rows.split), cases_section(stored, rows, answers), groups_section(stored, rows))

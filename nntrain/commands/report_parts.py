@@ -108,8 +108,8 @@ def _columns(rows: Rows) -> Iterator[Block]:
     for field in fields[:MOST_COLUMNS]:
         absent, spread = _spread(field, rows, index)
         share = "" if absent is None else f"{100 * absent:.3g} %"
-        lines.append((field.name, field.plan.field.type, ", ".join(roles[field.name]), share, spread.words, spread.drawing or ""))
-    head = ("column", "type", "role", "missing", "values", "")
+        lines.append((field.name, spread.drawing or "", spread.words, field.plan.field.type, ", ".join(roles[field.name]), share))
+    head = ("column", "", "values", "type", "role", "missing")
     yield Table(f"Columns of the {len(index):,} training rows of {table.name}", head, tuple(lines), left=len(head))
     if len(fields) > MOST_COLUMNS:
         yield Paragraph(f"{number_of(len(fields) - MOST_COLUMNS, 'more column')} are not shown.")

@@ -85,7 +85,7 @@ class Regression(Task):
     def in_words(self, answers: Answers) -> str | None:
         if answers.truth.ndim > 1 or answers.target.classes:
             return None
-        half = float((answers.predicted.double() - answers.truth.double()).abs().median())
+        half = float((answers.predicted.double() - answers.truth.double()).abs().quantile(0.5))
         return f"is right to within {short_number(half)} for half of the rows"
 
     def drawings(self, answers: Answers) -> Iterator[Drawing]:

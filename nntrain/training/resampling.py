@@ -81,7 +81,8 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
     """Predict all rows of a split, which are on the network's device."""
     shown = objective.measured(data)
     predicted = predict(network, objective, shown, precision)
-    weights = torch.ones(len(data), dtype=torch.float64) if data.weights is None else data.weights.cpu().double()
+    counted = len(data) if data.units is None else len(data.scored)  # of graphs each node or pair is drawn by itself
+    weights = torch.ones(counted, dtype=torch.float64) if data.weights is None else data.weights.cpu().double()
     units: dict[str, Units] = {}
     rows: dict[str, Tensor] = {}
     by_row: dict[str, Units] = {}
@@ -94,6 +95,9 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
             units[name], rows[name], pixels[name] = Units(shares, crossed.truth, None), crossed.rows, crossed.counts
             continue
         values, truth, counts = predicted[name].values, shown.target(name).cpu(), predicted[name].counts
+        if target.unit_axis in ("node", "pair"):
+            units[name] = target.judged(values, truth, None)
+            continue
         if counts is None or target.unit_axis != "time":
             units[name] = Units(values, target.read(truth), None)
             rows |= {} if objective.repeated is None else {name: torch.arange(len(data)).repeat_interleave(objective.repeated.times)}

@@ -121,6 +121,21 @@ def test_each_node_has_a_prediction(clubs: Path, capsys: Screens) -> None:
     assert measured["metrics"]["accuracy"] == pytest.approx(sum(hits) / len(hits))
 
 
+def test_nodes_have_intervals_and_groups_and_are_cases_of_a_report(clubs: Path, capsys: Screens) -> None:
+    run = fit(clubs, capsys)["run"]
+    assert main(["eval", run, "--json", "--intervals", "--by", "club"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    span = found["intervals"]["accuracy"]
+    assert span["low"] <= found["metrics"]["accuracy"] <= span["high"]
+    assert sum(group["rows"] for group in found["groups"].values()) == found["rows"]
+    right = sum(group["rows"] * group["accuracy"] for group in found["groups"].values())
+    assert right / found["rows"] == pytest.approx(found["metrics"]["accuracy"])
+    assert main(["report", run]) == 0
+    page = (Path(run) / "report.html").read_text()
+    assert "The worst" in page
+    assert "By class, the worst f1 first" in page
+
+
 def test_a_run_that_goes_on_ends_as_one_without_a_break(clubs: Path, capsys: Screens) -> None:
     whole = fit(clubs, capsys, "regularization.noise=0.1", "name=whole")
     first = fit(clubs, capsys, "regularization.noise=0.1", "name=cut", "training.max_epochs=11")

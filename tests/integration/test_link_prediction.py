@@ -73,6 +73,14 @@ def test_friends_are_told_from_strangers_and_asked_for_by_name(friends: Path, ca
     assert again[0].read_text() == again[1].read_text()
 
 
+def test_pairs_have_intervals(friends: Path, capsys: Screens) -> None:
+    run = fit(friends, capsys)["run"]
+    assert main(["eval", run, "--json", "--intervals"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    span = found["intervals"]["auroc"]
+    assert span["low"] <= found["metrics"]["auroc"] <= span["high"]
+
+
 def test_the_screen_has_what_neighbours_alone_tell(friends: Path, capsys: Screens) -> None:
     assert main(["fit", str(friends / "run.yaml"), "training.max_epochs=1", "--runs", str(friends / "runs")]) == 0
     screen = capsys.readouterr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +74,26 @@ def test_numbers_of_a_long_line_are_a_few_with_both_ends() -> None:
 def test_a_page_of_ours_is_known_by_its_run() -> None:
     assert owner_of('<meta name="generator" content="nntrain report" data-run="0ab">') == "0ab"
     assert owner_of("<html><body>my notes</body></html>") is None
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_colours_can_be_told_from_the_paper(repository: Path, scheme: int) -> None:
+    style = (repository / "nntrain/insight/report/templates/style.css").read_text()
+    colors = dict(re.findall(r"--([\w]+): (#\w{6})", style.split("prefers-color-scheme: dark")[scheme]))
+    assert {*VARIABLES.values()} <= {f"--{name}" for name in colors}
+    for name in ("ink", "muted", "link"):
+        assert contrast(colors[name], colors["paper"]) >= 4.5
+        assert contrast(colors[name], colors["soft"]) >= 4.5
+    assert contrast(colors["ink"], colors["mark"]) >= 4.5
+    assert all(contrast(colors[f"c{index}"], colors["paper"]) >= 3 for index in range(1, 11))
