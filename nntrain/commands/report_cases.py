@@ -103,6 +103,8 @@ def _true(found: Answers, place: int) -> Cell:
     if value is None:
         return ""
     target = found.target
+    if value.ndim == 3:
+        return _image(value.float().numpy(), "what is true")
     plain = cast("Any", value.tolist())
     if target.field_type == "multi_label":
         return target.separator.join(label for label, has in zip(target.classes, plain, strict=True) if has > 0.5)
@@ -134,12 +136,17 @@ def _decoded_words(decoded: Decoded, place: int) -> Cell:
     value = decoded.values[place]
     if decoded.separator is not None:
         return decoded.separator.join(value)
-    if hasattr(value, "shape") and len(value.shape) == 3 and value.shape[0] in (1, 3):
-        from nntrain.data.exhibits import picture_of
-        from nntrain.data.forms.drawing import shown
-
-        return picture_of(shown(value), "answer of the network")
+    if len(getattr(value, "shape", ())) == 3:
+        return _image(value, "answer of the network")
     return value if isinstance(value, str) else _number_words(value)
+
+
+def _image(values: Any, alt: str) -> Exhibit:
+    """An image `[C, H, W]` in [0, 1]."""
+    from nntrain.data.exhibits import picture_of
+    from nntrain.data.forms.drawing import shown
+
+    return picture_of(shown(values), alt)
 
 
 def _chance(decoded: Decoded, place: int) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_NUMBERS: Final = 20_000_000
 """Numbers that a network may answer for all rows together; of more rows some are drawn, evenly."""
 LEVEL: Final = 0.95
+LEAST: Final = 10
+"""Rows below which draws of them say nothing about chance."""
 SPLIT_NAMES: Final[tuple[Part, ...]] = ("validation", "test")
 
 
@@ -74,7 +76,7 @@ def rows_of(stored: Stored, summary: Mapping[str, Any]) -> Rows:
     for part in _usable(stored, prepared, summary):
         data, note = _few_enough(stored, prepared.splits[part])
         judged = _judged(stored, data, part)
-        if note is None and judged is not None:
+        if note is None and judged is not None and len(judged.weights) >= LEAST:
             spans |= _intervals(stored, judged, part)
         if found.split is None:
             shown = judged if isinstance(judged, Judged) else None

@@ -103,7 +103,7 @@ def forecast_drawings(answers: Answers) -> Iterator[Drawing]:
     for column, name in list(enumerate(names))[:MOST_COLUMNS]:
         order = np.argsort(left[:, :, column].mean(axis=1), kind="stable")
         chosen = {"A window in the middle": order[len(order) // 2], "The worst window": order[-1]}
-        for title, row in list(chosen.items())[: 2 if len(names) == 1 else 1]:
+        for title, row in list(chosen.items())[: 2 if len(names) == 1 < len(truth) else 1]:
             yield _window(f"{title}: {name}", answers, int(row), column, steps)
 
 

@@ -55,7 +55,8 @@ def of_texts(name: str, values: Sequence[str | None]) -> Spread:
     if len(counts) > MOST_BARS and len(counts) > len(known) / 2:
         lengths = np.array([len(value.split()) for value in known], dtype=np.float64)
         spread = of_numbers(f"words of {name}", lengths)
-        return Spread(f"{len(counts):,} different; {lengths.mean():.3g} words on average", spread.drawing if lengths.max() > 1 else None)
+        words = f"; {lengths.mean():.3g} words on average" if lengths.max() > 1 else ""
+        return Spread(f"{len(counts):,} different{words}", spread.drawing)
     common = counts.most_common(MOST_BARS)
     named = ", ".join(f"{_cut(value)} {100 * count / len(known):.3g} %" for value, count in common[:SHOWN])
     words = f"{len(counts):,} value{'s' if len(counts) > 1 else ''}: {named}{' …' if len(counts) > SHOWN else ''}"
