@@ -49,11 +49,9 @@ def explain_stored(stored: Stored, given: MeasuredRows, settings: ExplainSetting
         DataError: A row can't be read.
         UsageError: A row or class is not there, or captum is not installed.
     """
-    asked = asked_of(stored, settings.target)
-    seed, columns = stored.blueprint.experiment.seed, input_columns(stored.fields)
+    asked, columns = asked_of(stored, settings.target), input_columns(stored.fields)
     notes = list(given.notes)
-    importances = _importances(stored, given, asked, columns, seed, notes)
-    dependences = _dependences(stored, given, asked, columns, importances, seed)
+    importances, dependences = columns_that_matter(stored, given, asked, notes)
     explained, quality = _rows(stored, given, settings, asked, columns)
     return Explanation(
         run=stored.run.name,
@@ -68,6 +66,19 @@ def explain_stored(stored: Stored, given: MeasuredRows, settings: ExplainSetting
         quality=quality,
         notes=tuple(notes),
     )
+
+
+def columns_that_matter(
+    stored: Stored, given: MeasuredRows, asked: Asked, notes: list[str]
+) -> tuple[Importances | None, tuple[Dependence, ...]]:
+    """What columns are worth to the metric, and how the mean prediction hangs on each; `notes` gets what is to be told.
+
+    Raises:
+        DataError: The rows can't be read.
+    """
+    seed, columns = stored.blueprint.experiment.seed, input_columns(stored.fields)
+    importances = _importances(stored, given, asked, columns, seed, notes)
+    return importances, _dependences(stored, given, asked, columns, importances, seed)
 
 
 def _importances(

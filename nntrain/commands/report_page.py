@@ -79,8 +79,10 @@ def _sections(run: Run, summary: Mapping[str, Any], record: Mapping[str, Any], e
         yield curves_section(run, summary)
     if stored is not None and rows is not None and rows.split is not None:
         from nntrain.commands.report_cases import answers_section, cases_section, groups_section
+        from nntrain.commands.report_columns import columns_section
 
-        found = (answers_section(stored, answers, rows.split), cases_section(stored, rows, answers), groups_section(stored, rows))
+        yield answers_section(stored, answers, rows.split)
+        found = (cases_section(stored, rows, answers), groups_section(stored, rows), columns_section(stored, rows))
         yield from (section for section in found if section is not None)
     if stored is not None:
         yield network_section(stored.blueprint)

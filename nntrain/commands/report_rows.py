@@ -86,7 +86,8 @@ def rows_of(stored: Stored, summary: Mapping[str, Any]) -> Rows:
 
 def _usable(stored: Stored, prepared: Prepared, summary: Mapping[str, Any]) -> list[Part]:
     """Splits that may be looked at: of a bag whose members have trained on all else, the test rows alone."""
-    is_measured = {"validation": not stored.members, "test": bool(summary.get("test"))}
+    has_trained = bool(stored.members) and stored.blueprint.experiment.data.split.validation_folds is not None
+    is_measured = {"validation": not has_trained, "test": bool(summary.get("test"))}
     return [part for part in SPLIT_NAMES if part in prepared.splits and is_measured[part]]
 
 

@@ -129,7 +129,7 @@ def test_the_page_can_be_read_without_being_seen(page: Page) -> None:
 
 def test_the_page_has_its_parts_in_order(page: Page) -> None:
     assert [section["id"] for section in page.sections] == [
-        *("summary", "curves", "answers", "cases", "groups", "network", "data", "settings")
+        *("summary", "curves", "answers", "cases", "groups", "columns", "network", "data", "settings")
     ]
 
 

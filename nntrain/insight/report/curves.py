@@ -11,6 +11,8 @@ from nntrain.tasks.drawings import Drawing, Line, Lines, Mark
 Record = Mapping[str, Any]
 """A line of `history.jsonl`: `epoch`, `step`, `lr`, `metrics`."""
 
+MOST_LAYERS: Final = 8
+"""Layers that have a line each."""
 NAMES: Final = {"train": "training", "validation": "validation"}
 
 
@@ -62,6 +64,35 @@ def course_drawings(course: Course) -> Iterator[Drawing]:
         told = f"From {known[0][1]:.3g} in the first report to {known[-1][1]:.3g} in the last."
         line = Line("learning rate", [x for x, _ in known], [rate for _, rate in known])
         yield Lines("Learning rate", told, course.axis, "learning rate", (line,))
+
+
+def signal_drawings(signals: Sequence[Record]) -> Iterator[Drawing]:
+    """Gradients of the layers, and how far a step moves their weights, as far as a run has looked at them.
+
+    Args:
+        signals: Each look: `step`, and of each layer `name`, `gradient` and `update`, from the input to the output.
+    """
+    if len(signals) < 2:
+        return
+    names = list(dict.fromkeys(str(layer["name"]) for look in signals for layer in look.get("layers", ())))
+    kept = (
+        names if len(names) <= MOST_LAYERS else [names[len(names) * place // MOST_LAYERS] for place in range(MOST_LAYERS - 1)] + names[-1:]
+    )
+    shown = "" if len(kept) == len(names) else f" {len(kept)} of {len(names)} layers are drawn."
+    for key, title, told in (
+        ("gradient", "Gradients by layer", "Root mean square of the gradient; the first layer is nearest to the input."),
+        ("update", "Updates by layer", "How far a step moves the weights, as a part of their size; about 0.001 is usual."),
+    ):
+        lines = tuple(line for name in kept if (line := _layer_line(signals, name, key)) is not None)
+        if lines:
+            yield Lines(title, told + shown, "step", key, lines, is_logarithmic=True)
+
+
+def _layer_line(signals: Sequence[Record], name: str, key: str) -> Line | None:
+    """A figure of a layer over the steps; zeros have no place on a logarithmic axis."""
+    found = [(look["step"], layer.get(key)) for look in signals for layer in look.get("layers", ()) if layer["name"] == name]
+    known = [(step, value) for step, value in found if isinstance(value, int | float) and value > 0]
+    return Line(name, [step for step, _ in known], [value for _, value in known]) if known else None
 
 
 def _of_splits(course: Course, metric: str) -> tuple[Line, ...]:

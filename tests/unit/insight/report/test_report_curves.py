@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nntrain.insight.report.curves import Course, course_drawings, gap_words, member_drawings
+from nntrain.insight.report.curves import MOST_LAYERS, Course, course_drawings, gap_words, member_drawings, signal_drawings
 from nntrain.tasks.drawings import Lines
 
 
@@ -50,3 +50,32 @@ def test_members_have_a_line_each() -> None:
     [found] = member_drawings({"seed 0": course(record(1, 1.0, 1.0)), "seed 1": course(record(1, 1.0, 1.0))})
     assert isinstance(found, Lines)
     assert [line.label for line in found.lines] == ["seed 0", "seed 1"]
+
+
+def look(step: int, *layers: tuple[str, float, float | None]) -> dict[str, object]:
+    return {"step": step, "layers": [{"name": name, "gradient": gradient, "update": update} for name, gradient, update in layers]}
+
+
+def test_gradients_of_layers_are_drawn_over_the_steps() -> None:
+    found = list(signal_drawings([look(5, ("a", 0.1, None), ("b", 0.0, 1e-3)), look(10, ("a", 0.2, None), ("b", 0.3, 2e-3))]))
+    assert [drawing.title for drawing in found] == ["Gradients by layer", "Updates by layer"]
+    gradients, updates = found
+    assert isinstance(gradients, Lines)
+    assert isinstance(updates, Lines)
+    assert [(line.label, line.x, line.y) for line in gradients.lines] == [("a", [5, 10], [0.1, 0.2]), ("b", [10], [0.3])]
+    assert [line.label for line in updates.lines] == ["b"]
+    assert gradients.is_logarithmic
+
+
+def test_of_many_layers_some_are_drawn_the_first_and_the_last_among_them() -> None:
+    names = [f"l{index}" for index in range(30)]
+    [gradients] = signal_drawings([look(step, *((name, 0.1, None) for name in names)) for step in (1, 2)])
+    assert isinstance(gradients, Lines)
+    labels = [line.label for line in gradients.lines]
+    assert (len(labels), labels[0], labels[-1]) == (MOST_LAYERS, "l0", "l29")
+    assert "8 of 30 layers" in gradients.told
+
+
+def test_runs_without_looks_have_no_gradients() -> None:
+    assert list(signal_drawings([])) == []
+    assert list(signal_drawings([look(1, ("a", 1.0, 1.0))])) == []
