@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from nntrain.commands.measured_rows import MeasuredRows, new_rows, split_rows
 from nntrain.commands.output import emit, tell
 from nntrain.commands.stored import Stored, open_run
 from nntrain.config import loading, validating
+from nntrain.data.highlights import Heat
 from nntrain.errors import ResourceError, UsageError
 from nntrain.insight.settings import USE_BASELINE, ExplainSettings
 from nntrain.runs import find_run, is_run, runs_root, write_atomically
@@ -52,15 +54,17 @@ def run(arguments: Sequence[str], flags: Mapping[str, Any], where: Where, *, as_
     stored = open_run(find_run(run_name, runs_root(runs)))
     settings = settings_of(stored, flags)
     goal = stored.run.path / FILE if where.output is None else where.output
-    _check_goal(goal)
+    pictures = goal.with_name(f"{goal.stem}_pictures")
+    _check_goal(goal, pictures)
     found = explain(stored, path, where.split, settings)
     for note in (*stored.notes, *found.notes):
         tell(note)
     content = json.dumps(found.as_json(), indent=1, ensure_ascii=False)
     emit(content if as_json else explain_screen(stored, found))
-    _write(goal, content)
+    _write(goal, f"{content}\n".encode())
+    count = _write_pictures(found, pictures)
     if not as_json:
-        tell(f"wrote    {goal.as_posix()}")
+        tell(f"wrote    {goal.as_posix()}" + (f", {count} picture{'s' if count > 1 else ''} in {pictures.as_posix()}" if count else ""))
     return 0
 
 
@@ -132,12 +136,25 @@ def _split(arguments: Sequence[str], runs: Path | None) -> tuple[str | None, Pat
     return (None, only) if is_data else (arguments[0], None)
 
 
-def _check_goal(goal: Path) -> None:
+def _write_pictures(found: Explanation, folder: Path) -> int:
+    """The heat maps of the rows that are explained; returns how many there are."""
+    heats = [(row.number, share) for row in found.explained for share in row.shares if isinstance(share.highlight, Heat)]
+    if heats:
+        folder.mkdir(exist_ok=True)
+    for number, share in heats:
+        assert isinstance(share.highlight, Heat)
+        _write(folder / f"row-{number}-{re.sub(r'[^A-Za-z0-9_.-]', '_', share.column)}.png", share.highlight.content)
+    return len(heats)
+
+
+def _check_goal(goal: Path, pictures: Path) -> None:
     """Refuse to replace a file that is none of ours. Raises `UsageError`."""
     if not goal.parent.is_dir():
         raise UsageError(f"no folder {goal.parent.as_posix()} to write {goal.name} in", "make it first")
     if goal.exists() and not _is_ours(goal):
         raise UsageError(f"{goal.as_posix()} is there, and no explanation of nntrain's: it is not replaced", "another name: -o FILE")
+    if pictures.exists() and not goal.exists():
+        raise UsageError(f"{pictures.as_posix()} is there, and no explanation beside it: it is not written to", "another name: -o FILE")
 
 
 def _is_ours(path: Path) -> bool:
@@ -148,8 +165,8 @@ def _is_ours(path: Path) -> bool:
     return isinstance(found, dict) and "explains" in cast("dict[str, Any]", found)
 
 
-def _write(goal: Path, content: str) -> None:
+def _write(goal: Path, content: bytes) -> None:
     try:
-        write_atomically(goal, f"{content}\n")
+        write_atomically(goal, content)
     except OSError as error:
         raise ResourceError(f"cannot write {goal.as_posix()}: {error.strerror}", "elsewhere: -o FILE") from None

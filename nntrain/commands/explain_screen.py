@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import bar, format_number, sparkline
-from nntrain.commands.results import aligned, labelled
+from nntrain.commands.results import WIDTH, aligned, labelled
+from nntrain.data.highlights import Heat, MarkedWords
 
 if TYPE_CHECKING:
     from nntrain.commands.stored import Stored
     from nntrain.insight.columns import Dependence, Importances
-    from nntrain.insight.explanation import ExplainedRow, Explanation, Quality
+    from nntrain.insight.explanation import ExplainedRow, Explanation, Quality, Share
 
 MOST: Final = 10
 """Columns of a table, at most; the file has all."""
 BAR: Final = 20
 LONGEST: Final = 24
 """Letters of a cell or name."""
+ESCAPE: Final = "\x1b["
+RED: Final = "31"
+BLUE: Final = "34"
+FAINT: Final = 0.15
+STRONG: Final = 0.6
+"""Shares of the largest share below which a word is not marked, and above which it is marked twice."""
 HIGH: Final = 0.5
 """Rank correlation above which an explanation hardly depends on what was learned."""
 
@@ -95,6 +105,36 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def _marked(share: Share) -> list[str]:
+    """The words of a text, or the steps of a sequence, with what they contribute; a picture is a file."""
+    match share.highlight:
+        case MarkedWords(words, shares):
+            return textwrap.wrap(f"{share.column}: {' '.join(_words(words, shares))}", WIDTH, initial_indent="  ", subsequent_indent="  ")
+        case Heat(by_step=steps) if len(steps) > 1:
+            return [f"  {_cut(share.column)} by step   {sparkline([abs(step) for step in steps], WIDTH // 2)}"]
+        case _:
+            return []
+
+
+def _words(words: Sequence[str], shares: Sequence[float]) -> Iterator[str]:
+    """Words in colour where stdout has some, those that tell most with a sign for and against elsewhere."""
+    largest = max(map(abs, shares), default=0.0)
+    for word, share in zip(words, shares, strict=True):
+        strength = share / largest if largest > 0 else 0.0
+        if abs(strength) < FAINT:
+            yield word
+        elif has_colours():
+            yield f"{ESCAPE}{RED if strength > 0 else BLUE}{';1' if abs(strength) > STRONG else ''}m{word}{ESCAPE}0m"
+        else:
+            sign = "+" if strength > 0 else "-"
+            yield f"[{word}{sign * (2 if abs(strength) > STRONG else 1)}]"
+
+
+def has_colours() -> bool:
+    """Whether stdout is a terminal that shows colours (`NO_COLOR` and `TERM=dumb` say that it does not)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def _row(row: ExplainedRow, found: Explanation) -> str:
     what = f"probability of {row.output}" if found.is_probability else row.output
     told = f"row {row.number} ({row.place})   {what} {format_number(row.answer)}; {format_number(row.neutral)} of a row that says nothing"
@@ -107,7 +147,8 @@ def _row(row: ExplainedRow, found: Explanation) -> str:
     rest = sum(share.share for share in row.shares[MOST:])
     left = [f"  and {len(row.shares) - MOST} more, together {rest:+.4g}"] if len(row.shares) > MOST else []
     missed = [] if row.completeness is None else [f"  the shares miss the difference of both answers by {row.completeness:.1g}"]
-    return "\n".join([told, _table(lines), *left, *missed])
+    marked = [line for share in shown for line in _marked(share)]
+    return "\n".join([told, _table(lines), *left, *marked, *missed])
 
 
 def _cell(cell: str | None) -> str:
@@ -125,9 +166,9 @@ def _judged(quality: Quality, found: Explanation) -> Iterator[str]:
     cut = quality.deletion
     areas = f"{format_number(cut.area)}, in random order {format_number(cut.random_area)}"
     if cut.is_probability:
-        yield f"deletion: mean probability {areas} (lower is better)"
+        yield f"deletion: mean probability {areas} (low is good)"
     else:
-        yield f"deletion: the answer moves by {areas} (higher is better)"
+        yield f"deletion: the answer moves by {areas} (high is good)"
     if not cut.is_better:
         yield "no better than chance: don't trust these shares"
     if quality.randomisation is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -13,11 +14,13 @@ from nntrain.commands.answers import answer_of, asked_of, output_names, side_by_
 from nntrain.commands.cells import Cells
 from nntrain.commands.measured_rows import MeasuredRows
 from nntrain.commands.stored import Stored
+from nntrain.data.fields.field import Neutral
 from nntrain.data.input_columns import InputColumn, input_columns
+from nntrain.data.packed import LENGTHS
 from nntrain.errors import UsageError
 from nntrain.insight.attributing import Rows, Shares, shares_of
 from nntrain.insight.columns import Importances, partial_dependence, permutation_importance, some_rows, values_of
-from nntrain.insight.entrance import Entrance
+from nntrain.insight.entrance import Entrance, Region
 from nntrain.insight.explanation import ExplainedRow, Explanation, Quality, Share
 from nntrain.insight.judging import deletion, randomisation
 from nntrain.modules.network import Network
@@ -26,6 +29,7 @@ from nntrain.training.evaluation import predict
 if TYPE_CHECKING:
     from nntrain.commands.answers import Asked
     from nntrain.data.batches import TensorData
+    from nntrain.data.highlights import Highlight
     from nntrain.insight.columns import Dependence
     from nntrain.insight.settings import ExplainSettings
     from nntrain.metrics.metric import Direction
@@ -189,15 +193,26 @@ def _at_entrance(stored: Stored, data: TensorData, settings: ExplainSettings, as
         chosen = (found[:, 1] > threshold).long() if threshold is not None and found.shape[1] == 2 else found.argmax(dim=1)
     else:
         chosen = torch.full((len(data),), answer.names.index(asked.output), device=found.device)
-    neutral = entrance.values(_neutral_inputs(batch.inputs, columns, zero=settings.baseline == "zero"))
-    return Rows(entrance, values, neutral, others, answer, chosen)
+    neutral = entrance.values(_neutral_inputs(batch.inputs, columns, settings.baseline))
+    return Rows(entrance, values, neutral, others, answer, chosen, _present(entrance, batch.inputs, len(data)))
 
 
-def _neutral_inputs(inputs: Mapping[str, Tensor], columns: Sequence[InputColumn], *, zero: bool) -> dict[str, Tensor]:
+def _present(entrance: Entrance, inputs: Mapping[str, Tensor], count: int) -> Tensor:
+    """Which parts rows have, bool `[B, P]`: all but steps behind their ends."""
+    found = torch.ones(count, entrance.count, dtype=torch.bool)
+    for region in entrance.regions:
+        lengths = inputs.get(LENGTHS.format(region.column.field.name))
+        if lengths is not None and region.shape:
+            steps = torch.arange(region.shape[0]) < lengths.cpu().unsqueeze(1)
+            found[:, region.first : region.end] = steps.repeat_interleave(math.prod(region.shape[1:]), dim=1)
+    return found.to(next(iter(inputs.values())).device)
+
+
+def _neutral_inputs(inputs: Mapping[str, Tensor], columns: Sequence[InputColumn], kind: Neutral) -> dict[str, Tensor]:
     """The inputs of one row that says nothing. Raises `UsageError` for a field that has none such."""
     found = {key: tensor[:1].clone() for key, tensor in inputs.items()}
     for column in columns:
-        value = column.field.plan.field.neutral(column.field.state, zero=zero)
+        value = column.field.plan.field.neutral(column.field.state, kind)
         if value is None:
             raise UsageError(
                 f"rows with {column.name} can't be explained one by one: a {column.field.plan.field.type} has no value that says nothing"
@@ -217,7 +232,13 @@ def _explained(rows: Rows, shares: Shares, numbers: Sequence[int], cells: Cells)
     for place, number in enumerate(numbers):
         own = shares.by_part[place]
         parts = [
-            Share(region.column.name, cells.text(region.column, place), float(own[region.first : region.end].sum())) for region in regions
+            Share(
+                region.column.name,
+                cells.text(region.column, place) if not region.shape else None,
+                float(own[region.first : region.end].sum()),
+                _highlight(rows, region, place, own),
+            )
+            for region in regions
         ]
         found.append(
             ExplainedRow(
@@ -231,3 +252,16 @@ def _explained(rows: Rows, shares: Shares, numbers: Sequence[int], cells: Cells)
             )
         )
     return found
+
+
+def _highlight(rows: Rows, region: Region, place: int, shares: Tensor) -> Highlight | None:
+    """What the network reads of an input in a row, with its shares over it, without what is behind its end."""
+    if not region.shape:
+        return None
+    read = {**rows.others, **dict(zip(rows.entrance.keys, rows.values, strict=True))}
+    seen, field = read[region.column.key][place].cpu(), region.column.field
+    own = shares[region.first : region.end].view(region.shape).cpu()
+    if LENGTHS.format(field.name) in rows.others:
+        steps = int(rows.others[LENGTHS.format(field.name)][place])
+        seen, own = seen[:steps], own[:steps]
+    return field.plan.field.highlight(seen.numpy(), own.numpy(), field.state) if own.numel() else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nntrain.errors import UsageError
 from nntrain.insight.entrance import Entrance, Read
@@ -57,6 +58,8 @@ class Rows:
     answer: Answer
     chosen: Tensor
     """Which of the K answers is explained of each row, int64 `[B]`."""
+    present: Tensor
+    """Which parts a row has, bool `[B, P]`: none behind its end."""
 
     def ask(self, values: Sequence[Tensor], network: Network | None = None) -> Tensor:
         """The answer that is explained, were these the values: float64 `[B]`."""
@@ -97,7 +100,8 @@ def shares_of(rows: Rows, method: Method, seed: int, network: Network | None = N
     with _gradients(rows.values[0].device):
         found = _METHODS[method](rows, network or rows.entrance.network, seed)
     answers, neutral = rows.ask(rows.values, network), rows.ask(rows.all_neutral(), network)
-    return Shares(found.detach(), answers, neutral, method == "integrated_gradients")
+    found = found.detach().masked_fill(~rows.present, 0.0)
+    return Shares(found, answers, neutral, method == "integrated_gradients")
 
 
 def require_captum() -> Any:
@@ -190,8 +194,8 @@ def _occlusion(rows: Rows, network: Network, seed: int) -> Tensor:
     return found
 
 
-MOST_PATCHES: Final = 16
-"""Patches along an axis of an input."""
+MOST_PATCHES: Final = 256
+"""Patches of an input, about."""
 
 
 def _patches(entrance: Entrance) -> Iterator[list[int]]:
@@ -199,9 +203,31 @@ def _patches(entrance: Entrance) -> Iterator[list[int]]:
         parts = torch.arange(region.first, region.end).view(region.shape)
         pieces = [parts]
         for axis, size in enumerate(region.shape):
-            width = -(-size // MOST_PATCHES)
+            width = -(-size // round(MOST_PATCHES ** (1 / len(region.shape))))
             pieces = [piece for whole in pieces for piece in whole.split(width, dim=axis)]
         yield from ([int(part) for part in piece.flatten()] for piece in pieces)
+
+
+def _grad_cam(rows: Rows, network: Network, seed: int) -> Tensor:
+    """Where the last convolution sees what speaks for the answer, brought to the size of the input (Selvaraju et al., 2017)."""
+    regions = [region for region in rows.entrance.regions if region.shape]
+    modules = [call.module for call in network.wiring.calls if isinstance(call.module, nn.Conv1d | nn.Conv2d)]
+    if not modules or len(regions) != 1:
+        what = "the network has no convolution" if not modules else "it reads several inputs"
+        raise UsageError(f"grad_cam shows what the last convolution over one input sees, and {what}", "--method integrated_gradients")
+    answer, told = _forward(rows, network, rows.answer.score)
+    found = (
+        require_captum()
+        .LayerGradCam(answer, modules[-1])
+        .attribute(tuple(values.clone().requires_grad_() for values in rows.values), additional_forward_args=told, relu_attributions=True)
+    )
+    (region,) = regions
+    size = region.shape[: found.ndim - 2]
+    seen = nn.functional.interpolate(found, size=size, mode="bilinear" if len(size) == 2 else "linear", align_corners=False)
+    spread = seen.flatten(1).unsqueeze(2).expand(-1, -1, math.prod(region.shape[len(size) :])).flatten(1)
+    by_part = torch.zeros(len(found), rows.entrance.count, dtype=torch.float64, device=found.device)
+    by_part[:, region.first : region.end] = spread.double()
+    return by_part
 
 
 _METHODS: Final[Mapping[Method, Callable[[Rows, Network, int], Tensor]]] = {
@@ -210,6 +236,7 @@ _METHODS: Final[Mapping[Method, Callable[[Rows, Network, int], Tensor]]] = {
     "input_x_gradient": _input_x_gradient,
     "smoothgrad": _smoothgrad,
     "occlusion": _occlusion,
+    "grad_cam": _grad_cam,
 }
 
 

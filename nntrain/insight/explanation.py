@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nntrain.data.highlights import Highlight
     from nntrain.insight.columns import Dependence, Importances
     from nntrain.insight.judging import Deletion, Randomisation
 
@@ -19,7 +20,9 @@ class Share:
     cell: str | None
     """What stands in the row, as it was read; `None` for a missing value, and for what is no cell."""
     share: float
-    """In the unit of the answer."""
+    """In the unit of the answer; of several parts their sum."""
+    highlight: Highlight | None = None
+    """What the network reads of it with the shares of its parts over it; `None` for a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,10 @@ class Explanation:
     def as_json(self) -> dict[str, Any]:
         """As `explain.json` has it."""
         found: dict[str, Any] = asdict(self)
+        shares: list[dict[str, Any]] = [share for row in found["explained"] for share in row["shares"]]
+        for share in shares:
+            highlight: dict[str, Any] = share.pop("highlight") or {}
+            share |= {name: part for name, part in highlight.items() if name != "content"}
         quality: Mapping[str, Any] | None = found["quality"]
         if quality is not None and self.quality is not None:
             cut = self.quality.deletion

@@ -66,7 +66,7 @@ def deletion(rows: Rows, shares: Shares, seed: int) -> Deletion:
 def _used(rows: Rows) -> Tensor:
     """Which parts of each row differ from those of a row that says nothing, bool `[B, P]`; each row has one at least."""
     differs = [(own != other).double() for own, other in zip(rows.values, rows.neutral, strict=True)]
-    found = rows.entrance.by_part(differs) > 0
+    found = (rows.entrance.by_part(differs) > 0) & rows.present
     return found | ~found.any(dim=1, keepdim=True)
 
 

@@ -6,12 +6,11 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, NonNegativeInt
 
+from nntrain.data.fields.field import Neutral
 from nntrain.schema import StrictModel
 
-Method = Literal["integrated_gradients", "saliency", "input_x_gradient", "smoothgrad", "occlusion"]
+Method = Literal["integrated_gradients", "saliency", "input_x_gradient", "smoothgrad", "occlusion", "grad_cam"]
 """Ways to share out the answer for a row among its inputs."""
-
-Baseline = Literal["auto", "mean", "zero"]
 
 USE_BASELINE: Final[frozenset[Method]] = frozenset({"integrated_gradients", "occlusion"})
 """Ways that compare a row with one that says nothing."""
@@ -27,13 +26,14 @@ class ExplainSettings(StrictModel):
     method: Method = "integrated_gradients"
     """How the answer for a row is shared out among its inputs. `integrated_gradients`: gradients added up on the way from a row that says
     nothing to this one; the shares add up to the difference between both answers. `occlusion`: what changes when one input is taken from
-    that row. `saliency`: the gradient alone; `input_x_gradient`: times the input; `smoothgrad`: the mean of gradients under noise."""
+    that row. `saliency`: the gradient alone; `input_x_gradient`: times the input; `smoothgrad`: the mean of gradients under noise;
+    `grad_cam`: where the last convolution sees what speaks for the answer, for a network over one image or sequence."""
     rows: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None
     """Which rows are explained one by one, counted from 0 among those that are looked at: the file, or the split. Default: the first 3."""
     target: str = PREDICTED
     """Which answer is explained: `predicted`, the likeliest class of each row, or the name of a class. With several targets, the name of
     one of them (its likeliest class), or both: `diagnosis:healthy`."""
-    baseline: Baseline = "auto"
+    baseline: Neutral = "auto"
     """The row that says nothing. `auto`: the mean of the training rows of each number, a category that training never showed, a black
-    image. `mean`: the mean of the training rows where there is one; `zero`: 0 in its own unit. Fields without such a value keep that of
-    `auto`."""
+    image, a text of padding. `mean`: the mean of the training rows, of images too; `zero`: 0 in its own unit. Fields without such a value
+    keep that of `auto`."""

@@ -11,7 +11,7 @@ from pydantic import PositiveFloat
 from nntrain.data.audio.features import LogMel
 from nntrain.data.audio.settings import AnyAudioAugmentation, AnyAudioFeatures
 from nntrain.data.extras import missing_package
-from nntrain.data.fields.field import Encoded, Field, RaggedArray, Role
+from nntrain.data.fields.field import Encoded, Field, Neutral, RaggedArray, Role
 from nntrain.data.file_rows import SOUNDS, FileKind
 from nntrain.errors import SpecError
 from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nntrain.data.exhibits import Exhibit
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
+    from nntrain.data.highlights import Highlight
     from nntrain.data.table import Table
 
 
@@ -176,6 +177,18 @@ class Audio(Field):
         from nntrain.data.exhibits import sound_of
 
         return [sound_of(samples, self.rate) for samples in row_sounds(self, table, columns[0], rows)]
+
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
+        """What features are scaled about: the means of the training rows where they are standardised."""
+        import numpy as np
+
+        return np.zeros(self.features.width, dtype=np.float32)
+
+    def highlight(self, seen: Array, shares: Array, state: State) -> Highlight:
+        """Heat over steps and features."""
+        from nntrain.data.highlights import heat_over_steps
+
+        return heat_over_steps(seen, shares)
 
     def is_missing(self, values: Values) -> Array:
         """None is: a row without a file is an error."""

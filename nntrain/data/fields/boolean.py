@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
 from pydantic import model_validator
 
-from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role, Words, words
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Neutral, Role, Words, words
 from nntrain.data.fields.number import require_single
 from nntrain.specs import Spec
 
@@ -122,11 +122,11 @@ class Boolean(Field):
 
         return Grid(np.array([0.0, 1.0]), (self.class_names,), is_ordered=True)
 
-    def neutral(self, state: State, *, zero: bool = False) -> Array:
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """The share of ones, or false."""
         from nntrain.data.scaling import neutral_row
 
-        return neutral_row(state, "none", zero=zero)[0]
+        return neutral_row(state, "none", zero=kind == "zero")[0]
 
     def is_missing(self, values: Values) -> Array:
         """NaN."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 from pydantic import Field as Option
 
 from nntrain.data.facts import in_order, quoted
-from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Neutral, Role
 from nntrain.data.fields.number import require_single
 from nntrain.data.table import listed
 from nntrain.errors import DataError
@@ -141,7 +141,7 @@ class Category(Field):
         found = counts.sort(["count", "cell"], descending=[True, False])["cell"].head(min(points, MOST_WORDS))
         return Grid(found, (tuple(map(str, found.to_list())),), is_ordered=False)
 
-    def neutral(self, state: State, *, zero: bool = False) -> Array:
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """What training never showed."""
         import numpy as np
 

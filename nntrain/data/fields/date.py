@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from nntrain.data.dates import TwoReadings, differing, find_format, has_zone, telling
-from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.field import Encoded, Field, Neutral, Role
 from nntrain.data.fields.number import require_single
 from nntrain.errors import DataError
 from nntrain.specs import VECTOR, Spec, Unknown
@@ -158,7 +158,7 @@ class Date(Field):
         cells = np.datetime_as_string(seconds.astype("datetime64[s]"), unit=unit)
         return Grid(seconds, (tuple(map(str, cells)),), is_ordered=True)
 
-    def neutral(self, state: State, *, zero: bool = False) -> Array:
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """The mean of each part over the training rows."""
         import numpy as np
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nntrain.data.forms.form import Form
     from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
+    from nntrain.data.highlights import Highlight
     from nntrain.data.image_stream import ImageFiles
     from nntrain.data.table import Table
     from nntrain.specs import Spec
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
 Role = Literal["input", "target", "weight", "split", "fold", "group", "time", "ignore"]
 """What a column is there for."""
 
+Neutral = Literal["auto", "mean", "zero"]
+"""A value that says nothing: the mean of the training rows, 0 in its own unit, or what suits the field best."""
+
 Words = str | int | tuple[str | int, ...]
 """One cell text or several; a number stands for its digits."""
-
 
 State = dict[str, Any]
 """What a field learned: plain values, lists, and float64 tensors."""
@@ -378,9 +381,11 @@ class Field(Component):
         """At most so many values that some rows have, to be asked for one by one; `None` for what has too many to tell anything."""
         return None
 
-    def neutral(self, state: State, *, zero: bool = False) -> Array | None:
-        """Numbers that say nothing, of the shape of one row: as a rule the mean of the training rows, or 0 in its own unit; `None` for none."""
-        return None
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array | None:
+        """Numbers of a row that say nothing, in its shape or one that can be expanded to it; `None` for what has none."""
+
+    def highlight(self, seen: Array, shares: Array, state: State) -> Highlight | None:
+        """What the network reads of a row with the shares of its parts over it; `None` for what is a cell of a table."""
 
     def unseen(self, values: Values, state: State) -> Unseen | None:
         """Which parts of the rows training never showed; `None` for what has no parts."""

@@ -10,7 +10,7 @@ from pydantic import Field as Option
 from pydantic import PositiveInt, model_validator
 
 from nntrain.data.augmentation.settings import AnyAugmentation, TestViews
-from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Neutral, Role
 from nntrain.data.file_rows import IMAGES, FileKind
 from nntrain.errors import SpecError
 from nntrain.schema import StrictModel
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.forms.form import Form
     from nntrain.data.header import HeaderColumn
+    from nntrain.data.highlights import Highlight
     from nntrain.data.table import Table
 
 IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -253,6 +254,18 @@ class Image(Field):
 
         images = row_images(self, table, columns[0], rows)
         return [picture_of(image, f"{columns[0]} of row {row}") for row, image in zip(rows, images, strict=True)]
+
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
+        """Black, or the mean of the training rows by channel."""
+        offset, scale = (state[key].numpy()[:, None, None].astype("float32") for key in ("offset", "scale"))
+        return offset * 0 if kind == "mean" else -offset / scale
+
+    def highlight(self, seen: Array, shares: Array, state: State) -> Highlight:
+        """A heat map over the image as the network sees it."""
+        from nntrain.data.highlights import heat_over_image
+
+        offset, scale = (state[key].numpy()[:, None, None] for key in ("offset", "scale"))
+        return heat_over_image(seen * scale + offset, shares)
 
     def form(self, state: State) -> Form:
         """Pictures."""

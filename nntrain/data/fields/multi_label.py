@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 from pydantic import model_validator
 
 from nntrain.data.facts import in_order
-from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.field import Encoded, Field, Neutral, Role
 from nntrain.data.fields.number import require_single
 from nntrain.data.table import listed
 from nntrain.errors import DataError
@@ -125,7 +125,7 @@ class MultiLabel(Field):
         found[place[index >= 0], index[index >= 0]] = 1.0
         return Encoded(found, unknown=unknown)
 
-    def neutral(self, state: State, *, zero: bool = False) -> Array:
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """No label."""
         import numpy as np
 

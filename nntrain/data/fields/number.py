@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
 from pydantic import PositiveFloat, model_validator
 
-from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Neutral, Role
 from nntrain.errors import SpecError
 from nntrain.specs import Spec
 
@@ -170,11 +170,11 @@ class Number(Field):
         numbers = quantiles(cast("Array", values), points)
         return Grid(numbers, (tuple(numbers.tolist()),), is_ordered=True)
 
-    def neutral(self, state: State, *, zero: bool = False) -> Array:
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """The mean of the training rows, of numbers that are bent or scaled by quantiles what they are scaled about; or 0, if it can be."""
         from nntrain.data.scaling import neutral_row
 
-        has_zero = zero and (self.logarithm is None or ABOVE[self.logarithm] < 0)
+        has_zero = kind == "zero" and (self.logarithm is None or ABOVE[self.logarithm] < 0)
         return neutral_row(state, self.normalize, self.smooth_clip, zero=has_zero)[0]
 
     def _require_logarithms(self, numbers: Array, curve: Logarithmic, table: Table, column: str) -> None:

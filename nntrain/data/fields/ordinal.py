@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from pydantic import model_validator
 
 from nntrain.data.fields.category import Category
-from nntrain.data.fields.field import Encoded, Field, Role
+from nntrain.data.fields.field import Encoded, Field, Neutral, Role
 from nntrain.data.numerals import POINT
 from nntrain.data.table import listed
 from nntrain.errors import DataError
@@ -117,7 +117,7 @@ class Ordinal(Field):
         found = [value for value in state["classes"] if value in own]
         return Grid(pl.Series(found, dtype=pl.String), (tuple(found),), is_ordered=True)
 
-    def neutral(self, state: State, *, zero: bool = False) -> Array:
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """What training never showed."""
         return self._category.neutral(state)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from pydantic import PositiveInt, model_validator
 
-from nntrain.data.fields.field import Encoded, Field, RaggedArray, Role
+from nntrain.data.fields.field import Encoded, Field, Neutral, RaggedArray, Role
 from nntrain.data.fields.number import Normalize, require_single
 from nntrain.errors import DataError
 from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nntrain.data.blockwise.learning import Learner
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
+    from nntrain.data.highlights import Highlight
     from nntrain.data.table import Table
 
 
@@ -146,6 +147,18 @@ class Series(Field):
         if array.shape[1] != state["steps"]:
             raise DataError(f"{array.shape[1]} steps, and the network was made for {state['steps']}")
         return Encoded(scale(array.reshape(-1, array.shape[-1]), state).reshape(array.shape))
+
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
+        """The means of the training rows, or 0."""
+        from nntrain.data.scaling import neutral_row
+
+        return neutral_row(state, self.normalize, zero=kind == "zero")
+
+    def highlight(self, seen: Array, shares: Array, state: State) -> Highlight:
+        """Heat over steps and features."""
+        from nntrain.data.highlights import heat_over_steps
+
+        return heat_over_steps(seen, shares)
 
     def is_missing(self, values: Values) -> Array:
         """Rows without a step, or in which a value is missing."""

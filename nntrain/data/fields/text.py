@@ -10,11 +10,11 @@ from pydantic import Field as Option
 from pydantic import PositiveInt, field_validator
 
 from nntrain.data.extras import missing_package
-from nntrain.data.fields.field import Encoded, Field, Role, Unseen
+from nntrain.data.fields.field import Encoded, Field, Neutral, Role, Unseen
 from nntrain.data.fields.number import require_single
 from nntrain.data.tokenizing.settings import AnyTokenizer
 from nntrain.data.tokenizing.splitting import Word
-from nntrain.data.tokenizing.tokenizer import SPECIAL, UNKNOWN
+from nntrain.data.tokenizing.tokenizer import PADDING, SPECIAL, UNKNOWN
 from nntrain.errors import DataError, SpecError
 from nntrain.specs import RAGGED, TOKENS, Size, Spec, Unknown
 from nntrain.wording import with_article
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nntrain.data.exhibits import Exhibit
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
+    from nntrain.data.highlights import Highlight
     from nntrain.data.table import Table
     from nntrain.data.tokenizing.encoder import TextEncoder
 
@@ -226,6 +227,20 @@ class Text(Field):
         from nntrain.data.exhibits import cell_text, text_of
 
         return [text_of(cell_text(table.columns[columns[0]], row)) for row in rows]
+
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
+        """Padding."""
+        import numpy as np
+
+        return np.array(PADDING, dtype=np.int64)
+
+    def highlight(self, seen: Array, shares: Array, state: State) -> Highlight:
+        """Marked tokens."""
+        from nntrain.data.highlights import MarkedWords
+
+        encoder = self.encoder(state)
+        words = (encoder.decode([index]) for index in seen.tolist())
+        return MarkedWords(tuple(words), tuple(float(share) for share in shares))
 
     def to_text(self, state: State) -> Callable[[Sequence[int]], str]:
         """The tokens joined. Raises `DataError` where a library is missing."""

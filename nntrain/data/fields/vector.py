@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from pydantic import model_validator
 
-from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Role
+from nntrain.data.fields.field import INPUTS_ONLY, Encoded, Field, Neutral, Role
 from nntrain.data.fields.number import Normalize, require_single
 from nntrain.specs import VECTOR, Spec, Unknown
 
@@ -109,11 +109,11 @@ class Vector(Field):
         filled = [np.pad(column, (0, longest - len(column)), mode="edge") if len(column) else np.zeros(longest) for column in columns]
         return Grid(np.stack(filled, axis=1), tuple(tuple(column.tolist()) for column in columns), is_ordered=True)
 
-    def neutral(self, state: State, *, zero: bool = False) -> Array:
+    def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """The means of the training rows, or 0."""
         from nntrain.data.scaling import neutral_row
 
-        return neutral_row(state, self.normalize, zero=zero)
+        return neutral_row(state, self.normalize, zero=kind == "zero")
 
     def is_missing(self, values: Values) -> Array:
         """Rows in which a value is missing."""
