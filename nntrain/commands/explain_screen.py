@@ -148,7 +148,8 @@ def _row(row: ExplainedRow, found: Explanation) -> str:
     left = [f"  and {len(row.shares) - MOST} more, together {rest:+.4g}"] if len(row.shares) > MOST else []
     missed = [] if row.completeness is None else [f"  the shares miss the difference of both answers by {row.completeness:.1g}"]
     marked = [line for share in shown for line in _marked(share)]
-    return "\n".join([told, _table(lines), *left, *marked, *missed])
+    is_whole = len(row.shares) == 1 and row.shares[0].highlight is not None
+    return "\n".join([told, *([] if is_whole else [_table(lines)]), *left, *marked, *missed])
 
 
 def _cell(cell: str | None) -> str:
