@@ -84,10 +84,10 @@ def test_the_word_that_decides_is_marked(tmp_path: Path, capsys: pytest.CaptureF
         lines.append(f"{' '.join(words)},{'praise' if row % 2 else 'blame'}")
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     fields = {"text": {"type": "text"}, "label": {"type": "category", "role": "target"}}
-    layers = [{"embedding": 8}, {"conv1d": {"out_channels": 16, "kernel_size": 3, "padding": "same"}}, "relu", {"pool": "max"}]
+    layers = [{"embedding": 8}, {"pool": "mean"}]
     config = {"name": "texts", "data": {"source": "t.csv", "fields": fields}, "architecture": {"layers": layers}}
     run = nntrain.fit(
-        {**config, "optimizer": {"type": "adamw", "lr": 0.02}, "training": {"max_epochs": 6, "device": "cpu"}}, runs="runs"
+        {**config, "optimizer": {"type": "adamw", "lr": 0.03}, "training": {"max_epochs": 40, "device": "cpu"}}, runs="runs"
     ).run
     found = nntrain.explain(run, rows=list(range(10)))
     told = [row for row in found.explained if abs(row.answer - row.neutral) > 0.3]  # a text of padding may be as sure of one class
