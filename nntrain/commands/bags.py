@@ -224,7 +224,7 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
     if "test" in splits:
         summary["test_looks"] = count_test_look(prepared.fingerprints["test"], run)
     rows = {"train": len(prepared.train.scored), **{name: len(data.scored) for name, data in splits.items()}}
-    write_card(run, Facts(stored.config, stored.blueprint, stored.fields, summary, rows, prepared.notes))
+    unwritten = write_card(run, Facts(stored.config, stored.blueprint, stored.fields, summary, rows, prepared.notes))
     run.write_json("summary.json", summary)  # last: with it the run is finished
     monitor = summary["monitor"]
     screen = result_screen(
@@ -244,7 +244,7 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
     )
     each = Spread(tuple(member["best"].get(monitor) for member in summaries))
     own = f"{monitor} {spread_text(each.mean, each.sd)} each, on rows of its own"
-    return Outcome(run, summary, "\n".join([*told(tuned), labelled([("members", own)]), screen]))
+    return Outcome(run, summary, "\n".join([*told(tuned), *unwritten, labelled([("members", own)]), screen]))
 
 
 def _validated(run: Run, stored: Stored, unseen: _Unseen) -> tuple[dict[str, dict[str, Any]], dict[str, float | None]]:

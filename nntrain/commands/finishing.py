@@ -20,7 +20,7 @@ from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
 from nntrain.data.moving import laid
 from nntrain.data.sources.source import Part
-from nntrain.errors import CheckpointError, DataError, ResourceError
+from nntrain.errors import DataError, ResourceError
 from nntrain.metrics.metric import Table
 from nntrain.runs import Run, count_test_look
 from nntrain.training.history import read_history
@@ -121,10 +121,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         run.write_json("summary.json", summary)
     except (DataError, ResourceError) as error:  # a counter must not cost a result
         measured = replace(measured, notes=(*measured.notes, str(error)))
-    try:
-        write_card(run, _card_facts(job, summary, measured))
-    except (CheckpointError, ResourceError) as error:  # nor must a description of it
-        measured = replace(measured, notes=(*measured.notes, str(error)))
+    measured = replace(measured, notes=(*measured.notes, *write_card(run, _card_facts(job, summary, measured))))
     return Outcome(run, summary, "\n".join([*measured.notes, _screen(run, job, summary, measured, test=options.test)]))
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from nntrain.commands.figures import format_number, format_seconds
 from nntrain.config.loading import dump
 from nntrain.config.resolving import written_tree
+from nntrain.errors import CheckpointError, ResourceError
 from nntrain.runs import Run
 from nntrain.wording import number_of
 
@@ -49,9 +50,13 @@ class Facts:
     """What was found when the best state was measured."""
 
 
-def write_card(run: Run, facts: Facts) -> None:
-    """Write the card of a run. Raises `CheckpointError` and `ResourceError`."""
-    run.write_text(FILE, card(run, facts, run.read_json("environment.json"), run.read_json("data.json")))
+def write_card(run: Run, facts: Facts) -> tuple[str, ...]:
+    """Write the card of a run; what kept it from being written, which must not cost the result that it describes."""
+    try:
+        run.write_text(FILE, card(run, facts, run.read_json("environment.json"), run.read_json("data.json")))
+    except (CheckpointError, ResourceError) as error:
+        return (str(error),)
+    return ()
 
 
 def card(run: Run, facts: Facts, environment: Mapping[str, Any], data: Mapping[str, Any]) -> str:

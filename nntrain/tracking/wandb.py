@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 from typing import Any, ClassVar, Final, Literal
@@ -63,7 +64,7 @@ class WandBRun(Sink):
             mode=tracker.mode,
             name=start.name,
             group=start.group,
-            config=dict(start.params),
+            config={name: _value(text) for name, text in start.params.items()},
             dir=start.beside,  # it makes links
             settings=quiet,
         )
@@ -78,3 +79,12 @@ class WandBRun(Sink):
             copied = shutil.copy(path, self._run.dir)  # what lies elsewhere is linked
             self._run.save(copied, base_path=self._run.dir, policy="now")
         self._run.finish(exit_code=0 if ending.status == "finished" else 1)
+
+
+def _value(text: str) -> object:
+    """A setting as a number or a truth value where it is one, so that runs can be drawn by it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, int | float) else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +34,13 @@ take_step = loop.take_step
 def killed(session, protocol, progress, batches):
     take_step(session, protocol, progress, batches)
     if progress.step == 11:
-        os.kill(os.getpid(), 9)
+        os.kill(os.getpid(), number)
 
 loop.take_step = killed
+number = int(sys.argv.pop(1))
 main()
 """
-"""The command line, killed after step 11: behind the report of step 8, before that of step 12; the last checkpoint is of step 9."""
+"""The command line, which gets a signal after step 11: behind the report of step 8, before that of step 12."""
 
 
 @pytest.fixture(autouse=True)
@@ -96,10 +98,14 @@ def test_trackers_change_no_bit_and_get_reports_settings_and_results(capsys: pyt
     assert "warning" not in capsys.readouterr().err
 
 
-def test_a_run_that_was_killed_goes_on_where_its_state_is(tmp_path: Path, run_script: Callable[..., Any]) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize(("number", "code"), [(9, -9), (15, 143)], ids=["killed", "stopped"])
+def test_a_run_that_was_broken_off_goes_on_where_its_state_is(
+    number: int, code: int, tmp_path: Path, run_script: Callable[..., Any]
+) -> None:
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    assert run_script(script, "fit", "shown.yaml", "tracking=jsonl").returncode == -9
+    assert run_script(script, number, "fit", "shown.yaml", "tracking=jsonl").returncode == code
     assert [line["step"] for line in tracked("0001")[1:]] == [4, 8]
     fit("--resume", "runs/shown/0001")
     fit("shown.yaml", "tracking=jsonl")

@@ -64,6 +64,9 @@ def test_a_bag_predicts_the_mean_of_its_members(folder: Path):
     found = nntrain.load(run).predict(rows).columns()["prediction"]
     assert found == pytest.approx([fmean(each) for each in zip(*members, strict=True)], rel=1e-5)
     assert len({round(each[0], 3) for each in members}) == 3
+    card = (run.path / "model_card.md").read_text(encoding="utf-8")
+    assert f"nntrain predict {run.name} DATA" in card
+    assert "| test.rmse |" in card
 
 
 def test_a_bag_of_classes_averages_probabilities(folder: Path):

@@ -14,6 +14,8 @@ from markdown_it import MarkdownIt
 from nntrain.cli import main
 from nntrain.commands import model_card
 from nntrain.commands.model_card import bullets, fence, table, text
+from nntrain.errors import ResourceError
+from nntrain.runs import Run
 
 AWKWARD = "a|b *c* `d` <script> [e](http://f.g) # & $h$ _i_"
 CONFIG = """
@@ -126,12 +128,14 @@ def test_no_line_ends_a_block_of_code() -> None:
 def test_a_card_that_cannot_be_written_costs_no_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from nntrain.errors import ResourceError
+    write_text = Run.write_text
 
-    def full(*_: object) -> None:
-        raise ResourceError("cannot write model_card.md: no space left")
+    def full(run: Run, file: str, content: str) -> None:
+        if file == model_card.FILE:
+            raise ResourceError("cannot write model_card.md: no space left")
+        write_text(run, file, content)
 
-    monkeypatch.setattr("nntrain.commands.finishing.write_card", full)
+    monkeypatch.setattr(Run, "write_text", full)
     (tmp_path / "a.yaml").write_text("data: {source: {type: builtin, name: digits}}\narchitecture: perceptron\ntraining: {max_epochs: 1}\n")
     assert main(["fit", "a.yaml"]) == 0
     assert "no space left" in capsys.readouterr().out
