@@ -1,6 +1,6 @@
 """Train a neural network well from one YAML file, and trust the result.
 
-The verbs of the command line as functions: `fit`, `load`, `evaluate`, `explain`. They raise what `nntrain.errors` defines.
+The verbs of the command line as functions: `fit`, `load`, `evaluate`, `explain`, `report`. They raise what `nntrain.errors` defines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nntrain.commands.python import AnyRows, AnyRun, Model, Result
     from nntrain.insight.explanation import Explanation
 
-__all__ = ["evaluate", "explain", "fit", "load"]
+__all__ = ["evaluate", "explain", "fit", "load", "report"]
 
 
 def fit(
@@ -99,6 +99,27 @@ def explain(
     from nntrain.commands.python import explain_python
 
     return explain_python(run, data=data, split=split, runs=_path(runs), options=options)
+
+
+def report(run: AnyRun | None = None, *, output: str | Path | None = None, runs: str | Path | None = None) -> Path:
+    """Write a run, the latest if none is given, as one page of HTML.
+
+    Args:
+        run: The run.
+        output: The file; default: `report.html` in the run's folder. Only an earlier report of the same run is replaced.
+        runs: The runs folder; default: `$NNTRAIN_RUNS`, else `runs`.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: There is no such run, or a file of somebody's is in the way.
+        CheckpointError: The run is damaged.
+        ResourceError: The file can't be written.
+    """
+    from nntrain.commands.python import report_python
+
+    return report_python(run, output=_path(output), runs=_path(runs))
 
 
 def _path(given: str | Path | None) -> Path | None:

@@ -22,6 +22,7 @@ from nntrain.commands.generate import maker_of, settings_of
 from nntrain.commands.jobs import AUTO, Options, Watchers
 from nntrain.commands.members import has_members
 from nntrain.commands.predict import Predictions, Wanted, forecast_table, predict_table
+from nntrain.commands.report import latest_of_all, report
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import Stored, new_table, open_run, stored_config
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
@@ -234,6 +235,11 @@ def explain_python(
 
     own = stored.config.experiment.data
     return explain_run(stored, as_rows(own, table_of(data, own.source)), split, settings)
+
+
+def report_python(run: AnyRun | None, *, output: Path | None, runs: Path | None) -> Path:
+    """Write a run as a page; see `nntrain.report`."""
+    return report(latest_of_all(runs_root(runs)) if run is None else _find(run, runs), output)
 
 
 def _find(run: AnyRun | None, runs: Path | None) -> Run:

@@ -25,16 +25,17 @@ def run(run_name: str | None, output: Path | None, *, runs: Path | None) -> int:
         CheckpointError: The run is damaged.
         ResourceError: The file can't be written.
     """
-    found = _found(run_name, runs_root(runs))
+    root = runs_root(runs)
+    found = latest_of_all(root) if run_name is None else find_run(run_name, root)
     tell(f"run      {found.name}")
     emit(report(found, output).as_posix())
     return 0
 
 
-def _found(run_name: str | None, root: Path) -> Run:
-    """The run; where none is named the latest of all, one of members too. Raises `UsageError`."""
-    every = all_runs(root) if run_name is None else []
-    return find_run(every[-1].path.as_posix() if every else run_name, root)
+def latest_of_all(root: Path) -> Run:
+    """The run that was started last, also one of members. Raises `UsageError` where there is none."""
+    every = all_runs(root)
+    return find_run(every[-1].path.as_posix() if every else None, root)
 
 
 def report(found: Run, output: Path | None = None) -> Path:

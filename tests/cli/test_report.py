@@ -190,6 +190,18 @@ def test_an_own_report_is_replaced_and_nothing_else_is(here: Path, capsys: pytes
     assert main(["report", "-o", "runs"]) == 2
 
 
+def test_python_writes_the_same_page(here: Path, page: Page) -> None:
+    assert nntrain.report(output="mine.html") == Path("mine.html")
+    assert read(Path("mine.html")).text == page.text
+
+
+def test_a_run_on_rows_of_a_program_has_a_report_of_the_rest(tmp_path: Path) -> None:
+    rows = [{"size": float(index % 7), "kind": "ab"[index % 7 > 3]} for index in range(80)]
+    config = {"data": {"target": "kind"}, "architecture": {"type": "mlp", "hidden": [4]}, "training": {"max_epochs": 1}}
+    result = nntrain.fit(config, data=rows)
+    assert "Parts that need the data are left out" in read(nntrain.report(result)).text
+
+
 def test_without_its_data_a_run_has_a_report_of_the_rest(here: Path) -> None:
     record = here / "runs/towns/0001/data.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "folder": str(here)}))
