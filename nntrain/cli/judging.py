@@ -76,6 +76,7 @@ def compare(
     by: Annotated[str | None, typer.Option("--by", help="config: one row for all finished runs of a config.")] = None,
     form: Annotated[str | None, typer.Option("--format", help="text, markdown, latex, csv or json.")] = None,
     tolerance: Annotated[list[str] | None, typer.Option("--tolerance", help="Fail (exit 6) where the first is worse by more.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page too: curves, settings, differences beyond chance.")] = None,
     as_json: Json = False,
     runs: Runs = None,
 ) -> None:
@@ -83,7 +84,7 @@ def compare(
     from nntrain.commands import compare as command
 
     form = "json" if as_json else form
-    raise typer.Exit(command.run(arguments or [], runs=runs, by=by, form=form, tolerance=tolerance or []))
+    raise typer.Exit(command.run(arguments or [], runs=runs, by=by, form=form, tolerance=tolerance or [], html=html))
 
 
 run_list = typer.Typer(help="List the runs with their validation metrics; tag them, or take them away.")

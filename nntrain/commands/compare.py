@@ -72,7 +72,9 @@ def _value(summary: Mapping[str, Any], name: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def run(arguments: Sequence[str], *, runs: Path | None, by: str | None, form: str | None, tolerance: Sequence[str]) -> int:
+def run(
+    arguments: Sequence[str], *, runs: Path | None, by: str | None, form: str | None, tolerance: Sequence[str], html: Path | None = None
+) -> int:
     """Print the table, and fail where the first run is worse than the second by more than a tolerance.
 
     Args:
@@ -81,6 +83,7 @@ def run(arguments: Sequence[str], *, runs: Path | None, by: str | None, form: st
         by: `config` makes one row of all finished runs of one config.
         form: `text`, `markdown`, `latex`, `csv` or `json`; `None` is `text`.
         tolerance: `metric=value` each.
+        html: File for a page with curves and settings too.
 
     Raises:
         UsageError: No such form, no runs, or a metric that they don't have.
@@ -102,9 +105,24 @@ def run(arguments: Sequence[str], *, runs: Path | None, by: str | None, form: st
     if any(name.startswith("test.") for name, _ in bars) and rows[0].tested_on != rows[1].tested_on:
         tell(f"{rows[0].name} and {rows[1].name} were tested on different rows")
     emit(_render(rows, form or "text"))
+    if html is not None:
+        _write_page([find_run(argument, root) for argument in arguments], html, by)
     if missed:
         raise RequirementError("\n".join(missed))
     return 0
+
+
+def _write_page(found: Sequence[Run], path: Path, by: str | None) -> None:
+    """Write a page about runs. Raises `UsageError` for less than two, or a file in the way."""
+    from nntrain.commands.compare_page import compared_page, owner_of_all
+    from nntrain.commands.report import check_free, write_page
+    from nntrain.insight.report.page import render
+
+    if by is not None or len(found) < 2:
+        raise UsageError("--html compares two or more runs one by one", "nntrain compare RUN RUN --html page.html")
+    check_free(path, owner_of_all(found))
+    write_page(path, render(compared_page(found)))
+    tell(f"wrote    {path.as_posix()}")
 
 
 def _by_config(arguments: Sequence[str], root: Path) -> list[Row]:

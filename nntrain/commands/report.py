@@ -48,21 +48,25 @@ def report(found: Run, output: Path | None = None) -> Path:
     from nntrain.insight.report.page import render
 
     path, owner = found.path / FILE if output is None else output, str(record_of(found).get("id", ""))
-    _check_free(path, owner)
-    text = render(page_of(found, owner))
-    try:
-        write_atomically(path, text)
-    except OSError as error:
-        raise ResourceError(f"cannot write {path.as_posix()}: {error.strerror}", "another place: -o FILE") from None
+    check_free(path, owner)
+    write_page(path, render(page_of(found, owner)))
     return path
 
 
-def _check_free(path: Path, owner: str) -> None:
-    """Raises `UsageError` where a file is that is no report of this run."""
+def write_page(path: Path, text: str) -> None:
+    """Write a page, whole or not at all. Raises `ResourceError`."""
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise ResourceError(f"cannot write {path.as_posix()}: {error.strerror}", "another place") from None
+
+
+def check_free(path: Path, owner: str) -> None:
+    """Raises `UsageError` where a file is that is no page of this owner."""
     from nntrain.insight.report.page import owner_of
 
     if path.is_dir():
-        raise UsageError(f"{path.as_posix()} is a folder", f"-o {(path / FILE).as_posix()}")
+        raise UsageError(f"{path.as_posix()} is a folder", (path / FILE).as_posix())
     if not path.parent.is_dir():
         raise UsageError(f"no folder {path.parent.as_posix()}", "make it first")
     if not (path.exists() or path.is_symlink()):
@@ -73,4 +77,4 @@ def _check_free(path: Path, owner: str) -> None:
     except OSError:
         is_ours = False
     if not is_ours:
-        raise UsageError(f"{path.as_posix()} is there, and is no report of this run", "another name: -o FILE")
+        raise UsageError(f"{path.as_posix()} is there, and is no earlier report of the same", "another name")

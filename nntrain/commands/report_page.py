@@ -116,11 +116,12 @@ def _rows(stored: Stored | None, summary: Mapping[str, Any]) -> tuple[Rows | Non
 
 def curves_section(run: Run, summary: Mapping[str, Any]) -> Section:
     """How training went."""
-    drawings = tuple(course_drawings(_course(run, summary)))
+    drawings = tuple(course_drawings(course_of(run, summary)))
     return Section("curves", "Training", (Figures(drawings),) if drawings else (Paragraph("There are no reports yet."),))
 
 
-def _course(run: Run, summary: Mapping[str, Any]) -> Course:
+def course_of(run: Run, summary: Mapping[str, Any]) -> Course:
+    """The reports of a run, and where its best state is. Raises `CheckpointError` where they are damaged."""
     path = run.path / "history.jsonl"
     best: Mapping[str, Any] = summary.get("best") or {}
     place = (best["epoch"], best["step"]) if best.get("epoch") is not None else None
@@ -137,7 +138,7 @@ def members_section(run: Run, summary: Mapping[str, Any]) -> Section:
     for member in record["members"]:
         part = Run(run.path / MEMBERS / member["name"])
         own = _optional(part, "summary.json")
-        courses[member["word"]] = _course(part, own)
+        courses[member["word"]] = course_of(part, own)
         best, test = (cast("Mapping[str, Any]", own.get(part) or {}) for part in ("best", "test"))
         lines.append(
             (member["word"], str(best.get("epoch") or ""), format_number(best.get(monitor)), format_number(test.get(metric)), part.name)

@@ -64,7 +64,7 @@ def changed_settings(stored: Stored) -> Iterator[tuple[str, str, str]]:
     usual = _usual(stored)
     for path, value, default in _changed(experiment, usual, ()):
         if default != "auto" and not any(path[: len(found)] == found for found in FOUND):
-            yield render_path(path), _written(value), _written(default)
+            yield render_path(path), written(value), written(default)
 
 
 def _usual(stored: Stored) -> Experiment | None:
@@ -118,7 +118,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in cast("list[Any]", value)] if isinstance(value, tuple | list) else value
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """A value as a config has it, in one line."""
     if hasattr(value, "shape") or repr(value) == "PydanticUndefined":
         return ""

@@ -140,6 +140,22 @@ def intervals(judged: Weighable, level: float, seed: int) -> dict[str, tuple[flo
     return {name: _middle(torch.cat(values), level) for name, values in drawn.items()}
 
 
+def paired(first: Weighable, second: Weighable, level: float, seed: int) -> dict[str, tuple[float | None, tuple[float, float] | None]]:
+    """By how much the metrics of one network exceed those of another on the same rows, and where that probably lies.
+
+    Both are measured on the same draws (the paired bootstrap): what is hard for both is no difference. Arguments as of `intervals`.
+    """
+    drawn: dict[str, list[Tensor]] = {}
+    for weights in _draws(first.weights, seed):
+        other = second.values(weights)
+        for name, values in first.values(weights).items():
+            if name in other:
+                drawn.setdefault(name, []).append(values - other[name])
+    whole = first.weights.unsqueeze(0)
+    ours, theirs = first.values(whole), second.values(whole)
+    return {name: (finite(float(ours[name] - theirs[name])), _middle(torch.cat(values), level)) for name, values in drawn.items()}
+
+
 def _draws(weights: Tensor, seed: int) -> Iterator[Tensor]:
     """How much each row counts in each draw, `[R, N]`, some draws at a time."""
     rows = len(weights)

@@ -180,7 +180,7 @@ def test_an_own_report_is_replaced_and_nothing_else_is(here: Path, capsys: pytes
     assert Path("mine.html").read_text() == first
     Path("notes.html").write_text("<p>my notes")
     assert main(["report", "-o", "notes.html"]) == 2
-    assert "notes.html is there, and is no report of this run" in capsys.readouterr().err
+    assert "notes.html is there, and is no earlier report of the same" in capsys.readouterr().err
     assert Path("notes.html").read_text() == "<p>my notes"
     Path("theirs.html").write_text(re.sub('data-run="[0-9a-f]+"', 'data-run="00"', first))
     assert main(["report", "-o", "theirs.html"]) == 2
@@ -225,3 +225,24 @@ def test_members_are_one_page(here: Path) -> None:
     assert [section["id"] for section in found.sections] == ["summary", "members", "network", "data", "settings"]
     assert "mean ± sd" in found.text
     assert "runs/towns/0002/members/02" in found.text
+
+
+def test_two_runs_are_one_page_with_what_chance_does_not_explain(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "towns.yaml", "optimizer.lr=0.1", "training.max_epochs=3"]) == 0
+    assert main(["compare", "runs/towns/0001", "runs/towns/0002", "--html", "both.html"]) == 0
+    found = read(Path("both.html"))
+    assert found.open == []
+    assert [section["id"] for section in found.sections] == ["summary", "chance", "curves", "settings"]
+    assert re.search(r"optimizer\.lr\s*0\.001\s*0\.1", found.text)
+    assert "runs/towns/0002 less runs/towns/0001 on the same 45 validation rows" in found.text
+    assert main(["compare", "runs/towns/0001", "runs/towns/0002", "--html", "both.html"]) == 0
+    assert main(["compare", "runs/towns/0002", "runs/towns/0001", "--html", "both.html"]) == 2
+    assert main(["compare", "runs/towns/0001", "--html", "one.html"]) == 2
+    assert "two or more runs" in capsys.readouterr().err
+    assert main(["compare", "--by", "config", "--html", "one.html"]) == 2
+
+
+def test_runs_of_other_rows_are_not_compared_row_by_row(here: Path) -> None:
+    assert main(["fit", "towns.yaml", "data.split.seed=5", "training.max_epochs=1"]) == 0
+    assert main(["compare", "runs/towns/0001", "runs/towns/0002", "--html", "both.html"]) == 0
+    assert "can't be compared so with runs/towns/0001: their validation rows are others" in read(Path("both.html")).text

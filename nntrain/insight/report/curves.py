@@ -117,10 +117,10 @@ def gap_words(course: Course) -> str:
     return text
 
 
-def member_drawings(courses: Mapping[str, Course]) -> Iterator[Drawing]:
-    """The deciding metric of all members over one axis."""
+def member_drawings(courses: Mapping[str, Course], noun: str = "member") -> Iterator[Drawing]:
+    """The deciding metric of all members, or of several runs, over one axis."""
     found = [(word, course.line(word, course.monitor), course) for word, course in courses.items()]
     lines = tuple(line for _, line, _ in found if line is not None)
     if lines:
         course = found[0][2]
-        yield Lines(course.monitor, "One line for each member.", course.axis, course.monitor, lines)
+        yield Lines(course.monitor, f"One line for each {noun}.", course.axis, course.monitor, lines)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tiny_run import Net, make_data, make_objective
 from nntrain.training import resampling
 from nntrain.training.device import resolve_precision
 from nntrain.training.evaluation import measure
-from nntrain.training.resampling import Judged, by_group, intervals, judge
+from nntrain.training.resampling import Judged, by_group, intervals, judge, paired
 
 stats: Any = pytest.importorskip("scipy.stats", reason="needs SciPy, which comes with scikit-learn")
 
@@ -53,6 +54,20 @@ def test_intervals_agree_with_scipy() -> None:
         interval = found[name]
         assert interval is not None
         assert interval == pytest.approx((wanted.low, wanted.high), abs=0.1 * float(wanted.high - wanted.low))
+
+
+def test_what_is_hard_for_both_is_no_difference() -> None:
+    rows = judged()
+    worse = replace(rows, predictions={**rows.predictions, "size": rows.predictions["size"] + 5})
+    assert set(paired(rows, rows, 0.95, seed=0).values()) == {(0.0, (0.0, 0.0))}
+    found = paired(worse, rows, 0.95, seed=0)
+    errors = [(each.predictions["size"] - each.targets["size"]).abs().numpy() for each in (worse, rows)]
+    wanted = stats.bootstrap(
+        (errors[0] - errors[1],), np.mean, confidence_level=0.95, n_resamples=4000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    difference, span = found["size.mae"]
+    assert difference == pytest.approx(float((errors[0] - errors[1]).mean()), rel=1e-6)
+    assert span == pytest.approx((wanted.low, wanted.high), abs=0.1 * float(wanted.high - wanted.low))
 
 
 def test_the_seed_decides_the_draws() -> None:
