@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from nntrain.commands.going_on import fit_command
 from nntrain.data.fields.number import Number
 from nntrain.errors import DivergedError, render_path
+from nntrain.insight.rates import lower_rate, rate_text
 from nntrain.layers.program import Step
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, blocks
 from nntrain.training.divergence import Finding, FoundDivergenceError
@@ -210,15 +211,15 @@ class _Reader:
         if not self._has_run_away():
             return None
         size = f"the largest weight is {self.seen.weight:.3g}" if math.isfinite(self.seen.weight) else "weights are not finite"
-        return Cause(f"the learning rate is too high for this network: at lr {self.finding.lr:g} {size}", self._lower())
+        return Cause(f"the learning rate is too high: at lr {self.finding.lr:g} {size}", self._lower())
 
     def _lower(self) -> tuple[str, ...]:
         optimizer = self.job.blueprint.experiment.optimizer
         assert optimizer is not None
         rates = {
-            name: float(f"{min(part.lr / 10, float(type(part).model_fields['lr'].default)):.2g}") for name, part in optimizer.parts.items()
+            name: rate_text(lower_rate(part.lr, float(type(part).model_fields["lr"].default))) for name, part in optimizer.parts.items()
         }
-        lower = (f"optimizer.{name}.lr={lr:g}" if name else f"optimizer.lr={lr:g}" for name, lr in rates.items())
+        lower = (f"optimizer.{name}.lr={lr}" if name else f"optimizer.lr={lr}" for name, lr in rates.items())
         clip = () if self.job.blueprint.experiment.regularization.clip_norm is not None else ("regularization.clip_norm=1.0",)
         return (*lower, *clip)
 

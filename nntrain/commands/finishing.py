@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nntrain.assembly import Assembly
 from nntrain.belonging import compared_fields
+from nntrain.commands.diagnosing import SHOWN, Adviser
 from nntrain.commands.going_on import resume_command
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.jobs import Job, Options, Outcome
@@ -21,6 +22,7 @@ from nntrain.data.batches import TensorData
 from nntrain.data.moving import laid
 from nntrain.data.sources.source import Part
 from nntrain.errors import DataError, ResourceError
+from nntrain.insight.findings import Advice
 from nntrain.metrics.metric import Table
 from nntrain.runs import Run, count_test_look
 from nntrain.training.history import read_history
@@ -60,6 +62,8 @@ class Ending:
     baseline: dict[str, Tensor]
     """The trivial prediction of each target."""
     inexact_since: int | None
+    adviser: Adviser | None
+    """Says what to change; has looked at the network as it was in the end."""
 
 
 def interrupted(run: Run, assembly: Assembly, exit_code: int) -> Outcome:
@@ -100,6 +104,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     best = progress.stopping.best
     of_best = {name: value for name, value in measured.metrics.items() if not name.startswith("test.")}
     position = {"epoch": None, "step": None} if best is None else {"epoch": best.epoch, "step": best.step}
+    advice = [] if ending.adviser is None else ending.adviser.conclude(ending.reason, measured.baseline)
     summary = {
         **_facts(run, assembly, ending.reason),
         "inexact_since": ending.inexact_since,
@@ -114,6 +119,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         "baseline": measured.baseline,
         "baselines": {name: {**simple.metrics, "seconds": simple.seconds} for name, simple in measured.simple.items()},
         "tables": measured.tables,
+        "advice": [asdict(each) for each in advice],
     }
     run.write_json("summary.json", summary)
     try:
@@ -122,7 +128,8 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     except (DataError, ResourceError) as error:  # a counter must not cost a result
         measured = replace(measured, notes=(*measured.notes, str(error)))
     measured = replace(measured, notes=(*measured.notes, *write_card(run, _card_facts(job, summary, measured))))
-    return Outcome(run, summary, "\n".join([*measured.notes, _screen(run, job, summary, measured, test=options.test)]))
+    screen = _screen(run, job, summary, measured, advice, test=options.test)
+    return Outcome(run, summary, "\n".join([*measured.notes, screen]))
 
 
 def _card_facts(job: Job, summary: Mapping[str, Any], measured: Measured) -> Facts:
@@ -208,7 +215,7 @@ def _place(job: Job, best: Mapping[str, Any]) -> str | None:
     return f"step {best['step']:,} (epoch {best['epoch']})" if in_steps else f"epoch {best['epoch']}"
 
 
-def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, *, test: bool) -> str:
+def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, advice: Sequence[Advice], *, test: bool) -> str:
     split = "test" if any(name.startswith("test.") for name in measured.metrics) else "validation"
     tables = {name.removeprefix(f"{split}."): counts for name, counts in measured.tables.items() if name.startswith(f"{split}.")}
     return result_screen(
@@ -223,6 +230,7 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             simple_seconds={simple.head: simple.seconds for simple in measured.simple.values()},
             better=_better(job, summary, measured),
             confusions=confusions(job.prepared.fields, tables, split),
+            advice=tuple(each.line for each in advice[:SHOWN]),
             next=(
                 f"nntrain eval {shlex.quote(run.name)}{'' if test else ' --split validation'}",
                 f"nntrain generate {shlex.quote(run.name)}"

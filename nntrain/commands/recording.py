@@ -29,7 +29,7 @@ from nntrain.training.tuning import tune
 
 
 class Recorder:
-    """Saves and writes for one run. Owns the lines of `history.jsonl`, which are functions of config, data and seed only."""
+    """Saves and writes for one run. Owns the lines of `history.jsonl` and `signals.jsonl`, functions of config, data and seed only."""
 
     def __init__(self, run: Run, assembly: Assembly, constant_parts: Mapping[str, Any], signals: Signals) -> None:
         """Start a new run, or go on with the newest whole checkpoint of one that has some.
@@ -52,18 +52,21 @@ class Recorder:
         path, self.damaged = found.path, found.damaged
         self.resumed_path = path
         self.resumed_from: dict[str, Any] | None = None
-        length = 0
+        length = signals_length = 0
         if path is not None:
             parts = found.parts
             with checkpoint.told_as_damage(path):
                 restore(assembly.session, assembly.protocol, assembly.progress, parts)
-                self.resumed_from, length = _resumed_state(parts["state"])
+                self.resumed_from, length, signals_length = _resumed_state(parts["state"])
             self._repair_pointers(assembly.progress)
         self.inexact_since: int | None = None if self.resumed_from is None else self.resumed_from["inexact_since"]
         checkpoint.make_folder(run.checkpoints)
         self.history = History(run.path / "history.jsonl", length)
         try:
             self.timing = History(run.path / "timing.jsonl", None)
+            looks = run.path / "signals.jsonl"
+            found_length = looks.stat().st_size if looks.is_file() else 0
+            self.looks = History(looks, min(signals_length, found_length))  # lines that are lost cost no run
         except NNTrainError:
             self.history.close()
             raise
@@ -152,7 +155,7 @@ class Recorder:
         """What a checkpoint of the present state holds."""
         self._order("parts")
         parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
-        parts["state"] |= {"history": self.history.length, "inexact_since": self.inexact_since}
+        parts["state"] |= {"history": self.history.length, "signals": self.looks.length, "inexact_since": self.inexact_since}
         parts["task"] = {**parts["task"], "readings": tune(self.assembly.session)}
         return parts if self.leader is None else pieces(parts)
 
@@ -219,6 +222,7 @@ class Recorder:
         """Close the files."""
         self.history.close()
         self.timing.close()
+        self.looks.close()
 
 
 def restore_from(run: Run, name: str, assembly: Assembly) -> None:
@@ -231,8 +235,9 @@ def restore_from(run: Run, name: str, assembly: Assembly) -> None:
         restore(assembly.session, assembly.protocol, assembly.progress, parts)
 
 
-def _resumed_state(state: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """What a run is told of the state that it goes on with, and the length of its history, after a look at their types."""
+def _resumed_state(state: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
+    """What a run is told of the state that it goes on with, and the lengths of its history and signals, after a look at their types."""
     since, facts = state["inexact_since"], dict(state["facts"])
     inexact_since = None if since is None else count_of(state, "inexact_since")
-    return {"facts": facts, "inexact_since": inexact_since}, count_of(state, "history")
+    signals = count_of(state, "signals") if "signals" in state else 0  # states of older versions have none
+    return {"facts": facts, "inexact_since": inexact_since}, count_of(state, "history"), signals

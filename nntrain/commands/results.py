@@ -55,6 +55,8 @@ class Summary:
     better: str | None = None
     """What to say where one of them is better than the network."""
     confusions: Sequence[Confusion] = ()
+    advice: tuple[str, ...] = ()
+    """What to change, most important first."""
     next: tuple[str, ...] = ()
     """Commands that make sense now."""
 
@@ -113,9 +115,10 @@ def result_screen(summary: Summary) -> str:
     if summary.better is not None:
         blocks.append(summary.better)
     blocks += [f"\n{confusion_table(confusion)}\n" for confusion in summary.confusions]
-    if summary.next:
+    rows = [(label, "\n".join(lines)) for label, lines in (("advice", summary.advice), ("next", summary.next)) if lines]
+    if rows:
         blocks += [] if summary.confusions else [""]
-        blocks.append(labelled([("next", "\n".join(summary.next))]))
+        blocks.append(labelled(rows))
     return "\n".join(blocks)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from nntrain.assembly import Assembly
+from nntrain.commands.diagnosing import Adviser
 from nntrain.commands.display import Display, Position
 from nntrain.commands.finishing import Ending, finish, interrupted
 from nntrain.commands.memory import explained_memory, portions_words
@@ -50,6 +51,8 @@ class Consumer:
     display: Display
     signals: Signals
     tracking: Tracking
+    adviser: Adviser | None = None
+    """Says what to change; `None` where no process has all of the network."""
     baseline: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
     """The trivial prediction of each target."""
     unmeasured: set[str] = field(default_factory=set[str])
@@ -91,6 +94,8 @@ class Consumer:
             self.display.advance(self.position(event.step))
             self.recorder.save()
             return
+        if self.adviser is not None:
+            self.adviser.take(event)
         self.recorder.take(event)
         self.tracking.report(event)
         best = self.assembly.progress.stopping.best
@@ -225,12 +230,13 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
         _lead(assembly, recorder, signals)
         step = None if recorder.resumed_from is None else assembly.progress.step
         tracking = tracked(run, job, display, watchers.lost_trackers, step)
+        adviser = Adviser.of(job, assembly, recorder, display)
     except BaseException:
         recorder.close()
         raise
     limits = {"steps": assembly.plan.total_steps or None, "steps_per_epoch": assembly.plan.steps_per_epoch}
     display.event("start", {"run": run.name, "step": assembly.progress.step, **limits, "monitor": assembly.plan.best.monitor})
-    return Consumer(run, job, assembly, recorder, display, signals, tracking, baseline)
+    return Consumer(run, job, assembly, recorder, display, signals, tracking, adviser, baseline)
 
 
 def ended(consumer: Consumer, reason: StopReason, options: Options) -> Outcome:
@@ -243,7 +249,9 @@ def ended(consumer: Consumer, reason: StopReason, options: Options) -> Outcome:
     if ranks is not None and ranks.is_sharded:  # the others are gone
         network = consumer.job.blueprint.program.build().to(consumer.assembly.session.device)
         consumer.assembly = replace(consumer.assembly, session=replace(consumer.assembly.session, network=network))
-    ending = Ending(reason, consumer.signals, consumer.baseline, consumer.recorder.inexact_since)
+    if consumer.adviser is not None:
+        consumer.adviser.look_last()
+    ending = Ending(reason, consumer.signals, consumer.baseline, consumer.recorder.inexact_since, consumer.adviser)
     outcome = finish(consumer.run, consumer.job, consumer.assembly, ending, options)
     consumer.tracking.end(outcome.summary)
     return outcome

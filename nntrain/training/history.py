@@ -101,6 +101,26 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     return [_record(path, number, line) for number, line in enumerate(lines, 1)]
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """All records of another file of such lines; none where it is missing, and only those before the first that is damaged.
+
+    For what stands beside the history and may be lost without harm.
+    """
+    found: list[dict[str, Any]] = []
+    if not path.is_file():
+        return found
+    *lines, _cut_off = path.read_bytes().split(b"\n")
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(record, dict):
+            break
+        found.append(cast("dict[str, Any]", record))
+    return found
+
+
 def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         record = json.loads(line)

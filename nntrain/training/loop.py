@@ -40,6 +40,8 @@ class Report:
     lr: float
     is_best: bool
     stop_reason: StopReason | None
+    clipped: float | None = None
+    """Share of the steps since the report before whose gradients `clip_norm` made smaller; `None` where nobody counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def report_once(session: Session, protocol: TrainingProtocol, plan: Plan, progre
     progress.owed_rate = None
     metrics: Metrics = {"train.running_loss": progress.running.take(), **found}
     is_best = progress.judge(plan, metrics, plan.limit_reached(progress.step, progress.elapsed_s))
-    return Report(progress.epoch, progress.step, metrics, lr, is_best, progress.stop_reason)
+    return Report(progress.epoch, progress.step, metrics, lr, is_best, progress.stop_reason, progress.clipping.take())
 
 
 def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> None:
@@ -201,6 +203,9 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     session.shaping.add_noise(parameters, progress.step, update)
     if session.device.type == "cpu":
         check_step(session, progress, batches, loss.value, norm)
+        if (longest := session.shaping.settings.clip_norm) is not None:
+            progress.clipping.steps += 1
+            progress.clipping.clipped += (progress.recent[-1].norm or 0.0) > longest
     else:
         watch_step(session, progress, loss.value, norm)
     moved = _moved(session, progress, batches, None)

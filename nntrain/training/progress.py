@@ -92,6 +92,20 @@ class RunningLoss:
 
 
 @dataclass(slots=True)
+class Clipping:
+    """How often gradients were clipped since that was last asked for."""
+
+    steps: int = 0
+    clipped: int = 0
+
+    def take(self) -> float | None:
+        """Share of the steps, and start anew; `None` where nobody counted."""
+        found = self.clipped / self.steps if self.steps else None
+        self.steps = self.clipped = 0
+        return found
+
+
+@dataclass(slots=True)
 class FirstBad:
     """The first step that was not finite, kept on the device. Never saved: a state with such a step isn't."""
 
@@ -142,6 +156,8 @@ class Progress:
     elapsed_s: float = 0.0
     stop_reason: StopReason | None = None
     running: RunningLoss = field(default_factory=RunningLoss)
+    clipping: Clipping = field(default_factory=Clipping)
+    """Counted on a CPU, where norms are read anyway."""
     first_bad: FirstBad = field(default_factory=FirstBad)
     recent: deque[Recent] = field(default_factory=lambda: deque(maxlen=4))
     """The last steps, on a CPU: what led to a divergence. Never saved."""
@@ -204,6 +220,7 @@ class Progress:
             "converge": self.converge.state() if self.converge is not None else None,
             "plateau": self.plateau.state() if self.plateau is not None else None,
             "running": self.running.state(),
+            "clipping": [self.clipping.steps, self.clipping.clipped],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -225,3 +242,5 @@ class Progress:
         if self.soup is not None:
             self.soup.restore(state.get("soup", []))  # a run that went without until now has none
         self.running = RunningLoss.restored(state["running"])
+        steps, clipped = state.get("clipping", (0, 0))  # states of older versions have none
+        self.clipping = Clipping(int(steps), int(clipped))

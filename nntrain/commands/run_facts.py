@@ -1,0 +1,144 @@
+"""What the diagnosis is told of a config, its data and its network, and the rows that it looks at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from nntrain.errors import YamlPath, render_path
+from nntrain.insight.findings import Facts, Target
+from nntrain.insight.watching import activation_paths, watched
+from nntrain.losses.loss import ClassLoss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nntrain.assembly import Assembly
+    from nntrain.commands.jobs import Job
+    from nntrain.insight.probe import Answers, Probe, Seen
+    from nntrain.targets import TargetPlan
+    from nntrain.training.session import Session
+
+MOST_ROWS: Final = 256
+"""Rows of a look at the network."""
+MOST_VALUES: Final = 2**20
+"""Input values of these rows, where a batch has fewer rows: what a batch takes there is memory for, and this is little."""
+
+
+def facts_of(job: Job, assembly: Assembly) -> Facts:
+    """What a config and its data say. The baseline's metrics come at the end."""
+    blueprint, session, plan = job.blueprint, assembly.session, assembly.plan
+    experiment = blueprint.experiment
+    optimizer, scheduler, architecture = experiment.optimizer, experiment.scheduler, experiment.architecture
+    assert optimizer is not None
+    assert scheduler is not None
+    first = next(iter(optimizer.parts.values()))
+    hidden: Any = getattr(architecture, "hidden", ())
+    return Facts(
+        monitor=blueprint.best.monitor,
+        direction=blueprint.best.direction,
+        optimizer=optimizer.type,
+        lr=first.lr,
+        default_lr=float(type(first).model_fields["lr"].default),
+        scales_gradients=first.scales_gradients,
+        scheduler=scheduler.type,
+        steps_per_epoch=plan.steps_per_epoch,
+        total_steps=plan.total_steps,
+        max_epochs=plan.settings.max_epochs,
+        max_steps=plan.settings.max_steps,
+        stops_early=plan.settings.early_stopping is not None,
+        batch_size=min(session.batch_size * session.accumulate, len(session.splits.train)),
+        micro_batch=session.batch_size,
+        train_rows=session.splits.train.shown,
+        validation_rows=0 if session.splits.validation is None else len(session.splits.validation),
+        num_parameters=blueprint.program.num_trainable or 0,
+        regularization={name: value for name, value in experiment.regularization if value is not None},
+        activations={kind: _spelled(job, kind, paths) for kind, paths in activation_paths(blueprint.program).items()},
+        normed=tuple(step.name for step in blueprint.program.steps if step.layer.type.startswith("batch_norm")),
+        widths=cast("tuple[int, ...]", hidden) if isinstance(hidden, tuple) else (),
+        initializes=getattr(architecture, "initializer", None) is not None,
+        targets=tuple(_target(job, plan) for plan in blueprint.targets.values() if _has_classes(plan)),
+        single_target=len(blueprint.targets) == 1,
+    )
+
+
+def _spelled(job: Job, kind: str, paths: list[YamlPath]) -> tuple[str, ...]:
+    """What stands before the `=` of an override that replaces each of these activations."""
+    found: list[str] = []
+    for path in paths:
+        item: Any = job.config.document.tree
+        for part in job.config.document.shown(path):
+            item = _part(item, part)
+        is_itself = kind in (item, _part(item, "type"))
+        found.append(render_path(path) if is_itself else f"{render_path(path)}.activation")
+    return tuple(dict.fromkeys(found))
+
+
+def _part(item: Any, part: str | int) -> Any:
+    """What stands at a place of a config; `None` where nothing does."""
+    try:
+        return item[part]
+    except (LookupError, TypeError):
+        return None
+
+
+def _has_classes(plan: TargetPlan) -> bool:
+    return plan.kind in ("classes", "binary") and plan.task.unit_axis(plan.target) is None and len(plan.target.classes) > 1
+
+
+def _target(job: Job, plan: TargetPlan) -> Target:
+    encoded = job.prepared.train.once().target(plan.target.name).cpu().long().flatten()
+    counts = cast("list[int]", encoded[encoded >= 0].bincount(minlength=len(plan.target.classes)).tolist())
+    weighs = any(isinstance(loss, ClassLoss) and loss.class_weights is not None for loss in plan.losses)
+    is_entropy = len(plan.losses) == 1 and plan.losses[0].type in ("cross_entropy", "bce")
+    return Target(plan.target.name, tuple(counts), tuple(plan.target.classes), weighs, is_entropy, plan.losses[0].type)
+
+
+def probe_of(job: Job, assembly: Assembly) -> Probe | None:
+    """What looks at the network; `None` where the loss of rows alone does not say how it learns: another protocol than supervised."""
+    from nntrain.insight.probe import Probe
+    from nntrain.protocols.supervised import SupervisedProtocol
+
+    session = assembly.session
+    if type(assembly.protocol) is not SupervisedProtocol:
+        return None
+    batch = _rows(session)
+    names = [name for name, plan in job.blueprint.targets.items() if _has_classes(plan)]
+
+    def run() -> Seen:
+        return _pass(session, batch, names)
+
+    return Probe(session.network, session.optimizer, watched(job.blueprint.program), run)
+
+
+def _rows(session: Session) -> Any:
+    """The training rows of a look: fixed by the seed, at most as many as a batch has where they are large."""
+    from nntrain.data.lanes import read_batches
+    from nntrain.data.noise import derive_seed
+    from nntrain.data.orders import drawn
+
+    sample = session.objective.measured(session.splits.sample)
+    small = MOST_VALUES // max(1, sample.values_per_row)
+    most = session.portions.rows or session.batch_size
+    rows = min(MOST_ROWS, len(sample), max(1, most, small))
+    if sample.lanes is None and rows < len(sample) and not sample.in_blocks:
+        sample = sample.take(drawn(len(sample), rows, seed=derive_seed(session.seed, "look")))
+    return next(iter(read_batches(sample, rows)))
+
+
+def _pass(session: Session, batch: Any, names: list[str]) -> Seen:
+    import torch
+
+    from nntrain.insight.probe import Answers, Seen
+    from nntrain.training.objective import total
+
+    outputs: dict[str, Tensor] = session.network(session.objective.inputs(batch))[0]
+    loss = total(session.objective.parts(outputs, batch))
+    answers: list[Answers] = []
+    with torch.no_grad():
+        for name in names:
+            target = session.objective.targets[name]
+            if target.members == 1 and len(outputs[name]) == len(batch):
+                chances = target.predict(outputs[name].detach())
+                chances = torch.stack([1 - chances, chances], dim=1) if chances.ndim == 1 else chances
+                answers.append(Answers(name, chances, batch.targets[name].long(), batch.rows))
+    return Seen(loss, answers, len(batch))

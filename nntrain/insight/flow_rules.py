@@ -1,0 +1,206 @@
+"""Rules about what flows through a network: gradients by layer, units that no longer learn, how far weights move. Pure functions."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Final
+
+from nntrain.insight.findings import Facts, Finding, Override, Story
+from nntrain.insight.rate_rules import lowered
+from nntrain.insight.rates import rate_text
+from nntrain.insight.signals import LayerSignals, UnitSignals
+
+VANISHED: Final = 1e-5
+"""Gradients of the first layer over those of the last. 20 sigmoid layers begin at 1e-17, 20 ReLU layers with torch's initial weights at
+1e-7 and learn nothing; 8 layers that do learn have 1e-3 and more (both measured on digits)."""
+EXPLODED: Final = 1e4
+"""The same the other way round; networks that learn stay below 100."""
+NOT_LEARNED: Final = 0.1
+"""A run that is rid of less than this part of its initial loss has learned next to nothing."""
+FEW_LAYERS: Final = 4
+"""A network of fewer weight layers has no depth to blame."""
+DEAD: Final = 0.9
+"""Share of the units of a layer that are 0 for every row: what is left can't carry much. Healthy layers on digits have 0 to 0.2, and up
+to 0.7 in networks that are wider than they need be."""
+SATURATED_SHARE: Final = 0.5
+"""Share of the outputs of a layer where the slope is below 4 % of the steepest; healthy layers have a few hundredths (Glorot, Bengio 2010,
+section 3, see the same in networks that don't learn)."""
+CLIPPED: Final = 0.9
+"""Share of steps whose gradients are clipped above which the bound sets the length of nearly every step."""
+MOVED_FAR: Final = 0.1
+"""A step that moves a weight by a tenth of its size forgets within ten steps what it was; about 1e-3 is healthy (Karpathy's lecture notes
+for CS231n, "ratio of weights:updates")."""
+SMALL_BATCH: Final = 16
+"""Rows of a batch from which a batch norm knows mean and variance well enough (Wu, He 2018: the error grows below 16)."""
+
+
+def vanishing(story: Story) -> Finding | None:
+    """Gradients get smaller from the last layer to the first, and nothing is learned."""
+    layers = _learning_layers(story)
+    ratio = _first_to_last(layers)
+    if ratio is None or ratio > VANISHED or not _learns_nothing(story) or _units_off(story):
+        return None
+    first, last = layers[0], layers[-1]
+    sentence = f"gradients vanish: those of {first.name} are {_times(1 / max(ratio, 1e-30))} smaller than those of {last.name}"
+    evidence = f"root mean square {first.gradient:.2g} in {first.name}, {last.gradient:.2g} in {last.name}; {_learned_words(story)}"
+    return Finding("vanishing_gradients", sentence, evidence, _flowing(story.facts))
+
+
+def exploding(story: Story) -> Finding | None:
+    """Gradients grow from the last layer to the first, and nothing is learned."""
+    layers = _learning_layers(story)
+    ratio = _first_to_last(layers)
+    if ratio is None or ratio < EXPLODED or not _learns_nothing(story):
+        return None
+    first, last = layers[0], layers[-1]
+    sentence = f"gradients explode: those of {first.name} are {_times(ratio)} larger than those of {last.name}"
+    evidence = f"root mean square {first.gradient:.2g} in {first.name}, {last.gradient:.2g} in {last.name}; {_learned_words(story)}"
+    clip: tuple[Override, ...] = () if "clip_norm" in story.facts.regularization else (("regularization.clip_norm=1.0",),)
+    return Finding("exploding_gradients", sentence, evidence, (*_normed(story.facts), *clip))
+
+
+def dead_units(story: Story) -> Finding | None:
+    """Units of a ReLU are 0 for every row, and so learn nothing more."""
+    found = _units_off(story)
+    last = story.last
+    if found is None or last is None or not _learns_little(story):
+        return None
+    began = next((unit.share for unit in story.signals[0].units if unit.name == found.name), 0.0)
+    was_so = began >= DEAD and story.signals[0].step == 0
+    when = "from the start" if was_so else f"after {last.step:,} steps"
+    sentence = f"{_share(found.share)} of the units of {found.name} are 0 for every row, {when}"
+    shares = ", ".join(f"{unit.name} {_share(unit.share)}" for unit in last.units if unit.kind == "relu")
+    evidence = f"{last.rows} training rows: {shares}; {_learned_words(story)}"
+    leaky = _activation(story.facts, ("relu", "relu6"), "leaky_relu")
+    anew: tuple[Override, ...] = (("architecture.initializer=null",),) if story.facts.initializes else ()
+    return Finding("dead_units", sentence, evidence, (*anew, *leaky) if was_so else (*lowered(story), *leaky))
+
+
+def saturated_units(story: Story) -> Finding | None:
+    """Outputs of sigmoids or tanhs lie where these are flat."""
+    last = story.last
+    if last is None or not _learns_little(story):
+        return None
+    units = [unit for unit in last.units if unit.kind != "relu" and unit.share >= SATURATED_SHARE]
+    if not units:
+        return None
+    worst = max(units, key=lambda unit: unit.share)
+    sentence = f"{_share(worst.share)} of the outputs of {worst.name} lie where {worst.kind} is flat"
+    evidence = f"after {last.step:,} steps; {_learned_words(story)}"
+    begins = story.signals[0].step == 0 and any(unit.kind != "relu" and unit.share >= SATURATED_SHARE for unit in story.signals[0].units)
+    anew: tuple[Override, ...] = (("architecture.initializer=null",),) if begins and story.facts.initializes else ()
+    return Finding("saturated_units", sentence, evidence, (*anew, *_normed(story.facts), *lowered(story)))
+
+
+def alike_units(story: Story) -> Finding | None:
+    """All units of a hidden layer have the same weights, so that they stay one unit."""
+    layers = story.hidden[:-1]
+    found = [layer for layer in layers if layer.is_alike]
+    if not found or not _learns_little(story):
+        return None
+    last = story.last
+    assert last is not None
+    sentence = f"all units of {found[0].name} have the same weights, and so learn the same"
+    evidence = f"in {len(found)} of {len(layers)} hidden layers after {last.step:,} steps: they began alike"
+    anew: tuple[Override, ...] = (("architecture.initializer=null",),) if story.facts.initializes else ()
+    return Finding("alike_units", sentence, evidence, (*anew, ("architecture.initializer=glorot_uniform",)))
+
+
+def update_size(story: Story) -> Finding | None:
+    """A step moves the weights much too far, or hardly at all, and little is learned."""
+    update = story.update
+    if update is None or update < MOVED_FAR or not _learns_little(story):
+        return None
+    sentence = f"a step moves the weights by {update:.0%} of their size, about 0.1 % is healthy"
+    return Finding("update_size", sentence, _updates(story.hidden), lowered(story))
+
+
+def clipping(story: Story) -> Finding | None:
+    """Nearly every step is clipped, so that `clip_norm` and not the gradient says how long it is."""
+    shares = [signals.clipped for signals in story.signals if signals.clipped is not None]
+    limit = story.facts.regularization.get("clip_norm")
+    if limit is None or len(shares) < 2 or min(shares[-2:]) < CLIPPED or story.facts.optimizer not in ("sgd", "asgd"):
+        return None  # what scales gradients itself takes steps of the same length whatever the norm is
+    sentence = f"the gradients of {shares[-1]:.0%} of the steps are clipped: regularization.clip_norm decides how long steps are"
+    evidence = f"clip_norm {limit:g}; share of clipped steps {', '.join(f'{share:.0%}' for share in shares[-5:])}"
+    return Finding("clipped_steps", sentence, evidence, ((f"regularization.clip_norm={rate_text(10 * float(limit))}",),))
+
+
+def small_batch_norm(story: Story) -> Finding | None:
+    """A batch norm has few rows to know mean and variance from."""
+    facts = story.facts
+    rows = min(facts.micro_batch, facts.train_rows)
+    if not facts.normed or rows >= SMALL_BATCH or story.epochs == []:
+        return None
+    sentence = f"batch norms see {rows} rows at a time, too few for a mean and a variance"
+    evidence = f"{len(facts.normed)} batch norms, the first is {facts.normed[0]}; data.batch_size {facts.micro_batch}"
+    overrides: tuple[Override, ...] = (("data.batch_size=32",), ("regularization.norm=layer",), ("regularization.norm=group",))
+    return Finding("small_batch_norm", sentence, evidence, overrides if facts.train_rows > 2 * 32 else overrides[1:])
+
+
+def is_learning_little(story: Story) -> bool:
+    """Whether most of the loss is still there."""
+    return _learns_little(story)
+
+
+def _learns_nothing(story: Story) -> bool:
+    return story.learned is not None and story.learned < NOT_LEARNED
+
+
+def _learns_little(story: Story) -> bool:
+    return story.learned is not None and story.learned < 0.5
+
+
+def _learned_words(story: Story) -> str:
+    losses, begin = story.values("train.loss"), story.initial_loss
+    return f"train.loss {begin:.4g} before the first step, {min(losses):.4g} at best" if losses and begin is not None else ""
+
+
+def _learning_layers(story: Story) -> list[LayerSignals]:
+    return list(story.hidden)
+
+
+def _first_to_last(layers: list[LayerSignals]) -> float | None:
+    """How the gradients of the first quarter of the layers compare with those of the last; of medians, as one layer may be odd."""
+    if len(layers) < FEW_LAYERS:
+        return None
+    quarter = max(1, len(layers) // 4)
+    first, last = (median(layer.gradient for layer in part) for part in (layers[:quarter], layers[-quarter:]))
+    return first / last if last > 0 else None
+
+
+def _units_off(story: Story) -> UnitSignals | None:
+    """The layer of which most units are off, where nearly all are."""
+    units = [] if story.last is None else [unit for unit in story.last.units if unit.kind == "relu" and unit.share >= DEAD]
+    return max(units, key=lambda unit: unit.share, default=None)
+
+
+def _flowing(facts: Facts) -> tuple[Override, ...]:
+    """What lets gradients through: a norm between the layers, else an activation that is steep somewhere."""
+    return (*_normed(facts), *_activation(facts, ("sigmoid", "tanh"), "relu"), ("architecture.initializer=he_normal",))
+
+
+def _normed(facts: Facts) -> tuple[Override, ...]:
+    if "norm" in facts.regularization:
+        return ()
+    kinds = ("batch", "layer") if facts.micro_batch >= SMALL_BATCH else ("layer", "batch")
+    return tuple((f"regularization.norm={kind}",) for kind in kinds)
+
+
+def _activation(facts: Facts, kinds: tuple[str, ...], instead: str) -> tuple[Override, ...]:
+    paths = [path for kind in kinds for path in facts.activations.get(kind, ())]
+    return (tuple(f"{path}={instead}" for path in paths),) if paths else ()
+
+
+def _updates(layers: tuple[LayerSignals, ...]) -> str:
+    known = [layer for layer in layers if layer.update is not None]
+    shown = known if len(known) < 5 else [*known[:2], *known[-2:]]
+    return "of its size in a step: " + ", ".join(f"{layer.name} {layer.update:.2g}" for layer in shown)
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f} times" if ratio < 1e6 else f"{ratio:.0e} times".replace("e+0", "e").replace("e+", "e")

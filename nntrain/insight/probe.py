@@ -1,0 +1,199 @@
+"""One forward and backward pass of a few training rows, between two steps: what it shows of a network. Both stay as they were.
+
+The network is looked at in evaluation mode (no dropout, running statistics as they are), gradients are asked for without being kept, and
+the global random numbers are put back: a run with a probe is byte for byte the one without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from nntrain.insight.signals import ClassSignals, LayerSignals, Signals, UnitKind, UnitSignals, rounded
+
+SATURATED: Final = {"sigmoid": 0.49, "tanh": 0.98}
+"""How far from its middle an output lies where the slope is below 4 % of the steepest: 1 - (2 * 0.49)^2, and 1 - 0.98^2."""
+_MIDDLE: Final = {"sigmoid": 0.5, "tanh": 0.0}
+SURE: Final = 0.95
+"""Probability from which a network is sure of another class than that of the row."""
+MOST_DOUBTED: Final = 20
+"""Rows that are named at most."""
+
+
+class Watched(NamedTuple):
+    """An activation that is looked at."""
+
+    kind: UnitKind
+    axis: int
+    """Axis of its units."""
+
+
+class Answers(NamedTuple):
+    """What is predicted of a target with classes."""
+
+    target: str
+    chances: Tensor
+    """Probabilities `[N, K]`."""
+    true: Tensor
+    """Classes, int64 `[N]`."""
+    rows: Tensor
+    """Numbers of the rows in the source, int64 `[N]`."""
+
+
+class Seen(NamedTuple):
+    """What a pass gives."""
+
+    loss: Tensor
+    """Scalar, differentiable."""
+    answers: Sequence[Answers]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Looks at one network."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    watched: Mapping[str, Watched]
+    """By name of the module."""
+    run: Callable[[], Seen]
+    """The forward pass of always the same rows."""
+
+    def look(self) -> Signals:
+        """Run the pass and read it."""
+        weights = list(_weights(self.network))
+        units: list[UnitSignals] = []
+        with _unchanged(self.network), self._hooks(units), torch.enable_grad():
+            seen = self.run()
+            gradients = torch.autograd.grad(seen.loss, [weight for _, weight in weights], allow_unused=True) if weights else ()
+        with torch.no_grad():
+            layers = self._layers(weights, gradients)
+            classes = tuple(_classes(answers) for answers in seen.answers)
+        loss = float(seen.loss.detach())
+        return Signals(seen.rows, rounded(loss) if torch.isfinite(seen.loss.detach()) else None, layers, tuple(units), classes)
+
+    @contextmanager
+    def _hooks(self, units: list[UnitSignals]) -> Generator[None]:
+        def look(name: str, watched: Watched, module: nn.Module, given: object, output: Tensor) -> None:
+            with torch.no_grad():
+                units.append(_units(name, watched, output))
+
+        handles = [
+            self.network.get_submodule(name).register_forward_hook(partial(look, name, watched)) for name, watched in self.watched.items()
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _layers(self, weights: Sequence[tuple[str, nn.Parameter]], gradients: Sequence[Tensor | None]) -> tuple[LayerSignals, ...]:
+        if not weights:
+            return ()
+        groups = {parameter: group for group in self.optimizer.param_groups for parameter in group["params"]}
+        found: list[Tensor] = []
+        for (_, weight), gradient in zip(weights, gradients, strict=True):
+            group = groups.get(weight)
+            moved = None if group is None else _moved(weight, gradient, group, self.optimizer.state.get(weight, {}))
+            nothing = weight.new_full((), -1.0)
+            found += [
+                nothing.clone().zero_() if gradient is None else _rms(gradient),
+                _rms(weight.detach()),
+                nothing if moved is None else _rms(moved),
+            ]
+        numbers = cast("list[float]", torch.stack([each.float() for each in found]).tolist())  # one wait for all
+        return tuple(
+            LayerSignals(
+                name.rpartition(".")[0] or name,
+                rounded(numbers[3 * place]),
+                rounded(numbers[3 * place + 1]),
+                None if numbers[3 * place + 2] < 0 else rounded(numbers[3 * place + 2] / max(numbers[3 * place + 1], 1e-30)),
+                len(weight) > 1 and torch.equal(weight[0], weight[1]) and torch.equal(weight[0], weight[-1]),
+            )
+            for place, (name, weight) in enumerate(weights)
+        )
+
+
+def _weights(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """What is trained and has two or more axes, but for embeddings: of these only the rows of a batch have gradients."""
+    tables = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad and parameter.ndim > 1 and parameter.is_floating_point() and id(parameter) not in tables:
+            yield name, parameter
+
+
+def _rms(values: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(values, dtype=torch.float32) / max(values.numel(), 1) ** 0.5
+
+
+def _moved(weight: Tensor, gradient: Tensor | None, group: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor | None:
+    """What the optimizer took from a weight in its last step, as far as its state tells; `None` where it doesn't.
+
+    A function of the state that checkpoints hold, so that a run that goes on tells the same.
+    """
+    lr = float(group["lr"])
+    if "exp_avg" in state and "exp_avg_sq" in state and "betas" in group:
+        step = float(state["step"])
+        first, second = (1 - float(beta) ** step for beta in group["betas"])
+        if first <= 0 or second <= 0:
+            return None
+        mean, square = cast("Tensor", state["exp_avg"]), cast("Tensor", state["exp_avg_sq"])
+        return lr / first * mean / ((square / second).sqrt() + float(group["eps"]))
+    if set(group) >= {"momentum", "dampening", "nesterov"}:  # torch's SGD
+        direction = state.get("momentum_buffer")
+        direction = gradient if direction is None else direction
+        return None if direction is None else lr * direction
+    return None
+
+
+def _units(name: str, watched: Watched, output: Tensor) -> UnitSignals:
+    axis = watched.axis if watched.axis < output.ndim else output.ndim - 1
+    count = output.shape[axis]
+    if watched.kind == "relu":
+        others = [place for place in range(output.ndim) if place != axis]
+        off = (output == 0).all(dim=others[0]) if len(others) == 1 else output.abs().amax(dim=others) == 0
+        return UnitSignals(name, "relu", rounded(float(off.float().mean())), count)
+    flat = (output - _MIDDLE[watched.kind]).abs() > SATURATED[watched.kind]
+    return UnitSignals(name, watched.kind, rounded(float(flat.float().mean())), count)
+
+
+def _classes(answers: Answers) -> ClassSignals:
+    count = answers.chances.shape[1]
+    known = answers.true >= 0
+    chances, true, rows = answers.chances[known], answers.true[known], answers.rows[known]
+    best, predicted = chances.max(dim=1)
+    doubted = rows[(predicted != true) & (best > SURE)]
+    return ClassSignals(
+        answers.target,
+        _ints(torch.bincount(predicted, minlength=count)),
+        _ints(torch.bincount(true, minlength=count)),
+        _ints(doubted[:MOST_DOUBTED]),
+    )
+
+
+def _ints(values: Tensor) -> tuple[int, ...]:
+    return tuple(cast("list[int]", values.tolist()))
+
+
+@contextmanager
+def _unchanged(network: nn.Module) -> Generator[None]:
+    """Context in evaluation mode, after which the mode and the global random numbers are as before."""
+    was_training = network.training
+    state = torch.get_rng_state()
+    on_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    network.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            network.train()
+        torch.set_rng_state(state)
+        for index, saved in enumerate(on_cuda):
+            torch.cuda.set_rng_state(saved, index)

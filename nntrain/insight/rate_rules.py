@@ -1,0 +1,175 @@
+"""Rules about the learning rate, its schedule and the number of steps. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from statistics import fmean, median
+from typing import Final
+
+from nntrain.insight.findings import Finding, Override, Story
+from nntrain.insight.rates import higher_rate, lower_rate, rate_text
+
+BLOWN_UP: Final = 1.1
+"""A loss of this many times the initial one in the first reports is no noise: the first steps went too far."""
+STUCK: Final = 0.1
+"""A run that is rid of less than this part of its initial loss has learned next to nothing."""
+SWINGS: Final = 0.1
+"""How much the train loss changes from report to report, as a part of itself, over the last half of a run. With adamw on digits: at 1e-3
+0.07 (nearly all of it falls), at 0.1 0.14 to 0.25."""
+LARGE_SWINGS: Final = 0.25
+"""The same for a rate that is not above the optimizer's default: small batches swing too."""
+UPS: Final = 0.6
+"""Sum of the rises over the sum of the falls, over the last half: 0.1 at a good rate on digits, 0.98 at a hundred times that."""
+SMALL: Final = 0.03
+"""Part of the initial loss below which swings are those of a network that has learned everything."""
+HALF: Final = 0.5
+SLOW: Final = 1e-4
+"""Steps that move weights by less than this part of their size are a tenth of what is healthy, or less (1e-3: CS231n)."""
+STEADY: Final = 0.9
+"""Share of the reports in which the loss falls, of a run whose rate could be higher: no noise of too long a step shows."""
+FALLING: Final = 0.1
+"""Fall of both losses over the last fifth of a run, as a part of them, from which more epochs would surely pay."""
+LEAST_REPORTS: Final = 8
+"""Reports that tell a swing from a fall."""
+FEW_STEPS: Final = 10
+"""Steps of an epoch below which batches are large for the number of rows."""
+ENOUGH_STEPS: Final = 1_000
+"""A run of so many steps had enough of them, whatever the length of its epochs."""
+FAR: Final = 3.0
+"""Initial loss in terms of ln K, which a network that knows nothing has; torch's initial weights give 1.0 to 1.3."""
+
+
+def lowered(story: Story) -> tuple[Override, ...]:
+    """A lower learning rate to try."""
+    facts = story.facts
+    first = None if facts.scales_gradients or not story.signals else story.signals[0]
+    known = [layer.update for layer in first.layers if layer.update] if first is not None else []
+    return ((f"optimizer.lr={rate_text(lower_rate(facts.lr, facts.default_lr, median(known) if known else None))}",),)
+
+
+def too_high(story: Story) -> Finding | None:
+    """The first steps went so far that nothing is learned, or the loss goes up as often as down."""
+    return _blown_up(story) or _swings(story)
+
+
+def _blown_up(story: Story) -> Finding | None:
+    begin, learned = story.initial_loss, story.learned
+    running = [each.get("train.running_loss") for each in story.metrics[:3]]
+    losses = [value for value in (*story.values("train.loss")[:3], *running) if value is not None]
+    if begin is None or learned is None or learned > STUCK or not losses or max(losses) < BLOWN_UP * begin:
+        return None
+    sentence = f"the learning rate is too high: the loss went up to {max(losses):.4g} from {begin:.4g}, and has learned nothing since"
+    evidence = f"lr {story.facts.lr:g}; train.loss {begin:.4g} before the first step, {min(story.values('train.loss')):.4g} at best"
+    return Finding("learning_rate_too_high", sentence, evidence, lowered(story))
+
+
+def _swings(story: Story) -> Finding | None:
+    losses, begin = story.values("train.loss"), story.initial_loss
+    if len(losses) < LEAST_REPORTS or begin is None or min(losses) < 0:
+        return None
+    late = losses[len(losses) // 2 :]
+    level = fmean(late)
+    ups = sum(max(0.0, after - before) for before, after in pairwise(late))
+    downs = sum(max(0.0, before - after) for before, after in pairwise(late))
+    swing = median(abs(after - before) for before, after in pairwise(late)) / level if level > 0 else 0.0
+    if level < SMALL * begin or swing < (SWINGS if story.facts.lr > story.facts.default_lr else LARGE_SWINGS) or ups < UPS * downs:
+        return None
+    sentence = f"the learning rate is too high: train.loss changes by {swing:.0%} from report to report, up as often as down"
+    evidence = f"lr {story.facts.lr:g}; train.loss {', '.join(f'{loss:.3g}' for loss in losses[-6:])}"
+    return Finding("learning_rate_too_high", sentence, evidence, lowered(story))
+
+
+def too_low(story: Story) -> Finding | None:
+    """The loss falls in every report, and the steps are so short that it is still near where it began."""
+    losses, update, learned = story.values("train.loss"), story.update, story.learned
+    if update is None or learned is None or len(losses) < 3 or learned > HALF or update > SLOW or update <= 0:
+        return None
+    if story.stop_reason is None and len(losses) < LEAST_REPORTS:
+        return None
+    falls = sum(after <= before for before, after in pairwise(losses)) / (len(losses) - 1)
+    if falls < STEADY:
+        return None
+    begin = story.initial_loss or losses[0]
+    sentence = f"the learning rate is too low: train.loss falls steadily and is still {losses[-1] / begin:.0%} of what it was at the start"
+    evidence = f"lr {story.facts.lr:g}; a step moves the weights by {update:.1g} of their size, about 0.001 is healthy"
+    return Finding(
+        "learning_rate_too_low",
+        sentence,
+        evidence,
+        ((f"optimizer.lr={rate_text(higher_rate(story.facts.lr, story.facts.default_lr, update))}",),),
+    )
+
+
+def still_falling(story: Story) -> Finding | None:
+    """A limit has ended a run whose losses were still falling."""
+    facts, train, validation = story.facts, story.values("train.loss"), story.values("validation.loss")
+    if story.stop_reason not in ("max_epochs", "max_steps") or facts.scheduler != "constant" or len(train) < 5:
+        return None
+    falls = [_late_fall(values) for values in (train, validation) if values]
+    if not falls or min(falls) < FALLING or (validation and min(validation) < min(validation[-2:])):
+        return None
+    sentence = f"train.loss was still falling at the end, by {falls[0]:.0%} over the last fifth"
+    evidence = f"train.loss {', '.join(f'{value:.3g}' for value in train[-5:])}"
+    doubled: list[Override] = []
+    if story.stop_reason == "max_epochs" and facts.max_epochs is not None:
+        doubled.append((f"training.max_epochs={2 * facts.max_epochs}",))
+    elif facts.max_steps is not None:
+        doubled.append((f"training.max_steps={2 * facts.max_steps}",))
+    return Finding("still_falling", sentence, evidence, tuple(doubled))
+
+
+def _late_fall(values: list[float]) -> float:
+    """Fall over the last fifth, of means over a few reports at both ends, as a part of what was there."""
+    fifth = max(2, len(values) // 5)
+    before, after = fmean(values[-2 * fifth : -fifth] or values[:1]), fmean(values[-fifth:])
+    return (before - after) / before if before > 0 else 0.0
+
+
+def plateau(story: Story) -> Finding | None:
+    """At a constant rate the loss stands still, but for noise that a falling rate would take away."""
+    losses, begin, facts = story.values("train.loss"), story.initial_loss, story.facts
+    if facts.scheduler != "constant" or story.stop_reason not in ("max_epochs", "max_steps") or begin is None:
+        return None
+    if len(losses) < 3 * LEAST_REPORTS or not facts.total_steps:
+        return None
+    third = len(losses) // 3
+    late, middle = losses[-third:], losses[-2 * third : -third]
+    noise = fmean(abs(after - before) for before, after in pairwise(late))
+    level, gain = fmean(late), fmean(middle) - fmean(late)
+    if level < SMALL * begin or gain > 0.02 * level or noise < 0.03 * level:
+        return None
+    sentence = f"train.loss has stood still for a third of the run, but for changes of {noise / level:.0%} between reports"
+    evidence = f"lr constant at {facts.lr:g}; mean of train.loss {fmean(middle):.4g} in the middle third, {level:.4g} in the last"
+    return Finding("plateau", sentence, evidence, (("scheduler=cosine", "scheduler.warmup_fraction=0.05"),))
+
+
+def few_steps(story: Story) -> Finding | None:
+    """An epoch has few steps, the run too, and too little was learned."""
+    facts, learned = story.facts, story.learned
+    rows = facts.batch_size
+    if facts.steps_per_epoch >= FEW_STEPS or story.stop_reason not in ("max_epochs", "max_steps") or not story.steps:
+        return None
+    if story.steps[-1] >= ENOUGH_STEPS or learned is None or learned > HALF or facts.train_rows < 4 * FEW_STEPS:
+        return None
+    smaller = 2 ** max(2, int(math.log2(max(facts.train_rows / 20, 4))))
+    if smaller >= rows:
+        return None
+    sentence = f"an epoch has only {facts.steps_per_epoch} steps of {rows:,} rows, and the run had {story.steps[-1]:,}"
+    evidence = f"{facts.train_rows:,} training rows; train.loss {story.values('train.loss')[-1]:.4g} at the end"
+    return Finding("few_steps", sentence, evidence, ((f"data.batch_size={smaller}",),))
+
+
+def initial_loss(story: Story) -> Finding | None:
+    """A network that has seen nothing is far from guessing: its first outputs are huge."""
+    begin, facts = story.initial_loss, story.facts
+    if begin is None or not facts.single_target or len(facts.targets) != 1:
+        return None
+    [target] = facts.targets
+    guess = math.log(len(target.classes))
+    if not target.is_scored_by_entropy or target.is_weighted or begin < FAR * guess:
+        return None
+    sentence = f"the loss before the first step is {begin:.3g}, and guessing has {guess:.3g}: the first outputs are huge"
+    evidence = f"ln {len(target.classes)} is {guess:.3g}"
+    anew: tuple[Override, ...] = (("architecture.initializer=null",),) if facts.initializes else ()
+    return Finding("initial_loss", sentence, evidence, (*anew, ("regularization.norm=batch",), ("regularization.norm=layer",)))
