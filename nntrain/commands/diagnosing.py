@@ -12,6 +12,7 @@ from nntrain.config.reading import read_document
 from nntrain.errors import NNTrainError
 from nntrain.insight.diagnosis import diagnose
 from nntrain.insight.findings import Advice, Finding, Override, Story
+from nntrain.insight.leak_rules import suspected
 from nntrain.insight.signals import Signals
 from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.history import read_history, read_lines
@@ -70,7 +71,8 @@ class Adviser:
         ranks = assembly.session.ranks
         if ranks is not None and ranks.is_sharded:
             return None
-        found = cls(job, assembly, recorder, display, probe_of(job, assembly), Story(facts_of(job, assembly), (), (), (), (), ()))
+        story = Story(facts_of(job, assembly), (), (), (), (), (), leaks=tuple(suspected(job.suspicions)))
+        found = cls(job, assembly, recorder, display, probe_of(job, assembly), story)
         found.reports += read_history(recorder.run.path / "history.jsonl")
         found.signals += [Signals.of(record) for record in read_lines(recorder.run.path / "signals.jsonl")]
         if assembly.progress.step == 0 and not found.signals:
@@ -97,6 +99,7 @@ class Adviser:
 
     def look_last(self) -> None:
         """Look at the network as it is when the run has stopped. Not written down: a run with a higher limit doesn't stop there."""
+        self.display.advise(None)  # it is told with the result
         if self.probe is not None and self.reports and (not self.signals or self.signals[-1].step != self.assembly.progress.step):
             found = self._seen(None)
             self.signals += [] if found is None else [found]

@@ -14,7 +14,7 @@ from nntrain.commands.going_on import resume_command
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.jobs import Job, Options, Outcome
 from nntrain.commands.model_card import Facts, write_card
-from nntrain.commands.results import Summary, better_line, confusions, result_screen
+from nntrain.commands.results import Summary, advice_text, better_line, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.souping import make_soup, soup_of
 from nntrain.commands.stored import measured_state
@@ -230,7 +230,7 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             simple_seconds={simple.head: simple.seconds for simple in measured.simple.values()},
             better=_better(job, summary, measured),
             confusions=confusions(job.prepared.fields, tables, split),
-            advice=tuple(each.line for each in advice[:SHOWN]),
+            advice=tuple(advice_text(each.sentence, each.override) for each in advice[:SHOWN]),
             next=(
                 f"nntrain eval {shlex.quote(run.name)}{'' if test else ' --split validation'}",
                 f"nntrain generate {shlex.quote(run.name)}"

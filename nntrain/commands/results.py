@@ -122,6 +122,14 @@ def result_screen(summary: Summary) -> str:
     return "\n".join(blocks)
 
 
+def advice_text(sentence: str, override: str | None) -> str:
+    """A sentence of the diagnosis and what to change; that has a line of its own where it doesn't fit, so that it can be copied."""
+    if override is None:
+        return sentence
+    line = f"{sentence}: {override}"
+    return line if len(line) <= WIDTH - LABEL_WIDTH else f"{sentence}:\n  {override}"
+
+
 def _by_split(summary: Summary, names: Sequence[str]) -> str:
     """Many metrics in half the lines: a column for each split; what they are compared with is of the last one."""
     splits = list(dict.fromkeys(name.partition(".")[0] for name in names or summary.metrics))

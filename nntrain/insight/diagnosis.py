@@ -8,6 +8,7 @@ from typing import Final
 
 from nntrain.insight import class_rules, fit_rules, flow_rules, rate_rules
 from nntrain.insight.findings import Finding, Story
+from nntrain.insight.leak_rules import FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ RULES: Final = (
     Rule(fit_rules.overfitting),
     Rule(class_rules.imbalance),
     Rule(flow_rules.small_batch_norm),
+    Rule(flow_rules.clipping),
     Rule(fit_rules.underfitting, ends=True),
     Rule(rate_rules.initial_loss),
-    Rule(flow_rules.clipping),
     Rule(rate_rules.plateau),
     Rule(rate_rules.still_falling),
     Rule(class_rules.label_noise),
@@ -46,10 +47,11 @@ RULES: Final = (
 
 def diagnose(story: Story) -> Iterator[Finding]:
     """What is wrong, most important first; lazily, as while a run goes on only the first is told."""
-    yield from story.leaks
+    yield from (leak for leak in story.leaks if leak.name in FIRST)
     for rule in RULES:
         found = rule.read(story)
         if found is not None:
             yield found
             if rule.ends:
                 return
+    yield from (leak for leak in story.leaks if leak.name not in FIRST)

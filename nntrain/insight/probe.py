@@ -130,15 +130,16 @@ def _weights(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def _rms(values: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(values, dtype=torch.float32) / max(values.numel(), 1) ** 0.5
+    return cast("Tensor", torch.linalg.vector_norm(values, dtype=torch.float32)) / float(max(values.numel(), 1)) ** 0.5
 
 
 def _moved(weight: Tensor, gradient: Tensor | None, group: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor | None:
-    """What the optimizer took from a weight in its last step, as far as its state tells; `None` where it doesn't.
+    """What the optimizer takes from a weight in a step, as far as its state tells; `None` where it doesn't.
 
-    A function of the state that checkpoints hold, so that a run that goes on tells the same.
+    At the rate without its schedule, which says of a run that ends at a rate of 0 what it says in its middle. A function of the state that
+    checkpoints hold, so that a run that goes on tells the same.
     """
-    lr = float(group["lr"])
+    lr = float(group.get("initial_lr", group["lr"]))
     if "exp_avg" in state and "exp_avg_sq" in state and "betas" in group:
         step = float(state["step"])
         first, second = (1 - float(beta) ** step for beta in group["betas"])

@@ -12,6 +12,10 @@ from nntrain.insight.rates import higher_rate, lower_rate, rate_text
 
 BLOWN_UP: Final = 1.1
 """A loss of this many times the initial one in the first reports is no noise: the first steps went too far."""
+FAR_STEP: Final = 0.05
+"""Part of their size by which a first step of SGD moves the weights: 50 times what is healthy (`rates.HEALTHY`)."""
+NOISY: Final = 1.5
+"""The same of the loss while training, which dropout makes larger."""
 STUCK: Final = 0.1
 """A run that is rid of less than this part of its initial loss has learned next to nothing."""
 SWINGS: Final = 0.1
@@ -43,21 +47,38 @@ FAR: Final = 3.0
 def lowered(story: Story) -> tuple[Override, ...]:
     """A lower learning rate to try."""
     facts = story.facts
-    first = None if facts.scales_gradients or not story.signals else story.signals[0]
-    known = [layer.update for layer in first.layers if layer.update] if first is not None else []
-    return ((f"optimizer.lr={rate_text(lower_rate(facts.lr, facts.default_lr, median(known) if known else None))}",),)
+    return ((f"optimizer.lr={rate_text(lower_rate(facts.lr, facts.default_lr, _first_update(story)))}",),)
 
 
 def too_high(story: Story) -> Finding | None:
     """The first steps went so far that nothing is learned, or the loss goes up as often as down."""
-    return _blown_up(story) or _swings(story)
+    return _blown_up(story) or _far_steps(story) or _swings(story)
+
+
+def _far_steps(story: Story) -> Finding | None:
+    first = _first_update(story)
+    if first is None or first < FAR_STEP or story.learned is None or story.learned > STUCK:
+        return None
+    sentence = f"the learning rate is too high: the first step moved the weights by {first:.0%} of their size, and nothing is learned"
+    evidence = f"lr {story.facts.lr:g}; about 0.1 % is healthy; train.loss {min(story.values('train.loss')):.4g} at best"
+    return Finding("learning_rate_too_high", sentence, evidence, lowered(story))
+
+
+def _first_update(story: Story) -> float | None:
+    """How far the first step moves the weights, as a part of their size, where the rate alone says how far."""
+    if story.facts.scales_gradients or not story.signals:
+        return None
+    known = [layer.update for layer in story.signals[0].layers if layer.update]
+    return median(known) if known else None
 
 
 def _blown_up(story: Story) -> Finding | None:
     begin, learned = story.initial_loss, story.learned
-    running = [each.get("train.running_loss") for each in story.metrics[:3]]
-    losses = [value for value in (*story.values("train.loss")[:3], *running) if value is not None]
-    if begin is None or learned is None or learned > STUCK or not losses or max(losses) < BLOWN_UP * begin:
+    if begin is None or learned is None or learned > STUCK:
+        return None
+    running = [value for each in story.metrics[:3] if (value := each.get("train.running_loss")) is not None and value > NOISY * begin]
+    losses = [value for value in (*story.values("train.loss")[:3], *running) if value > BLOWN_UP * begin]
+    if not losses:
         return None
     sentence = f"the learning rate is too high: the loss went up to {max(losses):.4g} from {begin:.4g}, and has learned nothing since"
     evidence = f"lr {story.facts.lr:g}; train.loss {begin:.4g} before the first step, {min(story.values('train.loss')):.4g} at best"

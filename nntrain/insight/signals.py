@@ -22,7 +22,7 @@ class LayerSignals:
     gradient: float
     weight: float
     update: float | None
-    """How far the optimizer moves the weight in a step, as a part of its size; `None` for one of which that is not known."""
+    """How far the optimizer moves the weight in a step, as a part of its size, at the rate without its schedule; `None`: not known."""
     is_alike: bool
     """Whether all its units have the same weights."""
 

@@ -25,8 +25,11 @@ import torch._dynamo
 
 import nntrain.data.preparing
 from nntrain.cli import main
+from nntrain.commands import diagnosing
 from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.training import loop
+
+diagnosing.LEAST_STEPS = 1  # each report looks at the network
 
 LOADED = (polars, torch._dynamo, nntrain.data.preparing)
 """What a run imports on its way: once here, not in every child."""
@@ -85,7 +88,7 @@ def digests(run: Path) -> dict[str, Any]:
     for name in ("run", "seconds", "test_looks"):
         del summary[name]
     checkpoints = run / "checkpoints"
-    found = {"history": _digest(run / "history.jsonl"), "summary": summary}
+    found = {"history": _digest(run / "history.jsonl"), "signals": _digest(run / "signals.jsonl"), "summary": summary}
     for pointer in ("last", "best"):
         folder = checkpoints / (checkpoints / pointer).read_text().strip()
         found[pointer] = folder.name
