@@ -94,6 +94,16 @@ def answer_of(stored: Stored, target: str) -> Answer:
     return Answer(names, read, score, is_probability)
 
 
+def chosen_answers(stored: Stored, asked: Asked, found: Tensor) -> Tensor:
+    """Which of the answers `[B, K]` for some rows is explained, int64 `[B]`."""
+    import torch
+
+    if asked.output is not None:
+        return torch.full((len(found),), output_names(stored, asked.target).index(asked.output), device=found.device)
+    threshold = stored.objective.targets[asked.target].reading.threshold
+    return (found[:, 1] > threshold).long() if threshold is not None and found.shape[1] == 2 else found.argmax(dim=1)
+
+
 def side_by_side(predicted: Tensor, *, is_probability: bool) -> Tensor:
     """Predictions as `[B, K]`: of two classes, of which the second is told, both."""
     import torch

@@ -32,8 +32,11 @@ class Cells:
             return f"{float(array[self._rows[place], column.feature]):.6g}"
         if len(names) > 1 and column.feature is None:
             return None
-        name = names[column.feature or 0]
-        if getattr(self._table.column(name), "ndim", 1) > 1:
+        return self.cell(names[column.feature or 0], place)
+
+    def cell(self, name: str, place: int) -> str | None:
+        """What stands in a column; `None` for a missing value, for what is no single cell, and for what a source adds to its rows."""
+        if name not in self._table.columns or getattr(self._table.column(name), "ndim", 1) > 1:
             return None
         if name not in self._texts:
             texts = self._table.texts(name)

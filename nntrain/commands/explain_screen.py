@@ -135,9 +135,17 @@ def has_colours() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _examples(row: ExplainedRow, told: str) -> str:
+    """The training rows that are nearest to a row."""
+    lines = [[f"  {each.place}", _cell(each.answer), format_number(each.distance)] for each in row.examples]
+    return "\n".join([told, aligned([["  nearest training rows", "answer", "distance"], *lines], gap=3)])
+
+
 def _row(row: ExplainedRow, found: Explanation) -> str:
     what = f"probability of {row.output}" if found.is_probability else row.output
     told = f"row {row.number} ({row.place})   {what} {format_number(row.answer)}; {format_number(row.neutral)} of a row that says nothing"
+    if row.examples:
+        return _examples(row, told.partition(";")[0])
     widest = max((abs(share.share) for share in row.shares), default=0.0)
     shown = row.shares[:MOST]
     lines = [

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import torch
 from torch import Tensor
 
-from nntrain.commands.answers import answer_of, asked_of, output_names, side_by_side
+from nntrain.commands.answers import answer_of, asked_of, chosen_answers, output_names, side_by_side
 from nntrain.commands.cells import Cells
 from nntrain.commands.measured_rows import MeasuredRows
+from nntrain.commands.nearest_examples import explained_by_examples
 from nntrain.commands.stored import Stored
 from nntrain.data.fields.field import Neutral
 from nntrain.data.input_columns import InputColumn, input_columns
@@ -56,7 +57,11 @@ def explain_stored(stored: Stored, given: MeasuredRows, settings: ExplainSetting
     asked, columns = asked_of(stored, settings.target), input_columns(stored.fields)
     notes = list(given.notes)
     importances, dependences = columns_that_matter(stored, given, asked, notes)
-    explained, quality = _rows(stored, given, settings, asked, columns)
+    numbers = _numbers(given, settings)
+    if settings.method == "examples":
+        explained, quality = explained_by_examples(stored, given, numbers, asked), None
+    else:
+        explained, quality = _rows(stored, given, settings, asked, columns, numbers)
     return Explanation(
         run=stored.run.name,
         split=given.name,
@@ -148,15 +153,20 @@ def _dependences(
     return tuple(each for each in found if each is not None)
 
 
-def _rows(
-    stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, columns: Sequence[InputColumn]
-) -> tuple[tuple[ExplainedRow, ...], Quality | None]:
-    """The rows that are asked for, explained, and the quality of such explanations."""
+def _numbers(given: MeasuredRows, settings: ExplainSettings) -> list[int]:
+    """The rows that are explained one by one. Raises `UsageError` for one that is not there."""
     count = len(given.data)
     numbers = list(range(min(ROWS_TOLD, count))) if settings.rows is None else list(settings.rows)
     wrong = [number for number in numbers if number >= count]
     if wrong:
         raise UsageError(f"no row {wrong[0]}: {given.name} has {count:,} rows, numbered from 0", f"--rows 0,{count - 1}")
+    return numbers
+
+
+def _rows(
+    stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, columns: Sequence[InputColumn], numbers: list[int]
+) -> tuple[tuple[ExplainedRow, ...], Quality | None]:
+    """Some rows, explained by the shares of their inputs, and the quality of such explanations."""
     seed = stored.blueprint.experiment.seed
     judged = _at_entrance(stored, some_rows(given.data, ROWS_JUDGED, seed)[0], settings, asked, columns)
     shares = shares_of(judged, settings.method, seed)
@@ -188,11 +198,7 @@ def _at_entrance(stored: Stored, data: TensorData, settings: ExplainSettings, as
     values, others = entrance.values(batch.inputs), entrance.others(batch.inputs)
     with torch.no_grad():
         found = answer.read(entrance.outputs(values, others))
-    if asked.output is None:
-        threshold = stored.objective.targets[asked.target].reading.threshold
-        chosen = (found[:, 1] > threshold).long() if threshold is not None and found.shape[1] == 2 else found.argmax(dim=1)
-    else:
-        chosen = torch.full((len(data),), answer.names.index(asked.output), device=found.device)
+    chosen = chosen_answers(stored, asked, found)
     neutral = entrance.values(_neutral_inputs(batch.inputs, columns, settings.baseline))
     return Rows(entrance, values, neutral, others, answer, chosen, _present(entrance, batch.inputs, len(data)))
 

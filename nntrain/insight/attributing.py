@@ -230,6 +230,12 @@ def _grad_cam(rows: Rows, network: Network, seed: int) -> Tensor:
     return by_part
 
 
+def _attention(rows: Rows, network: Network, seed: int) -> Tensor:
+    from nntrain.insight.attention import attended
+
+    return attended(rows, network)
+
+
 _METHODS: Final[Mapping[Method, Callable[[Rows, Network, int], Tensor]]] = {
     "integrated_gradients": _integrated,
     "saliency": _saliency,
@@ -237,6 +243,7 @@ _METHODS: Final[Mapping[Method, Callable[[Rows, Network, int], Tensor]]] = {
     "smoothgrad": _smoothgrad,
     "occlusion": _occlusion,
     "grad_cam": _grad_cam,
+    "attention": _attention,
 }
 
 

@@ -26,6 +26,18 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A training row that the network sees like another row."""
+
+    place: str
+    """Where it stands: `line 77`."""
+    answer: str | None
+    """What stands in its target."""
+    distance: float
+    """In what the last layer reads."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedRow:
     """Why one row got its answer."""
 
@@ -42,6 +54,8 @@ class ExplainedRow:
     """The largest first, whether for or against."""
     completeness: float | None
     """By how much the shares miss the difference of both answers; `None` for a method whose shares need not add up."""
+    examples: tuple[Example, ...] = ()
+    """The nearest training rows, for a method that finds these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt
 from nntrain.data.fields.field import Neutral
 from nntrain.schema import StrictModel
 
-Method = Literal["integrated_gradients", "saliency", "input_x_gradient", "smoothgrad", "occlusion", "grad_cam"]
+Method = Literal["integrated_gradients", "saliency", "input_x_gradient", "smoothgrad", "occlusion", "grad_cam", "attention", "examples"]
 """Ways to share out the answer for a row among its inputs."""
 
 USE_BASELINE: Final[frozenset[Method]] = frozenset({"integrated_gradients", "occlusion"})
@@ -27,7 +27,8 @@ class ExplainSettings(StrictModel):
     """How the answer for a row is shared out among its inputs. `integrated_gradients`: gradients added up on the way from a row that says
     nothing to this one; the shares add up to the difference between both answers. `occlusion`: what changes when one input is taken from
     that row. `saliency`: the gradient alone; `input_x_gradient`: times the input; `smoothgrad`: the mean of gradients under noise;
-    `grad_cam`: where the last convolution sees what speaks for the answer, for a network over one image or sequence."""
+    `grad_cam`: where the last convolution sees what speaks for the answer, for a network over one image or sequence. `attention`: what
+    self-attention looks at, followed through all layers. `examples`: no shares, but the training rows that the last layer sees nearest."""
     rows: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None
     """Which rows are explained one by one, counted from 0 among those that are looked at: the file, or the split. Default: the first 3."""
     target: str = PREDICTED
