@@ -58,7 +58,10 @@ def explain_stored(stored: Stored, given: MeasuredRows, settings: ExplainSetting
     notes = list(given.notes)
     importances, dependences = columns_that_matter(stored, given, asked, notes)
     numbers = _numbers(given, settings)
-    if settings.method == "examples":
+    if stored.members:
+        notes.append(f"rows are explained by one member at a time: nntrain explain {stored.members[0].run.name}")
+        explained, quality = (), None
+    elif settings.method == "examples":
         explained, quality = explained_by_examples(stored, given, numbers, asked), None
     else:
         explained, quality = _rows(stored, given, settings, asked, columns, numbers)

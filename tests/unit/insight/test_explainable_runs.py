@@ -112,3 +112,27 @@ def test_a_file_in_the_run_that_is_no_explanation_is_left_alone(tmp_path: Path, 
     assert main(["explain", run]) == 2
     assert "it is not replaced" in capsys.readouterr().err
     assert (Path(run) / "explain.json").read_text() == '{"mine": 1}'
+
+
+def test_a_language_model_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lm.txt").write_text("to be or not to be that is the question " * 100)
+    text = {"type": "text", "tokenizer": "char", "role": ["input", "target"]}
+    data = {"source": {"type": "text", "path": "lm.txt"}, "fields": {"text": text}, "window": 16}
+    config = {"name": "lm", "data": data, "architecture": {"type": "lstm", "hidden_size": 4}, "training": {**SHORT, "max_epochs": 1}}
+    run = nntrain.fit(config, runs="runs").run
+    assert main(["explain", run.name]) == 2
+    told = capsys.readouterr().err
+    assert "can't be explained: text has an answer for each step of a row (language_model)" in told
+    assert "explain takes networks that give each row one answer, classes or numbers" in told
+
+
+def test_a_bag_tells_its_columns_and_sends_rows_to_a_member(tmp_path: Path) -> None:
+    table(tmp_path)
+    fields = {**FIELDS, "kind": {"role": "ignore"}}
+    data = {"source": "t.csv", "fields": fields}
+    run = fitted(data=data, architecture={"type": "mlp", "hidden": [4]}, training={**SHORT, "max_epochs": 1, "bag": 2})
+    found = nntrain.explain(run, split="test")
+    assert found.importances is not None
+    assert found.explained == ()
+    assert any(f"nntrain explain {run}/members/01" in note for note in found.notes)
+    assert nntrain.explain(f"{run}/members/01", split="test").explained
