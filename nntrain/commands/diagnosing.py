@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from nntrain.insight.probe import Probe
     from nntrain.training.loop import Report
 
-LEAST_STEPS: Final = 400
+LEAST_STEPS: Final = 500
 """Steps from one look at the network to the next: a look at a small network takes as long as 4 to 8 of its steps, so that all looks
-take 1 to 2 % of them (tests/benchmarks/NOTES.md)."""
+take 1 to 1.6 % of them (tests/benchmarks/NOTES.md)."""
 MOST_COST: Final = 0.02
 """Part of the rows of training that looks may read, which is what they cost in large networks."""
 SHOWN: Final = 3

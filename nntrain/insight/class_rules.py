@@ -59,8 +59,7 @@ def label_noise(story: Story) -> Finding | None:
         return None
     for target, seen in _seen(story):
         rows = sum(seen.true)
-        right = rows - sum(abs(a - b) for a, b in zip(seen.predicted, seen.true, strict=True)) / 2
-        if rows < 50 or len(seen.doubted) < max(2, DOUBTED * rows) or right < KNOWN * rows or len(seen.doubted) > 0.1 * rows:
+        if rows < 50 or len(seen.doubted) < max(2, DOUBTED * rows) or seen.right < KNOWN * rows or len(seen.doubted) > 0.1 * rows:
             continue
         numbers = ", ".join(f"{row + 1:,}" for row in seen.doubted[:5])
         more = f" and {len(seen.doubted) - 5} more" if len(seen.doubted) > 5 else ""

@@ -19,6 +19,8 @@ STRONG: Final = 0.5
 FULL_DROPOUT: Final = 0.5
 UNDERFIT: Final = 0.1
 """Part of the way from the trivial prediction to a perfect one, on the rows that it was trained on."""
+ENDS: Final = ("converged", "early_stopping", "max_epochs", "max_steps")
+"""Why a run stops that had the time that it was meant to have."""
 SPARE: Final = 0.7
 """Share of units that are off for every row in a network that has learned: it would do as well without them."""
 
@@ -60,7 +62,8 @@ def _held_back(facts: Facts, rise: float) -> tuple[Override, ...]:
 def underfitting(story: Story) -> Finding | None:
     """In the end the network is hardly better than the trivial prediction, on the rows that it was trained on."""
     gain, facts = story.gain(), story.facts
-    if story.stop_reason is None or gain is None or gain > UNDERFIT or any(target.is_weighted for target in facts.targets):
+    has_ended = story.stop_reason in ENDS and len(story.steps) >= LEAST_AFTER
+    if not has_ended or gain is None or gain > UNDERFIT or any(target.is_weighted for target in facts.targets):
         return None
     metric = facts.monitor.partition(".")[2]
     values, base = story.values(f"train.{metric}"), facts.baseline[f"train.{metric}"]

@@ -175,6 +175,7 @@ def _classes(answers: Answers) -> ClassSignals:
         answers.target,
         _ints(torch.bincount(predicted, minlength=count)),
         _ints(torch.bincount(true, minlength=count)),
+        int((predicted == true).sum()),
         _ints(doubted[:MOST_DOUBTED]),
     )
 

@@ -47,6 +47,8 @@ class ClassSignals:
     """Rows by predicted class, K counts."""
     true: tuple[int, ...]
     """Rows by class."""
+    right: int
+    """Rows of which the true class is predicted."""
     doubted: tuple[int, ...] = ()
     """Numbers in the source of rows of which the network is sure that their class is another."""
 
@@ -82,7 +84,7 @@ class Signals:
             layers=tuple(LayerSignals(**each) for each in record["layers"]),
             units=tuple(UnitSignals(**each) for each in record["units"]),
             classes=tuple(
-                ClassSignals(each["target"], tuple(each["predicted"]), tuple(each["true"]), tuple(each["doubted"]))
+                ClassSignals(each["target"], tuple(each["predicted"]), tuple(each["true"]), int(each["right"]), tuple(each["doubted"]))
                 for each in record["classes"]
             ),
             step=int(record["step"]),

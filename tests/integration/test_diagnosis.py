@@ -87,7 +87,7 @@ OTHERS: dict[str, tuple[Callable[[Path], Config], tuple[str, ...]]] = {
     "small_batch_norm": (lambda folder: digits(epochs=1), ("regularization.norm=batch", "data.batch_size=4")),
     "few_steps": (lambda folder: digits(epochs=5, optimizer={"type": "adamw", "lr": 3e-4}), ("data.batch_size=700",)),
     "initial_loss": (lambda folder: digits(epochs=3), ("architecture.initializer={'*': {type: normal, std: 1}}",)),
-    "clipped_steps": (lambda folder: digits(epochs=40), ("optimizer={sgd: 0.1}", "regularization.clip_norm=0.01")),
+    "clipped_steps": (lambda folder: digits(epochs=60), ("optimizer={sgd: 0.1}", "regularization.clip_norm=0.01")),
     "still_falling": (lambda folder: digits(epochs=6), ()),
     "plateau": (lambda folder: digits(epochs=40, optimizer={"type": "adamw", "lr": 3e-2}), ("regularization.dropout=0.7",)),
     "underfitting": (nothing_to_learn, ()),
