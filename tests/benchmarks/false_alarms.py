@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.false_alarms [--data FOLDER] [--minutes N] [--json FILE] [CONFIG …]
 
-Trains every example config whose data is there, for a while, and prints what each is advised. An example is written by somebody who knew
-what to do, so that each finding was looked at by a person: `TRUE` names those that say what is so. What is not named counts as a false alarm.
+Trains every example config whose data is there, for a while, and prints what each is advised. Each finding was looked at by hand: `TRUE`
+names those that say what is so. What is not named there counts as a false alarm.
 """
 
 from __future__ import annotations
