@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.figures import format_number, format_seconds
 from nntrain.commands.members import has_members
+from nntrain.commands.output import tell
 from nntrain.commands.report_page import course_of
 from nntrain.commands.report_rows import LEVEL, rows_of
-from nntrain.commands.report_settings import written
+from nntrain.commands.report_settings import from_environment, written
 from nntrain.commands.stored import open_run, record_of
 from nntrain.config.loading import load
 from nntrain.config.resolving import differences
@@ -96,7 +97,8 @@ def _answered(run: Run) -> Rows | str:
     try:
         return rows_of(open_run(run), {})
     except (CheckpointError, ConfigError, DataError) as error:
-        return f"{run.name} can't answer for its rows again: {error}"
+        tell(str(error))
+        return f"{run.name} can't answer for its rows again: its data are gone, or have changed."
 
 
 def _apart(first: Rows, other: Rows) -> str | None:
@@ -141,12 +143,15 @@ def _curves(courses: Mapping[str, Course]) -> Iterator[Block]:
 
 
 def _settings(runs: Sequence[Run]) -> Iterator[Block]:
-    trees: list[Any] = [load(run.path / "resolved.yaml").tree for run in runs]
-    paths = dict.fromkeys(path for tree in trees[1:] for path, _, _ in differences(trees[0], tree))
+    documents = [load(run.path / "resolved.yaml") for run in runs]
+    paths = dict.fromkeys(path for other in documents[1:] for path, _, _ in differences(documents[0].tree, other.tree))
     if not paths:
         yield Paragraph("None: their settings are the same.")
         return
-    rows = tuple((render_path(path), *(written(_at(tree, path)) for tree in trees)) for path in [*paths][:MOST_SETTINGS])
+    rows = tuple(
+        (render_path(path), *(from_environment(document, path) or written(_at(document.tree, path)) for document in documents))
+        for path in [*paths][:MOST_SETTINGS]
+    )
     yield Table("Settings that are not the same in all", ("", *(run.name for run in runs)), rows, left=1 + len(runs))
     if len(paths) > MOST_SETTINGS:
         yield Paragraph(f"{number_of(len(paths) - MOST_SETTINGS, 'more setting')} differ.")

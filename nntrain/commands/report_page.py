@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.figures import format_number, format_seconds
 from nntrain.commands.members import has_members, members_record
+from nntrain.commands.output import tell
 from nntrain.commands.report_parts import data_section, network_section
 from nntrain.commands.report_settings import settings_section
 from nntrain.commands.report_words import Facts, summary_section
@@ -99,7 +100,8 @@ def _opened(run: Run) -> tuple[Stored | None, str | None]:
             return open_run(Run(run.path / MEMBERS / first)), None
         return open_run(run), None
     except (CheckpointError, ConfigError) as error:
-        return None, f"The network can't be opened: {error.message if isinstance(error, CheckpointError) else error}"
+        tell(str(error))  # it may name folders, which are nobody else's business
+        return None, "The network can't be opened, and what it says is left out."
 
 
 def _rows(stored: Stored | None, summary: Mapping[str, Any]) -> tuple[Rows | None, str | None]:
@@ -111,7 +113,8 @@ def _rows(stored: Stored | None, summary: Mapping[str, Any]) -> tuple[Rows | Non
     try:
         return rows_of(stored, summary), None
     except (DataError, ConfigError) as error:
-        return None, f"Parts that need the data are left out: {error.message if isinstance(error, DataError) else error}"
+        tell(str(error))
+        return None, "Parts that need the data are left out: they are gone, or not as they were."
 
 
 def curves_section(run: Run, summary: Mapping[str, Any]) -> Section:

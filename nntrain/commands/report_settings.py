@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.blueprint import draw
-from nntrain.config.loading import dump
+from nntrain.config.document import Document
 from nntrain.config.reading import read_mapping
-from nntrain.config.resolving import resolved_tree
+from nntrain.config.resolving import resolved_text, resolved_tree
 from nntrain.errors import ConfigError, YamlPath, render_path
 from nntrain.insight.report.content import Block, Code, Folded, Section, Table
 from nntrain.schema import StrictModel
@@ -32,7 +32,7 @@ def settings_section(run: Run, stored: Stored | None, environment: Mapping[str, 
         if changed:
             caption = "Settings that differ from what these data would get by default"
             blocks.append(Table(caption, ("setting", "value", "default"), changed, left=3))
-        text = dump(resolved_tree(stored.blueprint.experiment)).rstrip()
+        text = resolved_text(stored.blueprint.experiment, stored.config.document).rstrip()
         blocks.append(Folded("All settings", (Code("All settings", text),)))
     name = shlex.quote(run.name)
     again = [_command(environment), f"nntrain eval {name}", f"nntrain verify {name} --rerun"]
@@ -64,7 +64,12 @@ def changed_settings(stored: Stored) -> Iterator[tuple[str, str, str]]:
     usual = _usual(stored)
     for path, value, default in _changed(experiment, usual, ()):
         if default != "auto" and not any(path[: len(found)] == found for found in FOUND):
-            yield render_path(path), written(value), written(default)
+            yield render_path(path), from_environment(stored.config.document, path) or written(value), written(default)
+
+
+def from_environment(document: Document, path: YamlPath) -> str | None:
+    """What a config says of a setting that comes from the environment, or that holds such a one: never its value."""
+    return next((text for found, text in document.unexpanded.items() if found[: len(path)] == path or path[: len(found)] == found), None)
 
 
 def _usual(stored: Stored) -> Experiment | None:

@@ -26,6 +26,7 @@ PLACES: Final[dict[str, list[str]]] = {
     "eval --data": ["eval", RUN, "--data", "rows.csv"],
     "predict": ["predict", RUN, "rows.csv", "-o", "out.csv"],
     "show": ["show", RUN],
+    "report": ["report", RUN],
     "load()": ["load", RUN],
     "resume": ["fit", "--resume", RUN, "training.max_epochs=3"],
     "resume as it is": ["fit", "--resume", RUN],

@@ -13,6 +13,8 @@ from hostile_children import run_all
 from watching import NETWORK
 
 SECRET: Final = "s3cr3t-0f-the-env1ronment"
+STARTED: Final = ("('uname'", "('git'", "('fc-list'", "('system_profiler'")
+"""Programs that may be started: who we are, the state of the code, and of matplotlib which fonts there are."""
 CONFIG: Final = """
 data: {source: "${env:NNTRAIN_TEST_FOLDER}/rows.csv", target: y, split: {validation: 0.2, test: 0.2}, batch_size: 16}
 architecture: {type: mlp, hidden: [4]}
@@ -29,6 +31,7 @@ CALLS: Final = (
     ["show", "runs/config/0001"],
     ["fit", "--resume", "runs/config/0001", "training.max_epochs=3"],
     ["compare", "runs/config/0001"],
+    ["report", "runs/config/0001"],
     ["runs"],
     ["fit", "config.yaml", "optimizer.lr=${env:NNTRAIN_TEST_TOKEN}"],
     ["check", "config.yaml", "optimizer.lr=${env:NOT_SET_ANYWHERE}"],
@@ -53,9 +56,7 @@ def test_no_command_opens_a_socket_and_no_file_has_a_secret(tmp_path: Path, reco
     assert [(call, each.code, each.output) for call, each in zip(CALLS[:-2], found, strict=False) if each.code] == []
     assert [each.code for each in found[-2:]] == [2, 2]
     sockets = [event for each in found for event in each.events if event[0] in NETWORK]
-    others = [
-        event for each in found for event in each.events if event[0] not in NETWORK and not event[1].startswith(("('uname'", "('git'"))
-    ]
+    others = [event for each in found for event in each.events if event[0] not in NETWORK and not event[1].startswith(STARTED)]
     assert (sockets, others) == ([], [])
     files = [path for path in (home / "runs").rglob("*") if path.is_file()]
     assert len(files) > 20
