@@ -16,9 +16,9 @@ from nntrain.commands.results import spread_text
 from nntrain.commands.stored import Stored, is_bag, open_run, record_of
 from nntrain.errors import CheckpointError, ConfigError, DataError
 from nntrain.insight.report.content import Figures, Page, Paragraph, Section, Table
-from nntrain.insight.report.curves import Course, course_drawings, member_drawings
+from nntrain.insight.report.curves import Course, course_drawings, member_drawings, signal_drawings
 from nntrain.runs import MEMBERS, Run
-from nntrain.training.history import read_history
+from nntrain.training.history import read_history, read_lines
 
 if TYPE_CHECKING:
     from nntrain.commands.report_rows import Rows
@@ -119,7 +119,7 @@ def _rows(stored: Stored | None, summary: Mapping[str, Any]) -> tuple[Rows | Non
 
 def curves_section(run: Run, summary: Mapping[str, Any]) -> Section:
     """How training went."""
-    drawings = tuple(course_drawings(course_of(run, summary)))
+    drawings = (*course_drawings(course_of(run, summary)), *signal_drawings(read_lines(run.path / "signals.jsonl")))
     return Section("curves", "Training", (Figures(drawings),) if drawings else (Paragraph("There are no reports yet."),))
 
 

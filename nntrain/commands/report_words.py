@@ -92,19 +92,32 @@ def _best(summary: Mapping[str, Any]) -> Mapping[str, Any]:
 def _beside_baselines(facts: Facts) -> Iterator[str]:
     """The deciding metric beside trivial and simple rivals, and how sure it is; on the test rows where they were measured."""
     summary = facts.summary
-    monitor: str = summary.get("monitor", "")
-    metric = monitor.partition(".")[2]
-    name = f"test.{metric}" if metric in summary.get("test", {}) else monitor
+    name = _compared(summary)
     value = figures_of(summary).get(name)
     if value is None:
         return
-    rivals = {facts.baseline_name: summary.get("baseline", {}).get(name)}
-    rivals |= {word: found.get(name) for word, found in simple_of(summary).items()}
+    metric = name.partition(".")[2]
+    rivals = _rivals(summary, name, facts.baseline_name)
     told = [f"{word}: {format_number(score)}" for word, score in rivals.items() if score is not None]
     span = facts.intervals.get(name)
     interval = "" if span is None else f" ({LEVEL_WORDS} interval: {format_number(span[0])} to {format_number(span[1])})"
     yield f"{name} {format_number(value)}{interval}" + (f"; beside it {', '.join(told)}." if told else ".")
     yield from _judgement(value, span, rivals, summary.get("directions", {}).get(metric, "max"))
+
+
+def _compared(summary: Mapping[str, Any]) -> str:
+    """The deciding metric, of the test rows where they were measured; in place of one that rivals don't have the first that they have."""
+    monitor: str = summary.get("monitor", "")
+    split, _, metric = monitor.partition(".")
+    split = "test" if metric in summary.get("test", {}) else split
+    others = [name for name in figures_of(summary) if name.startswith(f"{split}.")]
+    return next((name for name in (f"{split}.{metric}", *others) if any(_rivals(summary, name, "").values())), f"{split}.{metric}")
+
+
+def _rivals(summary: Mapping[str, Any], name: str, trivial: str) -> dict[str, float | None]:
+    """A metric of the trivial answer and of simple models."""
+    simple = {word: found.get(name) for word, found in simple_of(summary).items()}
+    return {trivial: summary.get("baseline", {}).get(name), **simple}
 
 
 def _judgement(value: float, span: tuple[float, float] | None, rivals: Mapping[str, float | None], direction: str) -> Iterator[str]:

@@ -68,11 +68,14 @@ def _axes(figure: Figure, x_label: str, y_label: str) -> Axes:
 
 
 def _lines(figure: Figure, drawing: Lines) -> None:
-    from matplotlib.ticker import FixedLocator, MaxNLocator
+    from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
     axes = _axes(figure, drawing.x_label, drawing.y_label)
     if drawing.is_logarithmic:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     if drawing.band is not None:
         axes.fill_between(drawing.band.x, drawing.band.low, drawing.band.high, color=SERIES[1], alpha=0.18, linewidth=0)
     if drawing.is_diagonal:
@@ -95,7 +98,7 @@ def _lines(figure: Figure, drawing: Lines) -> None:
         )
     if drawing.x_label in COUNTED:
         places = {x for line in drawing.lines for x in line.x}
-        axes.xaxis.set_major_locator(FixedLocator([*places]) if len(places) == 1 else MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(FixedLocator([*places]) if len(places) == 1 else MaxNLocator(6, integer=True))
 
 
 def _points(figure: Figure, drawing: Points) -> None:

@@ -48,6 +48,12 @@ def test_what_is_written_keeps_its_digits_while_coordinates_are_rounded() -> Non
     assert not re.search(r' d="[^"]*\d\.\d{3}', svg)
 
 
+def test_logarithmic_axes_have_plain_numbers() -> None:
+    svg = str(plot(Lines("t", "", "step", "y", (Line("a", [0.0, 2700.0], [1e-4, 0.2]),), is_logarithmic=True), "p1"))
+    assert "mathdefault" not in svg
+    assert ">0.01</text>" in svg
+
+
 def test_samples_are_a_table_and_no_drawing() -> None:
     with pytest.raises(TypeError, match="table"):
         plot(Samples("t", "", (), ()), "p1")
