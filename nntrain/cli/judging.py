@@ -102,6 +102,7 @@ def list_runs(
     columns: Annotated[str | None, typer.Option("--columns", help="What is shown: validation.loss,test.accuracy,optimizer.lr.")] = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Only those that may go on.")] = False,
     form: Annotated[str | None, typer.Option("--format", help="table, csv or json.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write them as a page too, which a click sorts.")] = None,
     as_json: Json = False,
     runs: Runs = None,
 ) -> None:
@@ -116,7 +117,7 @@ def list_runs(
 
     shown = tuple(name for name in (columns or "").split(",") if name)
     query = Query(tuple(where or ()), tuple(minimum or ()), tuple(maximum or ()), since, sort, shown)
-    emit(command.run(runs, form="json" if as_json else form, unfinished=unfinished, query=query))
+    emit(command.run(runs, form="json" if as_json else form, unfinished=unfinished, query=query, html=html))
 
 
 @run_list.command("tag")

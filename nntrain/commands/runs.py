@@ -57,8 +57,10 @@ class Row:
 FORMS: Final = ("table", "csv", "json")
 
 
-def run(runs: Path | None, *, form: str | None = None, unfinished: bool = False, query: Query | None = None) -> str:
-    """The list as a table, as CSV, or as one JSON object; with `unfinished` of the runs alone that may go on.
+def run(
+    runs: Path | None, *, form: str | None = None, unfinished: bool = False, query: Query | None = None, html: Path | None = None
+) -> str:
+    """The list as a table, as CSV, or as one JSON object, and as a page; with `unfinished` of the runs alone that may go on.
 
     Raises:
         UsageError: No such form, or a query that the runs can't answer.
@@ -70,6 +72,10 @@ def run(runs: Path | None, *, form: str | None = None, unfinished: bool = False,
     facts = [_facts(Run(path), row, summary) for path, (row, summary) in found.items() if not unfinished or row.state == "unfinished"]
     chosen = Selection(query, now).chosen(facts)
     rows = [found[each.run.path][0] for each in chosen]
+    if html is not None:
+        from nntrain.commands.runs_page import write_runs
+
+        write_runs(html, root, rows, [{name: each.value(name) for name in query.columns} for each in chosen])
     if form == "json":
         cells = [{"columns": {name: each.value(name) for name in query.columns}} if query.columns else {} for each in chosen]
         return json.dumps({"runs": [asdict(row) | more for row, more in zip(rows, cells, strict=True)]}, allow_nan=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import json
 import re
 import shutil
@@ -246,3 +249,22 @@ def test_runs_of_other_rows_are_not_compared_row_by_row(here: Path) -> None:
     assert main(["fit", "towns.yaml", "data.split.seed=5", "training.max_epochs=1"]) == 0
     assert main(["compare", "runs/towns/0001", "runs/towns/0002", "--html", "both.html"]) == 0
     assert "can't be compared so with runs/towns/0001: their validation rows are others" in read(Path("both.html")).text
+
+
+def test_the_list_of_runs_is_a_page_that_leads_to_their_reports(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pages").mkdir()
+    assert main(["runs", "--html", "pages/all runs.html", "--columns", "optimizer.lr"]) == 0
+    text = Path("pages/all runs.html").read_text()
+    found = read(Path("pages/all runs.html"))
+    assert found.open == []
+    assert "../runs/towns/0001/report.html" in found.loaded
+    assert [value for value in found.loaded if value.startswith("../")] == ["../runs/towns/0001/report.html"]
+    assert 'data-key="0.001"' in text
+    [script] = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html.unescape(text)
+    assert main(["runs", "--html", "pages/all runs.html"]) == 0
+    Path("notes.html").write_text("my notes")
+    assert main(["runs", "--html", "notes.html"]) == 2
+    assert Path("notes.html").read_text() == "my notes"
+    assert main(["runs", "--html", "runs/towns/0001/report.html"]) == 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nntrain.data.exhibits import Words, picture_of, sound_of
-from nntrain.insight.report.content import Code, Figures, Folded, Gallery, Page, Paragraph, Section, Table, Things
+from nntrain.insight.report.content import Code, Figures, Folded, Gallery, Page, Paragraph, Section, Table, Things, Value
 from nntrain.insight.report.page import render
 from nntrain.tasks.drawings import Box, Counts, Line, Lines, Mark, Network, Points, Samples
 
@@ -84,6 +84,27 @@ def test_a_page_is_quiet_and_fits_a_phone(browser: Any, tmp_path: Path, scheme: 
     assert (light(paper) > light(ink)) == (scheme == "light")
     written = tab.evaluate("getComputedStyle(document.querySelector('svg text')).fill")
     assert contrast(written, paper) >= 4.5
+    tab.close()
+
+
+def test_a_click_sorts_a_table_by_its_values(browser: Any, tmp_path: Path) -> None:
+    rows = tuple((name, Value(text, key)) for name, text, key in (("b", "1 kB", 1000.0), ("a", "900 B", 900.0), ("c", "", None)))
+    table = Table("Runs", ("run", "size"), rows, is_sortable=True)
+    path = tmp_path / "runs.html"
+    path.write_text(render(Page("Runs", "", "", (Section("runs", "Runs", (table,)),))), encoding="utf-8")
+    tab = browser.new_page()
+    told: list[str] = []
+    tab.on("console", lambda message: told.append(message.text))
+    tab.goto(path.as_uri())
+    shown = "[...document.querySelectorAll('tbody th')].map(cell => cell.textContent).join('')"
+    assert tab.evaluate(shown) == "bac"
+    tab.click("thead th:nth-child(2) button")
+    assert tab.evaluate(shown) == "abc"
+    tab.click("thead th:nth-child(2) button")
+    assert tab.evaluate(shown) == "cba"
+    tab.click("thead th:nth-child(1) button")
+    assert tab.evaluate(shown) == "abc"
+    assert told == []
     tab.close()
 
 

@@ -8,7 +8,27 @@ from typing import ClassVar
 from nntrain.data.exhibits import Exhibit
 from nntrain.tasks.drawings import Drawing
 
-Cell = str | Exhibit | Drawing
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A cell that is sorted by something else than what is written."""
+
+    kind: ClassVar[str] = "value"
+    text: str
+    key: float | None
+    """`None` for what comes last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A cell that leads to another page."""
+
+    kind: ClassVar[str] = "link"
+    text: str
+    address: str
+
+
+Cell = str | Exhibit | Drawing | Value | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +69,8 @@ class Table:
     """The first columns that are words, and begin at the left; the others are numbers."""
     marked: frozenset[int] = frozenset()
     """Rows that are pointed out."""
+    is_sortable: bool = False
+    """Whether a click on the head of a column sorts the rows: such a page has a script."""
 
 
 @dataclass(frozen=True, slots=True)

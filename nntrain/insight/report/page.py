@@ -1,9 +1,13 @@
-"""A page as HTML: one file that loads nothing, runs no script, and may be read by day and by night, on a screen and on a phone."""
+"""A page as HTML: one file that loads nothing and may be read by day and by night, on a screen and on a phone.
+
+Reports run no script. A table that can be sorted has one, which the page allows by its digest, and no other.
+"""
 
 from __future__ import annotations
 
 import base64
 import re
+from hashlib import sha256
 from itertools import count
 from typing import Any, Final, cast
 
@@ -11,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nntrain.data.exhibits import Picture, Sound
-from nntrain.insight.report.content import Page
+from nntrain.insight.report.content import Page, Table
 from nntrain.insight.report.plots import is_dashed, plot
 from nntrain.insight.report.svg import SERIES
 from nntrain.tasks.drawings import Drawing, Lines
@@ -34,7 +38,11 @@ def render(page: Page) -> str:
 
     known: dict[str, Any] = {"svg": svg, "data_uri": data_uri, "legend": legend, "points": points}
     cast("dict[str, Any]", environment.globals).update(known)
-    return environment.get_template("page.html.jinja").render(page=page, generator=GENERATOR, allowed=_ALLOWED)
+    script, allowed = Markup(), _ALLOWED
+    if any(isinstance(block, Table) and block.is_sortable for section in page.sections for block in section.blocks):
+        script = Markup(environment.get_template("sorting.js").render())  # noqa: S704 (our own, and nothing is put into it)
+        allowed += f"; script-src 'sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}'"
+    return environment.get_template("page.html.jinja").render(page=page, generator=GENERATOR, allowed=allowed, script=script)
 
 
 def owner_of(text: str) -> str | None:
