@@ -148,7 +148,7 @@ class Display:
         """Show what the run should be told now; `None` takes it away. Elsewhere than on a terminal a new advice is a line, when one is due.
 
         Args:
-            line: One line, without a label; what does not fit into the width is cut.
+            line: One sentence or two, without a label; on a terminal three lines of it are shown.
         """
         if line == self._advice:
             return

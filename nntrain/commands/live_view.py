@@ -5,6 +5,7 @@ Nothing wraps: what does not fit into the width is left out or cut, the less imp
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 GAP: Final = "   "
 INDENT: Final = "  "
+ADVICE: Final = "advice   "
+MOST_ADVICE: Final = 3
+"""Lines that an advice may have."""
 MOST_METRICS: Final = 6
-OTHER_LINES: Final = 8
+OTHER_LINES: Final = 10
 """Lines of a screen that the table of metrics leaves to the rest."""
 WIDE: Final = 60
 """Columns from which bars are long."""
@@ -72,10 +76,18 @@ def live_view(
     if position is not None:
         lines += _machine(position, screen)
     if advice is not None:
-        lines.append(Text("advice   ", style="yellow").append(advice, style="default"))
+        lines += _advice(advice, screen)
     for line in lines:
         line.truncate(screen.width, overflow="ellipsis")
     return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
+
+
+def _advice(advice: str, screen: Screen) -> list[Text]:
+    """What the run should be told, on some lines of its own: what to change often stands at the end."""
+    wide = screen.width - len(ADVICE)
+    parts = textwrap.wrap(advice, max(wide, LEAST_NAME), max_lines=MOST_ADVICE, placeholder=" …", break_on_hyphens=False)
+    labels = [ADVICE, *[" " * len(ADVICE)] * (len(parts) - 1)]
+    return [Text(label, style="yellow").append(part, style="default") for label, part in zip(labels, parts, strict=True)]
 
 
 def _joined(parts: Sequence[tuple[str, str]], width: int) -> Text:
