@@ -226,7 +226,7 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
     rows = {"train": len(prepared.train.scored), **{name: len(data.scored) for name, data in splits.items()}}
     unwritten = write_card(run, Facts(stored.config, stored.blueprint, stored.fields, summary, rows, prepared.notes))
     run.write_json("summary.json", summary)  # last: with it the run is finished
-    monitor = summary["monitor"]
+    monitor, quoted = summary["monitor"], shlex.quote(run.name)
     screen = result_screen(
         Summary(
             stop_reason=f"{len(summaries)} members, which predict as one",
@@ -239,7 +239,7 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
             simple_seconds={each.head: each.seconds for each in simple.values()},
             better=_better(summary, metrics, simple),
             confusions=confusions(stored.fields, {name.removeprefix("test."): table for name, table in tables.items()}, "test"),
-            next=(f"nntrain eval {shlex.quote(run.name)}", f"nntrain predict {shlex.quote(run.name)} DATA -o FILE"),
+            next=tuple(f"nntrain {words}" for words in (f"eval {quoted}", f"report {quoted}", f"predict {quoted} DATA -o FILE")),
         )
     )
     each = Spread(tuple(member["best"].get(monitor) for member in summaries))

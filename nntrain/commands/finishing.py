@@ -233,6 +233,7 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             advice=tuple(advice_text(each.sentence, each.override) for each in advice[:SHOWN]),
             next=(
                 f"nntrain eval {shlex.quote(run.name)}{'' if test else ' --split validation'}",
+                f"nntrain report {shlex.quote(run.name)}",
                 f"nntrain generate {shlex.quote(run.name)}"
                 if job.prepared.fields.passages is not None or not all(plan.task.predicts for plan in job.blueprint.targets.values())
                 else f"nntrain predict {shlex.quote(run.name)} DATA -o FILE",

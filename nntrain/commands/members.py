@@ -293,10 +293,9 @@ def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> 
         written = _write_out_of_fold(run, list(members.values())).as_posix()
         lines.append(labelled([("wrote", f"{written}: each row predicted by the fold that left it out")]))
     run.write_json("summary.json", summary)  # last: with it the run is finished
-    first = shlex.quote(next(iter(members.values())).name)
-    return Outcome(
-        run, summary, "\n".join([*lines, labelled([("next", f"nntrain compare {shlex.quote(run.name)}\nnntrain eval {first}")])])
-    )
+    first, whole = shlex.quote(next(iter(members.values())).name), shlex.quote(run.name)
+    steps = f"nntrain compare {whole}\nnntrain report {whole}\nnntrain eval {first}"
+    return Outcome(run, summary, "\n".join([*lines, labelled([("next", steps)])]))
 
 
 @dataclass(frozen=True, slots=True)
