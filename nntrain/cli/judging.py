@@ -76,15 +76,18 @@ def compare(
     by: Annotated[str | None, typer.Option("--by", help="config: one row for all finished runs of a config.")] = None,
     form: Annotated[str | None, typer.Option("--format", help="text, markdown, latex, csv or json.")] = None,
     tolerance: Annotated[list[str] | None, typer.Option("--tolerance", help="Fail (exit 6) where the first is worse by more.")] = None,
+    paired: Annotated[bool, typer.Option("--paired", help="How sure it is that the first is better, on the same rows.")] = False,
+    split: Annotated[str | None, typer.Option("--split", help="With --paired: validation (default) or test.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page too: curves, settings, differences beyond chance.")] = None,
     as_json: Json = False,
     runs: Runs = None,
+    plugin_modules: Plugins = None,
 ) -> None:
-    """Compare finished runs: mean and spread, parameters, time."""
+    """Compare finished runs: mean and spread, cost, what they differ in."""
     from nntrain.commands import compare as command
 
-    form = "json" if as_json else form
-    raise typer.Exit(command.run(arguments or [], runs=runs, by=by, form=form, tolerance=tolerance or [], html=html))
+    wish = command.Wish(by, "json" if as_json else form, tuple(tolerance or ()), paired, split, html)
+    raise typer.Exit(command.run(arguments or [], wish, runs=runs))
 
 
 run_list = typer.Typer(help="List the runs with their validation metrics; tag them, or take them away.")

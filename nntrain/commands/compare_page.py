@@ -1,167 +1,104 @@
-"""Runs beside one another as one page: figures, differences that chance does not explain, curves over one axis, settings that differ."""
+"""`nntrain compare --html`: runs beside one another as one page that stands alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Final
 
-from nntrain.commands.figures import format_number, format_seconds
-from nntrain.commands.members import has_members
-from nntrain.commands.output import tell
+from nntrain.commands.compared_rows import Row, caption_of, columns_of, direction_of, metrics_of, table_of
+from nntrain.commands.compared_settings import Differences, labels_of
 from nntrain.commands.report_page import course_of
-from nntrain.commands.report_rows import LEVEL, rows_of
-from nntrain.commands.report_settings import from_environment, written
-from nntrain.commands.stored import open_run, record_of
-from nntrain.config.loading import load
-from nntrain.config.resolving import differences
-from nntrain.errors import CheckpointError, ConfigError, DataError, render_path
-from nntrain.insight.report.content import Block, Figures, Page, Paragraph, Section, Table
-from nntrain.insight.report.curves import Course, member_drawings
+from nntrain.insight.report.content import Block, Figures, Folded, Heading, Page, Paragraph, Section, Table
+from nntrain.insight.report.curves import Course, overlaid_drawings
+from nntrain.runs import MEMBERS, Run
 from nntrain.wording import number_of
 
 if TYPE_CHECKING:
-    from nntrain.commands.report_rows import Rows
-    from nntrain.runs import Run
-    from nntrain.training.session import Weighable
+    from nntrain.commands.pairing import Pair, Unpaired
 
-MOST_SETTINGS: Final = 60
-
-
-def compared_page(runs: Sequence[Run]) -> Page:
-    """The page of finished runs, the first of which the others are compared with.
-
-    Raises:
-        CheckpointError: One is damaged.
-    """
-    summaries = {run.name: run.read_json("summary.json") for run in runs}
-    courses = {run.name: course_of(run, summaries[run.name]) for run in runs if not has_members(run)}
-    sections = [Section("summary", "Figures", tuple(_figures(runs, summaries)))]
-    chance = tuple(_chance(runs))
-    sections += [Section("chance", "What chance does not explain", chance)]
-    curves = tuple(_curves(courses))
-    sections += [Section("curves", "Training", curves)] if curves else []
-    sections.append(Section("settings", "Settings that differ", tuple(_settings(runs))))
-    subtitle = ", ".join(run.name for run in runs)
-    return Page(f"{number_of(len(runs), 'run')} side by side", subtitle, owner_of_all(runs), tuple(sections))
+MOST_LINES: Final = 20
+"""Lines of a drawing: of more nobody tells one from another."""
 
 
-def owner_of_all(runs: Sequence[Run]) -> str:
-    """What a page of these runs, in this order, is known by."""
-    return sha256(" ".join(str(record_of(run).get("id", "")) for run in runs).encode()).hexdigest()
+def compared_page(
+    runs: Sequence[Run], rows: Sequence[Row], differences: Differences | None, pairs: Sequence[Pair | Unpaired], owner: str
+) -> Page:
+    """The page. Raises `CheckpointError` where the history of a run is damaged."""
+    sections = tuple(_sections(runs, rows, differences, pairs))
+    return Page(f"{number_of(len(rows), 'run')} side by side", ", ".join(row.name for row in rows), owner, sections)
 
 
-def _figures(runs: Sequence[Run], summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[Block]:
-    """Every held-out metric, the best of each marked by a star; then what the runs cost."""
-    names: dict[str, None] = {}
-    figures: dict[str, dict[str, float | None]] = {}
-    for name, summary in summaries.items():
-        best = {key: value for key, value in summary["best"].items() if key.startswith("validation.")}
-        figures[name] = best | {f"test.{key}": value for key, value in summary["test"].items()}
-        names |= dict.fromkeys(figures[name])
-    directions: dict[str, str] = {key: way for summary in summaries.values() for key, way in summary["directions"].items()}
-    rows: list[tuple[str, ...]] = []
-    for metric in sorted(names, key=lambda each: not each.startswith("validation.")):
-        values = [figures[run.name].get(metric) for run in runs]
-        known = [value for value in values if value is not None]
-        sign = 1 if directions.get(metric.partition(".")[2]) == "max" else -1
-        top = max(known, key=lambda value: sign * value) if len({*known}) > 1 and metric.startswith("validation.") else None
-        rows.append((metric, *(f"{format_number(value)}{' *' if value is not None and value == top else ''}" for value in values)))
-    costs = (("parameters", "{:,}"), ("epochs", "{:,.0f}"), ("steps", "{:,.0f}"))
-    for key, form in costs:
-        rows.append((key, *(form.format(value) if isinstance(value := summaries[run.name].get(key), int | float) else "-" for run in runs)))
-    rows.append(("time", *(format_seconds(float(summaries[run.name].get("seconds") or 0)) for run in runs)))
-    yield Table("Figures of the best states; a star is the best on the validation rows, which alone rank", ("", *summaries), tuple(rows))
+def _sections(
+    runs: Sequence[Run], rows: Sequence[Row], differences: Differences | None, pairs: Sequence[Pair | Unpaired]
+) -> Iterator[Section]:
+    labels = labels_of(runs)
+    yield Section("summary", "Figures", (_metrics(rows), Folded("All figures", (_all_figures(rows, labels),))))
+    yield Section("chance", "What chance does not explain", tuple(_significance(pairs)))
+    courses = _courses(runs, labels)
+    drawings = tuple(overlaid_drawings(dict(list(courses.items())[:MOST_LINES])))
+    told = [Paragraph(f"The first {MOST_LINES} of {len(courses)} lines are drawn.")] if len(courses) > MOST_LINES else []
+    yield Section("curves", "Training", (*told, Figures(drawings)) if drawings else (Paragraph("There are no reports."),))
+    if differences is not None:
+        yield Section("settings", "What differs", tuple(_differing(differences)))
 
 
-def _chance(runs: Sequence[Run]) -> Iterator[Block]:
-    """How far each run is from the first on the same rows, drawn again and again for both at once."""
-    first = _answered(runs[0])
-    if isinstance(first, str):
-        yield Paragraph(first)
-        return
-    for run in runs[1:]:
-        other = _answered(run)
-        if isinstance(other, str):
-            yield Paragraph(other)
-        elif (why := _apart(first, other)) is not None:
-            yield Paragraph(f"{run.name} can't be compared so with {runs[0].name}: {why}.")
-        else:
-            yield _differences(runs[0], run, first, other)
+def _metrics(rows: Sequence[Row]) -> Table:
+    """The table of the screen, with the best of each column of validation figures: runs are not ranked by test rows."""
+    head, cells = table_of(rows)
+    titles = {title: name for title, name in columns_of(rows).items() if not name.startswith("test.")}
+    best = frozenset((place, head.index(title)) for title, name in titles.items() for place in _best(rows, name))
+    caption = caption_of(rows) + ("; marked: the best by validation rows" if best else "")
+    return Table(caption[0].upper() + caption[1:], tuple(head), tuple(map(tuple, cells)), best=best)
 
 
-def _answered(run: Run) -> Rows | str:
-    """The validation rows with the answers of a run, or why there are none."""
-    if has_members(run):
-        return f"{run.name} has members, each with rows of its own: name one."
-    try:
-        return rows_of(open_run(run), {})
-    except (CheckpointError, ConfigError, DataError) as error:
-        tell(str(error))
-        return f"{run.name} can't answer for its rows again: its data are gone, or have changed."
+def _best(rows: Sequence[Row], name: str) -> list[int]:
+    """Places of the rows whose mean is the best; none where there is but one, or it is not known which way is better."""
+    found = {place: fmean(values) for place, row in enumerate(rows) if (values := row.values(name))}
+    direction = next((way for row in rows if (way := direction_of(row, name)) is not None), None)
+    if len(found) < 2 or direction is None:
+        return []
+    best = max(found.values()) if direction == "max" else min(found.values())
+    return [place for place, value in found.items() if value == best]
 
 
-def _apart(first: Rows, other: Rows) -> str | None:
-    """Why two runs have no rows in common; `None` where they have the same."""
-    if first.judged is None or other.judged is None:
-        return "one of them gives rows no answers"
-    if first.prepared.fingerprints.get("source") != other.prepared.fingerprints.get("source"):
-        return "they are of other data"
-    if first.numbers != other.numbers or not first.judged.weights.equal(other.judged.weights):
-        return "their validation rows are others"
-    return None
+def _all_figures(rows: Sequence[Row], labels: Sequence[str]) -> Table:
+    names = metrics_of(rows)
+    several = any(len(row.summaries) > 1 for row in rows)
+    caption = "Mean ± standard deviation over the runs of each" if several else "Every figure that was measured"
+    return Table(caption, ("figure", *labels), tuple((name, *(row.text(name) for row in rows)) for name in names))
 
 
-def _differences(first: Run, second: Run, ours: Rows, theirs: Rows) -> Table:
-    from nntrain.training.resampling import paired
+def _significance(pairs: Sequence[Pair | Unpaired]) -> Iterator[Block]:
+    from nntrain.commands.pairing import CAPTION, Pair
 
-    judged, other = cast("Weighable", ours.judged), cast("Weighable", theirs.judged)
-    found = paired(other, judged, LEVEL, ours.config.experiment.seed)
-    rows: list[tuple[str, ...]] = []
-    for metric, (difference, span) in found.items():
-        is_sure = span is not None and not span[0] <= 0 <= span[1]
-        spans = "-" if span is None else f"{format_number(span[0])} to {format_number(span[1])}"
-        rows.append((metric, format_number(difference), spans, "more than chance" if is_sure else "may be chance"))
-    caption = (
-        f"{second.name} less {first.name} on the same {number_of(len(ours.numbers), 'validation row')}, drawn anew 1,000 times for both"
-    )
-    return Table(caption, ("", "difference", f"{LEVEL:.0%} interval", ""), tuple(rows))
-
-
-def _curves(courses: Mapping[str, Course]) -> Iterator[Block]:
-    """What decides, and the losses, over one axis."""
-    if not courses:
-        return
-    monitors = dict.fromkeys([course.monitor for course in courses.values()] + ["validation.loss", "train.loss"])
-    drawings = [
-        drawing
-        for monitor in monitors
-        for drawing in member_drawings({name: Course(course.records, monitor, None) for name, course in courses.items()}, "run")
-    ]
-    if drawings:
-        yield Figures(tuple(drawings))
+    for pair in pairs:
+        if not isinstance(pair, Pair):
+            yield Paragraph(f"{pair.why}.")
+            continue
+        yield Heading(pair.title)
+        for line in pair.sentences()[:1]:
+            yield Paragraph(line, is_lead=True)
+        head = ("metric", "better by", "low", "high", "better in", "worse in")
+        yield Table(f"{pair.first} less {pair.other}, turned so that more is better", head, tuple(pair.cells()))
+    yield Paragraph(f"{CAPTION[0].upper()}{CAPTION[1:]}.")
 
 
-def _settings(runs: Sequence[Run]) -> Iterator[Block]:
-    documents = [load(run.path / "resolved.yaml") for run in runs]
-    paths = dict.fromkeys(path for other in documents[1:] for path, _, _ in differences(documents[0].tree, other.tree))
-    if not paths:
-        yield Paragraph("None: their settings are the same.")
-        return
-    rows = tuple(
-        (render_path(path), *(from_environment(document, path) or written(_at(document.tree, path)) for document in documents))
-        for path in [*paths][:MOST_SETTINGS]
-    )
-    yield Table("Settings that are not the same in all", ("", *(run.name for run in runs)), rows, left=1 + len(runs))
-    if len(paths) > MOST_SETTINGS:
-        yield Paragraph(f"{number_of(len(paths) - MOST_SETTINGS, 'more setting')} differ.")
+def _courses(runs: Sequence[Run], labels: Sequence[str]) -> dict[str, Course]:
+    """What is drawn of runs, and of the members of those that have some, by label."""
+    found: dict[str, Course] = {}
+    for run, label in zip(runs, labels, strict=True):
+        members = sorted(path for path in (run.path / MEMBERS).glob("*") if (path / "summary.json").is_file())
+        for part in [Run(path) for path in members] or [run]:
+            found[label if part is run else f"{label} {part.path.name}"] = course_of(part, part.read_json("summary.json"))
+    return found
 
 
-def _at(tree: Any, path: Sequence[Any]) -> Any:
-    """What stands at a path; `None` where nothing does."""
-    for part in path:
-        try:
-            tree = tree[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return tree
+def _differing(found: Differences) -> Iterator[Table | Paragraph]:
+    if found.written:
+        rows = tuple((path, *values) for path, values in found.written.items())
+        yield Table("Settings that are not the same in all", ("setting", *found.labels), rows, left=len(found.labels) + 1)
+    else:
+        yield Paragraph("All settings are the same.")
+    yield Paragraph(f"Data: {found.data}.")
+    yield Paragraph(f"Versions: {found.versions}.")

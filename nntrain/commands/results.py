@@ -189,11 +189,15 @@ def confusion_table(confusion: Confusion) -> str:
     digits = max(len(cell) for row in counts for cell in row)
     label = min(max(map(len, names)), max(WIDTH - (digits + 2) * len(names), 8))
     cell = max((WIDTH - label) // len(names) - 2, digits)
-    lines = [["", *(_cut(name, cell) for name in names)], *([_cut(name, label), *row] for name, row in zip(names, counts, strict=True))]
+    lines = [
+        ["", *(shortened(name, cell) for name in names)],
+        *([shortened(name, label), *row] for name, row in zip(names, counts, strict=True)),
+    ]
     return f"{confusion.split} rows by true class (down) and predicted class (across)\n{aligned(lines, gap=2)}"
 
 
-def _cut(text: str, width: int) -> str:
+def shortened(text: str, width: int) -> str:
+    """A text, or what of it fits into so many letters."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

@@ -140,20 +140,53 @@ def intervals(judged: Weighable, level: float, seed: int) -> dict[str, tuple[flo
     return {name: _middle(torch.cat(values), level) for name, values in drawn.items()}
 
 
-def paired(first: Weighable, second: Weighable, level: float, seed: int) -> dict[str, tuple[float | None, tuple[float, float] | None]]:
-    """By how much the metrics of one network exceed those of another on the same rows, and where that probably lies.
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """How a metric of one network differs from that of another on the same rows."""
 
-    Both are measured on the same draws (the paired bootstrap): what is hard for both is no difference. Arguments as of `intervals`.
+    difference: float | None
+    """First less second, on all rows; `None` where it is undefined."""
+    interval: tuple[float, float] | None
+    """Where the difference probably lies."""
+    higher: float
+    """Share of the draws in which the first is higher, of those in which both are defined."""
+    lower: float
+
+
+def paired(first: Weighable, second: Weighable, level: float, seed: int) -> dict[str, Paired]:
+    """Differences of the metrics that both have, and where they probably lie: both are asked for the same rows, drawn anew.
+
+    What makes a row hard for both is in both metrics, and leaves their difference alone: the interval is narrower than those of the two.
+
+    Args:
+        first: Rows as one network answers for them.
+        second: The same rows in the same order, as another does.
+        level: Share of the draws inside the interval, in (0, 1).
+        seed: Which rows are drawn is a function of it.
+
+    Raises:
+        ValueError: Their rows are not as many, or don't count the same.
     """
+    if not torch.equal(first.weights, second.weights):
+        raise ValueError("rows that are paired have to be the same, and count the same")
+    whole = _apart(first, second, first.weights.unsqueeze(0))
     drawn: dict[str, list[Tensor]] = {}
     for weights in _draws(first.weights, seed):
-        other = second.values(weights)
-        for name, values in first.values(weights).items():
-            if name in other:
-                drawn.setdefault(name, []).append(values - other[name])
-    whole = first.weights.unsqueeze(0)
-    ours, theirs = first.values(whole), second.values(whole)
-    return {name: (finite(float(ours[name] - theirs[name])), _middle(torch.cat(values), level)) for name, values in drawn.items()}
+        for name, values in _apart(first, second, weights).items():
+            drawn.setdefault(name, []).append(values)
+    return {name: _paired(float(whole[name]), torch.cat(values), level) for name, values in drawn.items()}
+
+
+def _apart(first: Weighable, second: Weighable, weights: Tensor) -> dict[str, Tensor]:
+    """First less second of the metrics that both have, for R weightings `[R, N]`: `[R]` each."""
+    ours, theirs = first.values(weights), second.values(weights)
+    return {name: values - theirs[name] for name, values in ours.items() if name in theirs}
+
+
+def _paired(difference: float, drawn: Tensor, level: float) -> Paired:
+    defined = drawn[drawn.isfinite()]
+    higher, lower = (float(found.double().mean()) if len(defined) else 0.0 for found in (defined > 0, defined < 0))
+    return Paired(finite(difference), _middle(drawn, level), higher, lower)
 
 
 def _draws(weights: Tensor, seed: int) -> Iterator[Tensor]:

@@ -237,7 +237,7 @@ def test_two_runs_are_one_page_with_what_chance_does_not_explain(here: Path, cap
     assert found.open == []
     assert [section["id"] for section in found.sections] == ["summary", "chance", "curves", "settings"]
     assert re.search(r"optimizer\.lr\s*0\.001\s*0\.1", found.text)
-    assert "runs/towns/0002 less runs/towns/0001 on the same 45 validation rows" in found.text
+    assert "0001 beside 0002, on the same 45 validation rows" in found.text
     assert main(["compare", "runs/towns/0001", "runs/towns/0002", "--html", "both.html"]) == 0
     assert main(["compare", "runs/towns/0002", "runs/towns/0001", "--html", "both.html"]) == 2
     assert main(["compare", "runs/towns/0001", "--html", "one.html"]) == 2
@@ -248,7 +248,7 @@ def test_two_runs_are_one_page_with_what_chance_does_not_explain(here: Path, cap
 def test_runs_of_other_rows_are_not_compared_row_by_row(here: Path) -> None:
     assert main(["fit", "towns.yaml", "data.split.seed=5", "training.max_epochs=1"]) == 0
     assert main(["compare", "runs/towns/0001", "runs/towns/0002", "--html", "both.html"]) == 0
-    assert "can't be compared so with runs/towns/0001: their validation rows are others" in read(Path("both.html")).text
+    assert "runs/towns/0001 and runs/towns/0002 can't be paired: their validation rows differ" in read(Path("both.html")).text
 
 
 def test_the_list_of_runs_is_a_page_that_leads_to_their_reports(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

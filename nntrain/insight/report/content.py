@@ -69,6 +69,8 @@ class Table:
     """The first columns that are words, and begin at the left; the others are numbers."""
     marked: frozenset[int] = frozenset()
     """Rows that are pointed out."""
+    best: frozenset[tuple[int, int]] = frozenset()
+    """Row and column of cells that are the best of their column."""
     is_sortable: bool = False
     """Whether a click on the head of a column sorts the rows: such a page has a script."""
 

@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 
 from nntrain.tasks.drawings import Drawing, Line, Lines, Mark
 
+Axis = Literal["epoch", "step"]
+
 Record = Mapping[str, Any]
 """A line of `history.jsonl`: `epoch`, `step`, `lr`, `metrics`."""
 
@@ -27,7 +29,7 @@ class Course:
     """Epoch and step of the best state."""
 
     @property
-    def axis(self) -> Literal["epoch", "step"]:
+    def axis(self) -> Axis:
         """What is counted: epochs, unless several reports fall in one."""
         epochs = [record["epoch"] for record in self.records]
         return "epoch" if len({*epochs}) == len(epochs) else "step"
@@ -40,9 +42,9 @@ class Course:
         place = self.best[0 if self.axis == "epoch" else 1]
         return (Mark(f"best: {self.axis} {place:,}", place),)
 
-    def line(self, label: str, name: str) -> Line | None:
-        """A metric by its name in reports; `None` where it was never defined."""
-        found = [(record[self.axis], record["metrics"].get(name)) for record in self.records]
+    def line(self, label: str, name: str, axis: Axis | None = None) -> Line | None:
+        """A metric by its name in reports, over the axis of the course or a given one; `None` where it was never defined."""
+        found = [(record[axis or self.axis], record["metrics"].get(name)) for record in self.records]
         known = [(x, y) for x, y in found if isinstance(y, int | float)]
         return Line(label, [x for x, _ in known], [y for _, y in known]) if known else None
 
@@ -117,10 +119,22 @@ def gap_words(course: Course) -> str:
     return text
 
 
-def member_drawings(courses: Mapping[str, Course], noun: str = "member") -> Iterator[Drawing]:
-    """The deciding metric of all members, or of several runs, over one axis."""
+def member_drawings(courses: Mapping[str, Course]) -> Iterator[Drawing]:
+    """The deciding metric of all members over one axis."""
     found = [(word, course.line(word, course.monitor), course) for word, course in courses.items()]
     lines = tuple(line for _, line, _ in found if line is not None)
     if lines:
         course = found[0][2]
-        yield Lines(course.monitor, f"One line for each {noun}.", course.axis, course.monitor, lines)
+        yield Lines(course.monitor, "One line for each member.", course.axis, course.monitor, lines)
+
+
+def overlaid_drawings(courses: Mapping[str, Course]) -> Iterator[Drawing]:
+    """Losses and deciding metrics of several runs, each over one axis; runs that have no reports of one are named."""
+    axis: Axis = "epoch" if all(course.axis == "epoch" for course in courses.values()) else "step"
+    names = ["validation.loss", *(course.monitor for course in courses.values()), "train.loss"]
+    for name in dict.fromkeys(names):
+        found = {label: course.line(label, name, axis) for label, course in courses.items()}
+        lines = tuple(line for line in found.values() if line is not None)
+        if lines:
+            absent = [label for label, line in found.items() if line is None]
+            yield Lines(name, f"Without {name}: {', '.join(absent)}." if absent else "", axis, name.partition(".")[2], lines)

@@ -45,6 +45,7 @@ def summary(name: str, test: dict[str, float | None], seconds: float = 2.0) -> d
 def make_members(values: list[float | None]) -> str:
     run = create_run(Path("runs"), "shops")
     run.write_text("resolved.yaml", "seed: 0\n")
+    run.write_json("data.json", {"fingerprints": {"test": "a"}})
     members: list[dict[str, Any]] = []
     for index, value in enumerate(values):
         member = run.path / "members" / f"{index + 1:02d}"
