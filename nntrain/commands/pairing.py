@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from nntrain.commands.compared_settings import fingerprints_of
 from nntrain.commands.measured_rows import split_rows
+from nntrain.commands.members import has_members
 from nntrain.commands.output import tell
-from nntrain.commands.stored import Stored, open_run
+from nntrain.commands.stored import Stored, is_bag, open_run
 from nntrain.data.fingerprint import files_name, source_name
 from nntrain.errors import CheckpointError, ConfigError, DataError, UsageError
 from nntrain.runs import Run
@@ -190,6 +191,10 @@ def _check_files(first: Run, other: Run, split: Measured) -> None:
 def _judged(run: Run, split: Measured) -> _Judged:
     from nntrain.training.resampling import Judged
 
+    if has_members(run) and not is_bag(run):
+        raise UsageError(
+            f"{run.name} has members, each a network of its own, and answers nothing as one", f"name one: {run.name}/members/01"
+        )
     stored = open_run(run)
     rows = split_rows(stored, split)
     answers = stored.protocol.judge(stored.subject, rows.data.to(stored.device), rows.part)

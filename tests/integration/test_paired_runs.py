@@ -95,6 +95,15 @@ def test_a_look_at_the_test_rows_is_asked_for_and_counted(capsys: Screens) -> No
     assert found["metrics"]["accuracy"]["better_by"] == pytest.approx(apart, abs=1e-6)
 
 
+def test_members_that_are_no_bag_answer_nothing_as_one(capsys: Screens) -> None:
+    assert main(["fit", "digits.yaml", "training.max_epochs=1", "--seeds", "2"]) == 0
+    assert main(["compare", FIRST, "runs/digits/0006", FIRST, "--paired"]) == 0
+    told = capsys.readouterr().out
+    assert "runs/digits/0006 has members, each a network of its own, and answers nothing as one" in told
+    assert "0001 beside 0001, on the same" in told
+    assert main(["compare", "runs/digits/0006", FIRST, "--paired"]) == 2
+
+
 def test_a_bag_answers_as_one_and_only_for_rows_that_trained_none_of_it(capsys: Screens) -> None:
     assert main(["compare", FIRST, BAG, "--paired"]) == 2
     assert "is a bag: all but the test rows have trained most of its members" in capsys.readouterr().err
