@@ -104,6 +104,12 @@ def test_a_click_sorts_a_table_by_its_values(browser: Any, tmp_path: Path) -> No
     assert tab.evaluate(shown) == "cba"
     tab.click("thead th:nth-child(1) button")
     assert tab.evaluate(shown) == "abc"
+    tab.fill("input", "B 9")
+    visible = "[...document.querySelectorAll('tbody tr')].filter(row => !row.hidden).map(row => row.cells[0].textContent).join('')"
+    assert tab.evaluate(visible) == "a"
+    assert tab.inner_text("[role=status]") == "1 of 3"
+    tab.fill("input", "")
+    assert tab.evaluate(visible) == "abc"
     assert told == []
     tab.close()
 

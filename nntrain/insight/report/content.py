@@ -28,7 +28,21 @@ class Link:
     address: str
 
 
-Cell = str | Exhibit | Drawing | Value | Link
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """A cell with a small curve, which is sorted by where it ends."""
+
+    kind: ClassVar[str] = "sparkline"
+    values: tuple[float, ...]
+    """Finite; none for an empty cell."""
+
+    @property
+    def key(self) -> float | None:
+        """The last value."""
+        return self.values[-1] if self.values else None
+
+
+Cell = str | Exhibit | Drawing | Value | Link | Sparkline
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,8 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     left: int = 1
     """The first columns that are words, and begin at the left; the others are numbers."""
+    words: frozenset[int] = frozenset()
+    """Further columns that are words."""
     marked: frozenset[int] = frozenset()
     """Rows that are pointed out."""
     best: frozenset[tuple[int, int]] = frozenset()

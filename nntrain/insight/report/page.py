@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nntrain.data.exhibits import Picture, Sound
-from nntrain.insight.report.content import Page, Table
+from nntrain.insight.report.content import Page, Sparkline, Table
 from nntrain.insight.report.plots import is_dashed, plot
 from nntrain.insight.report.svg import SERIES
 from nntrain.tasks.drawings import Drawing, Lines
@@ -36,7 +36,7 @@ def render(page: Page) -> str:
     def svg(drawing: Drawing) -> Markup:
         return plot(drawing, f"p{next(numbers)}")
 
-    known: dict[str, Any] = {"svg": svg, "data_uri": data_uri, "legend": legend, "points": points}
+    known: dict[str, Any] = {"svg": svg, "data_uri": data_uri, "legend": legend, "points": points, "polyline": polyline}
     cast("dict[str, Any]", environment.globals).update(known)
     script, allowed = Markup(), _ALLOWED
     if any(isinstance(block, Table) and block.is_sortable for section in page.sections for block in section.blocks):
@@ -75,3 +75,11 @@ def points(drawing: Lines) -> list[tuple[str, list[tuple[str, str]]]]:
         kept = [*pairs[:-1:step], *pairs[-1:]]
         found.append((line.label, [(f"{x:.4g}", f"{y:.4g}") for x, y in kept]))
     return found
+
+
+def polyline(spark: Sparkline) -> str:
+    """A small curve as points within a box of 100 by 24."""
+    low, high = min(spark.values), max(spark.values)
+    across, up = max(1, len(spark.values) - 1), (high - low) or 1.0
+    found = [f"{100 * place / across:.0f},{22 - 20 * (value - low) / up:.0f}" for place, value in enumerate(spark.values)]
+    return " ".join(found if len(found) > 1 else [*found, f"100,{found[0].partition(',')[2]}"])

@@ -11,7 +11,26 @@ for (const table of document.querySelectorAll("table.sortable")) {
         return text === "" || Number.isNaN(Number(text)) ? text : Number(text);
       };
       const order = (x, y) => (typeof x === typeof y ? (x < y ? -1 : x > y ? 1 : 0) : typeof x === "number" ? -1 : 1);
-      body.append(...[...body.rows].sort((a, b) => (up ? 1 : -1) * order(key(a), key(b))));
+      const keyed = [...body.rows].map((row) => [key(row), row]);
+      body.append(...keyed.sort((a, b) => (up ? 1 : -1) * order(a[0], b[0])).map((pair) => pair[1]));
     });
+  });
+  const place = document.createElement("p"), label = document.createElement("label");
+  const box = document.createElement("input"), told = document.createElement("span");
+  place.className = "search";
+  box.type = "search";
+  told.setAttribute("role", "status");
+  label.append("Show rows with ", box);
+  place.append(label, " ", told);
+  table.parentNode.before(place);
+  box.addEventListener("input", () => {
+    const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of body.rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+      shown += row.hidden ? 0 : 1;
+    }
+    told.textContent = words.length ? `${shown} of ${body.rows.length}` : "";
   });
 }
