@@ -132,6 +132,7 @@ def answers_of(stored: Stored, rows: Rows) -> dict[str, Answers]:
             num_rows=len(rows.data),
             counts=judged.pixels.get(name),
             rows=judged.rows.get(name),
+            interval=judged.limits.get(name),
             threshold=target.reading.threshold,
             columns=fitted[name].columns,
         )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nntrain.data.exhibits import Exhibit
+    from nntrain.losses.links import Interval
     from nntrain.tasks.task import Target
 
 
@@ -29,6 +30,8 @@ class Answers:
     """How many each unit stands for, float64 `[S]`, where units are pixels; predictions are then 1 for the class that is taken."""
     rows: Tensor | None = None
     """The row that each unit is of, int64 `[S]`; `None` where each row is one."""
+    interval: Interval | None = None
+    """Where values probably lie, in raw units; `None` for a loss that doesn't tell."""
     threshold: float | None = None
     """Probability above which the second of two classes, or a label, is taken; `None`: the likelier, 0.5."""
     columns: tuple[str, ...] = ()

@@ -98,6 +98,11 @@ class Regression(Task):
 
         return value_misses(answers)
 
+    def doubts(self, answers: Answers) -> Array | None:
+        from nntrain.tasks.value_drawings import value_doubts
+
+        return value_doubts(answers)
+
 
 def _numbers(output: Tensor, target: Target, link: Link) -> Tensor:
     """The output `[B, …]` of the values, `[B, …, Q]` where each value has several numbers."""

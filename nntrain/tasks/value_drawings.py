@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 
 from nntrain.data.exhibits import Words
-from nntrain.tasks.drawings import Answers, Drawing, Histogram, Line, Lines, Points, Samples
+from nntrain.tasks.drawings import Answers, Band, Drawing, Histogram, Line, Lines, Points, Samples
 from nntrain.wording import short_number
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def value_drawings(answers: Answers) -> Iterator[Drawing]:
     left = predicted - truth
     name = answers.target.name
     shown = "" if len(some) == len(truth) else f" {len(some):,} of {len(truth):,} are drawn."
+    shown = f"{_held(answers)}{shown}"
     half, most = np.quantile(np.abs(left), [0.5, 0.9])
     yield Points(
         "True against predicted",
@@ -79,6 +80,23 @@ def value_drawings(answers: Answers) -> Iterator[Drawing]:
         yield Histogram("How residuals are spread", told, tuple(listed(edges)), tuple(cast("list[int]", counts.tolist())))
 
 
+def _held(answers: Answers) -> str:
+    """How many true values lie between the limits that the network gives."""
+    if answers.interval is None:
+        return ""
+    truth = answers.truth.double()
+    is_in = (answers.interval.low.double() <= truth) & (truth <= answers.interval.high.double())
+    return f" {100 * float(is_in.double().mean()):.1f} % of the true values lie between the limits that it gives."
+
+
+def value_doubts(answers: Answers) -> Array | None:
+    """How far apart the limits are that each answer has, float64 `[N]`."""
+    if answers.interval is None:
+        return None
+    wide = (answers.interval.high.double() - answers.interval.low.double()).numpy()
+    return wide.reshape(len(wide), -1).mean(axis=1)
+
+
 def _leaning(left: Array) -> str:
     mean, noise = left.mean(), left.std() / np.sqrt(len(left))
     return "no more than chance" if abs(mean) <= 2 * noise else "too high" if mean > 0 else "too low"
@@ -102,7 +120,8 @@ def forecast_drawings(answers: Answers) -> Iterator[Drawing]:
         )
     for column, name in list(enumerate(names))[:MOST_COLUMNS]:
         order = np.argsort(left[:, :, column].mean(axis=1), kind="stable")
-        chosen = {"A window in the middle": order[len(order) // 2], "The worst window": order[-1]}
+        middle = "A window in the middle" if len(truth) > 1 else "The only window"
+        chosen = {middle: order[len(order) // 2], "The worst window": order[-1]}
         for title, row in list(chosen.items())[: 2 if len(names) == 1 < len(truth) else 1]:
             yield _window(f"{title}: {name}", answers, int(row), column, steps)
 
@@ -111,7 +130,15 @@ def _window(title: str, answers: Answers, row: int, column: int, steps: list[int
     told, said = (listed(values[row].double().numpy().reshape(len(steps), -1)[:, column]) for values in (answers.truth, answers.predicted))
     mean = float(np.abs(np.array(told) - np.array(said)).mean())
     lines = (Line("true", steps, told), Line("forecast", steps, said, is_dashed=True))
-    return Lines(title, f"Off by {short_number(mean)} on average.", "steps ahead", "", lines, with_points=len(steps) <= 12)
+    words, band = f"Off by {short_number(mean)} on average.", None
+    if answers.interval is not None:
+        low, high = (
+            listed(end[row].double().numpy().reshape(len(steps), -1)[:, column]) for end in (answers.interval.low, answers.interval.high)
+        )
+        band = Band(steps, low, high)
+        inside = sum(bottom <= value <= top for bottom, value, top in zip(low, told, high, strict=True))
+        words += f" {inside} of {len(steps)} true values lie in the band that the network gives."
+    return Lines(title, words, "steps ahead", "", lines, band=band, with_points=len(steps) <= 12)
 
 
 def text_drawings(answers: Answers) -> Iterator[Drawing]:

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from nntrain.data.batches import TensorData
 from nntrain.data.noise import derive_seed
+from nntrain.losses.links import Interval
 from nntrain.metrics.metric import Metric
 from nntrain.modules.metrics import Scalar, finite
 from nntrain.training.device import Precision
@@ -47,6 +48,8 @@ class Judged:
     pixels: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     """Of targets whose units are pixels: how many each unit stands for, float64 `[S]`; those of a row that are of one class and taken for
     one are a unit."""
+    limits: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
+    """Where values probably lie, in raw units, of targets whose loss tells."""
 
     def values(self, weights: Tensor) -> dict[str, Tensor]:
         """The metrics that are numbers, by name as in reports, for R weightings `[R, N]`: `[R]` each, NaN where undefined."""
@@ -87,6 +90,7 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
     rows: dict[str, Tensor] = {}
     by_row: dict[str, Units] = {}
     pixels: dict[str, Tensor] = {}
+    limits: dict[str, Interval] = {}
     for name, target in objective.targets.items():
         stored, classes = data.stored_targets.get(name), len(target.target.classes)
         crossed = None if stored is None else stored.crossed(predicted[name].values, classes)
@@ -100,6 +104,8 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
             continue
         if counts is None or target.unit_axis != "time":
             units[name] = Units(values, target.read(truth), None)
+            interval = predicted[name].interval
+            limits |= {} if interval is None else {name: interval}
             rows |= {} if objective.repeated is None else {name: torch.arange(len(data)).repeat_interleave(objective.repeated.times)}
             continue
         steps = pad_sequence(list(cast("tuple[Tensor, ...]", values.split(cast("list[int]", counts.tolist())))), batch_first=True)
@@ -107,7 +113,7 @@ def judge(network: nn.Module, objective: Objective, data: TensorData, precision:
         units[name], by_row[name] = target.judged(*told), target.judged_by_row(*told)
         rows[name] = torch.arange(len(truth)).repeat_interleave(steps.shape[1])[counting(fold(truth[:, : steps.shape[1]], "time"))]
     predictions, targets = {name: told.output for name, told in units.items()}, {name: told.target for name, told in units.items()}
-    return Judged(objective, predictions, targets, weights, rows, by_row, pixels)
+    return Judged(objective, predictions, targets, weights, rows, by_row, pixels, limits)
 
 
 def by_group(judged: Weighable, groups: Tensor, count: int) -> list[dict[str, float | None]]:

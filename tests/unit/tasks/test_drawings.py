@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from nntrain.losses.links import Interval
 from nntrain.specs import Spec
 from nntrain.tasks.class_drawings import class_doubts, class_drawings, class_misses, confusion, label_drawings, reliability
 from nntrain.tasks.classification import Classification
-from nntrain.tasks.drawings import Answers, Bars, Counts, Histogram, Lines, Points, Samples
+from nntrain.tasks.drawings import Answers, Band, Bars, Counts, Histogram, Lines, Points, Samples
 from nntrain.tasks.forecasting import Forecasting
 from nntrain.tasks.regression import Regression
 from nntrain.tasks.segmentation import Segmentation
@@ -175,3 +176,21 @@ def test_of_pixels_the_share_that_is_wrong_makes_a_row_bad() -> None:
     assert isinstance(matrix, Counts)
     assert matrix.counts == ((3, 1), (4, 0))
     assert Segmentation().in_words(given) == "is right about 37.5 % of the pixels"
+
+
+def test_limits_of_a_forecast_are_a_band_and_say_how_much_they_hold() -> None:
+    truth = [[1.0, 2.0, 3.0]]
+    limits = Interval(torch.tensor([[0.0, 0.0, 3.5]]), torch.tensor([[2.0, 2.5, 4.0]]))
+    given = answers([[1.0, 1.0, 1.0]], truth, field_type="number", interval=limits)
+    window = list(forecast_drawings(given))[-1]
+    assert isinstance(window, Lines)
+    assert window.band == Band([1, 2, 3], [0.0, 0.0, 3.5], [2.0, 2.5, 4.0])
+    assert "2 of 3 true values lie in the band" in window.told
+
+
+def test_the_wider_the_limits_the_less_sure_is_a_number() -> None:
+    limits = Interval(torch.tensor([0.0, 0.0]), torch.tensor([1.0, 3.0]))
+    given = answers([0.5, 1.0], [0.5, 5.0], field_type="number", interval=limits)
+    assert Regression().doubts(given) == pytest.approx([1, 3])
+    assert Regression().doubts(answers([0.5], [0.5], field_type="number")) is None
+    assert "50.0 % of the true values lie between" in next(iter(value_drawings(given))).told
