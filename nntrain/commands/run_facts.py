@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 256
 """Rows of a look at the network."""
-MOST_VALUES: Final = 2**20
-"""Input values of these rows, where a batch has fewer rows: what a batch takes there is memory for, and this is little."""
+MOST_VALUES: Final = 2**17
+"""Input values of these rows, where a batch has fewer rows: for what a batch takes there is memory, and this is little beside it."""
+FEW: Final = 64
+"""Rows without which nothing can be said of units that are off for all of them."""
 
 
 def facts_of(job: Job, assembly: Assembly) -> Facts:
@@ -53,7 +55,7 @@ def facts_of(job: Job, assembly: Assembly) -> Facts:
         num_parameters=blueprint.program.num_trainable or 0,
         regularization={name: value for name, value in experiment.regularization if value is not None},
         activations={kind: _spelled(job, kind, paths) for kind, paths in activation_paths(blueprint.program).items()},
-        normed=tuple(step.name for step in blueprint.program.steps if step.layer.type.startswith("batch_norm")),
+        normed=tuple(step.name for step in blueprint.program.steps if step.layer.type.startswith("batch_norm") and step.spec.rank == 1),
         widths=cast("tuple[int, ...]", hidden) if isinstance(hidden, tuple) else (),
         initializes=getattr(architecture, "initializer", None) is not None,
         targets=tuple(_target(job, plan) for plan in blueprint.targets.values() if _has_classes(plan)),
@@ -117,9 +119,9 @@ def _rows(session: Session) -> Any:
     from nntrain.data.orders import drawn
 
     sample = session.objective.measured(session.splits.sample)
-    small = MOST_VALUES // max(1, sample.values_per_row)
-    most = session.portions.rows or session.batch_size
-    rows = min(MOST_ROWS, len(sample), max(1, most, small))
+    batch = session.portions.rows or session.batch_size
+    small = min(MOST_VALUES // max(1, sample.values_per_row), max(4 * batch, FEW))
+    rows = min(MOST_ROWS, len(sample), max(1, batch, small))
     if sample.lanes is None and rows < len(sample) and not sample.in_blocks:
         sample = sample.take(drawn(len(sample), rows, seed=derive_seed(session.seed, "look")))
     return next(iter(read_batches(sample, rows)))

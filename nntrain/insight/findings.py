@@ -91,7 +91,7 @@ class Facts:
     activations: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, "tuple[str, ...]"])
     """Paths of the config by type of the activation that stands there."""
     normed: tuple[str, ...] = ()
-    """Names of the batch norms."""
+    """Names of the batch norms that see one value of a feature in each row; of an image or a series they see as many as it has places."""
     widths: tuple[int, ...] = ()
     """`architecture.hidden`, where it has that."""
     initializes: bool = False

@@ -29,11 +29,21 @@ TIMEOUT_S = 300
 
 
 def advice_of(config: Path, minutes: float) -> list[dict[str, Any]] | str:
-    """What a config is advised in the end; in words why there is none."""
+    """What a config is advised in the end, with how it ended as the last entry; in words why there is none.
+
+    One that takes longer is trained a second time, with as many steps as it had time for as its limit: what is said at the end of a run is
+    said of one that ended as it was meant to, with a schedule of that length.
+    """
+    found = _trained(config, f"training.max_minutes={minutes}")
+    if isinstance(found, str) or found[-1]["stop"] != "max_minutes":
+        return found
+    return _trained(config, f"training.max_steps={found[-1]['steps']}", "training.max_epochs=null", "training.max_minutes=null")
+
+
+def _trained(config: Path, *changes: str) -> list[dict[str, Any]] | str:
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as runs:
-        changes = [f"training.max_minutes={minutes}", "baselines=null"]
-        command = [sys.executable, "-m", "nntrain", "fit", config.name, *changes, "--json", "--no-test", "--runs", runs]
+        command = [sys.executable, "-m", "nntrain", "fit", config.name, *changes, "baselines=null", "--json", "--no-test", "--runs", runs]
         try:
             done = subprocess.run(
                 command, cwd=config.parent, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

@@ -14,6 +14,7 @@ import pytest
 import nntrain
 from nntrain.commands import diagnosing
 from nntrain.commands.diagnosing import Adviser, look_due
+from nntrain.commands.display import Display
 
 from diagnosed import Config, deep_sigmoids, digits, dying_units, few_rows, leaking, nothing_to_learn, overlapping, rare_class, wrong_labels  # isort: skip
 
@@ -166,6 +167,18 @@ def test_members_that_train_at_once_each_have_their_advice(capsys: pytest.Captur
     assert main(["fit", "seeds.yaml", "--seeds", "2"]) == 0
     for member in sorted(Path("runs/digits/0001/members").iterdir()):
         assert json.loads((member / "summary.json").read_text())["advice"][0]["name"] == "learning_rate_too_low"
+
+
+def test_while_a_run_goes_on_it_is_told_what_is_wrong_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosing, "LEAST_STEPS", 200)
+    told: list[str | None] = []
+    monkeypatch.setattr(Display, "advise", lambda display, line: told.append(line))
+    nntrain.fit(digits(optimizer={"type": "adamw", "lr": 1e-6}, epochs=20))
+    *during, last = told
+    assert last is None
+    assert during[-1] is not None
+    assert during[-1].startswith("the learning rate is too low")
+    assert during[-1].endswith("optimizer.lr=0.001")
 
 
 def test_advice_is_shown_in_the_end(capsys: pytest.CaptureFixture[str]) -> None:
