@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from statistics import median
 from typing import Final
 
 from nntrain.insight.findings import Facts, Finding, Override, Story
 
 RISE: Final = 0.1
 """Rise of validation.loss since its lowest, as a part of that, from which it is no noise: reports of healthy runs differ by 1 to 5 %."""
+NOISE: Final = 2.0
+"""The same in terms of what reports differ by, of two one after another: the lowest of a noisy curve is luck."""
 RISE_STOPPED: Final = 0.25
 """The same where early stopping keeps the best state: it waits for a rise before it stops."""
 FALL: Final = 0.1
@@ -35,7 +39,8 @@ def overfitting(story: Story) -> Finding | None:
     if len(validation) - 1 - lowest < LEAST_AFTER or validation[lowest] <= 0 or train[lowest] <= 0:
         return None
     rise, fall = end / validation[lowest] - 1, 1 - train[-1] / train[lowest]
-    if rise < (RISE_STOPPED if story.facts.stops_early else RISE) or fall < FALL:
+    noise = median(abs(after - before) for before, after in pairwise(validation)) / median(validation)
+    if rise < max(RISE_STOPPED if story.facts.stops_early else RISE, NOISE * noise) or fall < FALL:
         return None
     sentence = f"overfitting since epoch {max(1, story.epochs[lowest])} (gap {rise:.0%})".replace("%", " %")
     evidence = (

@@ -127,6 +127,10 @@ def test_a_rise_that_early_stopping_waits_for_is_no_overfitting() -> None:
     assert names(story(TRAIN, validation, stops_early=True)) == []
 
 
+def test_the_lowest_of_a_noisy_curve_is_luck() -> None:
+    assert names(story(TRAIN, [0.5, 0.3, 0.6, 0.35, 0.65, 0.4] * 3 + [0.5, 0.6])) == []
+
+
 def test_more_dropout_where_some_is_not_enough() -> None:
     validation = [*(0.5 - 0.02 * place for place in range(5)), *(0.3 + 0.004 * place for place in range(15))]
     [first] = diagnose(story(TRAIN, validation, regularization={"dropout": 0.2, "weight_decay": 0.01}))
