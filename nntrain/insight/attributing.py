@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -107,9 +106,11 @@ def shares_of(rows: Rows, method: Method, seed: int, network: Network | None = N
 def require_captum() -> Any:
     """The package. Raises `UsageError` where it is not installed."""
     try:
-        return importlib.import_module("captum.attr")
+        from captum import attr
     except ImportError:
         raise UsageError("explain needs the package captum, which is not installed", EXTRA) from None
+    methods: Any = attr  # its types are not whole
+    return methods
 
 
 def _forward(rows: Rows, network: Network, read: Read) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
