@@ -59,6 +59,7 @@ def facts_of(job: Job, assembly: Assembly) -> Facts:
         widths=cast("tuple[int, ...]", hidden) if isinstance(hidden, tuple) else (),
         initializes=getattr(architecture, "initializer", None) is not None,
         targets=tuple(_target(job, plan) for plan in blueprint.targets.values() if _has_classes(plan)),
+        compares_rows=session.objective.compared_rows is not None,
         single_target=len(blueprint.targets) == 1,
     )
 

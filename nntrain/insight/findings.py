@@ -98,6 +98,8 @@ class Facts:
     """Whether the config says how weights begin."""
     targets: tuple[Target, ...] = ()
     single_target: bool = True
+    compares_rows: bool = False
+    """Whether a loss compares the rows of a batch with one another, so that smaller batches make another task of it."""
     baseline: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     """Metrics of the trivial prediction by full name; empty while the run goes on."""
     waited: float | None = None

@@ -173,7 +173,7 @@ def few_steps(story: Story) -> Finding | None:
     """An epoch has few steps, the run too, and too little was learned."""
     facts, learned = story.facts, story.learned
     rows = facts.batch_size
-    if facts.steps_per_epoch >= FEW_STEPS or story.stop_reason not in ("max_epochs", "max_steps") or not story.steps:
+    if facts.compares_rows or facts.steps_per_epoch >= FEW_STEPS or story.stop_reason not in ("max_epochs", "max_steps") or not story.steps:
         return None
     if story.steps[-1] >= ENOUGH_STEPS or learned is None or learned > HALF or facts.train_rows < 4 * FEW_STEPS:
         return None
