@@ -29,7 +29,6 @@ RULES: Final = (
     Rule(flow_rules.saturated_units, ends=True),
     Rule(rate_rules.too_low, ends=True),
     Rule(class_rules.collapse, ends=True),
-    Rule(flow_rules.update_size, ends=True),
     Rule(rate_rules.few_steps, ends=True),
     Rule(fit_rules.overfitting),
     Rule(class_rules.imbalance),

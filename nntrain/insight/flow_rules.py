@@ -28,9 +28,6 @@ SATURATED_SHARE: Final = 0.5
 section 3, see the same in networks that don't learn)."""
 CLIPPED: Final = 0.9
 """Share of steps whose gradients are clipped above which the bound sets the length of nearly every step."""
-MOVED_FAR: Final = 0.1
-"""A step that moves a weight by a tenth of its size forgets within ten steps what it was; about 1e-3 is healthy (Karpathy's lecture notes
-for CS231n, "ratio of weights:updates")."""
 SMALL_BATCH: Final = 16
 """Rows of a batch from which a batch norm knows mean and variance well enough (Wu, He 2018: the error grows below 16)."""
 
@@ -111,15 +108,6 @@ def alike_units(story: Story) -> Finding | None:
     return Finding("alike_units", sentence, evidence, (*anew, ("architecture.initializer=glorot_uniform",)))
 
 
-def update_size(story: Story) -> Finding | None:
-    """A step moves the weights much too far, or hardly at all, and little is learned."""
-    update = story.update
-    if update is None or update < MOVED_FAR or not _learns_little(story):
-        return None
-    sentence = f"a step moves the weights by {update:.0%} of their size, about 0.1 % is healthy"
-    return Finding("update_size", sentence, _updates(story.hidden), lowered(story))
-
-
 def clipping(story: Story) -> Finding | None:
     """Nearly every step is clipped, so that `clip_norm` and not the gradient says how long it is."""
     shares = [signals.clipped for signals in story.signals if signals.clipped is not None]
@@ -141,11 +129,6 @@ def small_batch_norm(story: Story) -> Finding | None:
     evidence = f"{len(facts.normed)} batch norms, the first is {facts.normed[0]}; data.batch_size {facts.micro_batch}"
     overrides: tuple[Override, ...] = (("data.batch_size=32",), ("regularization.norm=layer",), ("regularization.norm=group",))
     return Finding("small_batch_norm", sentence, evidence, overrides if facts.train_rows > 2 * 32 else overrides[1:])
-
-
-def is_learning_little(story: Story) -> bool:
-    """Whether most of the loss is still there."""
-    return _learns_little(story)
 
 
 def _learns_nothing(story: Story) -> bool:
@@ -195,12 +178,6 @@ def _normed(facts: Facts) -> tuple[Override, ...]:
 def _activation(facts: Facts, kinds: tuple[str, ...], instead: str) -> tuple[Override, ...]:
     paths = [path for kind in kinds for path in facts.activations.get(kind, ())]
     return (tuple(f"{path}={instead}" for path in paths),) if paths else ()
-
-
-def _updates(layers: tuple[LayerSignals, ...]) -> str:
-    known = [layer for layer in layers if layer.update is not None]
-    shown = known if len(known) < 5 else [*known[:2], *known[-2:]]
-    return "of its size in a step: " + ", ".join(f"{layer.name} {layer.update:.2g}" for layer in shown)
 
 
 def _share(share: float) -> str:

@@ -12,8 +12,8 @@ from nntrain.insight.rates import higher_rate, lower_rate, rate_text
 
 BLOWN_UP: Final = 1.1
 """A loss of this many times the initial one in the first reports is no noise: the first steps went too far."""
-FAR_STEP: Final = 0.05
-"""Part of their size by which a first step of SGD moves the weights: 50 times what is healthy (`rates.HEALTHY`)."""
+FAR_STEP: Final = 0.02
+"""Part of their size by which a first step of SGD moves the weights: 20 times what is healthy (`rates.HEALTHY`)."""
 NOISY: Final = 1.5
 """The same of the loss while training, which dropout makes larger."""
 STUCK: Final = 0.1
