@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from nntrain.commands.figures import format_number
+from nntrain.commands.output import spelled_out
 from nntrain.commands.results import labelled
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ class Display:
     def _print(self, text: str) -> None:
         if self.quiet:
             return
+        text = spelled_out(text)
         with self._writing():
             if self._live is not None:
                 self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -60,7 +60,7 @@ def run(arguments: Sequence[str], flags: Mapping[str, Any], where: Where, *, as_
     for note in (*stored.notes, *found.notes):
         tell(note)
     content = json.dumps(found.as_json(), indent=1, ensure_ascii=False)
-    emit(content if as_json else explain_screen(stored, found))
+    emit(content if as_json else explain_screen(stored, found), has_colours=not as_json)
     _write(goal, f"{content}\n".encode())
     count = _write_pictures(found, pictures)
     if not as_json:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import bar, format_number, sparkline
+from nntrain.commands.output import spelled_out
 from nntrain.commands.results import WIDTH, aligned, labelled
 from nntrain.data.highlights import Heat, MarkedWords
 
@@ -77,7 +78,7 @@ def _dependences(found: Explanation) -> str:
     outputs = list(shown[0].means)
     only = outputs[-1] if len(outputs) == 1 or (found.is_probability and len(outputs) == 2) else None
     what = "mean probability of the class in brackets" if found.is_probability else "mean of the value in brackets"
-    what = what if only is None else f"mean probability of {only}" if found.is_probability else f"mean {only}"
+    what = what if only is None else f"mean probability of {_cut(only)}" if found.is_probability else f"mean {_cut(only)}"
     lines = [[f"  {_cut(each.column)}", *_curve(each, only)] for each in shown]
     return "\n".join([f"{what}, were all rows to have one value of a column", aligned(lines, gap=3, left=3)])
 
@@ -102,6 +103,8 @@ def _value(value: float | str) -> str:
 
 
 def _cut(text: str) -> str:
+    """A name or a cell on one line, however many it has, and without commands to the terminal."""
+    text = spelled_out(" ".join(text.split()))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
@@ -109,7 +112,9 @@ def _marked(share: Share) -> list[str]:
     """The words of a text, or the steps of a sequence, with what they contribute; a picture is a file."""
     match share.highlight:
         case MarkedWords(words, shares):
-            return textwrap.wrap(f"{share.column}: {' '.join(_words(words, shares))}", WIDTH, initial_indent="  ", subsequent_indent="  ")
+            return textwrap.wrap(
+                f"{_cut(share.column)}: {' '.join(_words(words, shares))}", WIDTH, initial_indent="  ", subsequent_indent="  "
+            )
         case Heat(by_step=steps) if len(steps) > 1:
             return [f"  {_cut(share.column)} by step   {sparkline([abs(step) for step in steps], WIDTH // 2)}"]
         case _:
@@ -122,12 +127,12 @@ def _words(words: Sequence[str], shares: Sequence[float]) -> Iterator[str]:
     for word, share in zip(words, shares, strict=True):
         strength = share / largest if largest > 0 else 0.0
         if abs(strength) < FAINT:
-            yield word
+            yield spelled_out(word)
         elif has_colours():
-            yield f"{ESCAPE}{RED if strength > 0 else BLUE}{';1' if abs(strength) > STRONG else ''}m{word}{ESCAPE}0m"
+            yield f"{ESCAPE}{RED if strength > 0 else BLUE}{';1' if abs(strength) > STRONG else ''}m{spelled_out(word)}{ESCAPE}0m"
         else:
             sign = "+" if strength > 0 else "-"
-            yield f"[{word}{sign * (2 if abs(strength) > STRONG else 1)}]"
+            yield f"[{spelled_out(word)}{sign * (2 if abs(strength) > STRONG else 1)}]"
 
 
 def has_colours() -> bool:
@@ -142,7 +147,7 @@ def _examples(row: ExplainedRow, told: str) -> str:
 
 
 def _row(row: ExplainedRow, found: Explanation) -> str:
-    what = f"probability of {row.output}" if found.is_probability else row.output
+    what = f"probability of {_cut(row.output)}" if found.is_probability else _cut(row.output)
     told = f"row {row.number} ({row.place})   {what} {format_number(row.answer)}; {format_number(row.neutral)} of a row that says nothing"
     if row.examples:
         return _examples(row, told.partition(";")[0])

@@ -109,9 +109,9 @@ class RowMaker:
         if output is None:
             text = as_text(table, prediction_columns(made))
             if not as_json:
-                from nntrain.commands.output import emit
+                from nntrain.commands.output import emit_data
 
-                emit(text, end="")
+                emit_data(text)
             return {"text": text}
         if not whole:
             write_predictions(output, table, prediction_columns(made))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nntrain.commands.output import emit, tell
+from nntrain.commands.output import emit_data, tell
 from nntrain.commands.stored import Stored
 from nntrain.data.fields.field import Field
 from nntrain.data.settings import FIELD_SLOT
@@ -151,9 +151,9 @@ def _write(texts: Iterator[str]) -> None:
     """To stdout as it comes, and a line end where the text has none."""
     last = ""
     for text in texts:
-        emit(text, end="")
+        emit_data(text)
         last = text or last
-    emit("", end="" if last.endswith("\n") else "\n")
+    emit_data("" if last.endswith("\n") else "\n")
 
 
 def _keep(output: Path, content: str | bytes) -> None:

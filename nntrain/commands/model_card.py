@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.figures import format_number, format_seconds
+from nntrain.commands.output import spelled_out
 from nntrain.config.loading import dump
 from nntrain.config.resolving import written_tree
 from nntrain.errors import CheckpointError, ResourceError
@@ -83,7 +84,7 @@ def card(run: Run, facts: Facts, environment: Mapping[str, Any], data: Mapping[s
 
 def text(value: object) -> str:
     """Any text as it is, whatever its signs mean in Markdown."""
-    line = " ".join(str(value).split())
+    line = spelled_out(" ".join(str(value).split()))
     return re.sub(r"([\\`*_{}\[\]<>#|~&$!])", r"\\\1", line).replace("://", "\\://")
 
 

@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
+from typing import Final
 
 from nntrain.errors import ResourceError
 
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What moves the cursor, clears the screen or renames the window; all but tabs and line breaks."""
 
-def emit(text: str, end: str = "\n") -> None:
+
+def spelled_out(text: str) -> str:
+    """A text whose control characters are spelled as JSON does: names and cells of data may hold commands to the terminal."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def emit_data(text: str) -> None:
+    """Write rows or a text for a program or a file as they are; on a terminal as `emit` does. Raises `ResourceError`."""
+    _write(spelled_out(text) if sys.stdout.isatty() else text)
+
+
+def emit(text: str, *, has_colours: bool = False) -> None:
     """Write a result at once.
+
+    Args:
+        text: Its control characters are spelled out.
+        has_colours: They are not: some are colours, and the others are spelled out already.
+
+    Raises:
+        ResourceError: The disk behind stdout is full, or can't be written.
+    """
+    _write(f"{text if has_colours else spelled_out(text)}\n")
+
+
+def _write(text: str) -> None:
+    """Write to stdout at once.
 
     A reader that went away, as `| head` does, wants no more: the rest is dropped. So it is where stdout was closed from the start
     (`>&-`). Signs that the encoding of the terminal lacks are written as escapes.
@@ -21,10 +49,10 @@ def emit(text: str, end: str = "\n") -> None:
     stream = sys.stdout
     try:
         try:
-            stream.write(text + end)
+            stream.write(text)
         except UnicodeEncodeError:
             encoding = stream.encoding or "ascii"
-            stream.write((text + end).encode(encoding, "backslashreplace").decode(encoding))
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -37,7 +65,7 @@ def tell(text: str) -> None:
     """Write a note to stderr. What can't be written there is dropped: notes must neither end a command nor get among its results."""
     stream = sys.stderr
     try:
-        stream.write(f"{text}\n")
+        stream.write(f"{spelled_out(text)}\n")
         stream.flush()
     except ValueError:  # closed
         return

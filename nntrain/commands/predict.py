@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.forecast_rows import Forecast, forecast_rows, is_forecast
 from nntrain.commands.intervals import check_level, limits
-from nntrain.commands.output import emit, tell
+from nntrain.commands.output import emit_data, tell
 from nntrain.commands.prediction_files import (
     ARRAY_SUFFIX,
     Columns,
@@ -109,7 +109,7 @@ def _by_blocks(stored: Stored, blocks: Blocks, output: Path | None, wanted: Want
     """Write the rows of a file with predictions beside them, a block at a time: no more of it is in memory."""
     drift = Drift()
     findings: dict[str, None] = {}
-    screen: Write = lambda table, added: emit(as_text(table, added, with_names=table.first == 0), end="")  # noqa: E731
+    screen: Write = lambda table, added: emit_data(as_text(table, added, with_names=table.first == 0))  # noqa: E731
     with nullcontext(screen) if output is None else writing(output) as write:
         for table in blocks:
             found, departures = _predicted(stored, table, wanted)
@@ -148,7 +148,7 @@ def _at_once(stored: Stored, table: Table, output: Path | None, wanted: Wanted) 
 
 def _written(output: Path | None, table: Table, added: Columns) -> int:
     if output is None:
-        emit(as_text(table, added), end="")
+        emit_data(as_text(table, added))
         return 0
     write_predictions(output, table, added)
     tell(f"wrote    {counted(table.rows)} to {output.as_posix()}")

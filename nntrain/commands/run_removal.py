@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nntrain.commands.figures import format_bytes
-from nntrain.commands.output import tell
+from nntrain.commands.output import spelled_out, tell
 from nntrain.commands.runs import Row, row_of, size_of
 from nntrain.errors import ResourceError, UsageError
 from nntrain.runs import MEMBERS, Run, all_runs, find_run, lock, runs_root, write_atomically
@@ -34,8 +34,8 @@ def remove(arguments: Sequence[str], wish: Wish, *, runs: Path | None) -> str:
     """Remove runs; what was done, in a line.
 
     Raises:
-        UsageError: There is no such run, an argument names several, or nobody is there to be asked.
-        CheckpointError: One of them is being trained.
+        UsageError: There is no such run, an argument names several or a link, or nobody is there to be asked.
+        CheckpointError: One of them is being trained, or has links in it.
         ResourceError: One can't be removed; those before it are gone.
     """
     if not arguments:
@@ -71,11 +71,27 @@ def _named(arguments: Sequence[str], root: Path) -> list[Run]:
                 count = sum(run.path.parent == path for run in all_runs(path.parent))
                 hint = f"name them one by one, or keep some of them: {argument} --keep-best 3"
                 raise UsageError(f"{argument} holds {count} runs", hint)
-        run = find_run(argument, root)
+        run = _in_its_place(argument, root)
         if run.path.parent.name == MEMBERS:
             raise UsageError(f"{run.name} is a member of a run", f"the run: {run.path.parents[1].as_posix()}")
         chosen[run.path.resolve()] = run
     return list(chosen.values())
+
+
+def _in_its_place(argument: str, root: Path) -> Run:
+    """The run that an argument names, by a path without `..`, which would lead elsewhere once the run has moved.
+
+    Raises:
+        UsageError: There is none, or the argument is a link to one.
+        CheckpointError: It has links in it, by which files of others would go.
+    """
+    if not argument:
+        raise UsageError("no run has an empty name", "nntrain runs rm runs/NAME/0001")
+    run = find_run(argument, root)
+    if run.path.is_symlink():
+        raise UsageError(f"{run.name} is a link, and no run", f"the run: {run.path.resolve().as_posix()}")
+    is_plain = bool(run.path.name) and ".." not in run.path.parts
+    return run if is_plain else Run(run.path.resolve())
 
 
 def _all_but_the_best(arguments: Sequence[str], count: int, root: Path) -> list[Run]:
@@ -87,7 +103,8 @@ def _all_but_the_best(arguments: Sequence[str], count: int, root: Path) -> list[
         folder = next((path for path in (Path(argument), root / argument) if (path / "latest").is_file()), None)
         if folder is None:
             raise UsageError(f"{argument} is no folder of runs", f"for example {root.as_posix()}/NAME, which holds 0001, 0002, …")
-        rows = [(run, row_of(run)) for run in all_runs(folder.parent) if run.path.parent == folder]
+        found = [run for run in all_runs(folder.parent) if run.path.parent == folder and not run.path.is_symlink()]
+        rows = [(_in_its_place(run.name, root), row_of(run)) for run in found]
         going = [row.run for _, row in rows if row.state in ("unfinished", "damaged")]
         if going:
             tell(f"left alone, as they may go on or are damaged: {', '.join(going)}")
@@ -114,7 +131,7 @@ def _agreed(chosen: Sequence[Run], question: str) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("rm asks before it removes, and nobody is there to answer", "without a question: --yes")
     tell("\n".join(run.name for run in chosen))
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{spelled_out(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

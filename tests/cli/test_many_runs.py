@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,39 @@ def test_two_thousand_runs_are_listed_in_seconds(runs_root: Path, capsys: pytest
         for name, content in (("resolved.yaml", "seed: 0\n"), ("summary.json", text)):
             (folder / name).write_text(content, encoding="utf-8")
     assert len(listed(capsys, "--sort", "validation.rmse")) == 2_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_is_not_removed_nor_what_it_leads_to(four: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = four / "rents"
+    before = sorted(folder.rglob("*"))
+    (folder / "kept").symlink_to("0002")
+    assert "is a link, and no run" in told(capsys, "rm", str(folder / "kept"), "--yes")
+    assert sorted(path for path in folder.rglob("*") if "kept" not in path.parts) == before
+    assert main(["runs", "rm", str(folder), "--keep-best", "1", "--yes"]) == 0
+    assert (folder / "0002" / "resolved.yaml").is_file()
+    assert (folder / "kept").is_symlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_weights_that_a_link_leads_to_stay(four: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = four / "rents"
+    (folder / "0001" / "members").symlink_to("..", target_is_directory=True)
+    assert "is a link" in told(capsys, "rm", str(folder), "--keep-best", "1", "--weights-only", "--yes", code=4)
+    assert len(list(folder.glob("*/checkpoints/step-*"))) == 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder that somebody stands in can't be moved there")
+@pytest.mark.parametrize("name", [".", "../0002", "../../rents/0002"])
+def test_a_run_goes_from_where_you_stand(four: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = four.resolve() / "rents"
+    monkeypatch.chdir(folder / "0002")
+    assert main(["runs", "rm", name, "--yes"]) == 0
+    assert {path.name for path in folder.iterdir()} == {"0001", "0003", "0004", "latest"}
+
+
+def test_an_empty_name_is_not_the_run_where_you_stand(
+    four: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(four / "rents" / "0002")
+    assert "no run has an empty name" in told(capsys, "rm", "", "--yes")

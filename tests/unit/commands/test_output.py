@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nntrain.commands.output import emit, emit_data, spelled_out
+
 posix = pytest.mark.skipif(os.name == "nt", reason="needs /dev/full and POSIX pipes")
 
 
@@ -62,3 +64,23 @@ def test_a_name_that_is_too_long_is_told() -> None:
     done = subprocess.run(command("check", f"{'a' * 300}.yaml"), capture_output=True, text=True, check=False)
     assert done.returncode in (2, 3)
     assert "Traceback" not in done.stderr
+
+
+def test_commands_to_the_terminal_are_spelled_out() -> None:
+    assert spelled_out("a\x1b[2J\x9b1m\x7f\rb\tc\nd") == "a\\u001b[2J\\u009b1m\\u007f\\u000db\tc\nd"
+
+
+def test_names_and_cells_hold_no_commands_to_the_terminal(tmp_path: Path) -> None:
+    words = ("p\x1b[2J", "q")
+    rows = "".join(f"{words[number % 2]},{number % 7},{'yes' if number % 3 else 'no'}\n" for number in range(40))
+    (tmp_path / "t.csv").write_text(f"a\x1b[31m,b,y\n{rows}", encoding="utf-8")
+    done = subprocess.run(command("init", "t.csv", "--target", "y"), capture_output=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0
+    assert b"a\\u001b[31m" in done.stdout
+    assert b"\x1b" not in done.stdout + done.stderr
+
+
+def test_rows_for_a_program_are_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    emit_data("a\x1b[2J,1\r\n")
+    emit("a\x1b[2J")
+    assert capsys.readouterr().out == "a\x1b[2J,1\r\na\\u001b[2J\n"
