@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from nntrain.insight.signals import LayerSignals, Signals
 
@@ -59,6 +59,10 @@ class Target:
     """The type of its loss."""
 
 
+SCALE_FREE: Final = ("perceptron",)
+"""Losses that grow with the weights, while the classes stay the same: neither a rate nor a rise of them says anything (Rosenblatt 1958)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a config and its data say."""
@@ -102,8 +106,11 @@ class Facts:
     """Whether a loss compares the rows of a batch with one another, so that smaller batches make another task of it."""
     baseline: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     """Metrics of the trivial prediction by full name; empty while the run goes on."""
-    waited: float | None = None
-    """Share of the time of the steps that was spent waiting for rows; `None` where it is not known."""
+
+    @property
+    def is_scale_free(self) -> bool:
+        """Whether the size of the loss says nothing of how good the network is."""
+        return any(target.loss in SCALE_FREE for target in self.targets)
 
 
 @dataclass(frozen=True, slots=True)

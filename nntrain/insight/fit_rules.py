@@ -32,7 +32,7 @@ SPARE: Final = 0.7
 def overfitting(story: Story) -> Finding | None:
     """validation.loss rises while train.loss falls."""
     train, validation = story.values("train.loss"), story.values("validation.loss")
-    if len(validation) < LEAST_AFTER + 2 or not train:
+    if len(validation) < LEAST_AFTER + 2 or not train or story.facts.is_scale_free:
         return None
     lowest = min(range(len(validation)), key=lambda place: validation[place])
     end = min(validation[-LEAST_AFTER:])  # of the last few the lowest: one bad report is none

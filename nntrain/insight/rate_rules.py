@@ -28,8 +28,6 @@ UPS: Final = 0.6
 SMALL: Final = 0.03
 """Part of the initial loss below which swings are those of a network that has learned everything."""
 HALF: Final = 0.5
-FREE: Final = ("perceptron",)
-"""Losses whose steps are as good at any rate: weights that begin at 0 are only scaled by it (Rosenblatt 1958)."""
 SLOW: Final = 1e-4
 """Steps that move weights by less than this part of their size are a tenth of what is healthy, or less (1e-3: CS231n)."""
 STEADY: Final = 0.9
@@ -89,7 +87,7 @@ def _blown_up(story: Story) -> Finding | None:
 
 def _swings(story: Story) -> Finding | None:
     losses, begin = story.values("train.loss"), story.initial_loss
-    if any(target.loss in FREE for target in story.facts.targets):
+    if story.facts.is_scale_free:
         return None
     if len(losses) < LEAST_REPORTS or begin is None or min(losses) < 0:
         return None
