@@ -28,6 +28,9 @@ TRUE: dict[str, dict[str, str]] = {
         "overfitting": "validation.loss rises by a third while train.loss falls, on 60 rows; the best state is kept"
     },
     "membrane_unet.yaml": {"underfitting": "in its first 30 steps it is where the trivial prediction is"},
+    "realmlp.yaml": {
+        "overfitting": "validation.loss rises by two thirds while train.loss falls; accuracy decides, and its best state is kept"
+    },
     "sms_spam.yaml": {"copied_rows": "people send the same message twice: 223 of 3,902 test rows"},
 }
 """By config and finding: why it is so."""
