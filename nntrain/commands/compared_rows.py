@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from nntrain.commands.compared_settings import fingerprints_of
 from nntrain.commands.figures import format_seconds
 from nntrain.commands.results import spread_text
+from nntrain.commands.summaries import damaged, read_summary
 from nntrain.config.loading import load
 from nntrain.config.resolving import differences
 from nntrain.errors import CheckpointError, render_path
@@ -124,14 +125,10 @@ def row_of(found: Run) -> Row:
 
 def _summary(run: Run) -> dict[str, Any]:
     """What a run has measured. Raises `CheckpointError` where parts are missing or of another type."""
-    summary = run.read_json("summary.json")
-    wrong = [name for name in ("best", "last", "test", "directions") if not isinstance(summary.get(name), dict)]
-    wrong += [] if isinstance(summary.get("monitor"), str) else ["monitor"]
-    members: object = summary.get("members", [])
-    is_list = isinstance(members, list) and all(isinstance(each, dict) and "run" in each for each in cast("list[object]", members))
-    wrong += [] if is_list else ["members"]
-    if wrong:
-        raise CheckpointError(f"{run.name}/summary.json: damaged ({', '.join(wrong)} missing, or of another type)")
+    summary = read_summary(run)
+    missing = [name for name in ("best", "last", "test", "directions", "monitor") if name not in summary]
+    if missing:
+        raise damaged(run, missing)
     return summary
 
 

@@ -14,6 +14,7 @@ from nntrain.commands.report_settings import settings_section
 from nntrain.commands.report_words import Facts, summary_section
 from nntrain.commands.results import spread_text
 from nntrain.commands.stored import Stored, is_bag, open_run, record_of
+from nntrain.commands.summaries import read_summary
 from nntrain.errors import CheckpointError, ConfigError, DataError
 from nntrain.insight.report.content import Figures, Page, Paragraph, Section, Table
 from nntrain.insight.report.curves import Course, course_drawings, member_drawings, signal_drawings
@@ -30,7 +31,7 @@ def page_of(run: Run, owner: str) -> Page:
     Raises:
         CheckpointError: The run is damaged.
     """
-    summary = _optional(run, "summary.json")
+    summary = _summary(run)
     environment = _optional(run, "environment.json")
     record = record_of(run)
     started = time.strftime("%d %b %Y", time.localtime(run.started))
@@ -43,6 +44,11 @@ def page_of(run: Run, owner: str) -> Page:
     )
     sections = tuple(_sections(run, summary, record, environment))
     return Page(f"{run.path.parent.name}, run {run.path.name}", subtitle, owner, sections)
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    """What a run has measured; empty where it did not get that far."""
+    return read_summary(run) if (run.path / "summary.json").exists() else {}
 
 
 def _optional(run: Run, file: str) -> dict[str, Any]:
@@ -127,7 +133,7 @@ def course_of(run: Run, summary: Mapping[str, Any]) -> Course:
     """The reports of a run, and where its best state is. Raises `CheckpointError` where they are damaged."""
     path = run.path / "history.jsonl"
     best: Mapping[str, Any] = summary.get("best") or {}
-    place = (best["epoch"], best["step"]) if best.get("epoch") is not None else None
+    place = (best["epoch"], best["step"]) if best.get("epoch") is not None and best.get("step") is not None else None
     return Course(read_history(path) if path.exists() else [], summary.get("monitor") or "validation.loss", place)
 
 
@@ -140,7 +146,7 @@ def members_section(run: Run, summary: Mapping[str, Any]) -> Section:
     metric = monitor.partition(".")[2]
     for member in record["members"]:
         part = Run(run.path / MEMBERS / member["name"])
-        own = _optional(part, "summary.json")
+        own = _summary(part)
         courses[member["word"]] = course_of(part, own)
         best, test = (cast("Mapping[str, Any]", own.get(part) or {}) for part in ("best", "test"))
         lines.append(

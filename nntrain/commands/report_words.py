@@ -139,11 +139,11 @@ def _stopped(summary: Mapping[str, Any]) -> str:
     reason = str(summary.get("stop_reason"))
     best = _best(summary)
     kept = ""
-    if best.get("epoch") is not None:
+    if best.get("epoch") is not None and best.get("step") is not None:
         epoch = f"epoch {best['epoch']}, " if best["epoch"] else ""
         kept = f"; the network of {epoch}step {best['step']:,} is kept"
     epochs = summary.get("epochs")
-    length = "" if epochs is None else f" after {number_of(epochs, 'epoch')}, {number_of(summary['steps'], 'step')}"
+    length = "" if epochs is None else f" after {number_of(epochs, 'epoch')}, {number_of(summary.get('steps', 0), 'step')}"
     seconds = summary.get("seconds")
     time = "" if seconds is None else f", {format_seconds(seconds)}"
     return f"Stopped{length}{time}: {WHY.get(reason, reason)} ({reason}){kept}."

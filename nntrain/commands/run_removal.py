@@ -108,7 +108,12 @@ def _all_but_the_best(arguments: Sequence[str], count: int, root: Path) -> list[
         going = [row.run for _, row in rows if row.state in ("unfinished", "damaged")]
         if going:
             tell(f"left alone, as they may go on or are damaged: {', '.join(going)}")
-        ended = [(run, row) for run, row in rows if row.state in ("finished", "diverged")]
+        unranked = [row.run for _, row in rows if row.state == "finished" and row.value is None]
+        if unranked:
+            tell(f"left alone, as nothing says how good they are: {', '.join(unranked)}")
+        ended = [(run, row) for run, row in rows if row.state == "diverged" or (row.state == "finished" and row.value is not None)]
+        if ended and all(row.value is None for _, row in ended):
+            raise UsageError(f"no run in {argument} has a figure by which it could be the best", "name the runs one by one")
         kept = {run.path for run, _ in _best_first(ended, argument)[:count]}
         chosen += [run for run, _ in ended if run.path not in kept]
     return chosen

@@ -107,6 +107,8 @@ def record_of(run: Run) -> dict[str, Any]:
     """What `data.json` says of a run's data and config. Raises `CheckpointError` where it is not what a run writes."""
     record = run.read_json("data.json")
     wrong = [name for name, kind in _RECORD.items() if not isinstance(record.get(name), kind)]
+    if not wrong and not all(type(count) is int for count in record["rows"].values()):
+        wrong = ["rows"]
     if wrong:
         raise CheckpointError(f"{run.name}/data.json: damaged (no {', '.join(wrong)}, or not as a run writes it)")
     return record

@@ -121,6 +121,10 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def _is_figure(value: object) -> bool:
+    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 1000)
+
+
 def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         record = json.loads(line)
@@ -128,6 +132,8 @@ def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
         record = None
     if isinstance(record, dict):
         found = cast("dict[str, Any]", record)
-        if isinstance(found.get("epoch"), int) and isinstance(found.get("step"), int) and isinstance(found.get("metrics"), dict):
+        metrics = found.get("metrics")
+        is_position = isinstance(found.get("epoch"), int) and isinstance(found.get("step"), int)
+        if is_position and isinstance(metrics, dict) and all(map(_is_figure, cast("dict[str, object]", metrics).values())):
             return found
     raise CheckpointError(f"{path.as_posix()}:{number}: damaged line")

@@ -201,3 +201,22 @@ def test_an_empty_name_is_not_the_run_where_you_stand(
 ) -> None:
     monkeypatch.chdir(four / "rents" / "0002")
     assert "no run has an empty name" in told(capsys, "rm", "", "--yes")
+
+
+def test_runs_without_a_figure_are_not_the_worst(four: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = four / "rents"
+    for name in ("0001", "0002"):
+        path = folder / name / "summary.json"
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary["best"]["validation.rmse"] = float("nan")
+        path.write_text(json.dumps(summary), encoding="utf-8")
+    assert main(["runs", "rm", str(folder), "--keep-best", "1", "--yes"]) == 0
+    assert "left alone, as nothing says how good they are" in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir()} == {"0001", "0002", "0003", "0004", "latest"}
+
+
+def test_without_a_single_figure_none_is_the_best(runs_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        make(runs_root, "rents", float("nan"), reason="diverged")
+    assert "no run in" in told(capsys, "rm", str(runs_root / "rents"), "--keep-best", "1", "--yes")
+    assert len(list((runs_root / "rents").glob("*/summary.json"))) == 2

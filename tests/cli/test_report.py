@@ -268,3 +268,10 @@ def test_the_list_of_runs_is_a_page_that_leads_to_their_reports(here: Path, caps
     assert main(["runs", "--html", "notes.html"]) == 2
     assert Path("notes.html").read_text() == "my notes"
     assert main(["runs", "--html", "runs/towns/0001/report.html"]) == 2
+
+
+def test_a_damaged_summary_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = here / "runs/towns/0001/summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"test": [1]}), encoding="utf-8")
+    assert main(["report", str(path.parent)]) == 4
+    assert "summary.json: damaged (test missing, or of another type)" in capsys.readouterr().err
