@@ -86,7 +86,7 @@ def test_the_first_step(table: Path, narrow: Narrow, capsys: pytest.CaptureFixtu
 
 
 def test_a_later_step_goes_on_from_what_was_saved(table: Path, narrow: Narrow, capsys: pytest.CaptureFixture[str]) -> None:
-    narrow(8, after=20)
+    narrow(8, after=22)
     assert main(["fit", "table.yaml"]) == 7
     told = capsys.readouterr().err
     assert re.search(r"out of memory in step [5-9]", told)

@@ -46,6 +46,7 @@ OF_PHOTOS = ("data.fields.image.augment=[]", "data.fields.image.normalize=standa
         ("mnist10k_denoising", 1e-2, 60, "rmse", 0.1, ("data.fields.image.augment=[]",)),
         ("penguins", 1e-2, 30, "log_loss", 0.05, ()),
         ("titanic", 1e-2, 40, "log_loss", 0.05, ("data.fields.Fare=number",)),
+        ("realmlp", 1e-2, 40, "log_loss", 0.05, ("regularization.label_smoothing=null",)),
         pytest.param("ucr", 1e-2, 20, "log_loss", 0.1, (), marks=pytest.mark.slow),
         pytest.param("cifar10_small", 3e-3, 60, "log_loss", 0.05, OF_PHOTOS, marks=pytest.mark.slow),
     ],

@@ -45,7 +45,7 @@ VOLATILE: Final = {
     "intervals.json": {"meta", "sha256"},
 }
 """What may differ: names of runs, times (and digests of files that hold them), and how often the test rows were looked at."""
-PASSED_OVER: Final = {"data.json", "environment.json", "meta.json", "timing.jsonl", "lock"}
+PASSED_OVER: Final = {"data.json", "environment.json", "meta.json", "timing.jsonl", "model_card.md", "lock"}
 """Files that say when and where, and `meta.json`, which holds the digest of the time that a run has taken."""
 
 

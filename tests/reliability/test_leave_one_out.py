@@ -122,7 +122,7 @@ class Ended:
     state: dict[tuple[str | int, ...], Any]
     """Of the last checkpoint and the best one."""
     told: str
-    """History and summary."""
+    """History, looks at the network, and summary."""
 
     @classmethod
     def of(cls, run: Path) -> Ended:
@@ -137,7 +137,8 @@ class Ended:
             for key, value in json.loads((run / "summary.json").read_text()).items()
             if key not in ("run", "seconds", "test_looks")
         }
-        return cls(state, (run / "history.jsonl").read_text() + json.dumps(summary))
+        lines = [(run / name).read_text() for name in ("history.jsonl", "signals.jsonl")]
+        return cls(state, "".join([*lines, json.dumps(summary)]))
 
     def differs(self, other: Ended, but: tuple[str | int, ...]) -> bool:
         """Whether anything is not the same, but for the value at one place."""
@@ -174,7 +175,7 @@ class Whole:
         stopped = self.folder / "runs" / "whole" / "stopped"
         shutil.rmtree(stopped, ignore_errors=True)
         stopped.mkdir()
-        for name in ("config.yaml", "resolved.yaml", "data.json", "environment.json", "history.jsonl"):
+        for name in ("config.yaml", "resolved.yaml", "data.json", "environment.json", "history.jsonl", "signals.jsonl"):
             shutil.copy(self.path / name, stopped / name)
         best = value_at(self.saved(step), ("state", "progress", "stopping", "best", "step"))
         if best is not MISSING and best != step:
