@@ -20,6 +20,8 @@ from nntrain.config.writing import dump
 from nntrain.errors import YamlPath, render_path
 
 MAX_BYTES: Final = 1_000_000
+MAX_RESOLVED: Final = 32_000_000
+"""Of the resolved config of a run, which has every column of a table written out: some 150 bytes each."""
 MAX_BASES: Final = 10
 
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -122,15 +124,20 @@ def _at(mark: Mark, message: str, hint: str | None = None) -> LocatedError:
     return LocatedError([Finding(mark, "extends", message, hint)], mark.file)
 
 
+def _most_bytes(name: str) -> int:
+    """How large a config of that name may be."""
+    return MAX_RESOLVED if name.rpartition("/")[2] == "resolved.yaml" else MAX_BYTES
+
+
 def _read_bytes(path: Path) -> bytes:
-    nowhere = Mark(Source(path.as_posix(), ""), 1, 1, 0)
+    nowhere, most = Mark(Source(path.as_posix(), ""), 1, 1, 0), _most_bytes(path.as_posix())
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(most + 1)
     except OSError as error:
         raise faults.fault(nowhere, f"cannot be read: {error.strerror}") from None
-    if len(content) > MAX_BYTES:
-        raise faults.fault(nowhere, "is larger than 1 MB: no config", "data belongs into files that data.source names")
+    if len(content) > most:
+        raise faults.fault(nowhere, f"is larger than {most // 1_000_000} MB: no config", "data belongs into files that data.source names")
     return content
 
 
@@ -150,8 +157,9 @@ def _decode(content: bytes, name: str, *, is_quoted: bool = True) -> str:
 
 
 def _check_characters(source: Source) -> None:
-    if len(source.text) > MAX_BYTES:
-        raise faults.fault(Mark(Source(source.name, ""), 1, 1, 0), "is larger than 1 MB: no config")
+    most = _most_bytes(source.name)
+    if len(source.text) > most:
+        raise faults.fault(Mark(Source(source.name, ""), 1, 1, 0), f"is larger than {most // 1_000_000} MB: no config")
     found = _UNPRINTABLE.search(source.text)
     if found is None:
         return

@@ -163,3 +163,11 @@ def test_two_merge_keys_are_refused() -> None:
     text = "a: &a {x: 1}\nb: &b {y: 2}\nc:\n  <<: *a\n  <<: *b\n"
     with pytest.raises(ConfigError, match=r"<< is given twice, first in line 4"):
         loading.parse(text, "a.yaml")
+
+
+def test_the_resolved_config_of_a_run_may_have_every_column_of_a_wide_table(tmp_path: Path) -> None:
+    text = "a:\n" + "".join(f"  c{number}: {'x' * 150}\n" for number in range(10_000))
+    path = tmp_path / "resolved.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert len(loading.load(path).tree["a"]) == 10_000
+    assert len(loading.parse(text, "resolved.yaml").tree["a"]) == 10_000
