@@ -63,7 +63,13 @@ def as_members(config: Config, options: Options) -> tuple[Config, Options]:
         return config, options
     if found := _cut_twice(config, bag):
         raise config.error(found)
-    return read_document(config.document, _fold(bag.folds, 1), config.folder), options
+    return read_document(config.document, _fold(bag.folds, 1), config.folder, _name_of(config)), options
+
+
+def _name_of(config: Config) -> str:
+    """The name of the runs of a config, which may be that of its file."""
+    assert config.experiment.name is not None
+    return config.experiment.name
 
 
 def _fold(count: int, fold: int) -> tuple[str, ...]:

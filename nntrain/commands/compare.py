@@ -17,7 +17,7 @@ from nntrain.commands.compared_rows import COSTS, Row, caption_of, direction_of,
 from nntrain.commands.compared_settings import Differences, differences_of, labels_of
 from nntrain.commands.output import emit, tell
 from nntrain.commands.report import check_free, write_page
-from nntrain.commands.results import aligned
+from nntrain.commands.results import WIDTH, aligned
 from nntrain.commands.stored import record_of
 from nntrain.errors import RequirementError, UsageError
 from nntrain.nearest import nearest
@@ -167,7 +167,17 @@ def _render(told: Told, form: Form, *, with_pairs: bool) -> str:
         lines = [head, ["---", *["---:"] * (len(head) - 1)], *cells]
         return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", caption, *pairs])
     differing = [] if told.differences is None else ["", told.differences.screen()]
-    return "\n".join([aligned([head, *cells], gap=3), caption, *differing, *pairs])
+    return "\n".join([_as_text(head, cells), *caption.split("; "), *differing, *pairs])
+
+
+def _as_text(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """A table for a screen: a line for each run, or a column for each where only that fits."""
+    upright, lying = aligned([head, *cells], gap=3), aligned([*zip(head, *cells, strict=True)], gap=3)
+
+    def fits(table: str) -> bool:
+        return max(map(len, table.splitlines())) <= WIDTH
+
+    return lying if fits(lying) and not fits(upright) else upright
 
 
 def _told_pairs(pairs: Sequence[Pair | Unpaired]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from nntrain.commands.results import aligned, shortened
+from nntrain.commands.results import WIDTH, aligned, shortened
 from nntrain.config.document import has
 from nntrain.config.loading import load_without
 from nntrain.config.resolving import differences
@@ -15,7 +15,9 @@ from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
 
 LONGEST: Final = 40
-"""Letters of a value in a table on the screen."""
+"""Letters of a value in a table on the screen, at most."""
+SHORTEST: Final = 16
+"""To which they are cut where the table is too wide for the screen."""
 MOST_SHOWN: Final = 40
 """Settings of such a table."""
 ABSENT: Final = "-"
@@ -42,9 +44,16 @@ class Differences:
         lines = [f"data      {self.data}", f"versions  {self.versions}"]
         if not self.settings:
             return "\n".join(["settings  the same", *lines])
-        cells = [[path, *(shortened(value, LONGEST) for value in values)] for path, values in self.written.items()]
-        more = [f"and {len(cells) - MOST_SHOWN} more settings: --json and --html FILE have them all"] if len(cells) > MOST_SHOWN else []
-        return "\n".join([aligned([["differs in", *self.labels], *cells[:MOST_SHOWN]], gap=3), *more, *lines])
+        rest = len(self.written) - MOST_SHOWN
+        more = [f"and {rest} more settings: --json and --html FILE have them all"] if rest > 0 else []
+        tables = map(self._table, range(LONGEST, SHORTEST, -1))
+        table = next((each for each in tables if max(map(len, each.splitlines())) <= WIDTH), self._table(SHORTEST))
+        return "\n".join([table, *more, *lines])
+
+    def _table(self, longest: int) -> str:
+        """Settings with values of at most so many letters."""
+        cells = [[path, *(shortened(value, longest) for value in values)] for path, values in self.written.items()]
+        return aligned([["differs in", *self.labels], *cells[:MOST_SHOWN]], gap=3)
 
     def as_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -124,10 +133,15 @@ def _data(runs: Sequence[Run], labels: Sequence[str]) -> str:
     found = [fingerprints_of(run) for run in runs]
     names = list(dict.fromkeys(name for each in found for name in each))
     other = {name: [label for label, each in zip(labels, found, strict=True) if each.get(name) != found[0].get(name)] for name in names}
-    differing = [f"{name} of {', '.join(places)}" for name, places in other.items() if places]
+    differing = [f"{_data_word(name)} of {', '.join(places)}" for name, places in other.items() if places]
     if not differing:
-        return f"the same ({', '.join(names)})" if names else "not known"
-    return f"other than in {labels[0]}: {'; '.join(differing)}"
+        return f"the same ({', '.join(map(_data_word, names))})" if names else "not known"
+    return f"other than those of {labels[0]}: {'; '.join(differing)}"
+
+
+def _data_word(name: str) -> str:
+    """What a fingerprint is of, in words."""
+    return "test rows" if name == "test" else name
 
 
 def _versions(runs: Sequence[Run]) -> str:

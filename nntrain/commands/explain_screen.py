@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from nntrain.commands.figures import bar, format_number, sparkline
+from nntrain.commands.figures import bar, format_number, format_signed, format_spread, sparkline
 from nntrain.commands.output import spelled_out
 from nntrain.commands.results import WIDTH, aligned, labelled
 from nntrain.data.highlights import Heat, MarkedWords
@@ -49,12 +49,17 @@ def explain_screen(stored: Stored, found: Explanation) -> str:
 
 def _importances(found: Importances) -> str:
     shown, widest = found.columns[:MOST], max((each.mean for each in found.columns), default=0.0)
-    told = f"columns that matter: {found.metric} {format_number(found.value)} gets worse by, when one is shuffled ({found.shuffles} times)"
+    told = f"columns that matter: how much worse {found.metric} {format_number(found.value)} gets when one is shuffled,"
     lines = [
-        [f"  {_cut(each.column)}", f"{format_number(each.mean)} ± {each.spread:.1g}", bar(each.mean / widest if widest > 0 else 0.0, BAR)]
+        [
+            f"  {_cut(each.column)}",
+            f"{format_number(each.mean)} ± {format_spread(each.spread, 1)}",
+            bar(each.mean / widest if widest > 0 else 0.0, BAR),
+        ]
         for each in shown
     ]
-    return "\n".join([told, _table(lines), *_more(len(found.columns) - len(shown))])
+    spread = f"  mean ± standard deviation of {found.shuffles} times"
+    return "\n".join([told, spread, _table(lines), *_more(len(found.columns) - len(shown))])
 
 
 def _more(count: int) -> list[str]:
@@ -154,12 +159,19 @@ def _row(row: ExplainedRow, found: Explanation) -> str:
     widest = max((abs(share.share) for share in row.shares), default=0.0)
     shown = row.shares[:MOST]
     lines = [
-        [f"  {_cut(share.column)}", _cell(share.cell), f"{share.share:+.4g}", bar(abs(share.share) / widest if widest > 0 else 0.0, BAR)]
+        [
+            f"  {_cut(share.column)}",
+            _cell(share.cell),
+            format_signed(share.share),
+            bar(abs(share.share) / widest if widest > 0 else 0.0, BAR),
+        ]
         for share in shown
     ]
     rest = sum(share.share for share in row.shares[MOST:])
-    left = [f"  and {len(row.shares) - MOST} more, together {rest:+.4g}"] if len(row.shares) > MOST else []
-    missed = [] if row.completeness is None else [f"  the shares miss the difference of both answers by {row.completeness:.1g}"]
+    left = [f"  and {len(row.shares) - MOST} more, together {format_signed(rest)}"] if len(row.shares) > MOST else []
+    missed = (
+        [] if row.completeness is None else [f"  the shares miss the difference of both answers by {format_spread(row.completeness, 1)}"]
+    )
     marked = [line for share in shown for line in _marked(share)]
     is_whole = len(row.shares) == 1 and row.shares[0].highlight is not None
     return "\n".join([told, *([] if is_whole else [_table(lines)]), *left, *marked, *missed])
@@ -176,7 +188,7 @@ def _quality(quality: Quality, found: Explanation) -> str:
 def _judged(quality: Quality, found: Explanation) -> Iterator[str]:
     yield f"of {found.method}, on {quality.rows} rows"
     if quality.completeness is not None:
-        yield f"completeness: the shares of a row miss its answer by {quality.completeness:.1g} at most"
+        yield f"completeness: the shares of a row miss its answer by {format_spread(quality.completeness, 1)} at most"
     cut = quality.deletion
     areas = f"{format_number(cut.area)}, in random order {format_number(cut.random_area)}"
     if cut.is_probability:

@@ -24,6 +24,17 @@ def format_number(value: float | None) -> str:
     return f"{value:,.0f}" if size >= 999.95 else f"{value:#.4g}"
 
 
+def format_signed(value: float) -> str:
+    """The same with its sign: `+0.0302`, `-96,900`."""
+    return f"+{format_number(value)}" if value > 0 else format_number(value)
+
+
+def format_spread(value: float, digits: int) -> str:
+    """How far figures lie apart, with so many significant digits: `0.0021`, `3e-05`, `2,100`; above 10 without an exponent."""
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,.0f}" if math.isfinite(value) and float(text) >= 10 else text
+
+
 def format_seconds(seconds: float) -> str:
     """A duration: `0.4 s`, `41 s`, `2 min 05 s`, `3 h 07 min`, `2 d 04 h`; `-` where it is not finite."""
     if not math.isfinite(seconds):

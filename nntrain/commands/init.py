@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from nntrain.commands.examples import example_configs, what_to_bring
 from nntrain.commands.mask_folders import MaskFolders, find_mask_folders
 from nntrain.commands.photo_sizes import PhotoSizes, find_sizes
 from nntrain.commands.presets import PRESETS, Preset, Recipe, is_plain_table, recipe_of, told_cost
-from nntrain.commands.results import labelled
+from nntrain.commands.results import WIDTH, labelled
 from nntrain.commands.suspecting import look_at, suspected
 from nntrain.config.reading import Config, find_config, read_config, read_mapping, run_name
 from nntrain.data.audio.wave_header import SOUND_SUFFIXES
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 TARGET_NAMES: Final = ("target", "label", "class", "y", "outcome", "species", "income", "survived", "price", "churn", "quality")
 """Names that a column to be predicted often has."""
 MOST_COLUMNS: Final = 20
+NO_BREAK: Final = "\xa0"
+"""A blank at which no line is broken."""
 TEXTS: Final = frozenset({".log", ".md", ".rst", ".tex", ".text"})
 """Endings of files that are read as running text where no target is named."""
 TOKENS_AT_ONCE: Final = 64
@@ -341,4 +344,10 @@ def _some(names: Sequence[str]) -> str:
 
 def _as_screen(rows: Sequence[tuple[str, str]]) -> str:
     width = min(max(len(label) for label, _ in rows), 24)
-    return "\n".join(f"{label:<{width}}   {text}".rstrip() for label, text in rows)
+    lines: list[str] = []
+    for label, text in rows:
+        what, word, change = text.partition("change: ")
+        whole = what + (word + change).replace(" ", NO_BREAK)
+        first, *others = textwrap.wrap(whole, WIDTH - width - 3, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += [f"{label:<{width}}   {first}", *(" " * (width + 3) + line for line in others)]
+    return "\n".join(line.rstrip().replace(NO_BREAK, " ") for line in lines)

@@ -237,7 +237,7 @@ def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options:
         record = {**record, "way": "together" if reason is None else "separate", "reason": reason, "even": are_even(assemblies)}
         run.write_json(RECORD, record)
     if reason is not None:
-        watchers.display.note(f"the {plan.noun} are trained one after another: {reason}")
+        watchers.display.note(labelled([(plan.noun.partition(" ")[0], f"trained one after another: {reason}")]))
         return None
     title = Title(f"{run.name}   {record['count']} {plan.noun}, trained at once", plan.noun)
     outcomes = train_together(title, found, options, watchers, is_even=bool(record.get("even")))

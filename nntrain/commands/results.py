@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nntrain.commands.figures import format_number, format_seconds
+from nntrain.commands.figures import format_number, format_seconds, format_spread
 from nntrain.metrics.metric import Table
 
 if TYPE_CHECKING:
@@ -163,14 +163,23 @@ def _stopped(summary: Summary) -> str:
 
 
 def result_table(rows: Mapping[str, Sequence[float | None]], columns: Sequence[str], last: Sequence[str] = ()) -> str:
-    """Metrics by name, one column each for this run and what it is compared with; four significant digits. `last` stands below."""
-    lines = [["", *columns], *([name, *map(format_number, values)] for name, values in rows.items())]
-    return aligned([*lines, *([last] if last else [])], gap=3)
+    """Metrics by name, one column each for this run and what it is compared with; four significant digits. `last` stands below.
+
+    Where that is too wide for the screen, the heads have a line for each word.
+    """
+    lines = [[name, *map(format_number, values)] for name, values in rows.items()] + ([[*last]] if last else [])
+    table = aligned([["", *columns], *lines], gap=3)
+    if max(map(len, table.splitlines())) <= WIDTH:
+        return table
+    words = [column.split(" ") for column in columns]
+    height = max(map(len, words))
+    heads = [["", *(each[line + len(each) - height] if line + len(each) >= height else "" for each in words)] for line in range(height)]
+    return aligned([*heads, *lines], gap=3)
 
 
 def spread_text(mean: float | None, sd: float | None) -> str:
     """`0.9931 ± 0.0021`: two digits of the standard deviation; the mean alone where there is none."""
-    return format_number(mean) if mean is None or sd is None else f"{format_number(mean)} ± {sd:.2g}"
+    return format_number(mean) if mean is None or sd is None else f"{format_number(mean)} ± {format_spread(sd, 2)}"
 
 
 def confusions(fields: FittedFields, tables: Mapping[str, Table], split: str) -> list[Confusion]:

@@ -39,7 +39,9 @@ def remove(arguments: Sequence[str], wish: Wish, *, runs: Path | None) -> str:
         ResourceError: One can't be removed; those before it are gone.
     """
     if not arguments:
-        raise UsageError("rm takes runs", "nntrain runs rm runs/NAME/0001, or all but the best of a folder: runs/NAME --keep-best 3")
+        raise UsageError(
+            "rm takes runs", "nntrain runs rm runs/NAME/0001, or all but the best of a folder: nntrain runs rm runs/NAME --keep-best 3"
+        )
     root = runs_root(runs)
     chosen = _named(arguments, root) if wish.keep_best is None else _all_but_the_best(arguments, wish.keep_best, root)
     sizes = [size_of(run.path) if not wish.weights_only else sum(map(size_of, _weights(run))) for run in chosen]
@@ -69,7 +71,7 @@ def _named(arguments: Sequence[str], root: Path) -> list[Run]:
         for path in (Path(argument), root / argument):
             if (path / "latest").is_file() and not (path / "resolved.yaml").is_file():
                 count = sum(run.path.parent == path for run in all_runs(path.parent))
-                hint = f"name them one by one, or keep some of them: {argument} --keep-best 3"
+                hint = f"name them one by one, or keep some of them: nntrain runs rm {argument} --keep-best 3"
                 raise UsageError(f"{argument} holds {count} runs", hint)
         run = _in_its_place(argument, root)
         if run.path.parent.name == MEMBERS:

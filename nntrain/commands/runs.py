@@ -222,8 +222,11 @@ def _number(values: Mapping[str, Any], key: str) -> float | None:
 
 
 def _judged(summary: Mapping[str, Any]) -> tuple[str | None, float | None]:
+    """The metric that a run is ranked by: what decided, or the first of those that it has, as a bag has no loss."""
     name: str | None = _get(summary, "monitor", str)
     best: Mapping[str, Any] = _get(summary, "best", dict) or {}
+    if name is not None and name not in best and _get(summary, "kind", str) == "bag":
+        name = next((each for each in best if each.startswith(SPLIT)), None)
     return (name, _number(best, name)) if name is not None and name in best else (None, None)
 
 

@@ -100,6 +100,8 @@ def _elsewhere(key: str, spot: Spot, root: Model) -> str | None:
         depth = len(here) if keys[: len(here)] == here and len(here) < len(keys) else 0
         return _calls(".".join(keys[depth:]), _line(root, word.ours, value, depth))
     homes = [home for home in _homes(root) if home.rpartition(".")[2] == key and "." in home]
+    if key in root.model_fields:
+        return "it stands at the top level".ljust(_COLUMN) + "fix:  " + _line(root, key, spot.value)
     if not homes:
         return None
     return f"it stands in {homes[0].rpartition('.')[0]}".ljust(_COLUMN) + "fix:  " + _line(root, homes[0], spot.value)

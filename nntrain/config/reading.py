@@ -87,13 +87,19 @@ def read_mapping(tree: Mapping[str, Any], changes: Sequence[str] = (), folder: P
     return _validate(document, changes, folder or Path.cwd(), "config")
 
 
-def read_document(document: Document, changes: Sequence[str], folder: Path) -> Config:
+def read_document(document: Document, changes: Sequence[str], folder: Path, name: str = "config") -> Config:
     """The same for a config that was loaded already: that of a run.
+
+    Args:
+        document: The config.
+        changes: Overrides.
+        folder: The folder that relative paths start from.
+        name: The name of the runs where the config gives none.
 
     Raises:
         ConfigError: With all problems, rendered.
     """
-    return _validate(document, changes, folder, "config")
+    return _validate(document, changes, folder, name)
 
 
 def _validate(document: Document, changes: Sequence[str], folder: Path, name: str) -> Config:

@@ -144,3 +144,13 @@ def test_shipped_sets_train_untouched(name: str, tmp_path: Path, capsys: pytest.
     polars.DataFrame(dict(columns)).write_csv(tmp_path / f"{name}.csv")
     assert main(["init", f"{name}.csv", "--target", "target"]) == 0
     assert main(["fit", "training.max_epochs=2"]) == 0
+
+
+def test_what_was_found_fits_eighty_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"a_column_with_quite_a_long_name_{letter}" for letter in "abcdef"]
+    rows = ["".join(f"{(row * 7 + place) % 11 / 7:.3f}," for place in range(6)) + str(row % 2) for row in range(60)]
+    (tmp_path / "wide.csv").write_text("\n".join([",".join([*names, "Survived"]), *rows]) + "\n")
+    assert main(["init", str(tmp_path / "wide.csv"), "--target", "Survived", "-o", str(tmp_path / "w.yaml")]) == 0
+    lines = capsys.readouterr().out.splitlines()[:-1]  # the last line has the path
+    assert max(map(len, lines)) <= 80
+    assert any(line.rstrip().endswith("change: type: category") for line in lines)

@@ -58,7 +58,7 @@ def test_a_member_is_the_run_that_its_seed_gives(capsys: pytest.CaptureFixture[s
     ("changes", "told"),
     [
         ([], "2 seeds, trained at once"),
-        (["optimizer=rmsprop"], "the seeds are trained one after another: optimizer RMSprop moves a network at a time"),
+        (["optimizer=rmsprop"], "seeds    trained one after another: optimizer RMSprop moves a network at a time"),
     ],
 )
 def test_how_members_are_trained_is_told_and_kept(changes: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +73,7 @@ def test_the_layout_in_memory_is_told_where_nothing_else_is_in_the_way(tmp_path:
     layers = "architecture: {type: cnn}"
     (tmp_path / "b.yaml").write_text(f"{data}\n{layers}\ntraining: {{max_steps: 1, channels_last: true}}\n")
     assert main(["fit", "b.yaml", "--seeds", "2", "--no-test"]) == 0
-    assert "training.channels_last=false trains them at once" in capsys.readouterr().err
+    assert "training.channels_last=false trains them at once" in " ".join(capsys.readouterr().err.split())
 
 
 def test_folds_of_other_sizes_are_trained_at_once_and_equal_their_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,11 +201,16 @@ def test_runs_beside_one_another(capsys: pytest.CaptureFixture[str]) -> None:
     several, single = json.loads(capsys.readouterr().out)["rows"]
     whole = Path("runs/a/0001/summary.json")
     whole.write_text(json.dumps(summary("runs/a/0001") | {"seconds": 5000.0}))
-    for listing in (["compare", "runs/a/0001"], ["runs"]):
-        assert main(listing) == 0
-        line = next(line for line in capsys.readouterr().out.splitlines() if "runs/a/0001" in line)
-        assert "1 h 23 min" in line
-        assert " - " not in line  # the epochs are told, too
+    assert main(["compare", "runs/a/0001"]) == 0
+    screen = capsys.readouterr().out.splitlines()
+    assert max(map(len, screen)) <= 80  # one line a figure, as one line for all is wider
+    told = dict(line.rsplit("   ", 1) for line in screen if "   " in line)
+    assert {name.strip(): cell for name, cell in told.items()}["time"] == "1 h 23 min"
+    assert not any(cell == "-" for cell in told.values())  # the epochs are told, too
+    assert main(["runs"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "runs/a/0001" in line)
+    assert "1 h 23 min" in line
+    assert " - " not in line
     assert several["mean"]["test.loss"] == pytest.approx(summary("runs/a/0001")["test"]["loss"])
     assert several["varied"] == ["seed"]
     assert single["sd"] == {}

@@ -56,6 +56,11 @@ NAMES = [
         ("a.yaml:2:1  dropout  not a setting / it stands in regularization  fix:  regularization: {dropout: 0.5}",),
     ),
     Row(
+        "setting of the root in a section",
+        "data: {source: a.csv, target: y}\ntraining: {seed: 1}\n",
+        ("a.yaml:2:12  training.seed  not a setting / it stands at the top level  fix:  seed: 1",),
+    ),
+    Row(
         "nested setting written flat",
         "data: {source: a.csv, target: y}\ntraining: {early_stop_patience: 3}\n",
         (

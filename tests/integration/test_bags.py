@@ -246,3 +246,20 @@ def test_a_bag_tells_who_is_better_and_what_each_took(folder: Path, capsys: pyte
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("time ") and line.count(" s ") == 2 for line in lines)
     assert any(line.startswith("linear is better than this network on this table: test.") for line in lines)
+
+
+def test_a_bag_without_a_name_is_called_after_its_file_and_is_ranked(folder: Path, capsys: pytest.CaptureFixture[str]):
+    tree = yaml.safe_load(config(folder, early_stopping={"monitor": "validation.loss", "patience": 2}).read_text())
+    del tree["name"]
+    (folder / "good.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    assert main(["fit", "good.yaml"]) == 0
+    assert main(["fit", "good.yaml", "seed=1"]) == 0
+    capsys.readouterr()
+    assert main(["runs", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["runs"]
+    assert [first["run"], second["run"]] == ["runs/good/0001", "runs/good/0002"]
+    assert first["metric"] == second["metric"] == "validation.rmse"  # the loss that decides is that of a member
+    best = min((first, second), key=lambda row: row["value"])
+    assert main(["runs", "rm", "runs/good", "--keep-best", "1", "--yes"]) == 0
+    assert Path(best["run"]).is_dir()
+    assert len([path for path in Path("runs/good").iterdir() if path.is_dir()]) == 1

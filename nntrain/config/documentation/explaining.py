@@ -155,7 +155,7 @@ def _inside(content: Catalogue, schema: Schema) -> list[str]:
         if "x-slot" in items:
             kind = items["x-slot"]
             lines += [f"  {tag:<22} {first_sentence(_description(content, kind, tag))}" for tag in content.slots[kind].table]
-    return ["", *lines] if lines else []
+    return ["", *dict.fromkeys(lines)] if lines else []  # one, or a list of the same
 
 
 def _line(content: Catalogue, setting: Setting) -> str:

@@ -43,7 +43,7 @@ def test_settings_are_told_by_path_with_the_values_side_by_side() -> None:
 
 def test_runs_of_one_config_say_so() -> None:
     found = differences_of([make_run("seed: 0\n"), make_run("seed: 0\n")])
-    assert found.screen() == "settings  the same\ndata      the same (source, test)\nversions  not known"
+    assert found.screen() == "settings  the same\ndata      the same (source, test rows)\nversions  not known"
 
 
 def test_what_comes_from_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def test_data_and_versions_are_a_line_each() -> None:
         "seed: 0\n", fingerprints={"source": "a", "test": "c"}, environment={**environment, "versions": {"torch": "2.8", "numpy": "2"}}
     )
     found = differences_of([first, other])
-    assert found.data == "other than in 0001: test of 0002"
+    assert found.data == "other than those of 0001: test rows of 0002"
     assert found.versions == "torch 2.9 / 2.8"
 
 
@@ -68,3 +68,11 @@ def test_labels_are_as_short_as_they_may_be() -> None:
     paths = ["runs/a/0001", "runs/b/0001", "elsewhere/runs/b/0002"]
     assert labels_of([Run(Path(path)) for path in paths]) == ("a/0001", "b/0001", "b/0002")
     assert labels_of([Run(Path(path)) for path in [paths[0], paths[0]]]) == ("0001", "0001")
+
+
+def test_long_values_are_cut_until_the_table_fits_eighty_columns() -> None:
+    first = make_run("architecture: {inputs: {'*': {type: ple, bins: 35, by: quantile, dim: 8}}}\n")
+    other = make_run("training: {early_stopping: {monitor: a very long name of a metric of a run}}\n")
+    lines = differences_of([first, other]).screen().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" in lines[1]

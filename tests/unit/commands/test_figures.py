@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nntrain.commands.figures import bar, format_bytes, format_clock, format_number, format_seconds, sparkline
+from nntrain.commands.figures import bar, format_bytes, format_clock, format_number, format_seconds, format_signed, format_spread, sparkline
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,15 @@ def test_bar_fills_in_half_characters(fraction: float, drawn: str) -> None:
 @pytest.mark.parametrize("seconds", [math.inf, -math.inf, math.nan])
 def test_a_duration_that_is_not_finite_is_a_dash(seconds: float) -> None:
     assert format_seconds(seconds) == format_clock(seconds) == "-"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(0.00213, 2, "0.0021"), (3e-5, 1, "3e-05"), (2_134.0, 1, "2,000"), (1_234.0, 2, "1,200"), (9.96, 1, "10"), (0.0, 1, "0")],
+)
+def test_a_spread_has_few_digits(value: float, digits: int, text: str) -> None:
+    assert format_spread(value, digits) == text
+
+
+def test_a_difference_has_its_sign() -> None:
+    assert [format_signed(value) for value in (0.0302, -96_900.0, 0.0)] == ["+0.03020", "-96,900", "0"]

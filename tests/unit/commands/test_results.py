@@ -13,6 +13,7 @@ from nntrain.commands.results import (
     labelled,
     result_screen,
     result_table,
+    spread_text,
 )
 from nntrain.data.fitted import FittedFields
 from nntrain.training.baselines import Baseline
@@ -145,3 +146,17 @@ def test_where_the_loss_decides_simple_models_are_compared_by_the_first_metric()
     told = better_line(ours, 41.2, {"linear": LINE, "boosted_trees": TREES}, names, {"loss": "min", "rmse": "min", "r2": "max"})
     assert told is not None
     assert "validation.rmse 365.0 against 400.0" in told
+
+
+def test_heads_have_several_lines_where_the_table_is_too_wide() -> None:
+    columns = ("this run", "linear", "boosted trees", "always the commonest")
+    rows = {"validation.balanced_accuracy": (0.7986, None, None, 0.5)}
+    lines = result_table(rows, columns, ("time", "42 s", "1.9 s", "0.3 s", "-")).splitlines()
+    assert [line.split() for line in lines[:3]] == [["always"], ["this", "boosted", "the"], ["run", "linear", "trees", "commonest"]]
+    assert max(map(len, lines)) <= 80
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_a_spread_has_no_exponent_where_its_mean_has_none() -> None:
+    assert spread_text(52_729.0, 1_234.0) == "52,729 ± 1,200"
+    assert spread_text(0.9931, 0.00213) == "0.9931 ± 0.0021"
