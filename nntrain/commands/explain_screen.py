@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import bar, format_number, format_signed, format_spread, sparkline
@@ -24,6 +24,7 @@ BAR: Final = 20
 LONGEST: Final = 24
 """Letters of a cell or name."""
 ESCAPE: Final = "\x1b["
+COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 RED: Final = "31"
 BLUE: Final = "34"
 FAINT: Final = 0.15
@@ -117,13 +118,23 @@ def _marked(share: Share) -> list[str]:
     """The words of a text, or the steps of a sequence, with what they contribute; a picture is a file."""
     match share.highlight:
         case MarkedWords(words, shares):
-            return textwrap.wrap(
-                f"{_cut(share.column)}: {' '.join(_words(words, shares))}", WIDTH, initial_indent="  ", subsequent_indent="  "
-            )
+            return list(_wrapped([f"{_cut(share.column)}:", *_words(words, shares)]))
         case Heat(by_step=steps) if len(steps) > 1:
             return [f"  {_cut(share.column)} by step   {sparkline([abs(step) for step in steps], WIDTH // 2)}"]
         case _:
             return []
+
+
+def _wrapped(words: Iterable[str]) -> Iterator[str]:
+    """Lines of words that fit the screen; colours take no room."""
+    line, room = " ", WIDTH - 1
+    for word in words:
+        length = len(COLOUR.sub("", word)) + 1
+        if length > room and line.strip():
+            yield line
+            line, room = " ", WIDTH - 1
+        line, room = f"{line} {word}", room - length
+    yield line
 
 
 def _words(words: Sequence[str], shares: Sequence[float]) -> Iterator[str]:

@@ -75,6 +75,8 @@ def _blocks(facts: Facts) -> Iterator[Block]:
 def _trained(facts: Facts) -> str:
     rows, blueprint, summary = facts.record["rows"], facts.blueprint, facts.summary
     sizes = ", ".join(f"{count:,} to {'train' if part == 'train' else part}" for part, count in rows.items())
+    if _is_bag(summary):
+        sizes += " in the first member"
     if blueprint is None:
         return f"Rows: {sizes}."
     architecture = getattr(blueprint.experiment.architecture, "type", None) or "network"
@@ -83,6 +85,10 @@ def _trained(facts: Facts) -> str:
     count = summary.get("parameters")
     size = "" if count is None else f", {count:,} parameters"
     return f"Predicts {tasks} from {number_of(inputs, 'field')} ({architecture}{size}). Rows: {sizes}."
+
+
+def _is_bag(summary: Mapping[str, Any]) -> bool:
+    return summary.get("kind") == "bag"
 
 
 def _best(summary: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -200,4 +206,7 @@ def metric_table(facts: Facts) -> Table | None:
         rivals = [*(found.get(name) for found in simple.values()), baseline.get(name)]
         rows.append((name, format_number(figures[name]), *cells, *map(format_number, rivals)))
     marked = frozenset(place for place, name in enumerate(names) if name == facts.summary.get("monitor"))
-    return Table("Metrics of the best state; the marked one decided which state that is", head, tuple(rows), marked=marked)
+    caption = "Metrics of the best state; the marked one decided which state that is"
+    if _is_bag(facts.summary):
+        caption = "Metrics of all members as one; each validation row is predicted by the members that were not trained on it"
+    return Table(caption, head, tuple(rows), marked=marked)

@@ -82,3 +82,11 @@ def test_advice_is_shown_with_its_evidence_and_older_runs_have_none() -> None:
     assert advice_of({}) == advice_of({"advice": None}) == ()
     facts = Facts(summary(advice=advice), {"rows": {}}, None, {})
     assert [block.items for block in summary_section(facts).blocks if isinstance(block, Things)] == [(("It overfits", "gap 18 %", ""),)]
+
+
+def test_a_bag_has_no_state_that_decided_and_its_rows_are_those_of_a_member() -> None:
+    found = summary(kind="bag", best={"epoch": None, "step": None, "validation.mae": 3.0})
+    table = metric_table(Facts(found, {"rows": {}}, None, {}))
+    assert table is not None
+    assert table.caption == "Metrics of all members as one; each validation row is predicted by the members that were not trained on it"
+    assert "838 to test in the first member." in words(found, intervals={})

@@ -144,7 +144,7 @@ def test_the_screen_and_the_file(inside: Path, capsys: pytest.CaptureFixture[str
     pytest.importorskip("captum", reason="needs pip install 'nntrain[explain]'")
     assert main(["explain", "runs/known", "known.csv", "--rows", "3,17", "-o", "why.json"]) == 0
     screen = capsys.readouterr().out
-    assert "columns that matter: rmse" in screen
+    assert "columns that matter: how much worse rmse" in screen
     assert "row 17 (line 19)" in screen
     assert max(map(len, screen.splitlines())) <= 90
     found = json.loads(Path("why.json").read_text())
