@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -184,7 +185,8 @@ def _told_pairs(pairs: Sequence[Pair | Unpaired]) -> list[str]:
     from nntrain.commands.pairing import CAPTION, Pair
 
     blocks = [(pair.title, *pair.sentences()) if isinstance(pair, Pair) else (pair.why,) for pair in pairs]
-    return [*(line for block in blocks for line in ("", *block)), "", CAPTION]
+    lines = [*(line for block in blocks for line in ("", *block)), "", CAPTION]
+    return [part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ") or [""]]
 
 
 def _json(told: Told) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def format_signed(value: float) -> str:
 def format_spread(value: float, digits: int) -> str:
     """How far figures lie apart, with so many significant digits: `0.0021`, `3e-05`, `2,100`; above 10 without an exponent."""
     text = f"{value:.{digits}g}"
-    return f"{float(text):,.0f}" if math.isfinite(value) and float(text) >= 10 else text
+    return f"{float(text):,.0f}" if math.isfinite(value) and abs(float(text)) >= 10 else text
 
 
 def format_seconds(seconds: float) -> str:

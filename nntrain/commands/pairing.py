@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from nntrain.commands.compared_settings import fingerprints_of
+from nntrain.commands.figures import format_spread
 from nntrain.commands.measured_rows import split_rows
 from nntrain.commands.members import has_members
 from nntrain.commands.output import tell
@@ -108,16 +109,16 @@ def sentence(name: str, found: Paired) -> str:
         shares = f"better in {_share(found.higher)}, worse in {_share(found.lower)} of resamples"
         return f"no difference ({_span(low, high)}); {shares}"
     if found.difference > 0:
-        return f"{name} is {found.difference:.3g} better ({_span(low, high)}); in {_share(found.higher)} of resamples"
-    return f"{name} is {-found.difference:.3g} worse ({_span(0.0 - high, 0.0 - low)}); in {_share(found.lower)} of resamples"
+        return f"{name} is {format_spread(found.difference, 3)} better ({_span(low, high)}); in {_share(found.higher)} of resamples"
+    return f"{name} is {format_spread(-found.difference, 3)} worse ({_span(0.0 - high, 0.0 - low)}); in {_share(found.lower)} of resamples"
 
 
 def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.3g}"
+    return "-" if value is None else f"{'+' if value >= 0 else ''}{format_spread(value, 3)}"
 
 
 def _span(low: float, high: float) -> str:
-    return f"{100 * LEVEL:.0f} % interval {low:.3g} to {high:.3g}"
+    return f"{100 * LEVEL:.0f} % interval {format_spread(low, 3)} to {format_spread(high, 3)}"
 
 
 def _share(share: float) -> str:

@@ -113,7 +113,7 @@ def result_screen(summary: Summary) -> str:
         columns = ("this run", *summary.simple, summary.baseline_name)
         blocks.append(result_table(rows, columns, _times(summary, columns)))
     if summary.better is not None:
-        blocks.append(summary.better)
+        blocks += textwrap.wrap(summary.better, WIDTH, break_long_words=False, break_on_hyphens=False)
     blocks += [f"\n{confusion_table(confusion)}\n" for confusion in summary.confusions]
     rows = [(label, "\n".join(lines)) for label, lines in (("advice", summary.advice), ("next", summary.next)) if lines]
     if rows:

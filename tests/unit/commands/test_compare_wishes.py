@@ -35,6 +35,7 @@ def test_what_does_not_go_together_is_refused(wish: dict[str, Any], told: str) -
         (Paired(0.011, (0.002, 0.02), 0.991, 0.004), "A is 0.011 better (95 % interval 0.002 to 0.02); in 99 % of resamples"),
         (Paired(-0.011, (-0.02, 0.001), 0.04, 0.95), "A is 0.011 worse (95 % interval -0.001 to 0.02); in 95 % of resamples"),
         (Paired(0.5, (0.4, 0.6), 0.9996, 0.0004), "A is 0.5 better (95 % interval 0.4 to 0.6); in 99 % of resamples"),
+        (Paired(3290.0, (-2.5, 4081.0), 0.9, 0.1), "A is 3,290 better (95 % interval -2.5 to 4,080); in 90 % of resamples"),
         (Paired(0.0, (-0.1, 0.1), 0.4, 0.45), "no difference (95 % interval -0.1 to 0.1); better in 40 %, worse in 45 % of resamples"),
         (Paired(None, None, 0, 0), "is not defined on these rows, or on too many of the draws"),
     ],
