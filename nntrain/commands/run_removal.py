@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import uuid
@@ -10,12 +11,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from nntrain.commands.figures import format_bytes
 from nntrain.commands.output import spelled_out, tell
 from nntrain.commands.runs import Row, row_of, size_of
 from nntrain.errors import ResourceError, UsageError
 from nntrain.runs import MEMBERS, Run, all_runs, find_run, lock, runs_root, write_atomically
+
+_GONE: Final = re.compile(r"\.removed-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +158,23 @@ def _weights(run: Run) -> list[Path]:
 
 
 def _take_away(path: Path) -> None:
-    """Remove a folder in one move, so that none is ever half there, then free its space. Raises `ResourceError`."""
+    """Remove a folder in one move, so that none is ever half there, then free its space, and that of what a kill has left.
+
+    Raises:
+        ResourceError: It can't be removed.
+    """
+    left = [each for each in path.parent.iterdir() if _GONE.fullmatch(each.name) and not each.is_symlink()]
     gone = path.with_name(f".removed-{uuid.uuid4().hex}")
     try:
         os.rename(path, gone)  # noqa: PTH104 (one call to the system)
         (gone / "resolved.yaml").unlink(missing_ok=True)  # with it the rest would be a run, should it not go
         shutil.rmtree(gone)
+    except FileNotFoundError:  # another process was just freeing the space
+        shutil.rmtree(gone, ignore_errors=True)
     except OSError as error:
         raise ResourceError(f"cannot remove {path.as_posix()}: {error.strerror or error}") from None
+    for each in left:
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def _point_to_latest(folder: Path, root: Path) -> None:

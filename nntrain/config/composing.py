@@ -18,7 +18,8 @@ from nntrain.config.document import Mark, Source
 
 MAX_DEPTH: Final = 100
 MAX_NODES: Final = 100_000
-TOO_MANY: Final = f"more than {MAX_NODES:,} values; aliases (*name) count as what they repeat"
+MAX_RESOLVED: Final = 1_000_000
+"""Of the resolved config of a run, which has every column of a table written out: some nine values each."""
 _LONG: Final = 300_000
 """Characters from which on a text can have far too many values."""
 
@@ -88,8 +89,8 @@ def _check_number(composer: _Composer) -> None:
     number = 0
     for event in _events(composer.source):
         number += isinstance(event, yaml.NodeEvent)
-        if number > 2 * MAX_NODES:
-            composer.fail(event, TOO_MANY)
+        if number > 2 * composer.most:
+            composer.fail(event, composer.too_many)
 
 
 def _events(source: Source) -> Iterator[Any]:
@@ -106,6 +107,8 @@ class _Composer:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.most = MAX_RESOLVED if source.is_resolved else MAX_NODES
+        self.too_many = f"more than {self.most:,} values; aliases (*name) count as what they repeat"
         self.root: Node | None = None
         self.open: list[tuple[Sequence | Mapping, str | None]] = []
         self.anchors: dict[str, Node] = {}
@@ -187,8 +190,8 @@ class _Composer:
             self.root = node
             return
         parent.size += node.size
-        if parent.size > MAX_NODES:
-            raise faults.fault(node.mark, TOO_MANY)
+        if parent.size > self.most:
+            raise faults.fault(node.mark, self.too_many)
         if isinstance(parent, Sequence):
             parent.items.append(node)
             return

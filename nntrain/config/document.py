@@ -26,6 +26,11 @@ class Source:
     is_quoted: bool = True
     """Whether messages may quote its lines: not those of a base outside of the config's folder, which may be any file."""
 
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it is named as the resolved config of a run, which nntrain writes: that may be larger than what people write."""
+        return self.name.rpartition("/")[2] == "resolved.yaml"
+
     @cached_property
     def lines(self) -> list[str]:
         """The text's lines."""

@@ -124,13 +124,9 @@ def _at(mark: Mark, message: str, hint: str | None = None) -> LocatedError:
     return LocatedError([Finding(mark, "extends", message, hint)], mark.file)
 
 
-def _most_bytes(name: str) -> int:
-    """How large a config of that name may be."""
-    return MAX_RESOLVED if name.rpartition("/")[2] == "resolved.yaml" else MAX_BYTES
-
-
 def _read_bytes(path: Path) -> bytes:
-    nowhere, most = Mark(Source(path.as_posix(), ""), 1, 1, 0), _most_bytes(path.as_posix())
+    nowhere = Mark(Source(path.as_posix(), ""), 1, 1, 0)
+    most = MAX_RESOLVED if nowhere.source.is_resolved else MAX_BYTES
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
@@ -157,7 +153,7 @@ def _decode(content: bytes, name: str, *, is_quoted: bool = True) -> str:
 
 
 def _check_characters(source: Source) -> None:
-    most = _most_bytes(source.name)
+    most = MAX_RESOLVED if source.is_resolved else MAX_BYTES
     if len(source.text) > most:
         raise faults.fault(Mark(Source(source.name, ""), 1, 1, 0), f"is larger than {most // 1_000_000} MB: no config")
     found = _UNPRINTABLE.search(source.text)

@@ -220,3 +220,11 @@ def test_without_a_single_figure_none_is_the_best(runs_root: Path, capsys: pytes
         make(runs_root, "rents", float("nan"), reason="diverged")
     assert "no run in" in told(capsys, "rm", str(runs_root / "rents"), "--keep-best", "1", "--yes")
     assert len(list((runs_root / "rents").glob("*/summary.json"))) == 2
+
+
+def test_what_a_kill_left_of_a_removal_is_freed_by_the_next(four: Path) -> None:
+    folder = four / "rents"
+    (folder / "0001").rename(folder / f".removed-{'0a' * 16}")
+    (folder / ".removed-by-me").mkdir()
+    assert main(["runs", "rm", str(folder / "0002"), "--yes"]) == 0
+    assert {path.name for path in folder.iterdir()} == {"0003", "0004", "latest", ".removed-by-me"}

@@ -166,7 +166,7 @@ def test_two_merge_keys_are_refused() -> None:
 
 
 def test_the_resolved_config_of_a_run_may_have_every_column_of_a_wide_table(tmp_path: Path) -> None:
-    text = "a:\n" + "".join(f"  c{number}: {'x' * 150}\n" for number in range(10_000))
+    text = "a:\n" + "".join(f"  c{number}: [{'x' * 70}, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n" for number in range(10_000))
     path = tmp_path / "resolved.yaml"
     path.write_text(text, encoding="utf-8")
     assert len(loading.load(path).tree["a"]) == 10_000
