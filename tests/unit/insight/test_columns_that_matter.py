@@ -190,7 +190,7 @@ def test_what_is_wrong_is_told(arguments: list[str], message: str, inside: Path,
 def test_a_missing_package_is_told_in_a_line(inside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "captum.attr", None)
+    monkeypatch.setitem(sys.modules, "captum", None)
     assert main(["explain", "runs/known"]) == 2
     assert "needs the package captum, which is not installed" in (told := capsys.readouterr().err)
     assert "pip install 'nntrain[explain]'" in told
