@@ -25,7 +25,7 @@ from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.layout import peek
 from nntrain.data.missing_files import missing_files
 from nntrain.data.sources.source import PART_OF_WORD
-from nntrain.errors import ConfigError, DataError, NNTrainError, UsageError
+from nntrain.errors import ConfigError, DataError, NNTrainError, ResourceError, UsageError
 from nntrain.nearest import nearest
 from nntrain.runs import write_atomically
 
@@ -118,7 +118,10 @@ def _write(data: Path, path: Path, options: Options) -> str:
     )
     recipe = _recipe(job, series, time, options)
     text = "\n".join(config_lines(job, series, time, recipe)) + "\n"
-    write_atomically(path, text)
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise ResourceError(f"cannot write {path.as_posix()}: {error.strerror or error}", "another place: -o FILE") from None
     told = [(data.name, dialect_in_words(job)), *_told(job, series), *_told_of_time(job, time)]
     told += [] if masks is None else masks.told(_classes(job))
     told += [] if photos is None else photos.told()

@@ -211,7 +211,11 @@ def shortened(text: str, width: int) -> str:
 
 
 def aligned(lines: Sequence[Sequence[str]], gap: int, left: int = 1, *, last_left: bool = False) -> str:
-    """Cells in columns; the first `left` columns begin at the left, and so may the last; the others end at the right."""
+    """Cells in columns; the first `left` columns begin at the left, and so may the last; the others end at the right.
+
+    A cell stays on its line: names of classes, columns and folders may have line breaks.
+    """
+    lines = [[" ".join(cell.splitlines()) for cell in line] for line in lines]
     begins = {*range(left), *([len(lines[0]) - 1] if last_left else [])}
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = (

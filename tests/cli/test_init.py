@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -154,3 +155,17 @@ def test_what_was_found_fits_eighty_columns(tmp_path: Path, capsys: pytest.Captu
     lines = capsys.readouterr().out.splitlines()[:-1]  # the last line has the path
     assert max(map(len, lines)) <= 80
     assert any(line.rstrip().endswith("change: type: category") for line in lines)
+
+
+def test_a_config_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,y\n" + "".join(f"{row * 7 % 13},{row % 2}\n" for row in range(40)), encoding="utf-8")
+
+    def refuse(path: Path, _content: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", f"{path}.tmp")
+
+    monkeypatch.setattr("nntrain.commands.init.write_atomically", refuse)
+    assert main(["init", "t.csv", "--target", "y", "-o", "c.yaml"]) == 7
+    assert "cannot write c.yaml: Read-only file system" in capsys.readouterr().err

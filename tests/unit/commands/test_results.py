@@ -7,6 +7,7 @@ from typing import cast
 from nntrain.commands.results import (
     Confusion,
     Summary,
+    aligned,
     better_line,
     confusion_table,
     confusions,
@@ -160,3 +161,7 @@ def test_heads_have_several_lines_where_the_table_is_too_wide() -> None:
 def test_a_spread_has_no_exponent_where_its_mean_has_none() -> None:
     assert spread_text(52_729.0, 1_234.0) == "52,729 ± 1,200"
     assert spread_text(0.9931, 0.00213) == "0.9931 ± 0.0021"
+
+
+def test_a_cell_stays_on_its_line() -> None:
+    assert aligned([["a\nb", "1"], ["c", "2\r\n3"]], gap=2) == "a b    1\nc    2 3"
