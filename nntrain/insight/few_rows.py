@@ -50,7 +50,9 @@ def _few_of_class(prepared: Prepared) -> Iterator[Suspicion]:
         goals = [data.targets[name].numpy() for data in prepared.splits.values() if name in data.targets]
         if not 2 <= len(target.classes) <= MOST_CLASSES or not goals or goals[0].ndim != 1:
             continue
-        counts = np.bincount(np.concatenate(goals).astype(np.int64), minlength=len(target.classes))
+        rows = np.concatenate(goals).astype(np.int64)
+        rows = rows[rows < len(target.classes)]  # kinds that training has not seen are none of the classes
+        counts = np.bincount(rows, minlength=len(target.classes))
         if counts.sum() < LEAST_ROWS:
             continue
         for label, count in zip(target.classes, counts.tolist(), strict=True):
