@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nntrain.commands.stored import Stored
     from nntrain.data.fields.field import Decoded
     from nntrain.data.fitted import FittedField
+    from nntrain.metrics.metric import Direction
     from nntrain.tasks.drawings import Answers
 
 CASES: Final = 8
@@ -226,7 +227,7 @@ def _by_column(stored: Stored, rows: Rows) -> Iterator[Block]:
 
     if rows.judged is None or rows.table is None or len(rows.numbers) != len(rows.judged.weights):
         return
-    monitor, direction = stored.blueprint.best.monitor.partition(".")[2], stored.blueprint.best.direction
+    monitor = stored.blueprint.best.monitor.partition(".")[2]
     found: list[tuple[float, str, str, int]] = []
     names = [
         field
@@ -251,7 +252,18 @@ def _by_column(stored: Stored, rows: Rows) -> Iterator[Block]:
         monitor = metric
     if not found:
         return
+    direction = _directions(stored)[monitor]
     found.sort(key=lambda group: group[0] if direction == "max" else -group[0])
     kept = tuple((column, value, f"{size:,}", format_number(score)) for score, column, value, size in found[:MOST_GROUPS])
     caption = f"By column, the worst {monitor} first ({format_number(whole)} for all rows); groups of at least {LEAST} rows"
     yield Table(caption, ("column", "value", "rows", monitor), kept, left=2)
+
+
+def _directions(stored: Stored) -> dict[str, Direction]:
+    """Which way each metric of rows is better, by name as in reports: groups may be told by another one than the monitor."""
+    targets = stored.objective.targets
+    return {
+        key if len(targets) == 1 else f"{name}.{key}": metric.direction
+        for name, target in targets.items()
+        for key, metric in target.metrics.items()
+    }

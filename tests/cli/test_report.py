@@ -275,3 +275,22 @@ def test_a_damaged_summary_is_told(here: Path, capsys: pytest.CaptureFixture[str
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"test": [1]}), encoding="utf-8")
     assert main(["report", str(path.parent)]) == 4
     assert "summary.json: damaged (test missing, or of another type)" in capsys.readouterr().err
+
+
+def test_groups_begin_with_the_worst_also_where_the_loss_decides(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = [
+        (value, group, value > 0 if group == "easy" else random.random() > 0.5)
+        for value in random.normal(size=200)
+        for group in ("easy", "hard")
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,group,y", *(f"{a:.3f},{group},{'yes' if y else 'no'}" for a, group, y in rows)]))
+    monitor = "training.early_stopping.monitor=validation.loss"
+    config = {"data": {"source": str(tmp_path / "rows.csv"), "target": "y"}, "architecture": {"type": "mlp", "hidden": [16]}}
+    (tmp_path / "c.json").write_text(json.dumps({**config, "training": {"max_epochs": 8}, "optimizer": {"lr": 0.03}}))
+    assert main(["fit", str(tmp_path / "c.json"), monitor]) == 0
+    assert main(["report"]) == 0
+    page = " ".join(re.sub(r"<[^>]+>", " ", next(Path("runs").rglob("report.html")).read_text()).split())
+    found = re.findall(r"group (easy|hard) \d+ ([\d.]+)", page[page.index("By column, the worst accuracy first") :])
+    assert [group for group, _ in found] == ["hard", "easy"]
+    assert float(found[0][1]) < float(found[1][1])
