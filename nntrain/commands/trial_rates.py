@@ -13,6 +13,7 @@ from nntrain.commands.measuring import Steps
 from nntrain.commands.rate_settings import Sweep
 from nntrain.insight.rate_range import DECADES, Advice, Stop, advise, smoothed, sweep_rates
 from nntrain.training.divergence import FoundDivergenceError
+from nntrain.wording import number_of
 
 if TYPE_CHECKING:
     from nntrain.commands.jobs import Job
@@ -37,6 +38,8 @@ class Swept:
     """By step, finite."""
     configured: float
     advice: Advice | None
+    is_broken: bool = False
+    """Whether it ended in NaN or infinity."""
 
 
 def why_no_sweep(job: Job) -> str | None:
@@ -78,20 +81,22 @@ def _swept(job: Job, configured: float, middle: float, count: int) -> Swept:
     session = replace(assembly.session, schedule=Sweep(configured=configured, rates=tuple(rates)), ema=None, thawing=None, static=None)
     steps = Steps(replace(assembly, session=session))
     losses: list[float] = []
-    stop, started = Stop(), time.monotonic()
+    stop, started, is_broken = Stop(), time.monotonic(), False
     try:
         while len(losses) < count and time.monotonic() - started < 2 * MOST_S:
             steps.take(steps.rows())
             loss = assembly.progress.running.take()
             is_over = stop.is_over(loss)
-            if loss is not None:
+            if loss is None:
+                is_broken = True
+            else:
                 losses.append(loss)
             if is_over:
                 break
     except FoundDivergenceError:
-        pass
+        is_broken = True
     rates = rates[: len(losses)]
-    return Swept(tuple(rates), tuple(losses), configured, advise(rates, losses))
+    return Swept(tuple(rates), tuple(losses), configured, advise(rates, losses), is_broken)
 
 
 def told_sweep(swept: Swept) -> Finding:
@@ -99,7 +104,9 @@ def told_sweep(swept: Swept) -> Finding:
     advice, configured = swept.advice, swept.configured
     facts = {"rates": list(swept.rates), "losses": list(swept.losses), "configured": configured}
     if advice is None:
-        return Finding("rate", f"no rate can be told: the loss was not finite after {len(swept.losses)} steps", facts, is_warning=True)
+        steps = number_of(len(swept.losses), "step")
+        why = f"the loss was not finite after {steps}" if swept.is_broken else f"{steps} say too little"
+        return Finding("rate", f"no rate can be told: {why}", facts, is_warning=True)
     lines = _curve(swept)
     if advice.suggested is None:
         lines.insert(0, "no fall of the loss stands out from its noise: nothing is suggested")

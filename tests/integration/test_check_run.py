@@ -12,7 +12,7 @@ import pytest
 
 from nntrain import plugins
 from nntrain.cli import main
-from nntrain.commands import trial_costs
+from nntrain.commands import trial_costs, trial_rates
 from nntrain.schema import load_class
 
 CONFIG = """
@@ -244,3 +244,10 @@ def test_protocols_without_such_a_loss_say_so(capsys: pytest.CaptureFixture[str]
     for label in ("rows", "loss", "rate"):
         assert "no loss that falls as the network learns" in found[label]["told"]
     assert found["gradients"]["layers"]
+
+
+def test_a_sweep_that_time_ended_is_not_told_as_one_that_was_not_finite() -> None:
+    told = trial_rates.told_sweep(trial_rates.Swept((0.1, 0.2), (1.0, 0.9), 0.1, None)).text
+    assert told == "no rate can be told: 2 steps say too little"
+    told = trial_rates.told_sweep(trial_rates.Swept((0.1,), (1.0,), 0.1, None, is_broken=True)).text
+    assert told == "no rate can be told: the loss was not finite after 1 step"
