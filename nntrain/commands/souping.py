@@ -125,6 +125,10 @@ def _write(run: Run, assembly: Assembly, states: Sequence[Best], soup: Soup) -> 
 
 
 def _told(soup: Soup, count: int, monitor: str) -> str:
+    if soup.before is None:
+        return f"no soup: {monitor} of the best state is undefined"
+    if count == 1:
+        return "no soup: there is one state, and no other to average it with"
     if len(soup.taken) == 1:
         return f"soup of 1 of {count} states: averaged with any other, {monitor} is worse than {format_number(soup.before)}"
     values = f"{monitor} {format_number(soup.before)} -> {format_number(soup.after)}"

@@ -175,3 +175,9 @@ def test_what_has_no_effect_is_refused(override: str, told: str, capsys: pytest.
     stopping = [] if "monitor" in override else ["training.early_stopping=null"]
     assert main(["check", "c.json", override, *stopping]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_single_state_is_not_told_to_have_been_averaged(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("c.json").write_text(json.dumps(CONFIG))
+    assert main(["fit", "c.json", "training.max_epochs=1"]) == 0
+    assert "no soup: there is one state, and no other to average it with" in capsys.readouterr().out
