@@ -72,10 +72,12 @@ def _findings(job: Any, plot: Path | None, start_s: float, members: int) -> list
             swept = sweep(job, costs.step_s)
             suggested = None if swept.advice is None else swept.advice.suggested
             found.append(told_sweep(swept))
-            if plot is not None:
+            if plot is not None and not swept.losses:
+                found.append(Finding("plot", "not drawn: no step had a loss that is finite", is_warning=True))
+            elif plot is not None:
                 plot_sweep(swept, job.config.experiment.name or "learning rates", plot)
         else:
-            found.append(Finding("rate", f"no range test: {why}"))
+            found.append(Finding("rate", f"no range test: {why}" + ("" if plot is None else ", and nothing to draw")))
         return [try_rows(job, suggested), *found, *try_own_layers(job), *told_costs(costs, plan, members)]
 
 

@@ -251,3 +251,10 @@ def test_a_sweep_that_time_ended_is_not_told_as_one_that_was_not_finite() -> Non
     assert told == "no rate can be told: 2 steps say too little"
     told = trial_rates.told_sweep(trial_rates.Swept((0.1,), (1.0,), 0.1, None, is_broken=True)).text
     assert told == "no rate can be told: the loss was not finite after 1 step"
+
+
+def test_where_no_loss_is_finite_it_is_told_that_nothing_is_drawn(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    huge = "architecture={type: mlp, hidden: [8, 8], initializer: {type: normal, std: 1e30}}"
+    found = tried(capsys, "a.yaml", huge, "--plot", str(folder / "rates.svg"))
+    assert found["plot"]["told"] == "not drawn: no step had a loss that is finite"
+    assert not (folder / "rates.svg").exists()
