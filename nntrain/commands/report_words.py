@@ -108,7 +108,7 @@ def _beside_baselines(facts: Facts) -> Iterator[str]:
     span = facts.intervals.get(name)
     interval = "" if span is None else f" ({LEVEL_WORDS} interval: {format_number(span[0])} to {format_number(span[1])})"
     yield f"{name} {format_number(value)}{interval}" + (f"; beside it {', '.join(told)}." if told else ".")
-    yield from _judgement(value, span, rivals, summary.get("directions", {}).get(metric, "max"))
+    yield from _judgement(value, span, rivals, summary.get("directions", {}).get(metric))
 
 
 def _compared(summary: Mapping[str, Any]) -> str:
@@ -126,8 +126,10 @@ def _rivals(summary: Mapping[str, Any], name: str, trivial: str) -> dict[str, fl
     return {trivial: summary.get("baseline", {}).get(name), **simple}
 
 
-def _judgement(value: float, span: tuple[float, float] | None, rivals: Mapping[str, float | None], direction: str) -> Iterator[str]:
-    """Which rivals are better, or so near that chance may decide."""
+def _judgement(value: float, span: tuple[float, float] | None, rivals: Mapping[str, float | None], direction: str | None) -> Iterator[str]:
+    """Which rivals are better, or so near that chance may decide; nothing where it is not known which way is better."""
+    if direction is None:
+        return
     sign = 1 if direction == "max" else -1
     better = [name for name, score in rivals.items() if score is not None and sign * score > sign * value]
     if better:

@@ -90,3 +90,9 @@ def test_a_bag_has_no_state_that_decided_and_its_rows_are_those_of_a_member() ->
     assert table is not None
     assert table.caption == "Metrics of all members as one; each validation row is predicted by the members that were not trained on it"
     assert "838 to test in the first member." in words(found, intervals={})
+
+
+def test_no_rival_is_called_better_where_it_is_not_known_which_way_that_is() -> None:
+    told = words(summary(directions={}), intervals={})
+    assert "test.rmse 380.0; beside it" in told
+    assert "Better than this network" not in told
