@@ -103,7 +103,7 @@ def _of_splits(course: Course, metric: str) -> tuple[Line, ...]:
 
 
 def gap_words(course: Course) -> str:
-    """How far apart training and validation loss are at the best state and at the end: what overfitting is read from."""
+    """How far apart training and validation loss are at the best state and at the end; whether that is overfitting, the diagnosis says."""
     train, validation = course.line("", "train.loss"), course.line("", "validation.loss")
     if train is None or validation is None or len(train.y) != len(validation.y):
         return ""
@@ -112,8 +112,7 @@ def gap_words(course: Course) -> str:
     text = f"At the {'best state' if course.marks else 'end'} validation is {gaps[0]:+.3g} from training"
     is_last = place == len(validation.x) - 1
     low = min(range(len(validation.y)), key=lambda index: validation.y[index])
-    grew = not is_last and gaps[1] > gaps[0]
-    text += f", at the end {gaps[1]:+.3g}: it overfits from there on." if grew else f", at the end {gaps[1]:+.3g}." if not is_last else "."
+    text += "." if is_last else f", at the end {gaps[1]:+.3g}."
     if low < len(validation.y) - 1:
         text += f" Validation loss was least in {course.axis} {validation.x[low]:,}."
     return text
