@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from nntrain.commands.findings import Finding, why_no_loss
 from nntrain.commands.measuring import Steps
 from nntrain.commands.rate_settings import at_rate
 from nntrain.insight.gradients import watched_gradients
+from nntrain.insight.signals import first_to_last
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
 from nntrain.training.fading import drops
@@ -277,9 +277,8 @@ def _told_gradients(flowing: dict[str, float], silent: list[str], first: Mapping
         lines.append(f"rms {flowing[least]:.1e} ({least}) to {flowing[most]:.1e} ({most})")
         sizes = list(flowing.values())
         lines += [f"by layer {sparkline([math.log10(size) for size in sizes], 48)}"] if len(sizes) > 2 else []
-        end = max(1, len(sizes) // 4)
-        slope = statistics.median(sizes[:end]) / statistics.median(sizes[-end:])
-        if not 1 / LARGEST_RATIO < slope < LARGEST_RATIO:
+        slope = first_to_last(sizes)
+        if slope is not None and not 1 / LARGEST_RATIO < slope < LARGEST_RATIO:
             is_bad = True
             lines.append(_uneven(slope))
     else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import Final
 
 from nntrain.insight.findings import Facts, Finding, Override, Story
-from nntrain.insight.rate_rules import lowered
+from nntrain.insight.rate_rules import HALF, STUCK, lowered
 from nntrain.insight.rates import rate_text
-from nntrain.insight.signals import LayerSignals, UnitSignals
+from nntrain.insight.signals import UnitSignals, first_to_last
 
 VANISHED: Final = 1e-5
 """Gradients of the first layer over those of the last. 20 sigmoid layers begin at 1e-17, 20 ReLU layers with torch's initial weights at
@@ -16,8 +15,6 @@ VANISHED: Final = 1e-5
 EXPLODED: Final = 100.0
 """Gradients over the weights that they are of, after some steps, where most of the loss is still there. Networks that learn have below 1;
 weights of 5 times the usual size give 1e3 and more (12 layers on digits)."""
-NOT_LEARNED: Final = 0.1
-"""A run that is rid of less than this part of its initial loss has learned next to nothing."""
 FEW_LAYERS: Final = 4
 """A network of fewer weight layers has no depth to blame."""
 DEAD: Final = 0.9
@@ -34,8 +31,8 @@ SMALL_BATCH: Final = 16
 
 def vanishing(story: Story) -> Finding | None:
     """Gradients get smaller from the last layer to the first, and nothing is learned."""
-    layers = _learning_layers(story)
-    ratio = _first_to_last(layers)
+    layers = story.hidden
+    ratio = first_to_last([layer.gradient for layer in layers]) if len(layers) >= FEW_LAYERS else None
     if ratio is None or ratio > VANISHED or not _learns_nothing(story) or _units_off(story):
         return None
     first, last = layers[0], layers[-1]
@@ -132,29 +129,16 @@ def small_batch_norm(story: Story) -> Finding | None:
 
 
 def _learns_nothing(story: Story) -> bool:
-    return story.learned is not None and story.learned < NOT_LEARNED
+    return story.learned is not None and story.learned < STUCK
 
 
 def _learns_little(story: Story) -> bool:
-    return story.learned is not None and story.learned < 0.5
+    return story.learned is not None and story.learned < HALF
 
 
 def _learned_words(story: Story) -> str:
     losses, begin = story.values("train.loss"), story.initial_loss
     return f"train.loss {begin:.4g} before the first step, {min(losses):.4g} at best" if losses and begin is not None else ""
-
-
-def _learning_layers(story: Story) -> list[LayerSignals]:
-    return list(story.hidden)
-
-
-def _first_to_last(layers: list[LayerSignals]) -> float | None:
-    """How the gradients of the first quarter of the layers compare with those of the last; of medians, as one layer may be odd."""
-    if len(layers) < FEW_LAYERS:
-        return None
-    quarter = max(1, len(layers) // 4)
-    first, last = (median(layer.gradient for layer in part) for part in (layers[:quarter], layers[-quarter:]))
-    return first / last if last > 0 else None
 
 
 def _units_off(story: Story) -> UnitSignals | None:

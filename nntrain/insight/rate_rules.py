@@ -18,6 +18,8 @@ NOISY: Final = 1.5
 """The same of the loss while training, which dropout makes larger."""
 STUCK: Final = 0.1
 """A run that is rid of less than this part of its initial loss has learned next to nothing."""
+HALF: Final = 0.5
+"""One that is rid of less than this part has learned little."""
 SWINGS: Final = 0.1
 """How much the train loss changes from report to report, as a part of itself, over the last half of a run. With adamw on digits: at 1e-3
 0.07 (nearly all of it falls), at 0.1 0.14 to 0.25."""
@@ -27,7 +29,6 @@ UPS: Final = 0.6
 """Sum of the rises over the sum of the falls, over the last half: 0.1 at a good rate on digits, 0.98 at a hundred times that."""
 SMALL: Final = 0.03
 """Part of the initial loss below which swings are those of a network that has learned everything."""
-HALF: Final = 0.5
 SLOW: Final = 1e-4
 """Steps that move weights by less than this part of their size are a tenth of what is healthy, or less (1e-3: CS231n)."""
 STEADY: Final = 0.9

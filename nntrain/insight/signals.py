@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any, Literal
 
 UnitKind = Literal["relu", "sigmoid", "tanh"]
@@ -91,6 +92,20 @@ class Signals:
             epoch=int(record["epoch"]),
             clipped=record["clipped"],
         )
+
+
+def first_to_last(gradients: Sequence[float]) -> float | None:
+    """How the gradients of the first quarter of some layers compare with those of the last; of medians, as one layer may be odd.
+
+    Args:
+        gradients: Their sizes, from the input to the output.
+
+    Returns:
+        A factor, below 1 where those of the first layers are smaller; `None` where the last have none.
+    """
+    quarter = max(1, len(gradients) // 4)
+    last = median(gradients[-quarter:]) if gradients else 0.0
+    return median(gradients[:quarter]) / last if last > 0 else None
 
 
 def rounded(value: float) -> float:

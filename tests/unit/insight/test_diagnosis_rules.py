@@ -10,7 +10,7 @@ import pytest
 from nntrain.insight.diagnosis import RULES, diagnose
 from nntrain.insight.findings import Facts, Finding, Story, Target
 from nntrain.insight.rates import higher_rate, lower_rate, rate_text
-from nntrain.insight.signals import ClassSignals, LayerSignals, Signals, UnitSignals, rounded
+from nntrain.insight.signals import ClassSignals, LayerSignals, Signals, UnitSignals, first_to_last, rounded
 
 FACTS = Facts(
     monitor="validation.accuracy",
@@ -182,3 +182,10 @@ def test_signals_come_back_from_their_record() -> None:
     found = look(25, clipped=0.5)
     assert Signals.of(found.record()) == found
     assert [rounded(value) for value in (1.23456789, float("nan"), float("inf"))] == [1.2346, 0.0, 0.0]
+
+
+def test_gradients_of_the_first_layers_are_compared_with_those_of_the_last() -> None:
+    assert first_to_last([1.0, 2.0, 9.0, 9.0, 9.0, 9.0, 4.0, 8.0]) == 1.5 / 6.0
+    assert first_to_last([3.0]) == 1.0
+    assert first_to_last([]) is None
+    assert first_to_last([1.0, 0.0]) is None
