@@ -143,7 +143,7 @@ def _dependences(
     data, _ = some_rows(given.data, ROWS_MEANT, seed)
     data = data.to(stored.device)
     order = {each.column: place for place, each in enumerate(importances.columns)} if importances is not None else {}
-    sorted_columns = sorted(columns, key=lambda column: order.get(column.name, 0))[:COLUMNS_MEANT]
+    sorted_columns = sorted(columns, key=lambda column: order.get(column.name, len(order)))[:COLUMNS_MEANT]
     names = output_names(stored, asked.target)
     is_probability = stored.blueprint.targets[asked.target].kind != "values"
     alone = replace(stored.objective, views=None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.blueprint import draw
+from nntrain.commands.compared_settings import MACHINE
 from nntrain.config.document import Document
 from nntrain.config.reading import read_mapping
 from nntrain.config.resolving import resolved_text, resolved_tree
@@ -44,7 +45,7 @@ def settings_section(run: Run, stored: Stored | None, environment: Mapping[str, 
 def _environment(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     versions = cast("Mapping[str, Any]", environment.get("versions") or {})
     yield from ((package, str(version)) for package, version in versions.items())
-    yield from ((key, str(environment[key])) for key in ("python", "platform", "device", "threads", "processes") if key in environment)
+    yield from ((key, str(environment[key])) for key in MACHINE if key in environment)
     git: Any = environment.get("git")
     if isinstance(git, dict):
         found = cast("dict[str, Any]", git)
