@@ -11,6 +11,8 @@ from nntrain.tracking.tracker import Ending, Record, Sink, Start, Tracker, scala
 
 MOST_AT_ONCE: Final = 100
 """Parameters that MLflow takes in one request."""
+RETRIES: Final = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+"""Variable that says how often MLflow asks a server again."""
 LONGEST: Final = 500
 """Letters of a parameter that every version of MLflow takes."""
 
@@ -48,7 +50,8 @@ class MLflowRun(Sink):
 
         library: Any = mlflow
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # seconds of a server that never answers; 120 by default
-        given = os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # one that is away from the start is told of soon
+        given = os.environ.get(RETRIES)
+        os.environ.setdefault(RETRIES, "1")  # one that is away from the start is told of soon
         self._entities: Any = library.entities
         self._client: Any = library.MlflowClient(tracking_uri=tracker.uri)
         if start.run_id is None:
@@ -59,7 +62,7 @@ class MLflowRun(Sink):
         else:
             self.run_id = start.run_id
             self._client.update_run(self.run_id, status="RUNNING")
-        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = given if given != "1" else "5"  # a minute; one that breaks down may come back
+        os.environ[RETRIES] = given or "5"  # a minute; one that breaks down may come back
 
     def report(self, record: Record) -> None:
         self._log({"epoch": record["epoch"], **scalars(record)}, record["step"])

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from nntrain.tracking.jsonl import JSONLines
+from nntrain.tracking.mlflow import RETRIES, MLflow
 from nntrain.tracking.tensorboard import TensorBoard
 from nntrain.tracking.tracker import Ending, Start, Tracker
 
@@ -138,3 +143,18 @@ def test_a_run_that_begins_anew_leaves_nothing_of_the_one_that_was_killed(tmp_pa
     write(TensorBoard(), start(tmp_path), 10, 20)
     write(TensorBoard(), start(tmp_path), 15)
     assert shown(tmp_path)["lr"] == [(15, 0.5)]
+
+
+@pytest.mark.parametrize(("given", "kept"), [("1", "1"), ("7", "7"), (None, "5")])
+def test_retries_of_mlflow_that_the_user_has_set_stay(
+    given: str | None, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = ModuleType("mlflow")
+    library.__dict__.update(entities=MagicMock(), MlflowClient=MagicMock())
+    monkeypatch.setitem(sys.modules, "mlflow", library)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    monkeypatch.setenv(RETRIES, given or "")
+    if given is None:
+        monkeypatch.delenv(RETRIES)
+    MLflow(uri="http://localhost:1").open(start(tmp_path))
+    assert os.environ[RETRIES] == kept
