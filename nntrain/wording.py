@@ -25,3 +25,8 @@ def short_number(value: float) -> str:
 def number_of(count: int, noun: str) -> str:
     """`1 value`, `2,400 values`: of a noun whose plural ends in s."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as people read it: `18 %`, `0.5 %`."""
+    return f"{100 * share:.{digits}f} %"

@@ -7,6 +7,7 @@ from typing import Final
 from nntrain.insight.findings import Finding, Override, Story, Target
 from nntrain.insight.rate_rules import lowered
 from nntrain.insight.signals import ClassSignals
+from nntrain.wording import percent
 
 COLLAPSED: Final = 0.99
 """Share of the rows of which one class is predicted."""
@@ -31,7 +32,8 @@ def collapse(story: Story) -> Finding | None:
         most = max(range(len(seen.predicted)), key=lambda place: seen.predicted[place])
         others = 1 - target.counts[most] / max(1, sum(target.counts))
         if rows >= 4 * LEAST_ROWS and seen.predicted[most] > COLLAPSED * rows and others >= THERE:
-            sentence = f"{target.classes[most]!r} is predicted for {seen.predicted[most] / rows:.0%} of the rows, {others:.0%} are others"
+            share = percent(seen.predicted[most] / rows)
+            sentence = f"{target.classes[most]!r} is predicted for {share} of the rows, {percent(others)} are others"
             evidence = f"{rows} training rows: {_counts(target, seen)}"
             return Finding("class_collapse", sentence, evidence, (*_weighed(story, target), *lowered(story)))
     return None
@@ -47,7 +49,7 @@ def imbalance(story: Story) -> Finding | None:
             rows = seen.true[place]
             is_rare = 0 < count < RARE * total and count * len(target.counts) < 0.5 * total
             if is_rare and rows >= LEAST_ROWS and seen.predicted[place] < MISSED * rows and not target.is_weighted:
-                sentence = f"{target.classes[place]!r}, {count / total:.1%} of the rows, is predicted too seldom"
+                sentence = f"{target.classes[place]!r}, {percent(count / total, 1)} of the rows, is predicted too seldom"
                 sentence += f": for {seen.predicted[place]} rows where {rows} are of it"
                 return Finding("class_imbalance", sentence, f"training rows: {_counts(target, seen)}", _weighed(story, target))
     return None

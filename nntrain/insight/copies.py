@@ -9,6 +9,7 @@ import numpy as np
 from nntrain.data.packed import PackedSteps
 from nntrain.insight.suspicion import MOST_ROWS, Column, Suspicion, columns_of
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK
+from nntrain.wording import percent
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
@@ -57,7 +58,7 @@ def find_copies(fields: FittedFields, train: TensorData, part: str, held: Tensor
     share = copies / len(rows)
     looked = "" if len(rows) == len(held) else f" ({len(rows):,} of {len(held):,} looked at)"
     sentence = (
-        f"{100 * share:.0f} % of the {part} rows{looked} are copies of training rows, target and all, which flatters the network: leave"
+        f"{percent(share)} of the {part} rows{looked} are copies of training rows, target and all, which flatters the network: leave"
         " copies out of the file, or number the rows that are one in a column ID, and data.fields.ID: {role: group} keeps them together"
     )
     return Suspicion("copies", part, {"share": share, "copies": float(copies), "rows": float(len(rows))}, sentence)

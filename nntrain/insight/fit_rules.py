@@ -7,6 +7,7 @@ from statistics import median
 from typing import Final
 
 from nntrain.insight.findings import Facts, Finding, Override, Story
+from nntrain.wording import percent
 
 RISE: Final = 0.1
 """Rise of validation.loss since its lowest, as a part of that, from which it is no noise: reports of healthy runs differ by 1 to 5 %."""
@@ -42,7 +43,7 @@ def overfitting(story: Story) -> Finding | None:
     noise = median(abs(after - before) for before, after in pairwise(validation)) / median(validation)
     if rise < max(RISE_STOPPED if story.facts.stops_early else RISE, NOISE * noise) or fall < FALL:
         return None
-    sentence = f"overfitting since epoch {max(1, story.epochs[lowest])} (gap {rise:.0%})".replace("%", " %")
+    sentence = f"overfitting since epoch {max(1, story.epochs[lowest])} (gap {percent(rise)})"
     evidence = (
         f"validation.loss {validation[lowest]:.4g} in epoch {max(1, story.epochs[lowest])}, {validation[-1]:.4g} at the end; "
         f"train.loss {train[lowest]:.4g}, then {train[-1]:.4g}; {story.facts.num_parameters:,} parameters, {story.facts.train_rows:,} rows"
@@ -103,6 +104,6 @@ def unused_units(story: Story) -> Finding | None:
         return None
     used = [max(8, round(width * (1 - unit.share) * 2)) for width, unit in zip(facts.widths, units, strict=True)]
     widths = [min(width, use) if unit.share >= SPARE else width for width, use, unit in zip(facts.widths, used, units, strict=True)]
-    sentence = f"{off[0].share:.0%} of the units of {off[0].name} are 0 for every row: fewer would do"
-    evidence = ", ".join(f"{unit.name} {unit.share:.0%} of {unit.units}" for unit in units)
+    sentence = f"{percent(off[0].share)} of the units of {off[0].name} are 0 for every row: fewer would do"
+    evidence = ", ".join(f"{unit.name} {percent(unit.share)} of {unit.units}" for unit in units)
     return Finding("unused_units", sentence, evidence, ((f"architecture.hidden={','.join(map(str, widths))}",),))

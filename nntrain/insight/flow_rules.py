@@ -8,6 +8,7 @@ from nntrain.insight.findings import Facts, Finding, Override, Story
 from nntrain.insight.rate_rules import HALF, STUCK, lowered
 from nntrain.insight.rates import rate_text
 from nntrain.insight.signals import UnitSignals, first_to_last
+from nntrain.wording import percent
 
 VANISHED: Final = 1e-5
 """Gradients of the first layer over those of the last. 20 sigmoid layers begin at 1e-17, 20 ReLU layers with torch's initial weights at
@@ -67,8 +68,8 @@ def dead_units(story: Story) -> Finding | None:
     began = next((unit.share for unit in story.signals[0].units if unit.name == found.name), 0.0)
     was_so = began >= DEAD and story.signals[0].step == 0
     when = "from the start" if was_so else f"after {last.step:,} steps"
-    sentence = f"{_share(found.share)} of the units of {found.name} are 0 for every row, {when}"
-    shares = ", ".join(f"{unit.name} {_share(unit.share)}" for unit in last.units if unit.kind == "relu")
+    sentence = f"{percent(found.share)} of the units of {found.name} are 0 for every row, {when}"
+    shares = ", ".join(f"{unit.name} {percent(unit.share)}" for unit in last.units if unit.kind == "relu")
     evidence = f"{last.rows} training rows: {shares}; {_learned_words(story)}"
     leaky = _activation(story.facts, ("relu", "relu6"), "leaky_relu")
     anew: tuple[Override, ...] = (("architecture.initializer=null",),) if story.facts.initializes else ()
@@ -84,7 +85,7 @@ def saturated_units(story: Story) -> Finding | None:
     if not units:
         return None
     worst = max(units, key=lambda unit: unit.share)
-    sentence = f"{_share(worst.share)} of the outputs of {worst.name} lie where {worst.kind} is flat"
+    sentence = f"{percent(worst.share)} of the outputs of {worst.name} lie where {worst.kind} is flat"
     evidence = f"after {last.step:,} steps; {_learned_words(story)}"
     begins = story.signals[0].step == 0 and any(unit.kind != "relu" and unit.share >= SATURATED_SHARE for unit in story.signals[0].units)
     anew: tuple[Override, ...] = (("architecture.initializer=null",),) if begins and story.facts.initializes else ()
@@ -111,8 +112,8 @@ def clipping(story: Story) -> Finding | None:
     limit = story.facts.regularization.get("clip_norm")
     if limit is None or len(shares) < 2 or min(shares[-2:]) < CLIPPED or story.facts.optimizer not in ("sgd", "asgd"):
         return None  # what scales gradients itself takes steps of the same length whatever the norm is
-    sentence = f"the gradients of {shares[-1]:.0%} of the steps are clipped: regularization.clip_norm decides how long steps are"
-    evidence = f"clip_norm {limit:g}; share of clipped steps {', '.join(f'{share:.0%}' for share in shares[-5:])}"
+    sentence = f"the gradients of {percent(shares[-1])} of the steps are clipped: regularization.clip_norm decides how long steps are"
+    evidence = f"clip_norm {limit:g}; share of clipped steps {', '.join(map(percent, shares[-5:]))}"
     return Finding("clipped_steps", sentence, evidence, ((f"regularization.clip_norm={rate_text(10 * float(limit))}",),))
 
 
@@ -162,10 +163,6 @@ def _normed(facts: Facts) -> tuple[Override, ...]:
 def _activation(facts: Facts, kinds: tuple[str, ...], instead: str) -> tuple[Override, ...]:
     paths = [path for kind in kinds for path in facts.activations.get(kind, ())]
     return (tuple(f"{path}={instead}" for path in paths),) if paths else ()
-
-
-def _share(share: float) -> str:
-    return f"{share:.0%}"
 
 
 def _times(ratio: float) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from nntrain.insight.findings import Finding, Override, Story
 from nntrain.insight.rates import higher_rate, lower_rate, rate_text
+from nntrain.wording import percent
 
 BLOWN_UP: Final = 1.1
 """A loss of this many times the initial one in the first reports is no noise: the first steps went too far."""
@@ -60,7 +61,7 @@ def _far_steps(story: Story) -> Finding | None:
     first = _first_update(story)
     if first is None or first < FAR_STEP or story.learned is None or story.learned > STUCK:
         return None
-    sentence = f"the learning rate is too high: the first step moved the weights by {first:.0%} of their size, and nothing is learned"
+    sentence = f"the learning rate is too high: the first step moved the weights by {percent(first)} of their size, and nothing is learned"
     evidence = f"lr {story.facts.lr:g}; about 0.1 % is healthy; train.loss {min(story.values('train.loss')):.4g} at best"
     return Finding("learning_rate_too_high", sentence, evidence, lowered(story))
 
@@ -99,7 +100,7 @@ def _swings(story: Story) -> Finding | None:
     swing = median(abs(after - before) for before, after in pairwise(late)) / level if level > 0 else 0.0
     if level < SMALL * begin or swing < (SWINGS if story.facts.lr > story.facts.default_lr else LARGE_SWINGS) or ups < UPS * downs:
         return None
-    sentence = f"the learning rate is too high: train.loss changes by {swing:.0%} from report to report, up as often as down"
+    sentence = f"the learning rate is too high: train.loss changes by {percent(swing)} from report to report, up as often as down"
     evidence = f"lr {story.facts.lr:g}; train.loss {', '.join(f'{loss:.3g}' for loss in losses[-6:])}"
     return Finding("learning_rate_too_high", sentence, evidence, lowered(story))
 
@@ -115,7 +116,9 @@ def too_low(story: Story) -> Finding | None:
     if falls < STEADY:
         return None
     begin = story.initial_loss or losses[0]
-    sentence = f"the learning rate is too low: train.loss falls steadily and is still {losses[-1] / begin:.0%} of what it was at the start"
+    sentence = (
+        f"the learning rate is too low: train.loss falls steadily and is still {percent(losses[-1] / begin)} of what it was at the start"
+    )
     evidence = f"lr {story.facts.lr:g}; a step moves the weights by {update:.1g} of their size, about 0.001 is healthy"
     return Finding(
         "learning_rate_too_low",
@@ -133,7 +136,7 @@ def still_falling(story: Story) -> Finding | None:
     falls = [_late_fall(values) for values in (train, validation) if values]
     if not falls or min(falls) < FALLING or (validation and min(validation) < min(validation[-2:])):
         return None
-    sentence = f"train.loss was still falling at the end, by {falls[0]:.0%} over the last fifth"
+    sentence = f"train.loss was still falling at the end, by {percent(falls[0])} over the last fifth"
     evidence = f"train.loss {', '.join(f'{value:.3g}' for value in train[-5:])}"
     doubled: list[Override] = []
     if story.stop_reason == "max_epochs" and facts.max_epochs is not None:
@@ -163,7 +166,7 @@ def plateau(story: Story) -> Finding | None:
     level, gain = fmean(late), fmean(middle) - fmean(late)
     if level < SMALL * begin or gain > 0.02 * level or noise < 0.03 * level:
         return None
-    sentence = f"train.loss has stood still for a third of the run, but for changes of {noise / level:.0%} between reports"
+    sentence = f"train.loss has stood still for a third of the run, but for changes of {percent(noise / level)} between reports"
     evidence = f"lr constant at {facts.lr:g}; mean of train.loss {fmean(middle):.4g} in the middle third, {level:.4g} in the last"
     return Finding("plateau", sentence, evidence, (("scheduler=cosine", "scheduler.warmup_fraction=0.05"),))
 

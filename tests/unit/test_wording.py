@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nntrain.wording import number_of, with_article
+from nntrain.wording import number_of, percent, with_article
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,7 @@ def test_articles(noun: str, told: str) -> None:
 
 def test_numbers_of_things() -> None:
     assert [number_of(count, "value") for count in (0, 1, 2, 1234)] == ["0 values", "1 value", "2 values", "1,234 values"]
+
+
+def test_shares_are_percentages_with_a_space() -> None:
+    assert [percent(0.18), percent(1), percent(0.0049, 1)] == ["18 %", "100 %", "0.5 %"]

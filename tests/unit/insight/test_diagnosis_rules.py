@@ -189,3 +189,9 @@ def test_gradients_of_the_first_layers_are_compared_with_those_of_the_last() -> 
     assert first_to_last([3.0]) == 1.0
     assert first_to_last([]) is None
     assert first_to_last([1.0, 0.0]) is None
+
+
+def test_shares_are_told_alike_in_all_advice() -> None:
+    dead = (UnitSignals("relu_1", "relu", 0.95, 64),)
+    [first] = diagnose(story(STUCK, looks=[look(0), look(500, units=dead)]))
+    assert first.sentence.startswith("95 % of the units of relu_1 are 0")
