@@ -78,6 +78,7 @@ def _sections(run: Run, summary: Mapping[str, Any], record: Mapping[str, Any], e
         tuple(in_words),
         None if rows is None else rows.split,
         "trivial" if stored is None else stored.blueprint.baseline_name,
+        None if rows is None else rows.sampled,
     )
     yield summary_section(facts)
     if has_members(run):

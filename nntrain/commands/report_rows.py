@@ -54,6 +54,13 @@ class Rows:
         return None if self.split is None else self.tables.get(self.split, self.tables.get("train"))
 
     @property
+    def sampled(self) -> int | None:
+        """How many of the rows of the split are shown; `None` for all of them."""
+        if self.data is None or self.split is None or len(self.data) == len(self.prepared.splits[self.split]):
+            return None
+        return len(self.data)
+
+    @property
     def numbers(self) -> list[int]:
         """The numbers in the file of the rows shown."""
         return [] if self.data is None else cast("list[int]", self.data.scored.tolist())

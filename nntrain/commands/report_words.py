@@ -44,6 +44,8 @@ class Facts:
     split: str | None = None
     """Of which rows that is."""
     baseline_name: str = "trivial"
+    shown: int | None = None
+    """How many of these rows were answered for, where that is not all."""
 
 
 def summary_section(facts: Facts) -> Section:
@@ -53,7 +55,7 @@ def summary_section(facts: Facts) -> Section:
 
 def _blocks(facts: Facts) -> Iterator[Block]:
     yield Paragraph(_trained(facts))
-    where = "" if facts.split is None else f" ({number_of(facts.record['rows'].get(facts.split, 0), f'{facts.split} row')})"
+    where = "" if facts.split is None else f" ({_answered(facts, facts.split)})"
     yield from (Paragraph(f"It {words}{where}.", is_lead=True) for words in facts.in_words)
     summary = facts.summary
     if not summary:
@@ -70,6 +72,11 @@ def _blocks(facts: Facts) -> Iterator[Block]:
     table = metric_table(facts)
     if table is not None:
         yield table
+
+
+def _answered(facts: Facts, split: str) -> str:
+    told = number_of(facts.record["rows"].get(split, 0), f"{split} row")
+    return told if facts.shown is None else f"{facts.shown:,} of {told}"
 
 
 def _trained(facts: Facts) -> str:

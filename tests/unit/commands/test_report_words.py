@@ -96,3 +96,8 @@ def test_no_rival_is_called_better_where_it_is_not_known_which_way_that_is() -> 
     told = words(summary(directions={}), intervals={})
     assert "test.rmse 380.0; beside it" in told
     assert "Better than this network" not in told
+
+
+def test_figures_of_some_rows_are_not_told_as_those_of_all() -> None:
+    told = words(summary(), intervals={}, in_words=["is right in 98 % of the rows"], split="validation", shown=419)
+    assert "It is right in 98 % of the rows (419 of 838 validation rows)." in told
