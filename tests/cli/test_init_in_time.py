@@ -26,7 +26,7 @@ def hours(count: int) -> list[str]:
 def test_a_row_an_hour_is_split_by_time_and_that_is_said() -> None:
     write(hours(200))
     told = run(Path("sales.csv"), Options(target="sold"))
-    assert "by time: the latest rows by when validate and test, as rows near in time are alike" in told
+    assert "by time: the latest rows by when validate and test, as rows near in time are alike" in " ".join(told.split())
     assert "forecast?   data.window: {past: 48, horizon: 24}" in told
     text = Path("sales.yaml").read_text(encoding="utf-8")
     assert "split: {by: time, validation: 0.1, test: 0.1}   # one row every hour: the latest by when are kept apart" in text
