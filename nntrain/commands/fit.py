@@ -12,7 +12,7 @@ from nntrain.blueprint import Blueprint, draw, draw_first
 from nntrain.commands import automatic, bags, collecting, computing, members
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import AUTO, Job, Options, Outcome, Watchers
-from nntrain.commands.json_lines import display_of, result_text
+from nntrain.commands.json_lines import display_of, failure_told, result_text
 from nntrain.commands.memory import memory_errors
 from nntrain.commands.new_run import kept_fields, write_start
 from nntrain.commands.output import emit, tell
@@ -42,7 +42,7 @@ Command = Callable[[Path | None, Sequence[str], Options], int]
 
 def run(path: Path | None, changes: Sequence[str], options: Options) -> int:
     """Train as the command line says; print the result, and return the exit code."""
-    with Signals() as signals, display_of(options) as display, signals.interruptible():
+    with Signals() as signals, display_of(options) as display, signals.interruptible(), failure_told(display):
         outcome = fit(path, changes, options, Watchers(display, signals))
     emit(result_text(outcome, options))
     return outcome.exit_code or signals.exit_code

@@ -43,6 +43,18 @@ def test_start_each_evaluation_and_end(capsys: pytest.CaptureFixture[str]) -> No
     assert {"event": "end", **json.loads(Path("runs/a/0001/summary.json").read_text())} == found[-1]
 
 
+def test_a_run_that_fails_has_an_end_and_one_that_never_starts_has_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    found = lines(capsys, "a.yaml", "--json-lines", "optimizer={type: sgd, lr: 1e30}", code=5)
+    assert [found[0]["event"], found[-1]["event"]] == ["start", "end"]
+    assert {key: found[-1][key] for key in ("run", "stop_reason", "exit_code")} == {
+        "run": "runs/a/0001",
+        "stop_reason": "failed",
+        "exit_code": 5,
+    }
+    assert "step" in found[-1]["message"]
+    assert lines(capsys, "a.yaml", "--json-lines", "optimizer.lr=fast", code=2) == []
+
+
 def test_a_resumed_run_begins_where_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
     lines(capsys, "a.yaml", "--json-lines")
     found = lines(capsys, "--resume", "runs/a/0001", "training.max_epochs=4", "--json-lines")
