@@ -50,7 +50,7 @@ def test_all_is_told_and_nothing_is_left_behind(folder: Path, capsys: pytest.Cap
     assert main(["check", "--run", "a.yaml"]) == 0
     told = capsys.readouterr().out
     assert files(folder) == before
-    for words in ("8 rows learned by heart: loss", "(ln 3)", "rms", "optimizer.lr=", "about", "MB at most", "checkpoints of"):
+    for words in ("8 rows learned by heart: loss", "(ln 3)", "rms", "optimizer.lr=", "about", "B at most", "checkpoints of"):
         assert words in told, words
     assert max(map(len, told.splitlines())) <= 80
 
