@@ -78,7 +78,8 @@ class Facts:
             values: object = self.summary.get(part)
             if isinstance(values, dict):
                 numbers = cast("dict[str, object]", values).items()
-                found |= {f"{prefix}{name}": _number(value) for name, value in numbers if name not in ("epoch", "step")}
+                known = {name: finite(value) for name, value in numbers if name not in ("epoch", "step")}
+                found |= {f"{prefix}{name}": None if value is None else float(value) for name, value in known.items()}
         return found
 
     @cached_property
@@ -92,12 +93,13 @@ class Facts:
             return {}
 
 
-def _number(value: object) -> float | None:
+def finite(value: object) -> float | None:
+    """A finite number, as every JSON reader and the table take it; `None` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
+        return value if math.isfinite(value) else None
+    except OverflowError:  # an integer beyond all floats
         return None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from typing import Any, Final, cast
 from nntrain.commands.figures import format_bytes, format_number, format_seconds
 from nntrain.commands.results import aligned
 from nntrain.commands.run_labels import Labels, read_labels
-from nntrain.commands.run_queries import Facts, Query, Selection, Value
+from nntrain.commands.run_queries import Facts, Query, Selection, Value, finite
 from nntrain.commands.start import ago
 from nntrain.errors import CheckpointError, UsageError
 from nntrain.runs import Run, all_runs, diverged_part, runs_root
@@ -68,7 +67,8 @@ def run(
     if form not in (None, *FORMS):
         raise UsageError(f"no format {form!r}", f"one of: {', '.join(FORMS)}")
     root, query, now = runs_root(runs), query or Query(), time.time()
-    found = {each.path: (row_of(each), _summary(each)[0]) for each in all_runs(root)}
+    read = {each: _summary(each) for each in all_runs(root)}
+    found = {each.path: (_row(each, *told), told[0]) for each, told in read.items()}
     facts = [_facts(Run(path), row, summary) for path, (row, summary) in found.items() if not unfinished or row.state == "unfinished"]
     chosen = Selection(query, now).chosen(facts)
     rows = [found[each.run.path][0] for each in chosen]
@@ -106,7 +106,7 @@ def _told_none(root: Path, *, unfinished: bool, is_queried: bool) -> str:
 def _facts(found: Run, row: Row, summary: Mapping[str, Any]) -> Facts:
     known: dict[str, Value] = {"run": row.run, "name": found.path.parent.name, "state": row.state, "ended": row.stop_reason}
     known |= {"started": row.started, "epochs": row.epochs, "seconds": row.seconds, "bytes": row.bytes}
-    known |= {"steps": _number(summary, "steps"), "parameters": _number(summary, "parameters"), "best": row.value}
+    known |= {"steps": finite(summary.get("steps")), "parameters": finite(summary.get("parameters")), "best": row.value}
     return Facts(found, summary, known | {"tags": ", ".join(row.tags), "note": row.note})
 
 
@@ -147,7 +147,10 @@ def _cells(row: Row) -> tuple[str, str, str, str, str]:
 
 def row_of(found: Run) -> Row:
     """A run as the list shows it; what of it can't be read is left out."""
-    summary, state = _summary(found)
+    return _row(found, *_summary(found))
+
+
+def _row(found: Run, summary: Mapping[str, Any], state: str) -> Row:
     reason = _get(summary, "stop_reason", str)
     if state == "finished" and reason in (None, "interrupted"):
         state = "unfinished"
@@ -168,7 +171,7 @@ def row_of(found: Run) -> Row:
         value=value,
         direction=direction if direction in ("min", "max") else None,
         epochs=epochs if epochs is not None else members if members is not None else _epochs_so_far(found),
-        seconds=_number(summary, "seconds"),
+        seconds=finite(summary.get("seconds")),
         bytes=size_of(found.path),
         inexact_since=_get(summary, "inexact_since", int),
         tags=labels.tags,
@@ -212,22 +215,13 @@ def _get(summary: Mapping[str, Any], key: str, kind: type | tuple[type, ...]) ->
     return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
 
-def _number(values: Mapping[str, Any], key: str) -> float | None:
-    """A finite number, as every JSON reader and the table take it."""
-    value = _get(values, key, (int, float))
-    try:
-        return value if value is not None and math.isfinite(value) else None
-    except OverflowError:  # an integer beyond all floats
-        return None
-
-
 def _judged(summary: Mapping[str, Any]) -> tuple[str | None, float | None]:
     """The metric that a run is ranked by: what decided, or the first of those that it has, as a bag has no loss."""
     name: str | None = _get(summary, "monitor", str)
     best: Mapping[str, Any] = _get(summary, "best", dict) or {}
     if name is not None and name not in best and _get(summary, "kind", str) == "bag":
         name = next((each for each in best if each.startswith(SPLIT)), None)
-    return (name, _number(best, name)) if name is not None and name in best else (None, None)
+    return (name, finite(best.get(name))) if name is not None and name in best else (None, None)
 
 
 def _epochs_of_members(summary: Mapping[str, Any]) -> int | None:
