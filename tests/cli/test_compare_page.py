@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from html_pages import OpenTags
 
 from nntrain.cli import main
 from nntrain.runs import create_run
 
 EVIL = "<script>alert(1)</script>"
-VOID = {"meta", "link", "img", "br", "input", "hr"}
 
 
 @dataclass
-class Page(HTMLParser):
-    """What is checked of a page; tags that are left open or closed twice are faults."""
+class Page(OpenTags):
+    """What is checked of a page."""
 
-    open: list[str] = field(default_factory=list[str])
     rows: list[list[str]] = field(default_factory=list[list[str]])
     """Cells of all tables."""
     strong: list[str] = field(default_factory=list[str])
     sections: list[str | None] = field(default_factory=list[str | None])
     links: list[str] = field(default_factory=list[str])
     tags: list[str] = field(default_factory=list[str])
-    text: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
@@ -42,20 +36,10 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open
-        assert self.open.pop() == tag
+        super().handle_starttag(tag, attrs)
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        super().handle_data(data)
         if {"td", "th"} & {*self.open}:
             self.rows[-1][-1] += data
         if "strong" in self.open:

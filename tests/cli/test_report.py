@@ -9,12 +9,12 @@ import json
 import re
 import shutil
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from html_pages import OpenTags
 
 import nntrain
 from nntrain.cli import main
@@ -30,24 +30,18 @@ data:
 architecture: {{type: mlp, hidden: [8]}}
 training: {{max_epochs: 2}}
 """
-VOID = {"meta", "link", "img", "br", "input", "hr"}
 
 
 @dataclass
-class Page(HTMLParser):
-    """What is checked of a page; tags that are left open or closed twice are faults."""
+class Page(OpenTags):
+    """What is checked of a page."""
 
-    open: list[str] = field(default_factory=list)
     headings: list[tuple[str, str]] = field(default_factory=list)
     sections: list[dict[str, str | None]] = field(default_factory=list)
     images: list[dict[str, str | None]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
     tags: set[str] = field(default_factory=set)
-    text: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
@@ -60,20 +54,10 @@ class Page(HTMLParser):
             self.images.append({**found, "alt": found.get("alt") or found.get("aria-label")})
         if re.fullmatch("h[1-6]", tag):
             self.headings.append((tag, ""))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open
-        assert self.open.pop() == tag
+        super().handle_starttag(tag, attrs)
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        super().handle_data(data)
         if self.open and self.headings and self.open[-1] == self.headings[-1][0]:
             self.headings[-1] = (self.headings[-1][0], self.headings[-1][1] + data)
 
