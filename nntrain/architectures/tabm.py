@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from nntrain.architectures.family import Family
 from nntrain.layers.activation import ReLU
 from nntrain.layers.encodings import OneHotEncoding
-from nntrain.layers.ensemble import Ensemble
+from nntrain.layers.ensemble import Ensemble, EnsembleLinear
 from nntrain.layers.layer import Layer
 from nntrain.layers.linear import Linear
 from nntrain.layers.number_embedding import PiecewiseLinearEncoding
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 
 class TabM(Family):
-    """TabM-mini with piecewise-linear embeddings (Gorishniy, Kotelnikov, Babenko, 2025): k multilayer perceptrons with common weights.
+    """TabM with piecewise-linear embeddings (Gorishniy, Kotelnikov, Babenko, 2025): k multilayer perceptrons with common weights.
 
-    Each member scales the row by numbers of its own and has its own output layer; they are trained side by side, and the mean of what they
-    predict is the answer. Numbers are encoded by `ple` with 16 numbers each, categories one-hot, unless `inputs` says otherwise. The paper
-    has dropout 0.1, AdamW with rate 2e-3 and decay 3e-4, and numbers with `normalize: quantile`.
+    Each member scales the row by numbers of its own and has its own output layer, of the full variant in every layer scales and offsets
+    too; they are trained side by side, and the mean of what they predict is the answer. Numbers are encoded by `ple` with 16 numbers each,
+    categories one-hot, unless `inputs` says otherwise. The paper has dropout 0.1, AdamW with rate 2e-3 and decay 3e-4, and numbers with
+    `normalize: quantile`.
     """
 
     main: ClassVar[str | None] = "hidden"
@@ -38,6 +39,9 @@ class TabM(Family):
     """Width of each hidden layer."""
     k: PositiveInt = 32
     """Members."""
+    variant: Literal["mini", "full"] = "mini"
+    """`mini`: members differ by the scales of the row and their output layers. `full`: in each layer they scale what goes in and out and
+    add an offset too (`ensemble_linear`)."""
     activation: AnyActivation = ReLU()
     """Activation after each hidden layer."""
     ensemble_init: Literal["random_signs", "normal"] = "normal"
@@ -48,6 +52,7 @@ class TabM(Family):
 
     def expand(self, context: Context, spec: Spec) -> Sequence[Layer]:
         layers: list[Layer] = [Ensemble(k=self.k, init=self.ensemble_init)]
-        for width in self.hidden:
-            layers += [Linear(out_features=width), *norms(context), self.activation, *dropouts(context)]
+        for place, width in enumerate(self.hidden):
+            linear = Linear(out_features=width) if self.variant == "mini" else EnsembleLinear(out_features=width, scale_inputs=place > 0)
+            layers += [linear, *norms(context), self.activation, *dropouts(context)]
         return layers

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Ensemble(Layer):
     """Each row of numbers as one for each of k members, scaled by numbers of their own: [B, F] -> [B, k, F].
 
-    All layers behind it are shared by the members, until the output layer, of which each has its own (TabM-mini: Gorishniy, Kotelnikov,
-    Babenko, 2025). Each member is scored by itself in training; what is measured and predicted is the mean of what they predict.
+    All layers behind it are shared by the members, but `ensemble_linear`, until the output layer, of which each has its own (TabM-mini:
+    Gorishniy, Kotelnikov, Babenko, 2025). Each member is scored by itself in training; what is measured and predicted is the mean of what
+    they predict.
     """
 
     main: ClassVar[str | None] = "k"
@@ -44,6 +45,40 @@ class Ensemble(Layer):
 
         sections = [known(size) for size in spec.sections] if spec.sections is not None else [1] * known(spec.sizes[0])
         return Members(self.k, sections, signs=self.init == "random_signs")
+
+
+class EnsembleLinear(Layer):
+    """Fully connected layer with common weights and scales and offsets of each member: [B, k, F] -> [B, k, out_features].
+
+    s * (W (r * x)) + b (BatchEnsemble: Wen, Tran, Ba, 2020, equation 5), for the rows that `ensemble` makes. r and s begin with ones, b
+    alike for all members, so that these differ by the scales of `ensemble` alone at first (TabM: Gorishniy, Kotelnikov, Babenko, 2025).
+    """
+
+    main: ClassVar[str | None] = "out_features"
+    sized: ClassVar[bool] = True
+
+    type: Literal["ensemble_linear"] = "ensemble_linear"
+    out_features: PositiveInt
+    """Number of features that come out."""
+    scale_inputs: bool = True
+    """Whether there is an r: right behind `ensemble`, which has scaled them already, a second one says nothing more."""
+
+    def out_spec(self, spec: Spec, *side: Spec) -> Spec:
+        if spec.axes != MEMBERS:
+            raise SpecError(f"needs rows of members and gets {spec.describe()}", "put ensemble before it")
+        return spec.with_last(self.out_features)
+
+    def parameter_shapes(self, spec: Spec, *side: Spec) -> dict[str, tuple[Size, ...]]:
+        members, features = spec.sizes
+        of_inputs: dict[str, tuple[Size, ...]] = {"input_scale": (members, features)} if self.scale_inputs else {}
+        of_outputs = dict.fromkeys(("output_scale", "bias"), (members, self.out_features))
+        return {"weight": (self.out_features, features), **of_inputs, **of_outputs}
+
+    def build(self, spec: Spec, *side: Spec) -> nn.Module:
+        from nntrain.modules.ensemble import MembersLinear
+
+        members, features = map(known, spec.sizes)
+        return MembersLinear(members, features, self.out_features, scale_inputs=self.scale_inputs)
 
 
 class EnsembleHead(Layer):

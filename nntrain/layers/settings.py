@@ -106,6 +106,7 @@ LAYERS: Final = {
     "ple": "nntrain.layers.number_embedding:PiecewiseLinearLayer",
     "linear_embedding": "nntrain.layers.number_embedding:LinearEmbeddingLayer",
     "ensemble": "nntrain.layers.ensemble:Ensemble",
+    "ensemble_linear": "nntrain.layers.ensemble:EnsembleLinear",
     "field_tokens": "nntrain.layers.field_tokens:FieldTokens",
     "position_embedding": "nntrain.layers.position:PositionEmbedding",
     "primary_capsules": "nntrain.layers.capsules:PrimaryCapsules",

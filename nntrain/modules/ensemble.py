@@ -30,6 +30,31 @@ class Members(nn.Module):
         return x.unsqueeze(1) * self.weight
 
 
+class MembersLinear(nn.Module):
+    """A linear layer with common weights, and scales and offsets of each member: `[B, k, F] -> [B, k, O]`, s * (W (r * x)) + b."""
+
+    def __init__(self, members: int, in_features: int, out_features: int, *, scale_inputs: bool) -> None:
+        """Draw weights and offsets as torch's linear layer does, the offsets once for all members; the scales are ones.
+
+        Args:
+            members: Their number, k.
+            in_features: F.
+            out_features: O.
+            scale_inputs: There is an r.
+        """
+        super().__init__()
+        bound = 1 / math.sqrt(in_features)
+        self.weight = nn.Parameter(torch.empty(out_features, in_features).uniform_(-bound, bound))
+        self.input_scale = nn.Parameter(torch.ones(members, in_features)) if scale_inputs else None
+        self.output_scale = nn.Parameter(torch.ones(members, out_features))
+        self.bias = nn.Parameter(torch.empty(out_features).uniform_(-bound, bound).repeat(members, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale, multiply, scale."""
+        x = x if self.input_scale is None else x * self.input_scale
+        return torch.addcmul(self.bias, nn.functional.linear(x, self.weight), self.output_scale)
+
+
 class MembersHead(nn.Module):
     """A linear layer for each member: `[B, k, F]` to `[B * k, K]` in training, each row's members one after another, else to `[B, K]`."""
 

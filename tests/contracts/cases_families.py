@@ -16,6 +16,7 @@ FAMILIES = (
     Case({"realmlp": [5, 4]}, ROW),
     Case({"realmlp": {"hidden": [5], "variant": "td_s", "activation": "gelu"}}, PHOTO),
     Case({"tabm": {"hidden": [5, 4], "k": 2}}, ROW),
+    Case({"tabm": {"hidden": [5, 4], "k": 2, "variant": "full"}}, ROW),
     Case({"ft_transformer": {"dim": 3, "num_layers": 2, "num_heads": 1, "attention_dropout": 0.0}}, ROW),
     Case({"resnet": {"depth": 20, "width": 2}}, TINY),
     Case({"vgg": {"depth": 11, "hidden": [4]}}, SMALL),

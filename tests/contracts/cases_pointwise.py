@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from contract_case import ATOMS, PHOTO, ROW, SCAN, SERIES, STEPS, Case
 
+from nntrain.specs import MEMBERS, Spec
+
+MEMBER_ROWS = Spec(MEMBERS, (3, 6))
+
 NORMS = (
     Case("batch_norm", ROW),
     Case("batch_norm", PHOTO),
@@ -43,6 +47,8 @@ NORMS = (
     Case({"linear_embedding": {"dim": 2, "activation": "relu"}}, ATOMS),
     Case({"ensemble": 3}, ROW),
     Case({"ensemble": {"k": 2, "init": "normal"}}, ROW),
+    Case({"ensemble_linear": 5}, MEMBER_ROWS),
+    Case({"ensemble_linear": {"out_features": 4, "scale_inputs": False}}, MEMBER_ROWS),
     Case({"field_tokens": 3}, ROW),
     Case({"squeeze_excite": 2}, PHOTO),
     Case({"squeeze_excite": {"reduction": 1, "gate": "hardsigmoid"}}, SERIES),

@@ -49,6 +49,24 @@ def test_tabm_encodes_every_field_and_has_one_head_for_each_member():
     assert program.members_of("y") == 5
 
 
+def test_in_the_full_variant_every_layer_scales_and_adds_for_each_member():
+    program = compiled({"tabm": {"hidden": [8, 6], "k": 5, "variant": "full"}}, TABLE)
+    assert lines(program)[3:8] == [
+        "ensemble_1: ensemble 5, init normal -> [5, 55]",
+        "ensemble_linear_1: ensemble_linear 8, scale_inputs false -> [5, 8]",
+        "relu_1: relu -> [5, 8]",
+        "ensemble_linear_2: ensemble_linear 6 -> [5, 6]",
+        "relu_2: relu -> [5, 6]",
+    ]
+    assert program.num_parameters == sum(value.numel() for value in program.build().parameters())
+
+
+def test_a_layer_of_members_is_behind_ensemble():
+    found = told(problems({"layers": [{"ensemble_linear": 4}]}, NUMBERS, {"y": ONE}))
+    assert "needs rows of members and gets" in found[0]
+    assert "put ensemble before it" in found[0]
+
+
 def test_what_the_config_says_of_a_field_comes_before_what_a_family_implies():
     program = compiled({"type": "tabm", "hidden": [4], "inputs": {"city": {"embedding": 3}}}, TABLE)
     assert lines(program)[1:3] == ["inputs.one_hot_1: one_hot sex -> [3]", "inputs.embedding_1: embedding city, dim 3 -> [3]"]
@@ -88,35 +106,42 @@ def test_members_have_one_answer_per_example():
     ]
 
 
-def test_tabm_computes_what_the_package_of_its_authors_computes():
+@pytest.mark.parametrize(("variant", "arch_type"), [("mini", "tabm-mini"), ("full", "tabm")])
+def test_tabm_computes_what_the_package_of_its_authors_computes(variant: str, arch_type: str):
     tabm = pytest.importorskip("tabm")
     embeddings = pytest.importorskip("rtdl_num_embeddings")
     torch.manual_seed(1)
     rows = torch.randn(200, 2)
     bins = embeddings.compute_bins(rows, n_bins=6)
     theirs = tabm.TabM.make(
-        n_num_features=2, cat_cardinalities=[3], d_out=2, n_blocks=2, d_block=8, dropout=0.0, k=4, arch_type="tabm-mini",
+        n_num_features=2, cat_cardinalities=[3], d_out=2, n_blocks=2, d_block=8, dropout=0.0, k=4, arch_type=arch_type,
         num_embeddings=embeddings.PiecewiseLinearEmbeddings(bins, 16, activation=False, version="B"),
     )  # fmt: skip
-    written = {"type": "tabm", "hidden": [8, 8], "k": 4, "inputs": {"?": {"ple": {"bins": 6, "dim": 16}}}}
+    written = {"type": "tabm", "hidden": [8, 8], "k": 4, "variant": variant, "inputs": {"?": {"ple": {"bins": 6, "dim": 16}}}}
     ours: Any = network_of(written, MIXED, Spec(VECTOR, (2,)))
     ple = ours.inputs.ple_1
     ple.begin(rows, None)
     their_names = dict(theirs.named_parameters())
+    with torch.no_grad():
+        for value in their_names.values():
+            value.normal_()
     copy(their_names["num_module.linear0.weight"], ple.number.weight[:, 0])
     copy(their_names["num_module.linear0.bias"], ple.number.bias)
-    with torch.no_grad():
-        their_names["num_module.linear.weight"].normal_()
     copy(their_names["num_module.linear.weight"], ple.linear.weight)
-    copy(their_names["backbone.affine.weight"], ours.ensemble_1.weight)
-    for place, layer in enumerate((ours.linear_1, ours.linear_2)):
-        copy(their_names[f"backbone.blocks.{place}.0.weight"], layer.weight)
-        copy(their_names[f"backbone.blocks.{place}.0.bias"], layer.bias)
+    copy(their_names["backbone.affine.weight" if variant == "mini" else "backbone.blocks.0.0.r"], ours.ensemble_1.weight)
+    names = {"weight": "weight", "bias": "bias"} | ({"r": "input_scale", "s": "output_scale"} if variant == "full" else {})
+    layers = (ours.linear_1, ours.linear_2) if variant == "mini" else (ours.ensemble_linear_1, ours.ensemble_linear_2)
+    for place, layer in enumerate(layers):
+        for their_name, name in names.items():
+            if (place, their_name) != (0, "r"):
+                copy(their_names[f"backbone.blocks.{place}.0.{their_name}"], getattr(layer, name))
     copy(their_names["output.weight"], ours.head.weight)
     copy(their_names["output.bias"], ours.head.bias)
+    assert len(list(ours.parameters())) == len(their_names)
     numbers, colors = torch.randn(30, 2), torch.randint(0, 3, (30, 1))
     given = {"@number": numbers, "@category": colors + 1}
-    torch.testing.assert_close(ours.train()(given)[0]["y"].reshape(30, 4, 2), theirs(numbers, colors))
+    found, wanted = ours.train()(given)[0]["y"].reshape(30, 4, 2), theirs(numbers, colors)
+    torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-6 * float(wanted.detach().abs().max()))
 
 
 def test_ft_transformer_computes_what_the_package_of_its_authors_computes():

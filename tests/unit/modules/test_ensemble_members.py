@@ -1,11 +1,11 @@
-"""The parts of TabM-mini, against numbers computed by hand."""
+"""The parts of TabM, against numbers computed by hand."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nntrain.modules.ensemble import Members, MembersHead
+from nntrain.modules.ensemble import Members, MembersHead, MembersLinear
 
 
 def mean(outputs: Tensor) -> Tensor:
@@ -49,3 +49,26 @@ def test_in_training_each_member_answers_with_layers_of_its_own() -> None:
 def test_afterwards_the_answer_is_the_mean_of_theirs() -> None:
     members = torch.tensor([[[1.0, 1], [1, 1]], [[0, 2], [4, 0]]])
     assert head().eval()(members).tolist() == [[7], [12.5]]
+
+
+def test_a_layer_of_members_scales_what_goes_in_and_out_and_adds_for_each() -> None:
+    module = MembersLinear(2, 2, 1, scale_inputs=True)
+    assert module.input_scale is not None
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[1.0, 10]]))
+        module.input_scale.copy_(torch.tensor([[1.0, 2], [3, 0]]))
+        module.output_scale.copy_(torch.tensor([[1.0], [-2]]))
+        module.bias.copy_(torch.tensor([[0.5], [7]]))
+    x = torch.tensor([[[1.0, 1], [1, 1]], [[2, 0], [2, 5]]])  # two rows of two members
+    # 1 * (1 * 1 + 10 * 2) + 0.5; -2 * (3 * 1 + 10 * 0) + 7; 1 * 2 + 0.5; -2 * 3 * 2 + 7
+    assert module(x).tolist() == [[[21.5], [1]], [[2.5], [-5]]]
+
+
+def test_layers_of_members_begin_alike() -> None:
+    torch.manual_seed(0)
+    module = MembersLinear(3, 4, 5, scale_inputs=True)
+    rows = torch.randn(2, 1, 4).expand(2, 3, 4)
+    torch.testing.assert_close(module(rows), nn.functional.linear(rows, module.weight, module.bias[0]))
+    assert 0.3 < float(module.weight.detach().abs().max()) <= 0.5  # 1 / sqrt(4)
+    assert 0.1 < float(module.bias.detach().abs().max()) <= 0.5
+    assert MembersLinear(3, 4, 5, scale_inputs=False).input_scale is None
