@@ -89,11 +89,14 @@ def _has_classes(plan: TargetPlan) -> bool:
 
 
 def _target(job: Job, plan: TargetPlan) -> Target:
-    encoded = job.prepared.train.once().target(plan.target.name).cpu().long().flatten()
-    counts = cast("list[int]", encoded[encoded >= 0].bincount(minlength=len(plan.target.classes)).tolist())
+    from nntrain.modules.narrow import class_counts
+
+    train, name = job.prepared.train.once(), plan.target.name
+    encoded = train.targets[name] if name in train.targets and name not in train.target_pixels else train.target(name)
+    counts = cast("list[int]", class_counts(encoded, len(plan.target.classes)).tolist())
     weighs = any(isinstance(loss, ClassLoss) and loss.class_weights is not None for loss in plan.losses)
     is_entropy = len(plan.losses) == 1 and plan.losses[0].type in ("cross_entropy", "bce")
-    return Target(plan.target.name, tuple(counts), tuple(plan.target.classes), weighs, is_entropy, plan.losses[0].type)
+    return Target(name, tuple(counts), tuple(plan.target.classes), weighs, is_entropy, plan.losses[0].type)
 
 
 def probe_of(job: Job, assembly: Assembly) -> Probe | None:

@@ -18,7 +18,6 @@ from nntrain.data.augmentation.draws import Augment
 from nntrain.data.augmentation.views import Views
 from nntrain.data.mask_rows import shown_target
 from nntrain.data.moving import arrived, arriving, row_bytes
-from nntrain.data.narrow import wide
 from nntrain.data.orders import shown_order
 from nntrain.data.packed import LENGTHS, Stored, StoredTarget, cut
 from nntrain.data.packed_graphs import part_of_graphs
@@ -26,6 +25,7 @@ from nntrain.data.packed_sounds import stored_tensors
 from nntrain.data.pixels import PixelScaling
 from nntrain.data.scored_units import Units
 from nntrain.data.streaming import Streamed
+from nntrain.modules.narrow import wide
 from nntrain.specs import GRAPH
 
 CHUNK_BYTES: Final = 4 * 2**20

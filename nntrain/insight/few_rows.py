@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final, cast
 
 from nntrain.insight.suspicion import Suspicion
 from nntrain.wording import number_of
@@ -46,16 +44,18 @@ def _few_held(rows: int, *, is_bag: bool) -> Iterator[Suspicion]:
 
 
 def _few_of_class(prepared: Prepared) -> Iterator[Suspicion]:
+    import torch
+
+    from nntrain.modules.narrow import class_counts
+
     for name, target in prepared.fields.targets.items():
-        goals = [data.targets[name].numpy() for data in prepared.splits.values() if name in data.targets]
+        goals = [data.targets[name] for data in prepared.splits.values() if name in data.targets]
         if not 2 <= len(target.classes) <= MOST_CLASSES or not goals or goals[0].ndim != 1:
             continue
-        rows = np.concatenate(goals).astype(np.int64)
-        rows = rows[rows < len(target.classes)]  # kinds that training has not seen are none of the classes
-        counts = np.bincount(rows, minlength=len(target.classes))
-        if counts.sum() < LEAST_ROWS:
+        counts = cast("list[int]", torch.stack([class_counts(goal, len(target.classes)) for goal in goals]).sum(0).tolist())
+        if sum(counts) < LEAST_ROWS:
             continue
-        for label, count in zip(target.classes, counts.tolist(), strict=True):
+        for label, count in zip(target.classes, counts, strict=True):
             if 0 < count < FEW_OF_CLASS:
                 sentence = (
                     f"{name}: {label} has {number_of(count, 'row')}, too few to be learned or measured: leave them out of the file, or join"

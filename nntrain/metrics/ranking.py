@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import model_validator
@@ -42,16 +43,18 @@ class Ranking(Metric):
             index_of(self.class_, info.classes)
 
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
-        from nntrain.modules.metrics import OfRows
-
         if info.num_classes > MAX_COMPARED and self.class_ is None:
             return Undefined()
         wanted = None if self.class_ is None else index_of(self.class_, info.classes)
-        return OfRows(lambda prediction, target, weights: self._value(prediction, target, weights, wanted))
+        return self.state(lambda prediction, target, weights: self._value(prediction, target, weights, wanted), wanted)
+
+    def state(self, value: Callable[[Tensor, Tensor, Tensor], Tensor], wanted: int | None) -> MetricState:
+        """What keeps the rows; `value` is as `OfRows` takes it, of one class where one is wanted."""
+        from nntrain.modules.metrics import OfRows
+
+        return OfRows(value)
 
     def _value(self, prediction: Tensor, target: Tensor, weights: Tensor, wanted: int | None) -> Tensor:
-        import torch
-
         from nntrain.modules.metrics import by_class
 
         if wanted is not None and target.ndim == 1:
@@ -60,11 +63,16 @@ class Ranking(Metric):
         scores, positive = by_class(prediction, target)
         if wanted is not None:
             return self.areas(scores[:, [wanted]].T, positive[:, [wanted]].T, weights)[:, 0]
-        areas = self.areas(scores.T, positive.T, weights)
+        return self.mean(self.areas(scores.T, positive.T, weights), lambda: weights @ positive.to(weights.dtype))
+
+    def mean(self, areas: Tensor, support: Callable[[], Tensor]) -> Tensor:
+        """The number `[R]` of areas `[R, K]` of classes; `support` tells the weight of the rows of each, `[R, K]`."""
+        import torch
+
         if self.average == "macro":
             return areas.nanmean(dim=1)
-        support = torch.where(areas.isnan(), 0.0, weights @ positive.to(weights.dtype))
-        return (areas.nan_to_num(nan=0.0) * support).sum(dim=1) / support.sum(dim=1)
+        by_class = torch.where(areas.isnan(), 0.0, support())
+        return (areas.nan_to_num(nan=0.0) * by_class).sum(dim=1) / by_class.sum(dim=1)
 
 
 class AUROC(Ranking):
@@ -74,6 +82,11 @@ class AUROC(Ranking):
     """
 
     type: Literal["auroc"] = "auroc"
+
+    def state(self, value: Callable[[Tensor, Tensor, Tensor], Tensor], wanted: int | None) -> MetricState:
+        from nntrain.modules.ranked_rows import OfRankedRows
+
+        return super().state(value, wanted) if wanted is not None else OfRankedRows(value, self.mean)
 
     def areas(self, scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
         from nntrain.modules.ranking import areas_under_curves

@@ -240,16 +240,18 @@ class OfRows(Scalar):
     def __init__(self, value: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         """Take the number `[R]` of predictions `[N, …]`, targets `[N, …]` and weights float64 `[R, N]`, all on the CPU."""
         self._value = value
-        self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._rows: list[tuple[Tensor, Tensor, Tensor | None]] = []
+        """By batch predictions, targets and weights `[R, B]`; `None` where each row counts once."""
 
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Add rows."""
-        self._rows.append((prediction, target, row_weights(weights, len(target), target.device)))
+        self._rows.append((prediction, target, None if weights is None else row_weights(weights, len(target), target.device)))
 
     def held(self) -> Held:
         if not self._rows:
             return [None, None, None]
-        predictions, targets, weights = zip(*self._rows, strict=True)
+        predictions, targets, _ = zip(*self._rows, strict=True)
+        weights = [row_weights(own, len(target), target.device) for _, target, own in self._rows]
         return [torch.cat(predictions), torch.cat(targets), torch.cat(weights, dim=1)]
 
     def join(self, held: Sequence[Held]) -> None:
@@ -257,10 +259,10 @@ class OfRows(Scalar):
 
     def values(self) -> Tensor:
         """The number of each weighting."""
-        if not self._rows:
+        predictions, targets, weights = self.held()
+        if predictions is None or targets is None or weights is None:
             return undefined()
-        predictions, targets, weights = zip(*self._rows, strict=True)
-        return self._value(torch.cat(predictions).cpu(), torch.cat(targets).cpu(), torch.cat(weights, dim=1).cpu().double())
+        return self._value(predictions.cpu(), targets.cpu(), weights.cpu().double())
 
 
 def summed(held: Sequence[Held]) -> Held:

@@ -23,7 +23,6 @@ from nntrain.data.fingerprint import fingerprint_sources, source_name
 from nntrain.data.fitted import FittedField, FittedFields, fitted_field
 from nntrain.data.layout import SPLITTING, Layout
 from nntrain.data.naming import NamedField
-from nntrain.data.narrow import narrow
 from nntrain.data.preparing import Prepared, check_targets, fingerprints_of, held, inferred, none_left, rows_read, split_sizes
 from nntrain.data.reading import header_of
 from nntrain.data.row_tensors import left_out, never_shown, row_tensors
@@ -35,6 +34,7 @@ from nntrain.data.table import Table, listed
 from nntrain.data.target_ranges import with_ranges
 from nntrain.data.values import read_values, usable_rows
 from nntrain.errors import DataError
+from nntrain.modules.narrow import narrow
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Encoded, Values

@@ -14,10 +14,10 @@ from torch import Tensor
 from nntrain.data.blocks import Blocks
 from nntrain.data.blockwise.cache import BlockCache
 from nntrain.data.cache_folder import NotKeptError
-from nntrain.data.narrow import wide
 from nntrain.data.packed import PackedSteps, Stored
 from nntrain.data.packed_sounds import PackedSounds
 from nntrain.data.values import read_values
+from nntrain.modules.narrow import wide
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData

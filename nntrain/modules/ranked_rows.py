@@ -1,0 +1,58 @@
+"""What is kept of rows that metrics rank by their scores for each class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from nntrain.modules.metrics import Held, OfRows, by_class
+from nntrain.modules.narrow import wide
+from nntrain.modules.ranking import plain_area
+
+MANY_ROWS: Final = 2**16
+"""Rows from which on what is ranked is put together for one class at a time: faster for fewer is all at once."""
+
+
+class OfRankedRows(OfRows):
+    """The area under the ROC curve of up to 127 classes, of few bytes a row where there are many and all of them count alike."""
+
+    def __init__(self, value: Callable[[Tensor, Tensor, Tensor], Tensor], mean: Callable[[Tensor, Callable[[], Tensor]], Tensor]) -> None:
+        """Begin with nothing.
+
+        Args:
+            value: As `OfRows` takes it.
+            mean: The number `[R]` that areas `[R, K]` of classes become; it may ask how many rows are of each, float64 `[R, K]`.
+        """
+        super().__init__(value)
+        self._mean = mean
+
+    def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Add rows."""
+        super().update(prediction, target.to(torch.int8) if target.dtype == torch.int64 else target, weights)
+
+    def held(self) -> Held:
+        predictions, targets, weights = super().held()
+        return [predictions, None if targets is None else wide(targets), weights]
+
+    def values(self) -> Tensor:
+        """The number of each weighting."""
+        rows = sum(len(target) for _, target, _ in self._rows)
+        if rows < MANY_ROWS or any(weights is not None for *_, weights in self._rows):
+            return super().values()
+        found = [self._area(place) for place in range(by_class(*self._rows[0][:2])[0].shape[1])]
+        if any(area is None for area in found):
+            return super().values()
+        areas, support = (torch.tensor([column], dtype=torch.float64) for column in zip(*filter(None, found), strict=True))
+        return self._mean(areas, lambda: support)
+
+    def _area(self, place: int) -> tuple[float, float] | None:
+        """The area of a class and how many rows are of it; `None` where a score is no number."""
+        columns = [(scores[:, place], positive[:, place]) for scores, positive in (by_class(*each[:2]) for each in self._rows)]
+        score, positive = (torch.cat(parts).cpu() for parts in zip(*columns, strict=True))
+        if math.isnan(float(score.sum())):
+            return None
+        return plain_area(score, positive), float(positive.sum())

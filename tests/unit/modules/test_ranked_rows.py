@@ -1,0 +1,102 @@
+"""Areas under curves of many rows, whose scores are put together for one class at a time, have the bits of those of all at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nntrain.metrics.metric import MetricInfo
+from nntrain.metrics.ranking import AUROC
+from nntrain.modules import ranked_rows, ranking
+from nntrain.modules.narrow import class_counts, narrow
+from nntrain.modules.ranking import area_under_curve, plain_area
+
+CPU = torch.device("cpu")
+ROWS = 500
+
+
+def told(kind: str) -> tuple[Tensor, Tensor, MetricInfo]:
+    """Predictions, many of them equal, and targets."""
+    draws = torch.Generator().manual_seed(4)
+    scores = (torch.rand(ROWS, 3, generator=draws) * 20).round() / 20
+    if kind == "labels":
+        return scores, (torch.rand(ROWS, 3, generator=draws) > 0.7).float(), MetricInfo("labels", 3)
+    if kind == "binary":
+        return scores[:, 0], (torch.rand(ROWS, generator=draws) > 0.8).float(), MetricInfo("binary", 2)
+    classes = 2 if kind == "two" else 3
+    return scores[:, :classes], torch.randint(classes, (ROWS,), generator=draws), MetricInfo("classes", classes)
+
+
+def value(metric: AUROC, prediction: Tensor, target: Tensor, info: MetricInfo, weights: Tensor | None = None) -> Any:
+    state = metric.build(info, CPU)
+    for start in range(0, ROWS, 70):
+        part = slice(start, start + 70)
+        state.update(prediction[part], target[part], None if weights is None else weights[part])
+    return state.compute()
+
+
+@pytest.mark.parametrize("kind", ["three", "two", "binary", "labels"])
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+def test_many_rows(kind: str, average: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    metric, (prediction, target, info) = AUROC(average=average), told(kind)
+    few = value(metric, prediction, target, info)
+    monkeypatch.setattr(ranked_rows, "MANY_ROWS", 10)
+    monkeypatch.setattr(ranking, "_PORTION", 16)
+    asked: list[int] = []
+
+    def counted(score: Tensor, positive: Tensor) -> float:
+        asked.append(len(score))
+        return plain_area(score, positive)
+
+    monkeypatch.setattr(ranked_rows, "plain_area", counted)
+    assert value(metric, prediction, target, info) == few
+    assert asked == [ROWS] * (3 if kind in ("three", "labels") else 1)
+    ones = value(metric, prediction, target, info, torch.ones(ROWS))
+    assert ones == few
+    assert len(asked) <= 3  # rows with weights are ranked together
+
+
+def test_scores_that_are_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    prediction, target, info = told("three")
+    prediction[7, 1] = math.nan
+    few = value(AUROC(), prediction, target, info)
+    monkeypatch.setattr(ranked_rows, "MANY_ROWS", 10)
+    assert value(AUROC(), prediction, target, info) == few
+
+
+def test_rows_of_one_kind_have_no_area() -> None:
+    assert math.isnan(plain_area(torch.rand(9), torch.zeros(9, dtype=torch.bool)))
+    assert math.isnan(plain_area(torch.rand(9), torch.ones(9, dtype=torch.bool)))
+
+
+def test_a_plain_area_is_that_of_rows_with_weights() -> None:
+    prediction, target, _ = told("binary")
+    assert plain_area(prediction, target > 0) == float(area_under_curve(prediction, target > 0, torch.ones(1, ROWS, dtype=torch.float64)))
+
+
+def test_states_of_several_processes_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranked_rows, "MANY_ROWS", 10)
+    prediction, target, info = told("three")
+    first, second, both = (AUROC().build(info, CPU) for _ in range(3))
+    first.update(prediction[:200], target[:200])
+    second.update(prediction[200:], target[200:])
+    assert isinstance(first, ranked_rows.OfRankedRows)
+    assert isinstance(second, ranked_rows.OfRankedRows)
+    assert isinstance(both, ranked_rows.OfRankedRows)
+    both.join([first.held(), second.held()])
+    assert first.held()[1] is not None
+    assert first.held()[1].dtype == torch.int64  # pyright: ignore[reportOptionalMemberAccess]
+    assert both.compute() == value(AUROC(), prediction, target, info)
+
+
+def test_classes_are_counted_a_portion_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nntrain.modules import narrow as narrowing
+
+    monkeypatch.setattr(narrowing, "PORTION", 7)
+    values = torch.tensor([0, 2, 2, -1, 1] * 9)
+    assert class_counts(narrow(values), 4).tolist() == [9, 9, 18, 0]
+    assert class_counts(values, 4).tolist() == [9, 9, 18, 0]
