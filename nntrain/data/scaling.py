@@ -113,10 +113,10 @@ def _can_be_shared(values: Any) -> bool:
     return isinstance(values, np.ndarray) and cast("Array", values).flags.writeable
 
 
-def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
+def fit_scaling(values: Array, normalize: Normalize, missing: str | float, *, constant: float = 1.0) -> State:
     """Offset, scale and stand-in of each feature of training values `[N, F]`, NaN where missing.
 
-    A feature that never changes keeps scale 1; one without any value counts as 0.
+    A feature that never changes has the scale `constant`; one without any value counts as 0.
 
     Returns:
         `offset`, `scale` and `fill` as float64 tensors `[F]`; `has_fill` says whether missing values are allowed.
@@ -125,7 +125,7 @@ def fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> St
         DataError: The numbers of a feature are so large or so small that float64 has no mean or spread of them.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return _fit_scaling(values, normalize, missing)
+        return scaling_state(Moments.of(values), values, normalize, missing, constant=constant)
 
 
 def fit_logarithms(values: Array, name: Logarithmic, missing: str | float) -> State:
@@ -142,11 +142,7 @@ def fit_logarithms(values: Array, name: Logarithmic, missing: str | float) -> St
     return {**fit_scaling(curve.bent(values), "standard", fill), "curve": name, "spread": torch.from_numpy(spread)}
 
 
-def _fit_scaling(values: Array, normalize: Normalize, missing: str | float) -> State:
-    return scaling_state(Moments.of(values), values, normalize, missing)
-
-
-def scaling_state(moments: Moments, values: Array | None, normalize: Normalize, missing: str | float) -> State:
+def scaling_state(moments: Moments, values: Array | None, normalize: Normalize, missing: str | float, *, constant: float = 1.0) -> State:
     """What `fit_scaling` gives, of rows that were looked at before.
 
     Args:
@@ -154,6 +150,7 @@ def scaling_state(moments: Moments, values: Array | None, normalize: Normalize, 
         values: Rows `[N, F]` of which quantiles are taken; `None` where none are needed.
         normalize: How the values are scaled.
         missing: What stands for a missing value.
+        constant: Scale of a feature that never changes; with `inf` whatever comes later is 0.
 
     Raises:
         DataError: The numbers of a feature are so large or so small that float64 has no mean or spread of them.
@@ -187,7 +184,7 @@ def scaling_state(moments: Moments, values: Array | None, normalize: Normalize, 
         )
     return {
         "offset": torch.from_numpy(offset.copy()),
-        "scale": torch.from_numpy(np.where(is_constant, 1.0, scale)),
+        "scale": torch.from_numpy(np.where(is_constant, constant, scale)),
         "fill": torch.from_numpy(fill.copy()),
         "has_fill": missing != "error",
     }

@@ -120,15 +120,16 @@ class Sample:
 class ScalingLearner:
     """Scale and stand-in of each feature, as `nntrain.data.scaling.fit_scaling` has them; of a number also its curve."""
 
-    def __init__(self, normalize: str, missing: str | float, shape: Callable[[Any], Array]) -> None:
+    def __init__(self, normalize: str, missing: str | float, shape: Callable[[Any], Array], *, constant: float = 1.0) -> None:
         """Begin with nothing.
 
         Args:
             normalize: As a number field has it.
             missing: The same.
             shape: Makes features `[N, F]` of the values of rows.
+            constant: Scale of a feature that never changes.
         """
-        self._normalize, self._missing, self._shape = normalize, missing, shape
+        self._normalize, self._missing, self._shape, self._constant = normalize, missing, shape, constant
         self._moments: Moments | None = None
         self._raw: Moments | None = None
         self._sample = Sample() if normalize in ("robust", "power", "quantile") or missing == "median" else None
@@ -162,7 +163,7 @@ class ScalingLearner:
             assert sample is not None
             return fit_curve(sample, self._moments, cast("Any", self._normalize), self._missing, comes_back=False)
         if self._raw is None:
-            return scaling_state(self._moments, sample, cast("Any", self._normalize), self._missing)
+            return scaling_state(self._moments, sample, cast("Any", self._normalize), self._missing, constant=self._constant)
         curve = cast("Any", self._normalize)
         fill = self._missing if isinstance(self._missing, str) else float(Logarithm(curve).bent(np.array(self._missing)))
         spread = np.sqrt(self._raw.squares / np.maximum(self._raw.counts, 1))

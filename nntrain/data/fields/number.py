@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
@@ -50,6 +51,10 @@ class Number(Field):
 
     `smooth_clip: 3` bends scaled inputs, x / sqrt(1 + (x / 3)^2), so that none is beyond 3 or below -3: with `normalize: robust` it is how
     RealMLP reads numbers.
+
+    Where the training rows have one value alone, later rows with another say nothing that was learned: with `robust` (as in RealMLP) and
+    `quantile` they are 0 too. With the others they are as far from it as they are, not scaled, as scikit-learn has it. Such a column is
+    left out unless it is named.
     """
 
     main: ClassVar[str | None] = "normalize"
@@ -133,9 +138,9 @@ class Number(Field):
         if self.normalize in ("log", "log1p"):
             return fit_logarithms(clipped, self.normalize, self.missing)
         if self.normalize in ("power", "quantile"):
-            comes_back = is_target or "target" in self.role_set  # the past of a window is also what naive forecasts are made of
-            return fit_curve(clipped, None, self.normalize, self.missing, comes_back=comes_back)
-        return fit_scaling(clipped, self.normalize, self.missing)
+            return fit_curve(clipped, None, self.normalize, self.missing, comes_back=is_target or self._is_target_too)
+        constant = 1.0 if is_target else self._scale_of_constant
+        return fit_scaling(clipped, self.normalize, self.missing, constant=constant)
 
     @property
     def needs_all_rows(self) -> None:
@@ -145,7 +150,9 @@ class Number(Field):
         """Scale, stand-in and curve."""
         from nntrain.data.blockwise.learning import ScalingLearner
 
-        return ScalingLearner(self.normalize, self.missing, lambda values: self._clipped(values).reshape(-1, 1))
+        return ScalingLearner(
+            self.normalize, self.missing, lambda values: self._clipped(values).reshape(-1, 1), constant=self._scale_of_constant
+        )
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N]`. Raises `DataError` for a missing value where that is an error."""
@@ -186,6 +193,16 @@ class Number(Field):
         wanted = f"above {ABOVE[curve]:g}, as normalize: {curve} needs it"
         rows = [int(row) for row in lost.nonzero()[0]]
         raise table.unreadable(column, wanted, rows, f"fix:  data.fields.{column}.normalize: {takes}; or leave these rows out")
+
+    @property
+    def _is_target_too(self) -> bool:
+        """Whether inputs return to their own unit: the past of a window is also what naive forecasts are made of."""
+        return "target" in self.role_set
+
+    @property
+    def _scale_of_constant(self) -> float:
+        """What inputs that never change in the training rows are divided by."""
+        return math.inf if self.normalize == "robust" and not self._is_target_too else 1.0
 
     def _clipped(self, values: Values) -> Array:
         array = cast("Array", values)

@@ -321,6 +321,17 @@ def test_robust_numbers_of_which_half_are_one_have_a_range_of_two() -> None:
     assert encoded([5, 5], normalize="robust") == [0, 0]
 
 
+@pytest.mark.parametrize(("normalize", "later"), [("robust", 0), ("quantile", 0), ("standard", 1e6), ("minmax", 1e6)])
+def test_what_never_changed_in_training_is_0_later_where_it_is_scaled_as_realmlp_or_by_places(normalize: str, later: float) -> None:
+    """RealMLP's `robust_scale` multiplies such a column by 0."""
+    assert encoded([5, 5, 5], [5, 5 + 1e6, math.nan], normalize=normalize) == [0, later, 0]
+    assert encoded([5, 5, 5], [5 + 1e6], normalize=normalize, smooth_clip=3) == pytest.approx([min(later, 3)])
+
+
+def test_a_robust_number_that_is_a_target_too_comes_back_although_it_never_changed() -> None:
+    assert encoded([5, 5, 5], [7], normalize="robust", role=["input", "target"]) == [2]
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
