@@ -123,11 +123,12 @@ def open_bag(run: Run) -> Stored:
         CheckpointError: A member is not finished, or the members don't go together.
     """
     from nntrain.training.checkpoint import told_as_damage
+    from nntrain.training.differing import first_difference
 
     members = [open_single(member) for member in members_of(run)]
     first = members[0]
     for member in members[1:]:
-        if _fields_digest(member) != _fields_digest(first):
+        if first_difference({"fields": member.fields.state()}, {"fields": first.fields.state()}) is not None:
             raise CheckpointError(f"{member.run.name} reads rows in another way than {first.run.name}: they are no bag")
     tuned = run.path / _READINGS
     with told_as_damage(tuned):
@@ -148,13 +149,6 @@ def _joined(members: Sequence[Stored]) -> nn.Module:
 def _plain(stored: Stored) -> dict[str, dict[str, Any]]:
     """The readings of a run whose tasks tune nothing."""
     return {name: plan.task.reading().state() for name, plan in stored.blueprint.targets.items()}
-
-
-def _fields_digest(stored: Stored) -> list[Any]:
-    """Digests of the files of a checkpoint that say how rows are read."""
-    from nntrain.training.checkpoint import read_meta
-
-    return [entry for name, entry in sorted(read_meta(stored.checkpoint).items()) if name.startswith("fields.")]
 
 
 def members_of(run: Run) -> list[Run]:

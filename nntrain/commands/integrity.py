@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nntrain.commands.stored import check_resolved, needed_of, stored_config
 from nntrain.data.fingerprint import source_name
 from nntrain.errors import CheckpointError, DataError
 from nntrain.runs import Run
+from nntrain.training.meta import META, read_meta
 
 RECORD: Final = "verify.json"
 """File of the run in which the last proof stands."""
@@ -124,7 +125,7 @@ def _hash(path: Path) -> tuple[str, int]:
         raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from None
 
 
-def state_digests(path: Path) -> dict[str, Any]:
-    """Digests of the files of a checkpoint, as its `meta.json` has them."""
-    files = json.loads((path / "meta.json").read_text(encoding="utf-8"))["files"]
-    return {name: entry["sha256"] for name, entry in files.items()}
+def state_digests(path: Path) -> dict[str, str]:
+    """Digests of the files of a checkpoint."""
+    meta = read_meta(path)
+    return {**{name: entry["sha256"] for name, entry in meta.files.items()}, META: meta.seal}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from nntrain.architectures.starting import Init
 from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, NNTrainError, Problem, YamlPath
 from nntrain.runs import MEMBERS, Run, find_run, is_run, runs_root
+from nntrain.training.meta import META, Needed, read_meta
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,7 +114,7 @@ def _weights(path: Path) -> Weights:
 
 
 def _of_run(run: Run, given: str) -> Origin:
-    """The best state of a run. Raises `CheckpointError` where it has none."""
+    """The best state of a run. Raises `CheckpointError` where it has none, or it is damaged."""
     from nntrain.weights.reading import read_weights
 
     folder = _pointed(run)
@@ -124,12 +123,12 @@ def _of_run(run: Run, given: str) -> Origin:
         raise CheckpointError(f"{run.name} has members and no state of its own", f"name one: {given}/{MEMBERS}/{first}")
     if folder is None:
         raise CheckpointError(f"{run.name} has no state to start from yet", f"train it: nntrain fit --resume {run.name}")
-    part = "ema" if (folder / "ema.json").is_file() else "weights"
-    skeleton = _verified(run, folder, f"{part}.json")
-    table = skeleton["weights"] if part == "ema" else skeleton
-    fields = cast("list[dict[str, Any]]", _verified(run, folder, "fields.json"))
+    parts = read_meta(folder, Needed(("weights", "fields"))).parts
+    part = "ema" if "ema" in parts else "weights"
     file = read_weights(folder / f"{part}.safetensors")
     try:
+        table = parts["ema"]["weights"] if part == "ema" else parts["weights"]
+        fields = cast("list[dict[str, Any]]", parts["fields"])
         keys = {str(name): str(told["@tensor"]) for name, told in cast("dict[str, Any]", table).items()}
         known = tuple({**field, "name": str(field["name"]), "role": str(field["role"])} for field in fields)
         missing = next((name for name, key in keys.items() if key not in file.stored), None)
@@ -147,18 +146,6 @@ def _pointed(run: Run) -> Path | None:
         path = run.checkpoints / pointer
         if path.is_file():
             folder = run.checkpoints / path.read_text(encoding="utf-8", errors="replace").strip()
-            if folder.parent == run.checkpoints and (folder / "meta.json").is_file():
+            if folder.parent == run.checkpoints and (folder / META).is_file():
                 return folder
     return None
-
-
-def _verified(run: Run, folder: Path, file: str) -> Any:
-    """A JSON file of a checkpoint, compared with its digest. Raises `CheckpointError`."""
-    try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        content = (folder / file).read_bytes()
-        if hashlib.sha256(content).hexdigest() != meta["files"][file]["sha256"]:
-            raise ValueError(f"{file} differs from its digest")
-        return json.loads(content)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{folder.as_posix()} of {run.name} is damaged ({error})", "another run, or train it again") from None

@@ -21,6 +21,7 @@ from nntrain.training.checkpoint import Newest
 from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.history import History
 from nntrain.training.loop import Report
+from nntrain.training.meta import folder_name
 from nntrain.training.progress import Progress, count_of
 from nntrain.training.sharding import pieces
 from nntrain.training.snapshot import restore, snapshot
@@ -102,7 +103,7 @@ class Recorder:
         """Make the pointers agree with the state: a kill may have come between a checkpoint and its pointers."""
         checkpoint.point(self.run.checkpoints, "last", progress.step)
         best = progress.stopping.best
-        if best is not None and (self.run.checkpoints / checkpoint.folder_name(best.step)).is_dir():
+        if best is not None and (self.run.checkpoints / folder_name(best.step)).is_dir():
             checkpoint.point(self.run.checkpoints, "best", best.step)
         checkpoint.remove_soups(self.run.checkpoints)
 

@@ -12,6 +12,7 @@ from nntrain.errors import CheckpointError
 from nntrain.training import checkpoint
 from nntrain.training.early_stopping import Best
 from nntrain.training.evaluation import training_inputs
+from nntrain.training.meta import folder_name
 from nntrain.training.running_statistics import moving_norms, take_statistics
 from nntrain.training.session import Subject
 from nntrain.training.snapshot import predicting_weights
@@ -98,7 +99,7 @@ def _readable(run: Run, states: Sequence[Best]) -> tuple[list[Best], tuple[str, 
 
 def _parts(run: Run, state: Best) -> dict[str, Any]:
     """What the checkpoint of a state holds. Raises `CheckpointError`."""
-    path = run.checkpoints / checkpoint.folder_name(state.step)
+    path = run.checkpoints / folder_name(state.step)
     parts = checkpoint.load(path, needed_of(run))
     with checkpoint.told_as_damage(path):
         predicting_weights(parts)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from nntrain.data.blocks import Blocks
     from nntrain.data.fitted import FittedFields
     from nntrain.data.table import Table
-    from nntrain.training.checkpoint import Needed
     from nntrain.training.device import Precision
+    from nntrain.training.meta import Needed
     from nntrain.training.objective import Objective
     from nntrain.training.session import Subject, TrainingProtocol
 
@@ -38,7 +38,7 @@ PARTS: Final = ("weights", "optimizer", "rng", "protocol", "state", "fields", "t
 
 def needed_of(run: Run) -> Needed:
     """What a checkpoint must have and be for a run to use it. Raises `CheckpointError` where the run's `data.json` can't be read."""
-    from nntrain.training.checkpoint import Needed
+    from nntrain.training.meta import Needed
 
     found = run.read_json("data.json").get("id")
     return Needed(PARTS, found if isinstance(found, str) else None)

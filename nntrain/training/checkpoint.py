@@ -4,10 +4,10 @@
 checkpoints/
   best  last                     one line each: the name of a folder
   step-0000500/
-    weights.json  weights.safetensors     each part: a JSON skeleton, and its tensors if it has any
+    weights.safetensors                   the weights by name, and ema.safetensors where a run averages them
+    state.safetensors                     the tensors of all other parts: `optimizer/head.weight/exp_avg`
     weights-00001-of-00002.safetensors    where several processes share out tensors: the pieces of each
-    state.json  …
-    meta.json                             format, step, id of the run, bytes and sha256 of every other file; written last
+    meta.json                             all values that are no tensors, bytes and sha256 of every other file and its own; written last
   soup-0000500/                           averaged weights of several states, of which that of the step was the best; no run goes on from it
 ```
 """
@@ -23,43 +23,25 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import safetensors.torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from nntrain.errors import CheckpointError, ConfigError, DataError, ResourceError
 from nntrain.training.durable import sync_folder, write_file, write_files
 from nntrain.training.exhaustion import is_exhaustion
-from nntrain.training.shard_files import SHARDED, Others, files_of, joined
+from nntrain.training.meta import ANY, META, SOUP, Needed, folder_name, meta_text, read_meta
+from nntrain.training.shard_files import SHARDED, Others, tables_of, taken_apart
 from nntrain.training.state import flatten, unflatten
 from nntrain.training.verified import read, read_verified, verify
 
-FORMAT: Final = 1
-"""Version of the layout; a newer one is refused."""
-
 _FOLDER: Final = re.compile(r"step-[0-9]{7,}")
-_SOUP: Final = "soup-"
-"""Start of the names of folders that hold averaged weights."""
-_FILE: Final = re.compile(r"[a-z_]+(-[0-9]{5}-of-[0-9]{5})?\.(json|safetensors)")
-_FILES_OF_A_SAVE: Final = 16
+_FILES_OF_A_SAVE: Final = 8
 """Files and folders that a save makes, at least as many as there are."""
-_META: Final = "meta.json"
 _PARTIAL: Final = ".partial-"
 """Start of the names of folders that are being written or removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """What makes a checkpoint one that a run can use."""
-
-    parts: Collection[str] = ()
-    """Names of the parts without which it is of no use."""
-    run: str | None = None
-    """Id of the run that it must be of; `None` where the run has none."""
-
-
-ANY: Final = Needed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +84,7 @@ def save(
 
 def save_soup(checkpoints: Path, step: int, parts: Mapping[str, Any], run: str | None) -> Path:
     """Write averaged weights of several states, of which that of a step is the best, and let `best` name them. As `save` otherwise."""
-    return _save(checkpoints / f"{_SOUP}{step:07d}", step, parts, ("best",), run, None)
+    return _save(checkpoints / f"{SOUP}{step:07d}", step, parts, ("best",), run, None)
 
 
 def _save(path: Path, step: int, parts: Mapping[str, Any], points: Sequence[str], run: str | None, others: Others | None) -> Path:
@@ -135,32 +117,28 @@ def make_folder(checkpoints: Path) -> None:
         raise ResourceError(f"cannot make {checkpoints.as_posix()}: {error.strerror or error}") from None
 
 
-def folder_name(step: int) -> str:
-    """Name of the checkpoint of a step: `step-0000500`."""
-    return f"step-{step:07d}"
-
-
 def load(path: Path, needed: Needed = ANY) -> dict[str, Any]:
     """Read a checkpoint, each file after its digest was compared.
 
     Raises:
         CheckpointError: Missing, damaged, of another run or of a newer format; names the file.
     """
-    entries = read_meta(path, needed)
-    parts: dict[str, Any] = {}
-    for file, entry in entries.items():
-        name, _, suffix = file.partition(".")
-        if suffix != "json":
-            continue
-        skeleton, tensor_file = read_verified(path / file, entry), f"{name}.safetensors"
+    meta = read_meta(path, needed)
+
+    def tensors(file: str) -> dict[str, Tensor]:
+        content = read_verified(path / file, meta.files[file])
         try:
-            tensors = {}
-            if tensor_file in entries:  # one at a time: its bytes are freed before the next is read
-                tensors = safetensors.torch.load(read_verified(path / tensor_file, entries[tensor_file]))
-            tensors |= joined(name, entries, lambda file: read_verified(path / file, entries[file]))
-            parts[name] = unflatten(tensors, json.loads(skeleton))
-        except (ValueError, TypeError, LookupError, RecursionError, SafetensorError) as error:
+            return safetensors.torch.load(content)
+        except (ValueError, TypeError, LookupError, SafetensorError) as error:
             raise CheckpointError(f"{(path / file).as_posix()}: damaged ({error})") from None
+
+    tables = tables_of(meta.files, tensors)
+    parts: dict[str, Any] = {}
+    for name, skeleton in meta.parts.items():
+        try:
+            parts[name] = unflatten(tables(name), skeleton)
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise CheckpointError(f"{(path / META).as_posix()}: damaged ({name}: {error})") from None
     return parts
 
 
@@ -253,7 +231,7 @@ def pointed(checkpoints: Path, name: str) -> Path | None:
     if not pointer.exists():
         return None
     folder = read(pointer).decode(errors="replace").strip()
-    if not _FOLDER.fullmatch(folder.replace(_SOUP, "step-", 1)) or not (checkpoints / folder).is_dir():
+    if not _FOLDER.fullmatch(folder.replace(SOUP, "step-", 1)) or not (checkpoints / folder).is_dir():
         raise CheckpointError(f"{pointer.as_posix()} names {folder!r}, which is no checkpoint there")
     return checkpoints / folder
 
@@ -277,7 +255,7 @@ def prune(checkpoints: Path, keep: int, spared: Collection[int] = ()) -> None:
 def remove_soups(checkpoints: Path) -> None:
     """Remove averaged weights: they are made anew where a run that goes on ends. Raises `ResourceError`."""
     try:
-        for path in checkpoints.glob(f"{_SOUP}*"):
+        for path in checkpoints.glob(f"{SOUP}*"):
             _remove(path)
     except OSError as error:
         raise _cannot_save(checkpoints, checkpoints, error) from None
@@ -296,11 +274,9 @@ def _write_folder(path: Path, step: int, parts: Mapping[str, Any], run: str | No
     partial = path.with_name(f"{_PARTIAL}{path.name}")
     os.mkdir(partial)  # noqa: PTH102
     finish = None if others is None else others(partial)
-    contents = files_of(parts, None if finish is None else finish.size)
-    assert all(_FILE.fullmatch(file) for file in contents), list(contents)
+    contents, skeletons = taken_apart(parts, None if finish is None else finish.size)
     files = write_files(partial, contents)
-    meta = {"format": FORMAT, "step": step, "run": run, "files": files if finish is None else files | finish()}
-    write_file(partial / _META, (json.dumps(meta, indent=1) + "\n").encode())
+    write_file(partial / META, meta_text(step, run, files if finish is None else files | finish(), skeletons))
     sync_folder(partial)
     if path.exists():
         _remove(path)
@@ -356,31 +332,8 @@ def _size(parts: Mapping[str, Any]) -> int:
 def _fault(path: Path, needed: Needed) -> str | None:
     """What is wrong with a checkpoint; `None` where it is whole."""
     try:
-        for file, entry in read_meta(path, needed).items():
+        for file, entry in read_meta(path, needed).files.items():
             verify(path / file, entry)
     except CheckpointError as error:
         return error.message
     return None
-
-
-def read_meta(path: Path, needed: Needed = ANY) -> dict[str, dict[str, Any]]:
-    """Files of a checkpoint, by name: `bytes` and `sha256`. Raises `CheckpointError` for a damaged list, or one of another checkpoint."""
-    file = path / _META
-    if not path.is_dir():
-        raise CheckpointError(f"{path.as_posix()}: there is no such checkpoint")
-    try:
-        meta = cast("dict[str, Any]", json.loads(read(file)))
-        version, step, files = meta["format"], meta["step"], cast("dict[str, dict[str, Any]]", meta["files"])
-        if isinstance(version, int) and version > FORMAT:
-            raise CheckpointError(f"{file.as_posix()}: format {version} is newer than this nntrain reads ({FORMAT})", "update nntrain")
-        fits = version == FORMAT and path.name in {folder_name(step), f"{_SOUP}{step:07d}"} and all(_FILE.fullmatch(name) for name in files)
-        entries = {name: {"bytes": entry["bytes"], "sha256": entry["sha256"]} for name, entry in files.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{file.as_posix()}: damaged ({type(error).__name__})") from None
-    if not fits:
-        raise CheckpointError(f"{file.as_posix()}: damaged (does not describe {path.name})")
-    if needed.run is not None and meta.get("run") != needed.run:
-        raise CheckpointError(f"{file.as_posix()}: of another run, not of the one that it lies in")
-    if missing := [name for name in needed.parts if f"{name}.json" not in entries]:
-        raise CheckpointError(f"{file.as_posix()}: damaged (has no {', '.join(missing)})")
-    return entries

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from forging import part_of
 
 import nntrain
 from nntrain.cli import main
@@ -74,7 +75,7 @@ def test_a_resolved_config_means_the_same(inside: Path) -> None:
 
 def test_what_was_tuned_is_kept_and_used(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoints = inside / "runs/fraud/0001/checkpoints"
-    task = json.loads((checkpoints / (checkpoints / "best").read_text().strip() / "task.json").read_text())
+    task = part_of(checkpoints / (checkpoints / "best").read_text().strip(), "task")
     assert main(["predict", "fraud.csv", "-o", "out.csv"]) == 0
     capsys.readouterr()
     with (inside / "out.csv").open(newline="") as file:

@@ -92,7 +92,7 @@ def digests(run: Path) -> dict[str, Any]:
     for pointer in ("last", "best"):
         folder = checkpoints / (checkpoints / pointer).read_text().strip()
         found[pointer] = folder.name
-        files = [folder / f"{name}.safetensors" for name in ("weights", "ema", "optimizer", "rng")]
+        files = [folder / f"{name}.safetensors" for name in ("weights", "ema", "state")]
         found |= {f"{pointer} {file.stem}": _digest(file) for file in files if file.is_file()}
     return found
 

@@ -55,7 +55,7 @@ def digests(run: Path) -> dict[str, str]:
     for pointer in ("last", "best"):
         folder = checkpoint.pointed(run / "checkpoints", pointer)
         assert folder is not None
-        files |= {f"{pointer} {name}": folder / f"{name}.safetensors" for name in ("weights", "ema", "optimizer", "rng")}
+        files |= {f"{pointer} {name}": folder / f"{name}.safetensors" for name in ("weights", "ema", "state")}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
 
 

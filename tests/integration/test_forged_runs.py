@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forging import forge_part, leave_out, meta_of
 
 import nntrain
 from nntrain.commands.stored import PARTS, open_run
@@ -51,22 +50,6 @@ def checkpoints(run: Run) -> list[Path]:
     return sorted(run.checkpoints.glob("step-*"))
 
 
-def forge(path: Path, name: str, change: Callable[[Any], Any]) -> None:
-    """Change a part of a checkpoint and give it the digest that fits."""
-    file = path / f"{name}.json"
-    content = json.dumps(change(json.loads(file.read_text()))).encode()
-    file.write_bytes(content)
-    meta = json.loads((path / "meta.json").read_text())
-    meta["files"][file.name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (path / "meta.json").write_text(json.dumps(meta))
-
-
-def leave_out(path: Path, name: str) -> None:
-    meta = json.loads((path / "meta.json").read_text())
-    del meta["files"][f"{name}.json"]
-    (path / "meta.json").write_text(json.dumps(meta))
-
-
 def typed(type_: object) -> Callable[[Any], Any]:
     return lambda tree: [{**field, "settings": {**field["settings"], "type": type_}} for field in tree]
 
@@ -77,7 +60,7 @@ def resume(run: Run) -> None:
 
 def test_a_checkpoint_has_the_parts_that_are_asked_for(run: Run) -> None:
     for path in checkpoints(run):
-        assert set(PARTS) == {file.stem for file in path.glob("*.json")} - {"meta"}
+        assert set(PARTS) == meta_of(path)["parts"].keys()
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -114,7 +97,7 @@ def test_a_checkpoint_without_a_part_is_passed_over_then_refused(run: Run, name:
 )
 def test_a_forged_part_that_is_read_is_refused_in_words(run: Run, name: str, change: Callable[[Any], Any]) -> None:
     for path in checkpoints(run):
-        forge(path, name, change)
+        forge_part(path, name, change)
     with pytest.raises(CheckpointError, match=r"step-\d+: damaged|does not fit") as error:
         open_run(run)
     assert error.value.exit_code == 4
@@ -142,7 +125,7 @@ def test_a_forged_part_that_is_read_is_refused_in_words(run: Run, name: str, cha
 )
 def test_a_forged_part_is_not_gone_on_with(run: Run, name: str, change: Callable[[Any], Any]) -> None:
     for path in checkpoints(run):
-        forge(path, name, change)
+        forge_part(path, name, change)
     with pytest.raises(CheckpointError, match=r"step-\d+: damaged|does not fit"):
         resume(run)
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from forging import part_of
 
 import nntrain
 from nntrain.cli import main
@@ -84,7 +85,7 @@ def test_the_range_is_kept_where_it_is_asked_for_alone_and_what_is_trained_is_th
 
 def fields_of(run: Path) -> list[dict[str, Any]]:
     pointer = (run / "checkpoints" / "last").read_text().strip()
-    return json.loads((run / "checkpoints" / pointer / "fields.json").read_text())
+    return part_of(run / "checkpoints" / pointer, "fields")
 
 
 @pytest.mark.parametrize("loss", ["mse", {"quantile": [0.1, 0.5, 0.9]}])

@@ -95,7 +95,8 @@ def _another_step(path: Path, other: Path, chance: random.Random) -> None:
 
 
 def _damage_named(path: Path, other: Path, chance: random.Random) -> None:
-    file = path / chance.choice(["meta.json", "state.json", "fields.json"])
+    """The file with most meanings: where a run stands, its fields, and the digests of the other files."""
+    file = path / "meta.json"
     file.write_bytes(chance.choice([_flipped, _zeroed])(bytearray(file.read_bytes()), chance))
 
 
@@ -114,7 +115,7 @@ DAMAGES: dict[str, Callable[[Path, Path, random.Random], None]] = {
     "two files of another run": _swap_files,
     "checkpoint of another run": _swap_whole,
     "checkpoint of another step": _another_step,
-    "meta, state or fields": _damage_named,
+    "meta.json": _damage_named,
     "pointer": _damage_pointer,
 }
 """What is done to the checkpoint at a path; the second path is the same checkpoint of the other run."""

@@ -41,12 +41,12 @@ CALLS: Final = 60
 WRITING: Final = ("fsync", "rename", "replace", "mkdir")
 VOLATILE: Final = {
     "summary.json": {"run", "seconds", "test_looks"},
-    "state.json": {"elapsed_s"},
+    "meta.json": {"elapsed_s", "run", "sha256"},
     "intervals.json": {"meta", "sha256"},
 }
 """What may differ: names of runs, times (and digests of files that hold them), and how often the test rows were looked at."""
-PASSED_OVER: Final = {"data.json", "environment.json", "meta.json", "timing.jsonl", "model_card.md", "lock"}
-"""Files that say when and where, and `meta.json`, which holds the digest of the time that a run has taken."""
+PASSED_OVER: Final = {"data.json", "environment.json", "timing.jsonl", "model_card.md", "lock"}
+"""Files that say when and where."""
 
 
 @dataclass

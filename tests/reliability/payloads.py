@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from forging import forge_file, forge_meta, forge_part, forge_text
+
 CANARY: Final = "canary"
 """Made by every payload that is run, in the folder above."""
 
@@ -93,18 +95,21 @@ class Forger:
     def part(self, file: str, content: bytes) -> None:
         """Replace a file of every checkpoint, with a digest that fits."""
         for step in self.steps:
-            (step / file).write_bytes(content)
-            meta = json.loads((step / "meta.json").read_text())
-            meta["files"][file] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            (step / "meta.json").write_text(json.dumps(meta))
+            forge_file(step, file, content)
 
     def tree(self, name: str, change: Callable[[Any], Any]) -> None:
         """Change the JSON of a part of every checkpoint."""
-        self.part(f"{name}.json", json.dumps(change(json.loads((self.steps[0] / f"{name}.json").read_text()))).encode())
+        for step in self.steps:
+            forge_part(step, name, change)
+
+    def text(self, name: str, text: str) -> None:
+        """Write any text for the JSON of a part of every checkpoint."""
+        for step in self.steps:
+            forge_text(step, name, text)
 
     def meta(self, change: Callable[[dict[str, Any]], Any]) -> None:
         for step in self.steps:
-            (step / "meta.json").write_text(json.dumps(change(json.loads((step / "meta.json").read_text()))))
+            forge_meta(step, change)
 
     def record(self, file: str, change: Callable[[Any], Any]) -> None:
         """Change a JSON file of the run."""
@@ -186,7 +191,7 @@ HARMLESS: Final = frozenset({"files of other tools beside", "members above"})
 PAYLOADS: Final[dict[str, Callable[[Forger], Any]]] = {
     **{f"{name} in place of every part": _everywhere(content) for name, content in PICKLES.items()},
     "zip .pt as weights": lambda forger: forger.part("weights.safetensors", zipped(forger.canary)),
-    "pickle as state": lambda forger: forger.part("state.json", system(forger.canary)),
+    "pickle as state": lambda forger: forger.part("state.safetensors", system(forger.canary)),
     "pickle as meta.json": lambda forger: [(step / "meta.json").write_bytes(system(forger.canary)) for step in forger.steps] and None,
     "files of other tools beside": _beside,
     **{f"weights with {name}": (lambda forger, content=content: forger.part("weights.safetensors", content)) for name, content in HEADERS.items()},
@@ -200,9 +205,9 @@ PAYLOADS: Final[dict[str, Callable[[Forger], Any]]] = {
     "plugins in the config": lambda forger: forger.config(lambda text: f"{text}plugins: [hostile_canary_module]\n"),
     "a mark of another kind": lambda forger: forger.tree("weights", lambda _: {"@eval": "__import__('os').system('id')"}),
     "@dict of lists": lambda forger: forger.tree("weights", lambda _: {"@dict": [[[], 1]]}),
-    "deep state": lambda forger: forger.part("state.json", b'{"a":' * 50_000 + b"1" + b"}" * 50_000),
-    "a number of 10^6 digits": lambda forger: forger.part("state.json", b'{"progress": ' + b"9" * 10**6 + b"}"),
-    "meta.json names a file above": _named("../../../../outside.json"),
+    "deep state": lambda forger: forger.text("state", '{"a":' * 50_000 + "1" + "}" * 50_000),
+    "a number of 10^6 digits": lambda forger: forger.text("state", '{"progress": ' + "9" * 10**6 + "}"),
+    "meta.json names a file above": _named("../../../../outside.safetensors"),
     "meta.json names /etc/passwd": _named("/etc/passwd"),
     "pointers name a folder above": _pointed("../../../stranger/0002/checkpoints/step-0000003"),
     "pointers name /etc": _pointed("/etc"),

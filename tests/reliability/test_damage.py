@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from damage_ground import DAMAGES, checkpoints, digest, train_two
+from forging import forge_meta
 
 from nntrain.assembly import Assembly, assemble
 from nntrain.cli import main
@@ -80,7 +80,7 @@ def test_a_damaged_checkpoint_is_told_and_never_used(
             assert all(name in str(error) for name in names), str(error)
             assert error.hint is not None
             outcomes["refused"] += 1
-        elif found == weights[names[0]]:  # pointers are made anew; zeros over zeros and blanks in meta.json change nothing
+        elif found == weights[names[0]]:  # pointers are made anew; zeros over zeros change nothing
             assert not told, (number, how)
             outcomes["no harm"] += 1
         else:
@@ -138,12 +138,12 @@ def test_where_all_are_damaged_each_fault_is_told_and_what_to_do(
     run = copy_of(own, own.path.parent / "all")
     first, second, third = checkpoints(run)
     (first / "weights.safetensors").write_bytes(b"")
-    (second / "state.json").unlink()
+    (second / "state.safetensors").unlink()
     (third / "meta.json").write_text("{")
     assert main(["fit", "--resume", run.path.as_posix()]) == 4
     told = capsys.readouterr().err
     assert f"{first.name}/weights.safetensors: damaged (has 0 bytes" in told
-    assert f"{second.name}/state.json: is missing" in told
+    assert f"{second.name}/state.safetensors: is missing" in told
     assert f"{third.name}/meta.json: damaged" in told
     assert "train a new run: nntrain fit CONFIG" in told
 
@@ -161,7 +161,5 @@ def test_a_run_from_before_runs_had_ids_is_still_read(trained: tuple[Run, Run], 
     del record["id"]
     run.write_json("data.json", record)
     for path in checkpoints(run):
-        meta = json.loads((path / "meta.json").read_text())
-        del meta["run"]
-        (path / "meta.json").write_text(json.dumps(meta))
+        forge_meta(path, lambda meta: {key: value for key, value in meta.items() if key != "run"})
     assert torch.is_tensor(next(iter(measured_state(run)[1]["weights"].values())))

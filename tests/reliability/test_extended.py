@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from forging import meta_of
 from kill_loop import digests
 
 from nntrain.cli import main
@@ -47,9 +48,9 @@ def trained(run_id: str, *epochs: int, auto: bool = False) -> dict[str, str]:
 def found_in(run: Path) -> dict[str, str]:
     """Digests of all that must be equal. The best state may tell that a limit ended the run there, until it was raised."""
     checkpoints = run / "checkpoints"
-    state = json.loads((checkpoints / (checkpoints / "best").read_text().strip() / "state.json").read_text())
-    del state["progress"]["stop_reason"], state["progress"]["elapsed_s"]
-    return {**digests(run), "checkpoints/best/state.json": json.dumps(state)}
+    parts = meta_of(checkpoints / (checkpoints / "best").read_text().strip())["parts"]
+    del parts["state"]["progress"]["stop_reason"], parts["state"]["progress"]["elapsed_s"]
+    return {**digests(run), "checkpoints/best/meta.json": json.dumps(parts)}
 
 
 def killed(run_script: Script, *steps: int) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def test_longer_later_is_longer_at_once(
         **killed(run_script, *kills),
     }
     assert {"history.jsonl", "checkpoints/last/weights.safetensors", "checkpoints/best/ema.safetensors"} <= whole.keys()
-    assert {"checkpoints/last/optimizer.safetensors", "checkpoints/last/rng.safetensors", "checkpoints/last/state.json"} <= whole.keys()
+    assert {"checkpoints/last/state.safetensors", "checkpoints/last/meta.json"} <= whole.keys()
     different = {way: [name for name in {**whole, **found} if whole.get(name) != found.get(name)] for way, found in ways.items()}
     assert {way: names for way, names in different.items() if names} == {}
     rates = {json.loads(line)["lr"] for line in Path("runs/longer/whole/history.jsonl").read_text().splitlines()}

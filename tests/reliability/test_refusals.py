@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forging import forge_part
 
 from nntrain.cli import main
 
@@ -131,13 +131,7 @@ HAS_OTHER_STATE = {"width", "optimizer", "field type"}
 def forge_facts(run: Path, **changed: object) -> None:
     """Make the newest checkpoint tell of another machine, with digests that fit."""
     folder = run / "checkpoints" / (run / "checkpoints" / "last").read_text().strip()
-    state = json.loads((folder / "state.json").read_text())
-    state["facts"].update(changed)
-    content = json.dumps(state).encode()
-    (folder / "state.json").write_bytes(content)
-    meta = json.loads((folder / "meta.json").read_text())
-    meta["files"]["state.json"].update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-    (folder / "meta.json").write_text(json.dumps(meta))
+    forge_part(folder, "state", lambda state: {**state, "facts": {**state["facts"], **changed}})
 
 
 @pytest.mark.bar("R8")

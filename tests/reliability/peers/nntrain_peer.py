@@ -71,7 +71,7 @@ def newest(folder: Path) -> Path:
 
 def truncate(folder: Path) -> None:
     """Half of the optimizer's state."""
-    path = newest(folder) / "optimizer.safetensors"
+    path = newest(folder) / "state.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 

@@ -177,7 +177,7 @@ def test_after_a_full_disk_no_debris_takes_space(tmp_path: Path, monkeypatch: py
 def test_a_crash_while_a_damaged_checkpoint_is_replaced_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def prepare_damaged(folder: Path) -> None:
         prepare(folder)
-        (checkpoint.save(folder, 3, parts(3)) / "state.json").write_text("{")
+        (checkpoint.save(folder, 3, parts(3)) / "meta.json").write_text("{")
 
     prepare_damaged(tmp_path / "count")
     faults = Faults(None, Crash, lasts=False)

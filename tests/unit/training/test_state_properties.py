@@ -98,7 +98,6 @@ def small(folder: Path) -> Path:
 @pytest.mark.parametrize("count", [150, pytest.param(3000, marks=pytest.mark.slow)])
 def test_any_changed_byte_is_noticed(small: Path, count: int) -> None:
     whole = {file: file.read_bytes() for file in sorted(small.iterdir())}
-    parts = checkpoint.load(small)
     places = [(file, place) for file, content in whole.items() for place in range(len(content))]
 
     @settings(max_examples=count)
@@ -109,12 +108,8 @@ def test_any_changed_byte_is_noticed(small: Path, count: int) -> None:
         content[place] ^= change
         file.write_bytes(content)
         try:
-            found = checkpoint.load(small)
-        except CheckpointError:
-            pass
-        else:  # meta.json has no digest of its own: it may mean the same, written otherwise
-            assert file.name == "meta.json"
-            assert first_difference(parts, found) is None
+            with pytest.raises(CheckpointError):
+                checkpoint.load(small)
         finally:
             file.write_bytes(whole[file])
 
