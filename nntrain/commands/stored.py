@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.data.layout import Layout
 from nntrain.errors import CheckpointError, DataError, UsageError
 from nntrain.runs import MEMBERS, Run
+from nntrain.training.meta import Needed, read_meta
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from nntrain.data.fitted import FittedFields
     from nntrain.data.table import Table
     from nntrain.training.device import Precision
-    from nntrain.training.meta import Needed
     from nntrain.training.objective import Objective
     from nntrain.training.session import Subject, TrainingProtocol
 
@@ -38,8 +37,6 @@ PARTS: Final = ("weights", "optimizer", "rng", "protocol", "state", "fields", "t
 
 def needed_of(run: Run) -> Needed:
     """What a checkpoint must have and be for a run to use it. Raises `CheckpointError` where the run's `data.json` can't be read."""
-    from nntrain.training.meta import Needed
-
     found = run.read_json("data.json").get("id")
     return Needed(PARTS, found if isinstance(found, str) else None)
 
@@ -71,7 +68,7 @@ def _recalling(run: Run, experiment: Experiment) -> Experiment:
         return experiment
     try:
         folder = run.checkpoints / pointer.read_text(encoding="utf-8").strip()
-        stored = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
+        stored = read_meta(folder, Needed(("fields",))).parts["fields"]
         learned = {str(field["name"]): field["learned"]["learned"] for field in stored if field["name"] in absent}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise CheckpointError(f"{run.name}: its fields can't be read ({error})") from None
