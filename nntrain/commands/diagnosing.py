@@ -135,6 +135,8 @@ class Adviser:
             lrs=[float(record["lr"]) for record in self.reports],
             metrics=[record["metrics"] for record in self.reports],
             signals=self.signals,
+            seconds=self.assembly.progress.elapsed_s,
+            waited_s=self.assembly.session.waiting.seconds,
             stop_reason=stop_reason,
         )
 

@@ -161,11 +161,6 @@ class Display:
             self._held["advice"] = f"advice   {line}"
 
     @property
-    def draws_again(self) -> bool:
-        """Whether it shows where the run stands between two evaluations."""
-        return self._redraws
-
-    @property
     def is_due(self) -> bool:
         """Whether it is time to show where the run stands; cheap enough to be asked at every step."""
         return self._redraws and self.clock() - self._drawn_at >= self._wait_s

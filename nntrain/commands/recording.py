@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from nntrain.runs import Run
 from nntrain.training import checkpoint
 from nntrain.training.checkpoint import Newest
 from nntrain.training.exhaustion import is_exhaustion
-from nntrain.training.history import History
+from nntrain.training.history import History, read_lines
 from nntrain.training.loop import Report
 from nntrain.training.meta import folder_name
 from nntrain.training.progress import Progress, count_of
@@ -64,6 +65,7 @@ class Recorder:
         checkpoint.make_folder(run.checkpoints)
         self.history = History(run.path / "history.jsonl", length)
         try:
+            assembly.session.waiting.seconds = _waited(run, assembly.progress.step)
             self.timing = History(run.path / "timing.jsonl", None)
             looks = run.path / "signals.jsonl"
             found_length = looks.stat().st_size if looks.is_file() else 0
@@ -123,9 +125,8 @@ class Recorder:
     def take(self, report: Report) -> None:
         """Write the lines of a report, and a checkpoint where one is due, the state is the best so far, or the run ends."""
         self.history.append({"epoch": report.epoch, "step": report.step, "lr": report.lr, "metrics": report.metrics})
-        self.timing.append(
-            {"step": report.step, "seconds": round(self.assembly.progress.elapsed_s, 3), "rows_per_s": round(self.rows_per_s)}
-        )
+        seconds, waited = (round(each, 3) for each in (self.assembly.progress.elapsed_s, self.assembly.session.waiting.seconds))
+        self.timing.append({"step": report.step, "seconds": seconds, "waited": waited, "rows_per_s": round(self.rows_per_s)})
         is_kept = report.is_best or report.step in self.assembly.progress.kept_steps
         self._is_owed |= is_kept
         if report.stop_reason is not None or self.is_due(report.step):
@@ -234,6 +235,15 @@ def restore_from(run: Run, name: str, assembly: Assembly) -> None:
     parts = checkpoint.load(path, needed_of(run))
     with checkpoint.told_as_damage(path):
         restore(assembly.session, assembly.protocol, assembly.progress, parts)
+
+
+def _waited(run: Run, step: int) -> float:
+    """How long a run had waited for rows at its last report up to a step: the newest line counts, of a run that went back."""
+    for line in reversed(read_lines(run.path / "timing.jsonl")):
+        at, seconds = line.get("step"), line.get("waited")  # lines of older versions don't say it
+        if isinstance(at, int) and at <= step:
+            return seconds if isinstance(seconds, float) and 0 <= seconds < math.inf else 0.0
+    return 0.0
 
 
 def _resumed_state(state: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from nntrain.commands.memory import free_bytes
 from nntrain.errors import YamlPath, render_path
-from nntrain.insight.findings import Facts, Target
+from nntrain.insight.findings import Facts, Rows, Target
 from nntrain.insight.watching import activation_paths, watched
 from nntrain.losses.loss import ClassLoss
+from nntrain.training.place import cores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +24,8 @@ MOST_ROWS: Final = 256
 """Rows of a look at the network."""
 MOST_VALUES: Final = 2**17
 """Input values of these rows, where a batch has fewer rows: for what a batch takes there is memory, and this is little beside it."""
+SMALL_PART: Final = 0.25
+"""Part of the free memory that rows may take which are streamed and need not be."""
 FEW: Final = 64
 """Rows without which nothing can be said of units that are off for all of them."""
 
@@ -59,9 +63,24 @@ def facts_of(job: Job, assembly: Assembly) -> Facts:
         widths=cast("tuple[int, ...]", hidden) if isinstance(hidden, tuple) else (),
         initializes=getattr(architecture, "initializer", None) is not None,
         targets=tuple(_target(job, plan) for plan in blueprint.targets.values() if _has_classes(plan)),
+        rows=_rows_of(job, session),
         compares_rows=session.objective.compared_rows is not None,
         single_target=len(blueprint.targets) == 1,
     )
+
+
+def _rows_of(job: Job, session: Session) -> Rows:
+    """How rows come to a step, and whether those that are read anew could be kept."""
+    import torch
+
+    changed = () if session.augmenter is None else tuple(session.augmenter.transforms)
+    streamed = session.splits.train.streamed
+    if streamed is None:
+        return Rows(augmented=changed, cores=cores())
+    free = free_bytes(torch.device("cpu"))
+    size = sum(len(data) for data in job.prepared.splits.values()) * streamed.store.bytes_per_row
+    fit = free is not None and size <= SMALL_PART * free
+    return Rows(tuple(streamed.store.names), streamed.reading.workers, fit, changed, cores())
 
 
 def _spelled(job: Job, kind: str, paths: list[YamlPath]) -> tuple[str, ...]:

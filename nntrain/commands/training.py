@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,6 @@ from nntrain.training.memory import ExhaustedError, settle_malloc
 from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
 from nntrain.training.settings import LIMITS
-from nntrain.training.waiting import Waiting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -166,7 +164,7 @@ class Consumer:
             loss=progress.running.mean() if progress.running.is_here else None,
             memory_bytes=resident_bytes(),
             device_bytes=_device_bytes(self.assembly),
-            wait_fraction=None if waiting is None else waiting.seconds / max(time.monotonic() - recorder.started_at, 1e-9),
+            wait_fraction=waiting.seconds / progress.elapsed_s if progress.elapsed_s > 0 else None,
         )
 
 
@@ -209,8 +207,6 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
     ranks = assembly.session.ranks
     if ranks is None or not ranks.is_sharded:  # else no evaluation is cut short: its forward passes are those of all processes
         assembly = replace(assembly, session=replace(assembly.session, stop_wanted=watchers.signals.stop_wanted))
-    if watchers.display.draws_again:
-        assembly = replace(assembly, session=replace(assembly.session, waiting=Waiting()))
     baseline = fit_baseline(assembly.session.objective, assembly.session.splits.train)
     constant = {"fields": job.prepared.fields.state(), "task": {"baseline": baseline, "class_weights": assembly.class_weights}}
     display, signals = watchers.display, watchers.signals

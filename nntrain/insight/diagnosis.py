@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from nntrain.insight import class_rules, fit_rules, flow_rules, rate_rules
+from nntrain.insight import class_rules, fit_rules, flow_rules, pace_rules, rate_rules
 from nntrain.insight.findings import Finding, Story
 from nntrain.insight.leak_rules import FIRST
 
@@ -34,6 +34,7 @@ RULES: Final = (
     Rule(class_rules.imbalance),
     Rule(flow_rules.small_batch_norm),
     Rule(flow_rules.clipping),
+    Rule(pace_rules.data_bound),
     Rule(fit_rules.underfitting, ends=True),
     Rule(rate_rules.initial_loss),
     Rule(rate_rules.plateau),

@@ -64,6 +64,21 @@ SCALE_FREE: Final = ("perceptron",)
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """How the rows of a step come to be there."""
+
+    streamed: tuple[str, ...] = ()
+    """Fields that are read when their batch comes."""
+    workers: int = 0
+    """Processes that read ahead."""
+    fit_in_memory: bool = False
+    """Whether what is streamed takes a small part of the memory that is free."""
+    augmented: tuple[str, ...] = ()
+    """Fields that are changed at random."""
+    cores: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a config and its data say."""
 
@@ -104,6 +119,7 @@ class Facts:
     single_target: bool = True
     compares_rows: bool = False
     """Whether a loss compares the rows of a batch with one another, so that smaller batches make another task of it."""
+    rows: Rows = Rows()
     baseline: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     """Metrics of the trivial prediction by full name; empty while the run goes on."""
 
@@ -129,6 +145,10 @@ class Story:
     """`None` while it goes on."""
     leaks: tuple[Finding, ...] = ()
     """What a look at the data has found to give the target away."""
+    seconds: float = 0.0
+    """How long it has trained."""
+    waited_s: float = 0.0
+    """How much of that steps have waited for their rows."""
 
     def values(self, metric: str) -> list[float]:
         """A metric by report; empty where a report lacks it."""

@@ -82,7 +82,7 @@ def fit(
         if session.thawing is not None:
             session.thawing.begin(session.network, progress.epoch)
         asked = protocol.batches(session, progress.epoch, progress.step_in_epoch)
-        for batches in asked if session.waiting is None else session.waiting.around(asked):
+        for batches in session.waiting.around(asked, session.device):
             rows = session.portions.rows
             take_step(session, protocol, progress, batches)
             progress.advance(plan.steps_per_epoch)

@@ -101,8 +101,8 @@ class Session:
     """The forward pass of steps, where it is compiled."""
     stop_wanted: Callable[[], bool] = _never
     """Asked between the batches of an evaluation, which may take long: whether it is to be left for later."""
-    waiting: Waiting | None = None
-    """Takes the time of waiting for rows, where somebody wants to know it."""
+    waiting: Waiting = field(default_factory=Waiting)
+    """How long steps have waited for their rows."""
 
     @property
     def forward(self) -> Forward:

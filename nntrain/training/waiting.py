@@ -6,24 +6,34 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import torch
+
 from nntrain.data.batches import Batch
 
 
 @dataclass(slots=True)
 class Waiting:
-    """Adds up the seconds between asking for the rows of a step and having them."""
+    """Adds up the seconds between asking for the rows of a step and having them, in which nothing else goes on."""
 
     seconds: float = 0.0
 
-    def around(self, batches: Iterable[tuple[Batch, ...]]) -> Iterator[tuple[Batch, ...]]:
-        """The same rows, by the clock."""
+    def around(self, batches: Iterable[tuple[Batch, ...]], device: torch.device) -> Iterator[tuple[Batch, ...]]:
+        """The same rows, by the clock.
+
+        Args:
+            batches: The rows of each step.
+            device: Where steps are computed. One that still computes when the rows are there has not waited for them.
+        """
         clock, ask = time.perf_counter, iter(batches).__next__
+        computed = torch.cuda.Event() if device.type == "cuda" else None
         while True:
+            if computed is not None:
+                computed.record(torch.cuda.current_stream(device))
             began = clock()
             try:
                 rows = ask()
             except StopIteration:
                 return
-            finally:
+            if computed is None or computed.query():
                 self.seconds += clock() - began
             yield rows

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nntrain.insight.diagnosis import RULES, diagnose
-from nntrain.insight.findings import Facts, Finding, Story, Target
+from nntrain.insight.findings import Facts, Finding, Rows, Story, Target
 from nntrain.insight.rates import higher_rate, lower_rate, rate_text
 from nntrain.insight.signals import ClassSignals, LayerSignals, Signals, UnitSignals, first_to_last, rounded
 
@@ -195,3 +195,36 @@ def test_shares_are_told_alike_in_all_advice() -> None:
     dead = (UnitSignals("relu_1", "relu", 0.95, 64),)
     [first] = diagnose(story(STUCK, looks=[look(0), look(500, units=dead)]))
     assert first.sentence.startswith("95 % of the units of relu_1 are 0")
+
+
+FILES = Rows(streamed=("image",), cores=16)
+
+
+@pytest.mark.parametrize(
+    ("rows", "waited_s", "overrides"),
+    [
+        (FILES, 75.0, [("data.workers=3",)]),
+        (replace(FILES, workers=2), 75.0, [("data.workers=8",)]),
+        (replace(FILES, workers=16), 75.0, []),
+        (replace(FILES, fit_in_memory=True), 75.0, [("data.streaming=false",), ("data.workers=3",)]),
+        (replace(FILES, fit_in_memory=True, workers=16), 75.0, [("data.streaming=false", "data.workers=0")]),
+        (Rows(augmented=("image",)), 75.0, []),
+    ],
+)
+def test_steps_that_wait_for_rows_are_given_more_who_read_or_rows_in_memory(
+    rows: Rows, waited_s: float, overrides: list[tuple[str, ...]]
+) -> None:
+    [found] = diagnose(replace(story(rows=rows), seconds=100.0, waited_s=waited_s))
+    assert (found.name, list(found.overrides)) == ("data_bound", overrides)
+
+
+def test_a_run_of_one_epoch_gains_nothing_by_rows_in_memory() -> None:
+    [found] = diagnose(replace(story(rows=replace(FILES, fit_in_memory=True), total_steps=25), seconds=100.0, waited_s=75.0))
+    assert found.overrides[0] == ("data.workers=3",)
+
+
+def test_waiting_is_told_only_where_it_is_long_most_of_the_time_and_there_is_a_way() -> None:
+    assert names(replace(story(rows=FILES), seconds=100.0, waited_s=45.0)) == []
+    assert names(replace(story(rows=FILES), seconds=9.0, waited_s=8.0)) == []
+    assert names(replace(story(), seconds=100.0, waited_s=75.0)) == []
+    assert names(story(rows=FILES)) == []
