@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.memory import free_bytes
+from nntrain.commands.origin import init_of
 from nntrain.errors import YamlPath, render_path
 from nntrain.insight.findings import Facts, Rows, Target
 from nntrain.insight.watching import activation_paths, watched
@@ -63,6 +64,7 @@ def facts_of(job: Job, assembly: Assembly) -> Facts:
         widths=cast("tuple[int, ...]", hidden) if isinstance(hidden, tuple) else (),
         initializes=getattr(architecture, "initializer", None) is not None,
         targets=tuple(_target(job, plan) for plan in blueprint.targets.values() if _has_classes(plan)),
+        begins_trained=init_of(job.config) is not None or any(step.layer.taken is not None for step in blueprint.program.steps),
         rows=_rows_of(job, session),
         compares_rows=session.objective.compared_rows is not None,
         single_target=len(blueprint.targets) == 1,

@@ -15,32 +15,35 @@ from nntrain.insight.leak_rules import FIRST
 class Rule:
     """One thing that can be wrong."""
 
+    name: str
+    """Of what it finds."""
     read: Callable[[Story], Finding | None]
     ends: bool = False
     """Whether a network with this fault learns so little that what comes after says nothing more of it."""
 
 
 RULES: Final = (
-    Rule(flow_rules.alike_units, ends=True),
-    Rule(rate_rules.too_high, ends=True),
-    Rule(flow_rules.vanishing, ends=True),
-    Rule(flow_rules.exploding, ends=True),
-    Rule(flow_rules.dead_units, ends=True),
-    Rule(flow_rules.saturated_units, ends=True),
-    Rule(rate_rules.too_low, ends=True),
-    Rule(class_rules.collapse, ends=True),
-    Rule(rate_rules.few_steps, ends=True),
-    Rule(fit_rules.overfitting),
-    Rule(class_rules.imbalance),
-    Rule(flow_rules.small_batch_norm),
-    Rule(flow_rules.clipping),
-    Rule(pace_rules.data_bound),
-    Rule(fit_rules.underfitting, ends=True),
-    Rule(rate_rules.initial_loss),
-    Rule(rate_rules.plateau),
-    Rule(rate_rules.still_falling),
-    Rule(class_rules.label_noise),
-    Rule(fit_rules.unused_units),
+    Rule("alike_units", flow_rules.alike_units, ends=True),
+    Rule("learning_rate_too_high", rate_rules.too_high, ends=True),
+    Rule("vanishing_gradients", flow_rules.vanishing, ends=True),
+    Rule("exploding_gradients", flow_rules.exploding, ends=True),
+    Rule("dead_units", flow_rules.dead_units, ends=True),
+    Rule("saturated_units", flow_rules.saturated_units, ends=True),
+    Rule("learning_rate_too_low", rate_rules.too_low, ends=True),
+    Rule("update_ratio", rate_rules.update_ratio, ends=True),
+    Rule("class_collapse", class_rules.collapse, ends=True),
+    Rule("few_steps", rate_rules.few_steps, ends=True),
+    Rule("overfitting", fit_rules.overfitting),
+    Rule("class_imbalance", class_rules.imbalance),
+    Rule("small_batch_norm", flow_rules.small_batch_norm),
+    Rule("clipped_steps", flow_rules.clipping),
+    Rule("data_bound", pace_rules.data_bound),
+    Rule("underfitting", fit_rules.underfitting, ends=True),
+    Rule("initial_loss", rate_rules.initial_loss),
+    Rule("plateau", rate_rules.plateau),
+    Rule("still_falling", rate_rules.still_falling),
+    Rule("label_noise", class_rules.label_noise),
+    Rule("unused_units", fit_rules.unused_units),
 )
 """In the order in which they are told: first what makes the data useless, then what keeps a network from learning, then the rest."""
 

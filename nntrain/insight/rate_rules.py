@@ -31,7 +31,18 @@ UPS: Final = 0.6
 SMALL: Final = 0.03
 """Part of the initial loss below which swings are those of a network that has learned everything."""
 SLOW: Final = 1e-4
-"""Steps that move weights by less than this part of their size are a tenth of what is healthy, or less (1e-3: CS231n)."""
+"""Steps that move weights by less than this part of their size are a tenth of what is healthy, or less (`rates.HEALTHY`)."""
+SHORT: Final = 3e-4
+"""The same where the loss has hardly moved at all."""
+MOVED: Final = 0.1
+"""Part of their size by which weights have moved at most, if all steps went one way, where the rate alone keeps them from learning."""
+TINY_UPDATE: Final = 1e-5
+"""Steps that move weights by less are a hundredth of what is healthy."""
+LARGE_UPDATE: Final = 1e-2
+"""Those that move them by more are ten times that. Networks that learn all of digits have up to 2e-2, so that it takes a loss which goes
+up and down beside it to call them too large."""
+RESTLESS: Final = 0.03
+"""Change of train.loss from report to report, as a part of itself, that such steps are told from."""
 STEADY: Final = 0.9
 """Share of the reports in which the loss falls, of a run whose rate could be higher: no noise of too long a step shows."""
 FALLING: Final = 0.1
@@ -54,6 +65,9 @@ def lowered(story: Story) -> tuple[Override, ...]:
 
 def too_high(story: Story) -> Finding | None:
     """The first steps went so far that nothing is learned, or the loss goes up as often as down."""
+    facts, update = story.facts, story.update
+    if facts.lr < facts.default_lr / 10 and update is not None and update <= SLOW:
+        return None  # what changes then are the running statistics of batch norms
     return _blown_up(story) or _far_steps(story) or _swings(story)
 
 
@@ -93,39 +107,86 @@ def _swings(story: Story) -> Finding | None:
         return None
     if len(losses) < LEAST_REPORTS or begin is None or min(losses) < 0:
         return None
-    late = losses[len(losses) // 2 :]
-    level = fmean(late)
-    ups = sum(max(0.0, after - before) for before, after in pairwise(late))
-    downs = sum(max(0.0, before - after) for before, after in pairwise(late))
-    swing = median(abs(after - before) for before, after in pairwise(late)) / level if level > 0 else 0.0
-    if level < SMALL * begin or swing < (SWINGS if story.facts.lr > story.facts.default_lr else LARGE_SWINGS) or ups < UPS * downs:
+    swing = _swing(losses, begin)
+    if swing < (SWINGS if story.facts.lr > story.facts.default_lr else LARGE_SWINGS):
         return None
     sentence = f"the learning rate is too high: train.loss changes by {percent(swing)} from report to report, up as often as down"
     evidence = f"lr {story.facts.lr:g}; train.loss {', '.join(f'{loss:.3g}' for loss in losses[-6:])}"
     return Finding("learning_rate_too_high", sentence, evidence, lowered(story))
 
 
+def _swing(losses: list[float], begin: float) -> float:
+    """How much a loss changes from report to report over the last half, as a part of itself; 0 where that makes it smaller, or it is small.
+
+    Args:
+        losses: Of each report.
+        begin: The loss before the first step.
+    """
+    late = losses[len(losses) // 2 :]
+    level = fmean(late)
+    ups = sum(max(0.0, after - before) for before, after in pairwise(late))
+    downs = sum(max(0.0, before - after) for before, after in pairwise(late))
+    if level < SMALL * begin or level <= 0 or ups < UPS * downs:
+        return 0.0
+    return median(abs(after - before) for before, after in pairwise(late)) / level
+
+
 def too_low(story: Story) -> Finding | None:
-    """The loss falls in every report, and the steps are so short that it is still near where it began."""
+    """The steps are so short that the loss is still near where it began: it falls slowly but steadily, or has hardly moved."""
     losses, update, learned = story.values("train.loss"), story.update, story.learned
-    if update is None or learned is None or len(losses) < 3 or learned > HALF or update > SLOW or update <= 0:
+    if update is None or learned is None or len(losses) < 3 or learned > HALF or not 0 < update <= SHORT:
         return None
     if story.stop_reason is None and len(losses) < LEAST_REPORTS:
         return None
+    gain = story.gain()
+    if story.facts.begins_trained and (gain is None or gain > STUCK):
+        return None  # it may have begun where it should end
+    return _creeps(story, losses, update) or _stands_still(story, losses, update)
+
+
+def _creeps(story: Story, losses: list[float], update: float) -> Finding | None:
     falls = sum(after <= before for before, after in pairwise(losses)) / (len(losses) - 1)
-    if falls < STEADY:
+    if falls < STEADY or update > SLOW:
         return None
     begin = story.initial_loss or losses[0]
     sentence = (
         f"the learning rate is too low: train.loss falls steadily and is still {percent(losses[-1] / begin)} of what it was at the start"
     )
     evidence = f"lr {story.facts.lr:g}; a step moves the weights by {update:.1g} of their size, about 0.001 is healthy"
-    return Finding(
-        "learning_rate_too_low",
-        sentence,
-        evidence,
-        ((f"optimizer.lr={rate_text(higher_rate(story.facts.lr, story.facts.default_lr, update))}",),),
-    )
+    return Finding("learning_rate_too_low", sentence, evidence, _raised(story, update))
+
+
+def _stands_still(story: Story, losses: list[float], update: float) -> Finding | None:
+    begin, steps = story.initial_loss, story.steps[-1]
+    if begin is None or min(losses) < (1 - STUCK) * begin or update * steps > MOVED:
+        return None
+    sentence = f"the learning rate is too low: a step moves the weights by {update:.1g} of their size, and train.loss is where it began"
+    far = f"{percent(update * steps, 2)} in {steps:,} steps at most"
+    loss = f"train.loss {begin:.4g} before the first step, {min(losses):.4g} at best"
+    evidence = f"lr {story.facts.lr:g}; {far}, about 0.1 % in one is healthy; {loss}"
+    return Finding("learning_rate_too_low", sentence, evidence, _raised(story, update))
+
+
+def _raised(story: Story, update: float) -> tuple[Override, ...]:
+    """A higher learning rate to try, where a step moves the weights by `update` of their size."""
+    return ((f"optimizer.lr={rate_text(higher_rate(story.facts.lr, story.facts.default_lr, update))}",),)
+
+
+def update_ratio(story: Story) -> Finding | None:
+    """Steps are far longer or shorter, beside the weights, than where training goes well, and little is learned."""
+    losses, update, learned, begin = story.values("train.loss"), story.update, story.learned, story.initial_loss
+    if update is None or learned is None or begin is None or learned > HALF or len(losses) < LEAST_REPORTS or story.facts.is_scale_free:
+        return None
+    swing = _swing(losses, begin)
+    if update > LARGE_UPDATE and swing > RESTLESS:
+        why, overrides = f"and train.loss changes by {percent(swing)} from report to report, up as often as down", lowered(story)
+    elif 0 < update < TINY_UPDATE and not story.facts.begins_trained:
+        why, overrides = f"and train.loss is still {percent(min(losses) / begin)} of what it was at the start", _raised(story, update)
+    else:
+        return None
+    sentence = f"a step moves the weights by {update:.1g} of their size, where about 0.001 is healthy, {why}"
+    layers = ", ".join(f"{layer.name} {layer.update:.1g}" for layer in story.hidden[:6] if layer.update is not None)
+    return Finding("update_ratio", sentence, f"lr {story.facts.lr:g}; {layers}", overrides)
 
 
 def still_falling(story: Story) -> Finding | None:

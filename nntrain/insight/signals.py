@@ -70,7 +70,7 @@ class Signals:
     """Steps that are complete."""
     epoch: int = 0
     clipped: float | None = None
-    """Share of the steps since the report before whose gradients were clipped; `None` where none are, or nobody counts."""
+    """Share of the steps since the report before whose gradients were clipped; `None` where none are."""
 
     def record(self) -> dict[str, Any]:
         """As a JSON object."""

@@ -41,7 +41,7 @@ class Report:
     is_best: bool
     stop_reason: StopReason | None
     clipped: float | None = None
-    """Share of the steps since the report before whose gradients `clip_norm` made smaller; `None` where nobody counted."""
+    """Share of the steps since the report before whose gradients `clip_norm` made smaller; `None` where none are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +201,13 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     session.shaping.clip(parameters, norm)
     norm = whole(norm)
     session.shaping.add_noise(parameters, progress.step, update)
-    if session.device.type == "cpu":
+    is_here = session.device.type == "cpu"
+    if is_here:
         check_step(session, progress, batches, loss.value, norm)
-        if (longest := session.shaping.settings.clip_norm) is not None:
-            progress.clipping.steps += 1
-            progress.clipping.clipped += (progress.recent[-1].norm or 0.0) > longest
     else:
         watch_step(session, progress, loss.value, norm)
+    if (longest := session.shaping.settings.clip_norm) is not None:
+        progress.clipping.add((progress.recent[-1].norm or 0.0) > longest if is_here else norm > longest)
     moved = _moved(session, progress, batches, None)
     for parameter in parameters:  # what zero_grad does, without its bookkeeping
         parameter.grad = None

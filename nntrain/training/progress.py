@@ -93,14 +93,19 @@ class RunningLoss:
 
 @dataclass(slots=True)
 class Clipping:
-    """How often gradients were clipped since that was last asked for."""
+    """How often gradients were clipped since that was last asked for. What steps on an accelerator add up stays there until then."""
 
     steps: int = 0
-    clipped: int = 0
+    clipped: int | Tensor = 0
+
+    def add(self, is_clipped: bool | Tensor) -> None:
+        """Count a step; a scalar on an accelerator is not read."""
+        self.steps += 1
+        self.clipped = self.clipped + is_clipped
 
     def take(self) -> float | None:
-        """Share of the steps, and start anew; `None` where nobody counted."""
-        found = self.clipped / self.steps if self.steps else None
+        """Share of the steps, and start anew; `None` where there was none that could be."""
+        found = int(self.clipped) / self.steps if self.steps else None
         self.steps = self.clipped = 0
         return found
 
@@ -157,7 +162,6 @@ class Progress:
     stop_reason: StopReason | None = None
     running: RunningLoss = field(default_factory=RunningLoss)
     clipping: Clipping = field(default_factory=Clipping)
-    """Counted on a CPU, where norms are read anyway."""
     first_bad: FirstBad = field(default_factory=FirstBad)
     recent: deque[Recent] = field(default_factory=lambda: deque(maxlen=4))
     """The last steps, on a CPU: what led to a divergence. Never saved."""
@@ -220,7 +224,7 @@ class Progress:
             "converge": self.converge.state() if self.converge is not None else None,
             "plateau": self.plateau.state() if self.plateau is not None else None,
             "running": self.running.state(),
-            "clipping": [self.clipping.steps, self.clipping.clipped],
+            "clipping": [self.clipping.steps, int(self.clipping.clipped)],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -239,6 +239,8 @@ class Stack:
         for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
             norm = gradient_norm(parameters)
             seat.session.shaping.clip(parameters, norm)
+            if (longest := seat.session.shaping.settings.clip_norm) is not None:
+                seat.progress.clipping.add(norm.item() > longest)
             seat.session.shaping.add_noise(parameters, seat.progress.step)
 
     def _update(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 Config = dict[str, Any]
 
@@ -71,12 +72,12 @@ def dying_units() -> Config:
     return digits(architecture={"type": "mlp", "hidden": [64, 64], "initializer": initializer})
 
 
-def wrong_labels(folder: Path) -> Config:
-    """One row in 20 has the label of another class, and a narrow network learns the others."""
+def wrong_labels(folder: Path, *, every: int = 20) -> Config:
+    """One row in `every` has the label of another class, and a narrow network learns the others."""
     path = table(folder, rows=1600, columns=4, noise=0.0)
     head, *lines = path.read_text(encoding="utf-8").splitlines()
     other = {"up": "down", "down": "up"}
-    for place in range(0, len(lines), 20):
+    for place in range(0, len(lines), every):
         values, _, name = lines[place].rpartition(",")
         lines[place] = f"{values},{other[name]}"
     path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
@@ -87,6 +88,69 @@ def wrong_labels(folder: Path) -> Config:
         "optimizer": {"type": "adamw", "lr": 1e-2},
         "training": {"max_epochs": 15},
     }
+
+
+def clipped() -> Config:
+    """Plain SGD whose gradients are longer than is allowed in nearly every step."""
+    return digits(epochs=60, optimizer={"type": "sgd", "lr": 0.1}, regularization={"clip_norm": 0.01})
+
+
+def wide() -> Config:
+    """More units than digits need, of which dropout and long steps leave few alive."""
+    return digits(epochs=40, optimizer={"type": "adamw", "lr": 3e-2}, regularization={"dropout": 0.7})
+
+
+def pictures(folder: Path) -> Config:
+    """Large pictures, decoded when their batch comes, that a small network sees small."""
+    draws = np.random.default_rng(0)
+    for number in range(24):
+        path = folder / "pictures" / "ab"[number % 2] / f"{number:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draws.integers(0, 256, (320, 320, 3), dtype=np.uint8)).save(path)
+    return {
+        "name": "pictures",
+        "data": {
+            "source": {"type": "image_folder", "path": str(folder / "pictures")},
+            "fields": {"image": {"type": "image", "size": 8}},
+            "batch_size": 8,
+            "streaming": True,
+        },
+        "architecture": {"type": "mlp", "hidden": [8]},
+        "training": {"max_epochs": 6, "evaluate_every": {"epochs": 3}, "matmul": "blas", "channels_last": False},
+    }
+
+
+def with_columns(folder: Path, columns: dict[str, list[str]], *, repeated: int = 0) -> Config:
+    """A table of 600 rows with some more columns, the first rows repeated at the end."""
+    path = table(folder, rows=600, columns=4, noise=2.0)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for name, values in columns.items():
+        lines = [f"{value},{line}" for value, line in zip([name, *values], lines, strict=True)]
+    path.write_text("\n".join([*lines, *lines[1 : 1 + repeated]]) + "\n", encoding="utf-8")
+    return {
+        "name": "columns",
+        "data": {"source": str(path), "target": "y", "batch_size": 32},
+        "architecture": {"type": "mlp", "hidden": [8]},
+        "optimizer": {"type": "adamw", "lr": 1e-3},
+        "training": {"max_epochs": 3},
+    }
+
+
+def copied(folder: Path) -> Config:
+    """A third of the rows are there twice."""
+    return with_columns(folder, {}, repeated=200)
+
+
+def grouped(folder: Path) -> Config:
+    """Three rows of each of 200 flats, whose size and age are the same in all of them."""
+    draws = np.random.default_rng(1)
+    of_flats = {"flat": range(200), "size": draws.integers(20, 200, 200), "age": draws.integers(0, 90, 200)}
+    return with_columns(folder, {name: [str(values[row // 3]) for row in range(600)] for name, values in of_flats.items()})
+
+
+def numbered(folder: Path) -> Config:
+    """A column that only tells rows apart."""
+    return with_columns(folder, {"order_id": [str(value) for value in np.random.default_rng(2).permutation(90_000)[:600]]})
 
 
 def overlapping(folder: Path) -> Config:
@@ -111,6 +175,34 @@ def leaking(folder: Path) -> Config:
         "architecture": {"type": "mlp", "hidden": [16]},
         "optimizer": {"type": "adamw", "lr": 1e-3},
         "training": {"max_epochs": 10},
+    }
+
+
+def digits_network(epochs: int = 12) -> Config:
+    """The example `digits.yaml`, for fewer epochs: batch norms, dropout, a schedule."""
+    return digits(
+        data={"source": {"type": "builtin", "name": "digits"}, "split": {"by": "stratified", "validation": 0.1, "test": 0.1}},
+        architecture={"type": "cnn", "channels": [32, 64]},
+        optimizer={"type": "adamw", "lr": 3e-3},
+        scheduler={"type": "cosine", "warmup_fraction": 0.05},
+        regularization={"norm": "batch", "dropout": 0.2, "weight_decay": 0.01, "label_smoothing": 0.1},
+        epochs=epochs,
+    )
+
+
+def tiny_steps() -> Config:
+    """The same at a rate of 1e-7: batch norms make the loss rise while nothing is learned."""
+    return {**digits_network(), "optimizer": {"type": "adamw", "lr": 1e-7}}
+
+
+def long_steps(folder: Path) -> Config:
+    """Rows that are noise for the most part, and a rate at which weights move by 2 to 7 % of their size in a step."""
+    return {
+        "name": "noise",
+        "data": {"source": str(table(folder, rows=1500, columns=8, noise=2.0)), "target": "y", "batch_size": 32},
+        "architecture": {"type": "mlp", "hidden": [64, 64]},
+        "optimizer": {"type": "adamw", "lr": 3e-2},
+        "training": {"max_epochs": 20},
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ import pytest
 import torch
 
 import nntrain
+from nntrain.commands import diagnosing
 from nntrain.errors import DivergedError
 from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.training import checkpoint, loop
 from nntrain.training.state import flatten, optimizer_state, restore_into, restore_network, unflatten
+from nntrain.training.waiting import Waiting
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -151,7 +155,7 @@ def test_no_step_waits_for_the_device(on_device: bool, monkeypatch: pytest.Monke
         tried += is_warm
 
     monkeypatch.setattr(loop, "take_step", watched)
-    plain = {**CONFIG, "regularization": {}, "training": {"max_steps": 10, "device": "cuda", "data_on_device": on_device}}
+    plain = {**CONFIG, "regularization": {"clip_norm": 1.0}, "training": {"max_steps": 10, "device": "cuda", "data_on_device": on_device}}
     nntrain.fit(plain)
     assert tried == 7
 
@@ -159,3 +163,32 @@ def test_no_step_waits_for_the_device(on_device: bool, monkeypatch: pytest.Monke
 def test_rows_on_the_host_train_as_those_on_the_device() -> None:
     here, away = (nntrain.fit(CONFIG, f"training.data_on_device={word}").run.path for word in ("true", "false"))
     assert digests(here) == digests(away)
+
+
+@pytest.mark.parametrize(("longest", "share"), [(1e-6, 1.0), (1e6, 0.0)])
+def test_clipped_steps_are_counted_on_the_device(longest: float, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosing, "LEAST_STEPS", 1)
+    monkeypatch.setattr(diagnosing, "MOST_COST", 1e9)
+    run = nntrain.fit({**CONFIG, "regularization": {"clip_norm": longest}}).run.path
+    looks = [json.loads(line)["clipped"] for line in (run / "signals.jsonl").read_text().splitlines()]
+    assert looks == [None, *[share] * 5]
+
+
+def test_waiting_counts_only_while_the_device_has_nothing_to_do() -> None:
+    device = torch.device("cuda")
+    values = torch.ones(4096, 4096, device=device)
+    for at_work in (False, True):
+        waiting = Waiting()
+        torch.cuda.synchronize()
+        for _ in waiting.around(_slow_rows(0.01), device):
+            if at_work:
+                for _ in range(200):
+                    values = values @ values.T / 4096.0
+        assert (waiting.seconds > 0.04) is not at_work, at_work
+    torch.cuda.synchronize()
+
+
+def _slow_rows(seconds: float) -> Iterator[Any]:
+    for _ in range(6):
+        time.sleep(seconds)
+        yield ()

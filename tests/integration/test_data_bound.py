@@ -6,33 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import nntrain
 from nntrain.insight import pace_rules
 
+from diagnosed import Config, pictures  # isort: skip
+
 
 @pytest.fixture
-def config(tmp_path: Path) -> dict[str, Any]:
-    """Large pictures that a small network sees small."""
-    draws = np.random.default_rng(0)
-    for number in range(24):
-        path = tmp_path / "pictures" / "ab"[number % 2] / f"{number:03}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(draws.integers(0, 256, (512, 512, 3), dtype=np.uint8)).save(path)
-    return {
-        "name": "pictures",
-        "data": {
-            "source": {"type": "image_folder", "path": str(tmp_path / "pictures")},
-            "fields": {"image": {"type": "image", "size": 8}},
-            "batch_size": 8,
-            "streaming": True,
-        },
-        "architecture": {"type": "mlp", "hidden": [8]},
-        "training": {"max_epochs": 6, "evaluate_every": {"epochs": 3}, "matmul": "blas", "channels_last": False},
-    }
+def config(tmp_path: Path) -> Config:
+    return pictures(tmp_path)
 
 
 def advice_of(run: Path) -> dict[str, Any]:
@@ -43,7 +27,7 @@ def timing_of(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "timing.jsonl").read_text().splitlines()]
 
 
-def test_rows_that_are_read_anew_are_kept_where_they_fit(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_read_anew_are_kept_where_they_fit(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "data_bound" not in advice_of(nntrain.fit(config).run.path), "a short run gains nothing"
     monkeypatch.setattr(pace_rules, "LONG_S", 0.0)
     bound = nntrain.fit(config).run.path
@@ -56,7 +40,7 @@ def test_rows_that_are_read_anew_are_kept_where_they_fit(config: dict[str, Any],
     assert (mended / "history.jsonl").read_bytes() == (bound / "history.jsonl").read_bytes()
 
 
-def test_a_run_that_goes_on_knows_how_long_it_has_waited(config: dict[str, Any]) -> None:
+def test_a_run_that_goes_on_knows_how_long_it_has_waited(config: Config) -> None:
     run = nntrain.fit(config, "training.max_epochs=3").run.path
     [before] = timing_of(run)
     nntrain.fit(config, resume=run)
@@ -66,7 +50,7 @@ def test_a_run_that_goes_on_knows_how_long_it_has_waited(config: dict[str, Any])
     assert last["waited"] <= last["seconds"]
 
 
-def test_lines_that_are_lost_or_forged_cost_no_run(config: dict[str, Any]) -> None:
+def test_lines_that_are_lost_or_forged_cost_no_run(config: Config) -> None:
     run = nntrain.fit(config, "training.max_epochs=3").run.path
     (run / "timing.jsonl").write_text('{"step": "two"}\n{"step": 1, "waited": "long"}\n')
     nntrain.fit(config, resume=run)

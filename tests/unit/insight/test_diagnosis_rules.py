@@ -228,3 +228,52 @@ def test_waiting_is_told_only_where_it_is_long_most_of_the_time_and_there_is_a_w
     assert names(replace(story(rows=FILES), seconds=9.0, waited_s=8.0)) == []
     assert names(replace(story(), seconds=100.0, waited_s=75.0)) == []
     assert names(story(rows=FILES)) == []
+
+
+def steps_of(update: float, step: int) -> Signals:
+    return look(step, layers=tuple(LayerSignals(f"linear_{place}", 2e-3, 0.1, update, is_alike=False) for place in range(1, 6)))
+
+
+RISING = [0.69 + 0.002 * place for place in range(20)]
+"""What batch norms do to the loss while their averages are being made, of a network that stands still."""
+
+
+def test_a_loss_that_stays_where_it_began_after_tiny_steps_is_a_rate_that_is_too_low() -> None:
+    looks = [look(0), steps_of(2e-6, 500)]
+    [found] = diagnose(story(RISING, looks=looks, lr=1e-7, baseline={"train.accuracy": 0.9}))
+    assert (found.name, found.overrides) == ("learning_rate_too_low", (("optimizer.lr=0.001",),))
+    assert "0.10 % in 500 steps at most" in found.evidence
+
+
+def test_no_rate_is_too_low_that_has_learned_or_had_the_way_to() -> None:
+    tiny = [look(0), steps_of(2e-6, 500)]
+    stuck = {"lr": 1e-7, "baseline": {"train.accuracy": 0.9}}
+    assert names(story(RISING, looks=[look(0), steps_of(1e-3, 500)], **stuck)) == ["underfitting"], "steps of a healthy size"
+    better = story(RISING, looks=tiny, lr=1e-7, baseline={"train.accuracy": 0.5}, begins_trained=True)
+    assert names(better) == [], "better than guessing all the time"
+    far = replace(story(RISING, looks=tiny, **stuck), steps=[10_000 * place for place in range(1, 21)])
+    assert "learning_rate_too_low" not in names(far), "steps enough to come anywhere"
+    on_its_way = replace(story(RISING, looks=tiny, lr=1e-7, baseline={}), stop_reason=None)
+    assert names(on_its_way) == ["learning_rate_too_low"]
+    trained = replace(story(RISING, looks=tiny, lr=1e-7, baseline={}, begins_trained=True), stop_reason=None)
+    assert names(trained) == [], "trained weights may be where they should be"
+
+
+def test_steps_that_are_far_too_long_or_short_are_told_where_no_other_rule_has_told_the_rate() -> None:
+    restless = [0.69, 0.55, *[0.42, 0.45] * 9]
+    [long] = diagnose(story(restless, looks=[look(0), steps_of(0.03, 500)], lr=1e-3))
+    assert (long.name, long.overrides) == ("update_ratio", (("optimizer.lr=0.0001",),))
+    slow = [0.69, 0.6, *[0.5, 0.52] * 9]
+    [short] = diagnose(story(slow, looks=[look(0), steps_of(2e-6, 500)], lr=1e-6))
+    assert (short.name, short.overrides) == ("update_ratio", (("optimizer.lr=0.001",),))
+    assert names(story(slow, looks=[look(0), steps_of(2e-6, 500)], lr=1e-6, begins_trained=True)) == [], "trained weights are to stay"
+    assert names(story(restless, looks=[look(0), steps_of(5e-3, 500)])) == [], "noise, after steps of a usual size"
+    assert names(story(looks=[look(0), steps_of(0.03, 500)])) == [], "it learns"
+    assert names(story([0.69, 0.55, *[0.42, 0.421] * 9], looks=[look(0), steps_of(0.03, 500)])) == [], "nothing more to learn"
+
+
+def test_one_cause_is_told_once() -> None:
+    swinging = [0.69, 0.55, *[0.42, 0.52] * 9]
+    assert names(story(swinging, looks=[look(0), steps_of(0.03, 500)], lr=1e-2)) == ["learning_rate_too_high"]
+    creeping = [0.69 - 0.005 * place for place in range(20)]
+    assert names(story(creeping, looks=[look(0), steps_of(2e-6, 500)], lr=1e-6)) == ["learning_rate_too_low"]

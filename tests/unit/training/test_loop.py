@@ -15,7 +15,7 @@ from nntrain.regularization import Regularization, SWASettings
 from nntrain.schedules.step import Step
 from nntrain.training.loop import Pause, Report, set_learning_rates
 from nntrain.training.objective import total
-from nntrain.training.progress import RunningLoss
+from nntrain.training.progress import Clipping, RunningLoss
 from nntrain.training.session import StepLoss
 from nntrain.training.settings import ConvergeSettings, EarlyStoppingSettings, Interval, TrainingSettings
 
@@ -135,6 +135,22 @@ def test_clipping_bounds_the_step_by_the_norm_of_all_gradients() -> None:
     run.reports()
     moved = [weights(run)[name] - value * (decay if value.ndim > 1 else 1) for name, value in before.items()]
     assert math.sqrt(sum(float(value.square().sum()) for value in moved)) == pytest.approx(1e-3, rel=1e-2)
+
+
+@pytest.mark.parametrize(("longest", "share"), [(1e-9, 1.0), (1e9, 0.0), (None, None)])
+def test_reports_have_the_share_of_steps_that_were_clipped(longest: float | None, share: float | None) -> None:
+    reports = make_run(TrainingSettings(max_epochs=2), optimizer=SGD(lr=0.1), clip_norm=longest).reports()
+    assert [report.clipped for report in reports] == [share] * 2
+
+
+def test_clipped_steps_are_counted_alike_where_they_stay_on_the_device() -> None:
+    here, away = Clipping(), Clipping()
+    for is_clipped in (True, False, True, True):
+        here.add(is_clipped)
+        away.add(torch.tensor(is_clipped))
+    assert isinstance(away.clipped, torch.Tensor)
+    assert (here.take(), away.take()) == (0.75, 0.75)
+    assert (here.take(), away.take()) == (None, None)
 
 
 class Overflowing(Net):

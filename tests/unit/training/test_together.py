@@ -91,7 +91,10 @@ def check_equal(data: Mapping[str, Any], sections: Mapping[str, Any]) -> list[li
     alone, together = assembled(data, sections), assembled(data, sections)
     expected, found = one_by_one(alone), at_once(together)
     for ours, theirs in zip(found, expected, strict=True):
-        facts = [[(each.epoch, each.step, each.lr, each.is_best, each.stop_reason) for each in reports] for reports in (ours, theirs)]
+        facts = [
+            [(each.epoch, each.step, each.lr, each.is_best, each.stop_reason, each.clipped) for each in reports]
+            for reports in (ours, theirs)
+        ]
         assert facts[0] == facts[1]
         for mine, other in zip(ours, theirs, strict=True):
             assert mine.metrics == pytest.approx(other.metrics, abs=CLOSE)
