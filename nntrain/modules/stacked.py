@@ -88,7 +88,29 @@ def is_exact(members: int, rows: int, inputs: int, outputs: int, *, has_bias: bo
 
 def linears(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Linear layers of members as one batched product: rows `[M, B, F]`, weights `[M, O, F]`, biases `[M, O]`; gives `[M, B, O]`."""
-    return torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
+    return cast("Tensor", _Linears.apply(rows, weight, bias))
+
+
+class _Linears(torch.autograd.Function):
+    """The same, with the gradients that a single layer computes: torch's own of a batch has that of the weights transposed, which many
+    processors round otherwise, and which is copied once more.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(rows, weight)
+        return torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        slope = cast("Tensor", grad_outputs[0])
+        rows, weight = cast("tuple[Tensor, Tensor]", ctx.saved_tensors)
+        wanted = cast("tuple[bool, bool, bool]", ctx.needs_input_grad)
+        return (
+            torch.bmm(slope, weight) if wanted[0] else None,
+            torch.bmm(slope.mT, rows) if wanted[1] else None,
+            slope.sum(1) if wanted[2] else None,
+        )
 
 
 def _single_linears(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

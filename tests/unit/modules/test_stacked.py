@@ -27,6 +27,16 @@ def test_products_are_batched_where_they_have_the_bits_of_single_ones() -> None:
                 assert torch.equal(LINEARS(x, weight, bias), alone)
 
 
+def test_gradients_are_the_products_that_a_single_layer_computes() -> None:
+    x, weight, bias = (tensor.requires_grad_() for tensor in (torch.randn(3, 8, 5), torch.randn(3, 7, 5), torch.randn(3, 7)))
+    slope = torch.randn(3, 8, 7)
+    found = torch.autograd.grad(LINEARS(x, weight, bias), (x, weight, bias), slope)
+    rows, weights = x.detach(), weight.detach()
+    for ours, expected in zip(found, (slope @ weights, slope.mT @ rows, slope.sum(1)), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
+        assert ours.is_contiguous()  # torch's own of a batch has that of the weights transposed, rounded otherwise on many processors
+
+
 def rounded(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return LINEARS(x, weight, bias) * (1 + 2**-20)
 
