@@ -22,7 +22,7 @@ from nntrain.data.orders import shown_order
 from nntrain.data.packed import LENGTHS, Stored, StoredTarget, cut
 from nntrain.data.packed_graphs import part_of_graphs
 from nntrain.data.packed_sounds import stored_tensors
-from nntrain.data.pixels import PixelScaling
+from nntrain.data.pixels import PixelScaling, are_kept
 from nntrain.data.scored_units import Units
 from nntrain.data.streaming import Streamed
 from nntrain.modules.narrow import wide
@@ -146,7 +146,6 @@ class TensorData:
     """Changes that every batch shows for which no others are given: those of views that are measured."""
     redrawn: Redrawn | None = None
     """What of the rows is drawn anew for each epoch; `None` for rows that stay as they are."""
-
     home: torch.device | None = None
     """Where batches are, which are moved there; `None`: where the rows lie."""
 
@@ -275,10 +274,11 @@ class TensorData:
         targets = part.targets if is_plain else {name: shown_target(part, name, augment) for name in part.target_names}
         return Batch(inputs, targets, part.weights, part.rows, views=() if views is None else views.shown(unit, part.pixels))
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether a batch is nothing but slices of the tensors here."""
-        return self.streamed is None and not (self.pixels or self.stored or self.stored_targets or self.target_pixels)
+    def is_plain(self, augment: Augment | None = None) -> bool:
+        """Whether a batch with these changes is nothing but slices of the tensors here."""
+        if self.streamed is not None or self.stored or self.stored_targets or self.target_pixels:
+            return False
+        return not self.pixels or (augment is None and self.always is None and are_kept(self.pixels, self.inputs))
 
     def plain_batches(self, edges: Sequence[int], before: int = 0) -> Iterator[Batch]:
         """Batches of plain rows that begin at `edges`, in which the first row here has the number `before`: slices made in one call."""
@@ -353,7 +353,7 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
     spans = (slice(edges[first], edges[min(first + per_chunk, len(edges) - 1)]) for first in firsts)
     chunks = arriving((_gathered(data, order[span], None if turns is None else turns[span]) for span in spans), data.home)
     for first, chunk in zip(firsts, chunks, strict=True):
-        if chunk.is_plain and views is None:
+        if chunk.is_plain(augment) and views is None:
             yield from chunk.plain_batches(edges[max(first, start) : first + per_chunk + 1], edges[first])
             continue
         for batch in range(max(first, start), min(first + per_chunk, len(edges) - 1)):

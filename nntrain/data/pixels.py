@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -36,3 +37,8 @@ class PixelScaling:
     def normalize(self, images: Tensor) -> Tensor:
         """Float32 images `[B, C, H, W]` in [0, 1] as the network reads them."""
         return images if self.is_identity else (images - self.offset) / self.scale
+
+
+def are_kept(pixels: Mapping[str, PixelScaling], inputs: Mapping[str, Tensor]) -> bool:
+    """Whether the network reads these images, by field `[N, C, H, W]`, as they are."""
+    return all(scaling.is_identity and inputs[name].dtype != torch.uint8 for name, scaling in pixels.items())

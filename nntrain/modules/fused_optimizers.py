@@ -65,15 +65,16 @@ class _Fused(torch.optim.Optimizer):
         (own if getattr(own, "hooked", False) else hooked)(self)
 
     def move(self, gradients: Gradients) -> None:
-        """The same by gradients that are at hand, one for each parameter in the order of the groups; `.grad` is neither read nor kept."""
+        """The same by gradients that are at hand, one for each parameter in the order of the groups; `.grad` stays as it is."""
         kept = None if not IS_KNOWN or self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks else self._known_lists()
         if kept is None:
             parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+            before = [parameter.grad for parameter in parameters]
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
             self.step()
-            for parameter in parameters:
-                parameter.grad = None
+            for parameter, gradient in zip(parameters, before, strict=True):
+                parameter.grad = gradient
             return
         was_on = torch.is_grad_enabled()
         set_grad_mode(False)

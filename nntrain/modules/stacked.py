@@ -92,8 +92,9 @@ def linears(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 class _Linears(torch.autograd.Function):
-    """The same, with the gradients that a single layer computes: torch's own of a batch has that of the weights transposed, which many
-    processors round otherwise, and which is copied once more.
+    """The same, with the gradients that a single layer computes.
+
+    Torch's own of a batch has that of the weights transposed, which many processors round otherwise, and which is copied once more.
     """
 
     @staticmethod

@@ -20,6 +20,7 @@ from nntrain.training.carrying import Carried
 from nntrain.training.evaluation import Scores, evaluate, evaluate_baseline, evaluating, measure
 from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.input_noise import with_noise
+from nntrain.training.joint_rows import plain_order
 from nntrain.training.objective import PartName, sum_tensors, total
 from nntrain.training.replay import StaticSteps, tensors_of
 from nntrain.training.resampling import judge
@@ -49,6 +50,10 @@ class SupervisedProtocol:
         """The rows of each step, cut into micro-batches."""
         if start == 0:
             self._carried.forget()
+        order = plain_order(session, epoch)
+        if order is not None:
+            yield from ((batch,) for batch in ordered_batches(session.splits.train, session.batch_size, order, start=start))
+            return
         cut = self._cut_by_steps(session, epoch)
         for step, batch in enumerate(self._in_order(session, epoch, start, cut), start):
             if session.growing is not None:

@@ -84,7 +84,7 @@ def restore_rng(state: Mapping[str, Any]) -> None:
     """Take back what `rng_state` gave; a device that is not here is passed over (the facts below tell)."""
     python, numpy_state = state["python"], state["numpy"]
     random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
-    key = np.asarray(numpy_state["key"].tolist(), dtype=np.uint32)
+    key = numpy_state["key"].numpy().astype(np.uint32)
     np.random.set_state((numpy_state["bit_generator"], key, numpy_state["position"], numpy_state["has_gauss"], numpy_state["gauss"]))
     torch.set_rng_state(state["torch"])
     for index, saved in enumerate(state["cuda"][: torch.cuda.device_count()]):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from nntrain.data.batches import Batch
 from nntrain.losses.loss import LossFunction, Part
+from nntrain.training.joint_rows import JointBatch
 from nntrain.training.objective import Objective, PartName
 
 _WHOLE: Final = 32
@@ -17,15 +17,15 @@ _WHOLE: Final = 32
 
 
 def score_at_once(
-    objective: Objective, outputs: Mapping[str, Tensor], batches: Mapping[int, Batch], members: int
+    objective: Objective, outputs: Mapping[str, Tensor], batch: JointBatch, there: Sequence[int]
 ) -> tuple[Tensor, list[dict[PartName, Part]]] | None:
     """Score the outputs of members, `[M * B, …]`, one behind another.
 
     Args:
         objective: That of any of them.
         outputs: By name.
-        batches: The batches of those that are there, by their place.
-        members: M.
+        batch: The rows of all.
+        there: The places of those that are there, N.
 
     Returns:
         The loss of each that is there, `[N]`, and its parts, which have no graph; gradients have the bits of a run of its own, and sums are
@@ -34,16 +34,16 @@ def score_at_once(
     """
     function = _plain_loss(objective)
     [(name, output), *others] = outputs.items()
-    first = next(iter(batches.values()))
-    rows = len(first)
-    if function is None or others or first.weights is not None or first.partner is not None or first.choice is not None:
+    rows, whole = len(batch), batch.whole
+    if function is None or others or whole is None or whole.weights is not None:
         return None
-    targets = [batch.targets[name] for batch in batches.values()]
-    if output[:rows].numel() % _WHOLE or output.itemsize < 4 or targets[0].ndim > 1:
+    target = whole.targets[name]
+    if output[:rows].numel() % _WHOLE or output.itemsize < 4 or target.ndim > 1:
         return None
-    weight = targets[0].new_full((), rows, dtype=torch.float32)
-    there = output if len(batches) == members else torch.cat([output[index * rows : (index + 1) * rows] for index in batches])
-    sums = function.per_row(there, torch.cat(targets), None).view(len(batches), rows).sum(dim=1)
+    weight = target.new_full((), rows, dtype=torch.float32)
+    if len(there) < batch.members:
+        output, target = (torch.cat([each[index * rows : (index + 1) * rows] for index in there]) for each in (output, target))
+    sums = function.per_row(output, target, None).view(len(there), rows).sum(dim=1)
     [tag] = objective.targets[name].losses
     return sums / weight, [{(name, tag): Part(value, weight)} for value in sums.detach().unbind()]
 

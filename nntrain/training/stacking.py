@@ -19,6 +19,7 @@ from nntrain.modules.network import Network
 from nntrain.modules.stacked import Draws, StackedNetworks, batched_parameters
 from nntrain.training.divergence import check_step, named
 from nntrain.training.gradients import gradient_norm, trained
+from nntrain.training.joint_rows import JointBatch
 from nntrain.training.loop import set_learning_rates, take_step
 from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent, Sums
@@ -78,7 +79,8 @@ class Stack:
         self._gradients = torch.zeros_like(self._rows)
         self._parameters = [trained(seat.session.optimizer) for _, seat in self._there]
         self._optimizer = _joint([seat.session.optimizer for _, seat in self._there])
-        self._shapes = _shapes_gradients(first.session)
+        self._same_rates = _are_alike([seat.session for _, seat in self._there])
+        self._shapes = not first.session.shaping.is_idle
         with torch.no_grad():
             self._gather()
         self._look_at_gradients()
@@ -104,6 +106,7 @@ class Stack:
             gradients = place.of(self._gradients)
             for (index, _), parameter in zip(self._there, parameters, strict=True):
                 parameter.grad = gradients[index]
+        self._moved_by = [cast("Tensor", parameter.grad) for parameter in trained(self._optimizer)]
 
     def _leaves(self, networks: Sequence[Network]) -> dict[int, Tensor]:
         """What gradients are taken of: tensors of all members where a layer is computed for all, else each member's own parameters."""
@@ -134,22 +137,19 @@ class Stack:
             return None
         return StaticSteps(*dict.fromkeys(networks), read=self._wanted, written=[self._gradients, *self._targets])
 
-    def step(self, batches: Sequence[Batch | None]) -> None:
-        """One optimizer update of each member that is there; its batch in its place, as many rows each.
+    def step(self, batch: JointBatch) -> None:
+        """One optimizer update of each member that is there.
 
         Raises:
             DivergedError: The loss or the gradients of one are not finite; no weight has moved.
         """
-        for _, seat in self._there:  # before the forward pass, as dropout may change from step to step
-            falls = 0 if seat.progress.plateau is None else seat.progress.plateau.falls
-            set_learning_rates(seat.session, seat.progress.step, falls)
-        given = {index: batch for index, _ in self._there if (batch := batches[index]) is not None}
-        told = self._computed(given)
+        self._set_rates()  # before the forward pass, as dropout may change from step to step
+        told = self._computed(batch)
         if self._shapes:
             for _, seat in self._there:
                 seat.session.shaping.penalize()
             told[1] = _numbers(self._norms())
-        self._check(given, *told[:2])
+        self._check(batch, *told[:2])
         if self._shapes:
             self._shape()
         self._update()
@@ -158,29 +158,49 @@ class Stack:
             if seat.session.ema is not None:
                 seat.session.ema.update(seat.session.network, seat.progress.step + 1)
 
-    def _computed(self, batches: Mapping[int, Batch]) -> list[list[float]]:
+    def _set_rates(self) -> None:
+        """Give each member's parameters their rates, and those of all where they are the same."""
+        falls = [0 if seat.progress.plateau is None else seat.progress.plateau.falls for _, seat in self._there]
+        groups = self._optimizer.param_groups
+        if self._same_rates and len(set(falls)) == 1:
+            set_learning_rates(self._first.session, self._first.progress.step, falls[0])
+            told = [_rates(group) for group in self._first.session.optimizer.param_groups]
+            for _, seat in self._there[1:]:
+                for group, rates in zip(seat.session.optimizer.param_groups, told, strict=True):
+                    group.update(rates)
+            self._moves_at_once = True
+        else:
+            for (_, seat), count in zip(self._there, falls, strict=True):
+                set_learning_rates(seat.session, seat.progress.step, count)
+            told, *others = ([_rates(group) for group in seat.session.optimizer.param_groups] for _, seat in self._there)
+            self._moves_at_once = all(each == told for each in others)
+        if self._moves_at_once:
+            for group, rates in zip(groups, told, strict=True):
+                group.update(rates)
+
+    def _computed(self, batch: JointBatch) -> list[list[float]]:
         """Forward and backward pass, which leaves the gradients in their rows.
 
         Returns:
             Of the members that are there, `[N]` each: the losses, the norms of their gradients, then sums and weights of each part.
         """
-        first = next(iter(batches.values()))
-        drawn = self._network.drawn(len(first))
-        plain = [tensors_of(batch) for batch in batches.values()]
-        if self._static is None or drawn is None or None in plain:
-            return _numbers(self._pass(batches, drawn))
-        tensors = [*(tensor for each in plain for tensor in each or ()), *drawn]
+        drawn = self._network.drawn(len(batch))
+        plain = None if batch.whole is None else tensors_of(batch.whole)
+        if self._static is None or drawn is None or plain is None:
+            return _numbers(self._pass(batch, drawn))
+        tensors = [*plain, *drawn]
         recording = self._static.of(tensors)
         if recording is not None:
             return _numbers(recording(tensors)[0])
         if self._static.is_due(tensors):
-            return _numbers(cast("Tensor", self._static.begin(lambda: [self._pass(batches, drawn)], tensors)[0]))
-        return _numbers(self._pass(batches, drawn))
+            return _numbers(cast("Tensor", self._static.begin(lambda: [self._pass(batch, drawn)], tensors)[0]))
+        return _numbers(self._pass(batch, drawn))
 
-    def _pass(self, batches: Mapping[int, Batch], drawn: Sequence[Tensor] | None) -> Tensor:
+    def _pass(self, batch: JointBatch, drawn: Sequence[Tensor] | None) -> Tensor:
         """What `_computed` tells, float64 `[2 + 2 * parts, N]`: as exact as the sums of a run by itself."""
-        found = self._network(self._joined(batches), drawn)
-        losses, parts = score_at_once(self._first.session.objective, found, batches, len(self._seats)) or self._scored(found, batches)
+        found = self._network(self._inputs(batch), drawn)
+        there = [index for index, _ in self._there]
+        losses, parts = score_at_once(self._first.session.objective, found, batch, there) or self._scored(found, batch)
         self._factors = {name: part.factor for name, part in parts[0].items()}
         gradients = torch.autograd.grad(losses.sum(), self._wanted)
         torch._foreach_copy_(self._targets, gradients)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
@@ -192,11 +212,11 @@ class Stack:
         norms = cast("Tensor", torch.linalg.vector_norm(self._gradients, dim=1))
         return norms if len(self._there) == len(self._seats) else torch.stack([norms[index] for index, _ in self._there])
 
-    def _scored(self, found: Mapping[str, Tensor], batches: Mapping[int, Batch]) -> tuple[Tensor, list[dict[PartName, Part]]]:
+    def _scored(self, found: Mapping[str, Tensor], batch: JointBatch) -> tuple[Tensor, list[dict[PartName, Part]]]:
         """The loss of each member that is there, `[N]`, and its parts."""
         outputs = {name: values.chunk(len(self._seats)) for name, values in found.items()}
         parts = [
-            seat.session.objective.parts({name: values[index] for name, values in outputs.items()}, batches[index])
+            seat.session.objective.parts({name: values[index] for name, values in outputs.items()}, batch.parts[index])
             for index, seat in self._there
         ]
         return torch.stack([total(each) for each in parts]), parts
@@ -215,19 +235,21 @@ class Stack:
         self._share_state()
         self._look_at_gradients()
 
-    def _joined(self, batches: Mapping[int, Batch]) -> dict[str, Tensor]:
-        """What the networks read, one member behind another; that of one stands in where there is none."""
-        inputs = {index: seat.session.objective.inputs(batches[index]) for index, seat in self._there}
-        first = inputs[self._there[0][0]]
-        return {key: torch.cat([inputs.get(index, first)[key] for index in range(len(self._seats))]) for key in self._network.keys}
+    def _inputs(self, batch: JointBatch) -> Mapping[str, Tensor]:
+        """What the networks read, one member behind another."""
+        objective = self._first.session.objective
+        if batch.whole is not None:
+            return objective.inputs(batch.whole)
+        inputs = [objective.inputs(part) for part in batch.parts]
+        return {key: torch.cat([each[key] for each in inputs]) for key in self._network.keys}
 
-    def _check(self, batches: Mapping[int, Batch], losses: Sequence[float], norms: Sequence[float]) -> None:
+    def _check(self, batch: JointBatch, losses: Sequence[float], norms: Sequence[float]) -> None:
         for (index, seat), loss, norm in zip(self._there, losses, norms, strict=True):
             if math.isfinite(loss) and math.isfinite(norm):
                 seat.progress.recent.append(Recent(seat.progress.step, loss, norm))
             else:
                 with named(seat.member):
-                    check_step(seat.session, seat.progress, (batches[index],), *self._rows.new_tensor([loss, norm]).unbind())
+                    check_step(seat.session, seat.progress, (batch.parts[index],), *self._rows.new_tensor([loss, norm]).unbind())
 
     def _count(self, told: Sequence[Sequence[float]]) -> None:
         """Add the losses of a step to those since the last report."""
@@ -245,11 +267,12 @@ class Stack:
 
     def _update(self) -> None:
         """Move the weights of all members: in one call where their rates are the same, as it moves each number by itself."""
-        rates = [[_rates(group) for group in seat.session.optimizer.param_groups] for _, seat in self._there]
-        if all(each == rates[0] for each in rates[1:]):
-            for group, own in zip(self._optimizer.param_groups, rates[0], strict=True):
-                group.update(own)
-            self._optimizer.step()
+        if self._moves_at_once:
+            move = getattr(self._optimizer, "move", None)
+            if move is None:
+                self._optimizer.step()
+            else:
+                move(self._moved_by)
             if not self._first.session.optimizer.state:
                 for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
                     seat.session.optimizer.state.update({parameter: self._optimizer.state[parameter] for parameter in parameters})
@@ -282,11 +305,15 @@ def _rates(group: Mapping[str, Any]) -> dict[str, Any]:
     return {key: group[key] for key in ("lr", "weight_decay", "momentum", "betas") if key in group}
 
 
-def _shapes_gradients(session: Session) -> bool:
-    """Whether anything acts on the gradients or weights of a member by itself."""
-    settings = session.shaping.settings
-    return any(
-        value is not None for value in (settings.l1, settings.clip_value, settings.clip_norm, settings.gradient_noise, settings.max_norm)
+def _are_alike(sessions: Sequence[Session]) -> bool:
+    """Whether rates are the same in each step, where a metric that a schedule watches has lowered them as often."""
+    first = sessions[0]
+    if any(session.fading is not None or session.ema is not None for session in sessions):
+        return False
+    told = [[group["initial_lr"] for group in session.optimizer.param_groups] for session in sessions]
+    return all(
+        session.schedule == first.schedule and session.horizon == first.horizon and rates == told[0]
+        for session, rates in zip(sessions, told, strict=True)
     )
 
 

@@ -20,6 +20,7 @@ import torch
 from nntrain.data.batches import Batch
 from nntrain.modules.stacked import Draws, obstacle
 from nntrain.training.divergence import check_state, named
+from nntrain.training.joint_rows import JointBatch, joint_batches
 from nntrain.training.loop import Pause, Report, report_once, set_learning_rates, take_step
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
@@ -59,6 +60,10 @@ class Member:
         self.progress.settle(self.plan.steps_per_epoch)
         if self.progress.stop_reason is None and self.progress.owed_rate is None:
             self.progress.stop_reason = self.plan.limit_reached(self.progress.step, self.progress.elapsed_s)
+
+    def forget_rows(self) -> None:
+        """The next rows are asked for anew: others have come from elsewhere."""
+        self._batches = None
 
     def batch(self) -> Batch:
         """The rows of the next step."""
@@ -126,6 +131,9 @@ class _Course:
         self._ends |= {index: member.progress.step for index, member in self._here.items() if member.progress.stop_reason is not None}
         self._key: tuple[int | None, ...] = ()
         self._stack: Stack | None = None
+        self._epoch: int | None = None
+        self._rows: Iterator[JointBatch] | None = None
+        """The rows of all in the epoch, where they are drawn in one go."""
 
     @property
     def owing(self) -> dict[int, Member]:
@@ -158,13 +166,25 @@ class _Course:
                 take_step(alone.session, alone.protocol, alone.progress, (alone.batch(),))
             alone.draws.state = torch.get_rng_state()
             return self._advanced(taking)
-        batches = [None if index is None else self._here[index].batch() for index in self._key]
         first = next(iter(taking.values()))
         if self._is_even or first.progress.step_in_epoch + 1 < first.plan.steps_per_epoch:
-            self._stack.step(batches)
+            self._stack.step(self._joint_batch(taking) or JointBatch.of(self._own_batches()))
         else:
-            self._stack.step_apart(first.protocol, batches)
+            self._stack.step_apart(first.protocol, self._own_batches())
         return self._advanced(taking)
+
+    def _own_batches(self) -> list[Batch | None]:
+        """The rows of the next step, of each member by itself; `None` in the place of one that has taken it before."""
+        return [None if index is None else self._here[index].batch() for index in self._key]
+
+    def _joint_batch(self, taking: Mapping[int, Member]) -> JointBatch | None:
+        """The rows of the next step, drawn for all in one go; `None` where that can't be."""
+        progress = next(iter(taking.values())).progress
+        if self._epoch != progress.epoch:
+            self._epoch = progress.epoch
+            sessions = [member.session for member in taking.values()]
+            self._rows = joint_batches(sessions, progress.epoch, progress.step_in_epoch) if len(taking) == len(self._key) else None
+        return None if self._rows is None else next(self._rows, None)
 
     @staticmethod
     def _advanced(taking: dict[int, Member]) -> dict[int, Member]:
@@ -180,6 +200,9 @@ class _Course:
             self._stack.release()
         seats = [None if index is None else self._here[index] for index in key]
         self._key = key
+        self._epoch, self._rows = None, None
+        for member in self._here.values():
+            member.forget_rows()
         self._stack = (
             None
             if len(key) < 2

@@ -93,3 +93,14 @@ def test_hooks_and_other_versions_take_the_usual_step(kind: Any, options: dict[s
     direct.move([gradient.clone() for gradient in gradients])
     usual(other, plain, gradients)
     assert_same((mine, direct), (other, plain))
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_gradients_that_lie_in_parameters_stay_there(kind: Any, options: dict[str, Any]) -> None:
+    (mine, direct), _ = pair(kind, options)
+    kept = [torch.ones_like(parameter) for parameter in mine.parameters()]
+    for parameter, gradient in zip(mine.parameters(), kept, strict=True):
+        parameter.grad = gradient
+    for _ in range(2):
+        direct.move(drawn(mine))
+        assert all(parameter.grad is gradient for parameter, gradient in zip(mine.parameters(), kept, strict=True))

@@ -151,11 +151,15 @@ def test_recorded_steps_have_the_bits_of_recorded_steps_of_each_and_end_with_a_m
     assert len({assembly.progress.step for assembly, _ in alone}) > 1
     kept.clear()
     at_once(together)
-    assert 3 * 3 + 2 in kept  # inputs, targets and numbers of rows of each, and two draws for all
-    assert 3 in kept[kept.index(3 * 3 + 2) :]  # one goes on by itself
+    assert 3 + 2 in kept  # inputs, targets and numbers of rows, and two draws, of all
+    assert 3 in kept[kept.index(3 + 2) :]  # one goes on by itself
     for (mine, _), (other, _) in zip(together, alone, strict=True):
         torch.testing.assert_close(mine.session.network.state_dict(), other.session.network.state_dict(), rtol=0, atol=0)
         assert mine.progress.state() | {"elapsed_s": 0} == other.progress.state() | {"elapsed_s": 0}
+
+
+def test_rows_that_are_mixed_are_mixed_for_each_by_itself(data: Mapping[str, Any]) -> None:
+    check_equal(data, {"architecture": MLP, "regularization": {"mixup": 0.2}})
 
 
 def test_values_are_scored_row_by_row(data: Mapping[str, Any]) -> None:

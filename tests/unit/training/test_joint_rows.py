@@ -1,0 +1,97 @@
+"""The rows of members that train at once are those of each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nntrain.assembly import Assembly, assemble
+from nntrain.commands.fit import prepare_job
+from nntrain.config.reading import read_mapping
+from nntrain.data.batches import Batch
+from nntrain.training import joint_rows
+from nntrain.training.joint_rows import JointBatch, joint_batches, plain_order
+
+IMAGES = {"x": {"type": "image", "normalize": "unit"}}
+VECTORS = {"x": {"type": "vector"}, "w": {"role": "weight"}}
+
+
+def assembled(folder: Path, fields: Mapping[str, Any], rows: int = 50, **sections: Any) -> list[Assembly]:
+    """Three folds, whose rows differ."""
+    generator = np.random.default_rng(0)
+    images = "normalize" in fields["x"]
+    values = generator.random((rows, 1, 8, 8) if images else (rows, 6)).astype("float32")
+    np.savez(folder / "rows.npz", x=values, y=generator.integers(0, 2, rows), w=generator.random(rows).astype("float32"))
+    given = {"y": {"type": "category", "role": "target"}, "w": {"role": "ignore"}, **fields}
+    found: list[Assembly] = []
+    for fold in (1, 2, 3):
+        split = {"folds": 5, "fold": fold, "seed": 0}
+        source = {"type": "arrays", "path": str(folder / "rows.npz")}
+        tree = {"name": "x", "seed": fold, "data": {"source": source, "fields": given, "split": split, "batch_size": 8}, **sections}
+        job = prepare_job(read_mapping({"architecture": "cnn" if images else {"type": "mlp", "hidden": [4]}, **tree}))
+        found.append(assemble(job.blueprint, job.prepared))
+    return found
+
+
+def same(one: Batch, other: Batch) -> bool:
+    pairs = [(one.inputs[name], other.inputs[name]) for name in other.inputs] + [
+        (one.targets[name], other.targets[name]) for name in other.targets
+    ]
+    pairs += [(one.rows, other.rows)] + ([] if one.weights is None or other.weights is None else [(one.weights, other.weights)])
+    return (one.weights is None) == (other.weights is None) and all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("piece", [1, 1000, 2**22])
+@pytest.mark.parametrize("fields", [IMAGES, VECTORS], ids=["images", "vectors"])
+@pytest.mark.parametrize("start", [0, 2])
+def test_rows_of_all_are_those_of_each(
+    start: int, fields: Mapping[str, Any], piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joint_rows, "CHUNK_BYTES", piece)
+    members = assembled(tmp_path, fields)
+    expected = [[batch for [batch] in each.protocol.batches(each.session, 1, start)] for each in members]
+    found = joint_batches([each.session for each in members], 1, start)
+    assert found is not None
+    joint = list(found)
+    assert len(joint) == len(expected[0]) == members[0].plan.steps_per_epoch - start
+    for step, batch in enumerate(joint):
+        assert batch.whole is not None
+        assert [len(part) for part in batch.parts] == [len(batch)] * 3
+        assert all(same(part, own[step]) for part, own in zip(batch.parts, expected, strict=True))
+
+
+def test_a_last_step_that_differs_in_its_rows_is_left_to_each(tmp_path: Path) -> None:
+    members = assembled(tmp_path, VECTORS, rows=51)
+    assert len({len(each.session.splits.train) for each in members}) > 1
+    found = joint_batches([each.session for each in members], 0, 0)
+    assert found is not None
+    assert {len(batch) for batch in found} == {8}
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"regularization": {"mixup": 0.2}},
+        {"regularization": {"noise": 0.1}},
+        {"training": {"accumulate": 2}},
+    ],
+)
+def test_what_changes_rows_is_left_to_each(sections: Mapping[str, Any], tmp_path: Path) -> None:
+    members = assembled(tmp_path, VECTORS, **sections)
+    assert plain_order(members[0].session, 0) is None
+    assert joint_batches([each.session for each in members], 0, 0) is None
+
+
+def test_a_member_that_is_not_there_has_the_rows_of_another(tmp_path: Path) -> None:
+    members = assembled(tmp_path, VECTORS)
+    batches: Sequence[Batch] = [next(iter(each.protocol.batches(each.session, 0, 0)))[0] for each in members]
+    found = JointBatch.of([None, batches[1], batches[2]])
+    assert found.whole is not None
+    assert len(found) == 8
+    assert len(found.whole) == 24
+    assert all(same(part, own) for part, own in zip(found.parts, [batches[1], batches[1], batches[2]], strict=True))
