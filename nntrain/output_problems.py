@@ -13,7 +13,7 @@ from nntrain.layers.program import Program
 from nntrain.losses.loss import Loss
 from nntrain.losses.settings import LOSSES
 from nntrain.schema import load_class
-from nntrain.specs import MEANINGS, Spec, teacher_port
+from nntrain.specs import MEANINGS, teacher_port
 from nntrain.targets import TargetPlan
 
 
@@ -28,12 +28,12 @@ def output_problems(program: Program, targets: Mapping[str, TargetPlan]) -> Iter
     yield from _short_positions(program, targets)
 
 
-def explain_problems(settings: ExplainSettings | None, targets: Mapping[str, TargetPlan], inputs: Mapping[str, Spec]) -> Iterator[Problem]:
+def explain_problems(settings: ExplainSettings | None, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:
     """A section `explain` that says something of outputs which can't be explained, or that nothing reads."""
     if settings is not None:
         from nntrain.insight.explainable import problems
 
-        yield from problems(settings, [(plan.task, plan.target) for plan in targets.values()], inputs)
+        yield from problems(settings, [(plan.task, plan.target) for plan in targets.values()])
 
 
 def _check_outputs(program: Program, targets: Mapping[str, TargetPlan]) -> Iterator[Problem]:

@@ -33,9 +33,7 @@ class Asked:
 def require_explainable(stored: Stored) -> None:
     """Raises `UsageError` for a network that gives rows no single answer."""
     plans = [(plan.task, plan.target) for plan in stored.blueprint.targets.values()]
-    why = why_not(plans, stored.fields.inputs)
-    if why is None and stored.fields.window is not None:
-        why = "it reads windows of past rows"
+    why = why_not(plans)
     if why is not None:
         raise UsageError(f"{stored.run.name} can't be explained: {why}", POSSIBLE)
 
@@ -44,10 +42,10 @@ def asked_of(stored: Stored, wanted: str) -> Asked:
     """Read `target`: a target, a class, or both. Raises `UsageError`."""
     names = {target: output_names(stored, target) for target in stored.fields.targets}
     first = next(iter(names))
-    if wanted == PREDICTED:
-        return _single(names, first, wanted)
-    if wanted in names:
-        return _single(names, wanted, wanted)
+    if wanted == PREDICTED or wanted in names:
+        target = first if wanted == PREDICTED else wanted
+        is_one = len(names[target]) == 1 or _ahead(stored, target) is not None
+        return Asked(target, names[target][0] if is_one else None)
     target, separator, output = wanted.partition(SEPARATOR)
     if separator and output in names.get(target, ()):
         return Asked(target, output)
@@ -62,12 +60,57 @@ def asked_of(stored: Stored, wanted: str) -> Asked:
     raise UsageError(f"target: nothing that is predicted has the name {wanted!r}", told)
 
 
-def _single(names: Mapping[str, tuple[str, ...]], target: str, wanted: str) -> Asked:
-    return Asked(target, names[target][0] if len(names[target]) == 1 else None)
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A forecast: of each column the mean over the rows ahead, then each of them."""
+
+    columns: tuple[str, ...]
+    steps: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As `target` has them: `load`, `load:1` and so on."""
+        return tuple(name for column in self.columns for name in (column, *(f"{column}{SEPARATOR}{step}" for step in self._steps)))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As people read them."""
+        return tuple(
+            words
+            for column in self.columns
+            for words in (
+                f"mean {column}, {self.steps} rows ahead" if self._steps else column,
+                *(f"{column}, row {step} ahead" for step in self._steps),
+            )
+        )
+
+    @property
+    def _steps(self) -> range:
+        return range(1, self.steps + 1 if self.steps > 1 else 1)
+
+    def read(self, predicted: Tensor) -> Tensor:
+        """Predictions `[B]`, `[B, H]` or `[B, H, C]` as `[B, K]`."""
+        by_column = predicted.reshape(len(predicted), self.steps, len(self.columns)).transpose(1, 2)
+        if not self._steps:
+            return by_column.flatten(1)
+        import torch
+
+        return torch.cat([by_column.mean(dim=2, keepdim=True), by_column], dim=2).flatten(1)
+
+
+def _ahead(stored: Stored, target: str) -> _Ahead | None:
+    """How a target is a forecast; `None` for one that is none."""
+    window, fitted = stored.fields.window, stored.fields.targets[target]
+    if window is None or fitted.classes:
+        return None
+    return _Ahead(fitted.columns or (target,), window.horizon)
 
 
 def output_names(stored: Stored, target: str) -> tuple[str, ...]:
-    """What is predicted of a target: its classes, the columns of a vector, or the target itself."""
+    """What is predicted of a target: its classes, the columns of a vector, what a forecast says of rows ahead, or the target itself."""
+    ahead = _ahead(stored, target)
+    if ahead is not None:
+        return ahead.names
     fitted, plan = stored.fields.targets[target], stored.blueprint.targets[target]
     if plan.kind != "values":
         return fitted.classes
@@ -84,14 +127,16 @@ def answer_of(stored: Stored, target: str) -> Answer:
 
     objective = stored.objective.targets[target]
     names, is_probability = output_names(stored, target), stored.blueprint.targets[target].kind != "values"
+    ahead = _ahead(stored, target)
 
     def read(outputs: Mapping[str, Tensor]) -> Tensor:
-        return side_by_side(objective.predict(outputs[target]), is_probability=is_probability)
+        predicted = objective.predict(outputs[target])
+        return side_by_side(predicted, is_probability=is_probability) if ahead is None else ahead.read(predicted)
 
     def score(outputs: Mapping[str, Tensor]) -> Tensor:
         return _scores(objective, outputs[target], len(names)) if is_probability else read(outputs)
 
-    return Answer(names, read, score, is_probability)
+    return Answer(names if ahead is None else ahead.words, read, score, is_probability)
 
 
 def chosen_answers(stored: Stored, asked: Asked, found: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,9 +16,9 @@ from nntrain.commands.answers import require_explainable
 from nntrain.commands.explain_screen import explain_screen
 from nntrain.commands.measured_rows import MeasuredRows, new_rows, split_rows
 from nntrain.commands.output import emit, tell
+from nntrain.commands.results import WIDTH
 from nntrain.commands.stored import Stored, open_run
 from nntrain.config import loading, validating
-from nntrain.data.highlights import Heat
 from nntrain.errors import ResourceError, UsageError
 from nntrain.insight.settings import USE_BASELINE, ExplainSettings
 from nntrain.runs import find_run, is_run, runs_root, write_atomically
@@ -58,13 +59,15 @@ def run(arguments: Sequence[str], flags: Mapping[str, Any], where: Where, *, as_
     _check_goal(goal, pictures)
     found = explain(stored, path, where.split, settings)
     for note in (*stored.notes, *found.notes):
-        tell(note)
+        tell(textwrap.fill(note, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
     content = json.dumps(found.as_json(), indent=1, ensure_ascii=False)
     emit(content if as_json else explain_screen(stored, found), has_colours=not as_json)
     _write(goal, f"{content}\n".encode())
     count = _write_pictures(found, pictures)
     if not as_json:
-        tell(f"wrote    {goal.as_posix()}" + (f", {count} picture{'s' if count > 1 else ''} in {pictures.as_posix()}" if count else ""))
+        tell(f"wrote    {goal.as_posix()}")
+        if count:
+            tell(f"         {pictures.as_posix()}/ ({count} picture{'s' if count > 1 else ''})")
     return 0
 
 
@@ -137,14 +140,34 @@ def _split(arguments: Sequence[str], runs: Path | None) -> tuple[str | None, Pat
 
 
 def _write_pictures(found: Explanation, folder: Path) -> int:
-    """The heat maps of the rows that are explained; returns how many there are."""
-    heats = [(row.number, share) for row in found.explained for share in row.shares if isinstance(share.highlight, Heat)]
-    if heats:
+    """The pictures of the rows that are explained; returns how many there are."""
+    from nntrain.insight.explained_pictures import pictures
+
+    names = file_names({share.column for row in found.explained for share in row.shares})
+    made = {name: content for row in found.explained for name, content in pictures(row, names).items()}
+    if made:
         folder.mkdir(exist_ok=True)
-    for number, share in heats:
-        assert isinstance(share.highlight, Heat)
-        _write(folder / f"row-{number}-{re.sub(r'[^A-Za-z0-9_.-]', '_', share.column)}.png", share.highlight.content)
-    return len(heats)
+    for name, content in made.items():
+        _write(folder / name, content)
+    return len(made)
+
+
+def file_names(columns: Collection[str]) -> dict[str, str]:
+    """What stands for each column in the name of a file: all different, also where a system does not tell A from a."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for column in sorted(columns, key=lambda name: (_plain(name) != name, name)):  # those that need no change keep their name
+        plain = _plain(column)
+        name, number = plain, 2
+        while name.casefold() in taken:
+            name, number = f"{plain}-{number}", number + 1
+        found[column] = name
+        taken.add(name.casefold())
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
 
 
 def _check_goal(goal: Path, pictures: Path) -> None:

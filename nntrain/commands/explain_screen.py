@@ -5,24 +5,31 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import bar, format_number, format_signed, format_spread, sparkline
 from nntrain.commands.output import spelled_out
 from nntrain.commands.results import WIDTH, aligned, labelled
-from nntrain.data.highlights import Heat, MarkedWords
+from nntrain.data.highlights import Course, Heat, MarkedWords
 
 if TYPE_CHECKING:
     from nntrain.commands.stored import Stored
     from nntrain.insight.columns import Dependence, Importances
-    from nntrain.insight.explanation import ExplainedRow, Explanation, Quality, Share
+    from nntrain.insight.explanation import ExplainedRow, Explanation, Neighborhood, Quality, Share
 
 MOST: Final = 10
 """Columns of a table, at most; the file has all."""
 BAR: Final = 20
+CURVE: Final = 16
+"""Letters of a curve."""
 LONGEST: Final = 24
 """Letters of a cell or name."""
+SHORTEST: Final = 6
+"""The same where it would be too wide."""
+HOPS: Final = {0: "itself", 1: "1 edge away"}
 ESCAPE: Final = "\x1b["
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 RED: Final = "31"
@@ -39,28 +46,44 @@ def explain_screen(stored: Stored, found: Explanation) -> str:
     head = [f"run      {found.run}   {stored.state_words}", f"rows     {found.rows:,} ({found.split})"]
     blocks = ["\n".join(head)]
     if found.importances is not None and found.importances.columns:
-        blocks.append(_importances(found.importances))
+        blocks.append(_fitting(partial(_importances, found.importances)))
     if found.dependences:
-        blocks.append(_dependences(found))
-    blocks += [_row(row, found) for row in found.explained]
+        blocks.append(_fitting(partial(_dependences, found)))
+    blocks += [_fitting(partial(_row, row, found)) for row in found.explained]
     if found.quality is not None:
         blocks.append(_quality(found.quality, found))
     return "\n\n".join(blocks)
 
 
-def _importances(found: Importances) -> str:
+def _fitting(make: Callable[[int], str]) -> str:
+    """A block whose names and cells have as many letters as let it fit the screen; the fewest where nothing does."""
+    for longest in range(LONGEST, SHORTEST, -2):
+        found = make(longest)
+        if all(len(COLOUR.sub("", line)) <= WIDTH for line in found.splitlines()):
+            return found
+    return make(SHORTEST)
+
+
+def _filled(text: str) -> str:
+    """Sentences, broken where the screen ends."""
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _importances(found: Importances, longest: int) -> str:
     shown, widest = found.columns[:MOST], max((each.mean for each in found.columns), default=0.0)
-    told = f"columns that matter: how much worse {found.metric} {format_number(found.value)} gets when one is shuffled,"
+    told = (
+        f"columns that matter: how much worse {found.metric} {format_number(found.value)} gets when one is shuffled, "
+        f"mean ± standard deviation of {found.shuffles} times"
+    )
     lines = [
         [
-            f"  {_cut(each.column)}",
+            f"  {_cut(each.column, longest)}",
             f"{format_number(each.mean)} ± {format_spread(each.spread, 1)}",
             bar(each.mean / widest if widest > 0 else 0.0, BAR),
         ]
         for each in shown
     ]
-    spread = f"  mean ± standard deviation of {found.shuffles} times"
-    return "\n".join([told, spread, _table(lines), *_more(len(found.columns) - len(shown))])
+    return "\n".join([_filled(told), _table(lines), *_more(len(found.columns) - len(shown))])
 
 
 def _more(count: int) -> list[str]:
@@ -78,40 +101,38 @@ def _table(lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _dependences(found: Explanation) -> str:
+def _dependences(found: Explanation, longest: int) -> str:
     """Of each column the curve of the mean answer: of two classes that of the second, of more that which moves the most."""
     shown = found.dependences[:MOST]
     outputs = list(shown[0].means)
     only = outputs[-1] if len(outputs) == 1 or (found.is_probability and len(outputs) == 2) else None
     what = "mean probability of the class in brackets" if found.is_probability else "mean of the value in brackets"
     what = what if only is None else f"mean probability of {_cut(only)}" if found.is_probability else f"mean {_cut(only)}"
-    lines = [[f"  {_cut(each.column)}", *_curve(each, only)] for each in shown]
-    return "\n".join([f"{what}, were all rows to have one value of a column", aligned(lines, gap=3, left=3)])
+    lines = [[f"  {_cut(each.column, longest)}", *_curve(each, only, longest)] for each in shown]
+    return "\n".join([_filled(f"{what}, were all rows to have one value of a column"), aligned(lines, gap=3, left=3)])
 
 
-def _curve(each: Dependence, only: str | None) -> list[str]:
+def _curve(each: Dependence, only: str | None, longest: int) -> list[str]:
     output = only or max(each.means, key=lambda name: max(each.means[name]) - min(each.means[name]))
-    means, named = each.means[output], "" if only else f" ({_cut(output)})"
+    means, named = each.means[output], "" if only else f" ({_cut(output, longest)})"
     if each.is_ordered:
-        ends = f"{_value(each.values[0])} … {_value(each.values[-1])}"
+        ends = f"{_value(each.values[0], longest)} … {_value(each.values[-1], longest)}"
         low, high = format_number(means[0]), format_number(means[-1])
-        return [ends, f"{low} … {high}  {sparkline(means, BAR)}{named}"]
+        return [ends, f"{low} … {high}  {sparkline(means, CURVE)}{named}"]
     ranked = sorted(zip(means, each.values, strict=True), key=lambda pair: -pair[0])
     first, last = ranked[0], ranked[-1]
-    return [
-        f"{len(each.values)} values",
-        f"{_value(last[1])} {format_number(last[0])} … {_value(first[1])} {format_number(first[0])}{named}",
-    ]
+    told = f"{_value(last[1], longest)} {format_number(last[0])} … {_value(first[1], longest)} {format_number(first[0])}"
+    return [f"{len(each.values)} values", f"{told}{named}"]
 
 
-def _value(value: float | str) -> str:
-    return _cut(value) if isinstance(value, str) else f"{value:.4g}"
+def _value(value: float | str, longest: int) -> str:
+    return _cut(value, longest) if isinstance(value, str) else f"{value:.4g}"
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, longest: int = LONGEST) -> str:
     """A name or a cell on one line, however many it has, and without commands to the terminal."""
     text = spelled_out(" ".join(text.split()))
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _marked(share: Share) -> list[str]:
@@ -121,6 +142,8 @@ def _marked(share: Share) -> list[str]:
             return list(_wrapped([f"{_cut(share.column)}:", *_words(words, shares)]))
         case Heat(by_step=steps) if len(steps) > 1:
             return [f"  {_cut(share.column)} by step   {sparkline([abs(step) for step in steps], WIDTH // 2)}"]
+        case Course(shares=steps) if len(steps) > 1 and any(steps):
+            return [f"  {_cut(share.column)} by row   {sparkline([abs(step) for step in steps], WIDTH // 2)}"]
         case _:
             return []
 
@@ -156,40 +179,66 @@ def has_colours() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _examples(row: ExplainedRow, told: str) -> str:
+def _examples(row: ExplainedRow, told: str, longest: int) -> str:
     """The training rows that are nearest to a row."""
-    lines = [[f"  {each.place}", _cell(each.answer), format_number(each.distance)] for each in row.examples]
+    lines = [[f"  {_cut(each.place, longest)}", _cell(each.answer, longest), format_number(each.distance)] for each in row.examples]
     return "\n".join([told, aligned([["  nearest training rows", "answer", "distance"], *lines], gap=3)])
 
 
-def _row(row: ExplainedRow, found: Explanation) -> str:
-    what = f"probability of {_cut(row.output)}" if found.is_probability else _cut(row.output)
-    told = f"row {row.number} ({row.place})   {what} {format_number(row.answer)}; {format_number(row.neutral)} of a row that says nothing"
+def _row(row: ExplainedRow, found: Explanation, longest: int) -> str:
+    what = f"probability of {_cut(row.output)}" if found.is_probability else _cut(row.output, 2 * LONGEST)
+    told = f"row {row.number} ({row.place})   {what} {format_number(row.answer)}"
     if row.examples:
-        return _examples(row, told.partition(";")[0])
-    widest = max((abs(share.share) for share in row.shares), default=0.0)
-    shown = row.shares[:MOST]
+        return _examples(row, _filled(told), longest)
+    is_whole = len(row.shares) == 1 and row.shares[0].highlight is not None and row.around is None
+    marked = [line for share in row.shares[:MOST] for line in _marked(share)]
+    missed = (
+        [] if row.completeness is None else [f"  the shares miss the difference of both answers by {format_spread(row.completeness, 1)}"]
+    )
+    head = _filled(f"{told}; {format_number(row.neutral)} of a row that says nothing")
+    nodes = [] if row.around is None else _nodes(row.around, longest)
+    told = [] if row.around is None else ["  by column, of all nodes together"]
+    return "\n".join([head, *told, *([] if is_whole else _shares(row, longest)), *nodes, *marked, *missed])
+
+
+def _shares(row: ExplainedRow, longest: int) -> list[str]:
+    """The columns with the largest shares; cells where there are some."""
+    shown, has_cells = row.shares[:MOST], any(share.cell is not None for share in row.shares)
+    widest = max((abs(share.share) for share in shown), default=0.0)
     lines = [
         [
-            f"  {_cut(share.column)}",
-            _cell(share.cell),
+            f"  {_cut(share.column, longest)}",
+            *([_cell(share.cell, longest)] if has_cells else []),
             format_signed(share.share),
             bar(abs(share.share) / widest if widest > 0 else 0.0, BAR),
         ]
         for share in shown
     ]
     rest = sum(share.share for share in row.shares[MOST:])
-    left = [f"  and {len(row.shares) - MOST} more, together {format_signed(rest)}"] if len(row.shares) > MOST else []
-    missed = (
-        [] if row.completeness is None else [f"  the shares miss the difference of both answers by {format_spread(row.completeness, 1)}"]
-    )
-    marked = [line for share in shown for line in _marked(share)]
-    is_whole = len(row.shares) == 1 and row.shares[0].highlight is not None
-    return "\n".join([told, *([] if is_whole else [_table(lines)]), *left, *marked, *missed])
+    return [_table(lines), *([f"  and {len(row.shares) - MOST} more, together {format_signed(rest)}"] if len(row.shares) > MOST else [])]
 
 
-def _cell(cell: str | None) -> str:
-    return "-" if cell is None else _cut(cell)
+def _nodes(found: Neighborhood, longest: int) -> list[str]:
+    """The nodes with the largest shares, and how far away they are."""
+    ranked = sorted(found.nodes, key=lambda node: -abs(node.share))
+    shown = ranked[:MOST]
+    widest = max((abs(node.share) for node in shown), default=0.0)
+    lines = [
+        [
+            f"  {_cut(node.place, longest)}",
+            "" if node.hops is None else HOPS.get(node.hops, f"{node.hops} edges away"),
+            format_signed(node.share),
+            bar(abs(node.share) / widest if widest > 0 else 0.0, BAR),
+        ]
+        for node in shown
+    ]
+    rest = sum(node.share for node in ranked[MOST:])
+    more = [f"  and {len(ranked) - MOST} more nodes, together {format_signed(rest)}"] if len(ranked) > MOST else []
+    return ["  by node, with all that it has", _table(lines), *more]
+
+
+def _cell(cell: str | None, longest: int) -> str:
+    return "-" if cell is None else _cut(cell, longest)
 
 
 def _quality(quality: Quality, found: Explanation) -> str:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
 from torch import Tensor
 
-from nntrain.commands.answers import answer_of, asked_of, chosen_answers, output_names, side_by_side
-from nntrain.commands.cells import Cells
+from nntrain.commands.answers import asked_of, output_names, side_by_side
+from nntrain.commands.explained_rows import explained_rows, row_numbers
 from nntrain.commands.measured_rows import MeasuredRows
 from nntrain.commands.nearest_examples import explained_by_examples
 from nntrain.commands.stored import Stored
-from nntrain.data.fields.field import Neutral
 from nntrain.data.input_columns import InputColumn, input_columns
-from nntrain.data.packed import LENGTHS
-from nntrain.errors import UsageError
-from nntrain.insight.attributing import Rows, Shares, shares_of
 from nntrain.insight.columns import Importances, partial_dependence, permutation_importance, some_rows, values_of
-from nntrain.insight.entrance import Entrance, Region
-from nntrain.insight.explanation import ExplainedRow, Explanation, Quality, Share
-from nntrain.insight.judging import deletion, randomisation
-from nntrain.modules.network import Network
+from nntrain.insight.explanation import Explanation
 from nntrain.training.evaluation import predict
 
 if TYPE_CHECKING:
     from nntrain.commands.answers import Asked
     from nntrain.data.batches import TensorData
-    from nntrain.data.highlights import Highlight
     from nntrain.insight.columns import Dependence
     from nntrain.insight.settings import ExplainSettings
     from nntrain.metrics.metric import Direction
@@ -41,10 +31,6 @@ CELLS_SHUFFLED: Final = 250_000
 ROWS_MEANT: Final = 500
 """Rows that mean predictions are of, at most."""
 COLUMNS_MEANT: Final = 100
-ROWS_JUDGED: Final = 64
-"""Rows that the quality of explanations is measured on, at most."""
-ROWS_TOLD: Final = 3
-"""Rows that are explained where none are named."""
 
 
 def explain_stored(stored: Stored, given: MeasuredRows, settings: ExplainSettings) -> Explanation:
@@ -52,23 +38,23 @@ def explain_stored(stored: Stored, given: MeasuredRows, settings: ExplainSetting
 
     Raises:
         DataError: A row can't be read.
-        UsageError: A row or class is not there, or captum is not installed.
+        UsageError: A row or class is not there, captum is not installed, or the method does not fit the network.
     """
-    asked, columns = asked_of(stored, settings.target), input_columns(stored.fields)
+    asked = asked_of(stored, settings.target)
     notes = list(given.notes)
     importances, dependences = columns_that_matter(stored, given, asked, notes)
-    numbers = _numbers(given, settings)
-    if stored.members:
-        notes.append(f"rows are explained by one member at a time: nntrain explain {stored.members[0].run.name}")
-        explained, quality = (), None
-    elif settings.method == "examples":
+    numbers = row_numbers(given, settings)
+    if settings.method == "examples":
         explained, quality = explained_by_examples(stored, given, numbers, asked), None
     else:
-        explained, quality = _rows(stored, given, settings, asked, columns, numbers)
+        explained, quality = explained_rows(stored, given, settings, asked, numbers)
+    if stored.members:
+        what = "distances" if settings.method == "examples" else "shares"
+        notes.append(f"{what} of rows are the mean of those of {len(stored.members)} members")
     return Explanation(
         run=stored.run.name,
         split=given.name,
-        rows=len(given.data),
+        rows=len(given.data.scored),
         target=asked.target,
         is_probability=stored.blueprint.targets[asked.target].kind != "values",
         method=settings.method,
@@ -97,6 +83,9 @@ def _importances(
     stored: Stored, given: MeasuredRows, asked: Asked, columns: Sequence[InputColumn], seed: int, notes: list[str]
 ) -> Importances | None:
     if len(columns) < 2:
+        return None
+    if stored.fields.has_nodes:
+        notes.append("columns are not shuffled between the nodes of graphs: what they are worth is told of single ones")
         return None
     if not given.has_targets:
         notes.append(f"columns that matter need {asked.target} in the rows, and {given.name} has none")
@@ -140,6 +129,8 @@ def _measuring(stored: Stored, target: str, metric: str) -> Any:
 def _dependences(
     stored: Stored, given: MeasuredRows, asked: Asked, columns: Sequence[InputColumn], importances: Importances | None, seed: int
 ) -> tuple[Dependence, ...]:
+    if not stored.fields.stand_alone:  # what a column would be in all steps of a window, or in all nodes, no row has
+        return ()
     data, _ = some_rows(given.data, ROWS_MEANT, seed)
     data = data.to(stored.device)
     order = {each.column: place for place, each in enumerate(importances.columns)} if importances is not None else {}
@@ -154,123 +145,3 @@ def _dependences(
     values = stored.fields.read(given.table(), with_targets=False)
     found = (partial_dependence(data, column, values_of(values[column.field.name], data), answers, names) for column in sorted_columns)
     return tuple(each for each in found if each is not None)
-
-
-def _numbers(given: MeasuredRows, settings: ExplainSettings) -> list[int]:
-    """The rows that are explained one by one. Raises `UsageError` for one that is not there."""
-    count = len(given.data)
-    numbers = list(range(min(ROWS_TOLD, count))) if settings.rows is None else list(settings.rows)
-    wrong = [number for number in numbers if number >= count]
-    if wrong:
-        raise UsageError(f"no row {wrong[0]}: {given.name} has {count:,} rows, numbered from 0", f"--rows 0,{count - 1}")
-    return numbers
-
-
-def _rows(
-    stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, columns: Sequence[InputColumn], numbers: list[int]
-) -> tuple[tuple[ExplainedRow, ...], Quality | None]:
-    """Some rows, explained by the shares of their inputs, and the quality of such explanations."""
-    seed = stored.blueprint.experiment.seed
-    judged = _at_entrance(stored, some_rows(given.data, ROWS_JUDGED, seed)[0], settings, asked, columns)
-    shares = shares_of(judged, settings.method, seed)
-
-    def again(network: Network) -> Shares:
-        return shares_of(judged, settings.method, seed, network)
-
-    worst = shares.completeness
-    quality = Quality(
-        len(judged.chosen),
-        None if worst is None else float(worst.max()),
-        deletion(judged, shares, seed),
-        randomisation(judged, shares, again, stored.blueprint.program.build, seed=seed),
-    )
-    index = torch.tensor(numbers)
-    own = given.data.take(index).loaded()
-    told = _at_entrance(stored, own, settings, asked, columns)
-    cells = Cells(given.table(), cast("list[int]", own.rows.tolist()))
-    return tuple(_explained(told, shares_of(told, settings.method, seed), numbers, cells)), quality
-
-
-def _at_entrance(stored: Stored, data: TensorData, settings: ExplainSettings, asked: Asked, columns: Sequence[InputColumn]) -> Rows:
-    """Some rows where they enter the network."""
-    network = stored.network
-    assert isinstance(network, Network)
-    batch = data.to(stored.device).batch(0, len(data))
-    entrance = Entrance.of(network, stored.blueprint.program, batch.inputs, columns)
-    answer = answer_of(stored, asked.target)
-    values, others = entrance.values(batch.inputs), entrance.others(batch.inputs)
-    with torch.no_grad():
-        found = answer.read(entrance.outputs(values, others))
-    chosen = chosen_answers(stored, asked, found)
-    neutral = entrance.values(_neutral_inputs(batch.inputs, columns, settings.baseline))
-    return Rows(entrance, values, neutral, others, answer, chosen, _present(entrance, batch.inputs, len(data)))
-
-
-def _present(entrance: Entrance, inputs: Mapping[str, Tensor], count: int) -> Tensor:
-    """Which parts rows have, bool `[B, P]`: all but steps behind their ends."""
-    found = torch.ones(count, entrance.count, dtype=torch.bool)
-    for region in entrance.regions:
-        lengths = inputs.get(LENGTHS.format(region.column.field.name))
-        if lengths is not None and region.shape:
-            steps = torch.arange(region.shape[0]) < lengths.cpu().unsqueeze(1)
-            found[:, region.first : region.end] = steps.repeat_interleave(math.prod(region.shape[1:]), dim=1)
-    return found.to(next(iter(inputs.values())).device)
-
-
-def _neutral_inputs(inputs: Mapping[str, Tensor], columns: Sequence[InputColumn], kind: Neutral) -> dict[str, Tensor]:
-    """The inputs of one row that says nothing. Raises `UsageError` for a field that has none such."""
-    found = {key: tensor[:1].clone() for key, tensor in inputs.items()}
-    for column in columns:
-        value = column.field.plan.field.neutral(column.field.state, kind)
-        if value is None:
-            raise UsageError(
-                f"rows with {column.name} can't be explained one by one: a {column.field.plan.field.type} has no value that says nothing"
-            )
-        tensor = torch.as_tensor(value if column.feature is None else value[column.feature])
-        own = found[column.key]
-        if column.place is None:
-            found[column.key] = tensor.to(own).expand_as(own).clone()
-        else:
-            own[..., column.place] = tensor.to(own)
-    return found
-
-
-def _explained(rows: Rows, shares: Shares, numbers: Sequence[int], cells: Cells) -> list[ExplainedRow]:
-    regions, missed = rows.entrance.regions, shares.completeness
-    found: list[ExplainedRow] = []
-    for place, number in enumerate(numbers):
-        own = shares.by_part[place]
-        parts = [
-            Share(
-                region.column.name,
-                cells.text(region.column, place) if not region.shape else None,
-                float(own[region.first : region.end].sum()),
-                _highlight(rows, region, place, own),
-            )
-            for region in regions
-        ]
-        found.append(
-            ExplainedRow(
-                number=number,
-                place=cells.place(place),
-                output=rows.answer.names[int(rows.chosen[place])],
-                answer=float(shares.answers[place]),
-                neutral=float(shares.neutral[place]),
-                shares=tuple(sorted(parts, key=lambda part: -abs(part.share))),
-                completeness=None if missed is None else float(missed[place]),
-            )
-        )
-    return found
-
-
-def _highlight(rows: Rows, region: Region, place: int, shares: Tensor) -> Highlight | None:
-    """What the network reads of an input in a row, with its shares over it, without what is behind its end."""
-    if not region.shape:
-        return None
-    read = {**rows.others, **dict(zip(rows.entrance.keys, rows.values, strict=True))}
-    seen, field = read[region.column.key][place].cpu(), region.column.field
-    own = shares[region.first : region.end].view(region.shape).cpu()
-    if LENGTHS.format(field.name) in rows.others:
-        steps = int(rows.others[LENGTHS.format(field.name)][place])
-        seen, own = seen[:steps], own[:steps]
-    return field.plan.field.highlight(seen.numpy(), own.numpy(), field.state) if own.numel() else None

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nntrain.commands.answers import answer_of, chosen_answers
 from nntrain.commands.cells import Cells
+from nntrain.commands.explained_rows import node_places
 from nntrain.commands.measured_rows import MeasuredRows, split_rows
 from nntrain.data.batches import plain_batches
 from nntrain.insight.columns import some_rows
@@ -32,30 +33,36 @@ EXAMPLES: Final = 5
 def explained_by_examples(stored: Stored, given: MeasuredRows, numbers: list[int], asked: Asked) -> tuple[ExplainedRow, ...]:
     """Some rows with the training rows that are nearest to them; a training row is no example of itself.
 
+    Of a bag, distances are the mean of those that its members see, and the training rows are those of the first member.
+
     Raises:
         DataError: The data of the run have changed, or can't be read.
         UsageError: The last layer reads something of each step.
     """
-    train = split_rows(stored, "train")
+    members = stored.members or (stored,)
+    train = split_rows(members[0], "train")
     known, _ = some_rows(train.data, MOST_KNOWN, stored.blueprint.experiment.seed)
-    own = given.data.take(torch.tensor(numbers)).loaded()
+    own = _chosen(given.data, numbers)
     answer = answer_of(stored, asked.target)
-    asked_for, answers = _read(stored, own, asked.target)
-    found = answer.read({asked.target: answers})
+    read = [_read(member, own, asked.target) for member in members]
+    found = torch.stack([answer.read({asked.target: outputs}) for _, outputs in read]).mean(0)
     chosen = chosen_answers(stored, asked, found)
     is_known = given.part == "train"
-    distances, places = nearest_rows(asked_for, _read(stored, known, asked.target)[0], EXAMPLES + is_known)
-    rows, cells = (
-        Cells(train.table(), cast("list[int]", known.rows.tolist())),
-        Cells(given.table(), cast("list[int]", own.rows.tolist())),
-    )
-    target = next(field for field in stored.fields.fields if field.name == asked.target and field.plan.role == "target")
+    seen = [_read(member, known, asked.target)[0] for member in members]
+    distances, places = nearest_rows([each for each, _ in read], seen, EXAMPLES + is_known)
+    numbers_known, numbers_own = (cast("list[int]", each.scored.tolist()) for each in (known, own))
+    if own.units is not None:  # all nodes are read, and some of them asked for
+        numbers_own = [numbers_own[number] for number in numbers]
+        distances, places, found, chosen = (tensor[numbers] for tensor in (distances, places, found, chosen))
+    rows, cells = Cells(train.table(), numbers_known), Cells(given.table(), numbers_own)
+    target = next((field for field in stored.fields.fields if field.name == asked.target and field.plan.role == "target"), None)
+    column = None if target is None or stored.fields.window is not None else target.plan.columns[0]
     explained: list[ExplainedRow] = []
     for place, number in enumerate(numbers):
         near = [
-            Example(rows.place(int(each)), rows.cell(target.plan.columns[0], int(each)), float(distance))
+            Example(rows.place(int(each)), None if column is None else rows.cell(column, int(each)), float(distance))
             for distance, each in zip(distances[place], places[place], strict=True)
-            if not (is_known and int(known.rows[each]) == int(own.rows[place]))
+            if not (is_known and numbers_known[int(each)] == numbers_own[place])
         ]
         which = int(chosen[place])
         told = float(found[place, which])
@@ -63,8 +70,13 @@ def explained_by_examples(stored: Stored, given: MeasuredRows, numbers: list[int
     return tuple(explained)
 
 
+def _chosen(data: TensorData, numbers: list[int]) -> TensorData:
+    """Some rows; of nodes of graphs all, as they are read together."""
+    return data if data.units is not None else data.take(torch.tensor(numbers)).loaded()
+
+
 def _read(stored: Stored, data: TensorData, target: str) -> tuple[Tensor, Tensor]:
-    """What the last layer reads of some rows, `[N, F]`, and the outputs of the network, `[N, …]`."""
+    """What the last layer reads of some rows, `[N, F]`, and the outputs of the network, `[N, …]`; of nodes those that are scored."""
     network = stored.network
     assert isinstance(network, Network)
     read, outputs = list[Tensor](), list[Tensor]()
@@ -72,4 +84,8 @@ def _read(stored: Stored, data: TensorData, target: str) -> tuple[Tensor, Tensor
         read.append(last_read(network, target, batch.inputs))
         with torch.no_grad():
             outputs.append(network(batch.inputs)[0][target])
-    return torch.cat(read), torch.cat(outputs)
+    seen, answers = torch.cat(read), torch.cat(outputs)
+    if data.units is None:
+        return seen, answers
+    places = node_places(data, data.scored).to(seen.device)
+    return seen[places], answers[places]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.figures import format_number, format_seconds
-from nntrain.insight.report.content import Block, Paragraph, Section, Table, Things
+from nntrain.insight.report.content import Block, Code, Paragraph, Section, Table, Things
 from nntrain.wording import number_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def _blocks(facts: Facts) -> Iterator[Block]:
         value = _best(summary).get(summary["monitor"])
         yield Paragraph(f"{summary['monitor']} is {format_number(value)} at its best state.", is_lead=True)
     yield from (Paragraph(line) for line in (*_beside_baselines(facts), _stopped(summary), *_looks(facts)) if line)
+    if summary.get("message"):
+        yield Code("What happened, and what to try", str(summary["message"]))
     things = advice_of(summary)
     if things:
         yield Paragraph(f"{number_of(len(things), 'thing')} to do:")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +16,7 @@ from statistics import fmean
 from typing import Any, Final, cast
 
 from nntrain.commands.figures import format_bytes, format_number, format_seconds
-from nntrain.commands.results import aligned
+from nntrain.commands.results import WIDTH, aligned
 from nntrain.commands.run_labels import Labels, read_labels
 from nntrain.commands.run_queries import Facts, Query, Selection, Value, finite
 from nntrain.commands.start import ago
@@ -86,13 +88,25 @@ def run(
     if query.columns:
         table = [[row.run, *(_shown(each, name, now) for name in query.columns)] for row, each in zip(rows, chosen, strict=True)]
         return aligned([["run", *query.columns], *table], gap=2, left=1)
+    return _table(rows, now, None if not sys.stdout.isatty() else shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def _table(rows: Sequence[Row], now: float, width: int | None) -> str:
+    """A line for each run, or two where a terminal of this width would break them; `None` for what breaks no line."""
     head = ["run", "started", "ended", "best", "epochs", "time", "size"]
     table = [head, *([row.run, ago(now - row.started), *_cells(row)] for row in rows)]
-    if any(row.tags or row.note for row in rows):
-        notes = [" ".join([*(f"[{tag}]" for tag in row.tags), row.note]).strip() for row in rows]
-        table = [[*cells, note] for cells, note in zip(table, ["", *notes], strict=True)]
-        return aligned(table, gap=2, left=4, last_left=True)
-    return aligned(table, gap=2, left=4)
+    notes = ["", *(" ".join([*(f"[{tag}]" for tag in row.tags), row.note]).strip() for row in rows)]
+    if any(notes):
+        found = aligned([[*cells, note] for cells, note in zip(table, notes, strict=True)], gap=2, left=4, last_left=True)
+    else:
+        found = aligned(table, gap=2, left=4)
+    if width is None or max(map(len, found.splitlines())) <= width:
+        return found
+    lines: list[list[str]] = []
+    for (name, started, ended, best, epochs, seconds, size), note in zip(table, notes, strict=True):
+        lines += [[name, best, ended], [f"  {started}", f"{epochs} epochs, {seconds}" if lines else "epochs, time", size]]
+        lines += [[f"  {note}", "", ""]] if note else []
+    return aligned(lines, gap=2, left=3)
 
 
 def _told_none(root: Path, *, unfinished: bool, is_queried: bool) -> str:

@@ -15,7 +15,7 @@ from nntrain.config.reading import Config, read_document
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.data.layout import Layout
 from nntrain.errors import CheckpointError, DataError, UsageError
-from nntrain.runs import MEMBERS, Run
+from nntrain.runs import MEMBERS, Run, diverged_part
 from nntrain.training.meta import Needed, read_meta
 
 if TYPE_CHECKING:
@@ -193,8 +193,15 @@ def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
     path = checkpoint.pointed(run.checkpoints, name)
     if path is None:
         _check_single(run)
-        raise CheckpointError(f"{run.name} has no checkpoint {name!r} yet", f"go on with it: nntrain fit --resume {run.name}")
+        raise CheckpointError(f"{run.name} has no checkpoint {name!r} yet", _way_on(run))
     return path, checkpoint.load(path, needed_of(run))
+
+
+def _way_on(run: Run) -> str:
+    """What to do with a run that has no checkpoint: one that diverged would only diverge again."""
+    if diverged_part(run) is None:
+        return f"go on with it: nntrain fit --resume {run.name}"
+    return f"it diverged before its first one, so that nothing can go on: {run.name}/summary.json says why, and what to train anew"
 
 
 def _check_single(run: Run) -> None:
@@ -238,7 +245,7 @@ def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
     newest = checkpoint.newest(run.checkpoints, needed)
     if newest.path is None:
         told = "; ".join(newest.damaged) or f"{run.name} has no checkpoint yet"
-        raise CheckpointError(told, f"go on with it: nntrain fit --resume {run.name}")
+        raise CheckpointError(told, _way_on(run))
     return newest.path, load_whole(newest.path), (f"{fault}; taken instead: {newest.path.as_posix()}",)
 
 

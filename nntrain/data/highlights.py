@@ -1,4 +1,4 @@
-"""What the network reads of a row with the shares of its parts laid over it: a picture, or marked words."""
+"""What the network reads of a row with the shares of its parts laid over it: a picture, marked words, the course of a column."""
 
 from __future__ import annotations
 
@@ -40,7 +40,19 @@ class MarkedWords:
     shares: tuple[float, ...]
 
 
-Highlight = Heat | MarkedWords
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A column of a window, row by row."""
+
+    kind: ClassVar[str] = "course"
+    rows: tuple[int, ...]
+    """Counted from the last one of the past, which is 0."""
+    values: tuple[float, ...]
+    """In its own unit; empty for what is no number."""
+    shares: tuple[float, ...]
+
+
+Highlight = Heat | MarkedWords | Course
 
 
 def strengths(shares: Array) -> Array:

@@ -229,6 +229,16 @@ def scale(values: Array, state: State, smooth_clip: float | None = None) -> Arra
     return found
 
 
+def unscaled(values: Array, state: State, smooth_clip: float | None = None) -> Array:
+    """Numbers that `scale` gave, `[N, F]`, back in their own unit, float64; those that were filled in are what they were filled with."""
+    offset, factor = (state[key].numpy() for key in ("offset", "scale"))
+    values = values.astype(np.float64)
+    if smooth_clip is not None:
+        values = values / np.sqrt(np.clip(1 - (values / smooth_clip) ** 2, np.finfo(np.float64).tiny, None))
+    bent, curve = values * factor + offset, curve_of(state)
+    return bent if curve is None else curve.straightened(torch.from_numpy(bent)).numpy()
+
+
 def neutral_row(state: State, normalize: str, smooth_clip: float | None = None, *, zero: bool = False) -> Array:
     """Numbers that say nothing, float32 `[F]`: those that values are scaled about, or the mean where they are scaled about another end.
 

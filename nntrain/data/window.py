@@ -100,6 +100,12 @@ class WindowSettings(StrictModel):
         """Rows that a window takes with all it predicts."""
         return self.past + self.gap + self.horizon
 
+    def rows_of(self, key: str) -> range:
+        """Which rows an input has, counted from the last one of the past, which is 0."""
+        if key == KNOWN:
+            return range(1 + self.gap, 1 + self.gap + self.horizon)
+        return range(-self.step * (self.steps - 1), 1, self.step)
+
     @property
     def in_words(self) -> str:
         """`past 120 + gap 72 + horizon 1`."""

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from nntrain.errors import UsageError
 from nntrain.insight.attributing import Rows
+from nntrain.insight.settings import ALWAYS
 from nntrain.modules.attention import SelfAttention
 from nntrain.modules.network import Network
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK
 
-INSTEAD = "--method integrated_gradients"
+INSTEAD = f"these do: --method {', '.join(ALWAYS)}"
 
 
 def attended(rows: Rows, network: Network) -> Tensor:

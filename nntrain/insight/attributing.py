@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
 
 from nntrain.errors import UsageError
 from nntrain.insight.entrance import Entrance, Read
-from nntrain.insight.settings import Method
+from nntrain.insight.settings import ALWAYS, Method
 from nntrain.modules.network import Network
 
 FIRST_STEPS: Final = 64
@@ -25,6 +25,8 @@ TOLERANCE: Final = 5e-4
 """How far shares may be from their answer, as a part of the largest difference between answers of a row and one that says nothing."""
 AT_ONCE: Final = 1024
 """Rows in one pass."""
+NUMBERS_AT_ONCE: Final = 2**26
+"""Numbers in one pass, of rows that are large."""
 NOISES: Final = 25
 NOISE: Final = 0.15
 """Standard deviation of the noise of `smoothgrad`, in that of what it is added to."""
@@ -65,6 +67,16 @@ class Rows:
         with torch.no_grad():
             found = self.answer.read(self.entrance.outputs(values, self.others, network))
         return found.double().gather(1, self.chosen.unsqueeze(1)).squeeze(1)
+
+    def used(self) -> Tensor:
+        """Which parts of each row differ from those of a row that says nothing, bool `[B, P]`; each row has one at least."""
+        differs = [(own != other).double() for own, other in zip(self.values, self.neutral, strict=True)]
+        found = (self.entrance.by_part(differs) > 0) & self.present
+        return found | ~found.any(dim=1, keepdim=True)
+
+    def without(self, gone: Tensor) -> Tensor:
+        """The answer, were some parts, bool `[B, P]`, those of a row that says nothing: float64 `[B]`."""
+        return self.ask(self.entrance.replaced(self.values, self.neutral, gone))
 
     def all_neutral(self) -> tuple[Tensor, ...]:
         """As many rows that say nothing."""
@@ -137,13 +149,19 @@ def _integrated(rows: Rows, network: Network, seed: int) -> Tensor:
             baselines=rows.all_neutral(),
             additional_forward_args=told,
             n_steps=steps,
-            internal_batch_size=max(AT_ONCE, len(rows.chosen)),
+            internal_batch_size=max(_at_once(rows), len(rows.chosen)),
         )
         by_part = rows.entrance.by_part(found)
         missed = (by_part.sum(1) - wanted).abs().max()
         if missed <= TOLERANCE * wanted.abs().max() or 2 * steps > most:
             return by_part
         steps *= 2
+
+
+def _at_once(rows: Rows) -> int:
+    """Rows in one pass."""
+    by_row = sum(own[:1].numel() for own in rows.values)
+    return max(1, min(AT_ONCE, NUMBERS_AT_ONCE // by_row))
 
 
 def _gradient(rows: Rows, network: Network, seed: int) -> tuple[Tensor, ...]:
@@ -175,7 +193,7 @@ def _smoothgrad(rows: Rows, network: Network, seed: int) -> Tensor:
             rows.values,
             nt_type="smoothgrad",
             nt_samples=NOISES,
-            nt_samples_batch_size=max(1, AT_ONCE // len(rows.chosen)),
+            nt_samples_batch_size=max(1, _at_once(rows) // len(rows.chosen)),
             stdevs=tuple(NOISE * float(own.std()) if own.numel() > 1 else 0.0 for own in rows.values),
             abs=False,
             additional_forward_args=told,
@@ -200,6 +218,12 @@ MOST_PATCHES: Final = 256
 
 
 def _patches(entrance: Entrance) -> Iterator[list[int]]:
+    first = entrance.regions[0]
+    if len(entrance.regions) > 1 and first.column.field.plan.of_nodes:  # a node at a time, with all that it has
+        nodes = first.shape[0]
+        by_node = [torch.arange(region.first, region.end).view(nodes, -1) for region in entrance.regions]
+        yield from (cast("list[int]", torch.cat([parts[node] for parts in by_node]).tolist()) for node in range(nodes))
+        return
     for region in entrance.regions:
         parts = torch.arange(region.first, region.end).view(region.shape)
         pieces = [parts]
@@ -212,22 +236,26 @@ def _patches(entrance: Entrance) -> Iterator[list[int]]:
 def _grad_cam(rows: Rows, network: Network, seed: int) -> Tensor:
     """Where the last convolution sees what speaks for the answer, brought to the size of the input (Selvaraju et al., 2017)."""
     regions = [region for region in rows.entrance.regions if region.shape]
+    inputs = {(region.column.key, region.shape) for region in regions}  # a window is one, whatever columns lie in it
     modules = [call.module for call in network.wiring.calls if isinstance(call.module, nn.Conv1d | nn.Conv2d)]
-    if not modules or len(regions) != 1:
+    if not modules or len(inputs) != 1:
         what = "the network has no convolution" if not modules else "it reads several inputs"
-        raise UsageError(f"grad_cam shows what the last convolution over one input sees, and {what}", "--method integrated_gradients")
+        raise UsageError(
+            f"grad_cam shows what the last convolution over one input sees, and {what}", f"these do: --method {', '.join(ALWAYS)}"
+        )
     answer, told = _forward(rows, network, rows.answer.score)
     found = (
         require_captum()
         .LayerGradCam(answer, modules[-1])
         .attribute(tuple(values.clone().requires_grad_() for values in rows.values), additional_forward_args=told, relu_attributions=True)
     )
-    (region,) = regions
+    region = regions[0]
     size = region.shape[: found.ndim - 2]
     seen = nn.functional.interpolate(found, size=size, mode="bilinear" if len(size) == 2 else "linear", align_corners=False)
     spread = seen.flatten(1).unsqueeze(2).expand(-1, -1, math.prod(region.shape[len(size) :])).flatten(1)
     by_part = torch.zeros(len(found), rows.entrance.count, dtype=torch.float64, device=found.device)
-    by_part[:, region.first : region.end] = spread.double()
+    for region in regions:
+        by_part[:, region.first : region.end] = spread.double() / len(regions)
     return by_part
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.input_columns import InputColumn
+from nntrain.insight import around
 from nntrain.layers.inputs import CategoryColumns, Columns
 from nntrain.layers.program import Program
 from nntrain.modules.network import Call, Network
@@ -55,9 +56,8 @@ class Entrance:
 
     @classmethod
     def of(cls, network: Network, program: Program, inputs: Mapping[str, Tensor], columns: Sequence[InputColumn]) -> Entrance:
-        """Find the points of a network for rows like those of a batch, of which it has all inputs and lengths."""
-        with torch.no_grad():
-            made = network.steps_behind(inputs)
+        """Find the points of a network for rows like those of a batch, of which it has all inputs and lengths; graphs are padded."""
+        made = _made(network, inputs)
         encoders = dict(_encoders(network, program, inputs, made))
         numbers = [key for key in network.wiring.keys if key in inputs and inputs[key].is_floating_point()]
         regions = tuple(_regions(columns, inputs, made, encoders))
@@ -73,8 +73,7 @@ class Entrance:
 
     def values(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """What stands at the points for some rows, `[B, …]` each."""
-        with torch.no_grad():
-            made = self.network.steps_behind(inputs)
+        made = _made(self.network, inputs)
         return tuple((inputs[key] if key in inputs else made[key]).detach() for key in self.keys)
 
     def others(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -83,7 +82,10 @@ class Entrance:
 
     def outputs(self, values: Sequence[Tensor], others: Mapping[str, Tensor], network: Network | None = None) -> dict[str, Tensor]:
         """What a network of the same program outputs for values at the points."""
-        return (network or self.network).run_behind({**others, **dict(zip(self.keys, values, strict=True))})
+        network, given = network or self.network, {**others, **dict(zip(self.keys, values, strict=True))}
+        if not around.is_padded(others):
+            return network.run_behind(given)
+        return around.answers_of_rows(given, network.run_behind(around.packed(given)))
 
     def by_part(self, shares: Sequence[Tensor]) -> Tensor:
         """Shares of the points `[B, …]` added up by part, float64 `[B, P]`."""
@@ -98,6 +100,15 @@ class Entrance:
             torch.where(gone[:, parts.flatten()].view_as(own), other.expand_as(own), own)
             for own, other, parts in zip(values, neutral, self.parts, strict=True)
         )
+
+
+def _made(network: Network, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What all steps make of rows, `[B, …]` each by their names."""
+    with torch.no_grad():
+        if not around.is_padded(inputs):
+            return network.steps_behind(inputs)
+        made, nodes = network.steps_behind(around.packed(inputs)), int(inputs[around.NODE_COUNTS].sum())
+        return {name: around.spread_out(inputs, tensor) for name, tensor in made.items() if len(tensor) == nodes}
 
 
 def _encoders(
@@ -154,7 +165,7 @@ def _shape(
         return tuple(made[encoder].shape[1:-1]) if spec.rank else ()
     if column.key not in inputs or not _is_numbers(inputs[column.key]):
         return None
-    return _of_axes(spec, inputs[column.key]) if column.place is None else ()
+    return _of_axes(spec, inputs[column.key]) if column.place is None else tuple(inputs[column.key].shape[1:-1])
 
 
 def _of_axes(spec: Spec, tensor: Tensor) -> tuple[int, ...]:
@@ -172,7 +183,7 @@ def _parts_of_input(key: str, tensor: Tensor, regions: Sequence[Region]) -> Tens
         if column.key != key:
             continue
         if column.place is not None:
-            found[..., column.place] = region.first
+            found[..., column.places] = torch.arange(region.first, region.end).view(*region.shape, 1)
         else:
             own = torch.arange(region.first, region.end)
             axes = [1 if axis in SUMMED else size for axis, size in zip(column.field.plan.spec.axes, shape, strict=True)]

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from nntrain.errors import Problem
 from nntrain.insight.settings import USE_BASELINE, ExplainSettings
 from nntrain.losses.loss import TargetKind
-from nntrain.specs import Spec
 from nntrain.tasks.task import Target, Task
 
 KINDS: Final[frozenset[TargetKind]] = frozenset({"classes", "binary", "labels", "ordinal", "values"})
 
-POSSIBLE: Final = "explain takes networks that give each row one answer, classes or numbers"
+POSSIBLE: Final = "explain takes networks that give each row, window or node one answer, classes or numbers"
 
 
-def why_not(targets: Iterable[tuple[Task, Target]], inputs: Mapping[str, Spec]) -> str | None:
+def why_not(targets: Iterable[tuple[Task, Target]]) -> str | None:
     """Why a network can't be explained, in words; `None` for one that can."""
     for task, target in targets:
         if not (task.supervised and task.predicts):
@@ -24,21 +23,20 @@ def why_not(targets: Iterable[tuple[Task, Target]], inputs: Mapping[str, Spec]) 
         if task.port(target) is not None:
             return f"{target.name} is written step by step ({task.type})"
         axis = task.unit_axis(target)
-        if axis is not None:
+        if axis not in (None, "node"):
             return f"{target.name} has an answer for each {'step' if axis == 'time' else axis} of a row ({task.type})"
         if task.kind(target) not in KINDS:
             return f"{task.type} answers with more than a class or a number"
-        if task.kind(target) == "values" and target.spec.rank > 1:
+        if task.kind(target) == "values" and target.spec.rank > 1 and not task.forecasts:
             return f"{target.name} is {target.spec.describe()}"
-    nodes = next((name for name, spec in inputs.items() if spec.has_nodes), None)
-    return None if nodes is None else f"it reads graphs ({nodes})"
+    return None
 
 
-def problems(settings: ExplainSettings | None, targets: Iterable[tuple[Task, Target]], inputs: Mapping[str, Spec]) -> Iterator[Problem]:
+def problems(settings: ExplainSettings | None, targets: Iterable[tuple[Task, Target]]) -> Iterator[Problem]:
     """A section `explain` that nothing reads, or options of it."""
     if settings is None:
         return
-    why = why_not(targets, inputs)
+    why = why_not(targets)
     if why is not None:
         yield Problem(("explain",), f"has no effect: {why}, and {POSSIBLE}", "remove it", on_key=True)
     elif settings.baseline != "auto" and settings.method not in USE_BASELINE:

@@ -38,6 +38,27 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeShare:
+    """What one node contributes to an answer, with all that it has."""
+
+    place: str
+    """Where it stands: `row 77`."""
+    hops: int | None
+    """How many edges it is away from the node whose answer it is; `None` where the answer is that of the whole graph."""
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Neighborhood:
+    """The nodes that an answer hangs on."""
+
+    nodes: tuple[NodeShare, ...]
+    """The node itself first, then the others, the nearer the earlier."""
+    edges: tuple[tuple[int, int], ...]
+    """Between which of them there are some, by places in `nodes`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedRow:
     """Why one row got its answer."""
 
@@ -56,6 +77,10 @@ class ExplainedRow:
     """By how much the shares miss the difference of both answers; `None` for a method whose shares need not add up."""
     examples: tuple[Example, ...] = ()
     """The nearest training rows, for a method that finds these."""
+    is_probability: bool = False
+    """Whether the answer is a probability; else a value in the unit of the target."""
+    around: Neighborhood | None = None
+    """Where rows are graphs, or nodes of them: what each node contributes; shares are then of all nodes together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import torch
 from torch import Tensor
 
-from nntrain.insight.attributing import Rows, Shares
+from nntrain.insight.attributing import Shares
+from nntrain.insight.member_rows import MemberRows
+from nntrain.insight.settings import Method
 from nntrain.modules.network import Network
 
 STEPS: Final = 20
@@ -47,34 +49,27 @@ class Deletion:
         return self.area < self.random_area if self.is_probability else self.area > self.random_area
 
 
-def deletion(rows: Rows, shares: Shares, seed: int) -> Deletion:
+def deletion(rows: MemberRows, shares: Shares, seed: int) -> Deletion:
     """Take parts away, row by row in the order of their shares, and in random ones."""
-    used = _used(rows)
-    wanted = shares.by_part if rows.answer.is_probability else shares.by_part.abs()
+    used = rows.used()
+    wanted = shares.by_part if rows.is_probability else shares.by_part.abs()
     generator = torch.Generator().manual_seed(seed)
     count = min(STEPS, int(used.sum(1).max()))
     fractions = tuple((step + 1) / count for step in range(count))
 
     def curve(order: Tensor) -> tuple[float, ...]:
-        return tuple(_mean_answer(rows, shares, order.masked_fill(~used, -torch.inf), used, fraction) for fraction in fractions)
+        rank = order.masked_fill(~used, -torch.inf).argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+        return tuple(_mean_answer(rows, shares, rank, used, fraction) for fraction in fractions)
 
     drawn = [curve(torch.rand(wanted.shape, generator=generator).double().to(wanted.device)) for _ in range(ORDERS)]
     random = tuple(sum(points) / ORDERS for points in zip(*drawn, strict=True))
-    return Deletion(fractions, curve(wanted), random, rows.answer.is_probability)
+    return Deletion(fractions, curve(wanted), random, rows.is_probability)
 
 
-def _used(rows: Rows) -> Tensor:
-    """Which parts of each row differ from those of a row that says nothing, bool `[B, P]`; each row has one at least."""
-    differs = [(own != other).double() for own, other in zip(rows.values, rows.neutral, strict=True)]
-    found = (rows.entrance.by_part(differs) > 0) & rows.present
-    return found | ~found.any(dim=1, keepdim=True)
-
-
-def _mean_answer(rows: Rows, shares: Shares, wanted: Tensor, used: Tensor, fraction: float) -> float:
+def _mean_answer(rows: MemberRows, shares: Shares, rank: Tensor, used: Tensor, fraction: float) -> float:
     gone_parts = (fraction * used.sum(1, keepdim=True)).round().clamp(min=1)
-    rank = wanted.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    answers = rows.ask(rows.entrance.replaced(rows.values, rows.neutral, (rank < gone_parts) & used))
-    return float((answers if rows.answer.is_probability else (answers - shares.answers).abs()).mean())
+    answers = rows.without((rank < gone_parts) & used)
+    return float((answers if rows.is_probability else (answers - shares.answers).abs()).mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +82,18 @@ class Randomisation:
 
 
 def randomisation(
-    rows: Rows, shares: Shares, explain: Callable[[Network], Shares], build: Callable[[], Network], *, seed: int, networks: int = ORDERS
+    rows: MemberRows, shares: Shares, method: Method, build: Callable[[], Network], *, seed: int, networks: int = ORDERS
 ) -> Randomisation | None:
     """Explain the same answers of networks with weights that are drawn anew; `None` for rows with a single part."""
-    if rows.entrance.count < 2:
+    if rows.parts < 2:
         return None
-    used = _used(rows)
+    used = rows.used()
     found: list[float] = []
     with torch.random.fork_rng(devices=[]):
         for draw in range(networks):
             torch.manual_seed(seed + draw)
-            network = build().to(rows.values[0].device).eval()
-            found += _rank_correlations(shares.by_part, explain(network).by_part, used)
+            drawn = [build().to(used.device).eval() for _ in rows.members]
+            found += _rank_correlations(shares.by_part, rows.shares(method, seed, drawn).by_part, used)
     return Randomisation(sum(found) / len(found), networks) if found else None
 
 
@@ -114,6 +109,6 @@ def _rank_correlations(one: Tensor, other: Tensor, used: Tensor) -> list[float]:
 
 def _ranks(values: Tensor) -> Tensor:
     """The place of each value among them, float64 `[P]`; those that are equal share the middle of their places."""
-    below = (values.unsqueeze(1) > values).sum(1)
-    equal = (values.unsqueeze(1) == values).sum(1)
-    return below.double() + (equal.double() + 1) / 2
+    which, counts = cast("tuple[Tensor, Tensor]", torch.unique(values, return_inverse=True, return_counts=True)[1:])
+    below = counts.cumsum(0) - counts
+    return (below.double() + (counts.double() + 1) / 2)[which]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,14 @@ def last_read(network: Network, output: str, inputs: Mapping[str, Tensor]) -> Te
     return found.flatten(1)
 
 
-def nearest_rows(asked: Tensor, known: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The nearest of some rows `[N, F]` to others `[B, F]`, the nearest first: Euclid's distances and places, `[B, count]` each."""
-    found = torch.cdist(asked.float(), known.float()).topk(min(count, len(known)), dim=1, largest=False)
+def nearest_rows(asked: Sequence[Tensor], known: Sequence[Tensor], count: int) -> tuple[Tensor, Tensor]:
+    """The nearest of some rows to others, the nearest first: distances and places, `[B, count]` each.
+
+    Args:
+        asked: Rows `[B, F]` as each of some networks reads them; Euclid's distances are their mean.
+        known: The others, `[N, F]` each.
+        count: How many.
+    """
+    apart = [torch.cdist(one.float(), other.float()) for one, other in zip(asked, known, strict=True)]
+    found = torch.stack(apart).mean(0).topk(min(count, len(known[0])), dim=1, largest=False)
     return found.values, found.indices

@@ -15,6 +15,16 @@ Method = Literal["integrated_gradients", "saliency", "input_x_gradient", "smooth
 USE_BASELINE: Final[frozenset[Method]] = frozenset({"integrated_gradients", "occlusion"})
 """Ways that compare a row with one that says nothing."""
 
+ALWAYS: Final[tuple[Method, ...]] = (
+    "integrated_gradients",
+    "occlusion",
+    "saliency",
+    "input_x_gradient",
+    "smoothgrad",
+    "examples",
+)
+"""Ways that every network can be explained by."""
+
 PREDICTED: Final = "predicted"
 
 

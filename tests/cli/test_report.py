@@ -278,3 +278,20 @@ def test_groups_begin_with_the_worst_also_where_the_loss_decides(tmp_path: Path)
     found = re.findall(r"group (easy|hard) \d+ ([\d.]+)", page[page.index("By column, the worst accuracy first") :])
     assert [group for group, _ in found] == ["hard", "easy"]
     assert float(found[0][1]) < float(found[1][1])
+
+
+def test_a_run_that_diverged_at_once_says_what_to_train_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(f"{row % 7},{row * 0.37 % 5:.3f}" for row in range(60)) + "\n")
+    (tmp_path / "boom.yaml").write_text("data: {source: t.csv, target: y}\ntask: regression\narchitecture: {type: mlp, hidden: [8]}\n")
+    assert main(["fit", "boom.yaml", "optimizer={sgd: 1e30}", "data.batch_size=8"]) == 5
+    capsys.readouterr()
+    assert main(["report", "runs/boom"]) == 0
+    told = capsys.readouterr().err
+    assert "--resume" not in told
+    assert "runs/boom/0001/summary.json says why" in told
+    page = html.unescape((tmp_path / "runs/boom/0001/report.html").read_text())
+    assert "What happened, and what to try" in page
+    assert "nntrain fit boom.yaml optimizer.lr=" in page

@@ -128,6 +128,10 @@ class Boolean(Field):
 
         return neutral_row(state, "none", zero=kind == "zero")[0]
 
+    def in_own_unit(self, steps: Array, state: State, feature: int | None) -> Array:
+        """0 and 1."""
+        return steps[:, 0]
+
     def is_missing(self, values: Values) -> Array:
         """NaN."""
         import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from nntrain.schema import Component
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nntrain.specs import Spec
 
     Array = np.ndarray[Any, Any]
+    Values: TypeAlias = "Array | pl.Series | RaggedArray | ImageFiles"
 
 Role = Literal["input", "target", "weight", "split", "fold", "group", "time", "ignore"]
 """What a column is there for."""
@@ -54,10 +55,6 @@ class RaggedArray:
 
     def __len__(self) -> int:
         return len(self.lengths)
-
-
-if TYPE_CHECKING:
-    Values = Array | pl.Series | RaggedArray | ImageFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +383,9 @@ class Field(Component):
 
     def highlight(self, seen: Array, shares: Array, state: State) -> Highlight | None:
         """What the network reads of a row with the shares of its parts over it; `None` for what is a cell of a table."""
+
+    def in_own_unit(self, steps: Array, state: State, feature: int | None) -> Array | None:
+        """Numbers of a window `[T, F]`, or of one feature, in their own unit again, `[T]`; `None` for what is no number."""
 
     def unseen(self, values: Values, state: State) -> Unseen | None:
         """Which parts of the rows training never showed; `None` for what has no parts."""

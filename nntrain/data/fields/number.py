@@ -184,6 +184,12 @@ class Number(Field):
         has_zero = kind == "zero" and (self.logarithm is None or ABOVE[self.logarithm] < 0)
         return neutral_row(state, self.normalize, self.smooth_clip, zero=has_zero)[0]
 
+    def in_own_unit(self, steps: Array, state: State, feature: int | None) -> Array:
+        """Numbers before they were scaled; those that were clipped are at the limit."""
+        from nntrain.data.scaling import unscaled
+
+        return unscaled(steps, state, self.smooth_clip)[:, 0]
+
     def _require_logarithms(self, numbers: Array, curve: Logarithmic, table: Table, column: str) -> None:
         """Refuse what has none. Raises `DataError` with the rows."""
         lost = self._clipped(numbers) <= ABOVE[curve]

@@ -115,6 +115,13 @@ class Vector(Field):
 
         return neutral_row(state, self.normalize, zero=kind == "zero")
 
+    def in_own_unit(self, steps: Array, state: State, feature: int | None) -> Array | None:
+        """The numbers of one feature."""
+        if feature is None:
+            return None
+        offset, factor = (float(state[key][feature]) for key in ("offset", "scale"))
+        return cast("Array", steps[:, 0].astype("float64") * factor + offset)
+
     def is_missing(self, values: Values) -> Array:
         """Rows in which a value is missing."""
         import numpy as np

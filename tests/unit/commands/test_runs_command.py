@@ -54,6 +54,25 @@ def test_runs_are_listed_by_time_with_the_newest_last(runs_root: Path) -> None:
     )
 
 
+def test_a_run_has_two_lines_where_one_is_wider_than_the_terminal(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(runs_root, "a_run_with_a_long_name", hours_ago=5, summary=SUMMARY)
+    make_run(runs_root, "rents", hours_ago=50, history='{"epoch": 2, "step": 46}\n')
+    whole = run(Path("runs"))
+    assert len(whole.splitlines()) == 3  # on a pipe, whatever its width
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    assert run(Path("runs")) == whole
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(Path("runs")) == (
+        "run                               best              ended\n"
+        "  started                         epochs, time      size\n"
+        "runs/rents/0001                   -                 unfinished\n"
+        "  2 days ago                      2 epochs, -       593 kB\n"
+        "runs/a_run_with_a_long_name/0001  accuracy 0.9833   early_stopping\n"
+        "  5 hours ago                     21 epochs, 9.5 s  593 kB"
+    )
+
+
 def test_json_has_every_column(runs_root: Path) -> None:
     folder = make_run(runs_root, "digits", hours_ago=5, summary=SUMMARY)
     (row,) = listed(runs_root)

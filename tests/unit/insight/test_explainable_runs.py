@@ -101,7 +101,7 @@ def test_a_section_without_effect_is_an_error(tmp_path: Path) -> None:
         "name": "lm",
         "data": {"source": {"type": "text", "path": "a.txt"}, "fields": {"text": {"type": "text", "tokenizer": "char"}}},
     }
-    with pytest.raises(ConfigError, match="explain takes networks that give each row one answer"):
+    with pytest.raises(ConfigError, match="explain takes networks that give each row, window or node one answer"):
         nntrain.fit({**model, "task": "language_model", "explain": {}}, runs="runs")
 
 
@@ -123,16 +123,26 @@ def test_a_language_model_is_refused_in_a_sentence(tmp_path: Path, capsys: pytes
     assert main(["explain", run.name]) == 2
     told = capsys.readouterr().err
     assert "can't be explained: text has an answer for each step of a row (language_model)" in told
-    assert "explain takes networks that give each row one answer, classes or numbers" in told
+    assert "explain takes networks that give each row, window or node one answer, classes or numbers" in told
 
 
-def test_a_bag_tells_its_columns_and_sends_rows_to_a_member(tmp_path: Path) -> None:
+def test_shares_of_a_bag_are_the_mean_of_those_of_its_members(tmp_path: Path) -> None:
     table(tmp_path)
     fields = {**FIELDS, "kind": {"role": "ignore"}}
     data = {"source": "t.csv", "fields": fields}
     run = fitted(data=data, architecture={"type": "mlp", "hidden": [4]}, training={**SHORT, "max_epochs": 1, "bag": 2})
-    found = nntrain.explain(run, split="test")
-    assert found.importances is not None
-    assert found.explained == ()
-    assert any(f"nntrain explain {run}/members/01" in note for note in found.notes)
-    assert nntrain.explain(f"{run}/members/01", split="test").explained
+    members = [nntrain.explain(f"{run}/members/0{number}", split="test") for number in (1, 2)]
+    for method in ("integrated_gradients", "saliency", "occlusion"):
+        found = nntrain.explain(run, split="test", method=method)
+        if method == "integrated_gradients":
+            mean = {name: (shares(members[0])[name] + shares(members[1])[name]) / 2 for name in shares(found)}
+            assert shares(found) == pytest.approx(mean, rel=1e-9, abs=1e-12)
+            assert found.explained[0].completeness is not None
+            assert found.explained[0].completeness < 1e-2
+            told = nntrain.load(run).predict("t.csv")["price"].values[int(found.explained[0].place.split()[-1]) - 2]
+            assert found.explained[0].answer == pytest.approx(told, rel=1e-5)
+        assert found.importances is not None
+        assert found.quality is not None
+        assert "shares of rows are the mean of those of 2 members" in found.notes
+    near = nntrain.explain(run, split="test", method="examples").explained[0].examples
+    assert [each.distance for each in near] == sorted(each.distance for each in near)
