@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,20 +60,28 @@ def plain_area(score: Tensor, positive: Tensor) -> float:
 
 
 def _areas(scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
-    scores, order = scores.sort(dim=1)
-    positive = positive.gather(1, order)
+    known = scores if scores.itemsize >= 4 else scores.float()  # numpy has no bfloat16
+    order = torch.from_numpy(np.argsort(known.numpy(), axis=1))  # a fifth of the time of torch's
+    scores, positive, own = scores.gather(1, order), positive.gather(1, order), weights[:, order]
+    won, lost = own * positive, own * ~positive
+    below = lost.cumsum(2)
+    if bool((scores[:, 1:] == scores[:, :-1]).any()):
+        below = _below(scores, below)
+    return (won * below).sum(2) / (won.sum(2) * lost.sum(2))
+
+
+def _below(scores: Tensor, upto: Tensor) -> Tensor:
+    """Weight below each of some rising scores `[K, N]`, ties counted half, of that up to each, `[R, K, N]`."""
     places = torch.arange(scores.shape[1], device=scores.device).expand_as(scores)
-    begins = torch.ones_like(positive)
+    begins = torch.ones_like(scores, dtype=torch.bool)
     begins[:, 1:] = scores[:, 1:] != scores[:, :-1]
     first = torch.where(begins, places, 0).cummax(1).values  # of the equal scores that each belongs to
     ends = begins.roll(-1, 1)
     ends[:, -1:] = True
     last = torch.where(ends, places, scores.shape[1]).flip(1).cummin(1).values.flip(1)
-    own = weights[:, order]
-    won, lost = own * positive, own * ~positive
-    before = torch.nn.functional.pad(lost.cumsum(2), (1, 0))
-    below, upto = (before.gather(2, place.expand_as(own)) for place in (first, last + 1))
-    return (won * (below + upto) / 2).sum(2) / (won.sum(2) * lost.sum(2))
+    before = torch.nn.functional.pad(upto, (1, 0))
+    below, upto = (before.gather(2, place.expand_as(upto)) for place in (first, last + 1))
+    return (below + upto) / 2
 
 
 def average_precision(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:

@@ -100,3 +100,14 @@ def test_classes_are_counted_a_portion_at_a_time(monkeypatch: pytest.MonkeyPatch
     values = torch.tensor([0, 2, 2, -1, 1] * 9)
     assert class_counts(narrow(values), 4).tolist() == [9, 9, 18, 0]
     assert class_counts(values, 4).tolist() == [9, 9, 18, 0]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("values", [3, 10**6], ids=["ties", "none"])
+def test_areas_are_shares_of_pairs_in_any_number_format(values: int, kind: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    score = (torch.randint(0, values, (60,), generator=generator).double() / values).to(kind)
+    positive, weights = torch.rand(60, generator=generator) < 0.4, torch.randint(0, 3, (2, 60), generator=generator).double()
+    over = (score.unsqueeze(1) > score) + 0.5 * (score.unsqueeze(1) == score)
+    pairs = (weights * positive).unsqueeze(2) * (weights * ~positive).unsqueeze(1)
+    assert torch.equal(area_under_curve(score, positive, weights), (pairs * over).sum((1, 2)) / pairs.sum((1, 2)))
