@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from nntrain.errors import CheckpointError, DataError, ResourceError, UsageError
+from nntrain.exporting import STATE_FILE
 from nntrain.locking import hold, in_turn
 
 
@@ -47,6 +48,11 @@ class Run:
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def is_export(self) -> bool:
+        """Whether it is what `nntrain export` makes of a run: it predicts, and has no state of training."""
+        return (self.path / STATE_FILE).is_file() and not self.checkpoints.is_dir()
 
     def read_json(self, file: str) -> dict[str, Any]:
         """One of the run's JSON files.
@@ -207,6 +213,26 @@ def find_run(given: str | None, root: Path) -> Run:
         raise UsageError(f"{given} is a part of a run, and no run", f"the run: {inside.as_posix()}")
     known = ", ".join(run.name for run in all_runs(root)[-5:]) or "none yet"
     raise UsageError(f"no run {given}", f"the latest runs: {known}")
+
+
+def find_whole_run(given: str | None, root: Path) -> Run:
+    """The same, and no export.
+
+    Raises:
+        UsageError: There is none.
+        CheckpointError: It has links in it, or is an export.
+    """
+    return whole(find_run(given, root))
+
+
+def whole(run: Run) -> Run:
+    """The run itself, if it is no export. Raises `CheckpointError`."""
+    if run.is_export:
+        raise CheckpointError(
+            f"{run.name} is an export: it has what predicts, and neither the history of its run nor a state that training goes on from",
+            f"name the run that it was exported from; new training from its weights: architecture.init.from={run.name}",
+        )
+    return run
 
 
 def _of_its_own(run: Run) -> Run:

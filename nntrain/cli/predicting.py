@@ -1,4 +1,4 @@
-"""Verbs that use a run: predict, generate."""
+"""Verbs that use a run: predict, generate, export."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from nntrain.cli.app import Json, Plugins, RunAndData, RunArguments, Runs, app
+from nntrain.commands.arguments import only_run
+from nntrain.errors import UsageError
 
 
 @app.command()
@@ -70,3 +72,23 @@ def generate(
     flags: dict[str, Any] = {"prompt": prompt, "steps": steps, "temperature": temperature, "top_k": top_k, "top_p": top_p}
     flags |= {"repetition_penalty": repetition_penalty, "from": point, "given": given, "count": count, "seed": seed}
     raise typer.Exit(command.run(arguments or [], flags, output, as_json=as_json, runs=runs))
+
+
+@app.command()
+def export(
+    run: RunArguments = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder that is written; its name is that of the network.")] = None,
+    form: Annotated[str | None, typer.Option("--format", help="hub (default): a folder as model hubs have them.")] = None,
+    license_name: Annotated[str | None, typer.Option("--license", help="License that its model card names: apache-2.0.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an export that is there.")] = False,
+    as_json: Json = False,
+    runs: Runs = None,
+    plugin_modules: Plugins = None,
+) -> None:
+    """Write what predicts of a run to a folder of its own, with its model card; nothing is uploaded."""
+    from nntrain.commands import export as command
+
+    if output is None:
+        raise UsageError("export needs a folder to write", "nntrain export RUN -o FOLDER")
+    options = command.Options(output, form, license_name, force)
+    raise typer.Exit(command.run(only_run(run), options, runs=runs, as_json=as_json))

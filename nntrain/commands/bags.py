@@ -219,12 +219,13 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
         "baseline": baseline,
         "baselines": {name: {**each.metrics, "seconds": each.seconds} for name, each in simple.items()},
         "tables": tables,
+        "rows": {"train": len(prepared.train.scored), **{name: len(data.scored) for name, data in splits.items()}},
+        "notes": list(prepared.notes),
         "bag": [{key: member[key] for key in ("run", "stop_reason", "epochs", "steps", "best")} for member in summaries],
     }
     if "test" in splits:
         summary["test_looks"] = count_test_look(prepared.fingerprints["test"], run)
-    rows = {"train": len(prepared.train.scored), **{name: len(data.scored) for name, data in splits.items()}}
-    unwritten = write_card(run, Facts(stored.config, stored.blueprint, stored.fields, summary, rows, prepared.notes))
+    unwritten = write_card(run, Facts(stored.config, stored.blueprint, stored.fields, summary, summary["rows"], prepared.notes))
     run.write_json("summary.json", summary)  # last: with it the run is finished
     monitor, quoted = summary["monitor"], shlex.quote(run.name)
     screen = result_screen(

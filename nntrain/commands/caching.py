@@ -13,7 +13,7 @@ from nntrain.data.cache_folder import keep_nothing
 from nntrain.data.layout import peek, plan_layout
 from nntrain.data.streaming_problems import in_blocks
 from nntrain.errors import ConfigError, DataError, UsageError
-from nntrain.runs import find_run, runs_root
+from nntrain.runs import find_whole_run, runs_root
 
 
 def keeping_nothing(train: Command) -> Command:
@@ -42,5 +42,5 @@ def _keeps_rows(path: Path | None, changes: Sequence[str], options: Options) -> 
 
 def _config(path: Path | None, changes: Sequence[str], options: Options) -> Config:
     if path is None and options.resume not in (None, AUTO):
-        return stored_config(find_run(options.resume, runs_root(options.runs)), tuple(changes))
+        return stored_config(find_whole_run(options.resume, runs_root(options.runs)), tuple(changes))
     return read_config(find_config(path), changes, options.overlays)

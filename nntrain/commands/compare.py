@@ -22,7 +22,7 @@ from nntrain.commands.results import WIDTH, aligned
 from nntrain.commands.stored import record_of
 from nntrain.errors import RequirementError, UsageError
 from nntrain.nearest import nearest
-from nntrain.runs import Run, find_run, runs_root
+from nntrain.runs import Run, find_whole_run, runs_root
 
 if TYPE_CHECKING:
     from nntrain.commands.pairing import Measured, Pair, Unpaired
@@ -115,7 +115,7 @@ def _told(arguments: Sequence[str], wish: Wish, root: Path) -> Told:
         rows = rows_by_config(arguments, root)
         found: list[Run] = []
     else:
-        found = [find_run(argument, root) for argument in arguments]
+        found = [find_whole_run(argument, root) for argument in arguments]
         rows = [row_of(each) for each in found]
     if not rows:
         raise UsageError("compare takes runs", f"nntrain compare {root.as_posix()}/NAME/0001 {root.as_posix()}/NAME/0002")

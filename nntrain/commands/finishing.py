@@ -81,8 +81,12 @@ def _facts(run: Run, assembly: Assembly, reason: StopReason) -> dict[str, Any]:
         "stop_reason": reason,
         "epochs": progress.epoch,
         "steps": progress.step,
-        "seconds": round(progress.elapsed_s, 3),
+        "seconds": _seconds(assembly),
     }
+
+
+def _seconds(assembly: Assembly) -> float:
+    return round(assembly.progress.elapsed_s, 3)
 
 
 def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Options) -> Outcome:
@@ -119,6 +123,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         "baseline": measured.baseline,
         "baselines": {name: {**simple.metrics, "seconds": simple.seconds} for name, simple in measured.simple.items()},
         "tables": measured.tables,
+        "found": _found(job, _seconds(assembly), measured),
         "advice": [asdict(each) for each in advice],
     }
     run.write_json("summary.json", summary)
@@ -127,16 +132,20 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         run.write_json("summary.json", summary)
     except (DataError, ResourceError) as error:  # a counter must not cost a result
         measured = replace(measured, notes=(*measured.notes, str(error)))
-    measured = replace(measured, notes=(*measured.notes, *write_card(run, _card_facts(job, summary, measured))))
+    measured = replace(measured, notes=(*measured.notes, *write_card(run, _card_facts(job, summary))))
     screen = _screen(run, job, summary, measured, advice, test=options.test)
     return Outcome(run, summary, "\n".join([*measured.notes, screen]))
 
 
-def _card_facts(job: Job, summary: Mapping[str, Any], measured: Measured) -> Facts:
-    better = _better(job, summary, measured)
+def _card_facts(job: Job, summary: Mapping[str, Any]) -> Facts:
     rows = {part: len(data.scored) for part, data in job.prepared.splits.items()}
-    found = (*measured.notes, *(() if better is None else (better,)))
-    return Facts(job.config, job.blueprint, job.prepared.fields, summary, rows, job.prepared.notes, found)
+    return Facts(job.config, job.blueprint, job.prepared.fields, summary, rows, job.prepared.notes)
+
+
+def _found(job: Job, seconds: float, measured: Measured) -> list[str]:
+    """What was found when the best state was measured."""
+    better = _better(job, seconds, measured)
+    return [*measured.notes, *([] if better is None else [better])]
 
 
 def _directions(job: Job) -> dict[str, str]:
@@ -200,11 +209,11 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
     return {"test_looks": count_test_look(job.prepared.fingerprints["test"], run)}
 
 
-def _better(job: Job, summary: Mapping[str, Any], measured: Measured) -> str | None:
+def _better(job: Job, seconds: float, measured: Measured) -> str | None:
     """The simple model that beats the network in what decides, on the rows that decide; where it has none of that, in the first metric."""
     held_out = [name for split in ("validation.", "test.") for name in measured.metrics if name.startswith(split)]
     names = [job.blueprint.best.monitor, *held_out]
-    return better_line(measured.metrics, summary["seconds"], measured.simple, names, summary["directions"])
+    return better_line(measured.metrics, seconds, measured.simple, names, _directions(job))
 
 
 def _place(job: Job, best: Mapping[str, Any]) -> str | None:
@@ -228,7 +237,7 @@ def _screen(run: Run, job: Job, summary: Mapping[str, Any], measured: Measured, 
             baseline=measured.baseline,
             simple={simple.head: simple.metrics for simple in measured.simple.values()},
             simple_seconds={simple.head: simple.seconds for simple in measured.simple.values()},
-            better=_better(job, summary, measured),
+            better=_better(job, summary["seconds"], measured),
             confusions=confusions(job.prepared.fields, tables, split),
             advice=tuple(advice_text(each.sentence, each.override) for each in advice[:SHOWN]),
             next=(

@@ -27,7 +27,7 @@ from nntrain.config.reading import Config, find_config, read_config, read_mappin
 from nntrain.config.resolving import resolved_text, written_digest
 from nntrain.data.layout import plan_layouts
 from nntrain.errors import CheckpointError, ConfigError, NNTrainError, Problem, UsageError
-from nntrain.runs import Run, all_runs, create_run, find_run, is_finished, lock, runs_root
+from nntrain.runs import Run, all_runs, create_run, find_whole_run, is_finished, lock, runs_root
 from nntrain.training.place import here
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def fit(source: Path | Mapping[str, Any] | None, changes: Sequence[str], options
         return automatic.fit_auto(config, name, options, watchers)
     if source is None and options.overlays:
         raise UsageError("--with has no effect: a run goes on with its own config", "name the config too, or write overrides: a.b=c")
-    stored = find_run(options.resume, runs_root(options.runs))
+    stored = find_whole_run(options.resume, runs_root(options.runs))
     with lock(stored):
         if members.has_members(stored):
             if source is not None or changes:

@@ -12,7 +12,7 @@ from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.stored import stored_config
 from nntrain.config.reading import Config
 from nntrain.errors import ConfigError
-from nntrain.runs import Run, find_run, runs_root
+from nntrain.runs import Run, find_whole_run, runs_root
 from nntrain.training.place import ANNOUNCED, Place, here
 from nntrain.training.watching import watch_parent
 
@@ -107,6 +107,6 @@ def _config(path: Path | None, changes: Sequence[str], options: Options) -> Conf
     """What the first process reads too."""
     if options.resume in (None, AUTO):
         return fit.read(path, changes, options)[0]
-    stored = find_run(options.resume, runs_root(options.runs))
+    stored = find_whole_run(options.resume, runs_root(options.runs))
     config = stored_config(stored, tuple(changes)) if path is None else fit.read(path, changes, options)[0]
     return replace(config, run=stored.path)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nntrain.training.session import Session
 
 FILE: Final = "intervals.json"
+PART: Final = "intervals"
+"""Part of the state of an export that holds the same."""
 MAX_FEATURES: Final = 16
 """Values of a target whose scores are kept: of a longer vector, or an image, the file would be larger than the network."""
 NO_ROWS: Final = "had no validation rows"
@@ -115,6 +117,8 @@ def _why_none(target: TargetObjective) -> str | None:
 
 def _read(stored: Stored) -> dict[str, Scores | str]:
     """Scores by target, or why there are none. Raises `CheckpointError`."""
+    if stored.run.is_export:
+        return _read_exported(stored)
     path = stored.run.path / FILE
     again = f"measure it again: nntrain fit --resume {stored.run.name}"
     if not path.is_file():
@@ -128,15 +132,39 @@ def _read(stored: Stored) -> dict[str, Scores | str]:
             raise CheckpointError(
                 f"{path.as_posix()} is of {content['checkpoint']}, and the state that predicts is {stored.checkpoint.name}", again
             )
-        found: dict[str, Scores | str] = {}
-        for name, target in stored.objective.targets.items():
-            tree = content["targets"][name]
-            found[name] = str(tree["none"]) if "none" in tree else Scores.restore(tree)
-            score, sizes = found[name], target.target.spec.sizes
-            if isinstance(score, Scores) and score.values.shape[1] != (sizes[0] if sizes else 1):
-                raise ValueError("scores of other values")
+        return _restored(stored, content["targets"])
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"{path.as_posix()}: damaged ({type(error).__name__}: {error})", again) from None
+
+
+def _read_exported(stored: Stored) -> dict[str, Scores | str]:
+    """The same of an export, which has them beside its state. Raises `CheckpointError`."""
+    from nntrain.exporting import STATE_FILE
+    from nntrain.exporting.state_file import read_content
+
+    content = read_content(stored.run.path)
+    if PART not in content:
+        raise CheckpointError(f"{stored.run.name} has no {PART}: its run had none when it was exported")
+    try:
+        return _restored(stored, content[PART])
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(f"{(stored.run.path / STATE_FILE).as_posix()}: damaged ({type(error).__name__}: {error})") from None
+
+
+def exported(stored: Stored) -> dict[str, Any]:
+    """What an export keeps: the scores by target as plain values, or why there are none. Raises `CheckpointError`."""
+    return {name: {"none": found} if isinstance(found, str) else found.state() for name, found in _read(stored).items()}
+
+
+def _restored(stored: Stored, targets: Mapping[str, Any]) -> dict[str, Scores | str]:
+    """Raises `ValueError` and its like for what is not of these targets."""
+    found: dict[str, Scores | str] = {}
+    for name, target in stored.objective.targets.items():
+        tree = targets[name]
+        found[name] = str(tree["none"]) if "none" in tree else Scores.restore(tree)
+        score, sizes = found[name], target.target.spec.sizes
+        if isinstance(score, Scores) and score.values.shape[1] != (sizes[0] if sizes else 1):
+            raise ValueError("scores of other values")
     return found
 
 

@@ -19,6 +19,7 @@ from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.settings import FIELDS, SOURCES
 from nntrain.data.tokenizing.settings import TOKENIZERS
 from nntrain.errors import UsageError
+from nntrain.exporting.settings import FORMATS
 from nntrain.layers.encoding import ENCODINGS
 from nntrain.layers.initializer import INITIALIZERS
 from nntrain.layers.settings import LAYERS
@@ -50,6 +51,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "encodings": ENCODINGS,
     "initializers": INITIALIZERS,
     "trackers": TRACKERS,
+    "export_formats": FORMATS,
 }
 """Word of the command line to the table of what it lists."""
 

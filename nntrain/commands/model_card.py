@@ -47,8 +47,6 @@ class Facts:
     """Rows by split."""
     notes: Sequence[str]
     """What was read and dropped, as on the screen."""
-    found: Sequence[str] = ()
-    """What was found when the best state was measured."""
 
 
 def write_card(run: Run, facts: Facts) -> tuple[str, ...]:
@@ -119,7 +117,9 @@ def _front(facts: Facts) -> dict[str, Any]:
         for split in ("test", "validation")
         if any(name.startswith(f"{split}.") for name in measured)
     ]
+    export = experiment.export
     return {
+        **({} if export is None or export.license is None else {"license": export.license}),
         "library_name": "nntrain",
         "tags": ["nntrain", *types, architecture["type"]],
         **({"model-index": [{"name": _name(facts), "results": results}]} if results else {}),
@@ -169,7 +169,7 @@ def _results(facts: Facts) -> Iterator[str]:
     stopped = ", ".join(number_of(summary[f"{unit}s"], unit) for unit in ("epoch", "step") if f"{unit}s" in summary)
     after = f" after {stopped}" if stopped else ""
     yield f"Training ended{after} ({format_seconds(summary['seconds'])}): {text(summary['stop_reason'])}.{_kept(summary)}"
-    yield bullets(facts.found)
+    yield bullets(summary.get("found", ()))
 
 
 def _kept(summary: Mapping[str, Any]) -> str:

@@ -117,6 +117,8 @@ def _of_run(run: Run, given: str) -> Origin:
     """The best state of a run. Raises `CheckpointError` where it has none, or it is damaged."""
     from nntrain.weights.reading import read_weights
 
+    if run.is_export and not (run.path / MEMBERS).is_dir():
+        return _of_export(run, given)
     folder = _pointed(run)
     if folder is None and (run.path / MEMBERS).is_dir():
         first = min((path.name for path in (run.path / MEMBERS).iterdir()), default="1")
@@ -125,18 +127,32 @@ def _of_run(run: Run, given: str) -> Origin:
         raise CheckpointError(f"{run.name} has no state to start from yet", f"train it: nntrain fit --resume {run.name}")
     parts = read_meta(folder, Needed(("weights", "fields"))).parts
     part = "ema" if "ema" in parts else "weights"
-    file = read_weights(folder / f"{part}.safetensors")
+    table = parts["ema"].get("weights") if part == "ema" else parts["weights"]
+    name = given if given.endswith(run.path.name) else f"{given}/{run.path.name}"
+    return _known(name, run, table, parts["fields"], read_weights(folder / f"{part}.safetensors"))
+
+
+def _of_export(run: Run, given: str) -> Origin:
+    """What `nntrain export` has made of a run. Raises `CheckpointError` where it is damaged."""
+    from nntrain.exporting.state_file import WEIGHTS as FILE
+    from nntrain.exporting.state_file import read_content
+    from nntrain.weights.reading import read_weights
+
+    content = read_content(run.path)
+    return _known(given, run, content.get("weights"), content.get("fields"), read_weights(run.path / FILE))
+
+
+def _known(name: str, run: Run, table: Any, fields: Any, file: Weights) -> Origin:
+    """A state whose tensors and fields are known. Raises `CheckpointError` where they are not what nntrain writes."""
     try:
-        table = parts["ema"]["weights"] if part == "ema" else parts["weights"]
-        fields = cast("list[dict[str, Any]]", parts["fields"])
         keys = {str(name): str(told["@tensor"]) for name, told in cast("dict[str, Any]", table).items()}
-        known = tuple({**field, "name": str(field["name"]), "role": str(field["role"])} for field in fields)
+        listed = cast("list[dict[str, Any]]", fields)
+        known = tuple({**field, "name": str(field["name"]), "role": str(field["role"])} for field in listed)
         missing = next((name for name, key in keys.items() if key not in file.stored), None)
         if missing is not None:
             raise ValueError(f"no tensor {missing}")
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{folder.as_posix()}: damaged ({error})") from None
-    name = given if given.endswith(run.path.name) else f"{given}/{run.path.name}"
+        raise CheckpointError(f"{run.name}: its state is damaged ({error})") from None
     return Origin(name, keys, file, run, known)
 
 

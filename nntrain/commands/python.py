@@ -30,7 +30,7 @@ from nntrain.data.new_rows import Missing
 from nntrain.data.sources.rows import NAME as ROWS
 from nntrain.data.sources.rows import Rows as RowSource
 from nntrain.errors import UsageError
-from nntrain.runs import Run, find_run, runs_root
+from nntrain.runs import Run, find_run, find_whole_run, runs_root, whole
 from nntrain.training.place import Place
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _fit_rows(source: Path | Mapping[str, Any] | None, changes: Sequence[str], d
         if options.resume == AUTO:
             return fit_auto(config, name, options, watchers)
         return fit_job(prepare_job(config), options, watchers, name)
-    stored = find_run(options.resume, runs_root(options.runs))
+    stored = find_whole_run(options.resume, runs_root(options.runs))
     if has_members(stored):
         raise UsageError(f"{stored.name} has members, whose rows are those of its config", "resume it without data")
     config = stored_config(stored, changes) if source is None else _read(source, changes)
@@ -239,7 +239,7 @@ def explain_python(
 
 def report_python(run: AnyRun | None, *, output: Path | None, runs: Path | None) -> Path:
     """Write a run as a page; see `nntrain.report`."""
-    return report(latest_of_all(runs_root(runs)) if run is None else _find(run, runs), output)
+    return report(latest_of_all(runs_root(runs)) if run is None else whole(_find(run, runs)), output)
 
 
 def _find(run: AnyRun | None, runs: Path | None) -> Run:

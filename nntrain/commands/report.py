@@ -7,7 +7,7 @@ from pathlib import Path
 from nntrain.commands.output import emit, tell
 from nntrain.commands.stored import record_of
 from nntrain.errors import ResourceError, UsageError
-from nntrain.runs import Run, all_runs, find_run, runs_root, write_atomically
+from nntrain.runs import Run, all_runs, find_whole_run, runs_root, write_atomically
 
 FILE = "report.html"
 
@@ -26,7 +26,7 @@ def run(run_name: str | None, output: Path | None, *, runs: Path | None) -> int:
         ResourceError: The file can't be written.
     """
     root = runs_root(runs)
-    found = latest_of_all(root) if run_name is None else find_run(run_name, root)
+    found = latest_of_all(root) if run_name is None else find_whole_run(run_name, root)
     tell(f"run      {found.name}")
     emit(report(found, output).as_posix())
     return 0
@@ -35,7 +35,7 @@ def run(run_name: str | None, output: Path | None, *, runs: Path | None) -> int:
 def latest_of_all(root: Path) -> Run:
     """The run that was started last, also one of members. Raises `UsageError` where there is none."""
     every = all_runs(root)
-    return find_run(every[-1].path.as_posix() if every else None, root)
+    return find_whole_run(every[-1].path.as_posix() if every else None, root)
 
 
 def report(found: Run, output: Path | None = None) -> Path:

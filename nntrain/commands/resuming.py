@@ -32,6 +32,7 @@ NO_MEANING: Final[tuple[YamlPath, ...]] = (
     ("name",),
     ("baselines",),
     ("tracking",),
+    ("export",),
     STREAMING,
     ("data", "workers"),
     *LIMITS,

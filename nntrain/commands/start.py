@@ -24,7 +24,7 @@ def screen() -> str:
         "           nntrain predict new.csv -o out.csv      uses the latest run",
         "",
         "  before   init  check  show                       train    fit",
-        "  judge    eval  explain  report  compare  runs    use      predict  generate",
+        "  judge    eval  explain  report  compare  runs    use      predict  generate  export",
         "  look up  list  help  schema  doctor              trust    verify",
         "",
         "  nntrain list examples      nntrain help fit      nntrain help optimizer.lr",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nntrain.architectures.starting import Init
 from nntrain.blueprint import Blueprint
 from nntrain.commands.bodies import BodyStart, bodies_of
+from nntrain.commands.exported import exported_state
 from nntrain.commands.origin import PATH, Origin, find_origin, init_of
 from nntrain.config.reading import Config
 from nntrain.errors import CheckpointError, Problem, SpecError
@@ -151,7 +152,10 @@ def kept_fields(config: Config) -> KeptFields | None:
         parts = checkpoint.load(own)
         return KeptFields.of(parts["source"], parts["fields"])
     origin = find_origin(config, init)
-    return None if origin.run is None else KeptFields.of(origin.words, checkpoint.load(origin.weights.path.parent)["fields"])
+    if origin.run is None:
+        return None
+    _, parts = exported_state(origin.run) if origin.run.is_export else (None, checkpoint.load(origin.weights.path.parent))
+    return KeptFields.of(origin.words, parts["fields"])
 
 
 def keep_fields(run: Path, kept: KeptFields | None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.blueprint import Blueprint, draw
 from nntrain.commands import collecting
+from nntrain.commands.exported import exported_fields, exported_state
 from nntrain.config.loading import load, load_without
 from nntrain.config.reading import Config, read_document
 from nntrain.data.fingerprint import fingerprint_sources
@@ -54,7 +55,7 @@ def stored_config(run: Run, changes: tuple[str, ...] = (), *, for_its_data: bool
         ConfigError: An environment variable that it needs is not set, or an override is wrong.
     """
     check_resolved(run)
-    folder = Path(record_of(run)["folder"])
+    folder = run.path.absolute() / record_of(run)["folder"]  # that of an export is its own
     path = run.path / "resolved.yaml"
     config = read_document(load(path) if for_its_data else load_without(path, ("data", "source")), changes, folder)
     return replace(config, run=run.path, experiment=_recalling(run, config.experiment))
@@ -64,11 +65,10 @@ def _recalling(run: Run, experiment: Experiment) -> Experiment:
     """A config whose texts have their trained tokenizers from the run itself, where the folders of these are gone."""
     absent = {name for name, field in experiment.data.fields.items() if field.type == "text" and cast("Any", field).tokenizer.is_absent}
     pointer = run.checkpoints / "last"
-    if not absent or not pointer.is_file():
+    if not absent or not (run.is_export or pointer.is_file()):
         return experiment
     try:
-        folder = run.checkpoints / pointer.read_text(encoding="utf-8").strip()
-        stored = read_meta(folder, Needed(("fields",))).parts["fields"]
+        stored = exported_fields(run) if run.is_export else _checkpoint_fields(run, pointer)
         learned = {str(field["name"]): field["learned"]["learned"] for field in stored if field["name"] in absent}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise CheckpointError(f"{run.name}: its fields can't be read ({error})") from None
@@ -76,6 +76,11 @@ def _recalling(run: Run, experiment: Experiment) -> Experiment:
     for name, found in learned.items():
         fields[name] = fields[name].model_copy(update={"tokenizer": fields[name].tokenizer.recalling(found)})
     return experiment.model_copy(update={"data": experiment.data.model_copy(update={"fields": fields})})
+
+
+def _checkpoint_fields(run: Run, pointer: Path) -> list[Any]:
+    folder = run.checkpoints / pointer.read_text(encoding="utf-8").strip()
+    return read_meta(folder, Needed(("fields",))).parts["fields"]
 
 
 def write_resolved(run: Run, text: str, record: dict[str, Any]) -> None:
@@ -183,13 +188,15 @@ def check_resolved(run: Run) -> None:
 
 
 def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
-    """A checkpoint by its pointer, `best` or `last`, read and compared with its digests.
+    """A checkpoint by its pointer, `best` or `last`, read and compared with its digests; of an export the one that it has.
 
     Raises:
         CheckpointError: The run has none, or it is damaged.
     """
     from nntrain.training import checkpoint
 
+    if run.is_export:
+        return exported_state(run)
     path = checkpoint.pointed(run.checkpoints, name)
     if path is None:
         _check_single(run)
@@ -232,6 +239,8 @@ def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
             predicting_weights(parts)
         return parts
 
+    if run.is_export:
+        return *exported_state(run), ()
     needed = needed_of(run)
 
     try:

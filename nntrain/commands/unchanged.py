@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nntrain.commands.fit import prepare_data
 from nntrain.commands.stored import changed_data, changed_error, check_files, stored_config
+from nntrain.errors import UsageError
 
 if TYPE_CHECKING:
     from nntrain.config.reading import Config
@@ -18,7 +19,12 @@ def unchanged_data(run: Run) -> tuple[Config, Prepared]:
 
     Raises:
         DataError: They can't be read, or have changed since.
+        UsageError: It is an export, which has no data.
     """
+    if run.is_export:
+        raise UsageError(
+            f"{run.name} is an export, without the rows of its run", "rows of a file: nntrain eval --data FILE, explain RUN FILE"
+        )
     config = stored_config(run)
     check_files(run, config)
     prepared = prepare_data(config)

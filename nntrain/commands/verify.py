@@ -22,7 +22,7 @@ from nntrain.commands.signals import Signals
 from nntrain.commands.stored import needed_of, stored_config
 from nntrain.config.reading import Config
 from nntrain.errors import UsageError
-from nntrain.runs import MEMBERS, Run, find_run, lock, runs_root
+from nntrain.runs import MEMBERS, Run, find_whole_run, lock, runs_root
 
 FOLDER: Final = ".verify-"
 """Start of the name of the folder, inside the run's, in which copies are trained."""
@@ -86,7 +86,7 @@ def run(given: str | None, options: Options) -> int:
         CheckpointError: Another process writes to it, or it is not whole.
         DataError: Its data are not there.
     """
-    found = find_run(given, runs_root(options.runs))
+    found = find_whole_run(given, runs_root(options.runs))
     proof = Proof(found, secrets.randbelow(10**6) if options.seed is None else options.seed)
     if members.has_members(found):
         whole = sorted(path for path in (found.path / MEMBERS).glob("*") if (path / "resolved.yaml").is_file())

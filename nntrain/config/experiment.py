@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from nntrain.architectures.settings import AnyArchitecture
 from nntrain.arithmetic import Value
 from nntrain.data.settings import FIELD_SLOT, DataSettings
+from nntrain.exporting.settings import ExportSettings
 from nntrain.generation.settings import GenerateSettings
 from nntrain.insight.settings import ExplainSettings
 from nntrain.losses.settings import Losses
@@ -61,6 +62,9 @@ class Experiment(StrictModel):
     explain: ExplainSettings | None = None
     """What `nntrain explain` does where its options say nothing: the method, the rows, which answer, compared with what. Default:
     integrated gradients of the likeliest class of the first 3 rows."""
+    export: ExportSettings | None = None
+    """What `nntrain export` does where its options say nothing: the form, and the license of the network, which the model card of a run
+    names too. Default: a folder for a model hub, without a license."""
     training: TrainingSettings | None = None
     """When to stop, evaluate and save. Where nothing in it says when to stop (max_epochs, max_steps, max_minutes, early_stopping,
     converge, stop_at): after 100 epochs or 20,000 steps, or 10 evaluations without a better first metric on the validation rows."""

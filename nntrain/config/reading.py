@@ -63,7 +63,7 @@ def _folder_of(path: Path) -> Path:
         folder = json.loads((own / "data.json").read_text(encoding="utf-8"))["folder"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):  # a copy without its run
         return own
-    return Path(folder) if isinstance(folder, str) else own
+    return own / folder if isinstance(folder, str) else own
 
 
 def _loaded(path: Path) -> Document:

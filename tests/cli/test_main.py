@@ -25,6 +25,7 @@ VERBS = (
     "explain",
     "predict",
     "generate",
+    "export",
     "compare",
     "verify",
     "runs",

@@ -11,6 +11,7 @@ from nntrain.data.audio.settings import AUDIO_AUGMENTATIONS, AUDIO_FEATURES
 from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.settings import FIELDS, SOURCES
 from nntrain.data.tokenizing.settings import TOKENIZERS
+from nntrain.exporting.settings import FORMATS
 from nntrain.layers.encoding import ENCODINGS
 from nntrain.layers.initializer import INITIALIZERS
 from nntrain.layers.settings import LAYERS
@@ -32,6 +33,7 @@ COMPONENTS = [
         AUGMENTATIONS,
         ENCODINGS,
         FIELDS,
+        FORMATS,
         INITIALIZERS,
         LAYERS,
         LOSSES,
