@@ -24,8 +24,9 @@ def screen() -> str:
         "           nntrain predict new.csv -o out.csv      uses the latest run",
         "",
         "  before   init  check  show                       train    fit",
-        "  judge    eval  explain  report  compare  runs    use      predict  generate  export",
-        "  look up  list  help  schema  doctor              trust    verify",
+        "  judge    eval  explain  report  compare  runs    use      predict  generate",
+        "  trust    verify                                           export",
+        "  look up  list  help  schema  doctor",
         "",
         "  nntrain list examples      nntrain help fit      nntrain help optimizer.lr",
     ]

@@ -6,8 +6,7 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from nntrain.exporting.format import Format
-from nntrain.schema import Slot, StrictModel
+from nntrain.schema import Component, Slot, StrictModel
 
 FORMATS: Final = {
     "hub": "nntrain.exporting.hub:Hub",
@@ -15,7 +14,8 @@ FORMATS: Final = {
 
 FORMAT: Final = Slot("export_format", (FORMATS,))
 
-AnyFormat = Annotated[Format, FORMAT]
+AnyFormat = Annotated[Component, FORMAT]
+"""A `Format`; its class is imported only where a config names one."""
 
 License = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")]
 

@@ -146,7 +146,7 @@ NAMES = [
         "data: {source: a.csv, target: y}\n",
         (
             'override "extens=b.yaml"  extens  not a setting / settings here: name, seed, plugins, variables, data,'
-            " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, generate, explain, … (17)",
+            " architecture, task, loss, metrics, optimizer, scheduler, baselines, regularization, generate, explain, … (18)",
         ),
         ("extens=b.yaml",),
     ),

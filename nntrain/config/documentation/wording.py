@@ -34,6 +34,7 @@ _MAX_KEYS: Final = 4
 PATTERNS: Final = {
     r"^(auto|cpu|mps|cuda(:\d+)?)$": "auto, cpu, cuda, cuda:0 (or another number) or mps",
     r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$": "letters, digits, _ . and - without blanks",
+    r"^[A-Za-z0-9][A-Za-z0-9.+-]*$": "letters, digits, . + and - without blanks",
     r"^[A-Za-z0-9_./-]+$": "letters, digits, _ . / and - without blanks",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and _, no digit first",
 }
