@@ -307,6 +307,11 @@ def _started(pid: object) -> str | None:
         return "unknown"
 
 
+def is_gone(pid: int) -> bool:
+    """Whether a process of this machine has surely ended; on Windows that is never sure."""
+    return os.name != "nt" and _started(pid) is None
+
+
 def _read(path: Path) -> dict[str, Any]:
     """What stands in a lock file; empty where that is nothing, or no record."""
     try:

@@ -11,14 +11,14 @@ import os
 import re
 import threading
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
 from nntrain.errors import CheckpointError, DataError, ResourceError, UsageError
 from nntrain.exporting import STATE_FILE
-from nntrain.locking import hold, in_turn
+from nntrain.locking import hold, in_turn, is_gone
 
 
 def runs_root(given: Path | None) -> Path:
@@ -30,6 +30,8 @@ MEMBERS = "members"
 """Folder of a run's members: runs of the same config with other seeds or other folds."""
 
 NUMBER = re.compile(r"[0-9]{1,9}")
+_BEGUN = re.compile(r"\.([0-9]{1,10})-[0-9]+\.tmp")
+"""Names of files that are being written, with the process that does it."""
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -291,14 +293,26 @@ def opened_anew(path: Path) -> Generator[IO[bytes]]:
         raise
 
 
-def lock(run: Run) -> AbstractContextManager[None]:
-    """Hold a run folder for writing; a second process is refused.
+@contextmanager
+def lock(run: Run) -> Generator[None]:
+    """Hold a run folder for writing; a second process is refused. What killed processes had begun to write there is removed.
 
     Raises:
         CheckpointError: Another process is writing there.
         ResourceError: The folder can't be written.
     """
-    return hold(run.path)
+    with hold(run.path):
+        for folder in (run.path, *(run.path / MEMBERS).glob("*")):
+            _sweep(folder)
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the files that `opened_anew` has begun in a process that is no more."""
+    for path in folder.glob(".*.tmp"):
+        begun = _BEGUN.fullmatch(path.name)
+        if begun is not None and is_gone(int(begun[1])):
+            path.unlink(missing_ok=True)
 
 
 def count_test_look(fingerprint: str, run: Run) -> int:

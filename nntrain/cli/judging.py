@@ -86,7 +86,7 @@ def compare(
     """Compare finished runs: mean and spread, cost, what they differ in."""
     from nntrain.commands import compare as command
 
-    wish = command.Wish(by, "json" if as_json else form, tuple(tolerance or ()), paired, split, html)
+    wish = command.CompareWish(by, "json" if as_json else form, tuple(tolerance or ()), paired, split, html)
     raise typer.Exit(command.run(arguments or [], wish, runs=runs))
 
 
@@ -159,4 +159,4 @@ def remove_runs(
     """Remove runs, after asking."""
     from nntrain.commands import run_removal as command
 
-    emit(command.remove(arguments or [], command.Wish(keep_best, weights_only, yes), runs=runs))
+    emit(command.remove(arguments or [], command.RemovalWish(keep_best, weights_only, yes), runs=runs))

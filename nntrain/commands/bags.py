@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.blueprint import Blueprint
 from nntrain.commands.jobs import Options, Outcome
-from nntrain.commands.model_card import Facts, write_card
+from nntrain.commands.model_card import CardFacts, write_card
 from nntrain.commands.results import Summary, better_line, confusions, labelled, result_screen, spread_text
 from nntrain.commands.stored import Stored, open_single, stored_config
 from nntrain.config.reading import Config, read_document
@@ -225,7 +225,7 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
     }
     if "test" in splits:
         summary["test_looks"] = count_test_look(prepared.fingerprints["test"], run)
-    unwritten = write_card(run, Facts(stored.config, stored.blueprint, stored.fields, summary, summary["rows"], prepared.notes))
+    unwritten = write_card(run, CardFacts(stored.config, stored.blueprint, stored.fields, summary, summary["rows"], prepared.notes))
     run.write_json("summary.json", summary)  # last: with it the run is finished
     monitor, quoted = summary["monitor"], shlex.quote(run.name)
     screen = result_screen(

@@ -19,7 +19,7 @@ from nntrain.data.layout import plan_layouts
 from nntrain.errors import ConfigError, NNTrainError, UsageError
 
 if TYPE_CHECKING:
-    from nntrain.commands.findings import Finding
+    from nntrain.commands.findings import TrialResult
 
 
 class Look(Enum):
@@ -136,9 +136,9 @@ def check(config: Config, look: Look) -> Blueprint | None:
             class_order(blueprint.experiment, prepared.train)
         except ConfigError as error:
             raise config.error(error.problems) from None
-        from nntrain.insight.leakage import find_suspicions
+        from nntrain.commands.suspecting import suspicions_of
 
-        suspicions = [each.sentence for each in find_suspicions(prepared, config.experiment.data)]
+        suspicions = [each.sentence for each in suspicions_of(blueprint, prepared)]
         blueprint = replace(blueprint, warnings=(*blueprint.warnings, *suspicions))
     return blueprint
 
@@ -154,7 +154,7 @@ class _Result:
         *,
         strict: bool,
         start: Sequence[str] = (),
-        findings: Sequence[Finding] | None = None,
+        findings: Sequence[TrialResult] | None = None,
     ) -> None:
         self.path = path
         self.blueprint, self.start = blueprint, start

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from nntrain.commands.compared_rows import COSTS, Row, caption_of, direction_of,
 from nntrain.commands.compared_settings import Differences, differences_of, labels_of
 from nntrain.commands.output import emit, tell
 from nntrain.commands.report import check_free, write_page
+from nntrain.commands.requirements import named_number
 from nntrain.commands.results import WIDTH, aligned
 from nntrain.commands.stored import record_of
 from nntrain.errors import RequirementError, UsageError
@@ -37,7 +37,7 @@ ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CompareWish:
     """What is to be told of runs, and how."""
 
     by: str | None = None
@@ -80,7 +80,7 @@ class Told:
     """The first of two or more beside the others, where that is asked for."""
 
 
-def run(arguments: Sequence[str], wish: Wish, *, runs: Path | None) -> int:
+def run(arguments: Sequence[str], wish: CompareWish, *, runs: Path | None) -> int:
     """Print the table, and fail where the first run is worse than the second by more than a tolerance.
 
     Args:
@@ -96,7 +96,7 @@ def run(arguments: Sequence[str], wish: Wish, *, runs: Path | None) -> int:
     """
     told = _told(arguments, wish, runs_root(runs))
     rows = told.rows
-    bars = [_bar(text) for text in wish.tolerance]
+    bars = [_allowed(text) for text in wish.tolerance]
     if bars and len(rows) != 2:
         raise UsageError(f"--tolerance compares two runs, got {len(rows)}", "nntrain compare NEW OLD --tolerance test.accuracy=0.01")
     missed = [line for name, value in bars if (line := _missed(rows[0], rows[1], name, value)) is not None]
@@ -110,7 +110,7 @@ def run(arguments: Sequence[str], wish: Wish, *, runs: Path | None) -> int:
     return 0
 
 
-def _told(arguments: Sequence[str], wish: Wish, root: Path) -> Told:
+def _told(arguments: Sequence[str], wish: CompareWish, root: Path) -> Told:
     if wish.by is not None:
         rows = rows_by_config(arguments, root)
         found: list[Run] = []
@@ -132,7 +132,7 @@ def owner_of_all(runs: Sequence[Run]) -> str:
     return sha256(" ".join(str(record_of(run).get("id", "")) for run in runs).encode()).hexdigest()
 
 
-def _pairs(found: Sequence[Run], rows: Sequence[Row], wish: Wish) -> tuple[Pair | Unpaired, ...]:
+def _pairs(found: Sequence[Run], rows: Sequence[Row], wish: CompareWish) -> tuple[Pair | Unpaired, ...]:
     """The first run beside the others. Raises `UsageError` where that is asked for, and possible with none of them."""
     from nntrain.commands.pairing import Unpaired, pairs_of
 
@@ -235,14 +235,8 @@ def _escaped(text: str) -> str:
     return text.replace("±", r"$\pm$")
 
 
-def _bar(text: str) -> tuple[str, float]:
-    name, _, value = (part.strip() for part in text.rpartition("="))
-    try:
-        allowed = float(value)
-    except ValueError:
-        allowed = math.nan
-    if not name or not math.isfinite(allowed):
-        raise UsageError(f"--tolerance needs metric=value, got {text!r}", "example: --tolerance test.accuracy=0.01")
+def _allowed(text: str) -> tuple[str, float]:
+    name, allowed = named_number("--tolerance", text, "test.accuracy=0.01")
     if allowed < 0:
         raise UsageError(f"--tolerance {text}: the value says how much worse is allowed, so it is 0 or more")
     return name, allowed

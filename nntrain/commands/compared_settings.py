@@ -23,6 +23,8 @@ MOST_SHOWN: Final = 40
 ABSENT: Final = "-"
 MACHINE: Final = ("python", "platform", "device", "threads", "processes")
 
+_FOLDS: Final = ("validation_folds", "validation_fold")
+
 
 @dataclass(frozen=True, slots=True)
 class Differences:
@@ -87,7 +89,11 @@ def labels_of(runs: Sequence[Run]) -> tuple[str, ...]:
 def _tree(run: Run) -> Any:
     """The resolved config, with variables of the environment as they were written: their values are nobody's to see."""
     document = load_without(run.path / "resolved.yaml", ())
-    return _put_back(document.tree, (), document.unexpanded)
+    tree = _put_back(document.tree, (), document.unexpanded)
+    if _at(tree, ("training", "bag")) is not None:  # which has a fold for each member: its own config names that of the first
+        split = {key: value for key, value in tree["data"]["split"].items() if key not in _FOLDS}
+        return {**tree, "data": {**tree["data"], "split": split}}
+    return tree
 
 
 def _put_back(value: Any, path: YamlPath, unexpanded: Mapping[YamlPath, str]) -> Any:

@@ -13,7 +13,7 @@ from nntrain.errors import DivergedError, render_path
 from nntrain.insight.rates import lower_rate, rate_text
 from nntrain.layers.program import Step
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, blocks
-from nntrain.training.divergence import Finding, FoundDivergenceError
+from nntrain.training.divergence import Divergence, FoundDivergenceError
 from nntrain.training.tracing import Peak, Unmeasured
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def unmeasured_words(part: str, rows: Unmeasured | None, step: int) -> str:
     return f"{part}.loss is not finite after step {step:,}: the network's outputs are not for {which}. Look for huge values there"
 
 
-def _history(finding: Finding) -> str:
+def _history(finding: Divergence) -> str:
     """`loss 2.3, 1e+12, nan; gradient norm 3.1, 1e+20, nan`."""
     losses = ", ".join(f"{step.loss:.3g}" for step in finding.recent)
     norms = ", ".join(f"{step.norm:.3g}" for step in finding.recent if step.norm is not None)
@@ -88,7 +88,7 @@ class _Words:
         self.job = job
         self.columns = blocks(job.prepared.fields.inputs)
 
-    def place(self, finding: Finding) -> str:
+    def place(self, finding: Divergence) -> str:
         """What is not finite first."""
         place = finding.trace.place
         if place is None:
@@ -146,7 +146,7 @@ class _Words:
 class _Reader:
     """Finds the likeliest cause. The rules are tried from the surest to the vaguest."""
 
-    def __init__(self, finding: Finding, job: Job) -> None:
+    def __init__(self, finding: Divergence, job: Job) -> None:
         self.finding, self.job, self.seen = finding, job, finding.trace
         self.words = _Words(job)
 

@@ -27,7 +27,7 @@ MARKS: Final = {"ok": "ok", "note": "--", "fault": "!!"}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Examined:
     """One thing that was looked at."""
 
     what: str
@@ -47,19 +47,19 @@ def run(runs: Path | None, *, as_json: bool) -> tuple[str, int]:
     return f"{lines}\n\n{end}", code
 
 
-def _python() -> Iterator[Finding]:
-    yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    yield Finding("nntrain", "ok", f"{version('nntrain')} in {Path(__file__).parents[1].as_posix()}")
+def _python() -> Iterator[Examined]:
+    yield Examined("python", "ok", f"{platform.python_version()} on {platform.platform()}")
+    yield Examined("nntrain", "ok", f"{version('nntrain')} in {Path(__file__).parents[1].as_posix()}")
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Examined]:
     """Required packages by their installed versions, then the extras with what is missing of each."""
     wanted = [text for text in requires("nntrain") or [] if "extra ==" not in text]
     missing = [name for text in wanted if _installed(name := _name(text)) is None]
     told = ", ".join(f"{_name(text)} {_installed(_name(text))}" for text in wanted if _installed(_name(text)) is not None)
-    yield Finding("packages", "ok", told)
+    yield Examined("packages", "ok", told)
     if missing:
-        yield Finding("packages", "fault", f"missing: {', '.join(missing)}   fix:  pip install nntrain")
+        yield Examined("packages", "fault", f"missing: {', '.join(missing)}   fix:  pip install nntrain")
     for extra in metadata("nntrain").get_all("Provides-Extra") or []:
         lacking = [
             name
@@ -68,7 +68,7 @@ def _packages() -> Iterator[Finding]:
         ]
         if extra != "test":
             told = "installed" if not lacking else f"not installed ({', '.join(lacking)})   pip install 'nntrain[{extra}]'"
-            yield Finding(extra, "ok" if not lacking else "note", told)
+            yield Examined(extra, "ok" if not lacking else "note", told)
 
 
 def _name(requirement: str) -> str:
@@ -83,55 +83,57 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _torch() -> Iterator[Finding]:
+def _torch() -> Iterator[Examined]:
     """Whether torch starts, computes, and sees an accelerator."""
     started = time.perf_counter()
     try:
         import torch
     except (ImportError, OSError) as error:
-        yield Finding("torch", "fault", f"cannot be loaded: {error}   fix:  pip install --force-reinstall torch")
+        yield Examined("torch", "fault", f"cannot be loaded: {error}   fix:  pip install --force-reinstall torch")
         return
     seconds = time.perf_counter() - started
     layer = torch.nn.Linear(4, 1)
     layer(torch.ones(2, 4)).sum().backward()
     has_gradient = layer.weight.grad is not None and bool(layer.weight.grad.isfinite().all())
-    yield Finding("torch", "ok" if has_gradient else "fault", f"{torch.__version__}, loaded in {seconds:.1f} s")
+    yield Examined("torch", "ok" if has_gradient else "fault", f"{torch.__version__}, loaded in {seconds:.1f} s")
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(index)
-            yield Finding(f"cuda:{index}", "ok", f"{torch.cuda.get_device_name(index)}, {format_bytes(free)} of {format_bytes(total)} free")
+            yield Examined(
+                f"cuda:{index}", "ok", f"{torch.cuda.get_device_name(index)}, {format_bytes(free)} of {format_bytes(total)} free"
+            )
     elif torch.version.cuda is not None:
-        yield Finding("cuda", "note", f"torch is built for CUDA {torch.version.cuda}, and finds no device: is the driver installed?")
+        yield Examined("cuda", "note", f"torch is built for CUDA {torch.version.cuda}, and finds no device: is the driver installed?")
     else:
-        yield Finding("cuda", "note", "torch is built for the processor alone; training runs on it")
+        yield Examined("cuda", "note", "torch is built for the processor alone; training runs on it")
     if torch.backends.mps.is_available():
-        yield Finding("mps", "ok", "device: mps may be used")
-    yield Finding("threads", "ok", f"{torch.get_num_threads()} of {os.cpu_count()} cores; OMP_NUM_THREADS or training.threads set them")
+        yield Examined("mps", "ok", "device: mps may be used")
+    yield Examined("threads", "ok", f"{torch.get_num_threads()} of {os.cpu_count()} cores; OMP_NUM_THREADS or training.threads set them")
 
 
-def _machine() -> Iterator[Finding]:
+def _machine() -> Iterator[Examined]:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        yield Finding("memory", "ok", format_bytes(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
+        yield Examined("memory", "ok", format_bytes(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
     git = shutil.which("git")
-    yield Finding("git", "ok" if git else "note", "found: runs keep commit and diff" if git else "not found: runs don't keep the commit")
+    yield Examined("git", "ok" if git else "note", "found: runs keep commit and diff" if git else "not found: runs don't keep the commit")
 
 
-def _folder(root: Path) -> Iterator[Finding]:
+def _folder(root: Path) -> Iterator[Examined]:
     """Whether runs can be written, and how much space is left for them."""
     place = root if root.is_dir() else Path.cwd()
     try:
         with tempfile.NamedTemporaryFile(dir=place, prefix=".nntrain-", suffix=".tmp"):
             pass
     except OSError as error:
-        yield Finding("runs", "fault", f"cannot write in {place.as_posix()}: {error.strerror}   another place: NNTRAIN_RUNS=DIR")
+        yield Examined("runs", "fault", f"cannot write in {place.as_posix()}: {error.strerror}   another place: NNTRAIN_RUNS=DIR")
         return
     free = shutil.disk_usage(place).free
     told = f"{root.as_posix()}/ can be written, {format_bytes(free)} free"
-    yield Finding("runs", "ok" if free >= SPARE else "note", told)
+    yield Examined("runs", "ok" if free >= SPARE else "note", told)
 
 
-def _terminal() -> Iterator[Finding]:
+def _terminal() -> Iterator[Examined]:
     encoding = (sys.stdout.encoding or "unknown").lower()
     is_utf8 = encoding.replace("-", "").startswith("utf")
     told = encoding if is_utf8 else f"{encoding}: signs that it lacks are written as escapes   fix:  PYTHONIOENCODING=utf-8"
-    yield Finding("terminal", "ok" if is_utf8 else "note", told)
+    yield Examined("terminal", "ok" if is_utf8 else "note", told)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.figures import format_bytes
-from nntrain.commands.model_card import Facts, card
+from nntrain.commands.model_card import CardFacts, card
 from nntrain.commands.output import emit, tell
 from nntrain.commands.placeless import Placeless
 from nntrain.commands.stored import Stored, measured_state, open_run, record_of, stored_config
@@ -59,7 +59,7 @@ def run(run_name: str | None, options: Options, *, runs: Path | None, as_json: b
     check_free(options.output, force=options.force)
     stored = open_run(run)
     settings = _settings(stored.config, options)
-    form = settings.format or _format(_DEFAULT)
+    form = cast("Format", settings.format or _format(_DEFAULT))
     trained, notes = _trained(stored, settings, options.output.absolute().name)
     for line in (f"run      {run.name}   {stored.state_words}", *stored.notes, *notes):
         tell(line)
@@ -118,7 +118,7 @@ def _trained(stored: Stored, settings: ExportSettings, name: str) -> tuple[Train
     away = Placeless.of(stored.run, name, record["folder"], written_tree(experiment, stored.config.document))
     data = {**record, "notes": away.told(summary.get("notes", record.get("notes", [])))}
     blueprint = replace(stored.blueprint, experiment=stored.blueprint.experiment.model_copy(update={"export": settings}))
-    facts = Facts(told.config, blueprint, stored.fields, away.told(summary), summary.get("rows", record["rows"]), data["notes"])
+    facts = CardFacts(told.config, blueprint, stored.fields, away.told(summary), summary.get("rows", record["rows"]), data["notes"])
     readme = away.told(card(Run(Path(name)), facts, stored.run.read_json("environment.json"), data))
     files = {"README.md": readme, **_files_of(told, away)}
     state, notes = _intervals(stored)

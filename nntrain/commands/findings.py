@@ -15,7 +15,7 @@ LABEL_WIDTH: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TrialResult:
     """What one trial has found."""
 
     label: str
@@ -32,7 +32,7 @@ class Finding:
         return {**self.facts, "told": self.text, "warning": self.is_warning}
 
 
-def told(findings: Sequence[Finding]) -> str:
+def told(findings: Sequence[TrialResult]) -> str:
     """All findings, one below the other; a warning has a `!` in front of it."""
     lines: list[str] = []
     for finding in findings:

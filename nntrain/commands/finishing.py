@@ -13,7 +13,7 @@ from nntrain.commands.diagnosing import SHOWN, Adviser
 from nntrain.commands.going_on import resume_command
 from nntrain.commands.intervals import keep_scores
 from nntrain.commands.jobs import Job, Options, Outcome
-from nntrain.commands.model_card import Facts, write_card
+from nntrain.commands.model_card import CardFacts, write_card
 from nntrain.commands.results import Summary, advice_text, better_line, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
 from nntrain.commands.souping import make_soup, soup_of
@@ -137,9 +137,9 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     return Outcome(run, summary, "\n".join([*measured.notes, screen]))
 
 
-def _card_facts(job: Job, summary: Mapping[str, Any]) -> Facts:
+def _card_facts(job: Job, summary: Mapping[str, Any]) -> CardFacts:
     rows = {part: len(data.scored) for part, data in job.prepared.splits.items()}
-    return Facts(job.config, job.blueprint, job.prepared.fields, summary, rows, job.prepared.notes)
+    return CardFacts(job.config, job.blueprint, job.prepared.fields, summary, rows, job.prepared.notes)
 
 
 def _found(job: Job, seconds: float, measured: Measured) -> list[str]:

@@ -1,6 +1,6 @@
 """`model_card.md`: what a network was trained on, how good it is beside simpler things, how it is used and where its limits are.
 
-In the format of Hugging Face: YAML for programs, then Markdown. Facts of the run alone; what nobody said (a license) is left out.
+In the format of Hugging Face: YAML for programs, then Markdown. CardFacts of the run alone; what nobody said (a license) is left out.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PROCEDURE: Final = ("architecture", "task", "loss", "optimizer", "scheduler", "r
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CardFacts:
     """What is known at the end of a run."""
 
     config: Config
@@ -49,7 +49,7 @@ class Facts:
     """What was read and dropped, as on the screen."""
 
 
-def write_card(run: Run, facts: Facts) -> tuple[str, ...]:
+def write_card(run: Run, facts: CardFacts) -> tuple[str, ...]:
     """Write the card of a run; what kept it from being written, which must not cost the result that it describes."""
     try:
         run.write_text(FILE, card(run, facts, run.read_json("environment.json"), run.read_json("data.json")))
@@ -58,7 +58,7 @@ def write_card(run: Run, facts: Facts) -> tuple[str, ...]:
     return ()
 
 
-def card(run: Run, facts: Facts, environment: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+def card(run: Run, facts: CardFacts, environment: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """The text of a card.
 
     Args:
@@ -92,11 +92,11 @@ def fence(content: str, language: str) -> str:
     return f"{ticks}{language}\n{content.rstrip()}\n{ticks}"
 
 
-def _name(facts: Facts) -> str:
+def _name(facts: CardFacts) -> str:
     return facts.config.experiment.name or "network"
 
 
-def _front(facts: Facts) -> dict[str, Any]:
+def _front(facts: CardFacts) -> dict[str, Any]:
     """What programs read."""
     experiment, summary = facts.blueprint.experiment, facts.summary
     tree = written_tree(experiment, facts.config.document)
@@ -135,7 +135,7 @@ def _source(tree: Mapping[str, Any]) -> str:
     return str(source.get("name") or source["type"])
 
 
-def _what(facts: Facts) -> str:
+def _what(facts: CardFacts) -> str:
     """One sentence."""
     inputs = [field.name for field in facts.fields.fields if field.plan.role == "input"]
     targets = [f"**{text(name)}**" for name in facts.fields.targets]
@@ -147,7 +147,7 @@ def _what(facts: Facts) -> str:
     return f"{what}{predicts} from {number_of(len(inputs), 'field')}{named}, trained by nntrain."
 
 
-def _results(facts: Facts) -> Iterator[str]:
+def _results(facts: CardFacts) -> Iterator[str]:
     """The metrics beside those of simpler things, and why it stopped."""
     summary = facts.summary
     ours = {**summary["best"], **{f"test.{name}": value for name, value in summary["test"].items()}}
@@ -181,7 +181,7 @@ def _kept(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _data(facts: Facts, data: Mapping[str, Any]) -> Iterator[str]:
+def _data(facts: CardFacts, data: Mapping[str, Any]) -> Iterator[str]:
     """What it was trained on."""
     yield bullets(facts.notes)
     yield table(["split", "rows"], [[split, f"{rows:,}"] for split, rows in facts.rows.items()])
@@ -205,7 +205,7 @@ def _field(field: FittedField) -> list[str]:
     return [field.name, field.plan.role, field.plan.field.type, seen, missing]
 
 
-def _use(run: Run, facts: Facts) -> Iterator[str]:
+def _use(run: Run, facts: CardFacts) -> Iterator[str]:
     """How predictions come of it."""
     name = shlex.quote(run.name)
     if facts.fields.passages is not None or not all(plan.task.predicts for plan in facts.blueprint.targets.values()):
@@ -221,7 +221,7 @@ def _use(run: Run, facts: Facts) -> Iterator[str]:
     yield "DATA is a file like that of training, in Python a list of dictionaries or a data frame too; the target need not be there."
 
 
-def _limits(facts: Facts) -> Iterator[str]:
+def _limits(facts: CardFacts) -> Iterator[str]:
     """What the figures do not say."""
     numbers = any(any(pair is not None for pair in field.shown.ranges) for field in facts.fields.fields)
     classes = any(field.classes for field in facts.fields.fields if field.plan.role == "input")
@@ -242,7 +242,7 @@ def _limits(facts: Facts) -> Iterator[str]:
     yield "\n".join(f"- {line}" for line in lines)
 
 
-def _training(facts: Facts) -> Iterator[str]:
+def _training(facts: CardFacts) -> Iterator[str]:
     """The settings that apply, without those that are off."""
     tree = written_tree(facts.blueprint.experiment, facts.config.document)
     data = {key: tree["data"][key] for key in ("split", "batch_size", "window") if key in tree["data"]}

@@ -11,7 +11,7 @@ from nntrain.commands.members import has_members, members_record
 from nntrain.commands.output import tell
 from nntrain.commands.report_parts import data_section, network_section
 from nntrain.commands.report_settings import settings_section
-from nntrain.commands.report_words import Facts, summary_section
+from nntrain.commands.report_words import ReportFacts, summary_section
 from nntrain.commands.results import spread_text
 from nntrain.commands.stored import Stored, is_bag, open_run, record_of
 from nntrain.commands.summaries import read_summary
@@ -70,7 +70,7 @@ def _sections(run: Run, summary: Mapping[str, Any], record: Mapping[str, Any], e
             if (words := stored.blueprint.targets[name].task.in_words(found)) is not None
         ]
     )
-    facts = Facts(
+    facts = ReportFacts(
         summary,
         record,
         None if stored is None else stored.blueprint,

@@ -28,7 +28,7 @@ LEVEL_WORDS: Final = "95 %"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReportFacts:
     """What the words are made of."""
 
     summary: Mapping[str, Any]
@@ -48,12 +48,12 @@ class Facts:
     """How many of these rows were answered for, where that is not all."""
 
 
-def summary_section(facts: Facts) -> Section:
+def summary_section(facts: ReportFacts) -> Section:
     """The section."""
     return Section("summary", "Summary", tuple(_blocks(facts)))
 
 
-def _blocks(facts: Facts) -> Iterator[Block]:
+def _blocks(facts: ReportFacts) -> Iterator[Block]:
     yield Paragraph(_trained(facts))
     where = "" if facts.split is None else f" ({_answered(facts, facts.split)})"
     yield from (Paragraph(f"It {words}{where}.", is_lead=True) for words in facts.in_words)
@@ -76,12 +76,12 @@ def _blocks(facts: Facts) -> Iterator[Block]:
         yield table
 
 
-def _answered(facts: Facts, split: str) -> str:
+def _answered(facts: ReportFacts, split: str) -> str:
     told = number_of(facts.record["rows"].get(split, 0), f"{split} row")
     return told if facts.shown is None else f"{facts.shown:,} of {told}"
 
 
-def _trained(facts: Facts) -> str:
+def _trained(facts: ReportFacts) -> str:
     rows, blueprint, summary = facts.record["rows"], facts.blueprint, facts.summary
     sizes = ", ".join(f"{count:,} to {'train' if part == 'train' else part}" for part, count in rows.items())
     if _is_bag(summary):
@@ -104,7 +104,7 @@ def _best(summary: Mapping[str, Any]) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", summary.get("best") or {})
 
 
-def _beside_baselines(facts: Facts) -> Iterator[str]:
+def _beside_baselines(facts: ReportFacts) -> Iterator[str]:
     """The deciding metric beside trivial and simple rivals, and how sure it is; on the test rows where they were measured."""
     summary = facts.summary
     name = _compared(summary)
@@ -166,7 +166,7 @@ def _stopped(summary: Mapping[str, Any]) -> str:
     return f"Stopped{length}{time}: {WHY.get(reason, reason)} ({reason}){kept}."
 
 
-def _looks(facts: Facts) -> Iterator[str]:
+def _looks(facts: ReportFacts) -> Iterator[str]:
     looks = facts.summary.get("test_looks")
     if looks is not None:
         yield f"Test data of this file have been looked at by {number_of(looks, 'run')}."
@@ -201,7 +201,7 @@ def simple_of(summary: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     return {name.replace("_", " "): found for name, found in cast("dict[str, Any]", summary.get("baselines") or {}).items()}
 
 
-def metric_table(facts: Facts) -> Table | None:
+def metric_table(facts: ReportFacts) -> Table | None:
     """Every metric of held-out rows beside its interval and those of rivals."""
     figures, simple = figures_of(facts.summary), simple_of(facts.summary)
     names = [name for name in figures if name.startswith(("validation.", "test."))] or list(figures)

@@ -12,6 +12,31 @@ from nntrain.errors import UsageError
 from nntrain.nearest import nearest
 
 
+def named_number(option: str, text: str, example: str = "accuracy=0.9") -> tuple[str, float]:
+    """Read `accuracy=0.9`: a name, and a finite number.
+
+    Args:
+        option: The option that takes it, for messages.
+        text: As it was given.
+        example: One that is right.
+
+    Raises:
+        UsageError: It is no name and number.
+    """
+    name, equals, number = (part.strip() for part in text.rpartition("="))
+    default, _, right = example.rpartition("=")
+    hint = f"Example: {option} {name or default}={right}"
+    if not (name and equals and number):
+        raise UsageError(f"{option} needs metric=value, got {text!r}. {hint}")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"{option} {name}: {number!r} is no number. {hint}")
+    return name, value
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One requirement."""
@@ -28,16 +53,7 @@ class Bar:
         Raises:
             UsageError: It is no metric and number.
         """
-        metric, equals, number = (part.strip() for part in text.rpartition("="))
-        if not (metric and equals and number):
-            raise UsageError(f"{flag} needs metric=value, got {text!r}. Example: {flag} {metric or 'accuracy'}=0.9")
-        try:
-            value = float(number)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise UsageError(f"{flag} {metric}: {number!r} is no number. Example: {flag} {metric}=0.9")
-        return cls(flag, metric, value)
+        return cls(flag, *named_number(flag, text))
 
     def miss(self, found: float | None) -> str | None:
         """How a value misses the bar, as a sentence; `None` where it doesn't. An undefined value misses every bar."""

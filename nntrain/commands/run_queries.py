@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, cast
 
+from nntrain.commands.requirements import named_number
 from nntrain.errors import NNTrainError, UsageError
 from nntrain.nearest import nearest
 from nntrain.runs import Run
 
 Value = str | float | bool | None
 """Of a run, as a cell of the table shows it; several tags are one text."""
+
+BAR: Final = "validation.accuracy=0.9"
+"""An example of what `--min` and `--max` take."""
 
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _AGE: Final = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
@@ -41,11 +45,13 @@ class Query:
     def names(self) -> list[str]:
         """All that is asked of the runs."""
         conditions = [split_condition(text)[0] for text in self.where]
-        bars = [split_bar(text, option)[0] for option, texts in (("--min", self.minimum), ("--max", self.maximum)) for text in texts]
+        bars = [
+            named_number(option, text, BAR)[0] for option, texts in (("--min", self.minimum), ("--max", self.maximum)) for text in texts
+        ]
         return [*conditions, *bars, *([self.sort] if self.sort else []), *self.columns]
 
 
-class Facts:
+class RunFacts:
     """All that can be asked of one run: its facts, its metrics, the settings of its config. Read when first asked for."""
 
     def __init__(self, run: Run, summary: Mapping[str, Any], known: Mapping[str, Value]) -> None:
@@ -54,7 +60,7 @@ class Facts:
         Args:
             run: The run.
             summary: Its `summary.json`, empty where it has none.
-            known: Facts by name.
+            known: RunFacts by name.
         """
         self.run, self.summary, self.known = run, summary, known
 
@@ -126,7 +132,7 @@ class Selection:
         """Read the age. Raises `UsageError` where it is none."""
         object.__setattr__(self, "oldest", -math.inf if self.query.since is None else self.now - seconds_of(self.query.since))
 
-    def chosen(self, facts: Sequence[Facts]) -> list[Facts]:
+    def chosen(self, facts: Sequence[RunFacts]) -> list[RunFacts]:
         """The runs that are asked for, in their order.
 
         Raises:
@@ -139,14 +145,14 @@ class Selection:
         found = [each for each in recent if all(test(each) for test in tests)]
         return found if self.query.sort is None else _sorted(found, self.query.sort)
 
-    def _tests(self) -> list[Callable[[Facts], bool]]:
-        tests: list[Callable[[Facts], bool]] = []
+    def _tests(self) -> list[Callable[[RunFacts], bool]]:
+        tests: list[Callable[[RunFacts], bool]] = []
         for text in self.query.where:
             name, is_wanted, value = split_condition(text)
             tests.append(lambda each, name=name, wanted=is_wanted, value=value: _is_equal(name, each.value(name), value) is wanted)
         for option, sign, texts in (("--min", 1, self.query.minimum), ("--max", -1, self.query.maximum)):
             for text in texts:
-                name, bar = split_bar(text, option)
+                name, bar = named_number(option, text, BAR)
                 tests.append(lambda each, name=name, sign=sign, bar=bar: _reaches(each.value(name), bar, sign))
         return tests
 
@@ -167,18 +173,6 @@ def split_condition(text: str) -> tuple[str, bool, str]:
     return found[1].strip(), found[2] == "=", found[3].strip()
 
 
-def split_bar(text: str, option: str) -> tuple[str, float]:
-    """Name and number. Raises `UsageError` for another text."""
-    name, _, value = (part.strip() for part in text.rpartition("="))
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not name or math.isnan(number):
-        raise UsageError(f"{option} needs name=value, got {text!r}", f"example: {option} validation.accuracy=0.9")
-    return name, number
-
-
 def _is_equal(name: str, found: Value, wanted: str) -> bool:
     """Whether a value is the one that a text writes; of the tags whether that is one of them."""
     if name == "tags":
@@ -197,7 +191,7 @@ def _reaches(found: Value, bar: float, sign: int) -> bool:
     return isinstance(found, int | float) and not isinstance(found, bool) and sign * (found - bar) >= 0
 
 
-def _check_known(name: str, facts: Sequence[Facts]) -> None:
+def _check_known(name: str, facts: Sequence[RunFacts]) -> None:
     if any(each.has(name) for each in facts) or not facts:
         return
     known = list(dict.fromkeys(key for each in facts for key in (*each.known, *each.metrics)))
@@ -208,7 +202,7 @@ def _check_known(name: str, facts: Sequence[Facts]) -> None:
     )
 
 
-def _sorted(facts: Sequence[Facts], name: str) -> list[Facts]:
+def _sorted(facts: Sequence[RunFacts], name: str) -> list[RunFacts]:
     """The best at the end; runs without a figure first.
 
     Raises:
@@ -220,7 +214,7 @@ def _sorted(facts: Sequence[Facts], name: str) -> list[Facts]:
         raise UsageError(f"runs are not ranked by {name}: whoever chooses by test rows no longer knows how good the chosen one is", hint)
     sign = -1 if _falls(facts, name) else 1
 
-    def key(each: Facts) -> tuple[int, float, str]:
+    def key(each: RunFacts) -> tuple[int, float, str]:
         value = each.value(name)
         if value is None:
             return 0, 0.0, ""
@@ -229,7 +223,7 @@ def _sorted(facts: Sequence[Facts], name: str) -> list[Facts]:
     return sorted(facts, key=key)
 
 
-def _falls(facts: Sequence[Facts], name: str) -> bool:
+def _falls(facts: Sequence[RunFacts], name: str) -> bool:
     """Whether less of it is better, so that the least comes last."""
     metric = name.removeprefix("last.").partition(".")[2]
     if not any(name in each.metrics for each in facts):

@@ -23,7 +23,7 @@ _GONE: Final = re.compile(r"\.removed-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RemovalWish:
     """What the command line says of it."""
 
     keep_best: int | None = None
@@ -34,7 +34,7 @@ class Wish:
     """Nobody is asked."""
 
 
-def remove(arguments: Sequence[str], wish: Wish, *, runs: Path | None) -> str:
+def remove(arguments: Sequence[str], wish: RemovalWish, *, runs: Path | None) -> str:
     """Remove runs; what was done, in a line.
 
     Raises:

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from nntrain.commands.figures import format_bytes, format_number, format_seconds
 from nntrain.commands.results import WIDTH, aligned
 from nntrain.commands.run_labels import Labels, read_labels
-from nntrain.commands.run_queries import Facts, Query, Selection, Value, finite
+from nntrain.commands.run_queries import Query, RunFacts, Selection, Value, finite
 from nntrain.commands.start import ago
 from nntrain.errors import CheckpointError, UsageError
 from nntrain.runs import Run, all_runs, diverged_part, runs_root
@@ -117,14 +117,14 @@ def _told_none(root: Path, *, unfinished: bool, is_queried: bool) -> str:
     return f"no runs in {root.as_posix()}/ yet; train one: nntrain fit CONFIG"
 
 
-def _facts(found: Run, row: Row, summary: Mapping[str, Any]) -> Facts:
+def _facts(found: Run, row: Row, summary: Mapping[str, Any]) -> RunFacts:
     known: dict[str, Value] = {"run": row.run, "name": found.path.parent.name, "state": row.state, "ended": row.stop_reason}
     known |= {"started": row.started, "epochs": row.epochs, "seconds": row.seconds, "bytes": row.bytes}
     known |= {"steps": finite(summary.get("steps")), "parameters": finite(summary.get("parameters")), "best": row.value}
-    return Facts(found, summary, known | {"tags": ", ".join(row.tags), "note": row.note})
+    return RunFacts(found, summary, known | {"tags": ", ".join(row.tags), "note": row.note})
 
 
-def _shown(facts: Facts, name: str, now: float) -> str:
+def _shown(facts: RunFacts, name: str, now: float) -> str:
     """A value as a cell of the table."""
     value = facts.value(name)
     if name == "started" and isinstance(value, float):
@@ -138,7 +138,7 @@ def _shown(facts: Facts, name: str, now: float) -> str:
     return format_number(value)
 
 
-def _as_csv(rows: Sequence[Row], chosen: Sequence[Facts], columns: Sequence[str]) -> str:
+def _as_csv(rows: Sequence[Row], chosen: Sequence[RunFacts], columns: Sequence[str]) -> str:
     """A line a run: the columns that are asked for, else all that JSON has."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -21,7 +21,7 @@ from nntrain.commands.space import check_space
 from nntrain.commands.tracking import Tracking, tracked
 from nntrain.errors import DivergedError
 from nntrain.runs import Run
-from nntrain.training.distributed import Ranks, Wish
+from nntrain.training.distributed import Ranks, StepWish
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
 from nntrain.training.loop import Pause, Report
@@ -258,7 +258,7 @@ def _lead(assembly: Assembly, recorder: Recorder, signals: Signals) -> None:
     ranks = assembly.session.ranks
     if ranks is not None:
         ranks.tell(lambda: None if recorder.resumed_path is None else recorder.resumed_path.name)
-        ranks.wish = lambda step: Wish(signals.stop_requested, recorder.is_due(step))
+        ranks.wish = lambda step: StepWish(signals.stop_requested, recorder.is_due(step))
         _begin_together(assembly, ranks)
 
 
@@ -274,7 +274,7 @@ def train_along(run: Run, assembly: Assembly, signals: Signals) -> None:
     name = ranks.tell(lambda: None)
     if name is not None:
         restore_from(run, name, assembly)
-    ranks.wish = lambda _: Wish(signals.stop_requested)
+    ranks.wish = lambda _: StepWish(signals.stop_requested)
     _begin_together(assembly, ranks)
     if _is_lifted(assembly):
         progress.stop_reason = None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.commands.figures import format_bytes, format_seconds
-from nntrain.commands.findings import Finding
+from nntrain.commands.findings import TrialResult
 from nntrain.commands.measuring import Steps
 from nntrain.commands.peak_memory import peak_bytes
 from nntrain.training.divergence import FoundDivergenceError
@@ -221,7 +221,7 @@ def _device_bytes(assembly: Assembly) -> int | None:
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None
 
 
-def told_costs(costs: Costs, plan: Plan, members: int) -> list[Finding]:
+def told_costs(costs: Costs, plan: Plan, members: int) -> list[TrialResult]:
     """Time, memory and room on the disk in words.
 
     Args:
@@ -232,9 +232,9 @@ def told_costs(costs: Costs, plan: Plan, members: int) -> list[Finding]:
     return [_time(costs, plan, members), _memory(costs), _disk(costs, plan, members)]
 
 
-def _time(costs: Costs, plan: Plan, members: int) -> Finding:
+def _time(costs: Costs, plan: Plan, members: int) -> TrialResult:
     if costs.is_broken:
-        return Finding("time", "not measured: the first steps end in NaN or infinity", asdict(costs), is_warning=True)
+        return TrialResult("time", "not measured: the first steps end in NaN or infinity", asdict(costs), is_warning=True)
     settings, total = plan.settings, plan.total_steps
     period = settings.evaluate_every.steps or (settings.evaluate_every.epochs or 1) * plan.steps_per_epoch
     limit_s = None if settings.max_minutes is None else settings.max_minutes * 60
@@ -244,7 +244,7 @@ def _time(costs: Costs, plan: Plan, members: int) -> Finding:
         most = longest if most is None else min(most, longest)
     facts: dict[str, Any] = {**asdict(costs), "total_steps": total or None, "evaluate_every": period, "members": members}
     if most is None:
-        return Finding("time", f"{_parts(costs)}; nothing but a metric ends the run", facts)
+        return TrialResult("time", f"{_parts(costs)}; nothing but a metric ends the run", facts)
     most *= members
     facts["seconds"] = most
     told = f"about {format_seconds(most)} for {_whole(plan)}" + (f" of each of {members} networks" if members > 1 else "")
@@ -254,7 +254,7 @@ def _time(costs: Costs, plan: Plan, members: int) -> Finding:
         least = costs.run_s(evaluations * period, evaluations) * members
         facts["least_seconds"] = least
         told += f"; early stopping may end it from {format_seconds(least)} on"
-    return Finding("time", f"{told}\n{_parts(costs)}", facts)
+    return TrialResult("time", f"{told}\n{_parts(costs)}", facts)
 
 
 def _whole(plan: Plan) -> str:
@@ -273,16 +273,18 @@ def _small(seconds: float) -> str:
     return format_seconds(seconds) if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
-def _memory(costs: Costs) -> Finding:
+def _memory(costs: Costs) -> TrialResult:
     facts = {"bytes": costs.memory_bytes, "device_bytes": costs.device_bytes}
     told = "not told by this system" if costs.memory_bytes is None else f"about {format_bytes(costs.memory_bytes)} at most"
     if costs.device_bytes is not None:
         told += f", {format_bytes(costs.device_bytes)} on the device"
-    return Finding("memory", told, facts)
+    return TrialResult("memory", told, facts)
 
 
-def _disk(costs: Costs, plan: Plan, members: int) -> Finding:
+def _disk(costs: Costs, plan: Plan, members: int) -> TrialResult:
     count = plan.settings.checkpoint.keep + 2
     size = (count * costs.checkpoint_bytes + REPORT_BYTES) * members
     each = f"{number_of(count, 'checkpoint')} of {format_bytes(costs.checkpoint_bytes)} at most"
-    return Finding("disk", f"up to {format_bytes(size)}: {each}, and reports", {"bytes": size, "checkpoint_bytes": costs.checkpoint_bytes})
+    return TrialResult(
+        "disk", f"up to {format_bytes(size)}: {each}, and reports", {"bytes": size, "checkpoint_bytes": costs.checkpoint_bytes}
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from nntrain.commands.findings import Finding
+from nntrain.commands.findings import TrialResult
 from nntrain.insight.gradient_check import check_gradients
 from nntrain.specs import Spec
 
@@ -21,7 +21,7 @@ GIVEN: Final = frozenset({"lengths", "side_lengths"})
 """What a layer may need beside its inputs, and does without where all rows are of one length."""
 
 
-def try_own_layers(job: Job) -> list[Finding]:
+def try_own_layers(job: Job) -> list[TrialResult]:
     """Check the layers that come from plug-ins, each with the sizes that it has in this network; none where all layers are ours."""
     own = [step for step in job.blueprint.program.steps if not type(step.layer).__module__.startswith("nntrain.") and step.shares is None]
     if not own:
@@ -35,7 +35,7 @@ def try_own_layers(job: Job) -> list[Finding]:
         told.append(f"{step.name} ({step.layer.type}): {verdict}")
         results[step.name] = verdict if why is not None or fault is not None else None
     is_wrong = any(verdict is not None and not verdict.startswith("not checked") for verdict in results.values())
-    return [Finding("gradcheck", "\n".join(told), {"layers": results}, is_warning=is_wrong)]
+    return [TrialResult("gradcheck", "\n".join(told), {"layers": results}, is_warning=is_wrong)]
 
 
 def _why_not(step: Step) -> str | None:

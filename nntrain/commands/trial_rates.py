@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.figures import format_number, sparkline
-from nntrain.commands.findings import Finding, why_no_loss
+from nntrain.commands.findings import TrialResult, why_no_loss
 from nntrain.commands.measuring import Steps
 from nntrain.commands.rate_settings import Sweep
-from nntrain.insight.rate_range import DECADES, Advice, Stop, advise, smoothed, sweep_rates
+from nntrain.insight.rate_range import DECADES, RateAdvice, Stop, advise, smoothed, sweep_rates
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.wording import number_of
 
@@ -37,7 +37,7 @@ class Swept:
     losses: tuple[float, ...]
     """By step, finite."""
     configured: float
-    advice: Advice | None
+    advice: RateAdvice | None
     is_broken: bool = False
     """Whether it ended in NaN or infinity."""
 
@@ -99,18 +99,18 @@ def _swept(job: Job, configured: float, middle: float, count: int) -> Swept:
     return Swept(tuple(rates), tuple(losses), configured, advise(rates, losses), is_broken)
 
 
-def told_sweep(swept: Swept) -> Finding:
+def told_sweep(swept: Swept) -> TrialResult:
     """A sweep in words, with its curve."""
     advice, configured = swept.advice, swept.configured
     facts = {"rates": list(swept.rates), "losses": list(swept.losses), "configured": configured}
     if advice is None:
         steps = number_of(len(swept.losses), "step")
         why = f"the loss was not finite after {steps}" if swept.is_broken else f"{steps} say too little"
-        return Finding("rate", f"no rate can be told: {why}", facts, is_warning=True)
+        return TrialResult("rate", f"no rate can be told: {why}", facts, is_warning=True)
     lines = _curve(swept)
     if advice.suggested is None:
         lines.insert(0, "no fall of the loss stands out from its noise: nothing is suggested")
-        return Finding("rate", "\n".join(lines), {**facts, "suggested": None}, is_warning=False)
+        return TrialResult("rate", "\n".join(lines), {**facts, "suggested": None}, is_warning=False)
     holds = advice.holds(configured)
     where = "inside" if holds else "below" if configured < advice.low else "above"
     words = f"the configured {_short(configured)} lies {where} the good range, {_short(advice.low)} to {_short(advice.high)}"
@@ -119,7 +119,7 @@ def told_sweep(swept: Swept) -> Finding:
         lines.append("the loss was still falling at the end: larger rates may do as well")
     facts |= {"suggested": advice.suggested, "low": advice.low, "high": advice.high, "inside": holds}
     is_far = not advice.low / FAR <= configured <= advice.high * FAR
-    return Finding("rate", "\n".join(lines), facts, is_warning=is_far)
+    return TrialResult("rate", "\n".join(lines), facts, is_warning=is_far)
 
 
 def _short(rate: float) -> str:

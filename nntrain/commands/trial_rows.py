@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.figures import format_number, sparkline
-from nntrain.commands.findings import Finding, why_no_loss
+from nntrain.commands.findings import TrialResult, why_no_loss
 from nntrain.commands.measuring import Steps
 from nntrain.commands.rate_settings import at_rate
 from nntrain.insight.gradients import watched_gradients
@@ -75,11 +75,11 @@ class Learned:
         return f"loss {format_number(self.losses[0])} -> {format_number(self.losses[-1])} in {number_of(len(self.losses) - 1, 'step')}"
 
 
-def try_rows(job: Job, suggested: float | None) -> Finding:
+def try_rows(job: Job, suggested: float | None) -> TrialResult:
     """Learn 8 training rows by heart, at the configured rate; where that fails, at the one that the range test suggests too."""
     why = why_no_loss(job)
     if why is not None:
-        return Finding("rows", f"not tried: {why}")
+        return TrialResult("rows", f"not tried: {why}")
     optimizer = job.blueprint.experiment.optimizer
     assert optimizer is not None
     found = _overfit(job, None)
@@ -93,7 +93,7 @@ def try_rows(job: Job, suggested: float | None) -> Finding:
         other = _overfit(job, suggested)
     facts = {"rows": found.rows, "steps": max(0, len(found.losses) - 1), "learned": found.is_learned, "lr": found.lr}
     facts |= {"first_loss": found.losses[0] if found.losses else None, "last_loss": found.losses[-1] if found.losses else None}
-    return Finding("rows", _verdict(found, other), facts, is_warning=not (found.is_learned or found.is_falling))
+    return TrialResult("rows", _verdict(found, other), facts, is_warning=not (found.is_learned or found.is_falling))
 
 
 def _verdict(found: Learned, other: Learned | None) -> str:
@@ -167,7 +167,7 @@ def _undisturbed(assembly: Assembly, lr: float | None) -> Assembly:
     return replace(assembly, session=replace(still, schedule=at_rate(lr, session)))
 
 
-def try_first_step(job: Job) -> list[Finding]:
+def try_first_step(job: Job) -> list[TrialResult]:
     """The loss before the first step, and the gradients of the first step, as the config has them."""
     from nntrain.commands.fit import assembled
 
@@ -176,11 +176,11 @@ def try_first_step(job: Job) -> list[Finding]:
     steps = Steps(assembly)
     batches = steps.rows()
     why = why_no_loss(job)
-    loss = Finding("loss", f"not judged: {why}") if why is not None else _first_loss(job, assembly, batches[0])
+    loss = TrialResult("loss", f"not judged: {why}") if why is not None else _first_loss(job, assembly, batches[0])
     return [loss, _gradients(steps, batches)]
 
 
-def _first_loss(job: Job, assembly: Assembly, batch: Batch) -> Finding:
+def _first_loss(job: Job, assembly: Assembly, batch: Batch) -> TrialResult:
     """The loss of the first rows beside the same with outputs of 0: equal chances, the mean of standardised numbers."""
     import torch
 
@@ -192,20 +192,20 @@ def _first_loss(job: Job, assembly: Assembly, batch: Batch) -> Finding:
         nothing = _knowing_nothing(job, outputs, batch, assembly)
     facts = {"loss": found if math.isfinite(found) else None, "uninformed": nothing}
     if not math.isfinite(found):
-        return Finding("loss", f"{found}: the network gives numbers that the loss can't read", facts, is_warning=True)
+        return TrialResult("loss", f"{found}: the network gives numbers that the loss can't read", facts, is_warning=True)
     if nothing is None or nothing <= 0:
-        return Finding("loss", f"{format_number(found)}; what it is without any knowledge is not known of this loss", facts)
+        return TrialResult("loss", f"{format_number(found)}; what it is without any knowledge is not known of this loss", facts)
     told = f"{format_number(found)}; a network that knows nothing has {format_number(nothing)}{_formula(job, nothing)}"
     told += _of_shares(job, assembly, nothing)
     if found > FAR * nothing:
         told += (
             ". Far above: it begins with strong opinions. Check the scale of inputs and of the initial weights (architecture.initializer)"
         )
-        return Finding("loss", told, facts, is_warning=True)
+        return TrialResult("loss", told, facts, is_warning=True)
     if found * FAR < nothing and not job.blueprint.starts_trained:
         told += ". Far below, before any step: does an input hold the target?"
-        return Finding("loss", told, facts, is_warning=True)
-    return Finding("loss", told, facts)
+        return TrialResult("loss", told, facts, is_warning=True)
+    return TrialResult("loss", told, facts)
 
 
 def _knowing_nothing(job: Job, outputs: Mapping[str, Tensor], batch: Batch, assembly: Assembly) -> float | None:
@@ -248,7 +248,7 @@ def _of_shares(job: Job, assembly: Assembly, nothing: float) -> str:
     return "" if math.isclose(entropy, nothing, rel_tol=0.05) else f", one that knows the shares of the classes {format_number(entropy)}"
 
 
-def _gradients(steps: Steps, batches: tuple[Batch, ...]) -> Finding:
+def _gradients(steps: Steps, batches: tuple[Batch, ...]) -> TrialResult:
     """The sizes of the first step's gradients; a second step is taken where layers have none, as those behind zeros have none at first."""
     network = steps.assembly.session.network
     try:
@@ -261,13 +261,13 @@ def _gradients(steps: Steps, batches: tuple[Batch, ...]) -> Finding:
                 steps.take(steps.rows())
             silent &= {layer for layer, size in later.by_layer().items() if size == 0}
     except FoundDivergenceError as error:
-        return Finding("gradients", f"the first steps are not finite: {error.finding.found}", {}, is_warning=True)
+        return TrialResult("gradients", f"the first steps are not finite: {error.finding.found}", {}, is_warning=True)
     matrices = {name.rpartition(".")[0] or name for name, value in network.named_parameters() if value.ndim > 1}
     flowing = {layer: size for layer, size in first.items() if size > 0 and layer in matrices}
     return _told_gradients(flowing, sorted(silent), first)
 
 
-def _told_gradients(flowing: dict[str, float], silent: list[str], first: Mapping[str, float]) -> Finding:
+def _told_gradients(flowing: dict[str, float], silent: list[str], first: Mapping[str, float]) -> TrialResult:
     facts: dict[str, Any] = {"layers": dict(first), "silent": silent}
     lines: list[str] = []
     is_bad = bool(silent)
@@ -286,7 +286,7 @@ def _told_gradients(flowing: dict[str, float], silent: list[str], first: Mapping
     if silent:
         more = f" and {len(silent) - MOST_NAMES} more" if len(silent) > MOST_NAMES else ""
         lines.append(f"none in two steps, so that they do not learn: {', '.join(silent[:MOST_NAMES])}{more}")
-    return Finding("gradients", "\n".join(lines), facts, is_warning=is_bad)
+    return TrialResult("gradients", "\n".join(lines), facts, is_warning=is_bad)
 
 
 def _uneven(slope: float) -> str:

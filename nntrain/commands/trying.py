@@ -15,7 +15,7 @@ from nntrain.data.cache_folder import FOLDER
 
 if TYPE_CHECKING:
     from nntrain.blueprint import Blueprint
-    from nntrain.commands.findings import Finding
+    from nntrain.commands.findings import TrialResult
     from nntrain.config.reading import Config
 
 LONG_S: Final = 5.0
@@ -29,7 +29,7 @@ def begin_trial() -> float:
     return gone if gone < LONG_S else 0.0
 
 
-def try_out(config: Config, plot: Path | None, gone_s: float) -> tuple[Blueprint, list[Finding]]:
+def try_out(config: Config, plot: Path | None, gone_s: float) -> tuple[Blueprint, list[TrialResult]]:
     """Try a config out: costs, first step, learning rates, 8 rows, own layers.
 
     Args:
@@ -55,8 +55,8 @@ def try_out(config: Config, plot: Path | None, gone_s: float) -> tuple[Blueprint
             return job.blueprint, _findings(job, plot, gone_s + time.perf_counter() - began, members)
 
 
-def _findings(job: Any, plot: Path | None, start_s: float, members: int) -> list[Finding]:
-    from nntrain.commands.findings import Finding
+def _findings(job: Any, plot: Path | None, start_s: float, members: int) -> list[TrialResult]:
+    from nntrain.commands.findings import TrialResult
     from nntrain.commands.memory import memory_errors
     from nntrain.commands.rate_plot import plot_sweep
     from nntrain.commands.trial_costs import measure_costs, told_costs
@@ -73,11 +73,11 @@ def _findings(job: Any, plot: Path | None, start_s: float, members: int) -> list
             suggested = None if swept.advice is None else swept.advice.suggested
             found.append(told_sweep(swept))
             if plot is not None and not swept.losses:
-                found.append(Finding("plot", "not drawn: no step had a loss that is finite", is_warning=True))
+                found.append(TrialResult("plot", "not drawn: no step had a loss that is finite", is_warning=True))
             elif plot is not None:
                 plot_sweep(swept, job.config.experiment.name or "learning rates", plot)
         else:
-            found.append(Finding("rate", f"no range test: {why}" + ("" if plot is None else ", and nothing to draw")))
+            found.append(TrialResult("rate", f"no range test: {why}" + ("" if plot is None else ", and nothing to draw")))
         return [try_rows(job, suggested), *found, *try_own_layers(job), *told_costs(costs, plan, members)]
 
 

@@ -18,7 +18,7 @@ from nntrain.config.experiment import Experiment
 from nntrain.config.formulas import Faults, Scope, WrongError, names_in, substituted
 from nntrain.config.macros import Block, Repeat
 from nntrain.config.nodes import Node
-from nntrain.config.rendering import Finding
+from nntrain.config.rendering import LocatedProblem
 from nntrain.config.structure import Kind
 from nntrain.layers.settings import MAX_LAYERS, AnyLayer
 from nntrain.schema import Slot, load_class
@@ -35,7 +35,7 @@ class _TooMuchError(Exception):
     """The budget is spent."""
 
 
-def expand(document: Document) -> tuple[Document, list[Finding]]:
+def expand(document: Document) -> tuple[Document, list[LocatedProblem]]:
     """Write out the architecture of a config, and put variables in everywhere.
 
     Returns:

@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from nntrain.config.document import Mark, Source
-from nntrain.config.rendering import Finding, LocatedError
+from nntrain.config.rendering import LocatedError, LocatedProblem
 
 BACKSLASH_HINT: Final = "in double quotes \\ starts an escape; use single quotes or /"
 
 
 def fault(mark: Mark, message: str, hint: str | None = None) -> LocatedError:
     """One fault of a text as an error."""
-    return LocatedError([Finding(mark, "", message, hint)], mark.file)
+    return LocatedError([LocatedProblem(mark, "", message, hint)], mark.file)
 
 
 def escaped_path(mark: Mark, written: str) -> LocatedError:

@@ -11,7 +11,7 @@ from nntrain import arithmetic
 from nntrain.arithmetic import SIZES, ArithmeticFaultError, Term, is_expression
 from nntrain.config.documentation.wording import value_in_words
 from nntrain.config.nodes import Node
-from nntrain.config.rendering import Finding
+from nntrain.config.rendering import LocatedProblem
 from nntrain.errors import render_path
 from nntrain.nearest import nearest
 
@@ -53,7 +53,7 @@ class WrongError(Exception):
 class Faults:
     """Everything that is wrong; what is wrong in every round is told once."""
 
-    findings: list[Finding] = field(default_factory=list[Finding])
+    findings: list[LocatedProblem] = field(default_factory=list[LocatedProblem])
     told: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
 
     def note(self, wrong: WrongError) -> None:
@@ -63,7 +63,7 @@ class Faults:
             return
         self.told.add((mark, wrong.message))
         message = wrong.message if wrong.note is None else f"{wrong.message} ({wrong.note})"
-        self.findings.append(Finding(mark, render_path(wrong.node.origin or ()), message, wrong.hint))
+        self.findings.append(LocatedProblem(mark, render_path(wrong.node.origin or ()), message, wrong.hint))
 
 
 def substituted(node: Node, scope: Scope) -> Node:

@@ -15,7 +15,7 @@ from nntrain.config.composing import Mapping, Node, Scalar
 from nntrain.config.document import Document, Mark, Place, Source
 from nntrain.config.lengths import check_lengths
 from nntrain.config.normalising import normalise
-from nntrain.config.rendering import Finding, LocatedError
+from nntrain.config.rendering import LocatedError, LocatedProblem
 from nntrain.config.writing import dump
 from nntrain.errors import YamlPath, render_path
 
@@ -121,7 +121,7 @@ def _base(document: Document, folder: Path, below: tuple[Path, ...], path: Path 
 
 
 def _at(mark: Mark, message: str, hint: str | None = None) -> LocatedError:
-    return LocatedError([Finding(mark, "extends", message, hint)], mark.file)
+    return LocatedError([LocatedProblem(mark, "extends", message, hint)], mark.file)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -178,7 +178,7 @@ class _Reader:
     unneeded: YamlPath | None
     marks: dict[YamlPath, Place] = field(default_factory=dict[YamlPath, Place])
     unexpanded: dict[YamlPath, str] = field(default_factory=dict[YamlPath, str])
-    findings: list[Finding] = field(default_factory=list[Finding])
+    findings: list[LocatedProblem] = field(default_factory=list[LocatedProblem])
 
     def read(self, node: Node, path: YamlPath, key: Mark | None) -> Any:
         if isinstance(node, Scalar):
@@ -206,7 +206,7 @@ class _Reader:
         return text
 
     def note(self, node: Scalar, path: YamlPath, message: str, hint: str) -> None:
-        self.findings.append(Finding(node.mark, render_path(path), message, hint))
+        self.findings.append(LocatedProblem(node.mark, render_path(path), message, hint))
 
 
 def _construct(node: Node, unneeded: YamlPath | None) -> tuple[Any, dict[YamlPath, Place], dict[YamlPath, str]]:

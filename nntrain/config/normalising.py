@@ -7,7 +7,7 @@ from typing import Final
 from nntrain.config import nodes
 from nntrain.config.document import Document
 from nntrain.config.nodes import Node
-from nntrain.config.rendering import Finding, LocatedError
+from nntrain.config.rendering import LocatedError, LocatedProblem
 from nntrain.errors import render_path
 
 HOME: Final = "regularization"
@@ -29,7 +29,7 @@ def normalise(document: Document) -> Document:
     return document
 
 
-def with_homes(document: Document) -> tuple[Document, list[Finding]]:
+def with_homes(document: Document) -> tuple[Document, list[LocatedProblem]]:
     """The same, with what is wrong as a list, so that it can be told together with other faults."""
     if not isinstance(document.tree, dict):
         return document, []
@@ -38,7 +38,7 @@ def with_homes(document: Document) -> tuple[Document, list[Finding]]:
     return nodes.document(root, document), findings
 
 
-def _move(root: Node, section: str, key: str) -> Finding | None:
+def _move(root: Node, section: str, key: str) -> LocatedProblem | None:
     """Move one setting; what is wrong with it, if it is given twice."""
     assert root.mapping is not None
     options, origin = _options(root.mapping.get(section), section, key)
@@ -54,7 +54,7 @@ def _move(root: Node, section: str, key: str) -> Finding | None:
         del options[key]
         if here is there:
             message = f"is the same knob as {HOME}.{key} in line {other.place.value.line}"
-            return Finding(node.place.mark(on_key=True), render_path(origin), message, "keep one of the two")
+            return LocatedProblem(node.place.mark(on_key=True), render_path(origin), message, "keep one of the two")
         if here.layer < there.layer:
             return None
     options.pop(key, None)

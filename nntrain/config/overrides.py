@@ -11,7 +11,7 @@ from nntrain.config import environment, loading, nodes, scalars
 from nntrain.config.document import Document, Mark, Source
 from nntrain.config.experiment import Experiment
 from nntrain.config.nodes import Node
-from nntrain.config.rendering import Finding, LocatedError
+from nntrain.config.rendering import LocatedError, LocatedProblem
 from nntrain.config.structure import Model, Spot, root_spot, short_tag, step
 from nntrain.config.writing import scalar
 from nntrain.errors import ConfigError, UsageError, YamlPath, render_path
@@ -59,17 +59,17 @@ def apply(document: Document, changes: Sequence[str], root: Model = Experiment) 
     for change in changes:
         check_text(change, "override")
     tree = nodes.of(document)
-    findings: list[Finding] = []
+    findings: list[LocatedProblem] = []
     for number, change in enumerate(changes, 1):
         source = Source(f'override "{shortened(change)}"', "", layer=number, is_file=False)
         mark = Mark(source, 1, 1, 0)
         try:
             tree = _put(tree, _read(change, mark), root)
         except _WrongError as wrong:
-            findings.append(Finding(mark, render_path(wrong.path), wrong.message, wrong.hint))
+            findings.append(LocatedProblem(mark, render_path(wrong.path), wrong.message, wrong.hint))
         except ConfigError as error:
             message = error.findings[0].message if isinstance(error, LocatedError) else error.message
-            findings.append(Finding(mark, "", f"the value is no YAML: {message}", "a text with brackets or ': ' needs quotes"))
+            findings.append(LocatedProblem(mark, "", f"the value is no YAML: {message}", "a text with brackets or ': ' needs quotes"))
     if findings:
         raise LocatedError(findings, document.name)
     return nodes.document(tree, document)

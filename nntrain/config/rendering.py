@@ -20,7 +20,7 @@ LINE_WIDTH: Final = 110
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LocatedProblem:
     """A problem at its place."""
 
     mark: Mark
@@ -38,7 +38,7 @@ class Finding:
 class LocatedError(ConfigError):
     """A config error whose problems know their places; its text is the screen."""
 
-    def __init__(self, findings: Sequence[Finding], name: str, problems: Sequence[Problem] = ()) -> None:
+    def __init__(self, findings: Sequence[LocatedProblem], name: str, problems: Sequence[Problem] = ()) -> None:
         self.findings = tuple(sorted(findings, key=lambda finding: finding.order))
         problems = problems or [Problem((), finding.message, finding.hint) for finding in self.findings]
         super().__init__(problems, _screen(name, self.findings))
@@ -61,7 +61,7 @@ def error_as_json(found: ConfigError) -> list[dict[str, Any]]:
     return [{**nowhere, "path": render_path(each.path), "message": each.message, "hint": each.hint} for each in found.problems]
 
 
-def _findings(problems: Sequence[Problem], document: Document) -> list[Finding]:
+def _findings(problems: Sequence[Problem], document: Document) -> list[LocatedProblem]:
     """Each problem at its place; what a line is told for every use of its block, and every round of its repeat, is told once."""
     same: dict[tuple[Mark, str, str | None], list[Problem]] = {}
     for problem in problems:
@@ -71,15 +71,15 @@ def _findings(problems: Sequence[Problem], document: Document) -> list[Finding]:
     return [_finding(found, mark, document) for (mark, _, _), found in same.items()]
 
 
-def _finding(same: Sequence[Problem], mark: Mark, document: Document) -> Finding:
+def _finding(same: Sequence[Problem], mark: Mark, document: Document) -> LocatedProblem:
     first = same[0]
     note = document.note(first.path)
     more = f"; and {len(same) - 1} more" if len(same) > 1 else ""
     message = first.message if note is None else f"{first.message} ({note}{more})"
-    return Finding(mark, render_path(document.shown(first.path)), message, first.hint)
+    return LocatedProblem(mark, render_path(document.shown(first.path)), message, first.hint)
 
 
-def _json(finding: Finding) -> dict[str, Any]:
+def _json(finding: LocatedProblem) -> dict[str, Any]:
     mark = finding.mark
     return {
         "file": mark.file,
@@ -91,7 +91,7 @@ def _json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _screen(name: str, findings: Sequence[Finding]) -> str:
+def _screen(name: str, findings: Sequence[LocatedProblem]) -> str:
     count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
     title = f"{name} has {count}"
     widths = _width([str(finding.mark) for finding in findings]) + 3, _width([finding.path for finding in findings]) + 4
@@ -104,7 +104,7 @@ def _width(texts: Sequence[str]) -> int:
     return max((len(text) for text in texts if len(text) <= WIDEST_COLUMN), default=0)
 
 
-def _block(finding: Finding, widths: tuple[int, int]) -> str:
+def _block(finding: LocatedProblem, widths: tuple[int, int]) -> str:
     where, path = str(finding.mark), finding.path
     head = where.ljust(max(widths[0], len(where) + 3))
     if path:

@@ -36,7 +36,7 @@ _LEADING_ZERO: Final = r"^0[0-9]+$"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RowFacts:
     """Counts over the rows that were looked at."""
 
     rows: int
@@ -79,14 +79,14 @@ class Facts:
 
 def facts_of_cells(
     cells: Sequence[str | None], numerals: Numerals = POINT, *, is_complete: bool = True, date_format: str | None = None
-) -> Facts:
+) -> RowFacts:
     """Look at some cells; `None` is a missing one. `date_format` is how the dates are written, where the settings say it."""
     present = [cell for cell in cells if cell is not None]
     values = [numerals.read(cell) for cell in present]
     numbers = [value for value in values if value is not None]
     others = [cell for cell, value in zip(present, values, strict=True) if value is None]
     distinct = set(present)
-    return Facts(
+    return RowFacts(
         rows=len(cells),
         missing=len(cells) - len(present),
         distinct=len(distinct),
@@ -113,7 +113,7 @@ def facts_of_series(
     *,
     is_complete: bool = True,
     date_format: str | None = None,
-) -> Facts:
+) -> RowFacts:
     """Look at a column of text `[N]`, null where missing, that stands in the given rows `[N]` of its file; `None`: in the first ones."""
     import polars as pl
 
@@ -126,7 +126,7 @@ def facts_of_series(
     sizes = present.unique().sort()
     first = cells.drop_nulls().head(1).to_list()
     dates = cells.drop_nulls().unique(maintain_order=True).to_list() if find_format(first) is not None else first
-    return Facts(
+    return RowFacts(
         rows=len(cells),
         missing=cells.null_count(),
         distinct=len(unique),

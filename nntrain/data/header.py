@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from nntrain.data.audio.wave_header import SOUND_SUFFIXES, SoundHead
-from nntrain.data.facts import Facts
+from nntrain.data.facts import RowFacts
 from nntrain.data.image_header import IMAGE_SUFFIXES
 from nntrain.data.numerals import Numerals
 
@@ -45,7 +45,7 @@ class HeaderColumn:
     shape: tuple[int, ...]
     """Axes beside the rows: `()` for single values."""
     kind: ArrayKind
-    counts: Facts | Callable[[], Facts] | None = None
+    counts: RowFacts | Callable[[], RowFacts] | None = None
     """Counts over the first values, for single values; or what makes them when they are asked for."""
     rows: int | None = None
     """Length of the first axis of an array; a column has as many rows as its table."""
@@ -57,7 +57,7 @@ class HeaderColumn:
     """The first of them, where the cells name sounds."""
 
     @property
-    def facts(self) -> Facts | None:
+    def facts(self) -> RowFacts | None:
         """Counts over the first values, for single values."""
         return self.counts() if callable(self.counts) else self.counts
 

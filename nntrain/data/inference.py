@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nntrain.data.facts import MAX_VALUES, NEAR_NUMBER, Facts, quoted
+from nntrain.data.facts import MAX_VALUES, NEAR_NUMBER, RowFacts, quoted
 from nntrain.data.fields.boolean import FALSE_WORDS, TRUE_WORDS, Boolean
 from nntrain.data.fields.category import Category
 from nntrain.data.fields.date import Date
@@ -41,7 +41,7 @@ class Guess:
     """Why it may be numbers all the same, and the lines that make it so."""
 
 
-def guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
+def guess_values(facts: RowFacts, *, is_target: bool, is_named: bool) -> Guess:
     """Type of a column of single values.
 
     Args:
@@ -55,7 +55,7 @@ def guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
     return replace(guess, doubt=_doubt_of_stand_in(facts) if isinstance(guess.field, Number) else _doubt(facts))
 
 
-def _guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
+def _guess_values(facts: RowFacts, *, is_target: bool, is_named: bool) -> Guess:
     if is_target:
         return _guess_target(facts)
     is_date = facts.date_format is not None
@@ -74,7 +74,7 @@ def _guess_values(facts: Facts, *, is_target: bool, is_named: bool) -> Guess:
     return Guess(Category(), _category_note(facts))
 
 
-def other_readings(facts: Facts) -> tuple[Field, ...]:
+def other_readings(facts: RowFacts) -> tuple[Field, ...]:
     """What a target may turn out to be once all rows are read, where `facts` are of the first rows only: a table may be sorted by it."""
     if facts.is_complete:
         return ()
@@ -107,7 +107,7 @@ def guess_files(files: FileFacts) -> Guess:
     return Guess(None, f"{', '.join(files.suffixes[:3])} files, which no field type reads")
 
 
-def _guess_target(facts: Facts) -> Guess:
+def _guess_target(facts: RowFacts) -> Guess:
     if _are_words(facts.values) or facts.values == ("0", "1"):
         true = tuple(value for value in facts.values if value.lower() in TRUE_WORDS)
         false = tuple(value for value in facts.values if value.lower() in FALSE_WORDS)
@@ -124,7 +124,7 @@ def _guess_target(facts: Facts) -> Guess:
     return Guess(Number(), f"number ({number_of(facts.distinct, 'value')}{_part(facts)})   change: type: category")
 
 
-def _reason_to_leave_out(facts: Facts) -> str | None:
+def _reason_to_leave_out(facts: RowFacts) -> str | None:
     if facts.present == 0 and facts.is_complete:
         return "no values"
     if facts.distinct == 1 and facts.missing == 0 and facts.is_complete:
@@ -136,23 +136,23 @@ def _reason_to_leave_out(facts: Facts) -> str | None:
     return "one value per row" if facts.distinct == facts.present else f"{facts.distinct:,} values in {facts.present:,} rows"
 
 
-def _are_texts(facts: Facts) -> bool:
+def _are_texts(facts: RowFacts) -> bool:
     """Whether a column holds texts: cells of several words, hardly two of them alike."""
     return facts.words >= WORDS_OF_A_TEXT and not facts.is_numeric and facts.distinct > max(MIN_ROWS_OF_AN_ID, facts.present // 2)
 
 
-def _text(facts: Facts) -> Guess:
+def _text(facts: RowFacts) -> Guess:
     from nntrain.data.fields.text import Text  # few tables have texts, and every check infers types
 
     return Guess(Text(), f"text ({facts.words:.0f} words each{_part(facts)})   change: tokenizer: char | {{bpe: 8000}}")
 
 
-def _category_note(facts: Facts) -> str:
+def _category_note(facts: RowFacts) -> str:
     zeros = ", leading zeros" if facts.has_leading_zeros else ""
     return f"category ({number_of(facts.distinct, 'value')}{_part(facts)}{zeros})"
 
 
-def _part(facts: Facts) -> str:
+def _part(facts: RowFacts) -> str:
     return "" if facts.is_complete else f" in the first {facts.rows:,} rows"
 
 
@@ -162,7 +162,7 @@ def _are_words(values: tuple[str, ...]) -> bool:
     return words <= TRUE_WORDS | FALSE_WORDS and bool(words & TRUE_WORDS) and bool(words & FALSE_WORDS) and not words <= {"0", "1"}
 
 
-def _doubt(facts: Facts) -> str | None:
+def _doubt(facts: RowFacts) -> str | None:
     """What to say of a column that is no number, though half of its cells are, or nearly all of them are but for a unit or marks."""
     shown = ", ".join(map(quoted, facts.others))
     if not facts.others or facts.has_leading_zeros:
@@ -180,7 +180,7 @@ def _doubt(facts: Facts) -> str | None:
     return None
 
 
-def _doubt_of_stand_in(facts: Facts) -> str | None:
+def _doubt_of_stand_in(facts: RowFacts) -> str | None:
     """What to say of a number that may be written for no value."""
     if facts.stand_in is None:
         return None

@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Final, cast
 
-from nntrain.data.facts import Facts, facts_of_cells
+from nntrain.data.facts import RowFacts, facts_of_cells
 from nntrain.data.header import ArrayKind, Header, HeaderColumn
 from nntrain.data.unpacking import MAX_ARRAY, refuse_bomb
 from nntrain.errors import DataError
@@ -123,7 +123,7 @@ def _described(stream: IO[bytes]) -> tuple[object, tuple[int, ...]]:
     return described["descr"], whole
 
 
-def _facts(stream: IO[bytes], dtype: str, rows: int) -> Facts | None:
+def _facts(stream: IO[bytes], dtype: str, rows: int) -> RowFacts | None:
     """Facts of the first values of an array `[N]`."""
     count = min(rows, PEEK_VALUES)
     cells: list[str | None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nntrain.data.audio.sound_heads import looked_at
-from nntrain.data.facts import Facts, facts_of_series
+from nntrain.data.facts import RowFacts, facts_of_series
 from nntrain.data.fields.link import Link
 from nntrain.data.graphs import splits_graphs
 from nntrain.data.header import Header
@@ -34,7 +34,7 @@ DECIDING: Final = frozenset({"target", "weight", *SPLITTING})
 """Roles whose columns are read before the rows are split."""
 
 
-FactsOf = Callable[[str], Facts]
+FactsOf = Callable[[str], RowFacts]
 """What the training rows show of a column."""
 
 
@@ -83,7 +83,7 @@ class Sorting:
             column = column if self.table.store is None else looked_at(column, self.table.store)
         return guess_column(field, column)
 
-    def facts(self, column: str, rows: Array | None) -> Facts:
+    def facts(self, column: str, rows: Array | None) -> RowFacts:
         """What some rows show of a column."""
         if self.told is not None:
             return self.told(column)

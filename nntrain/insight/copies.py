@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK
 from nntrain.wording import percent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nntrain.data.batches import TensorData
     from nntrain.data.fitted import FittedFields
     from nntrain.data.packed import Stored
@@ -33,19 +35,58 @@ SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 """An odd number that spreads what is multiplied by it over all bits."""
 
 
-def find_copies(fields: FittedFields, train: TensorData, part: str, held: TensorData) -> Suspicion | None:
-    """How many rows of a part equal a training row in all inputs and targets.
+def find_copies(fields: FittedFields, train: TensorData, parts: Mapping[str, TensorData]) -> Suspicion | None:
+    """How many rows of other parts equal a training row in all inputs and targets; all parts that have such rows are told of at once.
 
     Args:
         fields: What the rows were made with.
         train: The training rows, all of which are looked through.
-        part: What the others are called: `test`.
-        held: They; of many, a sample is looked for.
+        parts: The others by what they are called: `test`; of many rows, a sample is looked for.
     """
     if train.stored_targets or not all(isinstance(stored, PackedSteps) for stored in train.stored.values()):
         return None
+    known = _digests(train)
+    counts = {part: count for part, held in parts.items() if (count := _copies(fields, train, known, held)) is not None}
+    if not counts:
+        return None
+    told = " and ".join(f"{percent(each.share)} of the {part} rows{each.looked}" for part, each in counts.items())
+    sentence = (
+        f"{told} are copies of training rows, target and all, which flatters the network: leave"
+        " copies out of the file, or number the rows that are one in a column ID, and data.fields.ID: {role: group} keeps them together"
+    )
+    copies, rows = (float(sum(each[place] for each in counts.values())) for place in (0, 1))
+    return Suspicion("copies", " and ".join(counts), {"share": copies / rows, "copies": copies, "rows": rows}, sentence)
+
+
+class _Copies(NamedTuple):
+    """Copies in a part."""
+
+    copies: int
+    rows: int
+    """That were looked at."""
+    all_rows: int
+
+    @property
+    def share(self) -> float:
+        return self.copies / self.rows
+
+    @property
+    def looked(self) -> str:
+        """Where not all rows were looked at."""
+        return "" if self.rows == self.all_rows else f" ({self.rows:,} of {self.all_rows:,} looked at)"
+
+
+def _copies(fields: FittedFields, train: TensorData, known: Array, held: TensorData) -> _Copies | None:
+    """How many rows of a part are copies; `None` where there are too few to be told.
+
+    Args:
+        fields: What the rows were made with.
+        train: The training rows.
+        known: Their digests, uint64 `[N]`.
+        held: The part.
+    """
     rows = np.arange(len(held)) if len(held) <= MOST_ROWS else np.linspace(0, len(held) - 1, MOST_ROWS).astype(np.int64)
-    own, known = _digests(held)[rows], _digests(train)
+    own = _digests(held)[rows]
     sizes = np.unique(own)
     places = np.minimum(np.searchsorted(sizes, known), len(sizes) - 1)
     found = rows[np.isin(own, sizes[places[sizes[places] == known]])]
@@ -53,15 +94,7 @@ def find_copies(fields: FittedFields, train: TensorData, part: str, held: Tensor
     if len(found) < least:
         return None
     copies = int((_by_chance(_all_columns(fields, train), _all_columns(fields, held), found, _long(held)[found]) < BY_CHANCE).sum())
-    if copies < least:
-        return None
-    share = copies / len(rows)
-    looked = "" if len(rows) == len(held) else f" ({len(rows):,} of {len(held):,} looked at)"
-    sentence = (
-        f"{percent(share)} of the {part} rows{looked} are copies of training rows, target and all, which flatters the network: leave"
-        " copies out of the file, or number the rows that are one in a column ID, and data.fields.ID: {role: group} keeps them together"
-    )
-    return Suspicion("copies", part, {"share": share, "copies": float(copies), "rows": float(len(rows))}, sentence)
+    return None if copies < least else _Copies(copies, len(rows), len(held))
 
 
 def _by_chance(train: list[Column], held: list[Column], rows: Array, is_long: Array) -> Array:

@@ -61,11 +61,9 @@ def find_suspicions(prepared: Prepared, settings: DataSettings) -> list[Suspicio
     if splits_at_random(settings, has_column=has_column) and not any(plan.role == "group" for plan in prepared.layout.fields):
         known = {each.name for each in found}
         found += _groups([column for column in columns if column.name not in known])
-    for part in ("validation", "test"):
-        held = prepared.splits.get(part)
-        copies = None if held is None else find_copies(fields, train, part, held)
-        found += [] if copies is None else [copies]
-    return found
+    held = {part: data for part, data in prepared.splits.items() if part != "train"}
+    copies = find_copies(fields, train, held)
+    return found if copies is None else [*found, copies]
 
 
 # columns that know the target

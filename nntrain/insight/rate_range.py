@@ -33,7 +33,7 @@ LEAST_POINTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class RateAdvice:
     """What a sweep says."""
 
     suggested: float | None
@@ -90,7 +90,7 @@ class Stop:
         return now > self._best + BLOWN_UP * fall
 
 
-def advise(rates: Sequence[float], losses: Sequence[float]) -> Advice | None:
+def advise(rates: Sequence[float], losses: Sequence[float]) -> RateAdvice | None:
     """Read a sweep; `None` where it has too few steps.
 
     Args:
@@ -109,7 +109,7 @@ def advise(rates: Sequence[float], losses: Sequence[float]) -> Advice | None:
     stays = next((place for place in range(lowest, len(curve)) if curve[place] > curve[lowest] + PLATEAU * fall), len(curve)) - 1
     low, high = min(rates[began], rates[lowest] / MARGIN) / MARGIN, max(rates[lowest], rates[stays] / 2)
     is_flat = fall <= LEAST_FALL * noise / math.sqrt(REACH + 1) or lowest - began < 2
-    return Advice(None if is_flat else _rounded(rates[lowest] / MARGIN), low, high, rates[lowest], is_open)
+    return RateAdvice(None if is_flat else _rounded(rates[lowest] / MARGIN), low, high, rates[lowest], is_open)
 
 
 def _rounded(rate: float) -> float:

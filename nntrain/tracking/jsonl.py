@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,10 +25,13 @@ class Lines(Sink):
     def __init__(self, start: Start) -> None:
         path = Path(start.folder) / "tracking.jsonl"
         kept = _kept(path, start.sent)
-        self._file = path.open("w", encoding="utf-8", newline="\n")
-        self._file.writelines(kept)
-        if not kept:
-            self._write({"run": start.name, "group": start.group, "params": dict(start.params)})
+        beside = path.with_name(f".{path.name}.tmp")
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(kept or [_line({"run": start.name, "group": start.group, "params": dict(start.params)})])
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)  # a kill in between leaves the file as it was
+        self._file = path.open("a", encoding="utf-8", newline="\n")
 
     def report(self, record: Record) -> None:
         self._write({"step": record["step"], "epoch": record["epoch"], "lr": record["lr"], **record["metrics"]})
@@ -40,8 +44,12 @@ class Lines(Sink):
         self._file.close()
 
     def _write(self, record: dict[str, Any]) -> None:
-        self._file.write(json.dumps(record) + "\n")
+        self._file.write(_line(record))
         self._file.flush()
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record) + "\n"
 
 
 def _kept(path: Path, sent: int) -> list[str]:

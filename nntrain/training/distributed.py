@@ -42,7 +42,7 @@ SIGNALS: Final = ("SIGHUP", "SIGINT", "SIGTERM")
 
 
 @dataclass(slots=True)
-class Wish:
+class StepWish:
     """What a process asks for at a step."""
 
     signal: str | None = None
@@ -51,8 +51,8 @@ class Wish:
     """Whether something is to be saved."""
 
 
-def _nothing(_step: int) -> Wish:
-    return Wish()
+def _nothing(_step: int) -> StepWish:
+    return StepWish()
 
 
 @dataclass(slots=True)
@@ -92,9 +92,9 @@ class Ranks:
     device: torch.device
     share: Share
     """Of the rows of a step."""
-    wish: Callable[[int], Wish] = _nothing
+    wish: Callable[[int], StepWish] = _nothing
     """What this process asks for; told the number of steps that will be complete when it is granted."""
-    granted: Wish = field(default_factory=Wish)
+    granted: StepWish = field(default_factory=StepWish)
     """What all have agreed on in this step: one wish is enough."""
     elapsed_s: float = 0.0
     """How long the run has trained, by the clock of the first process."""
@@ -187,7 +187,7 @@ class Ranks:
     def _grant(self, told: Sequence[float]) -> None:
         *signals, pause, self.elapsed_s = told
         found = [name for name, count in zip(SIGNALS, signals, strict=True) if count]
-        self.granted = Wish(found[-1] if found else None, bool(pause) or bool(found))
+        self.granted = StepWish(found[-1] if found else None, bool(pause) or bool(found))
 
     def add(self, values: Tensor) -> None:
         """Sum a tensor over all processes, in place."""

@@ -24,7 +24,7 @@ HINT = "try a lower optimizer.lr (a tenth), regularization.clip_norm=1.0, a warm
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Divergence:
     """All that is known about a divergence."""
 
     epoch: int
@@ -46,7 +46,7 @@ class Finding:
 class FoundDivergenceError(DivergedError):
     """A divergence as the loop tells it; whoever knows the config says it in its words."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: Divergence) -> None:
         self.finding = finding
         self.member: int | None = None
         """The place of the run that diverged, among several that are trained at once."""
@@ -171,7 +171,7 @@ def _diverged(
 ) -> FoundDivergenceError:
     epoch, step = (progress.epoch, progress.step) if at is None else at
     lr = float(session.optimizer.param_groups[0]["lr"])
-    return FoundDivergenceError(Finding(epoch, step, found, seen, tuple(progress.recent), lr, state, session.precision.is_exhausted))
+    return FoundDivergenceError(Divergence(epoch, step, found, seen, tuple(progress.recent), lr, state, session.precision.is_exhausted))
 
 
 def _traced(session: Session, batches: Sequence[Batch]) -> Trace:

@@ -40,7 +40,7 @@ def quoted(value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HubFacts:
     """What a JSON file says; each question raises `CheckpointError` for a value of another kind."""
 
     path: Path
@@ -95,9 +95,9 @@ class Facts:
                     f"{self.path.as_posix()} has {name} {quoted(self.values[name])}, and networks with {value!r} are read"
                 )
 
-    def part(self, name: str) -> Facts:
+    def part(self, name: str) -> HubFacts:
         """An object in it; empty where there is none."""
         value = self.values.get(name)
         if value is not None and not isinstance(value, dict):
             raise self.wrong(name, "an object")
-        return Facts(self.path, cast("Mapping[str, Any]", value or {}))
+        return HubFacts(self.path, cast("Mapping[str, Any]", value or {}))

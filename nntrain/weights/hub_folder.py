@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from nntrain.errors import CheckpointError
 from nntrain.weights.hub_cache import AbsentFolderError, own_file
-from nntrain.weights.hub_config import Facts, quoted, read_json
+from nntrain.weights.hub_config import HubFacts, quoted, read_json
 from nntrain.weights.reading import Weights, read_weights
 from nntrain.weights.safetensors_header import header_length
 from nntrain.weights.stored import shown
@@ -39,9 +39,9 @@ class HubFolder:
     config: Mapping[str, Any]
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> HubFacts:
         """What its config says."""
-        return Facts(self.path / "config.json", self.config)
+        return HubFacts(self.path / "config.json", self.config)
 
     @property
     def is_timm(self) -> bool:
@@ -68,7 +68,7 @@ class HubFolder:
 
     def _listed(self, index: Path) -> Iterator[Path]:
         """The files that a list names."""
-        listed = Facts(index, read_json(index)).part("weight_map").values
+        listed = HubFacts(index, read_json(index)).part("weight_map").values
         if not listed:
             raise CheckpointError(f"{index.as_posix()} names no files (weight_map)", "get the file again")
         for file in dict.fromkeys(quoted(file) if not isinstance(file, str) else file for file in listed.values()):
@@ -167,7 +167,7 @@ class TokenizerFile:
                     return {line.rstrip("\n"): place for place, line in enumerate(file)}
             except UnicodeDecodeError as error:
                 raise CheckpointError(f"{self.path.as_posix()} is no text in UTF-8: byte {error.start:,} is none of it") from None
-        tree = Facts(self.path, read_json(self.path))
+        tree = HubFacts(self.path, read_json(self.path))
         vocabulary: object = tree.part("model").values.get("vocab")
         if isinstance(vocabulary, dict):
             found = {piece: self._place(piece, place) for piece, place in cast("dict[str, object]", vocabulary).items()}
@@ -212,7 +212,7 @@ class TokenizerFile:
         """Index of the piece that stands for what is no piece; `None` where every text has its pieces."""
         if self.is_list:
             return self.indices.get(str(self.options.get("unk_token", "[UNK]")))
-        model = Facts(self.path, read_json(self.path)).part("model").values
+        model = HubFacts(self.path, read_json(self.path)).part("model").values
         place = model.get("unk_id")
         return self._place("unk_id", place) if place is not None else self.indices.get(str(model.get("unk_token")))
 

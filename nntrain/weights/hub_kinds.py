@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nntrain.weights.hub_config import Facts
+from nntrain.weights.hub_config import HubFacts
 
 Making = Literal["plain", "turned", "stacked", "tokens", "places", "unbatched"]
 """How tensors become a parameter: as it is; rows and columns exchanged; one below another; a vector for each token, behind those of
@@ -33,7 +33,7 @@ class Kind:
     """A kind of network: `model_type` of its config, or timm's `architecture`."""
 
     family: Family
-    options: Callable[[Facts], dict[str, object]]
+    options: Callable[[HubFacts], dict[str, object]]
     """Our options, from its config."""
     anchor: str
     """A tensor of its own: what stands before this name stands before all names; empty where nothing does."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from nntrain.errors import CheckpointError
 from nntrain.weights.hub_cache import own_file
-from nntrain.weights.hub_config import Facts, read_json
+from nntrain.weights.hub_config import HubFacts, read_json
 from nntrain.weights.hub_folder import HubFolder
 from nntrain.weights.hub_names import kind_of
 
@@ -79,7 +79,7 @@ def _of_hugging_face(folder: HubFolder, *, is_fixed: bool) -> Pixels:
     path = own_file(folder.path, PREPROCESSOR)
     if path is None:
         return Pixels(size, is_fixed, channels, None, None, PREPROCESSOR)
-    facts = Facts(path, read_json(path))
+    facts = HubFacts(path, read_json(path))
     name = "crop_size" if facts.values.get("do_center_crop") is True and "crop_size" in facts.values else "size"
     if size is None and facts.values.get("do_resize", True) is True and name in facts.values:
         size = _square(facts, name)
@@ -92,7 +92,7 @@ def _of_hugging_face(folder: HubFolder, *, is_fixed: bool) -> Pixels:
     return Pixels(size, is_fixed, channels, mean, std, path.name)
 
 
-def _moments(facts: Facts, mean: str, std: str) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[None, None]:
+def _moments(facts: HubFacts, mean: str, std: str) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[None, None]:
     if mean not in facts.values and std not in facts.values:
         return None, None
     means, deviations = facts.numbers(mean), facts.numbers(std)
@@ -101,7 +101,7 @@ def _moments(facts: Facts, mean: str, std: str) -> tuple[tuple[float, ...], tupl
     return means, deviations
 
 
-def _square(facts: Facts, name: str) -> tuple[int, int]:
+def _square(facts: HubFacts, name: str) -> tuple[int, int]:
     """A size: a number, two, or an object of Hugging Face."""
     value = facts.values[name]
     if isinstance(value, dict):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nntrain.errors import CheckpointError
-from nntrain.weights.hub_config import Facts
+from nntrain.weights.hub_config import HubFacts
 from nntrain.weights.hub_kinds import Kind, Piece, attention, dense
 
 MUST_BE: Final = {
@@ -29,7 +29,7 @@ ACTIVATIONS: Final[dict[str, object]] = {
 """Activations by their names there."""
 
 
-def _of_bert(facts: Facts, first: int = 0) -> dict[str, object]:
+def _of_bert(facts: HubFacts, first: int = 0) -> dict[str, object]:
     size = facts.whole("hidden_size")
     if facts.whole("embedding_size", size) != size:
         raise CheckpointError(
@@ -49,16 +49,16 @@ def _of_bert(facts: Facts, first: int = 0) -> dict[str, object]:
     }
 
 
-def _of_roberta(facts: Facts) -> dict[str, object]:
+def _of_roberta(facts: HubFacts) -> dict[str, object]:
     return _of_bert(facts, first_place(facts))
 
 
-def first_place(facts: Facts) -> int:
+def first_place(facts: HubFacts) -> int:
     """Row of the first step among the vectors of places: RoBERTa counts from behind that of padding."""
     return facts.whole("pad_token_id", 1, least=0) + 1 if facts.text("model_type", "none") in SHIFTED else 0
 
 
-def _of_distilbert(facts: Facts) -> dict[str, object]:
+def _of_distilbert(facts: HubFacts) -> dict[str, object]:
     return {
         "dim": facts.whole("dim"),
         "num_layers": facts.whole("n_layers"),
@@ -73,7 +73,7 @@ def _of_distilbert(facts: Facts) -> dict[str, object]:
     }
 
 
-def _of_gpt2(facts: Facts) -> dict[str, object]:
+def _of_gpt2(facts: HubFacts) -> dict[str, object]:
     size = facts.whole("n_embd")
     return {
         "dim": size,
@@ -88,7 +88,7 @@ def _of_gpt2(facts: Facts) -> dict[str, object]:
     }
 
 
-def _bert_like(options: Callable[[Facts], dict[str, object]]) -> Kind:
+def _bert_like(options: Callable[[HubFacts], dict[str, object]]) -> Kind:
     token, place, of_type = (f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type"))
     block = "encoder.layer.{i}"
     return Kind(

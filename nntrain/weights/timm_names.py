@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from nntrain.errors import CheckpointError
-from nntrain.weights.hub_config import Facts, quoted
+from nntrain.weights.hub_config import HubFacts, quoted
 from nntrain.weights.hub_kinds import Kind, Part, Piece, averaged, dense, joint_output
 
 TIMM: Final = "resnet18, 34, 50, 101, 152, vit_{tiny, small, base, large}_patchN_SIZE"
@@ -22,7 +22,7 @@ CHANGES: Final = frozenset({"embed_dim", "depth", "num_heads", "patch_size", "im
 """What `model_args` may change."""
 
 
-def timm_kind(facts: Facts) -> Kind:
+def timm_kind(facts: HubFacts) -> Kind:
     """The kind of a folder of timm. Raises `CheckpointError` for an architecture that is none of ours."""
     name = facts.text("architecture", "none")
     found = _RESNET if RESNET.fullmatch(name) else _VIT if VIT.fullmatch(name) else None
@@ -35,11 +35,11 @@ def timm_kind(facts: Facts) -> Kind:
     return found
 
 
-def _of_resnet(facts: Facts) -> dict[str, object]:
+def _of_resnet(facts: HubFacts) -> dict[str, object]:
     return {"depth": int(facts.text("architecture", "").removeprefix("resnet")), "stem": "imagenet", "width": 64}
 
 
-def _of_vit(facts: Facts) -> dict[str, object]:
+def _of_vit(facts: HubFacts) -> dict[str, object]:
     found = VIT.fullmatch(facts.text("architecture", ""))
     assert found is not None
     dim, layers, heads = SIZES[found[1]]

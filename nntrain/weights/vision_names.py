@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from nntrain.errors import CheckpointError
-from nntrain.weights.hub_config import Facts
+from nntrain.weights.hub_config import HubFacts
 from nntrain.weights.hub_kinds import Kind, Part, Piece, attention, averaged, dense
 
 DEPTHS: Final[dict[tuple[str, tuple[int, ...]], int]] = {
@@ -18,7 +18,7 @@ DEPTHS: Final[dict[tuple[str, tuple[int, ...]], int]] = {
 """Depth of a residual network by its kind of block and how many each stage has."""
 
 
-def _of_vit(facts: Facts) -> dict[str, object]:
+def _of_vit(facts: HubFacts) -> dict[str, object]:
     return {
         "patch_size": facts.whole("patch_size", 16),
         "dim": facts.whole("hidden_size", 768),
@@ -33,7 +33,7 @@ def _of_vit(facts: Facts) -> dict[str, object]:
     }
 
 
-def _of_resnet(facts: Facts) -> dict[str, object]:
+def _of_resnet(facts: HubFacts) -> dict[str, object]:
     kind, blocks, widths = facts.text("layer_type", "bottleneck"), facts.wholes("depths"), facts.wholes("hidden_sizes")
     depth = DEPTHS.get((kind, blocks))
     if depth is None:

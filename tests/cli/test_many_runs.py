@@ -97,7 +97,7 @@ def test_what_can_not_be_asked_is_told(four: Path, capsys: pytest.CaptureFixture
     assert "nearest: validation.rmse" in said
     assert "--since yesterday: no age" in told(capsys, "--since", "yesterday")
     assert "--min NAME=VALUE" in told(capsys, "--where", "validation.rmse<0.2")
-    assert "--min needs name=value" in told(capsys, "--min", "validation.rmse")
+    assert "--min needs metric=value" in told(capsys, "--min", "validation.rmse")
     assert "no format 'yaml'" in told(capsys, "--format", "yaml")
     assert "takes its own options behind that word" in told(capsys, "--unfinished", "tag", "runs/rents/0001", "x")
     assert main(["runs", "--max", "validation.rmse=0.01"]) == 0

@@ -59,3 +59,15 @@ def test_check_tells_it_where_it_reads_the_data(folder: Path, capsys: pytest.Cap
     assert "cents" not in capsys.readouterr().err
     assert main(["check", "a.yaml", "--data"]) == 0
     assert "warning: cents alone tells y" in plain(capsys.readouterr().err)
+
+
+def test_check_tells_of_few_rows_as_fit_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = "data.split={validation: 20, test: 9}"
+    assert main(["check", "a.yaml", few, "--data"]) == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "test rows" in line]
+    assert "9 test rows: figures on so few say hardly anything" in line
+    assert main(["fit", "a.yaml", few]) == 0
+    told = capsys.readouterr()
+    assert line.partition("warning: ")[2] in plain(told.out + told.err)
+    assert main(["check", "a.yaml", few]) == 0
+    assert "test rows" not in capsys.readouterr().err

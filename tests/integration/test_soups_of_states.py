@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,20 @@ def test_a_single_state_is_not_told_to_have_been_averaged(capsys: pytest.Capture
     Path("c.json").write_text(json.dumps(CONFIG))
     assert main(["fit", "c.json", "training.max_epochs=1"]) == 0
     assert "no soup: there is one state, and no other to average it with" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["damaged", "gone"])
+def test_a_soup_that_can_not_be_read_is_told_with_what_is_taken_instead(is_there: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("c.json").write_text(json.dumps(CONFIG))
+    assert main(["fit", "c.json"]) == 0
+    run = Run(Path("runs/soup/0001"))
+    soup = soup_folder(run)
+    if is_there:
+        (soup / "weights.safetensors").write_bytes(b"")
+    else:
+        shutil.rmtree(soup)
+    capsys.readouterr()
+    assert main(["eval", "runs/soup/0001"]) == 0
+    told = capsys.readouterr().err
+    assert f"{soup.name}" in told
+    assert "taken instead: runs/soup/0001/checkpoints/step-" in told

@@ -184,6 +184,20 @@ class TestFiles:
             write_atomically(tmp_path / "file.txt", "new")
         assert (tmp_path / "file.txt").read_text(encoding="utf-8") == "old"
 
+    def test_what_a_killed_process_had_begun_is_gone_once_the_run_is_locked(self, runs_root: Path) -> None:
+        run = create_run(runs_root, "digits")
+        ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+        pid, member = int(ended.stdout), run.path / "members" / "01"
+        member.mkdir(parents=True)
+        begun = [run.path / f".{pid}-140123.tmp", member / f".{pid}-7.tmp"]
+        kept = [f".{os.getpid()}-140123.tmp", f".{os.getppid()}-7.tmp", f".{pid}.tmp", f"{pid}-7.tmp", ".mine.tmp", f".{pid}-7.tmp.txt"]
+        for path in (*begun, *(run.path / name for name in kept)):
+            path.write_text("half")
+        with lock(run):
+            pass
+        assert not any(path.exists() for path in begun)
+        assert all((run.path / name).exists() for name in kept)
+
     def test_json_comes_back_as_it_was_written(self, runs_root: Path) -> None:
         run = create_run(runs_root, "digits")
         run.write_json("data.json", {"rows": {"train": 10}, "notes": ["é"]})

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from nntrain.data.dates import TwoReadings
-from nntrain.data.facts import MAX_OTHERS, MAX_VALUES, Facts, counts_rows, facts_of_series, find_stand_in, in_order
+from nntrain.data.facts import MAX_OTHERS, MAX_VALUES, RowFacts, counts_rows, facts_of_series, find_stand_in, in_order
 from nntrain.data.numerals import POINT, Numerals
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ColumnFacts:
             date_format: How dates are written, where the settings say it.
         """
         self._numerals, self._written = numerals, date_format
-        self._facts: Facts | None = None
+        self._facts: RowFacts | None = None
         self._values: set[str] | None = set()
         self._hashes = np.zeros(0, dtype=np.uint64)
         self._sizes: list[float] = []
@@ -68,7 +68,7 @@ class ColumnFacts:
         self._counted = (was[0], counted[1], was[2]) if was is not None and counted is not None and counted[2] == was[2] else None
         self._facts = self._merged(before, own)
 
-    def found(self) -> Facts:
+    def found(self) -> RowFacts:
         """The facts."""
         assert self._facts is not None
         others = self._facts.present - self._facts.numbers
@@ -88,7 +88,7 @@ class ColumnFacts:
         count = len(self._hashes)
         return count if count < COUNTED else round((COUNTED - 1) / ((float(self._hashes[-1]) + 1) / _HASHES))
 
-    def _add_values(self, cells: Array | pl.Series, own: Facts) -> None:
+    def _add_values(self, cells: Array | pl.Series, own: RowFacts) -> None:
         if self._values is not None:
             self._values |= set(own.values)
             if len(self._values) > MAX_VALUES or own.distinct > len(own.values):
@@ -97,11 +97,11 @@ class ColumnFacts:
             hashes = cells.drop_nulls().unique().hash(0).to_numpy()
             self._hashes = np.unique(np.concatenate([self._hashes, hashes]))[:COUNTED]
 
-    def _merged(self, one: Facts, other: Facts) -> Facts:
+    def _merged(self, one: RowFacts, other: RowFacts) -> RowFacts:
         numbers = one.numbers + other.numbers
         wholes = [facts.is_whole for facts in (one, other) if facts.numbers]
         dates = [facts.date_format for facts in (one, other) if facts.present]
-        return Facts(
+        return RowFacts(
             rows=one.rows + other.rows,
             missing=one.missing + other.missing,
             distinct=0,
@@ -145,14 +145,14 @@ def _ends(numbers: Array | list[float]) -> list[float]:
     return sorted({float(value) for value in (low, *middle, high)})
 
 
-def _of_numbers(numbers: Array, rows: Array) -> Facts:
+def _of_numbers(numbers: Array, rows: Array) -> RowFacts:
     """The facts of numbers, which need not be written out for it."""
     present = numbers[~np.isnan(numbers)]
     first = np.unique(present[: 4 * MAX_VALUES])
     few = np.unique(present) if len(first) <= MAX_VALUES else first
     texts = [_text(value) for value in few.tolist()] if len(few) <= MAX_VALUES else []
     steps = present - rows if len(present) == len(rows) else None
-    return Facts(
+    return RowFacts(
         rows=len(numbers),
         missing=len(numbers) - len(present),
         distinct=len(texts) if texts else len(present),

@@ -16,7 +16,7 @@ from nntrain.data.blockwise.deciding import deciding
 from nntrain.data.blockwise.facts import ColumnFacts
 from nntrain.data.blockwise.lessons import Lesson, learn, strangers
 from nntrain.data.blockwise.store import BlockStore
-from nntrain.data.facts import Facts
+from nntrain.data.facts import RowFacts
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.file_store import FileStore
 from nntrain.data.fingerprint import fingerprint_sources, source_name
@@ -149,7 +149,7 @@ def _learned(sorting: Sorting, blocks: Blocks, train: Array, planned: Layout) ->
     first = [plan for plan in planned.fields if plan.role == "input"]
     lessons = learn(blocks, train, first, facts)
 
-    def told(column: str) -> Facts:
+    def told(column: str) -> RowFacts:
         return facts[column].found()
 
     sorting.told = told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import model_validator
 
-from nntrain.data.facts import Facts
+from nntrain.data.facts import RowFacts
 from nntrain.data.header import Header, HeaderColumn
 from nntrain.data.image_sets import DIGITS, IMAGE_SETS, ImageSet, read_set, set_files
 from nntrain.data.paths import locate
@@ -91,7 +91,7 @@ class Builtin(Source):
         if kind is None:
             return None
         rows = sum(kind.rows.values())
-        facts = Facts(rows, 0, len(kind.classes), 0, is_whole=False, has_leading_zeros=False, is_row_number=False)
+        facts = RowFacts(rows, 0, len(kind.classes), 0, is_whole=False, has_leading_zeros=False, is_row_number=False)
         columns = (
             HeaderColumn("image", kind.shape, "uint8", rows=rows),
             HeaderColumn("label", (), "class", facts, rows),
@@ -105,7 +105,7 @@ class Builtin(Source):
         if kind is not None and outline is not None:
             set_files(kind, path)
             return outline
-        facts = Facts(1797, 0, 10, 1797, is_whole=True, has_leading_zeros=False, is_row_number=False, values=DIGITS)
+        facts = RowFacts(1797, 0, 10, 1797, is_whole=True, has_leading_zeros=False, is_row_number=False, values=DIGITS)
         columns = (HeaderColumn("image", (8, 8), "uint8", rows=1797), HeaderColumn("label", (), "int", facts, 1797))
         return Header(self.name, columns, 1797, classes={"label": DIGITS})
 

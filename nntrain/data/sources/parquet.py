@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from nntrain.data.blocks import Blocks
-    from nntrain.data.facts import Facts
+    from nntrain.data.facts import RowFacts
     from nntrain.data.table import Column, Table
 
 T = TypeVar("T")
@@ -72,11 +72,11 @@ class Parquet(LabelledFiles):
         return Table(name, frame_columns(frame, name), rows, missing=self.missing_words, notes=foreign_notes(frame))
 
 
-def _counting(columns: Mapping[str, pl.Series], file: str, missing: frozenset[str], *, is_complete: bool) -> Callable[[str], Facts]:
+def _counting(columns: Mapping[str, pl.Series], file: str, missing: frozenset[str], *, is_complete: bool) -> Callable[[str], RowFacts]:
     """What counts a column when it is asked for, once: of a thousand columns that make one vector nobody asks."""
 
     @cache
-    def facts(name: str) -> Facts:
+    def facts(name: str) -> RowFacts:
         import polars as pl
 
         from nntrain.data.facts import facts_of_series

@@ -126,9 +126,9 @@ def test_other_test_rows_are_told(capsys: Screens) -> None:
     [
         ("accuracy", "--tolerance needs metric=value, got 'accuracy'"),
         ("test.accuracy=", "--tolerance needs metric=value"),
-        ("test.accuracy=much", "--tolerance needs metric=value"),
-        ("test.accuracy=nan", "--tolerance needs metric=value"),
-        ("test.accuracy=inf", "--tolerance needs metric=value"),
+        ("test.accuracy=much", "--tolerance test.accuracy: 'much' is no number. Example: --tolerance test.accuracy=0.01"),
+        ("test.accuracy=nan", "--tolerance test.accuracy: 'nan' is no number"),
+        ("test.accuracy=inf", "--tolerance test.accuracy: 'inf' is no number"),
         ("test.accuracy=-1", "so it is 0 or more"),
         ("test.acuracy=0.1", "nearest: test.accuracy"),
         ("test.auroc=0.1", "not a metric of both runs. They have: validation.accuracy"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nntrain.commands.compare import Wish
+from nntrain.commands.compare import CompareWish
 from nntrain.commands.pairing import Pair, sentence
 from nntrain.errors import UsageError
 from nntrain.training.resampling import Paired
@@ -26,7 +26,7 @@ from nntrain.training.resampling import Paired
 )
 def test_what_does_not_go_together_is_refused(wish: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        Wish(**wish)
+        CompareWish(**wish)
 
 
 @pytest.mark.parametrize(

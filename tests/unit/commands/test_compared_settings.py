@@ -41,6 +41,13 @@ def test_settings_are_told_by_path_with_the_values_side_by_side() -> None:
     ]
 
 
+def test_the_fold_of_the_first_member_of_a_bag_is_no_setting_of_it() -> None:
+    split = "data: {split: {test: 0.2, validation_folds: %s, validation_fold: %s}}\ntraining: {bag: %s}\n"
+    bag, single, fold = (make_run(split % each) for each in ((3, 1, "{folds: 3}"), ("null", "null", "null"), (3, 1, "null")))
+    assert list(differences_of([bag, single]).settings) == ["training.bag"]
+    assert set(differences_of([single, fold]).settings) == {"data.split.validation_folds", "data.split.validation_fold"}
+
+
 def test_runs_of_one_config_say_so() -> None:
     found = differences_of([make_run("seed: 0\n"), make_run("seed: 0\n")])
     assert found.screen() == "settings  the same\ndata      the same (source, test rows)\nversions  not known"

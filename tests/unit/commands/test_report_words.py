@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nntrain.commands.report_words import Facts, advice_of, metric_table, summary_section
+from nntrain.commands.report_words import ReportFacts, advice_of, metric_table, summary_section
 from nntrain.insight.report.content import Paragraph, Things
 
 
@@ -27,7 +27,7 @@ def summary(**changes: Any) -> dict[str, Any]:
 
 
 def words(found: dict[str, Any], **more: Any) -> str:
-    facts = Facts(found, {"rows": {"train": 6705, "validation": 838, "test": 838}}, None, baseline_name="always the mean", **more)
+    facts = ReportFacts(found, {"rows": {"train": 6705, "validation": 838, "test": 838}}, None, baseline_name="always the mean", **more)
     return "\n".join(block.text for block in summary_section(facts).blocks if isinstance(block, Paragraph))
 
 
@@ -68,7 +68,7 @@ def test_a_loss_without_rivals_stands_alone() -> None:
 
 
 def test_all_figures_are_in_the_table_and_the_deciding_one_is_marked() -> None:
-    table = metric_table(Facts(summary(), {"rows": {}}, None, {"test.rmse": (341.0, 421.0)}, baseline_name="always the mean"))
+    table = metric_table(ReportFacts(summary(), {"rows": {}}, None, {"test.rmse": (341.0, 421.0)}, baseline_name="always the mean"))
     assert table is not None
     assert table.head == ("", "this run", "95 % interval", "boosted trees", "always the mean")
     assert [row[0] for row in table.rows] == ["validation.rmse", "validation.loss", "test.rmse", "test.loss"]
@@ -80,13 +80,13 @@ def test_advice_is_shown_with_its_evidence_and_older_runs_have_none() -> None:
     advice = [{"name": "x", "sentence": "It overfits", "evidence": "gap 18 %", "override": None}, {"name": "damaged"}, "damaged"]
     assert advice_of({"advice": advice}) == (("It overfits", "gap 18 %", ""),)
     assert advice_of({}) == advice_of({"advice": None}) == ()
-    facts = Facts(summary(advice=advice), {"rows": {}}, None, {})
+    facts = ReportFacts(summary(advice=advice), {"rows": {}}, None, {})
     assert [block.items for block in summary_section(facts).blocks if isinstance(block, Things)] == [(("It overfits", "gap 18 %", ""),)]
 
 
 def test_a_bag_has_no_state_that_decided_and_its_rows_are_those_of_a_member() -> None:
     found = summary(kind="bag", best={"epoch": None, "step": None, "validation.mae": 3.0})
-    table = metric_table(Facts(found, {"rows": {}}, None, {}))
+    table = metric_table(ReportFacts(found, {"rows": {}}, None, {}))
     assert table is not None
     assert table.caption == "Metrics of all members as one; each validation row is predicted by the members that were not trained on it"
     assert "838 to test in the first member." in words(found, intervals={})

@@ -14,7 +14,7 @@ from blockwise_tables import FIELDS, ROWS, both, frame, prepared, small_blocks, 
 from nntrain.data.blockwise import learning
 from nntrain.data.blockwise.facts import COUNTED, ColumnFacts
 from nntrain.data.blockwise.preparing import open_blocks
-from nntrain.data.facts import Facts, facts_of_series
+from nntrain.data.facts import RowFacts, facts_of_series
 from nntrain.data.numerals import POINT
 from nntrain.data.settings import DataSettings
 from nntrain.errors import DataError
@@ -123,9 +123,9 @@ def test_facts_of_parts_are_those_of_the_whole(cuts: tuple[tuple[int, int], ...]
         assert_facts(found.found(), expected, name)
 
 
-def assert_facts(found: Facts, expected: Facts, name: str) -> None:
+def assert_facts(found: RowFacts, expected: RowFacts, name: str) -> None:
     assert found.words == pytest.approx(expected.words), name
-    for key in Facts.__slots__:
+    for key in RowFacts.__slots__:
         if key != "words":
             assert getattr(found, key) == getattr(expected, key), (name, key)
 

@@ -12,6 +12,7 @@ import pytest
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings
 from nntrain.insight.leakage import Suspicion, find_suspicions
+from nntrain.wording import percent
 
 ROWS = 600
 
@@ -110,17 +111,20 @@ def test_of_many_rows_some_are_looked_at_and_it_is_said(tmp_path: Path) -> None:
 def test_copies_on_both_sides_of_the_split_are_counted(tmp_path: Path) -> None:
     frame, _ = table()
     twice = pl.concat([frame, frame.head(ROWS // 2)]).sample(fraction=1, shuffle=True, seed=1)
-    found = {each.name: each for each in suspicions(tmp_path, twice)}
-    assert set(found) == {"validation", "test"}
-    train = prepare(
-        DataSettings.model_validate({"source": {"type": "csv", "path": "t.csv"}, "target": "y"}), tmp_path, seed=0
-    ).train  # counted once more, the plain way
+    [found] = suspicions(tmp_path, twice)
+    settings = DataSettings.model_validate({"source": {"type": "csv", "path": "t.csv"}, "target": "y"})
+    prepared = prepare(settings, tmp_path, seed=0)  # counted once more, the plain way
     rows = twice.rows()
-    known = {rows[int(row)] for row in train.rows}
-    test = prepare(DataSettings.model_validate({"source": {"type": "csv", "path": "t.csv"}, "target": "y"}), tmp_path, seed=0).test
+    known = {rows[int(row)] for row in prepared.train.rows}
+    validation, test = prepared.validation, prepared.test
+    assert validation is not None
     assert test is not None
-    assert found["test"].evidence["copies"] == sum(rows[int(row)] in known for row in test.rows)
-    assert "role: group" in found["test"].sentence
+    copies = [sum(rows[int(row)] in known for row in part.rows) for part in (validation, test)]
+    assert (found.kind, found.name) == ("copies", "validation and test")
+    assert found.evidence["copies"] == sum(copies)
+    shares = [percent(count / len(part)) for count, part in zip(copies, (validation, test), strict=True)]
+    assert f"{shares[0]} of the validation rows and {shares[1]} of the test rows are copies of training rows" in found.sentence
+    assert "role: group" in found.sentence
 
 
 def test_rows_of_few_values_that_are_alike_by_chance_are_no_copies(tmp_path: Path) -> None:
@@ -136,7 +140,7 @@ def test_texts_that_are_there_twice_are_copies(tmp_path: Path) -> None:
     once = pl.DataFrame({"text": texts, "y": labels})
     assert suspicions(tmp_path, once) == []
     kinds = [each.kind for each in suspicions(tmp_path, pl.concat([once, once.head(300)]))]
-    assert kinds == ["copies", "copies"]
+    assert kinds == ["copies"]
 
 
 def patients(name: str) -> pl.DataFrame:

@@ -65,6 +65,22 @@ def test_lines_of_a_run_that_goes_on_are_those_of_one_without_a_break(tmp_path: 
     assert broken == whole
 
 
+def test_lines_are_whole_whenever_a_run_that_goes_on_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(JSONLines(), start(tmp_path), 10, 20, 25)
+    before = (tmp_path / "tracking.jsonl").read_bytes()
+
+    def killed(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            JSONLines().open(start(tmp_path, sent=10))
+    assert (tmp_path / "tracking.jsonl").read_bytes() == before
+    write(JSONLines(), start(tmp_path, sent=10), 20, 30, status="finished")
+    assert {path.name for path in tmp_path.iterdir()} == {"tracking.jsonl", "model_card.md"}
+
+
 def test_lines_of_an_undefined_metric_have_null(tmp_path: Path) -> None:
     sink = JSONLines().open(start(tmp_path))
     sink.report(record(10, None))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nntrain.data.shares import Share
 from nntrain.training import distributed, reduction
-from nntrain.training.distributed import Ranks, Wish
+from nntrain.training.distributed import Ranks, StepWish
 from nntrain.training.place import Place
 from nntrain.training.reduction import BUCKET_BYTES, FIRST_BYTES, Reducer
 from tests.unit.training.tiny_run import CPU, Net, make_run
@@ -44,7 +44,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     return found
 
 
-def alone(wish: Wish | None = None) -> Ranks:
+def alone(wish: StepWish | None = None) -> Ranks:
     found = Ranks(Place(0, 1, 0, 1), "gloo", CPU, Share(0, 1))
     if wish is not None:
         found.wish = lambda _step: wish
@@ -98,12 +98,12 @@ def test_weights_are_on_their_way_during_the_forward_pass(told: Told) -> None:
 
 
 def test_sums_are_waited_for_once(told: Told) -> None:
-    ranks = alone(Wish("SIGTERM"))
+    ranks = alone(StepWish("SIGTERM"))
     agreement = ranks.agree({("y", "mse"): torch.tensor(3.0)})
-    assert ranks.granted == Wish()
+    assert ranks.granted == StepWish()
     assert agreement.weights() == agreement.weights() == {("y", "mse"): torch.tensor(3.0)}
     assert told == ["sent agreement", "waited for agreement"]
-    assert ranks.granted == Wish("SIGTERM", pause=True)
+    assert ranks.granted == StepWish("SIGTERM", pause=True)
 
 
 @pytest.mark.parametrize(("backend", "device", "given"), [("gloo", "cpu", None), ("nccl", "cuda:1", [1])])
