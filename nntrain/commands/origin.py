@@ -127,9 +127,9 @@ def _of_run(run: Run, given: str) -> Origin:
         raise CheckpointError(f"{run.name} has no state to start from yet", f"train it: nntrain fit --resume {run.name}")
     parts = read_meta(folder, Needed(("weights", "fields"))).parts
     part = "ema" if "ema" in parts else "weights"
-    table = parts["ema"].get("weights") if part == "ema" else parts["weights"]
+    state = parts["ema"] if part == "ema" else parts
     name = given if given.endswith(run.path.name) else f"{given}/{run.path.name}"
-    return _known(name, run, table, parts["fields"], read_weights(folder / f"{part}.safetensors"))
+    return _known(name, run, state, parts["fields"], read_weights(folder / f"{part}.safetensors"))
 
 
 def _of_export(run: Run, given: str) -> Origin:
@@ -139,13 +139,13 @@ def _of_export(run: Run, given: str) -> Origin:
     from nntrain.weights.reading import read_weights
 
     content = read_content(run.path)
-    return _known(given, run, content.get("weights"), content.get("fields"), read_weights(run.path / FILE))
+    return _known(given, run, content, content.get("fields"), read_weights(run.path / FILE))
 
 
-def _known(name: str, run: Run, table: Any, fields: Any, file: Weights) -> Origin:
+def _known(name: str, run: Run, state: Any, fields: Any, file: Weights) -> Origin:
     """A state whose tensors and fields are known. Raises `CheckpointError` where they are not what nntrain writes."""
     try:
-        keys = {str(name): str(told["@tensor"]) for name, told in cast("dict[str, Any]", table).items()}
+        keys = {str(name): str(told["@tensor"]) for name, told in cast("dict[str, Any]", state["weights"]).items()}
         listed = cast("list[dict[str, Any]]", fields)
         known = tuple({**field, "name": str(field["name"]), "role": str(field["role"])} for field in listed)
         missing = next((name for name, key in keys.items() if key not in file.stored), None)

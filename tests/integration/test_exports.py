@@ -264,7 +264,10 @@ def test_every_number_of_a_state_comes_back_to_the_bit(tmp_path: Path) -> None:
 
     values = torch.tensor([0.1, float("nan"), float("inf"), -float("inf"), -0.0, 1e-45, 3.4e38])
     kinds = [values, values.double() / 3, values.half(), values.bfloat16(), torch.tensor([2**62 + 1, -5]), torch.tensor([[True, False]])]
-    tree = {"weights": {"w": values}, "fields": [{"a": each, "b": (1, None)} for each in [*kinds, torch.zeros(0, 3), torch.tensor(0.3)]]}
+    tree: dict[str, Any] = {
+        "weights": {"w": values},
+        "fields": [{"a": each, "b": (1, None)} for each in [*kinds, torch.zeros(0, 3), torch.tensor(0.3)]],
+    }
     write_state(tmp_path, tree, 7)
     found = read_state(tmp_path)
     for ours, theirs in zip(found["fields"], tree["fields"], strict=True):
