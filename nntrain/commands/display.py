@@ -59,6 +59,22 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberLine:
+    """Where one of several runs stands that are trained at once."""
+
+    word: str
+    """What it is called: `seed 0`."""
+    epoch: int
+    """Epochs that are complete."""
+    value: float | None
+    """Of the metric that decides, at its last evaluation."""
+    best_value: float | None
+    best_epoch: int | None
+    stopped: str = ""
+    """Why it has stopped: `early_stopping`; empty while it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """One report as it is shown: the training loss, the metric that decides, and its best value so far."""
 
@@ -70,6 +86,8 @@ class Evaluation:
     best_epoch: int | None
     told: str = ""
     """What they are the figures of, where that is not one run."""
+    members: tuple[MemberLine, ...] = ()
+    """The runs that they are of then."""
 
     def text(self) -> str:
         """`train.loss 0.2120   validation.rmse 412.0   best 409.1 (epoch 10)`."""
@@ -108,6 +126,8 @@ class Display:
     """Seconds from any start."""
     told: str = ""
     """What evaluations are of, where that is not one run: `mean of 5 seeds`."""
+    members: tuple[MemberLine, ...] = ()
+    """These runs, each with a line of its own on a terminal."""
     _live: Live | None = None
     _position: Position | None = None
     _evaluation: Evaluation | None = None
@@ -191,7 +211,7 @@ class Display:
             best_epoch: When that was.
         """
         within_epoch = epoch == 0 or (self._evaluation is not None and self._evaluation.epoch == epoch)
-        self._evaluation = Evaluation(epoch, step, metrics, monitor, best_value, best_epoch, self.told)
+        self._evaluation = Evaluation(epoch, step, metrics, monitor, best_value, best_epoch, self.told, self.members)
         for name, value in metrics.items():
             self._curves.setdefault(name, []).append(value)
         self._show_now()

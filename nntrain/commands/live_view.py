@@ -25,6 +25,10 @@ MOST_ADVICE: Final = 3
 MOST_METRICS: Final = 6
 OTHER_LINES: Final = 10
 """Lines of a screen that the table of metrics leaves to the rest."""
+LINES_BELOW: Final = 2
+"""Lines below the members: memory, and one that stays empty."""
+EPOCHS: Final = 7
+BEST: Final = 21
 WIDE: Final = 60
 """Columns from which bars are long."""
 CURVE_WIDTH: Final = 16
@@ -73,6 +77,7 @@ def live_view(
         lines += _position(position, screen)
     if evaluation is not None:
         lines += _table(evaluation, curves, screen)
+        lines += _members(evaluation, screen, screen.height - len(lines) - LINES_BELOW)
     if position is not None:
         lines += _machine(position, screen)
     if advice is not None:
@@ -153,6 +158,28 @@ def _table(evaluation: Evaluation, curves: Mapping[str, Sequence[float | None]],
     if left_out:
         lines.append(Text(f"{INDENT}{left_out}", style="dim"))
     return [*lines, *([Text(f"{INDENT}{evaluation.told}", style="dim")] if evaluation.told else [])]
+
+
+def _members(evaluation: Evaluation, screen: Screen, room: int) -> list[Text]:
+    """A line for each of the runs that the figures are of, as many as there is room for, with their heads above."""
+    found = evaluation.members
+    shown = found if len(found) < room else found[: max(0, room - 2)]
+    if not shown:
+        return []
+    words = max(len(line.word) for line in shown) + len(INDENT)
+    name = evaluation.monitor if screen.width >= WIDE else evaluation.monitor.partition(".")[2]
+    cell = max(CELL, len(name) + len(GAP))
+    last = "stopped" if any(each.stopped for each in shown) else ""
+    lines = [Text(" " * words + f"{'epoch':>{EPOCHS}}{name:>{cell}}{GAP}{'best':<{BEST}}{last}", style="dim")]
+    for each in shown:
+        best = "" if each.best_value is None else f"{format_number(each.best_value)} (epoch {each.best_epoch})"
+        text = (
+            f"{INDENT}{each.word}".ljust(words)
+            + f"{each.epoch:>{EPOCHS}}{format_number(each.value):>{cell}}{GAP}{best:<{BEST}}{each.stopped}"
+        )
+        lines.append(Text(text, style="dim" if each.stopped else ""))
+    rest = len(found) - len(shown)
+    return [*lines, *([Text(f"{INDENT}and {rest} more", style="dim")] if rest else [])]
 
 
 def _shown(evaluation: Evaluation, most: int) -> tuple[list[str], str]:

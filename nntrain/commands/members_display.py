@@ -1,4 +1,4 @@
-"""What `fit` shows of members that are trained at once: one position, and the means of their metrics."""
+"""What `fit` shows of members that are trained at once: one position, the means of their metrics, and on a terminal a line for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from nntrain.commands.display import Display, Position
+from nntrain.commands.display import Display, MemberLine, Position
 from nntrain.commands.figures import format_number
 
 
@@ -19,6 +19,8 @@ class MembersDisplay:
     kind: str
     """What they are: `seeds`."""
     _evaluations: dict[str, _Evaluation] = field(default_factory=dict[str, "_Evaluation"])
+    _lines: dict[str, MemberLine] = field(default_factory=dict[str, MemberLine])
+    """Where each stands, those included that have stopped."""
     _members: int = 0
     _left: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Who has stopped since the last step that was shown, and why."""
@@ -39,10 +41,14 @@ class MembersDisplay:
     def report(self, word: str, evaluation: _Evaluation) -> None:
         """Keep a member's evaluation until the others have theirs."""
         self._evaluations[word] = evaluation
+        value = evaluation.metrics.get(evaluation.monitor)
+        self._lines[word] = MemberLine(word, evaluation.epoch, value, evaluation.best_value, evaluation.best_epoch)
 
     def leave(self, word: str, reason: str, best_at: str) -> None:
         """A member has stopped."""
         self._left.append((word, f"stopped, {reason}{best_at}"))
+        if word in self._lines:
+            self._lines[word] = replace(self._lines[word], stopped=reason)
 
     def show(self) -> None:
         """Show what the members have reported at a step, and who stops at it while others go on."""
@@ -54,6 +60,7 @@ class MembersDisplay:
         values = [value for each in found if (value := each.metrics.get(first.monitor)) is not None]
         spread = f", {format_number(min(values))} to {format_number(max(values))}" if len(values) > 1 else ""
         self.display.told = f"mean of {len(found)} {self.kind}{spread}" if len(found) > 1 else f"the last of the {self.kind}"
+        self.display.members = tuple(self._lines.values())
         self.display.report(first.epoch, first.step, means, first.monitor, None, None)
         self._members -= len(self._left)
         for word, text in self._left if self._members else ():
@@ -67,6 +74,8 @@ class _Evaluation:
     step: int
     metrics: Mapping[str, float | None]
     monitor: str
+    best_value: float | None
+    best_epoch: int | None
 
 
 class _MemberDisplay(Display):
@@ -102,7 +111,7 @@ class _MemberDisplay(Display):
         best_value: float | None,
         best_epoch: int | None,
     ) -> None:
-        self._members.report(self._word, _Evaluation(epoch, step, metrics, monitor))
+        self._members.report(self._word, _Evaluation(epoch, step, metrics, monitor, best_value, best_epoch))
 
 
 def _mean(values: list[float | None]) -> float | None:
