@@ -94,7 +94,7 @@ def explain(stored: Stored, data: Path | Table | None, split: str | None, settin
 
 def _new(stored: Stored, data: Path | Table) -> MeasuredRows:
     """New rows, with their targets where they have them all."""
-    from nntrain.commands.stored import new_table
+    from nntrain.commands.new_tables import new_table
 
     table = new_table(stored, data) if isinstance(data, Path) else data
     needed = {column for field in stored.fields.fields if field.plan.role in ("target", "weight") for column in field.plan.columns}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nntrain.commands.stored import Stored, new_table
+from nntrain.commands.new_tables import new_table
+from nntrain.commands.stored import Stored
 from nntrain.commands.unchanged import unchanged_data
 from nntrain.errors import UsageError
 from nntrain.runs import count_test_look

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.forecast_rows import Forecast, forecast_rows, is_forecast
 from nntrain.commands.intervals import check_level, limits
+from nntrain.commands.new_tables import new_table, new_table_blocks
 from nntrain.commands.output import emit_data, tell
 from nntrain.commands.prediction_files import (
     ARRAY_SUFFIX,
@@ -32,7 +33,7 @@ from nntrain.commands.prediction_forms import (
     write_arrays,
     write_folder,
 )
-from nntrain.commands.stored import Stored, new_table, new_table_blocks, open_run
+from nntrain.commands.stored import Stored, open_run
 from nntrain.data.drift import Drift
 from nntrain.data.fields.field import Decoded
 from nntrain.data.forms.cells import readable_all

@@ -21,10 +21,11 @@ from nntrain.commands.frames import Rows, table_of
 from nntrain.commands.generate import maker_of, settings_of
 from nntrain.commands.jobs import AUTO, Options, Watchers
 from nntrain.commands.members import has_members
+from nntrain.commands.new_tables import new_table
 from nntrain.commands.predict import Predictions, Wanted, forecast_table, predict_table
 from nntrain.commands.report import latest_of_all, report
 from nntrain.commands.signals import Signals
-from nntrain.commands.stored import Stored, new_table, open_run, stored_config
+from nntrain.commands.stored import Stored, open_run, stored_config
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.data.new_rows import Missing
 from nntrain.data.sources.rows import NAME as ROWS

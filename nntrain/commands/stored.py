@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nntrain.config.experiment import Experiment
-    from nntrain.data.blocks import Blocks
     from nntrain.data.fitted import FittedFields
-    from nntrain.data.table import Table
     from nntrain.training.device import Precision
     from nntrain.training.objective import Objective
     from nntrain.training.session import Subject, TrainingProtocol
@@ -129,34 +127,6 @@ def check_files(run: Run, config: Config) -> None:
     changed = [name for name, fingerprint in found.items() if before.get(name) != fingerprint]
     if changed:
         raise changed_error(run, changed)
-
-
-def new_table(stored: Stored, path: Path) -> Table:
-    """New rows from a file, as training files are read; questions about the training rows, such as pairs of nodes, beside these.
-
-    Raises:
-        DataError: They can't be read, or the training rows that they ask about have changed since.
-    """
-    from nntrain.data.new_rows import read_new
-
-    source = stored.config.experiment.data.source
-    if source.asks_of_training_rows:
-        try:
-            check_files(stored.run, stored_config(stored.run))
-        except DataError as error:
-            hint = f"train again on the {source.type} as it is now: nntrain fit"
-            raise DataError(f"the {source.type} of {stored.run.name} is no longer as it was trained on: {error.message}", hint) from None
-    return read_new(stored.config.experiment.data, path, stored.fields, stored.config.folder)
-
-
-def new_table_blocks(stored: Stored, path: Path) -> Blocks:
-    """The same block by block; in one where rows do not stand alone. Raises `DataError`."""
-    from nntrain.data.blocks import Whole
-    from nntrain.data.new_rows import new_blocks
-
-    if stored.config.experiment.data.source.asks_of_training_rows:
-        return Whole.of(new_table(stored, path))
-    return new_blocks(stored.config.experiment.data, path, stored.fields)
 
 
 def changed_error(run: Run, changed: Sequence[str]) -> DataError:
