@@ -47,7 +47,7 @@ def write_start(new: Run, job: Job, assembly: Assembly) -> None:
         "fingerprints": prepared.fingerprints,
         "rows": {part: len(data.scored) for part, data in prepared.splits.items()},
         "notes": list(prepared.notes),
-        "environment": environment_digests(parse(resolved, "resolved.yaml")),
+        "environment": environment_digests(parse(resolved, "resolved.yaml")) if config.document.unexpanded else {},
         "suspicions": [asdict(each) for each in job.suspicions],
     }
     if job.start is not None:

@@ -180,7 +180,7 @@ class Recorder:
         step = self.assembly.progress.step
         with self.pace.measured():
             parts = self._parts()
-            self._keep_held()
+            self._keep_held(are_last=False)
             self._write(step, parts, ("last", "best") if is_best else ("last",))
         self.saved_step, self._is_owed, self.signals.save_requested = step, False, False
 
@@ -192,14 +192,14 @@ class Recorder:
         except Exception:
             if self.leader is None:  # else no process has all of it, and others may be gone
                 with suppress(NNTrainError):
-                    self._keep_held()
+                    self._keep_held(are_last=True)
             raise
 
-    def _keep_held(self) -> None:
-        """Write the states that are in memory only, the oldest first, so that `last` comes to name the newest. Raises `ResourceError`."""
+    def _keep_held(self, *, are_last: bool) -> None:
+        """Write the states that are in memory only, the oldest first; `last` names them where none comes after. Raises `ResourceError`."""
         for step in sorted(self._held):
             is_best, parts = self._held[step]
-            self._write(step, parts, ("last", "best") if is_best else ("last",), is_held=True)
+            self._write(step, parts, (*(["last"] * are_last), *(["best"] * is_best)), is_held=True)
             del self._held[step]
 
     def _write(self, step: int, parts: Mapping[str, Any], points: Sequence[str], *, is_held: bool = False) -> None:

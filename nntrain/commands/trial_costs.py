@@ -19,7 +19,6 @@ from nntrain.commands.peak_memory import peak_bytes
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import evaluating, fit_baseline
 from nntrain.training.memory import settle_malloc
-from nntrain.training.replay import AFTER
 from nntrain.training.session import Subject
 from nntrain.wording import number_of
 
@@ -112,7 +111,7 @@ def _measure_steps(steps: Steps) -> tuple[int, float, float]:
     static = steps.assembly.session.static
     steps.seconds(1)
     first_s = steps.seconds(2)
-    before = AFTER if static is not None else 0
+    before = static.before if static is not None else 0
     if before * first_s > WARM_S:  # their gain is left out
         before = 0
     warm = max(WARM, before + 4) if before else WARM

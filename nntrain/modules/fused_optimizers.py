@@ -30,6 +30,10 @@ class _Fused(torch.optim.Optimizer):
 
     _kept: tuple[Any, list[Lists]] | None = None
     """The state of the first parameter, and what was looked up when it had that."""
+    grad_scale: Tensor | None = None
+    """What loss scaling leaves here: the scale of the gradients."""
+    found_inf: Tensor | None = None
+    """What loss scaling and the watch for divergence leave here: whether the step is to be left out."""
 
     def add_param_group(self, param_group: Group) -> None:
         """As torch does."""
@@ -108,10 +112,6 @@ class _Fused(torch.optim.Optimizer):
         """Call the kernel."""
         raise NotImplementedError
 
-    def _left(self, name: str) -> Tensor | None:
-        """What loss scaling and the watch for divergence leave here: `grad_scale` of the gradients, `found_inf` where they overflow."""
-        return cast("Tensor | None", getattr(self, name, None))
-
 
 class FusedSGD(_Fused, torch.optim.SGD):
     """torch's SGD."""
@@ -150,8 +150,8 @@ class FusedSGD(_Fused, torch.optim.SGD):
             nesterov=group["nesterov"],
             maximize=group["maximize"],
             is_first_step=is_first_step,
-            grad_scale=self._left("grad_scale"),
-            found_inf=self._left("found_inf"),
+            grad_scale=self.grad_scale,
+            found_inf=self.found_inf,
         )
 
 
@@ -179,7 +179,7 @@ class _FusedAdam(_Fused):
 
     def _run(self, group: Group, moved: list[Tensor], gradients: Gradients, lists: Lists) -> None:
         *moments, steps = lists
-        found_inf = self._left("found_inf")
+        found_inf = self.found_inf
         torch._foreach_add_(steps, 1)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         beta1, beta2 = group["betas"]
         type(self).kernel(
@@ -194,7 +194,7 @@ class _FusedAdam(_Fused):
             weight_decay=group["weight_decay"],
             eps=group["eps"],
             maximize=group["maximize"],
-            grad_scale=self._left("grad_scale"),
+            grad_scale=self.grad_scale,
             found_inf=found_inf,
         )
         if found_inf is not None:  # a step that was not taken is not counted

@@ -38,6 +38,8 @@ class SupervisedProtocol:
         self._carried = Carried()
         self._factors: dict[PartName, float] = {}
         """How much the parts of the loss of a recorded step count."""
+        self._has_all = False
+        """Whether a recorded step gives every parameter a gradient."""
 
     def steps_per_epoch(self, session: Session) -> int:
         """Steps of one epoch; a last batch of one row is merged into the one before, but where rows go on from others."""
@@ -142,6 +144,7 @@ class SupervisedProtocol:
             self._factors = {name: part.factor for name, part in parts.items()}
             sums, weights = [part.sum.detach() for part in parts.values()], [part.weight for part in parts.values()]
             norm, gradients = gradient_norm(parameters), [parameter.grad for parameter in parameters]
+            self._has_all = all(gradient is not None for gradient in gradients)
             for parameter in parameters:  # they lie nowhere but in what is given back
                 parameter.grad = None
             return [loss.detach(), norm, *sums, *weights, *gradients]
@@ -156,7 +159,7 @@ class SupervisedProtocol:
             for place, (name, factor) in enumerate(self._factors.items(), start=2)
         }
         gradients = found[2 + 2 * count :]
-        if session.moves_directly and all(gradient is not None for gradient in gradients):
+        if session.moves_directly and self._has_all:
             return StepLoss(found[0], parts, "filled", norm=found[1], gradients=gradients)
         for parameter, gradient in zip(trained(session.optimizer), gradients, strict=True):
             parameter.grad = gradient

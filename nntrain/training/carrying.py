@@ -40,7 +40,8 @@ class Carried:
 
     def advance(self) -> None:
         """A step is done: the next one begins with what it has ended with."""
-        self._begin, self._ends = self._joined(), []
+        if self._ends:
+            self._begin, self._ends = self._joined(), []
 
     def forget(self) -> None:
         """Begin with nothing again."""

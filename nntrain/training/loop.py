@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
@@ -223,7 +223,8 @@ def _moved(session: Session, progress: Progress, batches: tuple[Batch, ...], gra
     """The optimizer's update. Raises `ExhaustedError`: part of the weights may have moved, so that nothing is tried again."""
     try:
         if gradients is not None:
-            cast("Any", session.optimizer).move(gradients)
+            optimizer: Any = session.optimizer
+            optimizer.move(gradients)
             return True
         return session.precision.step(session.optimizer)
     except (RuntimeError, MemoryError) as error:

@@ -50,14 +50,15 @@ class RunningLoss:
     def add(self, parts: Mapping[PartName, Part]) -> None:
         """Count one step; no synchronisation."""
         for name, (total, weight, factor) in parts.items():
-            is_here = total.device.type == "cpu"
-            sums = (total.item(), weight.item()) if is_here else (total.float(), weight.float())  # a layer's part may have half of it
-            self.count(name, Sums(*sums, factor))
+            if total.device.type == "cpu":
+                self.count(name, total.item(), weight.item(), factor)
+            else:
+                self.count(name, total.float(), weight.float(), factor)  # a layer's part may have half of it
 
-    def count(self, name: PartName, added: Sums) -> None:
-        """Count a part of the loss of one step."""
+    def count(self, name: PartName, total: float | Tensor, weight: float | Tensor, factor: float) -> None:
+        """Count the sum and the weight of a part of the loss of one step."""
         before = self.parts.get(name)
-        self.parts[name] = added if before is None else Sums(before.sum + added.sum, before.weight + added.weight, added.factor)
+        self.parts[name] = Sums(total, weight, factor) if before is None else Sums(before.sum + total, before.weight + weight, factor)
 
     def take(self) -> float | None:
         """Mean since the last call (`None` if there was no step, or it is not finite), and start anew."""

@@ -29,4 +29,4 @@ def static_steps(session: Session, *, parts_are_ours: bool) -> StaticSteps | Non
         not parts_are_ours,
     )
     is_elsewhere = session.device.type != "cpu" or session.compiled is not None or session.ranks is not None
-    return None if is_elsewhere or any(varies) or not are_static(network) else StaticSteps(network)
+    return None if is_elsewhere or any(varies) or not are_static(network) else StaticSteps(network, steps=session.horizon.total_steps)

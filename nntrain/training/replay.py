@@ -28,6 +28,10 @@ from nntrain.training.operations import NotStaticError, Operation, Recorder, Slo
 
 AFTER: Final = 32
 """Batches of a shape that are computed as usual before one is recorded: runs of a few steps have nothing to gain."""
+SOON: Final = 4
+"""The same in a run that is long enough, for a shape that one batch after another has."""
+LONG: Final = 500
+"""Steps of such a run. A recording of a small step takes as long as it saves in 70 steps."""
 SMALL_BYTES: Final = 64 * 2**20
 """All tensors of a step that is worth the interpreter: in larger ones arithmetic takes the time."""
 MOST_PARAMETERS: Final = 64 * 2**20
@@ -64,6 +68,8 @@ _DIRECT: Final[dict[str, Callable[..., Any]]] = {
 }
 """Operations whose Python function costs half of what a call by the name of the operator does."""
 
+_shape: Callable[[Tensor], torch.Size] = operator.attrgetter("shape")
+_pointer: Callable[[Tensor], int] = torch.Tensor.data_ptr
 Step = Callable[..., tuple[Any, ...]]
 
 
@@ -144,11 +150,12 @@ def record(work: Callable[[], Sequence[Tensor | None]], lasting: Iterable[Tensor
 class StaticSteps:
     """The recordings of a run, by the shapes of the tensors of a batch."""
 
-    def __init__(self, *networks: nn.Module, read: Sequence[Tensor] = (), written: Sequence[Tensor] = ()) -> None:
+    def __init__(self, *networks: nn.Module, steps: int = 0, read: Sequence[Tensor] = (), written: Sequence[Tensor] = ()) -> None:
         """Begin without a recording.
 
         Args:
             networks: Those that a step runs: one, or those of members that train together.
+            steps: How many steps the run may have; 0 where nobody knows.
             read: What steps read beside their parameters and buffers.
             written: What steps change beside their buffers.
         """
@@ -158,7 +165,12 @@ class StaticSteps:
         self._is_heavy = sum(tensor.numel() * tensor.itemsize for tensor in self._lasting) > MOST_PARAMETERS
         self._pointers: list[int] = []
         """Where these lay when recordings were made."""
+        self.before = SOON if steps >= LONG else AFTER
+        """Steps that are computed as usual before one is recorded, where all batches have one shape."""
         self._counts: dict[tuple[torch.Size, ...], int] = {}
+        self._latest: tuple[torch.Size, ...] = ()
+        self._in_a_row = 0
+        """Batches of the latest shape, one after another, that had no recording."""
         self._recordings: dict[tuple[torch.Size, ...], Recording | None] = {}
 
     def of(self, tensors: Sequence[Tensor]) -> Recording | None:
@@ -167,15 +179,19 @@ class StaticSteps:
         All are dropped where parameters have other memory than when they were made, as those of members that train together get.
         """
         found = self._recordings.get(_shapes(tensors))
-        if found is not None and self._pointers != [tensor.data_ptr() for tensor in self._lasting]:
+        if found is None:
+            return None
+        if self._pointers != list(map(_pointer, self._lasting)):
             self.forget()
             return None
+        self._in_a_row = 0
         return found
 
     def forget(self) -> None:
-        """Drop all recordings: what they have as a number is another one now."""
+        """Drop all recordings: what they have as a number is another one now, and may soon be another again."""
         self._recordings.clear()
         self._counts.clear()
+        self._in_a_row, self.before = 0, AFTER
 
     def is_due(self, tensors: Sequence[Tensor]) -> bool:
         """Count a step over such a batch that has no recording; whether it is to be recorded."""
@@ -183,7 +199,9 @@ class StaticSteps:
         if shapes in self._recordings or len(self._recordings) == SHAPES or self._is_heavy:
             return False
         count = self._counts[shapes] = self._counts.get(shapes, 0) + 1
-        return count > AFTER
+        self._in_a_row = self._in_a_row + 1 if shapes == self._latest else 1
+        self._latest = shapes
+        return count > AFTER or self._in_a_row > self.before
 
     def begin(self, work: Callable[[], Sequence[Tensor | None]], tensors: Sequence[Tensor]) -> Sequence[Tensor | None]:
         """Do a step as usual, and before that record it; the recording is kept where it gives the same bits from the same state.
@@ -195,7 +213,7 @@ class StaticSteps:
         Returns:
             What `work` gives. All else is as after one step.
         """
-        pointers = [tensor.data_ptr() for tensor in self._lasting]
+        pointers = list(map(_pointer, self._lasting))
         if pointers != self._pointers:
             self._recordings.clear()
         self._pointers = pointers
@@ -237,7 +255,7 @@ def tensors_of(batch: Batch) -> list[Tensor] | None:
 
 
 def _shapes(tensors: Sequence[Tensor]) -> tuple[torch.Size, ...]:
-    return tuple([tensor.shape for tensor in tensors])
+    return tuple(map(_shape, tensors))
 
 
 def _equal(one: Tensor | None, other: Tensor | None) -> bool:

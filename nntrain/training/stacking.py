@@ -22,7 +22,7 @@ from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.joint_rows import JointBatch
 from nntrain.training.loop import set_learning_rates, take_step
 from nntrain.training.objective import PartName, total
-from nntrain.training.progress import Progress, Recent, Sums
+from nntrain.training.progress import Progress, Recent
 from nntrain.training.replay import StaticSteps, tensors_of
 from nntrain.training.scoring_together import score_at_once
 from nntrain.training.session import Session, TrainingProtocol
@@ -135,7 +135,12 @@ class Stack:
         """Recordings of steps of these members, which read and write the memory that they share: they last as long as it."""
         if any(seat.session.static is None for _, seat in self._there):
             return None
-        return StaticSteps(*dict.fromkeys(networks), read=self._wanted, written=[self._gradients, *self._targets])
+        return StaticSteps(
+            *dict.fromkeys(networks),
+            steps=self._first.session.horizon.total_steps,
+            read=self._wanted,
+            written=[self._gradients, *self._targets],
+        )
 
     def step(self, batch: JointBatch) -> None:
         """One optimizer update of each member that is there.
@@ -255,7 +260,7 @@ class Stack:
         """Add the losses of a step to those since the last report."""
         for place, (name, factor) in enumerate(self._factors.items()):
             for (_, seat), of_rows, weight in zip(self._there, told[2 * place], told[2 * place + 1], strict=True):
-                seat.progress.running.count(name, Sums(of_rows, weight, factor))
+                seat.progress.running.count(name, of_rows, weight, factor)
 
     def _shape(self) -> None:
         for (_, seat), parameters in zip(self._there, self._parameters, strict=True):

@@ -208,6 +208,23 @@ def test_batches_of_a_shape_are_recorded_once_they_are_many() -> None:
     assert [steps.is_due(batch) for _ in range(replay.AFTER + 1)] == [False] * replay.AFTER + [True]
 
 
+def test_in_a_long_run_batches_of_a_shape_are_recorded_once_they_come_one_after_another() -> None:
+    torch.manual_seed(0)
+    network = nn.Linear(6, 3)
+    steps, x, y = StaticSteps(network, steps=replay.LONG), torch.randn(16, 6), torch.randint(0, 3, (16,))
+    last = [torch.zeros(5, 6), y[:5]]
+    assert [steps.is_due((x, y)) for _ in range(replay.SOON)] == [False] * replay.SOON
+    assert not steps.is_due(last)
+    assert [steps.is_due((x, y)) for _ in range(replay.SOON + 1)] == [False] * replay.SOON + [True]
+    steps.begin(work_of(network, x, y), (x, y))
+    for _ in range(replay.SOON + 2):  # the last batch of each epoch
+        assert steps.of((x, y)) is not None
+        assert steps.of(last) is None
+        assert not steps.is_due(last)
+    steps.forget()
+    assert not any(steps.is_due((x, y)) for _ in range(replay.AFTER))
+
+
 def test_a_module_of_somebody_else_is_never_recorded() -> None:
     assert are_static(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
     assert not are_static(nn.Sequential(nn.Linear(2, 2), Twice()))
