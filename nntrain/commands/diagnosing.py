@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from nntrain.commands.sharded_saving import LOOK
 from nntrain.config.reading import read_document
 from nntrain.errors import NNTrainError
 from nntrain.insight.diagnosis import diagnose
@@ -60,19 +61,21 @@ class Adviser:
     """Without reports and signals."""
     reports: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     signals: list[Signals] = field(default_factory=list[Signals])
+    unseen: str | None = None
+    """Why the network is not looked at, in words; `None` where it is."""
     taken: dict[Override, bool] = field(default_factory=dict[Override, bool])
     """Whether this config takes an override, as far as it was tried."""
 
     @classmethod
-    def of(cls, job: Job, assembly: Assembly, recorder: Recorder, display: Display) -> Adviser | None:
-        """For a run whose state is there: a new one, or one that goes on. `None` where no process has all of the network."""
+    def of(cls, job: Job, assembly: Assembly, recorder: Recorder, display: Display) -> Adviser:
+        """For a run whose state is there: a new one, or one that goes on."""
         from nntrain.commands.run_facts import facts_of, probe_of
 
-        ranks = assembly.session.ranks
-        if ranks is not None and ranks.is_sharded:
-            return None
         story = Story(facts_of(job, assembly), (), (), (), (), (), leaks=tuple(suspected(job.suspicions)))
-        found = cls(job, assembly, recorder, display, probe_of(job, assembly), story)
+        probe = probe_of(job, assembly)
+        protocol = job.blueprint.protocol.type
+        unseen = None if probe is not None else f"the loss of rows does not say how a network learns in the protocol {protocol}"
+        found = cls(job, assembly, recorder, display, probe, story, unseen=unseen)
         found.reports += read_history(recorder.run.path / "history.jsonl")
         found.signals += [Signals.of(record) for record in read_lines(recorder.run.path / "signals.jsonl")]
         if assembly.progress.step == 0 and not found.signals:
@@ -91,6 +94,8 @@ class Adviser:
             self._look(report)
             first = next(self._advice(self._story(None)), None)
             self.display.advise(None if first is None else first.line)
+        elif report.stop_reason is not None and self.recorder.leader is not None:  # the other processes go when this step is done
+            self._add(self._seen(report))
 
     def conclude(self, stop_reason: str, baseline: Mapping[str, float | None]) -> list[Advice]:
         """What is to be said in the end, most important first. `look_last` comes before, while the network is there."""
@@ -100,13 +105,16 @@ class Adviser:
     def look_last(self) -> None:
         """Look at the network as it is when the run has stopped. Not written down: a run with a higher limit doesn't stop there."""
         self.display.advise(None)  # it is told with the result
-        if self.probe is not None and self.reports and (not self.signals or self.signals[-1].step != self.assembly.progress.step):
-            found = self._seen(None)
-            self.signals += [] if found is None else [found]
+        is_seen = bool(self.signals) and self.signals[-1].step == self.assembly.progress.step
+        if self.reports and not is_seen and self.recorder.leader is None:
+            self._add(self._seen(None))
 
     @property
     def _rows(self) -> int:
         return self.signals[0].rows if self.signals else 0
+
+    def _add(self, found: Signals | None) -> None:
+        self.signals += [] if found is None else [found]
 
     def _look(self, report: Report | None) -> None:
         found = self._seen(report)
@@ -119,11 +127,12 @@ class Adviser:
             return None
         progress = self.assembly.progress
         try:
+            self.recorder.order(LOOK)
             found = self.probe.look()
         except (RuntimeError, MemoryError) as error:
-            if not is_exhaustion(error):
+            if not is_exhaustion(error) or self.recorder.leader is not None:  # the others are in the midst of it
                 raise
-            self.probe = None  # an aid must not cost a run
+            self.probe, self.unseen = None, "memory ran out in a look at it"  # an aid must not cost a run
             return None
         return replace(found, step=progress.step, epoch=progress.epoch, clipped=None if report is None else report.clipped)
 

@@ -62,7 +62,7 @@ class Ending:
     baseline: dict[str, Tensor]
     """The trivial prediction of each target."""
     inexact_since: int | None
-    adviser: Adviser | None
+    adviser: Adviser
     """Says what to change; has looked at the network as it was in the end."""
 
 
@@ -108,7 +108,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     best = progress.stopping.best
     of_best = {name: value for name, value in measured.metrics.items() if not name.startswith("test.")}
     position = {"epoch": None, "step": None} if best is None else {"epoch": best.epoch, "step": best.step}
-    advice = [] if ending.adviser is None else ending.adviser.conclude(ending.reason, measured.baseline)
+    advice = ending.adviser.conclude(ending.reason, measured.baseline)
     summary = {
         **_facts(run, assembly, ending.reason),
         "inexact_since": ending.inexact_since,
@@ -125,6 +125,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         "tables": measured.tables,
         "found": _found(job, _seconds(assembly), measured),
         "advice": [asdict(each) for each in advice],
+        "unseen": ending.adviser.unseen,
     }
     run.write_json("summary.json", summary)
     try:

@@ -99,7 +99,7 @@ def _follow(path: Path | None, changes: Sequence[str], options: Options) -> int:
             job = fit.begin(job)
         assembly = fit.assembled(job)
         with signals.held():
-            train_along(run, assembly, signals)
+            train_along(run, job, assembly, signals)
     return 0
 
 

@@ -141,7 +141,7 @@ class Recorder:
             parts = self._parts()
             changing = {name: tree for name, tree in parts.items() if name not in self.constant_parts}
             self._held[step] = (is_best, {**parts, **copied(changing)})
-            self._order("hold")
+            self.order("hold")
         except (MemoryError, RuntimeError) as error:
             if not is_exhaustion(error):
                 raise
@@ -155,20 +155,20 @@ class Recorder:
 
     def _parts(self) -> dict[str, Any]:
         """What a checkpoint of the present state holds."""
-        self._order("parts")
+        self.order("parts")
         parts = {**snapshot(self.assembly.session, self.assembly.protocol, self.assembly.progress), **self.constant_parts}
         parts["state"] |= {"history": self.history.length, "signals": self.looks.length, "inexact_since": self.inexact_since}
         parts["task"] = {**parts["task"], "readings": tune(self.assembly.session)}
         return parts if self.leader is None else pieces(parts)
 
-    def _order(self, word: str) -> None:
+    def order(self, word: str) -> None:
         """Let other processes that have a piece of the state do the same."""
         if self.leader is not None:
             self.leader.order(word)
 
     def step_is_done(self) -> None:
         """Let other processes go on: nothing more is saved at this step."""
-        self._order("done")
+        self.order("done")
 
     def save(self, *, is_best: bool = False) -> None:
         """Write a checkpoint of the present state, and before it those that are in memory only.

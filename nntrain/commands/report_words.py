@@ -71,6 +71,10 @@ def _blocks(facts: ReportFacts) -> Iterator[Block]:
     if things:
         yield Paragraph(f"{number_of(len(things), 'thing')} to do:")
         yield Things(things)
+    if isinstance(why := summary.get("unseen"), str):
+        yield Paragraph(
+            f"Gradients, units and the length of steps are not judged, as the network was not looked at while it trained: {why}."
+        )
     table = metric_table(facts)
     if table is not None:
         yield table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.memory import free_bytes
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from nntrain.assembly import Assembly
     from nntrain.commands.jobs import Job
-    from nntrain.insight.probe import Answers, Probe, Seen
+    from nntrain.insight.probe import Answers, Peers, Probe, Seen
     from nntrain.targets import TargetPlan
     from nntrain.training.session import Session
 
@@ -134,7 +135,23 @@ def probe_of(job: Job, assembly: Assembly) -> Probe | None:
     def run() -> Seen:
         return _pass(session, batch, names)
 
-    return Probe(session.network, session.optimizer, watched(job.blueprint.program), run)
+    return Probe(session.network, session.optimizer, watched(job.blueprint.program), run, _peers(session))
+
+
+def _peers(session: Session) -> Peers | None:
+    """The processes among which the network is shared out, where it is."""
+    from nntrain.insight.probe import Peers
+    from nntrain.training.sharding import take_apart
+
+    ranks = session.ranks
+    if ranks is None or not ranks.is_sharded:
+        return None
+
+    def joined(values: Tensor) -> Tensor:
+        ranks.add(values)
+        return values
+
+    return Peers(ranks.size, joined, partial(take_apart, session.network))
 
 
 def _rows(session: Session) -> Any:

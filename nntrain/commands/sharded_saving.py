@@ -1,11 +1,11 @@
-"""Saving a run whose tensors lie in pieces with several processes: the first one says what is done, each writes its own pieces."""
+"""A run whose tensors lie in pieces with several processes, between two steps: the first says what is done, each writes its pieces."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.assembly import Assembly
 from nntrain.training.distributed import Ranks
@@ -15,6 +15,13 @@ from nntrain.training.sharding import pieces
 from nntrain.training.state import copied, optimizer_state
 from nntrain.training.tuning import tune
 
+if TYPE_CHECKING:
+    from nntrain.insight.probe import Probe
+
+
+LOOK: Final = "look"
+"""What the first process says where all look at the network."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leader:
@@ -23,7 +30,7 @@ class Leader:
     ranks: Ranks
 
     def order(self, word: str, **more: Any) -> None:
-        """`parts`: take what is to be saved; `hold`: keep a copy of it; `write`; `done`: go on with the next step."""
+        """`parts`: take what is to be saved; `hold`: keep a copy of it; `write`; `look`; `done`: go on with the next step."""
         self.ranks.tell(lambda: {"do": word, **more})
 
     def writing(self, *, is_held: bool) -> Others:
@@ -53,6 +60,8 @@ class Pieces:
 
     ranks: Ranks
     assembly: Assembly
+    probe: Probe | None
+    """What looks at the network."""
     _latest: Mapping[str, Any] = field(default_factory=dict[str, Any])
     _held: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -63,6 +72,9 @@ class Pieces:
                 session = self.assembly.session
                 tune(session)  # all take part in a forward pass
                 self._latest = pieces({"weights": session.network.state_dict(), "optimizer": optimizer_state(session.optimizer)})
+            elif told["do"] == LOOK:
+                assert self.probe is not None
+                self.probe.look()
             elif told["do"] == "hold":
                 self._held = copied(self._latest)
             else:

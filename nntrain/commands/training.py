@@ -49,8 +49,8 @@ class Consumer:
     display: Display
     signals: Signals
     tracking: Tracking
-    adviser: Adviser | None = None
-    """Says what to change; `None` where no process has all of the network."""
+    adviser: Adviser
+    """Says what to change."""
     baseline: dict[str, Tensor] = field(default_factory=dict[str, "Tensor"])
     """The trivial prediction of each target."""
     unmeasured: set[str] = field(default_factory=set[str])
@@ -72,6 +72,7 @@ class Consumer:
         portions = parts.session.portions
         known = portions.state()
         settle_malloc()
+        self.recorder.step_is_done()
         for event in run_loop(parts.session, parts.protocol, parts.plan, progress, self.pause_due):
             if portions.state() != known:
                 known = portions.state()
@@ -92,8 +93,7 @@ class Consumer:
             self.display.advance(self.position(event.step))
             self.recorder.save()
             return
-        if self.adviser is not None:
-            self.adviser.take(event)
+        self.adviser.take(event)
         self.recorder.take(event)
         self.tracking.report(event)
         best = self.assembly.progress.stopping.best
@@ -245,8 +245,7 @@ def ended(consumer: Consumer, reason: StopReason, options: Options) -> Outcome:
     if ranks is not None and ranks.is_sharded:  # the others are gone
         network = consumer.job.blueprint.program.build().to(consumer.assembly.session.device)
         consumer.assembly = replace(consumer.assembly, session=replace(consumer.assembly.session, network=network))
-    if consumer.adviser is not None:
-        consumer.adviser.look_last()
+    consumer.adviser.look_last()
     ending = Ending(reason, consumer.signals, consumer.baseline, consumer.recorder.inexact_since, consumer.adviser)
     outcome = finish(consumer.run, consumer.job, consumer.assembly, ending, options)
     consumer.tracking.end(outcome.summary)
@@ -262,13 +261,15 @@ def _lead(assembly: Assembly, recorder: Recorder, signals: Signals) -> None:
         _begin_together(assembly, ranks)
 
 
-def train_along(run: Run, assembly: Assembly, signals: Signals) -> None:
+def train_along(run: Run, job: Job, assembly: Assembly, signals: Signals) -> None:
     """Train a run that another process writes.
 
     Raises:
         CheckpointError: The checkpoint that it goes on with is not there, or is damaged.
         PeerLostError: Another process is gone.
     """
+    from nntrain.commands.run_facts import probe_of
+
     ranks, progress = assembly.session.ranks, assembly.progress
     assert ranks is not None
     name = ranks.tell(lambda: None)
@@ -280,7 +281,9 @@ def train_along(run: Run, assembly: Assembly, signals: Signals) -> None:
         progress.stop_reason = None
     if progress.stop_reason is not None:
         return
-    saving = Pieces(ranks, assembly)
+    saving = Pieces(ranks, assembly, probe_of(job, assembly) if ranks.is_sharded else None)
+    if ranks.is_sharded:
+        saving.obey()
     for _ in run_loop(assembly.session, assembly.protocol, assembly.plan, progress, lambda _: ranks.granted.pause):
         if ranks.is_sharded:
             saving.obey()

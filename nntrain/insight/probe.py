@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.insight.signals import ClassSignals, LayerSignals, Signals, UnitKind, UnitSignals, rounded
+from nntrain.training.state import piece
 
 SATURATED: Final = {"sigmoid": 0.49, "tanh": 0.98}
 """How far from its middle an output lies where the slope is below 4 % of the steepest: 1 - (2 * 0.49)^2, and 1 - 0.98^2."""
@@ -55,6 +56,16 @@ class Seen(NamedTuple):
     rows: int
 
 
+class Peers(NamedTuple):
+    """Processes of which each has a piece of a network."""
+
+    size: int
+    joined: Callable[[Tensor], Tensor]
+    """The sum of a tensor over them, which all ask for."""
+    apart: Callable[[], None]
+    """Lets each have its pieces alone, where an evaluation has left it all of some layers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """Looks at one network."""
@@ -65,19 +76,35 @@ class Probe:
     """By name of the module."""
     run: Callable[[], Seen]
     """The forward pass of always the same rows."""
+    peers: Peers | None = None
+    """The processes that hold a piece of each weight, where they do: all look at the same time, at the same rows."""
 
     def look(self) -> Signals:
         """Run the pass and read it."""
+        if self.peers is not None:
+            self.peers.apart()
         weights = list(_weights(self.network))
         units: list[UnitSignals] = []
         with _unchanged(self.network), self._hooks(units), torch.enable_grad():
             seen = self.run()
-            gradients = torch.autograd.grad(seen.loss, [weight for _, weight in weights], allow_unused=True) if weights else ()
+            gradients = self._gradients(seen.loss, [weight for _, weight in weights])
         with torch.no_grad():
             layers = self._layers(weights, gradients)
             classes = tuple(_classes(answers) for answers in seen.answers)
         loss = float(seen.loss.detach())
         return Signals(seen.rows, rounded(loss) if torch.isfinite(seen.loss.detach()) else None, layers, tuple(units), classes)
+
+    def _gradients(self, loss: Tensor, weights: Sequence[nn.Parameter]) -> Sequence[Tensor | None]:
+        """Those of a loss, kept nowhere. Of pieces only a backward pass gives them, as sums over the processes."""
+        if not weights:
+            return ()
+        if self.peers is None:
+            return torch.autograd.grad(loss, weights, allow_unused=True)
+        loss.backward()
+        found = [None if weight.grad is None else weight.grad / self.peers.size for weight in weights]
+        for parameter in self.network.parameters():
+            parameter.grad = None
+        return found
 
     @contextmanager
     def _hooks(self, units: list[UnitSignals]) -> Generator[None]:
@@ -99,25 +126,27 @@ class Probe:
             return ()
         groups = {parameter: group for group in self.optimizer.param_groups for parameter in group["params"]}
         found: list[Tensor] = []
-        for (_, weight), gradient in zip(weights, gradients, strict=True):
-            group = groups.get(weight)
-            moved = None if group is None else _moved(weight, gradient, group, self.optimizer.state.get(weight, {}))
-            nothing = weight.new_full((), -1.0)
-            found += [
-                nothing.clone().zero_() if gradient is None else _rms(gradient),
-                _rms(weight.detach()),
-                nothing if moved is None else _rms(moved),
-            ]
-        numbers = cast("list[float]", torch.stack([each.float() for each in found]).tolist())  # one wait for all
+        for (_, parameter), whole in zip(weights, gradients, strict=True):
+            weight, gradient = piece(parameter.detach()), None if whole is None else piece(whole)
+            group = groups.get(parameter)
+            moved = None if group is None else _moved(weight, gradient, group, self.optimizer.state.get(parameter, {}))
+            nothing = weight.new_zeros(())
+            found += [nothing if each is None else _norm(each) for each in (gradient, weight, moved)]
+            found += [nothing + float(each) for each in (moved is not None, len(weight) > 1 and _is_alike(weight), len(weight) > 1)]
+        table = torch.stack([each.float() for each in found]).view(-1, 6)
+        if self.peers is not None:
+            table = self.peers.joined(table.square()).sqrt()  # of counts too: it takes all of them to be alike
+        rows = cast("list[list[float]]", table.tolist())  # one wait for all
         return tuple(
             LayerSignals(
                 name.rpartition(".")[0] or name,
-                rounded(numbers[3 * place]),
-                rounded(numbers[3 * place + 1]),
-                None if numbers[3 * place + 2] < 0 else rounded(numbers[3 * place + 2] / max(numbers[3 * place + 1], 1e-30)),
-                len(weight) > 1 and torch.equal(weight[0], weight[1]) and torch.equal(weight[0], weight[-1]),
+                rounded(gradient / size),
+                rounded(norm / size),
+                rounded(moved / max(norm, 1e-30 * size)) if is_known else None,
+                alike > 0 and alike == several,
             )
-            for place, (name, weight) in enumerate(weights)
+            for (name, weight), (gradient, norm, moved, is_known, alike, several) in zip(weights, rows, strict=True)
+            for size in (max(weight.numel(), 1) ** 0.5,)
         )
 
 
@@ -129,8 +158,13 @@ def _weights(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
             yield name, parameter
 
 
-def _rms(values: Tensor) -> Tensor:
-    return cast("Tensor", torch.linalg.vector_norm(values, dtype=torch.float32)) / float(max(values.numel(), 1)) ** 0.5
+def _is_alike(weight: Tensor) -> bool:
+    """Whether all units have the same weights."""
+    return torch.equal(weight[0], weight[1]) and torch.equal(weight[0], weight[-1])
+
+
+def _norm(values: Tensor) -> Tensor:
+    return cast("Tensor", torch.linalg.vector_norm(values, dtype=torch.float32))
 
 
 def _moved(weight: Tensor, gradient: Tensor | None, group: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor | None:
@@ -145,11 +179,11 @@ def _moved(weight: Tensor, gradient: Tensor | None, group: Mapping[str, Any], st
         first, second = (1 - float(beta) ** step for beta in group["betas"])
         if first <= 0 or second <= 0:
             return None
-        mean, square = cast("Tensor", state["exp_avg"]), cast("Tensor", state["exp_avg_sq"])
+        mean, square = piece(cast("Tensor", state["exp_avg"])), piece(cast("Tensor", state["exp_avg_sq"]))
         return lr / first * mean / ((square / second).sqrt() + float(group["eps"]))
     if set(group) >= {"momentum", "dampening", "nesterov"}:  # torch's SGD
-        direction = state.get("momentum_buffer")
-        direction = gradient if direction is None else direction
+        direction = cast("Tensor | None", state.get("momentum_buffer"))
+        direction = gradient if direction is None else piece(direction)
         return None if direction is None else lr * direction
     return None
 

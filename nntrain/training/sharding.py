@@ -38,6 +38,15 @@ def shard(network: nn.Module, ranks: Ranks) -> None:
     ranks.is_sharded = True
 
 
+def take_apart(network: nn.Module) -> None:
+    """Free what a forward pass without a backward one has gathered, so that the network's parameters are the pieces again."""
+    from torch.distributed.fsdp import FSDPModule
+
+    for module in network.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
+
+
 def pieces(parts: Mapping[str, Tree]) -> dict[str, Any]:
     """The parts of a checkpoint with the pieces that this process has, and the names of these."""
     found = {name: _local(tree) for name, tree in parts.items()}

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import nntrain
-from nntrain.commands import diagnosing
-from nntrain.commands.diagnosing import Adviser, look_due
+from nntrain.commands import diagnosing, run_facts
+from nntrain.commands.diagnosing import look_due
 from nntrain.commands.display import Display
 
 from diagnosed import Config, deep_sigmoids, digits, dying_units, few_rows, leaking, rare_class, tiny_steps  # isort: skip
@@ -106,7 +106,7 @@ def test_a_run_that_is_looked_at_is_to_the_bit_the_one_that_is_not(config: Confi
     monkeypatch.setattr(diagnosing, "MOST_COST", 1e9)
     looked_at = nntrain.fit(config).run.path
     assert len((looked_at / "signals.jsonl").read_text().splitlines()) == 1 + 4
-    monkeypatch.setattr(Adviser, "of", classmethod(lambda *given: None))
+    monkeypatch.setattr(run_facts, "probe_of", lambda *given: None)
     alone = nntrain.fit(config).run.path
     assert (alone / "signals.jsonl").read_bytes() == b""
     assert digests(looked_at) == digests(alone)

@@ -57,6 +57,11 @@ def test_a_run_reports_how_well_rows_are_told_apart_beside_that_of_noise_and_of_
     }
 
 
+def test_the_summary_says_why_the_network_was_not_looked_at(trained: Any) -> None:
+    assert trained.summary["unseen"] == "the loss of rows does not say how a network learns in the protocol adversarial"
+    assert (trained.run.path / "signals.jsonl").read_bytes() == b""
+
+
 def test_samples_are_written_on_a_sheet_and_rows_get_no_prediction(
     trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

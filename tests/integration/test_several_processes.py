@@ -134,6 +134,24 @@ def test_weights_in_pieces_are_read_by_one_process(tmp_path: Path, config: Path,
     assert losses == sorted(losses, reverse=True)
 
 
+def test_a_network_in_pieces_is_looked_at_as_one_that_is_whole(tmp_path: Path, config: Path, run_script: Script) -> None:
+    fit = ["fit", str(config), "--no-test", "optimizer.lr=1e-7", "training.checkpoint.every_steps=null"]
+    codes, said = driven(run_script, fit, [*fit, "--processes", "2", "training.shard=true"])
+    assert codes == [0, 0], said
+    whole, pieces = (tmp_path / "runs" / "c" / name for name in ("0001", "0002"))
+    [[mine], [other]] = [[json.loads(line) for line in (run / "signals.jsonl").read_text().splitlines()] for run in (whole, pieces)]
+    assert mine.pop("loss") == pytest.approx(other.pop("loss"), rel=1e-4)
+    for ours, theirs in zip(mine.pop("layers"), other.pop("layers"), strict=True):
+        sizes = ("gradient", "weight")
+        assert [ours.pop(size) for size in sizes] == pytest.approx([theirs.pop(size) for size in sizes], rel=1e-3)
+        assert ours == theirs
+    assert mine == other
+    advice = [json.loads((run / "summary.json").read_text())["advice"] for run in (whole, pieces)]
+    assert [[each["name"] for each in found] for found in advice] == [["learning_rate_too_low"]] * 2
+    assert advice[0][0]["sentence"] == advice[1][0]["sentence"]
+    assert advice[0][0]["override"] == advice[1][0]["override"] == "optimizer.lr=0.001"
+
+
 @pytest.mark.slow
 def test_pieces_go_on_as_others(tmp_path: Path, config: Path, run_script: Script) -> None:
     config.write_text(config.read_text().replace("[16, 16]", "[15, 7, 1]"))

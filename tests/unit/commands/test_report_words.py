@@ -76,6 +76,15 @@ def test_all_figures_are_in_the_table_and_the_deciding_one_is_marked() -> None:
     assert table.rows[2] == ("test.rmse", "380.0", "341.0 to 421.0", "369.0", "1,198")
 
 
+def test_a_run_whose_network_was_not_looked_at_says_why() -> None:
+    lines = [
+        block.text
+        for block in summary_section(Facts(summary(unseen="for a reason"), {"rows": {}}, None, {})).blocks
+        if isinstance(block, Paragraph)
+    ]
+    assert sum("not looked at while it trained: for a reason." in line for line in lines) == 1
+
+
 def test_advice_is_shown_with_its_evidence_and_older_runs_have_none() -> None:
     advice = [{"name": "x", "sentence": "It overfits", "evidence": "gap 18 %", "override": None}, {"name": "damaged"}, "damaged"]
     assert advice_of({"advice": advice}) == (("It overfits", "gap 18 %", ""),)
