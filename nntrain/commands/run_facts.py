@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.commands.memory import free_bytes
-from nntrain.commands.origin import init_of
 from nntrain.errors import YamlPath, render_path
 from nntrain.insight.findings import Facts, Rows, Target
 from nntrain.insight.watching import activation_paths, watched
@@ -65,7 +64,7 @@ def facts_of(job: Job, assembly: Assembly) -> Facts:
         widths=cast("tuple[int, ...]", hidden) if isinstance(hidden, tuple) else (),
         initializes=getattr(architecture, "initializer", None) is not None,
         targets=tuple(_target(job, plan) for plan in blueprint.targets.values() if _has_classes(plan)),
-        begins_trained=init_of(job.config) is not None or any(step.layer.taken is not None for step in blueprint.program.steps),
+        starts_trained=blueprint.starts_trained,
         rows=_rows_of(job, session),
         compares_rows=session.objective.compared_rows is not None,
         single_target=len(blueprint.targets) == 1,
@@ -142,6 +141,7 @@ def _peers(session: Session) -> Peers | None:
     """The processes among which the network is shared out, where it is."""
     from nntrain.insight.probe import Peers
     from nntrain.training.sharding import take_apart
+    from nntrain.training.state import piece
 
     ranks = session.ranks
     if ranks is None or not ranks.is_sharded:
@@ -151,7 +151,7 @@ def _peers(session: Session) -> Peers | None:
         ranks.add(values)
         return values
 
-    return Peers(ranks.size, joined, partial(take_apart, session.network))
+    return Peers(ranks.size, joined, piece, partial(take_apart, session.network))
 
 
 def _rows(session: Session) -> Any:

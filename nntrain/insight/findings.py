@@ -119,7 +119,7 @@ class Facts:
     single_target: bool = True
     compares_rows: bool = False
     """Whether a loss compares the rows of a batch with one another, so that smaller batches make another task of it."""
-    begins_trained: bool = False
+    starts_trained: bool = False
     """Whether weights of a trained network are what it begins with, so that little may be left to learn."""
     rows: Rows = Rows()
     baseline: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.insight.signals import ClassSignals, LayerSignals, Signals, UnitKind, UnitSignals, rounded
-from nntrain.training.state import piece
 
 SATURATED: Final = {"sigmoid": 0.49, "tanh": 0.98}
 """How far from its middle an output lies where the slope is below 4 % of the steepest: 1 - (2 * 0.49)^2, and 1 - 0.98^2."""
@@ -62,6 +61,8 @@ class Peers(NamedTuple):
     size: int
     joined: Callable[[Tensor], Tensor]
     """The sum of a tensor over them, which all ask for."""
+    piece: Callable[[Tensor], Tensor]
+    """What this one has of a tensor; a tensor that is not shared out as it is."""
     apart: Callable[[], None]
     """Lets each have its pieces alone, where an evaluation has left it all of some layers."""
 
@@ -121,15 +122,19 @@ class Probe:
             for handle in handles:
                 handle.remove()
 
+    def _own(self, tensor: Tensor) -> Tensor:
+        return tensor if self.peers is None else self.peers.piece(tensor)
+
     def _layers(self, weights: Sequence[tuple[str, nn.Parameter]], gradients: Sequence[Tensor | None]) -> tuple[LayerSignals, ...]:
         if not weights:
             return ()
         groups = {parameter: group for group in self.optimizer.param_groups for parameter in group["params"]}
         found: list[Tensor] = []
         for (_, parameter), whole in zip(weights, gradients, strict=True):
-            weight, gradient = piece(parameter.detach()), None if whole is None else piece(whole)
-            group = groups.get(parameter)
-            moved = None if group is None else _moved(weight, gradient, group, self.optimizer.state.get(parameter, {}))
+            weight, gradient = self._own(parameter.detach()), None if whole is None else self._own(whole)
+            group, state = groups.get(parameter), self.optimizer.state.get(parameter, {})
+            own = {name: self._own(value) if isinstance(value, Tensor) else value for name, value in state.items()}
+            moved = None if group is None else _moved(weight, gradient, group, own)
             nothing = weight.new_zeros(())
             found += [nothing if each is None else _norm(each) for each in (gradient, weight, moved)]
             found += [nothing + float(each) for each in (moved is not None, len(weight) > 1 and _is_alike(weight), len(weight) > 1)]
@@ -179,11 +184,11 @@ def _moved(weight: Tensor, gradient: Tensor | None, group: Mapping[str, Any], st
         first, second = (1 - float(beta) ** step for beta in group["betas"])
         if first <= 0 or second <= 0:
             return None
-        mean, square = piece(cast("Tensor", state["exp_avg"])), piece(cast("Tensor", state["exp_avg_sq"]))
+        mean, square = cast("Tensor", state["exp_avg"]), cast("Tensor", state["exp_avg_sq"])
         return lr / first * mean / ((square / second).sqrt() + float(group["eps"]))
     if set(group) >= {"momentum", "dampening", "nesterov"}:  # torch's SGD
-        direction = cast("Tensor | None", state.get("momentum_buffer"))
-        direction = gradient if direction is None else piece(direction)
+        direction = state.get("momentum_buffer")
+        direction = gradient if direction is None else direction
         return None if direction is None else lr * direction
     return None
 

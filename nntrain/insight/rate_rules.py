@@ -139,7 +139,7 @@ def too_low(story: Story) -> Finding | None:
     if story.stop_reason is None and len(losses) < LEAST_REPORTS:
         return None
     gain = story.gain()
-    if story.facts.begins_trained and (gain is None or gain > STUCK):
+    if story.facts.starts_trained and (gain is None or gain > STUCK):
         return None  # it may have begun where it should end
     return _creeps(story, losses, update) or _stands_still(story, losses, update)
 
@@ -180,7 +180,7 @@ def update_ratio(story: Story) -> Finding | None:
     swing = _swing(losses, begin)
     if update > LARGE_UPDATE and swing > RESTLESS:
         why, overrides = f"and train.loss changes by {percent(swing)} from report to report, up as often as down", lowered(story)
-    elif 0 < update < TINY_UPDATE and not story.facts.begins_trained:
+    elif 0 < update < TINY_UPDATE and not story.facts.starts_trained:
         why, overrides = f"and train.loss is still {percent(min(losses) / begin)} of what it was at the start", _raised(story, update)
     else:
         return None

@@ -249,13 +249,13 @@ def test_no_rate_is_too_low_that_has_learned_or_had_the_way_to() -> None:
     tiny = [look(0), steps_of(2e-6, 500)]
     stuck = {"lr": 1e-7, "baseline": {"train.accuracy": 0.9}}
     assert names(story(RISING, looks=[look(0), steps_of(1e-3, 500)], **stuck)) == ["underfitting"], "steps of a healthy size"
-    better = story(RISING, looks=tiny, lr=1e-7, baseline={"train.accuracy": 0.5}, begins_trained=True)
+    better = story(RISING, looks=tiny, lr=1e-7, baseline={"train.accuracy": 0.5}, starts_trained=True)
     assert names(better) == [], "better than guessing all the time"
     far = replace(story(RISING, looks=tiny, **stuck), steps=[10_000 * place for place in range(1, 21)])
     assert "learning_rate_too_low" not in names(far), "steps enough to come anywhere"
     on_its_way = replace(story(RISING, looks=tiny, lr=1e-7, baseline={}), stop_reason=None)
     assert names(on_its_way) == ["learning_rate_too_low"]
-    trained = replace(story(RISING, looks=tiny, lr=1e-7, baseline={}, begins_trained=True), stop_reason=None)
+    trained = replace(story(RISING, looks=tiny, lr=1e-7, baseline={}, starts_trained=True), stop_reason=None)
     assert names(trained) == [], "trained weights may be where they should be"
 
 
@@ -266,7 +266,7 @@ def test_steps_that_are_far_too_long_or_short_are_told_where_no_other_rule_has_t
     slow = [0.69, 0.6, *[0.5, 0.52] * 9]
     [short] = diagnose(story(slow, looks=[look(0), steps_of(2e-6, 500)], lr=1e-6))
     assert (short.name, short.overrides) == ("update_ratio", (("optimizer.lr=0.001",),))
-    assert names(story(slow, looks=[look(0), steps_of(2e-6, 500)], lr=1e-6, begins_trained=True)) == [], "trained weights are to stay"
+    assert names(story(slow, looks=[look(0), steps_of(2e-6, 500)], lr=1e-6, starts_trained=True)) == [], "trained weights are to stay"
     assert names(story(restless, looks=[look(0), steps_of(5e-3, 500)])) == [], "noise, after steps of a usual size"
     assert names(story(looks=[look(0), steps_of(0.03, 500)])) == [], "it learns"
     assert names(story([0.69, 0.55, *[0.42, 0.421] * 9], looks=[look(0), steps_of(0.03, 500)])) == [], "nothing more to learn"
