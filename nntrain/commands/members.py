@@ -7,12 +7,9 @@ others one after another; which of the two is decided once, by config and data, 
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -21,9 +18,12 @@ from nntrain.commands import bags
 from nntrain.commands.figures import format_seconds
 from nntrain.commands.going_on import resume_command
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
+from nntrain.commands.model_card import CardFacts, CardMembers, write_card
+from nntrain.commands.out_of_fold import write_out_of_fold
 from nntrain.commands.results import aligned, labelled, spread_text
 from nntrain.commands.signals import InterruptedRun
-from nntrain.commands.stored import open_run, stored_config
+from nntrain.commands.stored import open_run, record_of, stored_config
+from nntrain.commands.tracking import tell_together
 from nntrain.config.reading import Config, read_document
 from nntrain.data.layout import plan_layouts, splits_at_random
 from nntrain.data.settings import SplitSettings
@@ -170,11 +170,14 @@ def train_members(run: Run, job: Job | None, options: Options, watchers: Watcher
     """
     try:
         with watchers.signals.interruptible():
-            return _train_each(run, job, options, watchers)
+            outcome = _train_each(run, job, options, watchers)
     except InterruptedRun as stop:
         summary = {"run": run.name, "stop_reason": "interrupted"}
         run.write_json("summary.json", summary)
         return Outcome(run, summary, f"interrupted between members. Go on with: {resume_command(run)}", stop.exit_code)
+    if is_finished(run):
+        tell_together(run, stored_config(run, for_its_data=False), outcome.summary, watchers.display, watchers.lost_trackers)
+    return outcome
 
 
 def _train_each(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
@@ -290,12 +293,34 @@ def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> 
     }
     lines = [_screen(plan, list(members), summary, found)]
     if plan.kind == "folds" and test:
-        written = _write_out_of_fold(run, list(members.values())).as_posix()
+        written = write_out_of_fold(run, list(members.values())).as_posix()
         lines.append(labelled([("wrote", f"{written}: each row predicted by the fold that left it out")]))
+    lines += _write_card(run, plan, next(iter(members.values())), summary)
     run.write_json("summary.json", summary)  # last: with it the run is finished
     first, whole = shlex.quote(next(iter(members.values())).name), shlex.quote(run.name)
     steps = f"nntrain compare {whole}\nnntrain report {whole}\nnntrain eval {first}"
     return Outcome(run, summary, "\n".join([*lines, labelled([("next", steps)])]))
+
+
+def _write_card(run: Run, plan: Plan, first: Run, summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """Write the card of all members; what kept it from being written, which must not cost the result that it describes."""
+    if plan.kind == "bag":  # which has a card as one network
+        return ()
+    try:
+        stored = open_run(first)
+        record = record_of(first)
+        facts = CardFacts(
+            stored_config(run, for_its_data=False),
+            stored.blueprint,
+            stored.fields,
+            summary,
+            record["rows"],
+            record.get("notes", []),
+            CardMembers(plan.count, plan.kind, first),
+        )
+    except CheckpointError as error:
+        return (str(error),)
+    return write_card(run, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,29 +371,3 @@ MOST_COLUMNS = 5
 
 def _baseline(spread: Spread | None) -> str:
     return spread_text(None if spread is None else spread.mean, None)
-
-
-def _write_out_of_fold(run: Run, members: Sequence[Run]) -> Path:
-    """One line for each row: its number in the data, the fold that left it out, the prediction."""
-    from nntrain.commands.fit import prepare_data
-    from nntrain.commands.predict import predict_rows, prediction_columns
-
-    lines: dict[int, dict[str, object]] = {}
-    for fold, member in enumerate(members, 1):
-        stored = open_run(member)
-        test = prepare_data(stored_config(member)).test
-        if test is None:
-            raise CheckpointError(f"{member.name} has no test rows")
-        columns = prediction_columns(predict_rows(stored, test))
-        tested = set(cast("list[int]", test.scored.tolist()))
-        for place, row in enumerate(cast("list[int]", test.predicted.tolist())):
-            if row not in tested:
-                continue
-            lines[row] = {"row": row + 1, "fold": fold, **{name: column[place] for name, column in columns.items()}}
-    text = io.StringIO()
-    names = list(dict.fromkeys(name for line in lines.values() for name in line))
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines[row] for row in sorted(lines))
-    run.write_text("out_of_fold.csv", text.getvalue())
-    return run.path / "out_of_fold.csv"

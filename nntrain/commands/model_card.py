@@ -10,10 +10,11 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from nntrain.commands.figures import format_number, format_seconds
 from nntrain.commands.output import spelled_out
+from nntrain.commands.results import spread_text
 from nntrain.config.loading import dump
 from nntrain.config.resolving import written_tree
 from nntrain.errors import CheckpointError, ResourceError
@@ -35,6 +36,22 @@ PROCEDURE: Final = ("architecture", "task", "loss", "optimizer", "scheduler", "r
 
 
 @dataclass(frozen=True, slots=True)
+class CardMembers:
+    """What the card of several networks says of them."""
+
+    count: int
+    kind: Literal["seeds", "folds"]
+    first: Run
+    """The first of them: each is used by itself."""
+
+    @property
+    def told(self) -> str:
+        """`5 networks, each with another seed`."""
+        own = "each with another seed" if self.kind == "seeds" else "each tested on another part of the rows"
+        return f"{self.count} networks, {own}"
+
+
+@dataclass(frozen=True, slots=True)
 class CardFacts:
     """What is known at the end of a run."""
 
@@ -47,6 +64,8 @@ class CardFacts:
     """Rows by split."""
     notes: Sequence[str]
     """What was read and dropped, as on the screen."""
+    members: CardMembers | None = None
+    """The networks of which the figures are the mean, where it is not one."""
 
 
 def write_card(run: Run, facts: CardFacts) -> tuple[str, ...]:
@@ -74,7 +93,7 @@ def card(run: Run, facts: CardFacts, environment: Mapping[str, Any], data: Mappi
         "Limits": _limits(facts),
         "Training": _training(facts),
         "Environment": _environment(environment),
-        "Training it again": _again(run, data, environment),
+        "Training it again": _again(run, facts, data, environment),
     }
     body = "\n\n".join(f"## {title}\n\n" + "\n\n".join(part for part in parts if part) for title, parts in sections.items())
     return f"---\n{dump(_front(facts))}---\n\n# {text(_name(facts))}\n\n{_what(facts)}\n\n{body}\n"
@@ -141,8 +160,10 @@ def _what(facts: CardFacts) -> str:
     targets = [f"**{text(name)}**" for name in facts.fields.targets]
     architecture = facts.blueprint.experiment.architecture
     kind = architecture.type if architecture is not None else "network"
-    what = f"A network ({text(kind)}, {facts.summary['parameters'] or 0:,} parameters)"
-    predicts = f" that predicts {', '.join(targets)}" if targets else ""
+    members = facts.members
+    who = "A network" if members is None else members.told
+    what = f"{who} ({text(kind)}, {facts.summary['parameters'] or 0:,} parameters)"
+    predicts = f" that predict{'s' if members is None else ''} {', '.join(targets)}" if targets else ""
     named = f" ({', '.join(map(text, inputs))})" if len(inputs) <= 10 else ""
     return f"{what}{predicts} from {number_of(len(inputs), 'field')}{named}, trained by nntrain."
 
@@ -150,14 +171,18 @@ def _what(facts: CardFacts) -> str:
 def _results(facts: CardFacts) -> Iterator[str]:
     """The metrics beside those of simpler things, and why it stopped."""
     summary = facts.summary
-    ours = {**summary["best"], **{f"test.{name}": value for name, value in summary["test"].items()}}
+    ours = _of_all_splits(summary)
+    sds = _of_all_splits(summary.get("sd", {"best": {}, "test": {}}))
+    title = "this network" if facts.members is None else f"mean ± sd of {facts.members.count} {facts.members.kind}"
     others: dict[str, Mapping[str, float | None]] = dict(summary.get("baselines", {}))
     others[facts.blueprint.baseline_name] = summary["baseline"]
     splits = [split for split in ("test", "validation") if any(name.startswith(f"{split}.") for name in ours)]
     for split in splits or ["train"]:
         names = [name for name in ours if name.startswith(f"{split}.")]
-        rows = [[name, *(format_number(each.get(name)) for each in (ours, *others.values()))] for name in names]
-        yield table(["metric", "this network", *others], rows)
+        rows = [
+            [name, spread_text(ours[name], sds.get(name)), *(format_number(each.get(name)) for each in others.values())] for name in names
+        ]
+        yield table(["metric", title, *others], rows)
     if "test" in splits:
         looks = summary.get("test_looks")
         told = f" {looks} runs have looked at these rows so far, this one included." if isinstance(looks, int) and looks > 1 else ""
@@ -170,6 +195,10 @@ def _results(facts: CardFacts) -> Iterator[str]:
     after = f" after {stopped}" if stopped else ""
     yield f"Training ended{after} ({format_seconds(summary['seconds'])}): {text(summary['stop_reason'])}.{_kept(summary)}"
     yield bullets(summary.get("found", ()))
+
+
+def _of_all_splits(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {**found["best"], **{f"test.{name}": value for name, value in found["test"].items()}}
 
 
 def _kept(summary: Mapping[str, Any]) -> str:
@@ -207,6 +236,9 @@ def _field(field: FittedField) -> list[str]:
 
 def _use(run: Run, facts: CardFacts) -> Iterator[str]:
     """How predictions come of it."""
+    if facts.members is not None:
+        run = facts.members.first
+        yield "Each of them is used by itself, the first one so:"
     name = shlex.quote(run.name)
     if facts.fields.passages is not None or not all(plan.task.predicts for plan in facts.blueprint.targets.values()):
         yield fence(f"nntrain generate {name}", "console")
@@ -233,7 +265,9 @@ def _limits(facts: CardFacts) -> Iterator[str]:
             is_set = task.calibrate is not None
             how = f"were calibrated on the validation rows ({task.calibrate})" if is_set else "were not calibrated"
             lines.append(f"Probabilities of {text(name)} {how}.")
-    if "test" in facts.rows and facts.summary["test"]:
+    if facts.members is not None and facts.members.kind == "folds":
+        lines.append("The test figures are those of all rows, each of them predicted by the network that was not trained on it.")
+    elif "test" in facts.rows and facts.summary["test"]:
         rows = number_of(facts.rows["test"], "row")
         lines.append(f"The test figures are those of {rows} of the same data; `nntrain eval --intervals` says how sure they are.")
     since = facts.summary.get("inexact_since")
@@ -268,12 +302,13 @@ def _environment(environment: Mapping[str, Any]) -> Iterator[str]:
     yield table(["what", "which"], [[name, str(value)] for name, value in rows])
 
 
-def _again(run: Run, data: Mapping[str, Any], environment: Mapping[str, Any]) -> Iterator[str]:
+def _again(run: Run, facts: CardFacts, data: Mapping[str, Any], environment: Mapping[str, Any]) -> Iterator[str]:
     """The command that trains it again, from the same data."""
     processes = environment.get("processes", 1)
+    members = "" if facts.members is None else f" --{facts.members.kind} {facts.members.count}"
     several = f" --processes {processes}" if isinstance(processes, int) and processes > 1 else ""
     start = " It started from trained weights, which must be there." if data.get("init") else ""
-    yield fence(f"nntrain fit {shlex.quote(f'{run.name}/resolved.yaml')}{several}", "console")
+    yield fence(f"nntrain fit {shlex.quote(f'{run.name}/resolved.yaml')}{members}{several}", "console")
     yield f"With the same data, versions, device and threads every bit is the same.{start}"
 
 

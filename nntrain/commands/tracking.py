@@ -17,7 +17,7 @@ from nntrain.tracking.tracker import Ending, Start
 
 if TYPE_CHECKING:
     from nntrain.commands.display import Display
-    from nntrain.commands.jobs import Job
+    from nntrain.config.reading import Config
     from nntrain.tracking.sending import Sender
     from nntrain.training.loop import Report
 
@@ -53,7 +53,7 @@ class Tracking:
         """Send what came of the run."""
         self.status = "interrupted" if summary["stop_reason"] == "interrupted" else "finished"
         files = tuple((self.run.path / name).resolve().as_posix() for name in FILES if (self.run.path / name).is_file())
-        ending = Ending(self.status, summary["steps"], flat_summary(summary), files if self.status == "finished" else ())
+        ending = Ending(self.status, summary.get("steps", 0), flat_summary(summary), files if self.status == "finished" else ())
         for sender in self.senders:
             sender.end(ending)
 
@@ -80,17 +80,34 @@ class Tracking:
                 self.display.note(f"warning: {sender.tracker.type}: {sender.trouble}; the run goes on without it")
 
 
-def tracked(run: Run, job: Job, display: Display, lost: set[str], step: int | None) -> Tracking:
+def tell_together(run: Run, config: Config, summary: Mapping[str, Any], display: Display, lost: set[str]) -> None:
+    """Tell the trackers what came of all members of a run: a run of its own beside theirs, with all figures and no reports.
+
+    Args:
+        run: The run of the members.
+        config: Its config.
+        summary: As in `summary.json`.
+        display: Who is told of trackers that are lost.
+        lost: As of `Tracking`.
+    """
+    tracking = tracked(run, config, display, lost, None)
+    try:
+        tracking.end(summary)
+    finally:
+        tracking.close()
+
+
+def tracked(run: Run, config: Config, display: Display, lost: set[str], step: int | None) -> Tracking:
     """Begin to tell the trackers of a run, or go on.
 
     Args:
         run: The run, locked by the caller, with the history of what was before.
-        job: Its config.
+        config: Its config, with all that applies.
         display: Who is told of trackers that are lost.
         lost: As of `Tracking`.
         step: The step that it goes on from; `None` for a new one.
     """
-    trackers = trackers_of(job.config.experiment.tracking)
+    trackers = trackers_of(config.experiment.tracking)
     if not trackers:
         return Tracking(run, display)
     from nntrain.tracking.sending import Sender
@@ -104,8 +121,8 @@ def tracked(run: Run, job: Job, display: Display, lost: set[str], step: int | No
             known[key] = {"run_id": run_id, "sent": sent}
             run.write_json(RECORD, known)
 
-    params = flat_settings(written_tree(job.blueprint.experiment, job.config.document))
-    history = read_history(run.path / "history.jsonl")
+    params = flat_settings(written_tree(config.experiment, config.document))
+    history = read_history(run.path / "history.jsonl") if (run.path / "history.jsonl").is_file() else []
     senders: list[Sender] = []
     for tracker in trackers:
         own = known.get(tracker.key, {})
@@ -171,4 +188,5 @@ def flat_summary(summary: Mapping[str, Any]) -> dict[str, float | str | None]:
     """What a summary says, by name: `test.accuracy`, `best.validation.accuracy`, `baseline.test.accuracy`, `linear.test.accuracy`."""
     plain = {name: summary[name] for name in ("stop_reason", "epochs", "steps", "seconds", "parameters") if name in summary}
     parts = {name: summary.get(name, {}) for name in ("best", "test", "baseline")} | summary.get("baselines", {})
+    parts |= {f"sd.{name}": summary["sd"][name] for name in ("best", "test") if "sd" in summary}
     return {**plain, **{f"{part}.{name}": value for part, found in parts.items() for name, value in found.items()}}

@@ -225,7 +225,8 @@ def opened(run: Run, job: Job, assembly: Assembly, watchers: Watchers, beginning
             display.note("there is nothing to train: the run keeps its settings, those that were changed now are dropped")
         _lead(assembly, recorder, signals)
         step = None if recorder.resumed_from is None else assembly.progress.step
-        tracking = tracked(run, job, display, watchers.lost_trackers, step)
+        resolved = replace(job.config, experiment=job.blueprint.experiment)
+        tracking = tracked(run, resolved, display, watchers.lost_trackers, step)
         adviser = Adviser.of(job, assembly, recorder, display)
     except BaseException:
         recorder.close()

@@ -138,6 +138,15 @@ def test_members_are_runs_of_a_group() -> None:
         ("shown/0001/02", "shown/0001", "1"),
     ]
     assert tracked("0001/members/02")[1:-1] == history("0001/members/02")
+    head, end = tracked("0001")  # all of them together, without reports
+    summary = json.loads(Path("runs/shown/0001/summary.json").read_text())
+    assert (head["run"], head["group"], head["params"]["seed"]) == ("shown/0001", None, "0")
+    best, sd = summary["best"]["validation.loss"], summary["sd"]["best"]["validation.loss"]
+    assert (end["summary"]["best.validation.loss"], end["summary"]["sd.best.validation.loss"]) == (best, sd)
+    before = Path("runs/shown/0001/tracking.jsonl").read_bytes()
+    Path("runs/shown/0001/summary.json").unlink()
+    fit("--resume", "runs/shown/0001")
+    assert Path("runs/shown/0001/tracking.jsonl").read_bytes() == before
 
 
 def test_a_smoke_run_and_a_proof_tell_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -141,3 +141,23 @@ def test_a_card_that_cannot_be_written_costs_no_result(
     assert "no space left" in capsys.readouterr().out
     assert (tmp_path / "runs/a/0001/summary.json").is_file()
     assert not (tmp_path / "runs/a/0001" / model_card.FILE).exists()
+
+
+@pytest.mark.parametrize("kind", ["seeds", "folds"])
+def test_members_have_a_card_of_all_of_them(kind: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOLDER_OF_DATA", str(trained.parents[2] / "s3cret"))
+    split = "data.split={validation: 0.2}"
+    assert main(["fit", str(trained.parents[2] / "card.yaml"), split, f"--{kind}", "2", "--runs", str(tmp_path / "runs")]) == 0
+    run = tmp_path / "runs" / "card" / "0001"
+    front, body = parts(run)
+    summary = json.loads((run / "summary.json").read_text())
+    results = front["model-index"][0]["results"]
+    assert {each["type"]: each["value"] for each in results[0]["metrics"]} == summary["test"]
+    headings, rows, _ = read(body)
+    assert headings[0] == "card"
+    assert f"mean ± sd of 2 {kind}" in rows[0]
+    [accuracy] = [row for row in rows if row[0] == "test.accuracy"]
+    assert " ± " in accuracy[1]
+    assert "members/01 DATA -o predictions.csv" in body
+    assert f"resolved.yaml --{kind} 2" in body
+    assert "s3cret" not in (run / "model_card.md").read_text()
