@@ -130,6 +130,8 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
         DataError: The rows can't be read, or the data of the run have changed since.
         UsageError: The run has no such split, the rows no such column, or there are no further views to be left out.
     """
+    from nntrain.data.scored_units import num_scored
+
     stored = stored.seeing_once() if extras.once else stored
     rows = new_rows(stored, where.data) if where.data is not None else split_rows(stored, where.split)
     groups = None if extras.by is None else _groups(rows, extras.by)
@@ -140,7 +142,7 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
         raise UsageError(f"{stored.run.name} measures nothing on its {rows.name} rows", "--split validation, or --split test")
     baseline = protocol.measure_baseline(subject, data, rows.part)
     notes = (*stored.notes, *rows.notes)
-    found = Evaluation(stored.run.name, rows.name, len(data.scored), scores.metrics, baseline, scores.tables, notes)
+    found = Evaluation(stored.run.name, rows.name, num_scored(data), scores.metrics, baseline, scores.tables, notes)
     if extras.level is None and groups is None:
         return found
     from nntrain.training.resampling import by_group, intervals

@@ -20,6 +20,7 @@ from nntrain.commands.souping import make_soup, soup_of
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
 from nntrain.data.moving import laid
+from nntrain.data.scored_units import num_scored
 from nntrain.data.sources.source import Part
 from nntrain.errors import DataError, ResourceError
 from nntrain.insight.findings import Advice
@@ -139,7 +140,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
 
 
 def _card_facts(job: Job, summary: Mapping[str, Any]) -> CardFacts:
-    rows = {part: len(data.scored) for part, data in job.prepared.splits.items()}
+    rows = {part: num_scored(data) for part, data in job.prepared.splits.items()}
     return CardFacts(job.config, job.blueprint, job.prepared.fields, summary, rows, job.prepared.notes)
 
 

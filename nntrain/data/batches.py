@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, repeat
-from typing import Final, Protocol
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -18,11 +18,12 @@ from nntrain.data.augmentation.draws import Augment
 from nntrain.data.augmentation.views import Views
 from nntrain.data.mask_rows import shown_target
 from nntrain.data.moving import arrived, arriving, row_bytes
-from nntrain.data.orders import shown_order
+from nntrain.data.orders import Redrawn, shown_order
 from nntrain.data.packed import LENGTHS, Stored, StoredTarget, cut
 from nntrain.data.packed_graphs import part_of_graphs
 from nntrain.data.packed_sounds import stored_tensors
 from nntrain.data.pixels import PixelScaling, are_kept
+from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.scored_units import Units
 from nntrain.data.streaming import Streamed
 from nntrain.modules.narrow import wide
@@ -109,14 +110,6 @@ class Batch:
         )
 
 
-class Redrawn(Protocol):
-    """What of some rows is another in each epoch, as a function of (seed, epoch): pairs of nodes without an edge."""
-
-    def at(self, data: TensorData, *, seed: int, epoch: int) -> TensorData:
-        """The rows as an epoch shows them, on their device."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class TensorData:
     """All rows of a split; the fields are those of a batch, but for inputs whose rows differ in length or are not in memory."""
@@ -125,7 +118,8 @@ class TensorData:
     targets: Mapping[str, Tensor]
     """By field; classes of rows that are streamed in blocks may be narrower than those of a batch."""
     weights: Tensor | None
-    rows: Tensor
+    numbers: Tensor | RowNumbers
+    """Of the rows in the source, int64 or int32 `[N]`; a bit for each row of the source where they are streamed in blocks."""
     stored: Mapping[str, Stored] = field(default_factory=dict[str, Stored])
     """Inputs that are kept in another form, by field: rows of different lengths, windows over rows."""
     pixels: Mapping[str, PixelScaling] = field(default_factory=dict[str, PixelScaling])
@@ -152,7 +146,12 @@ class TensorData:
     @property
     def device(self) -> torch.device:
         """Where batches are."""
-        return self.rows.device if self.home is None else self.home
+        return self.numbers.device if self.home is None else self.home
+
+    @property
+    def rows(self) -> Tensor:
+        """Numbers of the rows in the source, int64 or int32 `[N]`."""
+        return self.numbers if isinstance(self.numbers, Tensor) else self.numbers[:]
 
     def in_epoch(self, *, seed: int, epoch: int) -> TensorData:
         """The rows as an epoch shows them."""
@@ -169,16 +168,16 @@ class TensorData:
         return self.rows if self.units is None else self.units.predicted
 
     def __len__(self) -> int:
-        return self.rows.shape[0]
+        return len(self.numbers)
 
     def take(self, index: Tensor) -> TensorData:
         """Some rows, by position `[M]`."""
-        index = index.to(self.rows.device)
+        index = index.to(self.numbers.device)
         return TensorData(
             {name: tensor.index_select(0, index) for name, tensor in self.inputs.items()},
             {name: tensor.index_select(0, index) for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights.index_select(0, index),
-            self.rows.index_select(0, index),
+            self.numbers.index_select(0, index),
             {name: rows.take(index) for name, rows in self.stored.items()},
             self.pixels,
             {name: rows.take(index) for name, rows in self.stored_targets.items()},
@@ -195,7 +194,7 @@ class TensorData:
             {name: tensor.to(device) for name, tensor in self.inputs.items()},
             {name: tensor.to(device) for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights.to(device),
-            self.rows.to(device),
+            self.numbers.to(device),
             {name: rows.to(device) for name, rows in self.stored.items()},
             {name: scaling.to(device) for name, scaling in self.pixels.items()},
             {name: rows.to(device) for name, rows in self.stored_targets.items()},
@@ -238,7 +237,7 @@ class TensorData:
             {name: tensor[start:end] for name, tensor in self.inputs.items()},
             {name: tensor[start:end] for name, tensor in self.targets.items()},
             None if self.weights is None else self.weights[start:end],
-            self.rows[start:end],
+            self.numbers[start:end],
             {name: rows.narrow(start, end) for name, rows in self.stored.items()},
             self.pixels,
             {name: rows.narrow(start, end) for name, rows in self.stored_targets.items()},
@@ -362,7 +361,7 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
 
 def _gathered(data: TensorData, order: Tensor, turns: Tensor | None) -> TensorData:
     chunk = data.take(order)
-    return chunk if turns is None else replace(chunk, rows=chunk.rows + TURN * turns.to(chunk.rows.device))
+    return chunk if turns is None else replace(chunk, numbers=chunk.rows + TURN * turns.to(chunk.rows.device))
 
 
 def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:

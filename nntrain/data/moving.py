@@ -70,7 +70,7 @@ class _Way:
                 inputs={name: self._sent(tensor) for name, tensor in data.inputs.items()},
                 targets={name: self._sent(tensor) for name, tensor in data.targets.items()},
                 weights=None if data.weights is None else self._sent(data.weights),
-                rows=self._sent(data.rows),
+                numbers=self._sent(data.rows),
                 stored=stored,
                 stored_targets=stored_targets,
                 home=None,
@@ -94,6 +94,6 @@ class _Way:
 
 def row_bytes(data: TensorData) -> int:
     """Bytes of a row; of the mean one where rows differ in length."""
-    tensors = [*data.inputs.values(), *data.targets.values(), data.rows]
+    tensors = [*data.inputs.values(), *data.targets.values(), data.numbers[:1]]
     stored = sum(rows.row_bytes for rows in (*data.stored.values(), *data.stored_targets.values()))
     return sum(tensor[:1].numel() * tensor.element_size() for tensor in tensors) + stored

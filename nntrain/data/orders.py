@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +11,14 @@ from nntrain.data.noise import derive_seed
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
+
+
+class Redrawn(Protocol):
+    """What of some rows is another in each epoch, as a function of (seed, epoch): pairs of nodes without an edge."""
+
+    def at(self, data: TensorData, *, seed: int, epoch: int) -> TensorData:
+        """The rows as an epoch shows them, on their device."""
+        ...
 
 
 def epoch_order(rows: int, *, seed: int, epoch: int) -> Tensor:

@@ -21,6 +21,7 @@ from nntrain.data.layout import SPLITTING, FieldPlan, Layout, peek, plan_layout
 from nntrain.data.link_tensors import linked
 from nntrain.data.reading import read_tables
 from nntrain.data.row_steps import RowSteps
+from nntrain.data.scored_units import num_scored
 from nntrain.data.settings import DataSettings
 from nntrain.data.sorting import Sorting, named_fields
 from nntrain.data.sources.source import Part
@@ -307,7 +308,7 @@ def _windows(
 def split_sizes(data: Mapping[Part, TensorData], sorting: Sorting) -> str:
     """How many rows each split has, and how they were split off."""
     word = " windows" if sorting.settings.window is not None else counted_as(sorting.table, data["train"])
-    sizes = ", ".join(f"{part} {len(rows.scored):,}" for part, rows in data.items()) + word
+    sizes = ", ".join(f"{part} {num_scored(rows):,}" for part, rows in data.items()) + word
     return f"{sizes}; {sorting.how}" if sorting.how else sizes
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from nntrain.data.batches import TensorData
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +19,8 @@ class Units:
     """Numbers in the source of those that have a target, int64 `[U]`, in the order of predictions."""
     predicted: Tensor
     """Numbers in the source of all, int64 `[S]`, in the order of predictions."""
+
+
+def num_scored(data: TensorData) -> int:
+    """How many rows, or units of them, are scored."""
+    return len(data) if data.units is None else len(data.units.scored)

@@ -19,16 +19,18 @@ from nntrain.data.layout import SPLITTING, Layout, assemble_layout, check_split,
 from nntrain.data.links import Links, split_links
 from nntrain.data.naming import NamedField, name_fields, no_column
 from nntrain.data.reading import header_of
+from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.settings import DataSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.split import Parts
 from nntrain.data.splitting import PARTS, Splitting
 from nntrain.data.table import Table
-from nntrain.data.values import read_values, usable_rows
+from nntrain.data.values import are_usable, read_values, usable_rows
 from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
-    from nntrain.data.fields.field import Array
+    from nntrain.data.field_plan import FieldPlan
+    from nntrain.data.fields.field import Array, Values
 
 DECIDING: Final = frozenset({"target", "weight", *SPLITTING})
 """Roles whose columns are read before the rows are split."""
@@ -73,7 +75,7 @@ class Sorting:
         """How rows were split off, for the screen."""
         self.guesses = {field.name: self.guess(field, None) for field in named if field.roles & DECIDING}
 
-    def guess(self, field: NamedField, rows: Array | None) -> Guess | None:
+    def guess(self, field: NamedField, rows: Array | RowNumbers | None) -> Guess | None:
         """The type of a field that has none, from some rows; `None`: from all."""
         if field.field.type != "auto":
             return None
@@ -83,10 +85,11 @@ class Sorting:
             column = column if self.table.store is None else looked_at(column, self.table.store)
         return guess_column(field, column)
 
-    def facts(self, column: str, rows: Array | None) -> RowFacts:
+    def facts(self, column: str, rows: Array | RowNumbers | None) -> RowFacts:
         """What some rows show of a column."""
         if self.told is not None:
             return self.told(column)
+        assert not isinstance(rows, RowNumbers)
         texts = self.table.texts(column)
         rows = np.arange(len(texts)) if rows is None else rows
         return facts_of_series(
@@ -95,19 +98,9 @@ class Sorting:
 
     def split(self, seed: int) -> Parts:
         """Drop the rows that cannot be used, then split the others. Raises `DataError` where too few are left."""
-        first = [field for field in self.named if field.name in self.guesses or field.field.drops_rows]
-        leaders = {field.field.shares for field in first}
-        deciding = [field for field in self.named if field in first or field.name in leaders]
-        plans = self.plan(deciding).fields
-        values = read_values(plans, self.table)
-        are_many = self.told is not None  # what is larger than memory
-        rows, dropped = usable_rows(plans, self.table, values, self.settings.window, are_many=are_many)
-        self.notes += dropped
-        if len(rows) < 2:
-            raise DataError(
-                f"{self.table.name}: {len(rows)} of {self.table.rows:,} rows can be used; training needs at least 2",
-                "; ".join(dropped) or None,
-            )
+        plans, values = self._deciding()
+        rows, dropped = usable_rows(plans, self.table, values, self.settings.window)
+        self._check_left(len(rows), dropped)
         if self.settings.source.has_links:
             ratio = next(field.field.negatives for field in self.named if isinstance(field.field, Link))
             self.links, self.how = split_links(self.table, self.settings, ratio, seed)
@@ -120,7 +113,30 @@ class Sorting:
         parts, self.how = splitting.split(graphs.firsts(rows), seed)
         return graphs.whole(parts, rows)
 
-    def layout(self, train: Array) -> Layout:
+    def split_many(self, seed: int) -> dict[Part, RowNumbers]:
+        """The same of rows of which not even the numbers are to be in memory; neither edges nor graphs. Raises `DataError`."""
+        plans, values = self._deciding()
+        keep, dropped = are_usable(plans, self.table, values, None)
+        rows = RowNumbers.where(keep)
+        self._check_left(len(rows), dropped)
+        parts, self.how = Splitting(self.settings, self.table, self.given, plans, values, self.guesses).split_many(rows, seed)
+        return parts
+
+    def _deciding(self) -> tuple[tuple[FieldPlan, ...], dict[str, Values]]:
+        """The fields that decide which rows can be used and what they do, and their values."""
+        first = [field for field in self.named if field.name in self.guesses or field.field.drops_rows]
+        leaders = {field.field.shares for field in first}
+        plans = self.plan([field for field in self.named if field in first or field.name in leaders]).fields
+        return plans, read_values(plans, self.table)
+
+    def _check_left(self, rows: int, dropped: list[str]) -> None:
+        self.notes += dropped
+        if rows < 2:
+            raise DataError(
+                f"{self.table.name}: {rows} of {self.table.rows:,} rows can be used; training needs at least 2", "; ".join(dropped) or None
+            )
+
+    def layout(self, train: Array | RowNumbers) -> Layout:
         """All fields with their types, those of inputs from the training rows. Raises `ConfigError` and `DataError`."""
         for field in self.named:
             if field.name not in self.guesses:

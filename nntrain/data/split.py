@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 
-from nntrain.data.consecutive import places_within
 from nntrain.data.noise import row_keys
 from nntrain.data.sources.source import PART_OF_WORD
 from nntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from nntrain.data.row_numbers import RowNumbers
 
 Array = np.ndarray[Any, Any]
 
 PORTION: Final = 2**16
 """Rows of which keys are made at once."""
+_BUCKETS: Final = 20
+"""Binary digits of the number of places that keys are counted in."""
+TRAINS, VALIDATES, TESTS = 0, 2, 1
+"""What a row does: of those with the lowest keys, which are held back, the lowest validate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,14 @@ class Parts:
     test: Array
 
 
-def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: int, classes: Array | None = None, told: str = "") -> Parts:
+def split_rows(
+    rows: Array,
+    sizes: Mapping[str, float | int | None],
+    *,
+    seed: int,
+    classes: Array | None = None,
+    told: Callable[[], str] = lambda: "",
+) -> Parts:
     """Split rows off at random.
 
     Args:
@@ -37,20 +50,29 @@ def split_rows(rows: Array, sizes: Mapping[str, float | int | None], *, seed: in
         seed: Decides which rows.
         classes: Class of each row `[N]`: then each part has the shares of the classes, as near as whole rows allow, and
             each class keeps a training row.
-        told: What the classes are, for messages.
+        told: Tells what the classes are, for messages.
 
     Raises:
         DataError: The parts leave no training row, or the classes have too few rows.
     """
+    marks = split_marks(rows, sizes, seed=seed, classes=classes, told=told)
+    return Parts(*(rows[marks == part] for part in (TRAINS, VALIDATES, TESTS)))
+
+
+def split_marks(
+    rows: Array | RowNumbers,
+    sizes: Mapping[str, float | int | None],
+    *,
+    seed: int,
+    classes: Array | None = None,
+    told: Callable[[], str] = lambda: "",
+) -> Array:
+    """What each of some rows does, uint8 `[N]`: `TRAINS`, `VALIDATES` or `TESTS`; arguments as of `split_rows`. Raises `DataError`."""
     counts = {part: _count(size, len(rows)) for part, size in sizes.items()}
     validation, test = counts.get("validation", 0), counts.get("test", 0)
-    _check_counts(rows, validation, test)
+    _check_counts(len(rows), validation, test)
     codes, first, held = _together(rows, validation, test) if classes is None else _stratified(classes, validation, test, told)
-    chosen = _lowest(seed, rows, codes, held)
-    is_first = places_within(held) < np.repeat(first, held)
-    rest = np.ones(len(rows), dtype=bool)
-    rest[chosen] = False
-    return Parts(train=rows[rest], validation=rows[np.sort(chosen[is_first])], test=rows[np.sort(chosen[~is_first])])
+    return _marked(seed, rows, codes, (held, first))
 
 
 def split_by_words(rows: Array, words: list[str | None], name: str) -> tuple[Parts, Array]:
@@ -75,12 +97,12 @@ def _count(size: float | int | None, rows: int) -> int:
     return size if isinstance(size, int) else max(1, round(size * rows))
 
 
-def _together(rows: Array, validation: int, test: int) -> tuple[Array, Array, Array]:
+def _together(rows: Array | RowNumbers, validation: int, test: int) -> tuple[Array, Array, Array]:
     """As `_stratified`, of one class."""
     return np.zeros(len(rows), dtype=np.uint8), np.array([validation]), np.array([validation + test])
 
 
-def _stratified(classes: Array, validation: int, test: int, told: str) -> tuple[Array, Array, Array]:
+def _stratified(classes: Array, validation: int, test: int, told: Callable[[], str]) -> tuple[Array, Array, Array]:
     """The class of each row `[N]`, and by class the rows that validate, and that validate or test `[K]`."""
     values, codes = _coded(classes)
     totals = _counts(codes, len(values))
@@ -88,36 +110,55 @@ def _stratified(classes: Array, validation: int, test: int, told: str) -> tuple[
     if held is None:
         alone = int((totals == 1).sum())
         message = f"too few rows for a stratified split: {len(codes):,} rows of {len(values):,} classes, {alone:,} of them with one row"
-        raise DataError(message + told, "data.split.by: random, fewer validation and test rows, or another target")
+        raise DataError(message + told(), "data.split.by: random, fewer validation and test rows, or another target")
     first = _shares(held, validation, held) if validation + test else held
     assert first is not None
     return codes, first, held
 
 
-def _lowest(seed: int, rows: Array, codes: Array, wanted: Array) -> Array:
-    """Positions of the rows of each class `[N]` with its lowest keys, `wanted` `[K]` of each, class after class, lowest first.
+def _marked(seed: int, rows: Array | RowNumbers, codes: Array, wanted: Sequence[Array]) -> Array:
+    """How many of several lots of lowest keys each row is among, uint8 `[N]`.
 
-    Keys are made a portion at a time, and only those that may be low enough are kept and sorted.
+    Keys are made a portion at a time and never kept. They are counted by their first digits, which tell where among them the last of
+    each lot lies; those that share its first digits alone are sorted. No two rows have the same key.
+
+    Args:
+        seed: Of the keys.
+        rows: Row numbers `[N]`.
+        codes: Class of each row `[N]`.
+        wanted: Of each lot how many rows of each class it has, `[K]`.
     """
-    share = wanted / np.maximum(_counts(codes, len(wanted)), 1)
-    spare = 1.0 if len(rows) <= PORTION else 1.02
-    while True:
-        # all keys are equally likely: about so many of 2^64 are low enough
-        limit = np.minimum(share * spare + (spare - 1) * 0.1, 1.0)
-        limits = np.where((limit >= 1) | (spare == 1), np.iinfo(np.uint64).max, (np.minimum(limit, 0.999) * 2.0**64).astype(np.uint64))
-        found: list[tuple[Array, Array]] = []
+    classes = len(wanted[0])
+    digits = max(0, min(16, _BUCKETS - (classes - 1).bit_length(), len(rows).bit_length()))
+
+    def portions() -> Iterator[tuple[slice, Array, Array, Array]]:
         for start in range(0, len(rows), PORTION):
-            keys = row_keys(seed, rows[start : start + PORTION])
-            low = np.flatnonzero(keys <= limits[codes[start : start + PORTION]])
-            found.append(((low + start).astype(rows.dtype), keys[low]))
-        places, keys = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        own = codes[places]
-        there = _counts(own, len(wanted))
-        if (there >= wanted).all():
-            break
-        spare *= 2
-    order = np.lexsort((keys, own))
-    return places[order[places_within(there) < np.repeat(wanted, there)]]
+            part = slice(start, min(start + PORTION, len(rows)))
+            keys = row_keys(seed, np.asarray(rows[part]))
+            own = codes[part].astype(np.int64)
+            yield part, keys, own, (own << digits) + (keys >> np.uint64(64 - digits)).astype(np.int64) if digits else own
+
+    counts = np.zeros(classes << digits, dtype=np.int64)
+    for _, _, _, buckets in portions():
+        counts += np.bincount(buckets, minlength=len(counts))
+    reached = counts.reshape(classes, -1).cumsum(axis=1)
+    lots = [(reached < lot[:, None]).sum(axis=1) + (np.arange(classes) << digits) for lot in wanted]
+    asked = np.zeros(len(counts), dtype=bool)
+    for lot, bucket in zip(wanted, lots, strict=True):
+        asked[bucket[lot > 0]] = True
+    found = [(buckets[near], keys[near]) for _, keys, _, buckets in portions() if len(near := np.flatnonzero(asked[buckets]))]
+    near, keys = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else (np.zeros(0, np.int64), np.zeros(0, np.uint64))
+    order = np.lexsort((keys, near))
+    near, keys = near[order], keys[order]
+    limits: list[Array] = []
+    for lot, bucket in zip(wanted, lots, strict=True):
+        before = reached.reshape(-1)[bucket] - counts[bucket]
+        place = cast("Array", np.searchsorted(near, bucket)) + lot - before - 1
+        limits.append(keys[np.where(lot > 0, place, 0)] if len(keys) else np.zeros(classes, np.uint64))
+    marks = np.empty(len(rows), dtype=np.uint8)
+    for part, keys, own, _ in portions():
+        marks[part] = sum((keys <= limit[own]) & (lot > 0)[own] for limit, lot in zip(limits, wanted, strict=True))
+    return marks
 
 
 def _counts(codes: Array, classes: int) -> Array:
@@ -133,6 +174,8 @@ def _coded(classes: Array) -> tuple[Array, Array]:
     if classes.dtype.kind not in "iu" or not len(classes) or classes.min() < 0 or classes.max() > max(len(classes), 2**16):
         return np.unique(classes, return_inverse=True)
     is_there = _counts(classes, int(classes.max()) + 1) > 0
+    if is_there.all():
+        return np.arange(len(is_there)), classes
     return np.flatnonzero(is_there), (np.cumsum(is_there) - 1).astype(classes.dtype)[classes]
 
 
@@ -205,7 +248,7 @@ def split_by_time(rows: Array, times: Array | None, sizes: Mapping[str, float | 
     """
     counts = {part: _count(size, len(rows)) for part, size in sizes.items()}
     validation, test = counts.get("validation", 0), counts.get("test", 0)
-    _check_counts(rows, validation, test)
+    _check_counts(len(rows), validation, test)
     order = np.arange(len(rows)) if times is None else np.argsort(times, kind="stable")
     edges = [len(rows) - validation - test, len(rows) - test]
     train, second, third = (np.sort(rows[part]) for part in np.split(order, edges))
@@ -285,7 +328,7 @@ def _time_folds(rows: Array, count: int, times: Array | None) -> list[Fold]:
     return [Fold(np.sort(rows[np.concatenate(blocks[:fold])]), np.sort(rows[blocks[fold]])) for fold in range(1, count + 1)]
 
 
-def _check_counts(rows: Array, validation: int, test: int) -> None:
-    if validation + test >= len(rows):
-        message = f"{len(rows):,} rows cannot give {validation:,} for validation and {test:,} for test, and keep some for training"
+def _check_counts(rows: int, validation: int, test: int) -> None:
+    if validation + test >= rows:
+        message = f"{rows:,} rows cannot give {validation:,} for validation and {test:,} for test, and keep some for training"
         raise DataError(message, "lower data.split.validation and data.split.test, or set one to null")

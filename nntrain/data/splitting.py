@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,24 @@ from nntrain.data.graphs import in_a_split
 from nntrain.data.inference import Guess
 from nntrain.data.layout import FieldPlan, split_rule
 from nntrain.data.noise import derive_seed
+from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.scaling import take
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
-from nntrain.data.split import Fold, FoldBy, Parts, folds, split_by_time, split_by_words, split_groups, split_rows
+from nntrain.data.split import (
+    TESTS,
+    TRAINS,
+    VALIDATES,
+    Fold,
+    FoldBy,
+    Parts,
+    folds,
+    split_by_time,
+    split_by_words,
+    split_groups,
+    split_marks,
+    split_rows,
+)
 from nntrain.data.table import Table, counted, listed
 from nntrain.data.window_cutting import group_numbers, places_in_groups
 from nntrain.errors import ConfigError, DataError, Problem
@@ -198,9 +213,41 @@ class Splitting:
         target = self._stratifying(rule)
         if target is None:
             return split_rows(rows, sizes, seed=derive_seed(seed, "split")), f"random, seed {seed}"
-        classes = self._classes(target, rows)
-        told = self._target_in_words(target, rows)
+        classes, told = self._classes(target, rows), partial(self._target_in_words, target, rows)
         return split_rows(rows, sizes, seed=derive_seed(seed, "split"), classes=classes, told=told), f"stratified, seed {seed}"
+
+    def split_many(self, rows: RowNumbers, seed: int) -> tuple[dict[Part, RowNumbers], str]:
+        """As `split`, of rows that are more than memory should hold the numbers of, where they are split at random. Raises the same."""
+        rule = split_rule(self.data, {plan.role for plan in self.plans})
+        settings = self.settings
+        if rule in ("group", "time") or self._plan("split") or settings.fold is not None or settings.validation_fold is not None:
+            found, how = self.split(rows[:].numpy(), seed)
+            return {part: RowNumbers.of(getattr(found, part), rows.total) for part in ("train", *PARTS)}, how
+        none = np.zeros(0, dtype=np.int32)
+        sizes = {part: self._size(part, Parts(none, none, none)) for part in PARTS}
+        if not any(sizes.values()):
+            return {"train": rows, **{part: RowNumbers.of(none, rows.total) for part in PARTS}}, ""
+        target, seed_of = self._stratifying(rule), derive_seed(seed, "split")
+        if target is None:
+            marks, how = split_marks(rows, sizes, seed=seed_of), f"random, seed {seed}"
+        else:
+
+            def told() -> str:
+                return self._target_in_words(target, rows[:].numpy())
+
+            marks, how = (
+                split_marks(rows, sizes, seed=seed_of, classes=self._classes_of(target, rows), told=told),
+                f"stratified, seed {seed}",
+            )
+        codes: dict[Part, int] = {"train": TRAINS, "validation": VALIDATES, "test": TESTS}
+        return {part: rows.chosen(marks, code) for part, code in codes.items()}, how
+
+    def _classes_of(self, target: FieldPlan, rows: RowNumbers) -> Array:
+        """As `_classes`, without a copy where all rows are meant."""
+        words = self.table.words(target.columns[0])
+        if words.dtype != pl.Enum or len(rows) < len(words):
+            return self._classes(target, rows[:].numpy())
+        return words.to_physical().to_numpy()
 
     def _order(self, rows: Array) -> tuple[Array | None, str]:
         """What some rows are sorted by, `None` for the order of the file; and which are split off, in words."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import torch
 from torch import Tensor
 
+from nntrain.data.row_numbers import RowNumbers
 from nntrain.errors import DataError, ResourceError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ MAPPED_ABOVE: Final = (-3, 2**20)
 
 
 TRIMMED: Final = 16
-"""Batches after which the heap gives back what is free in it: freed batches leave holes there that are no longer large enough for the
+"""Requests after which the heap gives back what is free in it: freed batches leave holes there that are no longer large enough for the
 next (glibc takes up to 32 MB from the heap), and what is streamed is too large for the memory."""
 
 
@@ -100,7 +101,7 @@ class Streamed:
     """Inputs of rows that are not in memory."""
 
     store: RowStore
-    places: Tensor
+    places: Tensor | RowNumbers
     """Where each row lies in the store, int64 `[N]` on the CPU."""
     reading: Reading
 
@@ -117,7 +118,7 @@ class Streamed:
 
     def load(self) -> Mapping[str, Tensor]:
         """All rows, read by this process. Raises `DataError`."""
-        return self.store.request(self.places.long()).read()
+        return self.store.request(self.places[:].long()).read()
 
     def batches(self, positions: Callable[[int], Tensor], count: int) -> Iterator[Mapping[str, Tensor]]:
         """Some batches in their order, read ahead where processes do so.
@@ -167,11 +168,11 @@ class Reading:
             if not self._keepers:
                 self.close()
 
-    def read(self, request: Callable[[int], Request], count: int) -> Iterator[Mapping[str, Tensor]]:
-        """What requests 0 to `count - 1` want, in their order. Raises `DataError`, `ResourceError`."""
+    def read(self, request: Callable[[int], Request], count: int, trimmed: int = TRIMMED) -> Iterator[Mapping[str, Tensor]]:
+        """What requests 0 to `count - 1` want, in their order; see `TRIMMED`. Raises `DataError`, `ResourceError`."""
         found = self._read_ahead(request, count) if self.workers else (request(place).read() for place in range(count))
         for place, batch in enumerate(found):
-            if place % TRIMMED == TRIMMED - 1:
+            if place % trimmed == trimmed - 1:
                 trim()
             yield batch
 

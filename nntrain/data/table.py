@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, cast
 
 from nntrain.data.facts import MAX_SHOWN, quoted
 from nntrain.data.npz_header import LARGEST_WHOLE
@@ -41,6 +41,12 @@ class StepLengths:
     """Steps of each row, int64 `[N]`."""
 
 
+class LineNumbers(Protocol):
+    """The line that each row starts at: an array `[N]`, or what makes its numbers when they are asked for."""
+
+    def __getitem__(self, row: Any, /) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows of one file.
@@ -52,7 +58,7 @@ class Table:
     """The file, for messages."""
     columns: Mapping[str, Column]
     rows: int
-    lines: Array | None = None
+    lines: LineNumbers | None = None
     """The line in the file that each row starts at, `[N]`; `None` for arrays."""
     first: int = field(default=0, kw_only=True)
     """Number of the first row in its file, counted from 0: more than 0 for a block of a file that is not read whole."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nntrain.data.blocks import BLOCK_ROWS
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.table import Table, counted
 from nntrain.data.window import WindowSettings
@@ -44,13 +43,16 @@ def read_values(plans: Sequence[FieldPlan], table: Table, *, streams: bool = Fal
     return values
 
 
-def usable_rows(
-    plans: tuple[FieldPlan, ...], table: Table, values: Read, window: WindowSettings | None, *, are_many: bool = False
-) -> tuple[Array, list[str]]:
-    """Rows that have every target and a weight and are not left out by an option; what was dropped, in words.
+def usable_rows(plans: tuple[FieldPlan, ...], table: Table, values: Read, window: WindowSettings | None) -> tuple[Array, list[str]]:
+    """Numbers of the rows that can be used, int64 `[M]`; arguments and words as of `are_usable`."""
+    keep, notes = are_usable(plans, table, values, window)
+    return np.flatnonzero(keep), notes
 
-    With a window, rows without a target are kept: they are the past of others. Where they `are_many`, their numbers are int32 if these
-    fit, else int64 as of others.
+
+def are_usable(plans: tuple[FieldPlan, ...], table: Table, values: Read, window: WindowSettings | None) -> tuple[Array, list[str]]:
+    """Which rows have every target and a weight and are not left out by an option, bool `[N]`; what was dropped, in words.
+
+    With a window, rows without a target are kept: they are the past of others.
     """
     keep = np.ones(table.rows, dtype=bool)
     notes: list[str] = []
@@ -65,18 +67,7 @@ def usable_rows(
             is_missing = plan.field.is_missing(values[plan.name])
             notes += _dropped(table, keep & is_missing, f"without {plan.name}")
             keep &= ~is_missing
-    return _numbers(keep) if are_many and len(keep) <= np.iinfo(np.int32).max else np.flatnonzero(keep), notes
-
-
-def _numbers(keep: Array) -> Array:
-    """Where `keep` `[N]` is true, int32 `[M]`, in no more memory than these: numpy would make int64 of all first."""
-    found = np.empty(np.count_nonzero(keep), dtype=np.int32)
-    done = 0
-    for start in range(0, len(keep), BLOCK_ROWS):
-        own = np.flatnonzero(keep[start : start + BLOCK_ROWS])
-        found[done : done + len(own)] = own + start
-        done += len(own)
-    return found
+    return keep, notes
 
 
 def _dropped(table: Table, mask: Array, why: str) -> list[str]:

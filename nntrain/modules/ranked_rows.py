@@ -17,6 +17,10 @@ MANY_ROWS: Final = 2**16
 """Rows from which on what is ranked is put together for one class at a time: faster for fewer is all at once."""
 
 
+JOINED: Final = 2**15
+"""Rows that are put together: small tensors that are kept would leave holes in the memory between them."""
+
+
 class OfRankedRows(OfRows):
     """The area under the ROC curve of up to 127 classes, of few bytes a row where there are many and all of them count alike."""
 
@@ -29,10 +33,18 @@ class OfRankedRows(OfRows):
         """
         super().__init__(value)
         self._mean = mean
+        self._first = 0
+        """Of the batches that are not put together yet, and how many rows these have."""
+        self._begun = 0
 
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Add rows."""
         super().update(prediction, target.to(torch.int8) if target.dtype == torch.int64 else target, weights)
+        self._begun += len(target)
+        if self._begun >= JOINED and weights is None:
+            predictions, targets, _ = zip(*self._rows[self._first :], strict=True)
+            self._rows[self._first :] = [(torch.cat(predictions), torch.cat(targets), None)]
+            self._first, self._begun = len(self._rows), 0
 
     def held(self) -> Held:
         predictions, targets, weights = super().held()

@@ -38,4 +38,4 @@ class Repeated:
         index = torch.arange(len(data)).repeat_interleave(self.times)
         turns = torch.arange(self.times, device=data.rows.device).repeat(len(data))
         found = data.take(index)
-        return replace(found, rows=found.rows + TURN * turns, always=self.changes)
+        return replace(found, numbers=found.rows + TURN * turns, always=self.changes)

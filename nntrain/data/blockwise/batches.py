@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import torch
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from nntrain.data.augmentation.draws import Augment
     from nntrain.data.augmentation.views import Views
     from nntrain.data.bucketing import LaterBuckets
-    from nntrain.data.streaming import Streamed
+    from nntrain.data.streaming import Request, Streamed
+
+TRIMMED: Final = 2
+"""Stretches after which the heap gives back what is free in it: each is read and encoded in pieces of several sizes."""
 
 
 def shuffled_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
@@ -54,7 +57,7 @@ def shuffled_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
 def rows_as_they_are(data: TensorData, rows: int, views: Views | None) -> Iterator[Batch]:
     """The batches of all rows in their order, for evaluation."""
     streamed, store = _in_blocks(data)
-    stretches = Stretches.plain(_spans(streamed, store), store.stretch_rows)
+    stretches = Stretches.plain(_spans(streamed, store), store.read_rows)
     return _batches(data, stretches, [*range(0, len(data), rows), len(data)], views=views)
 
 
@@ -76,7 +79,11 @@ def _batches(  # noqa: PLR0913 (rows, their order and how they are cut)
         return
     streamed, store = _in_blocks(data)
     first, batch = stretches.at(edges[start]), start
-    found = streamed.reading.read(lambda place: store.request(streamed.places[stretches.positions(first + place)]), len(stretches) - first)
+
+    def wanted(place: int) -> Request:
+        return store.request(streamed.places.index_select(0, stretches.positions(first + place)))
+
+    found = streamed.reading.read(wanted, len(stretches) - first, TRIMMED)
     begun: list[TensorData] = []
     for stretch, inputs in enumerate(found, first):
         begin, end = stretches.edges[stretch], stretches.edges[stretch + 1]

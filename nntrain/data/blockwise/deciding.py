@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
@@ -34,7 +35,7 @@ def deciding(blocks: Blocks, columns: Iterable[str], facts: Mapping[str, ColumnF
     wanted = list(dict.fromkeys(columns))
     parts: dict[str, list[Column]] = {name: [] for name in wanted}
     words = {name: _Words() for name in wanted}
-    lines: list[Array] = []
+    lines: list[Array | int] = []
     for block, first in enumerate(blocks.starts[:-1]):
         table = blocks.read(block, wanted)
         every = np.arange(table.rows)
@@ -46,8 +47,9 @@ def deciding(blocks: Blocks, columns: Iterable[str], facts: Mapping[str, ColumnF
                 parts[name] = [blocks.read(earlier, [name]).columns[name] for earlier in range(block)]
             parts[name].append(values if own is None else own)
         if table.lines is not None:
-            is_small = int(table.lines[-1]) <= np.iinfo(np.int32).max
-            lines.append(table.lines.astype(np.int32) if is_small else table.lines)
+            own_lines = np.asarray(table.lines)
+            follow = int(own_lines[-1]) - int(own_lines[0]) == table.rows - 1 and bool((np.diff(own_lines) == 1).all())
+            lines.append(int(own_lines[0]) if follow else own_lines)
     found: dict[str, Column] = {}
     for name, own in parts.items():
         if name in words:
@@ -55,7 +57,22 @@ def deciding(blocks: Blocks, columns: Iterable[str], facts: Mapping[str, ColumnF
         elif own:
             is_text = isinstance(own[0], pl.Series)
             found[name] = pl.concat(cast("list[pl.Series]", own)) if is_text else np.concatenate(cast("list[Array]", own))
-    return replace(blocks.frame, columns=found, rows=blocks.rows, lines=np.concatenate(lines) if lines else None)
+    return replace(blocks.frame, columns=found, rows=blocks.rows, lines=BlockLines(blocks.starts, tuple(lines)) if lines else None)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockLines:
+    """The lines that rows start at, of a file whose rows lie in blocks."""
+
+    starts: tuple[int, ...]
+    """Number of the first row of each block, and behind them that of all rows."""
+    lines: tuple[Array | int, ...]
+    """Of each block the lines `[N]`; the first alone where each row has the line after that of the one before."""
+
+    def __getitem__(self, row: int, /) -> int:
+        block = bisect_right(self.starts, row) - 1
+        own, place = self.lines[block], row - self.starts[block]
+        return own + place if isinstance(own, int) else int(own[place])
 
 
 class _Words:

@@ -13,6 +13,7 @@ from nntrain.data.blockwise.facts import ColumnFacts
 from nntrain.data.blockwise.learning import Learner, Ranges
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.fitted import FittedField, FittedFields
+from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.scaling import take
 from nntrain.data.sources.source import Part
 from nntrain.data.table import Table
@@ -67,12 +68,12 @@ class Lesson:
         return ways[0] if ways else self.plan.field
 
 
-def learn(blocks: Blocks, train: Array, plans: Sequence[FieldPlan], facts: Mapping[str, ColumnFacts]) -> dict[str, Lesson]:
+def learn(blocks: Blocks, train: RowNumbers, plans: Sequence[FieldPlan], facts: Mapping[str, ColumnFacts]) -> dict[str, Lesson]:
     """Go through a table once.
 
     Args:
         blocks: The table.
-        train: Numbers of the training rows, int64 `[N]`, rising.
+        train: The training rows.
         plans: Inputs that learn from them.
         facts: Takes what the training rows show, by column.
 
@@ -84,8 +85,7 @@ def learn(blocks: Blocks, train: Array, plans: Sequence[FieldPlan], facts: Mappi
     starts = blocks.starts
     for block in range(len(blocks)) if columns else ():
         table = blocks.read(block, columns)
-        first, last = np.searchsorted(train, np.array(starts[block : block + 2], dtype=train.dtype))
-        rows = train[first:last] - starts[block]
+        rows = train.within(*starts[block : block + 2]) - starts[block]
         for column, told in facts.items():
             told.add(cells_of(table, column, rows), rows + starts[block])
         for lesson in found.values():
@@ -93,13 +93,13 @@ def learn(blocks: Blocks, train: Array, plans: Sequence[FieldPlan], facts: Mappi
     return found
 
 
-def strangers(blocks: Blocks, fields: Iterable[FittedField], used: Mapping[Part, Array]) -> dict[Part, dict[str, Array]]:
+def strangers(blocks: Blocks, fields: Iterable[FittedField], used: Mapping[Part, RowNumbers]) -> dict[Part, dict[str, Array]]:
     """Read all rows of a file with some fitted inputs, and look where training never showed a class.
 
     Args:
         blocks: The file.
         fields: The inputs.
-        used: By part the rows that are, int64 or int32 `[N]`, rising.
+        used: By part the rows that are.
 
     Returns:
         By part, and by field that has some, the rows that hold one, int64 `[K]`, rising.
@@ -115,8 +115,7 @@ def strangers(blocks: Blocks, fields: Iterable[FittedField], used: Mapping[Part,
         table = blocks.read(block, columns)
         values = read_values([field.plan for field in fields], table)
         for part, rows in used.items():
-            first, last = np.searchsorted(rows, np.array([start, start + table.rows], dtype=rows.dtype))
-            own = rows[first:last] - start
+            own = rows.within(start, start + table.rows) - start
             for (_, name), encoded in with_classes.encoded(table, values, own, with_targets=False).items():
                 if encoded.unknown is not None and encoded.unknown.any():
                     found[part].setdefault(name, []).append(own[encoded.unknown] + start)

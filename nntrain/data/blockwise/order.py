@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.noise import derive_seed
+from nntrain.data.row_numbers import RowNumbers
 
 Span = tuple[int, int]
 """First position and the one behind the last of rows that lie in one block."""
@@ -64,7 +65,7 @@ class Stretches:
         return found[torch.randperm(len(found), generator=_generator(seed, "order in blocks", epoch, stretch))]
 
 
-def spans_of(places: Tensor, starts: Tensor) -> list[Span]:
+def spans_of(places: Tensor | RowNumbers, starts: Tensor) -> list[Span]:
     """Where the rows of each block are among some rows.
 
     Args:
@@ -73,6 +74,9 @@ def spans_of(places: Tensor, starts: Tensor) -> list[Span]:
     """
     if not len(places):
         return []
+    if isinstance(places, RowNumbers):
+        edges = dict.fromkeys([*(places.before(start) for start in cast("list[int]", starts.tolist())), len(places)])
+        return list(pairwise(edges))
     if bool((places[1:] > places[:-1]).all()):
         cuts = torch.searchsorted(places, starts.to(places.dtype))
         found = cast("list[int]", torch.cat([cuts, cuts.new_tensor([len(places)])]).unique_consecutive().tolist())

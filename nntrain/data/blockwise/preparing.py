@@ -25,6 +25,7 @@ from nntrain.data.layout import SPLITTING, Layout
 from nntrain.data.naming import NamedField
 from nntrain.data.preparing import Prepared, check_targets, fingerprints_of, held, inferred, none_left, rows_read, split_sizes
 from nntrain.data.reading import header_of
+from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.row_tensors import left_out, never_shown, row_tensors
 from nntrain.data.shown import Shown
 from nntrain.data.sorting import DECIDING, Sorting, named_fields
@@ -32,7 +33,7 @@ from nntrain.data.sources.source import Part
 from nntrain.data.streaming import Reading, Streamed, reading_of, trim
 from nntrain.data.table import Table, listed
 from nntrain.data.target_ranges import with_ranges
-from nntrain.data.values import read_values, usable_rows
+from nntrain.data.values import are_usable, read_values
 from nntrain.errors import DataError
 from nntrain.modules.narrow import narrow
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Encoded, Values
     from nntrain.data.keeping import KeptFields
     from nntrain.data.settings import DataSettings
-    from nntrain.data.split import Parts
 
 
 def prepare_in_blocks(
@@ -57,16 +57,18 @@ def _prepared(
 ) -> Prepared:
     files = open_blocks(settings, folder)
     sorting, tables = _sorted(settings, files)
-    parts = sorting.split(seed if settings.split.seed is None else settings.split.seed)
+    parts = sorting.split_many(seed if settings.split.seed is None else settings.split.seed)
     trim()  # what of all rows was looked at for it, before blocks are read on top of that
-    layout, lessons = _learned(sorting, files["train"], parts.train, planned)
+    layout, lessons = _learned(sorting, files["train"], parts["train"], planned)
     plans = tuple(plan for plan in layout.fields if plan.role not in SPLITTING)
     wanted = tuple(plan for plan in plans if plan.role != "input")
     values: dict[Part, Mapping[str, Values]] = {part: read_values(wanted, table) for part, table in tables.items()}
     file = tables["train"].name
-    targets = FittedFields.fit(wanted, values["train"], parts.train, file, kept=kept)
-    check_targets(targets, tables["train"], parts.train)
-    targets = with_ranges(targets, holds, values["train"], parts.train)
+    train = parts["train"][:].numpy()
+    targets = FittedFields.fit(wanted, values["train"], train, file, kept=kept)
+    check_targets(targets, tables["train"], train)
+    targets = with_ranges(targets, holds, values["train"], train)
+    del train  # four bytes a row
     by_place = {(field.plan.role, field.name): field for field in targets.fields}
     inputs = tuple(_fitted(lessons[plan.name], file, kept) for plan in plans if plan.role == "input")
     by_place |= {("input", field.name): field for field in inputs}
@@ -106,7 +108,7 @@ def _prepared(
 
 def split_in_blocks(settings: DataSettings, folder: Path, seed: int) -> None:
     """Split the rows as `prepare_in_blocks` does, without a use for them. Raises what that raises where they can't be."""
-    _sorted(settings, open_blocks(settings, folder))[0].split(seed)
+    _sorted(settings, open_blocks(settings, folder))[0].split_many(seed)
 
 
 def open_blocks(settings: DataSettings, folder: Path) -> dict[Part, Blocks]:
@@ -143,7 +145,7 @@ def _untyped(fields: Iterable[NamedField], blocks: Blocks) -> dict[str, ColumnFa
     }
 
 
-def _learned(sorting: Sorting, blocks: Blocks, train: Array, planned: Layout) -> tuple[Layout, dict[str, Lesson]]:
+def _learned(sorting: Sorting, blocks: Blocks, train: RowNumbers, planned: Layout) -> tuple[Layout, dict[str, Lesson]]:
     """The types of all fields, and what inputs learn: in one pass, where the first rows tell the types that all training rows do."""
     facts = _untyped([field for field in sorting.named if field.name not in sorting.guesses], blocks)
     first = [plan for plan in planned.fields if plan.role == "input"]
@@ -224,22 +226,21 @@ class _Used:
 
     source: Part
     """The file that they lie in."""
-    rows: Array
-    """Their numbers in it, `[N]`."""
+    rows: RowNumbers
     dropped: list[str]
     """Which others were left out, in words."""
 
 
 def _used(
-    fields: FittedFields, tables: Mapping[Part, Table], values: Mapping[Part, Mapping[str, Values]], parts: Parts
+    fields: FittedFields, tables: Mapping[Part, Table], values: Mapping[Part, Mapping[str, Values]], parts: Mapping[Part, RowNumbers]
 ) -> dict[Part, _Used]:
     """The rows of each part that has some."""
     plans = tuple(field.plan for field in fields.fields)
     found: dict[Part, _Used] = {}
-    split: dict[Part, Array] = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    for part, rows in split.items():
+    for part, rows in parts.items():
         if part in tables and part != "train":
-            found[part] = _Used(part, *usable_rows(plans, tables[part], values[part], None, are_many=True))
+            keep, dropped = are_usable(plans, tables[part], values[part], None)
+            found[part] = _Used(part, RowNumbers.where(keep), dropped)
         elif len(rows):
             found[part] = _Used("train", rows, [])
     return found
@@ -270,22 +271,30 @@ def _splits(  # noqa: PLR0913 (what is known of each part)
     for part, own in used.items():
         source, rows, table = own.source, own.rows, tables[own.source]
         encoded = _encoded(fields, table, values[source], rows)
-        keep, left = left_out(table, encoded, rows)
+        keep, left = _kept(table, encoded, rows)
         told = [*(never_shown(table, name, found) for name, found in unknown[part].items()), *(note for _, note in left)]
         if not keep.any():
             raise none_left(table, part, [*own.dropped, *told], has_windows=False)
-        found = row_tensors({}, encoded, rows, keep, None)
-        data[part] = replace(found, streamed=Streamed(stores[source], found.rows, reading), pixels=stores[source].first.pixels)
+        numbers = rows if keep.all() else rows.chosen(keep, True)
+        found = row_tensors({}, encoded, np.zeros(0 if keep.all() else len(rows), dtype=np.int32), keep, None)
+        streamed = Streamed(stores[source], numbers, reading)
+        data[part] = replace(found, numbers=numbers, streamed=streamed, pixels=stores[source].first.pixels)
         notes += [f"{part}: {note}" for note in (*own.dropped, *told)]
     return data, notes
 
 
-def _encoded(fields: FittedFields, table: Table, values: Mapping[str, Values], rows: Array) -> dict[tuple[str, str], Encoded]:
+def _kept(table: Table, encoded: Mapping[tuple[str, str], Encoded], rows: RowNumbers) -> tuple[Array, list[tuple[str, str]]]:
+    """As `left_out`, without the numbers of all rows where all can be used."""
+    has_doubts = any(role == "weight" or (found.unknown is not None and found.unknown.any()) for (role, _), found in encoded.items())
+    return left_out(table, encoded, rows[:].numpy()) if has_doubts else (np.ones(len(rows), dtype=bool), [])
+
+
+def _encoded(fields: FittedFields, table: Table, values: Mapping[str, Values], rows: RowNumbers) -> dict[tuple[str, str], Encoded]:
     """Targets and weights of some rows, int32 or int64 `[N]`, made a portion at a time and kept in few bytes. Raises `DataError`."""
     parts: list[dict[tuple[str, str], Encoded]] = []
     step = BLOCK_ROWS if all(field.plan.field.encodes_apart for field in fields.fields) else len(rows)
     for start in range(0, max(1, len(rows)), step or 1):
-        own = fields.encoded(table, values, rows[start : start + step], with_targets=True, with_inputs=False)
+        own = fields.encoded(table, values, rows[start : start + step].numpy(), with_targets=True, with_inputs=False)
         parts.append({key: replace(found, values=narrow(torch.from_numpy(found.values)).numpy()) for key, found in own.items()})
     return {key: _joined([part[key] for part in parts]) for key in parts[0]}
 

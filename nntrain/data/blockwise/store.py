@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STRETCH_BYTES: Final = 16 * 2**20
 """Encoded rows that are shuffled together, and kept in memory while they are used, have about this size."""
+READ_BYTES: Final = 2 * 2**20
+"""The same of rows that are read in their order: no more of them are needed at once than a batch has."""
 MEASURED: Final = 256
 """Rows of the first block that tell how large a row is."""
 VALUES, OFFSETS = "{}\0values", "{}\0offsets"
@@ -100,6 +102,11 @@ class BlockStore:
         return max(1, STRETCH_BYTES // self.bytes_per_row)
 
     @property
+    def read_rows(self) -> int:
+        """Rows that are read together in their order, about."""
+        return max(1, READ_BYTES // self.bytes_per_row)
+
+    @property
     def stretch_bytes(self) -> int:
         """The most that is read at once: a block, or as many as are shuffled together."""
         return self.bytes_per_row * (self.stretch_rows + max(self.blocks.sizes))
@@ -162,14 +169,14 @@ class BlockStore:
 
     def filled(self, data: TensorData, found: Mapping[str, Tensor]) -> TensorData:
         """Some rows with their inputs, which were read for them."""
-        own = self.unpacked(found).to(data.rows.device)
+        own = self.unpacked(found).to(data.numbers.device)
         return replace(
             data,
             targets={name: wide(values) for name, values in data.targets.items()},
             inputs={**data.inputs, **own.inputs},
             stored={**data.stored, **own.stored},
             pixels={**data.pixels, **own.pixels},
-            rows=data.rows.long(),
+            numbers=data.rows.long(),
             streamed=None,
         )
 
@@ -191,7 +198,7 @@ class BlockStore:
         return self._made(inputs, stored, len(next(iter(inputs.values()), next(iter(stored.values()), ()))))
 
     def _made(self, inputs: Mapping[str, Tensor], stored: Mapping[str, Stored], count: int) -> TensorData:
-        return replace(self.first, inputs=inputs, stored=stored, rows=torch.zeros(count, dtype=torch.int64))
+        return replace(self.first, inputs=inputs, stored=stored, numbers=torch.zeros(count, dtype=torch.int64))
 
 
 OPEN: Final[WeakValueDictionary[int, BlockStore]] = WeakValueDictionary()
@@ -221,7 +228,7 @@ def joined(parts: Sequence[TensorData]) -> TensorData:
         inputs={name: torch.cat([part.inputs[name] for part in parts]) for name in first.inputs},
         targets={name: torch.cat([part.targets[name] for part in parts]) for name in first.targets},
         weights=None if first.weights is None else torch.cat([cast("Tensor", part.weights) for part in parts]),
-        rows=torch.cat([part.rows for part in parts]),
+        numbers=torch.cat([part.rows for part in parts]),
         stored={name: _joined_stored([part.stored[name] for part in parts]) for name in first.stored},
         stored_targets={name: _joined_steps([_steps(part.stored_targets[name]) for part in parts]) for name in first.stored_targets},
     )

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 import torch
 
-from nntrain.data import preparing, scaling, values
+from nntrain.data import preparing, scaling
+from nntrain.data.blockwise.deciding import BlockLines
 from nntrain.data.fields import category
 from nntrain.data.fields.category import Category
 from nntrain.data.orders import drawn
@@ -18,14 +19,13 @@ from nntrain.data.scaling import take
 from nntrain.data.settings import DataSettings
 from nntrain.data.sorting import Sorting, named_fields
 from nntrain.data.table import Table
-from nntrain.data.values import usable_rows
+from nntrain.data.values import are_usable, usable_rows
 from nntrain.errors import DataError
 
 
 @pytest.fixture(autouse=True)
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "GATHERED", 7)
-    monkeypatch.setattr(values, "BLOCK_ROWS", 7)
     monkeypatch.setattr(preparing, "BLOCK_ROWS", 7)
     monkeypatch.setattr(category, "COUNTED", 7)
 
@@ -53,10 +53,9 @@ def test_numbers_of_rows_that_can_be_used() -> None:
     sorting = Sorting(settings, {"train": table}, named_fields(settings, {"train": table}))
     plans = sorting.layout(np.arange(60)).fields
     read = {"word": table.words("word")}
-    few, many = (usable_rows(plans, table, read, None, are_many=are_many) for are_many in (False, True))
-    assert few[0].tolist() == many[0].tolist() == np.flatnonzero(WORDS.is_not_null().to_numpy()).tolist()
+    few, many = usable_rows(plans, table, read, None), are_usable(plans, table, read, None)
+    assert few[0].tolist() == np.flatnonzero(many[0]).tolist() == np.flatnonzero(WORDS.is_not_null().to_numpy()).tolist()
     assert few[1] == many[1]
-    assert many[0].dtype == np.int32
 
 
 def test_drawn_positions() -> None:
@@ -83,3 +82,9 @@ def test_a_part_without_rows_does_not_keep_the_numbers_of_all(tmp_path: Path) ->
     parts = Sorting(settings, {"train": table}, named_fields(settings, {"train": table})).split(0)
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [48, 12, 0]
     assert all(part.base is None for part in (parts.train, parts.validation, parts.test))
+
+
+def test_lines_of_rows_in_blocks() -> None:
+    """A block whose rows follow one another keeps the number of its first line alone."""
+    lines = BlockLines((0, 3, 5, 9), (2, np.array([5, 9]), 10))
+    assert [lines[row] for row in range(9)] == [2, 3, 4, 5, 9, 10, 11, 12, 13]

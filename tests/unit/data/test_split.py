@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from nntrain.data import split
 from nntrain.data.noise import derive_seed, row_keys
+from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.split import split_by_words, split_rows
 from nntrain.errors import DataError
 
@@ -112,3 +113,24 @@ def test_rows_are_chosen_a_portion_at_a_time(monkeypatch: pytest.MonkeyPatch, cl
         assert other.dtype == np.int32
     order = np.argsort(row_keys(1, rows), kind="stable")
     assert classes is not None or np.array_equal(at_once.validation, np.sort(rows[order[:2000]]))
+
+
+@pytest.mark.parametrize("portion", [64, 2**16])
+@pytest.mark.parametrize("count", [1, 3, 700])
+def test_the_lowest_keys_of_each_class_are_held_back(monkeypatch: pytest.MonkeyPatch, portion: int, count: int) -> None:
+    """However keys are counted, those are chosen that sorting all of them would choose."""
+    monkeypatch.setattr(split, "PORTION", portion)
+    draws = np.random.default_rng(count)
+    rows = np.flatnonzero(draws.random(4000) < 0.7)
+    codes = draws.integers(0, count, len(rows))
+    totals = np.bincount(codes, minlength=count)
+    held = draws.integers(0, totals + 1)
+    first = draws.integers(0, held + 1)
+    expected = np.zeros(len(rows), dtype=np.uint8)
+    for code in range(count):
+        own = np.flatnonzero(codes == code)
+        order = own[np.argsort(row_keys(9, rows[own]))]
+        expected[order[: held[code]]] = 1
+        expected[order[: first[code]]] = 2
+    for numbers in (rows, RowNumbers.of(rows, 4000)):
+        assert np.array_equal(split._marked(9, numbers, codes, (held, first)), expected)
