@@ -133,7 +133,7 @@ def evaluate(stored: Stored, where: Where, extras: Extras = Extras()) -> Evaluat
     from nntrain.data.scored_units import num_scored
 
     stored = stored.seeing_once() if extras.once else stored
-    rows = new_rows(stored, where.data) if where.data is not None else split_rows(stored, where.split)
+    rows = new_rows(stored, where.data, may_stream=True) if where.data is not None else split_rows(stored, where.split)
     groups = None if extras.by is None else _groups(rows, extras.by)
     data = rows.data.to(stored.device)
     protocol, subject = stored.protocol, stored.subject

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nntrain.commands.new_tables import new_table
+from nntrain.commands.new_tables import new_table, new_table_blocks
 from nntrain.commands.stored import Stored
 from nntrain.commands.unchanged import unchanged_data
 from nntrain.errors import UsageError
@@ -34,15 +34,45 @@ class MeasuredRows:
     has_targets: bool = True
 
 
-def new_rows(stored: Stored, given: Path | Table, *, with_targets: bool = True) -> MeasuredRows:
-    """Rows of a file or a table. Raises `DataError`."""
+def new_rows(stored: Stored, given: Path | Table, *, with_targets: bool = True, may_stream: bool = False) -> MeasuredRows:
+    """Rows of a file or a table. Raises `DataError`.
+
+    Args:
+        stored: The run.
+        given: The file or table.
+        with_targets: Whether rows need their targets.
+        may_stream: Whether inputs of a large file may be read a block at a time: where the run has read its own so, and where the file
+            will clearly not fit into memory.
+    """
     from nntrain.data.new_rows import complete
 
+    if may_stream and isinstance(given, Path) and (found := _streamed(stored, given)) is not None:
+        return found
     table = new_table(stored, given) if isinstance(given, Path) else given
     table = complete(table, stored.fields)
     rows = stored.fields.encode_new(table, with_targets=with_targets)
     name = given.as_posix() if isinstance(given, Path) else table.name
     return MeasuredRows(name, rows.data, (*rows.notes, *rows.departures.lines), lambda: table, has_targets=with_targets)
+
+
+def _streamed(stored: Stored, path: Path) -> MeasuredRows | None:
+    """Rows of a file whose inputs are read a block at a time; `None` where they are better, or can only be, read at once."""
+    from nntrain.commands.table_size import is_too_large
+    from nntrain.data.blockwise.measured import can_be_in_blocks, rows_in_blocks
+    from nntrain.data.new_rows import complete
+
+    settings = stored.config.experiment.data
+    compares = stored.objective.compared_rows is not None or stored.objective.repeated is not None
+    if compares or not can_be_in_blocks(stored.fields) or not path.is_file():
+        return None
+    if not (settings.streaming or is_too_large(path)):
+        return None
+    blocks = new_table_blocks(stored, path)
+    if len(blocks) < 2:
+        return None
+    complete(blocks.frame, stored.fields)
+    data, notes = rows_in_blocks(blocks, stored.fields, settings.workers)
+    return MeasuredRows(path.as_posix(), data, notes, lambda: new_table(stored, path))
 
 
 def split_rows(stored: Stored, split: str | None, *, first: Sequence[Part] = ("test", "validation", "train")) -> MeasuredRows:

@@ -34,6 +34,17 @@ def tell_size(settings: DataSettings, folder: Path) -> None:
     tell(f"warning: {needed}, and {format_bytes(free)} are free: {_way_out(settings, folder)}")
 
 
+def is_too_large(path: Path) -> bool:
+    """Whether a file of a table will clearly not fit into what memory is free."""
+    import torch
+
+    from nntrain.commands.memory import free_bytes
+    from nntrain.data.settings import SOURCE_OF_SUFFIX
+
+    least, free = LEAST.get(SOURCE_OF_SUFFIX.get(path.suffix.lower(), "")), free_bytes(torch.device("cpu"))
+    return least is not None and free is not None and path.stat().st_size * least > free
+
+
 def _way_out(settings: DataSettings, folder: Path) -> str:
     streamed = settings.model_copy(update={"streaming": True})
     problem = next((each for each in plan_layout(streamed, folder, look=True)[1]), None)

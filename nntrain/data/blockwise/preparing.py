@@ -270,17 +270,33 @@ def _splits(  # noqa: PLR0913 (what is known of each part)
     notes: list[str] = []
     for part, own in used.items():
         source, rows, table = own.source, own.rows, tables[own.source]
-        encoded = _encoded(fields, table, values[source], rows)
-        keep, left = _kept(table, encoded, rows)
+        found, kept, left = encoded_targets(fields, table, values[source], rows)
         told = [*(never_shown(table, name, found) for name, found in unknown[part].items()), *(note for _, note in left)]
-        if not keep.any():
+        if not len(kept):
             raise none_left(table, part, [*own.dropped, *told], has_windows=False)
-        numbers = rows if keep.all() else rows.chosen(keep, True)
-        found = row_tensors({}, encoded, np.zeros(0 if keep.all() else len(rows), dtype=np.int32), keep, None)
-        streamed = Streamed(stores[source], numbers, reading)
-        data[part] = replace(found, numbers=numbers, streamed=streamed, pixels=stores[source].first.pixels)
+        data[part] = in_blocks(found, kept, stores[source], reading)
         notes += [f"{part}: {note}" for note in (*own.dropped, *told)]
     return data, notes
+
+
+def in_blocks(targets: TensorData, rows: RowNumbers, store: BlockStore, reading: Reading) -> TensorData:
+    """Targets and weights of some rows of a file, beside inputs that are read when their batch comes."""
+    return replace(targets, numbers=rows, streamed=Streamed(store, rows, reading), pixels=store.first.pixels)
+
+
+def encoded_targets(
+    fields: FittedFields, table: Table, values: Mapping[str, Values], rows: RowNumbers
+) -> tuple[TensorData, RowNumbers, list[tuple[str, str]]]:
+    """Targets and weights of those of some rows that can be used, without their numbers; these rows; and as `left_out` what was not shown.
+
+    Raises:
+        DataError: A value does not fit what was fitted, or a weight is negative.
+    """
+    encoded = _encoded(fields, table, values, rows)
+    keep, left = _kept(table, encoded, rows)
+    is_whole = bool(keep.all())
+    found = row_tensors({}, encoded, np.zeros(0 if is_whole else len(rows), dtype=np.int32), keep, None)
+    return found, rows if is_whole else rows.chosen(keep, True), left
 
 
 def _kept(table: Table, encoded: Mapping[tuple[str, str], Encoded], rows: RowNumbers) -> tuple[Array, list[tuple[str, str]]]:
