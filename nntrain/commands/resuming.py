@@ -13,6 +13,7 @@ from nntrain.commands.stored import changed_data, check_resolved
 from nntrain.config.loading import load
 from nntrain.config.reading import Config
 from nntrain.config.resolving import changed_in_environment, differences, resolved_tree
+from nntrain.data.file_rows import SOUNDS
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, YamlPath, render_path
 from nntrain.runs import Run
@@ -185,9 +186,11 @@ def _differing(run: Run, blueprint: Blueprint) -> tuple[list[Change], list[str]]
 
 
 def _moves_rows(blueprint: Blueprint) -> bool:
-    """Whether rows have another order where they are read a block at a time: those of tables do, files are read in any order."""
+    """Whether rows have another order where they are read a block at a time: those of tables and sounds do, images are read in any."""
     inputs = [plan for plan in blueprint.layout.fields if plan.role == "input"]
-    return blueprint.experiment.data.source.reads_blocks and not any(plan.field.reads_files for plan in inputs)
+    return blueprint.experiment.data.source.reads_blocks and not any(
+        plan.field.reads_files and plan.field.file_kind is not SOUNDS for plan in inputs
+    )
 
 
 def _is_recut(before: Mapping[str, Any], now: Mapping[str, Any], blueprint: Blueprint) -> bool:

@@ -25,6 +25,12 @@ BLOCK_ROWS: Final = 2**16
 """Rows that a block has at most, about."""
 
 
+FILE_ROWS: Final = 256
+"""The same of rows that are files: what is in them is far larger than their names."""
+NAMED_BYTES: Final = 2**14
+"""Bytes that one block of a table is about whose cells name sounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What tells that a file is still the one that was looked at."""
@@ -144,6 +150,24 @@ class Whole(Blocks):
             return self
         table = replace(self.table, store=store)
         return replace(self, frame=without_rows(table), table=table)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Blocks):
+    """A table of few columns that is in memory, such as one of the names of files, in blocks."""
+
+    table: Table
+
+    @classmethod
+    def of_rows(cls, table: Table, most: int) -> Cut:
+        """So many rows in each."""
+        return cls(without_rows(table), tuple(min(most, table.rows - first) for first in range(0, table.rows, most)), table)
+
+    def cut(self, block: int, columns: Collection[str] | None = None) -> Table:
+        """A block by its number."""
+        first, last = self.starts[block], self.starts[block + 1]
+        found = {name: values[first:last] for name, values in self.table.columns.items() if columns is None or name in columns}
+        return self.made(block, found)
 
 
 def without_rows(table: Table) -> Table:

@@ -146,7 +146,7 @@ def prepare(
         replace(layout, doubts=(*layout.doubts, *(told.text for told in cut if told.is_doubt))),
         fields,
         data,
-        fingerprints_of(fingerprint_sources(settings, folder), data.get("test")) | _named_files(settings, folder, plans, tables),
+        fingerprints_of(fingerprint_sources(settings, folder), data.get("test")) | named_files(settings, folder, plans, tables),
         notes=(
             *rows_read(tables),
             *(found for table in tables.values() for found in table.findings),
@@ -266,7 +266,7 @@ def fingerprints_of(found: dict[str, str], test: TensorData | None) -> dict[str,
     return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.scored)}
 
 
-def _named_files(settings: DataSettings, folder: Path, plans: tuple[FieldPlan, ...], tables: Mapping[Part, Table]) -> dict[str, str]:
+def named_files(settings: DataSettings, folder: Path, plans: tuple[FieldPlan, ...], tables: Mapping[Part, Table]) -> dict[str, str]:
     """Fingerprints of the files that tables name; a source that is a folder has its files in its own."""
     columns = [plan.columns[0] for plan in plans if plan.field.reads_files]
     found: dict[str, str] = {}

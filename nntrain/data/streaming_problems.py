@@ -24,7 +24,9 @@ def streaming_problems(settings: DataSettings, plans: Sequence[FieldPlan], heade
         message = "has no effect: without streaming all rows are kept in memory"
         yield Problem(("data", "workers"), message, "remove it" if has_nothing else "remove it, or add  streaming: true", on_key=True)
     if settings.streaming and has_nothing:
-        message = "has no effect: no input is read when its batch comes; images that are files are, where they are no target, and tables"
+        message = (
+            "has no effect: no input is read when its batch comes; images that are files are, where they are no target, tables, and sounds"
+        )
         yield Problem(("data", "streaming"), message, "remove it: rows are kept in memory", on_key=True)
     if header is not None and in_blocks(settings, plans, lambda: header):
         yield from _block_problems(settings, plans)

@@ -35,6 +35,8 @@ class Lesson:
     ranges: Ranges = field(default_factory=Ranges)
     ways: list[Field] = field(default_factory=list["Field"])
     """How the cells of the blocks are written, each way once."""
+    findings: dict[str, None] = field(default_factory=dict[str, None])
+    """What was found in the files that its cells name, in words."""
     fault: DataError | None = None
     """Why it can't go on."""
 
@@ -45,6 +47,8 @@ class Lesson:
         try:
             own = self.plan.field.settled(table, self.plan.columns)
             values = own.read(table, self.plan.columns)
+            self.findings |= dict.fromkeys(table.findings)
+            table.findings.clear()
             if own not in self.ways:
                 self.ways.append(own)
             if len(rows):

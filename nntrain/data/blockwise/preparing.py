@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 import torch
 
 from nntrain.data.batches import TensorData
-from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, Blocks
+from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, NAMED_BYTES, Blocks
 from nntrain.data.blockwise.deciding import deciding
 from nntrain.data.blockwise.facts import ColumnFacts
 from nntrain.data.blockwise.lessons import Lesson, learn, strangers
 from nntrain.data.blockwise.store import BlockStore
 from nntrain.data.facts import RowFacts
 from nntrain.data.field_plan import FieldPlan
+from nntrain.data.file_rows import SOUNDS
 from nntrain.data.file_store import FileStore
-from nntrain.data.fingerprint import fingerprint_sources, source_name
+from nntrain.data.fingerprint import files_name, fingerprint_sources, source_name
 from nntrain.data.fitted import FittedField, FittedFields, fitted_field
 from nntrain.data.layout import SPLITTING, Layout
 from nntrain.data.naming import NamedField
-from nntrain.data.preparing import Prepared, check_targets, fingerprints_of, held, inferred, none_left, rows_read, split_sizes
+from nntrain.data.preparing import Prepared, check_targets, fingerprints_of, held, inferred, named_files, none_left, rows_read, split_sizes
 from nntrain.data.reading import header_of
 from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.row_tensors import left_out, never_shown, row_tensors
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
     from nntrain.data.settings import DataSettings
 
 
+MAX_FINDINGS: Final = 3
+"""Lines of what was found in files that are told of a field."""
+
+
 def prepare_in_blocks(
     settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None, holds: Callable[[str], bool]
 ) -> Prepared:
@@ -55,7 +60,8 @@ def prepare_in_blocks(
 def _prepared(
     settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None, holds: Callable[[str], bool]
 ) -> Prepared:
-    files = open_blocks(settings, folder)
+    sounds = {column for plan in planned.fields if plan.role == "input" and plan.field.file_kind is SOUNDS for column in plan.columns}
+    files = open_blocks(settings, folder, NAMED_BYTES if sounds else BLOCK_BYTES)
     sorting, tables = _sorted(settings, files)
     parts = sorting.split_many(seed if settings.split.seed is None else settings.split.seed)
     trim()  # what of all rows was looked at for it, before blocks are read on top of that
@@ -78,12 +84,12 @@ def _prepared(
     rows = _used(fields, tables, values, parts)
     unknown = _strangers(inputs, files, rows)
     stores: dict[Part, BlockStore] = {}
-    prints = fingerprint_sources(settings, folder)
+    prints = fingerprint_sources(settings, folder) | named_files(settings, folder, plans, _naming(files, sounds))
     for blocks in files.values():
         blocks.check()  # what was hashed is what was looked at
     written = settings.source.model_dump(mode="json", exclude={*get_args(Part), "path"})
     for part, blocks in files.items():
-        stores[part] = BlockStore(blocks, FittedFields(inputs), {"file": prints[source_name(part)], "source": written})
+        stores[part] = BlockStore(blocks, FittedFields(inputs), _origin(prints, part, written))
     for store in stores.values():
         reading.know(id(store), store)
     data, notes = _splits(fields, tables, values, rows, stores, unknown, reading)
@@ -96,6 +102,7 @@ def _prepared(
             *rows_read(tables),
             *sorting.notes,
             *_filled(inputs, lessons, file),
+            *_findings(inputs, lessons),
             *notes,
             split_sizes(data, sorting),
             *(kept.notes(fields.fields) if kept is not None else ()),
@@ -108,15 +115,15 @@ def _prepared(
 
 def split_in_blocks(settings: DataSettings, folder: Path, seed: int) -> None:
     """Split the rows as `prepare_in_blocks` does, without a use for them. Raises what that raises where they can't be."""
-    _sorted(settings, open_blocks(settings, folder))[0].split_many(seed)
+    _sorted(settings, open_blocks(settings, folder, BLOCK_BYTES))[0].split_many(seed)
 
 
-def open_blocks(settings: DataSettings, folder: Path) -> dict[Part, Blocks]:
-    """All files of the source. Raises `DataError`."""
+def open_blocks(settings: DataSettings, folder: Path, size: int) -> dict[Part, Blocks]:
+    """All files of the source, in blocks of about so many bytes. Raises `DataError`."""
     found: dict[Part, Blocks] = {}
     source = settings.source
     for part, path in source.files(folder).items():
-        found[part] = source.blocks(path, path.name, BLOCK_BYTES).beside(FileStore(path.parent))
+        found[part] = source.blocks(path, path.name, size).beside(FileStore(path.parent))
         source = source.leaning_on(found["train"].frame.numerals)
     return found
 
@@ -206,6 +213,35 @@ def _filled(inputs: tuple[FittedField, ...], lessons: Mapping[str, Lesson], file
             raise DataError(message, f"fix:  fields: {{{field.name}: {{role: ignore}}}}")
         told.append(f"{field.name} {ranges.missing:,} ({filling})")
     return [f"missing values filled in: {listed(told, 8)}"] if told else []
+
+
+def _findings(inputs: Sequence[FittedField], lessons: Mapping[str, Lesson]) -> Iterator[str]:
+    """What was found in the files that cells name, the first of it."""
+    for field in inputs:
+        found = list(lessons[field.name].findings)
+        yield from found[:MAX_FINDINGS]
+        if len(found) > MAX_FINDINGS:
+            yield f"{field.name}: {len(found) - MAX_FINDINGS:,} more such lines of other blocks of rows"
+
+
+def _naming(files: Mapping[Part, Blocks], columns: Collection[str]) -> dict[Part, Table]:
+    """The columns of all rows that name files."""
+    import polars as pl
+
+    found: dict[Part, Table] = {}
+    for part, blocks in files.items() if columns else ():
+        named = {
+            name: pl.concat([table.texts(name) for table in (blocks.read(block, [name]) for block in range(len(blocks)))])
+            for name in columns
+        }
+        found[part] = replace(blocks.frame, columns=named, rows=blocks.rows)
+    return found
+
+
+def _origin(prints: Mapping[str, str], part: Part, written: Mapping[str, Any]) -> dict[str, Any]:
+    """What the encoded rows of a file are made of: with the files that it names, where it does."""
+    named = prints.get(files_name(part))
+    return {"file": prints[source_name(part)], "source": written, **({} if named is None else {"named": named})}
 
 
 def _kept_blocks(stores: Mapping[Part, BlockStore]) -> list[str]:

@@ -17,6 +17,7 @@ from nntrain.errors import SpecError
 from nntrain.specs import RAGGED, SEQUENCE, Size, Spec, Unknown
 
 if TYPE_CHECKING:
+    from nntrain.data.blockwise.learning import Learner
     from nntrain.data.exhibits import Exhibit
     from nntrain.data.fields.field import Array, State, Values
     from nntrain.data.header import HeaderColumn
@@ -155,6 +156,19 @@ class Audio(Field):
 
         found = features_of(self, cast("RaggedArray", values)) if self.keeps_samples else cast("Array | RaggedArray", values)
         return fit_sounds(found, self.normalize)
+
+    @property
+    def needs_all_rows(self) -> str | None:
+        """It learns of blocks, once the rate of samples that are kept is known."""
+        if self.keeps_samples and self.sample_rate is None:
+            return "the rate of sounds that are cut or changed at random must be known before: set sample_rate"
+        return None
+
+    def learner(self) -> Learner:
+        """Mean and deviation of each feature."""
+        from nntrain.data.blockwise.sounds import SoundsLearner
+
+        return SoundsLearner(self)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N, T, F]`; `[sum of lengths, F]` and lengths `[N]` where rows differ or are changed; samples where these are kept."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nntrain.data.file_rows import SOUNDS, FileKind
 from nntrain.data.sources.class_folder import ClassFolder
+
+if TYPE_CHECKING:
+    from nntrain.data.blocks import Blocks
 
 
 class AudioFolder(ClassFolder):
@@ -16,5 +20,12 @@ class AudioFolder(ClassFolder):
     """
 
     kind: ClassVar[FileKind] = SOUNDS
+    reads_blocks: ClassVar[bool] = True
 
     type: Literal["audio_folder"] = "audio_folder"
+
+    def blocks(self, path: Path, name: str, size: int) -> Blocks:
+        """The files and their classes, some at a time; their names are in memory. Raises `DataError`."""
+        from nntrain.data.blocks import FILE_ROWS, Cut
+
+        return Cut.of_rows(self.read(path, name), FILE_ROWS)

@@ -89,7 +89,7 @@ def test_one_lane_is_one_long_series(folder: Path) -> None:
 
 
 def _without_lanes(data: TensorData) -> dict[str, Any]:
-    names = ("inputs", "targets", "weights", "rows", "stored", "stored_targets")
+    names = ("inputs", "targets", "weights", "numbers", "stored", "stored_targets")
     return {name: getattr(data, name) for name in names}
 
 

@@ -1,0 +1,171 @@
+"""Sounds that are read a block of rows at a time: the values of those in memory, runs that go on exactly, files that may not change."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nntrain.cli import main
+from nntrain.data import blocks
+from nntrain.data.batches import plain_batches
+from nntrain.data.preparing import Prepared, prepare
+from nntrain.data.settings import DataSettings
+from nntrain.errors import ConfigError, DataError
+
+pytest.importorskip("soundfile")
+RATE = 8000
+ROWS = 60
+
+
+def write(path: Path, hertz: float, seconds: float, rate: int = RATE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tone = 0.4 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes((tone * 32767).astype("<i2").tobytes())
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nntrain.data.blockwise.preparing.NAMED_BYTES", 150)
+    monkeypatch.setattr(blocks, "FILE_ROWS", 7)
+    monkeypatch.setattr("nntrain.data.blockwise.store.STRETCH_BYTES", 60_000)
+
+
+@pytest.fixture
+def sounds(tmp_path: Path) -> Path:
+    """A folder of classes, and a table that names the same files."""
+    lines = ["file,age,label"]
+    for row in range(ROWS):
+        label = ("high", "low")[row % 2]
+        name = f"sounds/{label}/{row:02}.wav"
+        write(tmp_path / name, 1500 - 1000 * (row % 2) + 10 * row, 0.08 + 0.002 * (row % 9))
+        lines.append(f"{name},{row % 11},{label}")
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def prepared(folder: Path, source: Any, audio: dict[str, Any], **data: Any) -> Prepared:
+    name = "file" if isinstance(source, str) else "audio"
+    fields = {name: {"type": "audio", **audio}, **({"age": "number", "label": "category"} if isinstance(source, str) else {})}
+    return prepare(DataSettings.parse({"source": source, "target": "label", "fields": fields, **data}), folder, seed=3)
+
+
+FOLDER = {"type": "audio_folder", "path": "sounds"}
+WAYS: dict[str, dict[str, Any]] = {
+    "as long as they are": {},
+    "of one length": {"length": 0.08, "features": "mfcc"},
+    "changed": {"length": 0.08, "augment": [{"shift": 10}, "spec_augment"], "sample_rate": RATE},
+    "not scaled": {"normalize": "none"},
+}
+
+
+@pytest.mark.parametrize("source", ["table.csv", FOLDER], ids=["table", "folder"])
+@pytest.mark.parametrize("way", WAYS)
+def test_values_are_those_of_sounds_in_memory(sounds: Path, source: Any, way: str) -> None:
+    memory, streamed = (prepared(sounds, source, WAYS[way], streaming=streaming) for streaming in (False, True))
+    assert not memory.train.in_blocks
+    assert streamed.train.in_blocks
+    assert memory.splits.keys() == streamed.splits.keys()
+    assert memory.fingerprints == streamed.fingerprints
+    for part, data in memory.splits.items():
+        own = streamed.splits[part]
+        assert own.rows.tolist() == data.rows.tolist()
+        for one, other in zip(plain_batches(own, 9), plain_batches(data, 9), strict=True):
+            assert one.inputs.keys() == other.inputs.keys()
+            for name, values in other.inputs.items():
+                torch.testing.assert_close(one.inputs[name], values, rtol=1e-5, atol=1e-5)
+            assert all(torch.equal(one.targets[name], values) for name, values in other.targets.items())
+
+
+def test_all_rows_of_one_block_are_trained_on_as_in_memory(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the same order, which full batches have, the losses are those of sounds in memory."""
+    monkeypatch.chdir(sounds)
+    monkeypatch.setattr("nntrain.data.blockwise.store.STRETCH_BYTES", 10**9)
+    losses = []
+    for streaming in ("true", "false"):
+        write_config(sounds, streaming, batch_size=48)
+        losses.append(fitted(capsys, "s.yaml", "--run-id", f"run-{streaming}"))
+    assert losses[0]["test"] == pytest.approx(losses[1]["test"], rel=1e-3)
+
+
+def write_config(folder: Path, streaming: str = "true", batch_size: int = 8, epochs: int = 3) -> None:
+    (folder / "s.yaml").write_text(
+        f"""
+name: s
+data:
+  source: {{type: audio_folder, path: sounds}}
+  fields: {{audio: {{type: audio, length: 0.08, augment: [{{shift: 10}}], sample_rate: {RATE}}}}}
+  batch_size: {batch_size}
+  streaming: {streaming}
+architecture: {{type: gru, hidden_size: 4}}
+training: {{max_epochs: {epochs}}}
+"""
+    )
+
+
+def fitted(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["fit", *arguments, "--json"]) == 0, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def history(folder: Path, run: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "runs" / "s" / run / "history.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if "second" not in name} for line in lines]
+
+
+def test_a_run_goes_on_exactly(sounds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(sounds)
+    write_config(sounds)
+    fitted(capsys, "s.yaml", "--run-id", "whole")
+    fitted(capsys, "s.yaml", "training.max_steps=8", "--run-id", "cut")
+    fitted(capsys, "--resume", "runs/s/cut", "training.max_steps=null")
+    assert history(sounds, "whole")[-1] == history(sounds, "cut")[-1]
+    assert main(["fit", "--resume", "runs/s/cut", "data.streaming=false", "training.max_epochs=4"]) != 0
+    assert "data.streaming" in capsys.readouterr().err  # rows have another order in memory
+
+
+def test_encoded_blocks_are_of_the_sounds_that_are_there(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NNTRAIN_CACHE", str(sounds / "kept"))
+    first = prepared(sounds, "table.csv", {"length": 0.08}, streaming=True)
+    list(plain_batches(first.train, 9))
+    write(sounds / "sounds/high/00.wav", 300, 0.09)
+    again = prepared(sounds, "table.csv", {"length": 0.08}, streaming=True)
+    memory = prepared(sounds, "table.csv", {"length": 0.08})
+    assert first.fingerprints["source.files"] != again.fingerprints["source.files"]
+    for one, other in zip(plain_batches(again.train, 9), plain_batches(memory.train, 9), strict=True):
+        torch.testing.assert_close(one.inputs["file"], other.inputs["file"], rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_found_in_sounds_is_told(sounds: Path) -> None:
+    write(sounds / "sounds/high/00.wav", 0, 0.09)
+    notes = "\n".join(prepared(sounds, "table.csv", {}, streaming=True).notes)
+    assert "sounds are silence (line 2)" in notes
+
+
+def test_sounds_of_two_rates_are_refused(sounds: Path) -> None:
+    write(sounds / "sounds/low/59.wav", 500, 0.09, rate=16000)
+    with pytest.raises(DataError, match="2 sample rates"):
+        prepared(sounds, "table.csv", {}, streaming=True)
+    assert len(prepared(sounds, "table.csv", {"sample_rate": RATE}, streaming=True).train) > 40
+
+
+def test_samples_that_are_kept_need_a_rate(sounds: Path) -> None:
+    with pytest.raises(ConfigError, match="set sample_rate"):
+        prepared(sounds, "table.csv", {"crop": "random", "length": 0.08}, streaming=True)
+
+
+@pytest.mark.slow
+def test_workers_read_the_same(sounds: Path) -> None:
+    alone, others = (prepared(sounds, FOLDER, {}, streaming=True, workers=workers) for workers in (0, 2))
+    for one, other in zip(plain_batches(others.train, 9), plain_batches(alone.train, 9), strict=True):
+        assert torch.equal(one.inputs["audio"], other.inputs["audio"])
