@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from nntrain.assembly import Assembly
     from nntrain.commands.jobs import Job
+    from nntrain.data.batches import Batch
     from nntrain.insight.probe import Answers, Peers, Probe, Seen
     from nntrain.targets import TargetPlan
-    from nntrain.training.session import Session
+    from nntrain.training.session import Session, TrainingProtocol
 
 MOST_ROWS: Final = 256
 """Rows of a look at the network."""
@@ -67,6 +68,7 @@ def facts_of(job: Job, assembly: Assembly) -> Facts:
         starts_trained=blueprint.starts_trained,
         rows=_rows_of(job, session),
         compares_rows=session.objective.compared_rows is not None,
+        has_rivals=blueprint.protocol.type == "adversarial",
         single_target=len(blueprint.targets) == 1,
     )
 
@@ -121,19 +123,18 @@ def _target(job: Job, plan: TargetPlan) -> Target:
 
 
 def probe_of(job: Job, assembly: Assembly) -> Probe | None:
-    """What looks at the network; `None` where the loss of rows alone does not say how it learns: another protocol than supervised."""
+    """What looks at the network; `None` where no loss of given rows is what a step makes smaller."""
     from nntrain.insight.probe import Probe
     from nntrain.protocols.supervised import SupervisedProtocol
 
-    session = assembly.session
-    if type(assembly.protocol) is not SupervisedProtocol:
+    session, protocol = assembly.session, assembly.protocol
+    if type(protocol) is SupervisedProtocol:
+        names = [name for name, plan in job.blueprint.targets.items() if _has_classes(plan)]
+        run = partial(_pass, session, _rows(session), names)
+    elif job.blueprint.protocol.type == "adversarial":
+        run = partial(_both_pass, session, protocol, next(protocol.batches(session, 0, 0)))
+    else:
         return None
-    batch = _rows(session)
-    names = [name for name, plan in job.blueprint.targets.items() if _has_classes(plan)]
-
-    def run() -> Seen:
-        return _pass(session, batch, names)
-
     return Probe(session.network, session.optimizer, watched(job.blueprint.program), run, _peers(session))
 
 
@@ -167,6 +168,15 @@ def _rows(session: Session) -> Any:
     if sample.lanes is None and rows < len(sample) and not sample.in_blocks:
         sample = sample.take(drawn(len(sample), rows, seed=derive_seed(session.seed, "look")))
     return next(iter(read_batches(sample, rows)))
+
+
+def _both_pass(session: Session, protocol: TrainingProtocol, batches: tuple[Batch, ...]) -> Seen:
+    """What two networks lose that learn against each other, on the rows and the noise of the first step."""
+    from nntrain.insight.probe import Seen
+    from nntrain.protocols.rivals import AdversarialProtocol
+
+    assert isinstance(protocol, AdversarialProtocol)
+    return Seen(protocol.losses(session, batches), (), sum(len(batch) for batch in batches))
 
 
 def _pass(session: Session, batch: Any, names: list[str]) -> Seen:

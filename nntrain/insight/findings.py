@@ -119,6 +119,8 @@ class Facts:
     single_target: bool = True
     compares_rows: bool = False
     """Whether a loss compares the rows of a batch with one another, so that smaller batches make another task of it."""
+    has_rivals: bool = False
+    """Whether two networks learn against each other, of which no loss tells how good they are."""
     starts_trained: bool = False
     """Whether weights of a trained network are what it begins with, so that little may be left to learn."""
     rows: Rows = Rows()

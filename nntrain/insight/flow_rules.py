@@ -63,14 +63,14 @@ def dead_units(story: Story) -> Finding | None:
     """Units of a ReLU are 0 for every row, and so learn nothing more."""
     found = _units_off(story)
     last = story.last
-    if found is None or last is None or not _learns_little(story):
+    if found is None or last is None or not _may_not_learn(story):
         return None
     began = next((unit.share for unit in story.signals[0].units if unit.name == found.name), 0.0)
     was_so = began >= DEAD and story.signals[0].step == 0
     when = "from the start" if was_so else f"after {last.step:,} steps"
     sentence = f"{percent(found.share)} of the units of {found.name} are 0 for every row, {when}"
     shares = ", ".join(f"{unit.name} {percent(unit.share)}" for unit in last.units if unit.kind == "relu")
-    evidence = f"{last.rows} training rows: {shares}; {_learned_words(story)}"
+    evidence = "; ".join(words for words in (f"{last.rows} training rows: {shares}", _learned_words(story)) if words)
     leaky = _activation(story.facts, ("relu", "relu6"), "leaky_relu")
     anew: tuple[Override, ...] = (("architecture.initializer=null",),) if story.facts.initializes else ()
     return Finding("dead_units", sentence, evidence, (*anew, *leaky) if was_so else (*lowered(story), *leaky))
@@ -96,7 +96,7 @@ def alike_units(story: Story) -> Finding | None:
     """All units of a hidden layer have the same weights, so that they stay one unit."""
     layers = story.hidden[:-1]
     found = [layer for layer in layers if layer.is_alike]
-    if not found or not _learns_little(story):
+    if not found or not _may_not_learn(story):
         return None
     last = story.last
     assert last is not None
@@ -135,6 +135,11 @@ def _learns_nothing(story: Story) -> bool:
 
 def _learns_little(story: Story) -> bool:
     return story.learned is not None and story.learned < HALF
+
+
+def _may_not_learn(story: Story) -> bool:
+    """Whether little is learned, or no loss says it."""
+    return _learns_little(story) or story.facts.has_rivals
 
 
 def _learned_words(story: Story) -> str:

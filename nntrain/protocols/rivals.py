@@ -67,6 +67,15 @@ class AdversarialProtocol:
         """The loss of the discriminator; the generator follows."""
         return self._tell_apart(session, 0, batches)
 
+    def losses(self, session: Session, batches: tuple[Batch, ...]) -> Tensor:
+        """What both lose on the batches of a step with the weights as they are, in one sum: each loss gives gradients to its own node."""
+        found = self.step(session, batches)
+        values = [found.value]
+        while found.following is not None:
+            found = found.following(batches)
+            values.append(found.value)
+        return sum_tensors(values)
+
     def _tell_apart(self, session: Session, place: int, batches: tuple[Batch, ...]) -> StepLoss:
         """The loss of the discriminator on one of the batches of a step."""
         pair, batch, is_last = Pair.of(session), batches[place], place == len(batches) - 1

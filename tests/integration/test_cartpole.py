@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from nntrain import fit
 from nntrain.cli import main
 
 Screens = pytest.CaptureFixture[str]
+
+
+def test_the_summary_says_why_the_network_was_not_looked_at(repository: Path) -> None:
+    pytest.importorskip("gymnasium", reason="gymnasium is not installed")
+    protocol = "training.protocol={type: dqn, learn_start: 50, epoch_moves: 50}"
+    summary = fit(repository / "configs" / "cartpole_dqn.yaml", protocol, "training.max_epochs=1", quiet=True).summary
+    assert summary["unseen"] == "the loss of rows does not say how a network learns in the protocol dqn"
 
 
 @pytest.mark.slow

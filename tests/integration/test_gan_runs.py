@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from nntrain import fit
 from nntrain.cli import main
+from nntrain.commands import run_facts
 
 NODES: dict[str, Any] = {
     "generator": {
@@ -57,9 +59,29 @@ def test_a_run_reports_how_well_rows_are_told_apart_beside_that_of_noise_and_of_
     }
 
 
-def test_the_summary_says_why_the_network_was_not_looked_at(trained: Any) -> None:
-    assert trained.summary["unseen"] == "the loss of rows does not say how a network learns in the protocol adversarial"
-    assert (trained.run.path / "signals.jsonl").read_bytes() == b""
+def test_both_networks_are_looked_at_and_no_bit_of_the_run_is_another(
+    trained: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert trained.summary["unseen"] is None
+    assert trained.summary["advice"] == []
+    [look] = [json.loads(line) for line in (trained.run.path / "signals.jsonl").read_text().splitlines()]
+    assert look["loss"] == pytest.approx(3 * math.log(2), rel=0.3)  # two of a discriminator that knows nothing, and the generator's
+    assert all(layer["gradient"] > 0 for layer in look["layers"])
+    monkeypatch.setattr(run_facts, "probe_of", lambda *given: None)
+    alone = fit(DIGITS, runs=tmp_path, quiet=True).run.path
+    assert (alone / "signals.jsonl").read_bytes() == b""
+    assert (alone / "history.jsonl").read_bytes() == (trained.run.path / "history.jsonl").read_bytes()
+    assert _weights(alone) == _weights(trained.run.path)
+
+
+def _weights(run: Path) -> bytes:
+    return (run / "checkpoints" / (run / "checkpoints/last").read_text().strip() / "weights.safetensors").read_bytes()
+
+
+def test_units_that_begin_alike_are_told_of_a_network_that_no_loss_tells_about(tmp_path: Path) -> None:
+    initializer = "architecture.initializer={'*.weight': {constant: 0.1}, '*.bias': zeros}"
+    [advice] = fit(DIGITS, initializer, runs=tmp_path, quiet=True).summary["advice"]
+    assert (advice["name"], advice["override"]) == ("alike_units", "architecture.initializer=null")
 
 
 def test_samples_are_written_on_a_sheet_and_rows_get_no_prediction(
