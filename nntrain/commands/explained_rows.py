@@ -22,6 +22,7 @@ from nntrain.insight.attributing import Rows, Shares
 from nntrain.insight.columns import some_rows
 from nntrain.insight.entrance import Entrance, Region
 from nntrain.insight.explanation import ExplainedRow, Neighborhood, NodeShare, Quality, Share
+from nntrain.insight.judging import ORDERS as NETWORKS
 from nntrain.insight.judging import deletion, randomisation
 from nntrain.insight.member_rows import MemberRows
 from nntrain.modules.network import Network
@@ -57,6 +58,15 @@ class _Asked:
     """The number in the table of each node of the batch that `graphs` counts in; none where rows are no graphs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a column contributes to the answers for some rows."""
+
+    column: str
+    mean: float
+    """How large its share is, on average, for the answer or against it."""
+
+
 def row_numbers(given: MeasuredRows, settings: ExplainSettings) -> list[int]:
     """The rows that are explained one by one. Raises `UsageError` for one that is not there."""
     count = len(given.data.scored)
@@ -76,39 +86,61 @@ def explained_rows(
         DataError: A row can't be read.
         UsageError: The method does not fit the network, or a field has no value that says nothing.
     """
-    return _told(stored, given, settings, asked, numbers), _quality(stored, given, settings, asked)
+    told = told_rows(stored, given, settings, asked, numbers)
+    return told, judged_rows(stored, given, settings, asked)[0]
 
 
-def _quality(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked) -> Quality:
+def judged_rows(
+    stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, *, most: int = ROWS_JUDGED, networks: int = NETWORKS
+) -> tuple[Quality, tuple[Worth, ...]]:
+    """How good explanations are, on some rows that a seed draws, and what columns contribute to the answers for these; raises likewise.
+
+    Args:
+        stored: The run.
+        given: The rows that they are drawn from.
+        settings: The method.
+        asked: The answer.
+        most: How many, at most.
+        networks: Untrained networks that are compared.
+    """
     seed = stored.blueprint.experiment.seed
-    judged = _some(stored, given, settings, asked, seed).rows
+    judged = _some(stored, given, settings, asked, seed, most).rows
     shares = judged.shares(settings.method, seed)
     worst = shares.completeness
     program = (stored.members or (stored,))[0].blueprint.program
-    return Quality(
+    quality = Quality(
         len(judged),
         None if worst is None else float(worst.max()),
         deletion(judged, shares, seed),
-        randomisation(judged, shares, settings.method, program.build, seed=seed),
+        randomisation(judged, shares, settings.method, program.build, seed=seed, networks=networks),
     )
+    return quality, _worth(judged, shares)
 
 
-def _some(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, seed: int) -> _Asked:
+def _worth(rows: MemberRows, shares: Shares) -> tuple[Worth, ...]:
+    regions = rows.first.entrance.regions
+    by_column = {region.column.name: shares.by_part[:, region.first : region.end].sum(1) for region in regions}
+    found = (Worth(name, float(own.abs().mean())) for name, own in by_column.items())
+    return tuple(sorted(found, key=lambda each: -each.mean))
+
+
+def _some(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, seed: int, most: int) -> _Asked:
     """Rows that are drawn by a seed; fewer where each has many parts, as nodes of graphs with their neighbours do."""
     count = len(given.data.scored)
     if not stored.fields.has_nodes:
-        return _at_entrance(stored, some_rows(given.data, ROWS_JUDGED, seed)[0], settings, asked, None)
+        return _at_entrance(stored, some_rows(given.data, most, seed)[0], settings, asked, None)
     generator = torch.Generator().manual_seed(seed)
-    chosen = cast("list[int]", torch.randperm(count, generator=generator)[:ROWS_JUDGED].tolist())
+    chosen = cast("list[int]", torch.randperm(count, generator=generator)[:most].tolist())
     while True:
         found = _of(stored, given, settings, asked, sorted(chosen))
-        most = max(1, PARTS_JUDGED // found.rows.parts)
-        if len(chosen) <= most:
+        fitting = max(1, PARTS_JUDGED // found.rows.parts)
+        if len(chosen) <= fitting:
             return found
-        chosen = chosen[: max(1, min(most, len(chosen) // 2))]
+        chosen = chosen[: max(1, min(fitting, len(chosen) // 2))]
 
 
-def _told(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, numbers: list[int]) -> tuple[ExplainedRow, ...]:
+def told_rows(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, numbers: list[int]) -> tuple[ExplainedRow, ...]:
+    """Some rows, by their places among those that are looked at, explained by the shares of their inputs; raises likewise."""
     found = _of(stored, given, settings, asked, numbers)
     shares = found.rows.shares(settings.method, stored.blueprint.experiment.seed)
     return tuple(_explained(found, shares, numbers, given, stored.fields.window))

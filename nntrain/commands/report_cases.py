@@ -62,7 +62,7 @@ def _shown(stored: Stored, rows: Rows, name: str, found: Answers, order: Sequenc
     assert rows.table is not None
     numbers = [rows.numbers[place] for place in order]
     said, sure = _said(stored, rows, name, found, order)
-    true = [_true(found, place) for place in order]
+    true = [true_of(found, place) for place in order]
     inputs = [field for field in stored.fields.fields if field.plan.role == "input"]
     columns = _exhibits(rows, inputs[:MOST_FIELDS], numbers)
     places = [rows.table.place(number) for number in numbers]
@@ -99,7 +99,8 @@ def _exhibits(rows: Rows, inputs: Sequence[FittedField], numbers: Sequence[int])
     return found
 
 
-def _true(found: Answers, place: int) -> Cell:
+def true_of(found: Answers, place: int) -> Cell:
+    """What is true of a row; empty where the answers are of units of rows."""
     value = found.truth[place] if found.rows is None else None
     if value is None:
         return ""

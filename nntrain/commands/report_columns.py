@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from nntrain.commands.answers import asked_of, require_explainable
-from nntrain.commands.measured_rows import MeasuredRows
+from nntrain.commands.report_explained import given_rows
 from nntrain.errors import UsageError
 from nntrain.insight.report.content import Block, Figures, Folded, Paragraph, Section, Table
 from nntrain.insight.settings import ExplainSettings
@@ -14,22 +14,30 @@ from nntrain.tasks.drawings import Bars, Drawing, Line, Lines
 from nntrain.wording import short_number
 
 if TYPE_CHECKING:
+    from nntrain.commands.explained_rows import Worth
     from nntrain.commands.report_rows import Rows
     from nntrain.commands.stored import Stored
-    from nntrain.data.table import Table as Rowed
     from nntrain.insight.columns import Dependence, Importances
 
 SHOWN: Final = 15
 """Columns that have a bar."""
 CURVES: Final = 4
-"""Columns that have a curve."""
+"""Columns whose curve is seen at once."""
+MOST_CURVES: Final = 24
+"""Columns that have one, folded up."""
 MOST_LINES: Final = 5
 
 
-def columns_section(stored: Stored, rows: Rows) -> Section | None:
-    """The section; `None` for a network whose inputs can't be told apart so."""
-    table = rows.table
-    if rows.data is None or table is None or rows.split is None or rows.judged is None:
+def columns_section(stored: Stored, rows: Rows, worth: Sequence[Worth] = ()) -> Section | None:
+    """The section; `None` for a network whose inputs can't be told apart so.
+
+    Args:
+        stored: The run.
+        rows: The rows that are looked at.
+        worth: What each column contributes to single answers, where that is known.
+    """
+    given = given_rows(rows)
+    if given is None:
         return None
     try:
         require_explainable(stored)
@@ -38,25 +46,38 @@ def columns_section(stored: Stored, rows: Rows) -> Section | None:
         return None
     from nntrain.commands.explaining import columns_that_matter
 
-    def read() -> Rowed:
-        return table
-
     notes: list[str] = []
-    given = MeasuredRows(rows.split, rows.data, (), read, rows.split)
     importances, dependences = columns_that_matter(stored, given, asked, notes)
-    if importances is None:
+    if importances is None and len(worth) < 2:
         return None
-    return Section("columns", "Columns that matter", tuple(_blocks(importances, dependences, notes)))
+    unit = "in probability" if stored.blueprint.targets[asked.target].kind != "values" else f"in the unit of {asked.output or asked.target}"
+    blocks = _blocks(importances, dependences, tuple(_contributing(worth, unit)), notes)
+    return Section("columns", "Columns that matter", tuple(blocks))
 
 
-def _blocks(found: Importances, dependences: Sequence[Dependence], notes: Sequence[str]) -> Iterator[Block]:
+def _contributing(worth: Sequence[Worth], unit: str) -> Iterator[Drawing]:
+    if len(worth) > 1:
+        told = f"How large its share of a single answer is on average, {unit}, for it or against it (integrated gradients)."
+        best = worth[:SHOWN]
+        yield Bars("What each column contributes", told, tuple(each.column for each in best), tuple(each.mean for each in best))
+
+
+def _blocks(
+    found: Importances | None, dependences: Sequence[Dependence], drawings: Sequence[Drawing], notes: Sequence[str]
+) -> Iterator[Block]:
+    if found is None:
+        yield Figures((*drawings, *_curves(dependences[:CURVES])))
+        yield from map(Paragraph, notes)
+        return
     best = found.columns[:SHOWN]
     told = f"What {found.metric} ({short_number(found.value)}) loses when a column is shuffled, on average of {found.shuffles} times."
     bars = Bars("What each column is worth", told, tuple(each.column for each in best), tuple(each.mean for each in best))
-    yield Figures((bars, *_curves(dependences[:CURVES])))
+    yield Figures((bars, *drawings, *_curves(dependences[:CURVES])))
     rows = tuple((each.column, short_number(each.mean), short_number(each.spread)) for each in found.columns[: 3 * SHOWN])
     table = Table(f"What {found.metric} loses without each column", ("column", "mean", "standard deviation"), rows)
     yield Folded("In numbers, with the spread over the shuffles", (table,))
+    if len(dependences) > CURVES:
+        yield Folded(f"Mean prediction by each of {len(dependences)} columns", (Figures(tuple(_curves(dependences[:MOST_CURVES]))),))
     yield Paragraph("Columns that tell the same share their worth: each can stand in for the other.")
     yield from map(Paragraph, notes)
 

@@ -56,7 +56,7 @@ def _optional(run: Run, file: str) -> dict[str, Any]:
 
 
 def _sections(run: Run, summary: Mapping[str, Any], record: Mapping[str, Any], environment: Mapping[str, Any]) -> Iterator[Section]:
-    stored, why = _opened(run)
+    stored, unopened = _opened(run)
     rows, missing = _rows(stored, summary)
     from nntrain.commands.report_rows import answers_of
 
@@ -88,13 +88,17 @@ def _sections(run: Run, summary: Mapping[str, Any], record: Mapping[str, Any], e
     if stored is not None and rows is not None and rows.split is not None:
         from nntrain.commands.report_cases import answers_section, cases_section, groups_section
         from nntrain.commands.report_columns import columns_section
+        from nntrain.commands.report_explained import Explained, explained_of, explained_section
 
         yield answers_section(stored, answers, rows.split)
-        found = (cases_section(stored, rows, answers), groups_section(stored, rows), columns_section(stored, rows))
+        explained = explained_of(stored, rows, answers)
+        why = None if explained is None else explained_section(explained)
+        worth = explained.worth if isinstance(explained, Explained) else ()
+        found = (cases_section(stored, rows, answers), why, groups_section(stored, rows), columns_section(stored, rows, worth))
         yield from (section for section in found if section is not None)
     if stored is not None:
         yield network_section(stored.blueprint)
-    notes = [note for note in (missing, why, *(() if rows is None else rows.notes)) if note]
+    notes = [note for note in (missing, unopened, *(() if rows is None else rows.notes)) if note]
     yield data_section(record, rows, " ".join(notes) or None)
     yield settings_section(run, stored, environment)
 

@@ -224,7 +224,7 @@ def measured_state(run: Run) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
     newest = checkpoint.newest(run.checkpoints, needed)
     if newest.path is None:
         told = "; ".join(newest.damaged) or f"{run.name} has no checkpoint yet"
-        raise CheckpointError(told, _way_on(run))
+        raise CheckpointError(told, None if newest.damaged else _way_on(run))
     return newest.path, load_whole(newest.path), (f"{fault}; taken instead: {newest.path.as_posix()}",)
 
 

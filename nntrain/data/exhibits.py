@@ -64,7 +64,26 @@ class Sound:
     """How long it is, and how much of it this is: `0.4 s`."""
 
 
-Exhibit = Words | Picture | Sound
+@dataclass(frozen=True, slots=True)
+class MarkedText:
+    """A text whose words speak for something or against it."""
+
+    kind: ClassVar[str] = "marked"
+    words: tuple[str, ...]
+    levels: tuple[float, ...]
+    """How strongly each is marked, from -1 to 1."""
+    shares: tuple[float, ...]
+    is_long: bool = True
+
+    @property
+    def parts(self) -> tuple[tuple[str, int, str], ...]:
+        """Each word, how strongly it is marked in percent, with a sign, and what it contributes."""
+        return tuple(
+            (word, round(100 * level), f"{share:+.3g}") for word, level, share in zip(self.words, self.levels, self.shares, strict=True)
+        )
+
+
+Exhibit = Words | Picture | Sound | MarkedText
 
 
 def cells_of(table: Table, columns: Sequence[str], rows: Sequence[int]) -> list[Words]:

@@ -124,6 +124,22 @@ class Bars:
     values: tuple[float, ...]
     is_small: bool = False
     """Whether it stands in a cell of a table."""
+    is_signed: bool = False
+    """Whether values above and below 0 speak for something and against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """A column over time, and what each of its values contributes to an answer."""
+
+    kind: ClassVar[str] = "contributions"
+    title: str
+    told: str
+    x_label: str
+    x: Sequence[float]
+    values: Sequence[float]
+    """In its own unit; empty for what is no number."""
+    shares: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +189,4 @@ class Network:
     legend: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-Drawing = Lines | Points | Counts | Bars | Histogram | Samples | Network
+Drawing = Lines | Points | Counts | Bars | Contributions | Histogram | Samples | Network

@@ -8,6 +8,7 @@ import html
 import json
 import re
 import shutil
+import sys
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -116,8 +117,57 @@ def test_the_page_can_be_read_without_being_seen(page: Page) -> None:
 
 def test_the_page_has_its_parts_in_order(page: Page) -> None:
     assert [section["id"] for section in page.sections] == [
-        *("summary", "curves", "answers", "cases", "groups", "columns", "network", "data", "settings")
+        *("summary", "curves", "answers", "cases", "explained", "groups", "columns", "network", "data", "settings")
     ]
+
+
+@pytest.mark.extra("explain")
+def test_columns_and_single_answers_are_explained_in_the_unit_of_the_answer(page: Page) -> None:
+    assert "What each column contributes" in page.text
+    assert "in probability, for it or against it (integrated gradients)" in page.text
+    assert "How good these shares are, on 32 rows" in page.text
+    assert "Mean prediction by size" in page.text
+
+
+def test_without_captum_the_line_that_brings_it_is_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(here)
+    monkeypatch.setitem(sys.modules, "captum", None)
+    assert main(["report"]) == 0
+    page = read(here / "runs/towns/0001/report.html")
+    assert "pip install 'nntrain[explain]'" in page.text
+    assert "What each column is worth" in page.text
+
+
+@pytest.mark.extra("explain")
+def test_words_pictures_and_courses_are_shown_as_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    short = {"max_epochs": 1, "device": "cpu"}
+    lines = [f"{'good' if row % 2 else 'bad'} <b>word</b> {row % 5},{row % 2}" for row in range(80)]
+    (tmp_path / "w.csv").write_text("\n".join(["text,label", *lines]) + "\n")
+    fields = {"text": {"type": "text", "tokenizer": "space"}, "label": {"type": "category", "role": "target"}}
+    transformer = {"type": "transformer_encoder", "dim": 8, "num_layers": 1, "num_heads": 2}
+    nntrain.fit({"name": "w", "data": {"source": "w.csv", "fields": fields}, "architecture": transformer, "training": short})
+    np.savez(tmp_path / "i.npz", image=random.integers(0, 256, (60, 8, 8), dtype=np.uint8), label=np.arange(60) % 2)
+    image = {"image": {"type": "image"}, "label": {"type": "category", "role": "target"}}
+    data = {"source": {"type": "arrays", "path": "i.npz"}, "fields": image}
+    nntrain.fit({"name": "i", "data": data, "architecture": {"type": "cnn", "channels": [4]}, "training": short})
+    (tmp_path / "s.csv").write_text(
+        "day,load\n" + "".join(f"2024-{row // 28 + 1:02d}-{row % 28 + 1:02d},{row % 7}\n" for row in range(120))
+    )
+    series = {"day": {"role": "time"}, "load": {"type": "number", "role": ["input", "target"]}}
+    data = {"source": "s.csv", "fields": series, "window": {"past": 7, "horizon": 3}, "split": {"validation": 20, "test": 20}}
+    nntrain.fit({"name": "s", "data": data, "architecture": {"type": "mlp", "hidden": [4]}, "training": short})
+    pages = {name: nntrain.report(f"runs/{name}").read_text() for name in "wis"}
+    assert 'class="for"' in pages["w"] or 'class="against"' in pages["w"]
+    assert "&lt;b&gt;word&lt;/b&gt;" in pages["w"]
+    assert "What attention looks at" in pages["w"]
+    assert 'class="gallery broad"' in pages["i"]
+    assert 'class="contributions"' in pages["s"]
+    for name in "wis":
+        found = read(Path(f"runs/{name}/0001/report.html"))
+        assert found.open == []
+        assert all(image["alt"] for image in found.images)
 
 
 def test_names_that_are_markup_are_shown_as_they_are(page: Page, trained: Path) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from nntrain.data.exhibits import Words, picture_of, sound_of
+from nntrain.data.exhibits import MarkedText, Words, picture_of, sound_of
 from nntrain.insight.report.content import Code, Figures, Folded, Gallery, Page, Paragraph, Section, Table, Things, Value
 from nntrain.insight.report.page import render
-from nntrain.tasks.drawings import Box, Counts, Line, Lines, Mark, Network, Points, Samples
+from nntrain.tasks.drawings import Bars, Box, Contributions, Counts, Line, Lines, Mark, Network, Points, Samples
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 MORE_FLAGS = ("--disable-component-update", "--disable-sync")
@@ -44,6 +44,11 @@ def page() -> Page:
         table,
         Figures((lines, counts, points, samples, Network("Network", "", boxes, ((0, 1), (1, 2), (0, 2))))),
         Gallery("cases", ((picture, LONG), (sound, LONG))),
+        Gallery("explained", ((picture, LONG), (picture, LONG)), is_wide=True),
+        Table("Words", ("answer", "text"), ((LONG, MarkedText((LONG, "b", "c"), (1.0, -0.5, 0.0), (0.5, -0.2, 0.0))),), left=2),
+        Figures(
+            (Contributions(LONG, "", "rows", (-1, 0), (1.0, 2.0), (0.1, -0.1)), Bars(LONG, "", (LONG, "b"), (1.0, -1.0), is_signed=True))
+        ),
         Code("all", f"{LONG}: {LONG}"),
         Folded("More", (Paragraph(LONG),)),
     )

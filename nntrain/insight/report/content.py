@@ -106,6 +106,8 @@ class Gallery:
     kind: ClassVar[str] = "gallery"
     label: str
     items: tuple[tuple[Exhibit, str], ...]
+    is_wide: bool = False
+    """Whether each takes the room of several."""
 
 
 @dataclass(frozen=True, slots=True)

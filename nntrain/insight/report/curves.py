@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from nntrain.tasks.drawings import Drawing, Line, Lines, Mark
+from nntrain.tasks.drawings import Band, Drawing, Line, Lines, Mark
 
 Axis = Literal["epoch", "step"]
 
@@ -55,7 +55,7 @@ def course_drawings(course: Course) -> Iterator[Drawing]:
         return
     loss = _of_splits(course, "loss")
     if loss:
-        yield Lines("Loss", gap_words(course), course.axis, "loss", loss, course.marks)
+        yield Lines("Loss", gap_words(course), course.axis, "loss", loss, course.marks, _gap(course))
     metric = course.monitor.partition(".")[2]
     lines = () if metric == "loss" else _of_splits(course, metric)
     if lines:
@@ -102,6 +102,17 @@ def _of_splits(course: Course, metric: str) -> tuple[Line, ...]:
     return tuple(line for line in lines if line is not None)
 
 
+def _gap(course: Course) -> Band | None:
+    """What lies between both losses, from the best state on; `None` where the run ends with it, or validation is not above training."""
+    train, validation = course.line("", "train.loss"), course.line("", "validation.loss")
+    if train is None or validation is None or not course.marks or [*train.x] != [*validation.x]:
+        return None
+    kept = [place for place, x in enumerate(train.x) if x >= course.marks[0].x]
+    if len(kept) < 2 or validation.y[-1] <= train.y[-1]:
+        return None
+    return Band([train.x[place] for place in kept], [train.y[place] for place in kept], [validation.y[place] for place in kept])
+
+
 def gap_words(course: Course) -> str:
     """How far apart training and validation loss are at the best state and at the end; whether that is overfitting, the diagnosis says."""
     train, validation = course.line("", "train.loss"), course.line("", "validation.loss")
@@ -113,6 +124,7 @@ def gap_words(course: Course) -> str:
     is_last = place == len(validation.x) - 1
     low = min(range(len(validation.y)), key=lambda index: validation.y[index])
     text += "." if is_last else f", at the end {gaps[1]:+.3g}."
+    text += "" if _gap(course) is None else " The gap since then is shaded."
     if low < len(validation.y) - 1:
         text += f" Validation loss was least in {course.axis} {validation.x[low]:,}."
     return text

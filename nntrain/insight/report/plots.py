@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
 from nntrain.insight.report.svg import GRID, INK, MUTED, SERIES, WIDTH, drawn
-from nntrain.tasks.drawings import Bars, Counts, Drawing, Histogram, Lines, Network, Points, Samples
+from nntrain.tasks.drawings import Bars, Contributions, Counts, Drawing, Histogram, Lines, Network, Points, Samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +39,8 @@ def plot(drawing: Drawing, prefix: str) -> Markup:
         case Bars():
             size = SMALL if drawing.is_small else (WIDTH, 0.6 + 0.27 * len(drawing.labels))
             return drawn(lambda figure: _bars(figure, drawing), size, _label(drawing), prefix)
+        case Contributions():
+            return drawn(lambda figure: _contributions(figure, drawing), (WIDTH, HEIGHT), _label(drawing), prefix)
         case Histogram():
             return drawn(
                 lambda figure: _histogram(figure, drawing), SMALL if drawing.is_small else (WIDTH, HEIGHT), _label(drawing), prefix
@@ -173,10 +176,37 @@ def _bars(figure: Figure, drawing: Bars) -> None:
     axes = _axes(figure, "", "")
     axes.grid(visible=False, axis="y")
     places = range(len(drawing.values))
-    axes.barh(places, drawing.values, color=SERIES[0], height=0.7)
+    colours = _signs(drawing.values) if drawing.is_signed else SERIES[0]
+    axes.barh(places, drawing.values, color=colours, height=0.7)
+    if drawing.is_signed:
+        axes.axvline(0, color=MUTED, linewidth=0.9)
     axes.set_yticks(places, [_cut(label, 26) for label in drawing.labels])
     axes.invert_yaxis()
     _few_ticks(axes)
+
+
+def _signs(values: Sequence[float]) -> list[str]:
+    """Colours of what speaks for something, and against it."""
+    return [SERIES[1] if value > 0 else SERIES[0] for value in values]
+
+
+def _contributions(figure: Figure, drawing: Contributions) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    both: Any = figure.subplots(2 if drawing.values else 1, 1, sharex=True, squeeze=False)
+    panels: list[Axes] = [row[0] for row in both]
+    for panel in panels:
+        panel.tick_params(length=0)
+        panel.yaxis.set_major_locator(MaxNLocator(4))
+    if drawing.values:
+        panels[0].plot(drawing.x, drawing.values, color=INK, marker="o" if len(drawing.values) == 1 else None, markersize=3.5)
+        panels[0].set_ylabel(_cut(drawing.title, 18))
+    width = (drawing.x[-1] - drawing.x[0]) / max(1, len(drawing.x) - 1) or 1
+    panels[-1].bar(drawing.x, drawing.shares, width=width, color=_signs(drawing.shares))
+    panels[-1].axhline(0, color=MUTED, linewidth=0.6)
+    panels[-1].set_ylabel("share")
+    panels[-1].set_xlabel(drawing.x_label)
+    panels[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
 
 def _few_ticks(axes: Axes) -> None:

@@ -46,6 +46,19 @@ def test_metrics_that_were_never_defined_and_runs_without_reports_have_no_curve(
     assert loss.told == ""
 
 
+def test_the_gap_between_both_losses_is_shaded_from_the_best_state_on() -> None:
+    [loss, *_] = course_drawings(course(record(1, 1.0, 1.1), record(2, 0.5, 0.9), record(3, 0.2, 1.2), best=(2, 20)))
+    assert isinstance(loss, Lines)
+    assert loss.band is not None
+    assert (loss.band.x, loss.band.low, loss.band.high) == ([2, 3], [0.5, 0.2], [0.9, 1.2])
+    assert "The gap since then is shaded." in loss.told
+    for best, last in (((3, 30), 1.2), ((2, 20), 0.1), (None, 1.2)):  # nothing after it, no gap, no best state
+        [loss, *_] = course_drawings(course(record(1, 1.0, 1.1), record(2, 0.5, 0.9), record(3, 0.2, last), best=best))
+        assert isinstance(loss, Lines)
+        assert loss.band is None
+        assert "shaded" not in loss.told
+
+
 def test_members_have_a_line_each() -> None:
     [found] = member_drawings({"seed 0": course(record(1, 1.0, 1.0)), "seed 1": course(record(1, 1.0, 1.0))})
     assert isinstance(found, Lines)

@@ -12,7 +12,7 @@ from nntrain.insight.report.networks import lanes
 from nntrain.insight.report.page import legend, owner_of, points
 from nntrain.insight.report.plots import plot
 from nntrain.insight.report.svg import VARIABLES
-from nntrain.tasks.drawings import Bars, Box, Counts, Drawing, Histogram, Line, Lines, Mark, Network, Points, Samples
+from nntrain.tasks.drawings import Bars, Box, Contributions, Counts, Drawing, Histogram, Line, Lines, Mark, Network, Points, Samples
 
 EVIL = "<script>$x^2$ & 字</script>"
 DRAWINGS: dict[str, Drawing] = {
@@ -20,6 +20,9 @@ DRAWINGS: dict[str, Drawing] = {
     "points": Points(EVIL, EVIL, EVIL, EVIL, [1.0, 2e6], [1.0, 2e6], "diagonal"),
     "counts": Counts(EVIL, EVIL, (EVIL, "b"), ((1, 0), (2, 3000))),
     "bars": Bars(EVIL, EVIL, (EVIL, "b"), (1.0, 2.0)),
+    "signed bars": Bars(EVIL, EVIL, (EVIL, "b"), (1.0, -2.0), is_signed=True),
+    "contributions": Contributions(EVIL, EVIL, EVIL, (-1, 0, 1), (5.0, 6.0, 7.0), (0.1, -0.2, 0.3)),
+    "contributions of no number": Contributions(EVIL, EVIL, EVIL, (0,), (), (0.1,)),
     "histogram": Histogram(EVIL, EVIL, (0.0, 1.0, 2.0), (3, 4)),
     "network": Network(EVIL, EVIL, tuple(Box(EVIL, EVIL, "[8]", "12") for _ in range(4)), ((0, 1), (1, 2), (0, 3))),
 }
