@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nntrain.commands.explained_rows import Worth
     from nntrain.commands.report_rows import Rows
     from nntrain.commands.stored import Stored
+    from nntrain.data.fields.field import Array
     from nntrain.data.table import Table as Rowed
     from nntrain.insight.explanation import ExplainedRow, Quality, Share
     from nntrain.tasks.drawings import Answers
@@ -100,13 +101,22 @@ def _affordable(stored: Stored, given: MeasuredRows) -> int:
 
 
 def _worst(stored: Stored, rows: Rows, answers: Mapping[str, Answers], asked: Asked) -> list[int]:
-    """Places of the rows, the worst answered first; in their order where that is not known."""
+    """Places of the rows, the worst answered first; in their order where that is not known. Of windows that overlap the worst one."""
     found = answers.get(asked.target)
-    count = len(rows.data.scored) if rows.data is not None else 0
+    numbers = rows.numbers
     misses = None if found is None else stored.blueprint.targets[asked.target].task.misses(found)
-    if misses is None or len(misses) != count:
-        return list(range(count))
-    return cast("list[int]", (-misses).argsort(kind="stable").tolist())
+    is_known = misses is not None and len(misses) == len(numbers)
+    order = cast("list[int]", (-cast("Array", misses)).argsort(kind="stable").tolist()) if is_known else list(range(len(numbers)))
+    window = stored.fields.window
+    if window is None:
+        return order
+    apart: list[int] = []
+    for place in order:
+        if all(abs(numbers[place] - numbers[other]) >= window.horizon for other in apart):
+            apart.append(place)
+        if len(apart) == CASES:
+            break
+    return apart
 
 
 def _explained(
@@ -122,7 +132,8 @@ def _explained(
     except UsageError:  # a network without
         attention = ()
     found = answers.get(asked.target)
-    true = tuple("" if found is None else told if isinstance(told := true_of(found, place), str) else "" for place in worst)
+    is_plain = found is not None and found.truth.ndim == 1
+    true = tuple(told if found is not None and is_plain and isinstance(told := true_of(found, place), str) else "" for place in worst)
     return Explained(cases, true, quality, worth, attention, stored.blueprint.targets[asked.target].kind != "values")
 
 
@@ -212,8 +223,9 @@ def _courses(row: ExplainedRow, title: str) -> Iterator[Drawing]:
     found = [(share, share.highlight) for share in row.shares if isinstance(share.highlight, Course)]
     for share, course in found[:COURSES]:
         if share.share or not any(other.share for other, _ in found):
-            told = f"{title}; {share.column} contributes {format_signed(share.share)}, the bars say in which rows."
-            yield Contributions(share.column, told, "rows, 0 is the last known", course.rows, course.values, course.shares)
+            told = f"{title}. {share.column} contributes {format_signed(share.share)}; the bars say in which rows."
+            name, words = f"{share.column} before {row.place}", "rows, 0 is the last known"
+            yield Contributions(name, told, words, share.column, course.rows, course.values, course.shares)
 
 
 def _bars(title: str, shares: Sequence[Share]) -> Bars:

@@ -136,6 +136,8 @@ class Contributions:
     title: str
     told: str
     x_label: str
+    y_label: str
+    """The column."""
     x: Sequence[float]
     values: Sequence[float]
     """In its own unit; empty for what is no number."""

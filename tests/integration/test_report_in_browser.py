@@ -47,7 +47,7 @@ def page() -> Page:
         Gallery("explained", ((picture, LONG), (picture, LONG)), is_wide=True),
         Table("Words", ("answer", "text"), ((LONG, MarkedText((LONG, "b", "c"), (1.0, -0.5, 0.0), (0.5, -0.2, 0.0))),), left=2),
         Figures(
-            (Contributions(LONG, "", "rows", (-1, 0), (1.0, 2.0), (0.1, -0.1)), Bars(LONG, "", (LONG, "b"), (1.0, -1.0), is_signed=True))
+            (Contributions(LONG, "", "rows", LONG, (-1, 0), (1.0, 2.0), (0.1, -0.1)), Bars(LONG, "", (LONG, "b"), (1.0, -1.0), is_signed=True))
         ),
         Code("all", f"{LONG}: {LONG}"),
         Folded("More", (Paragraph(LONG),)),

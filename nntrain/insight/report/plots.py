@@ -200,7 +200,7 @@ def _contributions(figure: Figure, drawing: Contributions) -> None:
         panel.yaxis.set_major_locator(MaxNLocator(4))
     if drawing.values:
         panels[0].plot(drawing.x, drawing.values, color=INK, marker="o" if len(drawing.values) == 1 else None, markersize=3.5)
-        panels[0].set_ylabel(_cut(drawing.title, 18))
+        panels[0].set_ylabel(_cut(drawing.y_label, 18))
     width = (drawing.x[-1] - drawing.x[0]) / max(1, len(drawing.x) - 1) or 1
     panels[-1].bar(drawing.x, drawing.shares, width=width, color=_signs(drawing.shares))
     panels[-1].axhline(0, color=MUTED, linewidth=0.6)

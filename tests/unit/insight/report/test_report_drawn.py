@@ -21,8 +21,8 @@ DRAWINGS: dict[str, Drawing] = {
     "counts": Counts(EVIL, EVIL, (EVIL, "b"), ((1, 0), (2, 3000))),
     "bars": Bars(EVIL, EVIL, (EVIL, "b"), (1.0, 2.0)),
     "signed bars": Bars(EVIL, EVIL, (EVIL, "b"), (1.0, -2.0), is_signed=True),
-    "contributions": Contributions(EVIL, EVIL, EVIL, (-1, 0, 1), (5.0, 6.0, 7.0), (0.1, -0.2, 0.3)),
-    "contributions of no number": Contributions(EVIL, EVIL, EVIL, (0,), (), (0.1,)),
+    "contributions": Contributions(EVIL, EVIL, EVIL, EVIL, (-1, 0, 1), (5.0, 6.0, 7.0), (0.1, -0.2, 0.3)),
+    "contributions of no number": Contributions(EVIL, EVIL, EVIL, EVIL, (0,), (), (0.1,)),
     "histogram": Histogram(EVIL, EVIL, (0.0, 1.0, 2.0), (3, 4)),
     "network": Network(EVIL, EVIL, tuple(Box(EVIL, EVIL, "[8]", "12") for _ in range(4)), ((0, 1), (1, 2), (0, 3))),
 }
