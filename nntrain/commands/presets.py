@@ -181,7 +181,7 @@ def _tabm(preset: Preset, table: _Table) -> Recipe:
         preset=preset,
         batch_size=table.batch_size,
         architecture={"type": "tabm", "hidden": hidden, "k": members, **({"inputs": inputs} if inputs else {})},
-        optimizer={"type": "adamw", "lr": 1e-3 if table.is_small else 2e-3},
+        optimizer={"type": "adamw", "lr": 2e-3},
         scheduler={"type": "cosine"} if falls else None,
         regularization={"dropout": 0.1, "weight_decay": 3e-4},
         max_epochs=epochs,

@@ -60,6 +60,13 @@ def test_of_few_rows_the_loss_decides_which_state_is_best(folder: Path):
     assert written(folder)["training"]["early_stopping"]["monitor"] == "validation.rmse"  # type: ignore[index]
 
 
+@pytest.mark.parametrize("preset", ["fast", "good", "best"])
+@pytest.mark.parametrize("rows", [120, 3_000])
+def test_the_rate_is_that_of_tabm_for_few_rows_too(folder: Path, rows: int, preset: str):
+    write(folder / "t.csv", rows)
+    assert written(folder, preset)["optimizer"] == {"type": "adamw", "lr": 0.002}
+
+
 def test_many_rows_have_one_network_and_numbers_bins(folder: Path):
     write(folder / "t.csv", 3_000, numbers=True)
     tree = written(folder, "good")
