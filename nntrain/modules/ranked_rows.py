@@ -41,7 +41,8 @@ class OfRankedRows(OfRows):
         """Add rows."""
         super().update(prediction, target.to(torch.int8) if target.dtype == torch.int64 else target, weights)
         self._begun += len(target)
-        if self._begun >= JOINED and weights is None:
+        is_one = not prediction.stride(0)  # the same for all rows, as of a trivial prediction, which takes no memory
+        if self._begun >= JOINED and weights is None and not is_one:
             predictions, targets, _ = zip(*self._rows[self._first :], strict=True)
             self._rows[self._first :] = [(torch.cat(predictions), torch.cat(targets), None)]
             self._first, self._begun = len(self._rows), 0
@@ -63,8 +64,7 @@ class OfRankedRows(OfRows):
 
     def _area(self, place: int) -> tuple[float, float] | None:
         """The area of a class and how many rows are of it; `None` where a score is no number."""
-        columns = [(scores[:, place], positive[:, place]) for scores, positive in (by_class(*each[:2]) for each in self._rows)]
-        score, positive = (torch.cat(parts).cpu() for parts in zip(*columns, strict=True))
+        score, positive = (torch.cat([by_class(*each[:2])[part][:, place] for each in self._rows]).cpu() for part in (0, 1))
         if math.isnan(float(score.sum())):
             return None
         return plain_area(score, positive), float(positive.sum())

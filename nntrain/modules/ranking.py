@@ -50,7 +50,9 @@ def plain_area(score: Tensor, positive: Tensor) -> float:
         score: `[N]`, none of them NaN.
         positive: Bool `[N]`.
     """
-    others, own = score[~positive].sort().values, score[positive]
+    known = score if score.itemsize >= 4 else score.float()  # numpy has no bfloat16
+    others, own = known[~positive], known[positive]
+    others.numpy().sort()  # in its place, where torch would make the order of all rows too
     if not len(others) or not len(own):
         return math.nan
     won = 0

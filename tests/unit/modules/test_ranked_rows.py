@@ -111,3 +111,18 @@ def test_areas_are_shares_of_pairs_in_any_number_format(values: int, kind: torch
     over = (score.unsqueeze(1) > score) + 0.5 * (score.unsqueeze(1) == score)
     pairs = (weights * positive).unsqueeze(2) * (weights * ~positive).unsqueeze(1)
     assert torch.equal(area_under_curve(score, positive, weights), (pairs * over).sum((1, 2)) / pairs.sum((1, 2)))
+
+
+def test_small_batches_are_put_together_but_for_one_prediction_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranked_rows, "MANY_ROWS", 10)
+    monkeypatch.setattr(ranked_rows, "JOINED", 100)
+    prediction, target, info = told("three")
+    few = value(AUROC(), prediction, target, info, torch.ones(ROWS))
+    assert value(AUROC(), prediction, target, info) == few
+    for rows, kept in ((prediction, 5), (prediction[:1].double().expand(ROWS, 3), 8)):
+        state = AUROC().build(info, CPU)
+        assert isinstance(state, ranked_rows.OfRankedRows)
+        for start in range(0, ROWS, 70):
+            state.update(rows[start : start + 70], target[start : start + 70])
+        assert len(state._rows) == kept
+    assert state.compute() == 0.5
