@@ -33,7 +33,7 @@ class Accuracy(Metric):
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
         from nntrain.modules.metrics import mean_of
 
-        return mean_of(lambda prediction, target: ~_wrong(prediction, target, info.threshold))
+        return mean_of(lambda prediction, target: ~_wrong(prediction, target, info.threshold), counts=True)
 
 
 class TopKAccuracy(Metric):
@@ -53,7 +53,7 @@ class TopKAccuracy(Metric):
     def build(self, info: MetricInfo, device: torch.device) -> MetricState:
         from nntrain.modules.metrics import mean_of
 
-        return mean_of(self._hits)
+        return mean_of(self._hits, counts=True)
 
     def _hits(self, prediction: Tensor, target: Tensor) -> Tensor:
         likeliest = prediction.argsort(dim=1, descending=True, stable=True)[:, : self.k]
@@ -78,7 +78,7 @@ class Errors(Metric):
             wrong = _wrong(prediction, target, info.threshold)
             return torch.stack([wrong, torch.ones_like(wrong)], dim=1)
 
-        return OfSums(rows, lambda sums: torch.where(sums[:, 1] > 0, sums[:, 0], torch.nan))
+        return OfSums(rows, lambda sums: torch.where(sums[:, 1] > 0, sums[:, 0], torch.nan), counts=True)
 
 
 class HammingLoss(Metric):

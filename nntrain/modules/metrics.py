@@ -43,6 +43,13 @@ class Scalar(ABC):
     def join(self, held: Sequence[Held]) -> None:
         """Hold what several states of the same metric do, in the order of their rows, in place of its own."""
 
+    def of_members(self, predictions: Tensor, targets: Tensor) -> Tensor | None:
+        """The values `[M]` for the predictions of M networks, `[M, N, …]`, that have the bits of `update` and `values` of each.
+
+        Every row counts once, and nothing was added before. `None`: each is to be told by itself.
+        """
+        return None
+
     def compute(self) -> float | None:
         """The value of the first weighting; `None` where it is undefined."""
         return finite(float(self.values()[0]))
@@ -76,9 +83,15 @@ class Sums:
 class OfSums(Scalar):
     """A number that is a function of weighted sums."""
 
-    def __init__(self, rows: Rows, value: Callable[[Tensor], Tensor]) -> None:
-        """Take what is added up, `[B, S]` of B rows, and what the sums `[R, S]` mean, `[R]`."""
-        self._rows, self._value, self._sums = rows, value, Sums()
+    def __init__(self, rows: Rows, value: Callable[[Tensor], Tensor], *, counts: bool = False) -> None:
+        """Begin with nothing.
+
+        Args:
+            rows: What is added up, `[B, S]` of B rows.
+            value: What the sums `[R, S]` mean, `[R]`.
+            counts: Of rows with one target each, whole numbers are added up, which no order of adding rounds.
+        """
+        self._rows, self._value, self._sums, self._counts = rows, value, Sums(), counts
 
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Add rows."""
@@ -90,14 +103,23 @@ class OfSums(Scalar):
     def join(self, held: Sequence[Held]) -> None:
         self._sums.join(held)
 
+    def of_members(self, predictions: Tensor, targets: Tensor) -> Tensor | None:
+        if not self._counts or targets.ndim != 2:
+            return None
+        rows = self._rows(predictions.flatten(0, 1), targets.flatten())
+        return self._value(rows.to(accumulator(rows.device)).view(*targets.shape, -1).sum(1).cpu().double())
+
     def values(self) -> Tensor:
         """The number of each weighting."""
         sums = self._sums.read()
         return undefined() if sums is None else self._value(sums)
 
 
-def mean_of(rows: Rows, finish: Callable[[Tensor], Tensor] | None = None) -> OfSums:
-    """The weighted mean over rows of `rows`, `[B]` or `[B, F]`, whose values count alike; `finish` maps the means `[R]`."""
+def mean_of(rows: Rows, finish: Callable[[Tensor], Tensor] | None = None, *, counts: bool = False) -> OfSums:
+    """The weighted mean over rows of `rows`, `[B]` or `[B, F]`, whose values count alike; `finish` maps the means `[R]`.
+
+    `counts` says that the values of rows with one target each are whole numbers.
+    """
 
     def stacked(prediction: Tensor, target: Tensor) -> Tensor:
         kind = accumulator(target.device)
@@ -108,7 +130,7 @@ def mean_of(rows: Rows, finish: Callable[[Tensor], Tensor] | None = None) -> OfS
         means = sums[:, 0] / sums[:, 1]
         return means if finish is None else finish(means)
 
-    return OfSums(stacked, value)
+    return OfSums(stacked, value, counts=counts)
 
 
 class Tally(NamedTuple):
@@ -166,7 +188,7 @@ class OfCounts(Scalar):
 
     def __init__(self, num_classes: int, decide: Decide, value: Callable[[Tally], Tensor]) -> None:
         """Take what makes predicted and true classes (see `Counts`) of predictions and targets, and what the counts mean, `[R]`."""
-        self._decide, self._value, self._counts = decide, value, Counts(num_classes)
+        self._decide, self._value, self._counts, self._num_classes = decide, value, Counts(num_classes), num_classes
 
     def update(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Add rows."""
@@ -177,6 +199,21 @@ class OfCounts(Scalar):
 
     def join(self, held: Sequence[Held]) -> None:
         self._counts.join(held)
+
+    def of_members(self, predictions: Tensor, targets: Tensor) -> Tensor | None:
+        if targets.ndim != 2:
+            return None
+        labels, truth = self._decide(predictions.flatten(0, 1), targets.flatten())
+        if truth.ndim != 1:
+            return None
+        members, rows = targets.shape
+        first = torch.arange(members, device=truth.device).repeat_interleave(rows) * self._num_classes  # each has classes of its own
+        counts = Counts(members * self._num_classes)
+        counts.add(first + labels, first + truth, None)
+        tally = counts.read()
+        assert tally is not None
+        actual, predicted, both = (each.view(members, -1) for each in tally[:3])
+        return self._value(Tally(actual, predicted, both, actual.sum(1, keepdim=True)))
 
     def values(self) -> Tensor:
         """The number of each weighting."""

@@ -75,15 +75,14 @@ def is_exact(members: int, rows: int, inputs: int, outputs: int, *, has_bias: bo
     Which sizes that concerns differs from processor to processor.
     """
     generator = torch.Generator().manual_seed(0)
-    x, weight, offset, slope = (
-        torch.randn(members, *sizes, generator=generator) for sizes in ((rows, inputs), (outputs, inputs), (outputs,), (rows, outputs))
-    )
-    bias = offset if has_bias else None
-    leaves = [tensor.requires_grad_() for tensor in (x, weight, *([offset] if has_bias else []))]
-    with torch.enable_grad():
+    shapes = ((rows, inputs), (outputs, inputs), (outputs,), (rows, outputs))
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        x, weight, offset, slope = (torch.randn(members, *sizes, generator=generator) for sizes in shapes)
+        bias = offset if has_bias else None
+        leaves = [tensor.requires_grad_() for tensor in (x, weight, *([offset] if has_bias else []))]
         found = [linears(x, weight, bias), _single_linears(x, weight, bias)]
-    pairs = zip(*((each, *torch.autograd.grad(each, leaves, slope)) for each in found), strict=True)
-    return all(torch.equal(one, other) for one, other in pairs)
+        pairs = zip(*((each, *torch.autograd.grad(each, leaves, slope)) for each in found), strict=True)
+        return all(torch.equal(one, other) for one, other in pairs)
 
 
 def linears(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -181,7 +180,7 @@ class _Drawing:
 
 
 class StackedNetworks:
-    """Runs the programs of networks at once, in training mode."""
+    """Runs the programs of networks at once, which are all in training or in evaluation mode."""
 
     def __init__(self, networks: Sequence[Network], batched: Mapping[int, Tensor], draws: Sequence[Draws | None]) -> None:
         """Keep what is run.
@@ -192,6 +191,7 @@ class StackedNetworks:
             draws: The random numbers of each member; `None` for a place that is computed on for nobody.
         """
         first = networks[0]
+        self._networks = networks
         self._wiring = first.wiring
         self._members = len(networks)
         self._draws = draws
@@ -201,6 +201,11 @@ class StackedNetworks:
             self._form(call, [network.wiring.calls[place].module for network in networks], batched)
             for place, call in enumerate(self._wiring.calls)
         ]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all that has weights is one call for all members; what is called for each may round parts of a tensor otherwise."""
+        return not any(isinstance(run, partial) and run.func == self._by_member for _, run in self._calls)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -214,12 +219,15 @@ class StackedNetworks:
         drawing: list[tuple[_Drawing, tuple[int, ...]]] = []
         for call, run in self._calls:
             x = values[call.source]
-            if isinstance(run, _Drawing):
+            if isinstance(run, _Drawing) and not run.module.training:
+                values.append(x)
+            elif isinstance(run, _Drawing):
                 drawing.append((run, run.shape(x, self._members)))
                 values.append(x * (self._factors(*drawing[-1]) if given is None else next(given)))
             else:
                 values.append(run(x, *(values[place] for place in call.side)))
-        self._drawing[len(values[0]) // self._members] = drawing
+        if self._networks[0].training:
+            self._drawing[len(values[0]) // self._members] = drawing
         return {name: values[place] for name, place in self._wiring.outputs}
 
     def drawn(self, rows: int) -> list[Tensor] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import torch
@@ -15,15 +14,15 @@ from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.lanes import drawn_batches, places, read_batches
 from nntrain.data.packed import LENGTHS
 from nntrain.losses.links import Interval
-from nntrain.metrics.metric import MetricState, Pooling, Table
 from nntrain.modules.masking import true_steps
-from nntrain.modules.metrics import accumulator, finite
+from nntrain.modules.metrics import accumulator
 from nntrain.tasks.task import Target
 from nntrain.training.asking import Reader
 from nntrain.training.device import Precision
 from nntrain.training.exhaustion import is_exhaustion
+from nntrain.training.measuring import Judges, Measuring, Scores
 from nntrain.training.memory import ExhaustedError, requested
-from nntrain.training.objective import Objective, PartName, TargetObjective
+from nntrain.training.objective import Objective, TargetObjective
 from nntrain.training.pooling import pool
 from nntrain.training.session import Metrics, Session
 from nntrain.training.units import chosen, counting, fold
@@ -33,17 +32,6 @@ _VALUES: Final = 2**16
 """Input values of a batch that stay far from filling the memory, whatever the network makes of them."""
 _PIXELS: Final = 2**20
 """Pixels that a baseline is judged on at once."""
-_NOTHING: Final = 1e-30
-"""Weight that no row has: losses give the least number that there is for batches of which no row counts, as they are divided by it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What was measured on a split. Names as in reports, without the split: `loss`, `accuracy`; `<target>.accuracy` of several targets."""
-
-    metrics: Metrics = field(default_factory=Metrics)
-    tables: dict[str, Table] = field(default_factory=dict[str, Table])
-    """Metrics that are no number, where there are any: `confusion_matrix`."""
 
 
 class _StopWantedError(Exception):
@@ -80,7 +68,7 @@ def evaluate(session: Session, data: TensorData) -> Metrics | None:
 
 def _measured(session: Session, data: TensorData, rows: int) -> Metrics | None:
     averaged = session.ema.applied(session.network) if session.ema is not None else nullcontext()
-    measuring = _Measuring(session.objective, data.device, tables=False)
+    measuring = Measuring(session.objective, data.device, tables=False)
     reader = Reader(session.network, session.objective, session.precision)
     ranks, is_cut = session.ranks, False
     states = None if ranks is None else measuring.states
@@ -130,7 +118,7 @@ def measure(  # noqa: PLR0913 (what is measured, on what, and in which portions)
         most: Rows above which a batch is known not to fit.
         tables: Whether metrics that are no number are wanted.
     """
-    measuring = _Measuring(objective, data.device, tables=tables)
+    measuring = Measuring(objective, data.device, tables=tables)
     reader = Reader(network, objective, precision)
     with evaluating(network):
         for batch in _scored_batches(objective, data, batch_rows(data, rows, most), objective.views):
@@ -144,30 +132,6 @@ def _scored_batches(objective: Objective, data: TensorData, rows: int, views: Vi
         return read_batches(data, rows, views)
     compared = len(data) if objective.compared_rows == "full" else objective.compared_rows
     return drawn_batches(data, compared, views, times=1 if objective.repeated is None else objective.repeated.times)
-
-
-class _Measuring:
-    """The loss and the metrics of the batches that it was shown."""
-
-    def __init__(self, objective: Objective, device: torch.device, *, tables: bool) -> None:
-        self._objective, self._device = objective, device
-        self._judges = _Judges(objective, device, tables=tables)
-        self.losses: dict[PartName, Tensor] = {}
-
-    @property
-    def states(self) -> list[Pooling] | None:
-        """What several processes put together, each from some rows; `None` where each must measure all of them."""
-        return self._judges.pooling() if self._objective.compared_rows is None else None
-
-    def add(self, batch: Batch, reader: Reader) -> None:
-        outputs = reader.outputs(batch)
-        for name, part in self._objective.parts(outputs, batch).items():
-            added = torch.stack([part.sum, part.weight]).to(accumulator(self._device))
-            self.losses[name] = self.losses[name] + added if name in self.losses else added
-        self._judges.update(reader.predictions(batch, outputs, reader.views(batch)), batch)
-
-    def scores(self) -> Scores:
-        return self._judges.scores(self._objective.name_losses(_means(self.losses)))
 
 
 def raw_outputs(
@@ -274,7 +238,7 @@ def fit_baseline(objective: Objective, train: TensorData) -> dict[str, Tensor]:
 
 def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data: TensorData, *, tables: bool = True) -> Scores:
     """Measure the trivial prediction of each target on `data`, which takes the likeliest class. It has no loss."""
-    judges = _Judges(objective, data.device, tables=tables, thresholds=False)
+    judges = Judges(objective, data.device, tables=tables, thresholds=False)
     with torch.inference_mode():
         rows = {name: row.to(accumulator(data.device)).to(data.device) for name, row in baseline.items()}
         for batch in plain_batches(data, _baseline_rows(objective, data)):
@@ -290,7 +254,7 @@ def _baseline_rows(objective: Objective, data: TensorData) -> int:
 
 def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor], data: TensorData) -> Scores:
     """Measure predictions of every target for all rows of `data`, as `Predicted.values` has them. They have no loss."""
-    judges = _Judges(objective, data.device, tables=False)
+    judges = Judges(objective, data.device, tables=False)
     with torch.inference_mode():
         for batch in plain_batches(data, len(data)):
             judges.update(predictions, batch)
@@ -299,7 +263,7 @@ def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor]
 
 def evaluate_portions(objective: Objective, predict: Callable[[int, int], Mapping[str, Tensor]], data: TensorData, rows: int) -> Scores:
     """Like `evaluate_predictions`, of predictions that are asked for so many rows at a time: from one row to before another."""
-    judges = _Judges(objective, data.device, tables=False)
+    judges = Judges(objective, data.device, tables=False)
     with torch.inference_mode():
         for start in range(0, len(data), rows):
             end = min(start + rows, len(data))
@@ -331,50 +295,6 @@ def _repeated(row: Tensor, target: TargetObjective, truth: Tensor) -> Tensor:
     return row.expand(len(fold(truth, target.unit_axis)), *row.shape[1:])
 
 
-class _Judges:
-    """The metric states of all targets over one split."""
-
-    def __init__(self, objective: Objective, device: torch.device, *, tables: bool, thresholds: bool = True) -> None:
-        self._objective = objective
-        self._states: dict[str, dict[str, MetricState]] = {}
-        for name, target in objective.targets.items():
-            metrics = {key: metric for key, metric in target.metrics.items() if tables or not metric.is_table}
-            info = target.metric_info if thresholds else replace(target.metric_info, threshold=None)
-            self._states[name] = {key: metric.build(info, device) for key, metric in metrics.items()}
-
-    def pooling(self) -> list[Pooling] | None:
-        """All states, in one order; `None` where one of them, of a user's own, can't be put together."""
-        found = [state for states in self._states.values() for state in states.values()]
-        return [state for state in found if isinstance(state, Pooling)] if all(isinstance(state, Pooling) for state in found) else None
-
-    def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
-        for name, states in self._states.items():
-            target = self._objective.targets[name]
-            told = predictions[name], batch.targets[name], batch.weights
-            by_row = {target.metrics[key].by_row for key in states}
-            units = target.judged(*told) if False in by_row else None
-            rows = target.judged_by_row(*told) if True in by_row else None
-            for key, state in states.items():
-                found = rows if target.metrics[key].by_row else units
-                assert found is not None
-                state.update(*found)
-
-    def scores(self, losses: Mapping[str, float | None]) -> Scores:
-        single = len(self._objective.targets) == 1
-        scores = Scores()
-        scores.metrics.update({name: mean for name, mean in losses.items() if name == "loss" or name.startswith("loss.")})
-        for name, states in self._states.items():
-            prefix = "" if single else f"{name}."
-            scores.metrics.update({key: mean for key, mean in losses.items() if key.startswith(f"{prefix}loss")})
-            for key, state in states.items():
-                value = state.compute()
-                if isinstance(value, list | dict):
-                    scores.tables[f"{prefix}{key}"] = value
-                elif not self._objective.targets[name].metrics[key].is_table:  # a table that there is none of has no number either
-                    scores.metrics[f"{prefix}{key}"] = value
-        return scores
-
-
 @contextmanager
 def evaluating(network: nn.Module) -> Generator[None]:
     """Context of measuring a network: in evaluation mode, without gradients. One inside another costs nothing more."""
@@ -387,11 +307,6 @@ def evaluating(network: nn.Module) -> Generator[None]:
     finally:
         if was_training:
             network.train()
-
-
-def _means(losses: Mapping[PartName, Tensor]) -> dict[PartName, float | None]:
-    sums = ((name, float(total), float(weight)) for name, (total, weight) in losses.items())
-    return {name: finite(total / weight) if weight > _NOTHING else None for name, total, weight in sums}
 
 
 def batch_rows(data: TensorData, rows: int, most: int | None = None) -> int:

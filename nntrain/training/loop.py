@@ -104,10 +104,12 @@ def _report(session: Session, protocol: TrainingProtocol, plan: Plan, progress: 
     yield event
 
 
-def report_once(session: Session, protocol: TrainingProtocol, plan: Plan, progress: Progress) -> Report | Pause:
-    """Evaluate and judge; a `Pause` where the evaluation is cut short, and `progress` owes the report then."""
+def report_once(
+    session: Session, protocol: TrainingProtocol, plan: Plan, progress: Progress, measured: Metrics | None = None
+) -> Report | Pause:
+    """Evaluate, where that is not done, and judge; a `Pause` where the evaluation is cut short, and `progress` owes the report then."""
     lr = progress.owed_rate = _lr(session) if progress.owed_rate is None else progress.owed_rate
-    found = protocol.evaluate(session)
+    found = protocol.evaluate(session) if measured is None else measured
     if found is None:
         return Pause(progress.step)
     progress.owed_rate = None

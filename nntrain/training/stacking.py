@@ -18,6 +18,7 @@ from nntrain.losses.loss import Part
 from nntrain.modules.network import Network
 from nntrain.modules.stacked import Draws, StackedNetworks, batched_parameters
 from nntrain.training.divergence import check_step, named
+from nntrain.training.evaluating_together import JointEvaluation
 from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.joint_rows import JointBatch
 from nntrain.training.loop import set_learning_rates, take_step
@@ -25,7 +26,7 @@ from nntrain.training.objective import PartName, total
 from nntrain.training.progress import Progress, Recent
 from nntrain.training.replay import StaticSteps, tensors_of
 from nntrain.training.scoring_together import score_at_once
-from nntrain.training.session import Session, TrainingProtocol
+from nntrain.training.session import Metrics, Session, TrainingProtocol
 
 _ALIGNMENT: Final = 16
 """Parameters begin at multiples of so many numbers, as those of tensors of their own do."""
@@ -88,6 +89,7 @@ class Stack:
         batched = self._leaves(networks)
         self._network = StackedNetworks(networks, batched, [None if seat is None else seat.draws for seat in seats])
         self._static = self._recordings(networks)
+        self._evaluation: JointEvaluation | None = None
         self._factors: dict[PartName, float] = {}
         """How much the parts of the loss count."""
 
@@ -293,6 +295,14 @@ class Stack:
         """Let the optimizer of all have the moments of the members."""
         for _, seat in self._there:
             self._optimizer.state.update(seat.session.optimizer.state)
+
+    def metrics(self) -> list[Metrics] | None:
+        """What is measured of all; `None` where one is not there, or each is to be measured by itself."""
+        if len(self._there) < len(self._seats):
+            return None
+        if self._evaluation is None:
+            self._evaluation = JointEvaluation(self._network, [seat.session for _, seat in self._there])
+        return self._evaluation.metrics()
 
     def release(self) -> None:
         """Give the members memory of their own."""

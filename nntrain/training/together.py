@@ -25,7 +25,7 @@ from nntrain.training.loop import Pause, Report, report_once, set_learning_rates
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import restore_rng
-from nntrain.training.session import Session, TrainingProtocol
+from nntrain.training.session import Metrics, Session, TrainingProtocol
 from nntrain.training.stacking import Seat, Stack, is_elementwise
 
 
@@ -214,8 +214,20 @@ class _Course:
             )
         )
 
+    def _measured(self, due: Mapping[int, Member]) -> Mapping[int, Metrics]:
+        """The metrics of those whose evaluation is due, where all that train together are measured at once."""
+        if (
+            self._stack is None
+            or set(due) != {index for index in self._key if index is not None}
+            or any(member.progress.owed_rate is not None for member in due.values())
+        ):
+            return {}
+        found = self._stack.metrics()
+        return {} if found is None else {index: metrics for index, metrics in zip(self._key, found, strict=True) if index is not None}
+
     def events(self, due: Mapping[int, Member], pausing: Mapping[int, Member]) -> Iterator[tuple[int, Report | Pause]]:
         """What happens to members after a step."""
+        measured = self._measured(due)
         for index, member in sorted({**due, **pausing}.items()):
             progress = member.progress
             member.enter()
@@ -224,7 +236,10 @@ class _Course:
                 set_learning_rates(member.session, progress.step - 1 - progress.skipped, falls)
                 with named(index):
                     check_state(member.session, member.protocol, progress)
-            yield index, report_once(member.session, member.protocol, member.plan, progress) if index in due else Pause(progress.step)
+            if index in due:
+                yield index, report_once(member.session, member.protocol, member.plan, progress, measured.get(index))
+            else:
+                yield index, Pause(progress.step)
             member.draws.state = torch.get_rng_state()
             if progress.stop_reason is not None:
                 self._ends[index] = progress.step

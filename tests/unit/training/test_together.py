@@ -19,6 +19,7 @@ from nntrain.commands.together import reason_against
 from nntrain.config.reading import read_mapping
 from nntrain.errors import DivergedError
 from nntrain.training import replay
+from nntrain.training.evaluating_together import JointEvaluation
 from nntrain.training.loop import Pause, Report, fit
 from nntrain.training.reproducibility import restore_rng, rng_state
 from nntrain.training.snapshot import restore, snapshot
@@ -147,15 +148,50 @@ def test_recorded_steps_have_the_bits_of_recorded_steps_of_each_and_end_with_a_m
     optimizer = {"type": "adam", "lr": 0.05}
     sections = {"architecture": architecture, "regularization": {"dropout": 0.3}, "optimizer": optimizer, "training": training}
     alone, together = assembled(data, sections), assembled(data, sections)
-    one_by_one(alone)
+    expected = one_by_one(alone)
     assert len({assembly.progress.step for assembly, _ in alone}) > 1
     kept.clear()
-    at_once(together)
+    found = at_once(together)
     assert 3 + 2 in kept  # inputs, targets and numbers of rows, and two draws, of all
     assert 3 in kept[kept.index(3 + 2) :]  # one goes on by itself
     for (mine, _), (other, _) in zip(together, alone, strict=True):
         torch.testing.assert_close(mine.session.network.state_dict(), other.session.network.state_dict(), rtol=0, atol=0)
         assert mine.progress.state() | {"elapsed_s": 0} == other.progress.state() | {"elapsed_s": 0}
+    assert [without_sums(reports) for reports in found] == [without_sums(reports) for reports in expected]
+
+
+def without_sums(reports: list[Report]) -> list[dict[str, float | None]]:
+    """The metrics, but for the loss that is added up over members' steps in another order."""
+    return [{name: value for name, value in report.metrics.items() if name != "train.running_loss"} for report in reports]
+
+
+@pytest.mark.parametrize(
+    ("sections", "is_joint"),
+    [
+        ({"architecture": MLP}, True),
+        ({"architecture": CNN}, True),
+        ({"architecture": MLP, "regularization": {"dropout": 0.3}}, True),
+        ({"architecture": MLP, "regularization": {"ema": 0.9}}, False),
+    ],
+)
+def test_members_are_measured_at_once_and_have_the_metrics_of_each(
+    sections: Mapping[str, Any], is_joint: bool, data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = assembled(data, sections)
+    seen: list[bool] = []
+    metrics = JointEvaluation.metrics
+
+    def compared(joint: JointEvaluation) -> Any:
+        measured = metrics(joint)
+        seen.append(measured is not None)
+        for (parts, _), own in zip(found, measured or [], strict=measured is not None):
+            assert own == parts.protocol.evaluate(parts.session)
+            assert parts.session.network.training
+        return measured
+
+    monkeypatch.setattr(JointEvaluation, "metrics", compared)
+    at_once(found)
+    assert seen == [is_joint] * 3
 
 
 def test_rows_that_are_mixed_are_mixed_for_each_by_itself(data: Mapping[str, Any]) -> None:
