@@ -32,7 +32,7 @@ class JointBatch:
     members: int
     """M, those included that have taken this step before: others' rows stand in their place."""
     whole: Batch | None
-    """The rows of all, `[M * B, …]`; `None` where batches have more to them than rows."""
+    """The rows of all, `[M * B, …]`; `None` where batches have more to them than rows, or their targets are not equally long."""
     _parts: Sequence[Batch] = field(default=())
 
     def __len__(self) -> int:
@@ -52,8 +52,19 @@ class JointBatch:
         """Put batches together, as many rows each; `None` stands for a member that is not there."""
         first = next(batch for batch in batches if batch is not None)
         parts = [first if batch is None else batch for batch in batches]
-        is_plain = all(part.partner is None and part.choice is None and part.goes_on is None for part in parts)
-        return JointBatch(len(parts), _behind_each_other(parts) if is_plain else None, parts)
+        return JointBatch(len(parts), _behind_each_other(parts) if _go_together(parts) else None, parts)
+
+
+def _go_together(parts: Sequence[Batch]) -> bool:
+    """Whether batches are nothing but rows, with targets of one size: texts are as long as the longest of their batch."""
+    shapes = {name: target.shape for name, target in parts[0].targets.items()}
+    return all(
+        part.partner is None
+        and part.choice is None
+        and part.goes_on is None
+        and all(part.targets[name].shape == shape for name, shape in shapes.items())
+        for part in parts
+    )
 
 
 def _behind_each_other(parts: Sequence[Batch]) -> Batch:
@@ -83,8 +94,8 @@ def joint_batches(sessions: Sequence[Session], epoch: int, start: int) -> Iterat
 def _gathered(data: Sequence[TensorData], orders: Sequence[Tensor], rows: int, start: int) -> Iterator[JointBatch]:
     """In pieces that begin at fixed steps, see `ordered_batches`."""
     members = len(data)
-    edges = batch_edges(len(orders[0]), rows)
-    steps = sum(last - first == rows for first, last in pairwise(edges))
+    own_edges = [batch_edges(len(order), rows) for order in orders]
+    steps = min(sum(last - first == rows for first, last in pairwise(edges)) for edges in own_edges)
     piece = max(1, CHUNK_BYTES // max(1, row_bytes(data[0]) * rows * members))
 
     def joined(start: int, end: int, steps: int) -> TensorData:
@@ -94,7 +105,8 @@ def _gathered(data: Sequence[TensorData], orders: Sequence[Tensor], rows: int, s
         count = min(piece, steps - first)
         ends = range(max(start - first, 0) * members * rows, count * members * rows + 1, members * rows)
         yield from (JointBatch(members, batch) for batch in joined(first * rows, (first + count) * rows, count).plain_batches(ends))
-    if steps < len(edges) - 1 and len({len(order) for order in orders}) == 1:
+    edges = own_edges[0]
+    if steps < len(edges) - 1 and all(others == edges for others in own_edges):
         last = joined(edges[-2], edges[-1], 1)
         yield JointBatch(members, last.batch(0, len(last)))
 

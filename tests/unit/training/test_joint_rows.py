@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,15 @@ def test_a_last_step_that_differs_in_its_rows_is_left_to_each(tmp_path: Path) ->
     assert {len(batch) for batch in found} == {8}
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
+def test_a_last_step_that_is_whole_for_some_alone_is_left_to_each(order: Sequence[int], tmp_path: Path) -> None:
+    members = assembled(tmp_path, VECTORS, rows=66)
+    assert [len(each.session.splits.train) for each in members] == [47, 48, 48]
+    found = joint_batches([members[place].session for place in order], 0, 0)
+    assert found is not None
+    assert [len(batch) for batch in found] == [8] * 5
+
+
 @pytest.mark.parametrize(
     "sections",
     [
@@ -85,6 +95,17 @@ def test_what_changes_rows_is_left_to_each(sections: Mapping[str, Any], tmp_path
     members = assembled(tmp_path, VECTORS, **sections)
     assert plain_order(members[0].session, 0) is None
     assert joint_batches([each.session for each in members], 0, 0) is None
+
+
+def test_targets_that_are_not_equally_long_stay_with_each(tmp_path: Path) -> None:
+    """As texts of CTC are, whose rows have one length."""
+    members = assembled(tmp_path, VECTORS)
+    first, *others = [next(iter(each.protocol.batches(each.session, 0, 0)))[0] for each in members]
+    longer = [replace(other, targets={"y": torch.zeros(8, 3, dtype=torch.int64)}) for other in others]
+    found = JointBatch.of([first, *longer])
+    assert found.whole is None
+    assert len(found) == 8
+    assert all(same(part, own) for part, own in zip(found.parts, [first, *longer], strict=True))
 
 
 def test_a_member_that_is_not_there_has_the_rows_of_another(tmp_path: Path) -> None:
