@@ -230,12 +230,15 @@ def scale(values: Array, state: State, smooth_clip: float | None = None) -> Arra
 
 
 def unscaled(values: Array, state: State, smooth_clip: float | None = None) -> Array:
-    """Numbers that `scale` gave, `[N, F]`, back in their own unit, float64; those that were filled in are what they were filled with."""
+    """Numbers that `scale` gave, `[N, F]`, back in their own unit, float64.
+
+    Those that were filled in are what they were filled with, those that all became 0 the one value that training rows had.
+    """
     offset, factor = (state[key].numpy() for key in ("offset", "scale"))
     values = values.astype(np.float64)
     if smooth_clip is not None:
         values = values / np.sqrt(np.clip(1 - (values / smooth_clip) ** 2, np.finfo(np.float64).tiny, None))
-    bent, curve = values * factor + offset, curve_of(state)
+    bent, curve = values * np.where(np.isinf(factor), 0.0, factor) + offset, curve_of(state)
     return bent if curve is None else curve.straightened(torch.from_numpy(bent)).numpy()
 
 

@@ -328,6 +328,12 @@ def test_what_never_changed_in_training_is_0_later_where_it_is_scaled_as_realmlp
     assert encoded([5, 5, 5], [5 + 1e6], normalize=normalize, smooth_clip=3) == pytest.approx([min(later, 3)])
 
 
+def test_a_robust_number_that_never_changed_is_shown_as_it_was_in_training() -> None:
+    """In its own unit it is no NaN: all that the network reads of it says the value of the training rows."""
+    field, state = fitted([5, 5, 5], normalize="robust")
+    assert field.in_own_unit(np.zeros((2, 1), dtype=np.float32), state, None).tolist() == [5, 5]
+
+
 def test_a_robust_number_that_is_a_target_too_comes_back_although_it_never_changed() -> None:
     assert encoded([5, 5, 5], [7], normalize="robust", role=["input", "target"]) == [2]
 
