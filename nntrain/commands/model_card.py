@@ -1,6 +1,6 @@
 """`model_card.md`: what a network was trained on, how good it is beside simpler things, how it is used and where its limits are.
 
-In the format of Hugging Face: YAML for programs, then Markdown. CardFacts of the run alone; what nobody said (a license) is left out.
+In the format of Hugging Face: YAML for programs, then Markdown. Facts of the run alone; what nobody said (a license) is left out.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class RunFacts:
         Args:
             run: The run.
             summary: Its `summary.json`, empty where it has none.
-            known: RunFacts by name.
+            known: Facts by name.
         """
         self.run, self.summary, self.known = run, summary, known
 
