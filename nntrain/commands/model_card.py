@@ -260,11 +260,7 @@ def _limits(facts: CardFacts) -> Iterator[str]:
     seen = [*(["numbers outside of the ranges above"] if numbers else []), *(["classes that are not listed above"] if classes else [])]
     lines = [f"It has not seen {' or '.join(seen)}; `nntrain predict` notes rows that have some."] if seen else []
     for name, plan in facts.blueprint.targets.items():
-        task: Any = plan.task
-        if hasattr(task, "calibrate"):
-            is_set = task.calibrate is not None
-            how = f"were calibrated on the validation rows ({task.calibrate})" if is_set else "were not calibrated"
-            lines.append(f"Probabilities of {text(name)} {how}.")
+        lines += plan.task.cautions(text(name))
     if facts.members is not None and facts.members.kind == "folds":
         lines.append("The test figures are those of all rows, each of them predicted by the network that was not trained on it.")
     elif "test" in facts.rows and facts.summary["test"]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nntrain.data.fitted import FittedField
     from nntrain.metrics.metric import Direction
     from nntrain.tasks.drawings import Answers
+    from nntrain.tasks.task import Task
 
 CASES: Final = 8
 """Rows that are shown of each kind."""
@@ -62,7 +63,7 @@ def _shown(stored: Stored, rows: Rows, name: str, found: Answers, order: Sequenc
     assert rows.table is not None
     numbers = [rows.numbers[place] for place in order]
     said, sure = _said(stored, rows, name, found, order)
-    true = [true_of(found, place) for place in order]
+    true = [true_of(stored.blueprint.targets[name].task, found, place) for place in order]
     inputs = [field for field in stored.fields.fields if field.plan.role == "input"]
     columns = _exhibits(rows, inputs[:MOST_FIELDS], numbers)
     places = [rows.table.place(number) for number in numbers]
@@ -99,20 +100,15 @@ def _exhibits(rows: Rows, inputs: Sequence[FittedField], numbers: Sequence[int])
     return found
 
 
-def true_of(found: Answers, place: int) -> Cell:
+def true_of(task: Task, found: Answers, place: int) -> Cell:
     """What is true of a row; empty where the answers are of units of rows."""
     value = found.truth[place] if found.rows is None else None
     if value is None:
         return ""
-    target = found.target
-    if value.ndim == 3:
-        return _image(value.float().numpy(), "what is true")
-    plain = cast("Any", value.tolist())
-    if target.field_type == "multi_label":
-        return target.separator.join(label for label, has in zip(target.classes, plain, strict=True) if has > 0.5)
-    if target.to_text is not None:
-        return Words(target.to_text([int(token) for token in plain if token >= 0]), is_long=True)
-    return target.classes[int(plain)] if target.classes and value.ndim == 0 else _number_words(plain)
+    shown = task.truth(value, found.target)
+    if isinstance(shown, str | Words):
+        return shown
+    return _image(shown.float().numpy(), "what is true") if shown.ndim == 3 else _number_words(shown.tolist())
 
 
 def _number_words(value: Any) -> str:

@@ -133,7 +133,8 @@ def _explained(
         attention = ()
     found = answers.get(asked.target)
     is_plain = found is not None and found.truth.ndim == 1
-    true = tuple(told if found is not None and is_plain and isinstance(told := true_of(found, place), str) else "" for place in worst)
+    task = stored.blueprint.targets[asked.target].task
+    true = tuple(told if found is not None and is_plain and isinstance(told := true_of(task, found, place), str) else "" for place in worst)
     return Explained(cases, true, quality, worth, attention, stored.blueprint.targets[asked.target].kind != "values")
 
 

@@ -9,7 +9,6 @@ from nntrain.commands.memory import free_bytes
 from nntrain.errors import YamlPath, render_path
 from nntrain.insight.findings import Facts, Rows, Target
 from nntrain.insight.watching import activation_paths, watched
-from nntrain.losses.loss import ClassLoss
 from nntrain.training.place import cores
 
 if TYPE_CHECKING:
@@ -117,8 +116,8 @@ def _target(job: Job, plan: TargetPlan) -> Target:
     train, name = job.prepared.train.once(), plan.target.name
     encoded = train.targets[name] if name in train.targets and name not in train.target_pixels else train.target(name)
     counts = cast("list[int]", class_counts(encoded, len(plan.target.classes)).tolist())
-    weighs = any(isinstance(loss, ClassLoss) and loss.class_weights is not None for loss in plan.losses)
-    is_entropy = len(plan.losses) == 1 and plan.losses[0].type in ("cross_entropy", "bce")
+    weighs = any(loss.weighs_classes for loss in plan.losses)
+    is_entropy = len(plan.losses) == 1 and plan.losses[0].is_entropy
     return Target(name, tuple(counts), tuple(plan.target.classes), weighs, is_entropy, plan.losses[0].type)
 
 

@@ -236,13 +236,14 @@ def _of_shares(job: Job, assembly: Assembly, nothing: float) -> str:
 
     objective = assembly.session.objective
     [(name, target), *others] = objective.targets.items()
-    losses = [loss.type for loss in job.blueprint.targets[name].losses]
-    if others or target.unit_axis is not None or losses not in (["cross_entropy"], ["bce"]) or assembly.class_weights[name]:
+    plan = job.blueprint.targets[name]
+    is_entropy = len(plan.losses) == 1 and plan.losses[0].is_entropy
+    if others or target.unit_axis is not None or not is_entropy or assembly.class_weights[name]:
         return ""
     shares = fit_baseline(objective, assembly.session.splits.train)[name].double().flatten()
-    if losses == ["bce"]:
-        if len(shares) != 1:
-            return ""
+    if plan.kind in ("labels", "values"):  # which have a share each
+        return ""
+    if plan.kind == "binary":
         shares = torch.stack([shares[0], 1 - shares[0]])
     entropy = -sum(share * math.log(share) for share in cast("list[float]", shares.tolist()) if share > 0)
     return "" if math.isclose(entropy, nothing, rel_tol=0.05) else f", one that knows the shares of the classes {format_number(entropy)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ FORMATS: Final = {
     "hub": "nntrain.exporting.hub:Hub",
 }
 
-FORMAT: Final = Slot("export_format", (FORMATS,))
+FORMAT: Final = Slot("export format", (FORMATS,))
 
 AnyFormat = Annotated[Component, FORMAT]
 """A `Format`; its class is imported only where a config names one."""
@@ -22,8 +22,6 @@ License = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")]
 
 class ExportSettings(StrictModel):
     """What `nntrain export` does where its options say nothing."""
-
-    main: ClassVar[str | None] = "format"
 
     format: AnyFormat | None = None
     """The form that is written: `hub`, a folder as model hubs have them. Default: hub."""

@@ -93,7 +93,7 @@ def read_state(folder: Path) -> dict[str, Any]:
         parts = {part: unflatten(tensors, content[part]) for part in ("fields", "task", "soup") if part in content}
         step = int(content["step"])
         return {**parts, "weights": unflatten(weights, content["weights"]), "state": {"progress": {"step": step}}}
-    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, RecursionError, SafetensorError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, RecursionError, SafetensorError) as error:
         raise CheckpointError(f"{path.as_posix()}: damaged ({type(error).__name__}: {error})") from None
 
 

@@ -25,6 +25,8 @@ class CrossEntropy(ClassLoss):
     input_kinds: ClassVar[frozenset[Kind]] = LOGITS
     smooths_labels: ClassVar[bool] = True
 
+    is_entropy: ClassVar[bool] = True
+
     type: Literal["cross_entropy"] = "cross_entropy"
 
     def link(self, kind: TargetKind) -> Link:
@@ -47,6 +49,8 @@ class BinaryCrossEntropy(ClassLoss):
     gives_chances: ClassVar[bool] = True
     smooths_labels: ClassVar[bool] = True
     scalings: ClassVar[frozenset[str] | None] = frozenset({"none", "minmax", "unit"})
+
+    is_entropy: ClassVar[bool] = True
 
     type: Literal["bce"] = "bce"
     pos_weight: PositiveNumber | None = None

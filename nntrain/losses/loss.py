@@ -120,6 +120,8 @@ class Loss(Component):
     """What the network's output may mean; anything else would be misread."""
     smooths_labels: ClassVar[bool] = False
     """Whether `regularization.label_smoothing` acts on it."""
+    is_entropy: ClassVar[bool] = False
+    """Whether it is the log loss of chances: where nothing but the shares of the classes is known, it is their entropy."""
     gives_chances: ClassVar[bool] = False
     """Whether the sigmoid of its scores is the chance that a row is real, so that a generator is to be taken for real by it (`gan`)."""
     scalings: ClassVar[frozenset[str] | None] = None
@@ -133,6 +135,11 @@ class Loss(Component):
     parts: dict[str, Annotated[float, Field(ge=0)]] | None = None
     """How much the parts count that layers add to the loss, by `<layer>.<part>`; they may stand beside the other options:
     `{type: cross_entropy, mixture_of_experts_1.balance: 0.1}`. Default: as each layer says."""
+
+    @property
+    def weighs_classes(self) -> bool:
+        """Whether rows count by their class."""
+        return False
 
     @classmethod
     def parse(cls, tree: object) -> Self:
@@ -194,6 +201,10 @@ class ClassLoss(Loss):
     class_weights: Literal["balanced"] | dict[str, PositiveNumber] | None = None
     """How much a row counts by its class, beside its own weight. `balanced`: N / (K n) for a class with n of N training rows, so that
     all K classes count alike. A mapping names classes: `{fraud: 10}`; the others count once."""
+
+    @property
+    def weighs_classes(self) -> bool:
+        return self.class_weights is not None
 
     def idle(self, kind: TargetKind) -> Iterator[tuple[str, str]]:
         """`class_weights` of labels, each of which has two classes."""

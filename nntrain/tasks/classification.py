@@ -20,6 +20,7 @@ from nntrain.tasks.task import Decoded, Target, Task, UnitAxis, axis_of_units, b
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from nntrain.data.exhibits import Words
     from nntrain.data.fields.field import Array
     from nntrain.tasks.drawings import Answers, Drawing
 
@@ -128,6 +129,17 @@ class Classification(Task):
 
     def baseline_name(self) -> str:
         return "always the commonest"
+
+    def cautions(self, name: str) -> Iterator[str]:
+        is_set = self.calibrate is not None
+        how = f"were calibrated on the validation rows ({self.calibrate})" if is_set else "were not calibrated"
+        yield f"Probabilities of {name} {how}."
+
+    def truth(self, value: Tensor, target: Target) -> str | Words | Tensor:
+        if self.kind(target) != "labels":
+            return super().truth(value, target)
+        has = cast("list[float]", value.tolist())
+        return target.separator.join(label for label, share in zip(target.classes, has, strict=True) if share > 0.5)
 
     def in_words(self, answers: Answers) -> str | None:
         if self.kind(answers.target) == "labels":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Generator, Tensor
 
+    from nntrain.data.exhibits import Words
     from nntrain.data.fields.field import Array
     from nntrain.tasks.drawings import Answers, Drawing
     from nntrain.tasks.sampling import Sampling
@@ -331,6 +332,27 @@ class Task(Component):
     def in_words(self, answers: Answers) -> str | None:
         """How good answers are, behind the name of the target: `is right in 85.6 % of the rows`; `None` for what metrics tell as well."""
         return None
+
+    def cautions(self, name: str) -> Iterator[str]:
+        """What answers do not say by themselves, a sentence each, for the model card.
+
+        Args:
+            name: What the target is called there.
+        """
+        return iter(())
+
+    def truth(self, value: Tensor, target: Target) -> str | Words | Tensor:
+        """What is true of a row, as a report shows it: the name of a class, the text of tokens; of anything else the values themselves.
+
+        Args:
+            value: The target of the row, in raw units, `[…]`; -1 behind the end of a sequence.
+            target: The target, with the names of its classes.
+        """
+        from nntrain.data.exhibits import Words
+
+        if target.to_text is not None:
+            return Words(target.to_text([int(token) for token in cast("list[float]", value.tolist()) if token >= 0]), is_long=True)
+        return target.classes[int(value)] if target.classes and value.ndim == 0 else value
 
     def drawings(self, answers: Answers) -> Iterator[Drawing]:
         """What is drawn of answers in a report; nothing where there is nothing to be seen."""

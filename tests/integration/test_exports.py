@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -257,6 +258,36 @@ def test_a_damaged_one_is_refused(file: str, place: Path, capsys: Screens) -> No
         assert f"away/{file}" in capsys.readouterr().err
     path.write_bytes(whole)
     assert main(["predict", "away", "new.csv", "-o", "out.csv"]) == 0
+
+
+def test_what_a_stranger_has_written_is_refused_in_words(place: Path, capsys: Screens) -> None:
+    nntrain.fit(CONFIG)
+    assert main(["export", "-o", "away"]) == 0
+    path = place / "away" / "model.json"
+    whole = json.loads(path.read_text())
+    name = next(iter(whole["tensors"]))
+    odd = {**whole["tensors"][name], "values": [10**400]}
+    changes: list[dict[str, Any]] = [
+        {"format": 2},
+        {"step": "many"},
+        {"weights": {"w": {"@tensor": "nowhere"}}},
+        {"weights": ["w"]},
+        {"fields": [{"name": "a"}]},
+        {"task": None},
+        {"tensors": {name: odd}},
+        {"tensors": {name: {**odd, "values": [1.0], "sizes": [10**12]}}},
+        {"tensors": {name: {**odd, "values": [1.0], "type": "os.system"}}},
+        {"files": {"model.safetensors": {"bytes": 1, "sha256": ""}}},
+        {"files": {}},
+        {"soup": {"@pickle": "gASVDwAAAAAAAACMBXBvc2l4lIwGc3lzdGVt"}},
+    ]
+    for change in changes:
+        content = {key: value for key, value in {**whole, **change}.items() if key != "sha256"}
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        path.write_text(json.dumps({**content, "sha256": digest}))
+        capsys.readouterr()
+        assert main(["predict", "away", "new.csv", "-o", "out.csv"]) == 4, change
+        assert "away" in capsys.readouterr().err
 
 
 def test_every_number_of_a_state_comes_back_to_the_bit(tmp_path: Path) -> None:
