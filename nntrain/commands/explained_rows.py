@@ -18,7 +18,7 @@ from nntrain.data.packed import LENGTHS
 from nntrain.data.packed_graphs import EDGES
 from nntrain.errors import UsageError
 from nntrain.insight import around
-from nntrain.insight.attributing import Rows, Shares
+from nntrain.insight.attributing import MOST_STEPS, Rows, Shares
 from nntrain.insight.columns import some_rows
 from nntrain.insight.entrance import Entrance, Region
 from nntrain.insight.explanation import ExplainedRow, Neighborhood, NodeShare, Quality, Share
@@ -37,12 +37,25 @@ if TYPE_CHECKING:
     from nntrain.data.window import WindowSettings
     from nntrain.insight.settings import ExplainSettings
 
-ROWS_JUDGED: Final = 64
-"""Rows that the quality of explanations is measured on, at most."""
 PARTS_JUDGED: Final = 2**22
 """Parts of nodes and their neighbours that it is measured on, at most."""
 ROWS_TOLD: Final = 3
 """Rows that are explained where none are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is computed to explain rows."""
+
+    rows: int = 64
+    """Rows that the quality of explanations is measured on, at most."""
+    networks: int = NETWORKS
+    """Untrained networks that are compared."""
+    steps: int = MOST_STEPS
+    """Points of the way on which integrated gradients add up, at most."""
+
+
+WHOLE: Final = Effort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +104,7 @@ def explained_rows(
 
 
 def judged_rows(
-    stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, *, most: int = ROWS_JUDGED, networks: int = NETWORKS
+    stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, effort: Effort = WHOLE
 ) -> tuple[Quality, tuple[Worth, ...]]:
     """How good explanations are, on some rows that a seed draws, and what columns contribute to the answers for these; raises likewise.
 
@@ -100,11 +113,10 @@ def judged_rows(
         given: The rows that they are drawn from.
         settings: The method.
         asked: The answer.
-        most: How many, at most.
-        networks: Untrained networks that are compared.
+        effort: How many, and beside what.
     """
     seed = stored.blueprint.experiment.seed
-    judged = _some(stored, given, settings, asked, seed, most).rows
+    judged = _some(stored, given, settings, asked, seed, effort).rows
     shares = judged.shares(settings.method, seed)
     worst = shares.completeness
     program = (stored.members or (stored,))[0].blueprint.program
@@ -112,7 +124,7 @@ def judged_rows(
         len(judged),
         None if worst is None else float(worst.max()),
         deletion(judged, shares, seed),
-        randomisation(judged, shares, settings.method, program.build, seed=seed, networks=networks),
+        randomisation(judged, shares, settings.method, program.build, seed=seed, networks=effort.networks),
     )
     return quality, _worth(judged, shares)
 
@@ -124,37 +136,41 @@ def _worth(rows: MemberRows, shares: Shares) -> tuple[Worth, ...]:
     return tuple(sorted(found, key=lambda each: -each.mean))
 
 
-def _some(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, seed: int, most: int) -> _Asked:
+def _some(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, seed: int, effort: Effort) -> _Asked:
     """Rows that are drawn by a seed; fewer where each has many parts, as nodes of graphs with their neighbours do."""
     count = len(given.data.scored)
     if not stored.fields.has_nodes:
-        return _at_entrance(stored, some_rows(given.data, most, seed)[0], settings, asked, None)
+        return _at_entrance(stored, some_rows(given.data, effort.rows, seed)[0], settings, asked, effort)
     generator = torch.Generator().manual_seed(seed)
-    chosen = cast("list[int]", torch.randperm(count, generator=generator)[:most].tolist())
+    chosen = cast("list[int]", torch.randperm(count, generator=generator)[: effort.rows].tolist())
     while True:
-        found = _of(stored, given, settings, asked, sorted(chosen))
+        found = _of(stored, given, settings, asked, sorted(chosen), effort)
         fitting = max(1, PARTS_JUDGED // found.rows.parts)
         if len(chosen) <= fitting:
             return found
         chosen = chosen[: max(1, min(fitting, len(chosen) // 2))]
 
 
-def told_rows(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, numbers: list[int]) -> tuple[ExplainedRow, ...]:
+def told_rows(
+    stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, numbers: list[int], effort: Effort = WHOLE
+) -> tuple[ExplainedRow, ...]:
     """Some rows, by their places among those that are looked at, explained by the shares of their inputs; raises likewise."""
-    found = _of(stored, given, settings, asked, numbers)
+    found = _of(stored, given, settings, asked, numbers, effort)
     shares = found.rows.shares(settings.method, stored.blueprint.experiment.seed)
     return tuple(_explained(found, shares, numbers, given, stored.fields.window))
 
 
-def _of(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, numbers: list[int]) -> _Asked:
+def _of(stored: Stored, given: MeasuredRows, settings: ExplainSettings, asked: Asked, numbers: list[int], effort: Effort) -> _Asked:
     """Some rows by their places among those that are looked at."""
     data, index = given.data, torch.tensor(numbers)
     if data.units is None:
-        return _at_entrance(stored, data.take(index).loaded(), settings, asked, None)
-    return _at_entrance(stored, data, settings, asked, data.scored.cpu()[index])
+        return _at_entrance(stored, data.take(index).loaded(), settings, asked, effort)
+    return _at_entrance(stored, data, settings, asked, effort, data.scored.cpu()[index])
 
 
-def _at_entrance(stored: Stored, data: TensorData, settings: ExplainSettings, asked: Asked, units: Tensor | None) -> _Asked:
+def _at_entrance(
+    stored: Stored, data: TensorData, settings: ExplainSettings, asked: Asked, effort: Effort, units: Tensor | None = None
+) -> _Asked:
     """Rows where they enter the networks: all of some data, or nodes of them by their numbers in the table, int64 `[B]`."""
     columns, parts = input_columns(stored.fields), stored.members or (stored,)
     inputs = data.to(stored.device).batch(0, len(data)).inputs
@@ -169,7 +185,7 @@ def _at_entrance(stored: Stored, data: TensorData, settings: ExplainSettings, as
     chosen = chosen_answers(stored, asked, torch.stack(answers).mean(0))
     neutral, present = _neutral_inputs(inputs, columns, settings.baseline), _present(entrances[0], inputs, count, graphs)
     rows = [
-        Rows(entrance, own, entrance.values(neutral), beside, answer, chosen, present)
+        Rows(entrance, own, entrance.values(neutral), beside, answer, chosen, present, effort.steps)
         for entrance, own, beside in zip(entrances, values, others, strict=True)
     ]
     numbers = cast("list[int]", (data.rows if units is None else units).tolist())

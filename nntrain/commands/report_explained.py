@@ -33,9 +33,12 @@ CASES: Final = 4
 """Rows that are explained, the worst answered ones."""
 MOST_ROWS: Final = 32
 """Rows that the quality of shares is measured on."""
-WORK: Final = 2**32
-"""Numbers, weights and inputs, that may be read for that; of larger networks fewer rows are taken."""
-STEPS: Final = 64
+LARGEST: Final = 2**26
+"""Numbers, weights and inputs, of the largest network that is explained in passing."""
+WORK: Final = 2**24
+"""Numbers beyond which fewer rows are taken: all rows together are as large at most, unless the worst ones alone are larger."""
+STEPS: Final = 256
+"""Points of the way on which gradients are added up, at most."""
 SHOWN: Final = 8
 """Columns or nodes of a row."""
 COURSES: Final = 3
@@ -95,9 +98,9 @@ def given_rows(rows: Rows) -> MeasuredRows | None:
 
 
 def _affordable(stored: Stored, given: MeasuredRows) -> int:
-    """How many rows may be explained: all of a small network, none of one that would take minutes."""
+    """How many rows may be explained: many of a small network, none of one that would take minutes."""
     size = (stored.blueprint.program.num_parameters or 0) * max(1, len(stored.members)) + given.data.values_per_row
-    return min(MOST_ROWS, WORK // (STEPS * max(1, size)))
+    return 0 if size > LARGEST else max(CASES, min(MOST_ROWS, WORK // max(1, size)))
 
 
 def _worst(stored: Stored, rows: Rows, answers: Mapping[str, Answers], asked: Asked) -> list[int]:
@@ -122,13 +125,14 @@ def _worst(stored: Stored, rows: Rows, answers: Mapping[str, Answers], asked: As
 def _explained(
     stored: Stored, given: MeasuredRows, asked: Asked, answers: Mapping[str, Answers], worst: list[int], count: int
 ) -> Explained:
-    from nntrain.commands.explained_rows import judged_rows, told_rows
+    from nntrain.commands.explained_rows import Effort, judged_rows, told_rows
 
     settings = ExplainSettings(baseline=(stored.config.experiment.explain or ExplainSettings()).baseline)
-    cases = told_rows(stored, given, settings, asked, worst)
-    quality, worth = judged_rows(stored, given, settings, asked, most=count, networks=0)
+    effort = Effort(rows=count, networks=0, steps=STEPS)
+    cases = told_rows(stored, given, settings, asked, worst, effort)
+    quality, worth = judged_rows(stored, given, settings, asked, effort)
     try:
-        attention = told_rows(stored, given, settings.model_copy(update={"method": "attention"}), asked, worst)
+        attention = told_rows(stored, given, settings.model_copy(update={"method": "attention"}), asked, worst, effort)
     except UsageError:  # a network without
         attention = ()
     found = answers.get(asked.target)

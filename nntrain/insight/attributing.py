@@ -61,6 +61,8 @@ class Rows:
     """Which of the K answers is explained of each row, int64 `[B]`."""
     present: Tensor
     """Which parts a row has, bool `[B, P]`: none behind its end."""
+    steps: int = MOST_STEPS
+    """Points of the way on which gradients are added up, at most."""
 
     def ask(self, values: Sequence[Tensor], network: Network | None = None) -> Tensor:
         """The answer that is explained, were these the values: float64 `[B]`."""
@@ -141,7 +143,7 @@ def _integrated(rows: Rows, network: Network, seed: int) -> Tensor:
     method = require_captum().IntegratedGradients(answer, multiply_by_inputs=True)
     wanted = rows.ask(rows.values, network) - rows.ask(rows.all_neutral(), network)
     numbers = sum(own.numel() for own in rows.values)
-    most = min(MOST_STEPS, MOST_NUMBERS // numbers) if network is rows.entrance.network else FIRST_STEPS
+    most = min(rows.steps, MOST_NUMBERS // numbers) if network is rows.entrance.network else FIRST_STEPS
     steps = FIRST_STEPS
     while True:
         found = method.attribute(
