@@ -3,7 +3,7 @@
 What they have learned of two blocks is what they would of both at once: exactly where it is counts, classes, vocabularies, lowest and
 highest values; to rounding where it is means and deviations (Chan et al. 1979), as sums of float64 are made in another order. Quantiles
 are those of all rows up to `SAMPLED`, and of a fixed random choice of so many where there are more; so is the exponent of a power, with the
-mean and the deviation of what it gives.
+mean and the deviation of what it gives. Pieces of words that only many texts together show are learned from such a choice too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import numpy as np
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 SAMPLED: Final = 65_536
 """Rows of which quantiles are taken where there are more. The share of all rows below a median is off by 0.002 (one deviation)."""
+
+CHARACTERS: Final = 2**25
+"""Characters of texts that are learned from together."""
 
 
 class Learner(Protocol):
@@ -242,6 +246,36 @@ class TextLearner:
     def state(self) -> State:
         """The vocabulary."""
         return self._learned(self._counts, self._texts)
+
+
+class SampledTextLearner:
+    """Texts that are learned from together: all, or a fixed random choice of those that `SAMPLED` and `CHARACTERS` leave room for.
+
+    Those are kept whose numbers, counted from 0, have the lowest hashes, as many as have so many characters together; how texts are cut
+    into blocks changes nothing.
+    """
+
+    def __init__(self, learned: Callable[[list[str]], State]) -> None:
+        """Begin with nothing; `learned` makes a state of some texts in their order."""
+        self._learned = learned
+        self._seen = 0
+        self._kept: list[tuple[int, int, str]] = []
+        """Hash, number and text of each."""
+
+    def add(self, values: Values) -> None:
+        """Take in some texts."""
+        texts: list[str] = cast("pl.Series", values).drop_nulls().to_list()
+        numbers = range(self._seen, self._seen + len(texts))
+        self._seen += len(texts)
+        hashes = cast("list[int]", row_keys(0, np.array(numbers, dtype=np.int64)).tolist())
+        found = sorted([*self._kept, *zip(hashes, numbers, texts, strict=True)])
+        room = accumulate(len(text) for _, _, text in found)
+        fitting = sum(1 for _ in takewhile(lambda taken: taken <= CHARACTERS, room))
+        self._kept = found[: max(1, min(SAMPLED, fitting))]
+
+    def state(self) -> State:
+        """What was learned."""
+        return self._learned([text for _, _, text in sorted(self._kept, key=lambda kept: kept[1])])
 
 
 @dataclass(slots=True)

@@ -170,17 +170,15 @@ class Text(Field):
 
     @property
     def needs_all_rows(self) -> str | None:
-        """Pieces of words that are learned, tokens that are shared or predicted."""
-        if self.tokenizer.needs_all_texts:
-            return f"tokenizer: {self.tokenizer.type} learns from all texts at once; word, char, byte and trained tokenizers don't"
+        """Tokens that are shared."""
         return "its tokens are shared with another text (like), and are made of both" if self.like is not None else None
 
     def learner(self) -> Learner | None:
-        """The vocabulary; `None` for pieces of words that are learned, and for tokens that are shared or predicted."""
+        """The vocabulary; `None` for tokens that are shared or predicted."""
         from nntrain.data.tokenizing.encoder import TextEncoder
 
         is_alone = self.like is None and self.role_set <= {"input"}
-        return None if self.tokenizer.needs_all_texts or not is_alone else TextEncoder.learner(self)
+        return TextEncoder.learner(self) if is_alone else None
 
     def encoder(self, state: State) -> TextEncoder:
         """Texts to indices and back. Raises `DataError` where a library is missing."""

@@ -43,9 +43,11 @@ class TextEncoder:
 
     @classmethod
     def learner(cls, field: Text) -> Learner:
-        """What learns the same of texts a block at a time."""
-        from nntrain.data.blockwise.learning import TextLearner
+        """What learns the same of texts a block at a time: pieces that all texts show of a choice of them, where they are many."""
+        from nntrain.data.blockwise.learning import SampledTextLearner, TextLearner
 
+        if field.tokenizer.needs_all_texts:
+            return SampledTextLearner(lambda texts: {**cls.learn(field, texts), "follows": False})
         if not field.tokenizer.learns_words:
             return TextLearner(lambda counts, texts: {**cls.learn(field, []), "follows": False}, lambda text: ())
         normalize, limits = _normalizer(field), Limits(field.max_vocab, field.min_count)

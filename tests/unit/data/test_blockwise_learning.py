@@ -15,6 +15,7 @@ from nntrain.data.blockwise import learning
 from nntrain.data.blockwise.facts import COUNTED, ColumnFacts
 from nntrain.data.blockwise.preparing import open_blocks
 from nntrain.data.facts import RowFacts, facts_of_series
+from nntrain.data.noise import row_keys
 from nntrain.data.numerals import POINT
 from nntrain.data.settings import DataSettings
 from nntrain.errors import DataError
@@ -38,7 +39,7 @@ def assert_states_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
 def test_every_type_of_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     small_blocks(monkeypatch)
     path = write(tmp_path, kind)
-    assert len(open_blocks(DataSettings.parse({"source": path.name, "target": "kind"}), tmp_path)["train"]) >= 4
+    assert len(open_blocks(DataSettings.parse({"source": path.name, "target": "kind"}), tmp_path, 6_000)["train"]) >= 4
     memory, streamed = both(path)
     assert [field.name for field in streamed.fields.fields] == [field.name for field in memory.fields.fields]
     types = {field.plan.field.type for field in memory.fields.fields}
@@ -185,3 +186,35 @@ def test_dates_of_which_few_rows_tell_the_day_from_the_month(tmp_path: Path, mon
     for streaming in (False, True):
         with pytest.raises(DataError, match=r"is '1/2/2020' day 1 of month 2"):
             prepared(path, streaming=streaming)
+
+
+def test_pieces_of_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces that all texts show together are those of rows in memory; of many texts those of a fixed choice, however they are cut."""
+    pytest.importorskip("tokenizers")
+    small_blocks(monkeypatch)
+    fields: dict[str, Any] = {name: {"role": "ignore"} for name in frame().columns if name not in ("told", "kind")}
+    fields["told"] = {"type": "text", "tokenizer": {"bpe": 270}}
+    path = write(tmp_path, "parquet")
+    memory, streamed = both(path, fields=fields)
+    told = {
+        name: next(field.state for field in each.fields.fields if field.name == "told") for name, each in (("m", memory), ("s", streamed))
+    }
+    assert told["m"] == told["s"]
+    monkeypatch.setattr(learning, "SAMPLED", 40)
+    few = next(field.state for field in prepared(path, streaming=True, fields=fields).fields.fields if field.name == "told")
+    small_blocks(monkeypatch, size=900)
+    assert next(field.state for field in prepared(path, streaming=True, fields=fields).fields.fields if field.name == "told") == few
+    assert few != told["m"]
+
+
+@pytest.mark.parametrize("cuts", [(300,), (1, 2, 300), (100, 200, 300)])
+def test_a_choice_of_texts_is_of_their_numbers_alone(cuts: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "CHARACTERS", 250)
+    texts = [None if row % 7 == 3 else "x" * (row % 13) + str(row) for row in range(300)]
+    learner = learning.SampledTextLearner(lambda kept: {"kept": kept})
+    for start, end in zip((0, *cuts), cuts, strict=False):
+        learner.add(pl.Series("t", texts[start:end], dtype=pl.String))
+    present = [text for text in texts if text is not None]
+    order = np.argsort(row_keys(0, np.arange(len(present))))
+    lengths = np.cumsum([len(present[row]) for row in order])
+    assert learner.state()["kept"] == [present[row] for row in sorted(order[lengths <= 250].tolist())]

@@ -243,7 +243,6 @@ def test_stretches_have_whole_blocks() -> None:
         ({"batch": {"sampler": "balanced"}}, "draws rows from all over the file"),
         ({"batch": {"tokens": 90}, "fields": {"told": {"type": "text"}}}, "only the lengths of all rows tell"),
         ({"batch_size": "full"}, "full takes all rows"),
-        ({"fields": {"told": {"type": "text", "tokenizer": {"bpe": 300}}}}, "bpe learns from all texts"),
         ({"fields": {"told": {"type": "text", "role": "target"}}, "target": None}, "rows of different lengths"),
         ({"fields": {"size": {"type": "number"}}, "workers": 2, "streaming": False}, "without streaming"),
     ],
