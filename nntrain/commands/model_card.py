@@ -261,9 +261,10 @@ def _limits(facts: CardFacts) -> Iterator[str]:
     lines = [f"It has not seen {' or '.join(seen)}; `nntrain predict` notes rows that have some."] if seen else []
     for name, plan in facts.blueprint.targets.items():
         lines += plan.task.cautions(text(name))
-    if facts.members is not None and facts.members.kind == "folds":
+    is_measured = bool(facts.summary["test"])
+    if is_measured and facts.members is not None and facts.members.kind == "folds":
         lines.append("The test figures are those of all rows, each of them predicted by the network that was not trained on it.")
-    elif "test" in facts.rows and facts.summary["test"]:
+    elif is_measured and "test" in facts.rows:
         rows = number_of(facts.rows["test"], "row")
         lines.append(f"The test figures are those of {rows} of the same data; `nntrain eval --intervals` says how sure they are.")
     since = facts.summary.get("inexact_since")

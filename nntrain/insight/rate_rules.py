@@ -9,7 +9,7 @@ from typing import Final
 
 from nntrain.insight.findings import Finding, Override, Story
 from nntrain.insight.rates import higher_rate, lower_rate, rate_text
-from nntrain.wording import percent
+from nntrain.wording import number_of, percent
 
 BLOWN_UP: Final = 1.1
 """A loss of this many times the initial one in the first reports is no noise: the first steps went too far."""
@@ -243,7 +243,8 @@ def few_steps(story: Story) -> Finding | None:
     smaller = 2 ** max(2, int(math.log2(max(facts.train_rows / 20, 4))))
     if smaller >= rows:
         return None
-    sentence = f"an epoch has only {facts.steps_per_epoch} steps of {rows:,} rows, and the run had {story.steps[-1]:,}"
+    steps = number_of(facts.steps_per_epoch, "step")
+    sentence = f"an epoch has only {steps} of {rows:,} rows, and the run had {story.steps[-1]:,}"
     evidence = f"{facts.train_rows:,} training rows; train.loss {story.values('train.loss')[-1]:.4g} at the end"
     return Finding("few_steps", sentence, evidence, ((f"data.batch_size={smaller}",),))
 

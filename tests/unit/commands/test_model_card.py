@@ -161,3 +161,14 @@ def test_members_have_a_card_of_all_of_them(kind: str, trained: Path, tmp_path: 
     assert "members/01 DATA -o predictions.csv" in body
     assert f"resolved.yaml --{kind} 2" in body
     assert "s3cret" not in (run / "model_card.md").read_text()
+
+
+def test_a_card_of_folds_whose_test_rows_nobody_looked_at_tells_no_test_figures(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOLDER_OF_DATA", str(trained.parents[2] / "s3cret"))
+    arguments = [str(trained.parents[2] / "card.yaml"), "data.split={validation: 0.2}", "--folds", "2", "--no-test"]
+    assert main(["fit", *arguments, "--runs", str(tmp_path / "runs")]) == 0
+    _, body = parts(tmp_path / "runs" / "card" / "0001")
+    assert "validation.accuracy" in body
+    assert "test figures" not in body

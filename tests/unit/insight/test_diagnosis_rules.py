@@ -191,6 +191,12 @@ def test_gradients_of_the_first_layers_are_compared_with_those_of_the_last() -> 
     assert first_to_last([1.0, 0.0]) is None
 
 
+def test_an_epoch_of_one_step_has_one_step() -> None:
+    few = replace(story([0.69, 0.68, 0.67], steps_per_epoch=1, batch_size=1600), steps=(1, 2, 3))
+    [finding] = [each for each in diagnose(few) if each.name == "few_steps"]
+    assert finding.sentence == "an epoch has only 1 step of 1,600 rows, and the run had 3"
+
+
 def test_shares_are_told_alike_in_all_advice() -> None:
     dead = (UnitSignals("relu_1", "relu", 0.95, 64),)
     [first] = diagnose(story(STUCK, looks=[look(0), look(500, units=dead)]))
