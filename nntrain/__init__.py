@@ -1,6 +1,7 @@
 """Train a neural network well from one YAML file, and trust the result.
 
-The verbs of the command line as functions: `fit`, `load`, `evaluate`, `explain`, `report`. They raise what `nntrain.errors` defines.
+The verbs of the command line as functions: `fit`, `load`, `evaluate`, `explain`, `report`, `export`. They raise what
+`nntrain.errors` defines.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from nntrain.commands.python import AnyRows, AnyRun, Model, Result
     from nntrain.insight.explanation import Explanation
 
-__all__ = ["evaluate", "explain", "fit", "load", "report"]
+__all__ = ["evaluate", "explain", "export", "fit", "load", "report"]
 
 
 def fit(
@@ -120,6 +121,31 @@ def report(run: AnyRun | None = None, *, output: str | Path | None = None, runs:
     from nntrain.commands.python import report_python
 
     return report_python(run, output=_path(output), runs=_path(runs))
+
+
+def export(
+    run: AnyRun | None, output: str | Path, *, license: str | None = None, force: bool = False, runs: str | Path | None = None
+) -> Path:
+    """Write what predicts of a run, the latest for `None`, to a folder of its own, for a model hub. Nothing is uploaded.
+
+    Args:
+        run: The run.
+        output: The folder; its name is that of the network.
+        license: The license that its model card names; default: `export.license` of the config.
+        force: Whether an earlier export that is there is replaced.
+        runs: The runs folder; default: `$NNTRAIN_RUNS`, else `runs`.
+
+    Returns:
+        The folder, from which `load` makes a model like from a run.
+
+    Raises:
+        UsageError: There is no such run, something is in the way, or the network is of no use without its training rows.
+        CheckpointError: The run is damaged, or is an export itself.
+        ResourceError: The folder can't be written.
+    """
+    from nntrain.commands.python import export_python
+
+    return export_python(run, Path(output), license=license, force=force, runs=_path(runs))
 
 
 def _path(given: str | Path | None) -> Path | None:

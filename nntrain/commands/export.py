@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -47,29 +47,51 @@ class Options:
     """Whether an earlier export in its place is replaced."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    run: Run
+    format: str
+    folder: Path
+    sizes: Mapping[str, int]
+    """Bytes by file, counted from the folder."""
+
+
 def run(run_name: str | None, options: Options, *, runs: Path | None, as_json: bool) -> int:
-    """Export the best state of a run, and tell what was written.
+    """Export the best state of a run, and tell what was written. Raises as `export`; `UsageError` too where there is no such run."""
+    found = export(find_whole_run(run_name, runs_root(runs)), options, tell)
+    if as_json:
+        told = {"run": found.run.name, "folder": found.folder.as_posix(), "format": found.format, "bytes": dict(found.sizes)}
+        emit(json.dumps(told, indent=1))
+    else:
+        emit("\n".join(_told(found)))
+    return 0
+
+
+def export(run: Run, options: Options, note: Callable[[str], None] = lambda _: None) -> Exported:
+    """Export the best state of a run.
+
+    Args:
+        run: The run.
+        options: What is said beside its config.
+        note: Takes lines that are to be told.
 
     Raises:
-        UsageError: There is no such run or format, the folder is there already, or the network is of no use without its training rows.
-        CheckpointError: The run is not whole, or is an export itself.
+        UsageError: There is no such format, the folder is there already, or the network is of no use without its training rows.
+        CheckpointError: The run is not whole.
         ResourceError: The folder can't be written.
     """
-    run = find_whole_run(run_name, runs_root(runs))
     check_free(options.output, force=options.force)
     stored = open_run(run)
     settings = _settings(stored.config, options)
     form = cast("Format", settings.format or _format(_DEFAULT))
     trained, notes = _trained(stored, settings, options.output.absolute().name)
     for line in (f"run      {run.name}   {stored.state_words}", *stored.notes, *notes):
-        tell(line)
+        note(line)
     _write(form, trained, options.output)
     sizes = {path.relative_to(options.output).as_posix(): path.stat().st_size for path in _files(options.output)}
-    if as_json:
-        emit(json.dumps({"run": run.name, "folder": options.output.as_posix(), "format": form.type, "bytes": sizes}, indent=1))
-    else:
-        emit("\n".join(_told(run, form, options.output, sizes)))
-    return 0
+    return Exported(run, form.type, options.output, sizes)
 
 
 def check_free(folder: Path, *, force: bool) -> None:
@@ -205,15 +227,15 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(above) / name for name in sorted(names))
 
 
-def _told(run: Run, form: Format, folder: Path, sizes: Mapping[str, int]) -> Iterator[str]:
+def _told(found: Exported) -> Iterator[str]:
     """What was written, and what can be done with it."""
-    width = max(map(len, sizes))
-    yield from (f"  {name:<{width}}   {format_bytes(size):>7}" for name, size in sizes.items())
-    whole = format_bytes(sum(sizes.values()))
-    before = format_bytes(sum(path.stat().st_size for path in _files(run.path)))
-    yield f"wrote    {folder.as_posix()}: {number_of(len(sizes), 'file')}, {whole}; the run has {before}"
-    quoted = shlex.quote(folder.as_posix())
+    width = max(map(len, found.sizes))
+    yield from (f"  {name:<{width}}   {format_bytes(size):>7}" for name, size in found.sizes.items())
+    whole = format_bytes(sum(found.sizes.values()))
+    before = format_bytes(sum(path.stat().st_size for path in _files(found.run.path)))
+    yield f"wrote    {found.folder.as_posix()}: {number_of(len(found.sizes), 'file')}, {whole}; the run has {before}"
+    quoted = shlex.quote(found.folder.as_posix())
     yield f"next     nntrain predict {quoted} DATA -o FILE"
     yield f"         nntrain eval {quoted} --data FILE"
-    if form.type == _DEFAULT:
-        yield f"         hf upload OWNER/{shlex.quote(folder.absolute().name)} {quoted}"
+    if found.format == _DEFAULT:
+        yield f"         hf upload OWNER/{shlex.quote(found.folder.absolute().name)} {quoted}"

@@ -15,6 +15,8 @@ from nntrain.commands.evaluate import Evaluation, Where
 from nntrain.commands.evaluate import evaluate as evaluate_stored
 from nntrain.commands.explain import explain as explain_run
 from nntrain.commands.explain import settings_of as explain_settings
+from nntrain.commands.export import Options as ExportOptions
+from nntrain.commands.export import export
 from nntrain.commands.fit import fit, fit_job, prepare_job, resume_job
 from nntrain.commands.forecast_rows import is_forecast
 from nntrain.commands.frames import Rows, table_of
@@ -241,6 +243,11 @@ def explain_python(
 def report_python(run: AnyRun | None, *, output: Path | None, runs: Path | None) -> Path:
     """Write a run as a page; see `nntrain.report`."""
     return report(latest_of_all(runs_root(runs)) if run is None else whole(_find(run, runs)), output)
+
+
+def export_python(run: AnyRun | None, output: Path, *, license: str | None, force: bool, runs: Path | None) -> Path:
+    """Export a run; see `nntrain.export`."""
+    return export(whole(_find(run, runs)), ExportOptions(output, license=license, force=force)).folder
 
 
 def _find(run: AnyRun | None, runs: Path | None) -> Run:

@@ -17,7 +17,7 @@ import yaml
 
 import nntrain
 from nntrain.cli import main
-from nntrain.errors import CheckpointError
+from nntrain.errors import CheckpointError, UsageError
 from nntrain.exporting.hub import Hub
 from nntrain.exporting.state_file import read_state, write_state
 
@@ -182,6 +182,10 @@ def test_what_is_there_is_kept_unless_it_is_an_export_that_is_to_be_replaced(pla
     assert "nntrain export RUN -o FOLDER" in capsys.readouterr().err
     assert main(["export", "-o", "away"]) == 0
     before = files_of(place / "away")
+    with pytest.raises(UsageError, match="is there already"):
+        nntrain.export(None, "away")
+    assert nntrain.export(None, "python") == Path("python")
+    assert files_of(place / "python")["README.md"].replace(b"python", b"away") == before["README.md"].replace(b"python", b"away")
     (place / "away" / "README.md").write_text("mine")
     assert main(["export", "-o", "away"]) == 2
     assert "away is there already\n   another name: -o FOLDER, or --force to replace away" in capsys.readouterr().err
