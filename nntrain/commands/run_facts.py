@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nntrain.data.batches import Batch
     from nntrain.insight.probe import Answers, Peers, Probe, Seen
     from nntrain.targets import TargetPlan
-    from nntrain.training.session import Session, TrainingProtocol
+    from nntrain.training.session import RivalsProtocol, Session
 
 MOST_ROWS: Final = 256
 """Rows of a look at the network."""
@@ -67,7 +67,7 @@ def facts_of(job: Job, assembly: Assembly) -> Facts:
         starts_trained=blueprint.starts_trained,
         rows=_rows_of(job, session),
         compares_rows=session.objective.compared_rows is not None,
-        has_rivals=blueprint.protocol.type == "adversarial",
+        has_rivals=blueprint.protocol.has_rivals,
         single_target=len(blueprint.targets) == 1,
     )
 
@@ -130,8 +130,8 @@ def probe_of(job: Job, assembly: Assembly) -> Probe | None:
     if type(protocol) is SupervisedProtocol:
         names = [name for name, plan in job.blueprint.targets.items() if _has_classes(plan)]
         run = partial(_pass, session, _rows(session), names)
-    elif job.blueprint.protocol.type == "adversarial":
-        run = partial(_both_pass, session, protocol, next(protocol.batches(session, 0, 0)))
+    elif job.blueprint.protocol.has_rivals:
+        run = partial(_rivals_pass, session, cast("RivalsProtocol", protocol), next(protocol.batches(session, 0, 0)))
     else:
         return None
     return Probe(session.network, session.optimizer, watched(job.blueprint.program), run, _peers(session))
@@ -169,12 +169,10 @@ def _rows(session: Session) -> Any:
     return next(iter(read_batches(sample, rows)))
 
 
-def _both_pass(session: Session, protocol: TrainingProtocol, batches: tuple[Batch, ...]) -> Seen:
-    """What two networks lose that learn against each other, on the rows and the noise of the first step."""
+def _rivals_pass(session: Session, protocol: RivalsProtocol, batches: tuple[Batch, ...]) -> Seen:
+    """What networks lose that learn against each other, on the rows and the noise of the first step."""
     from nntrain.insight.probe import Seen
-    from nntrain.protocols.rivals import AdversarialProtocol
 
-    assert isinstance(protocol, AdversarialProtocol)
     return Seen(protocol.losses(session, batches), (), sum(len(batch) for batch in batches))
 
 

@@ -36,6 +36,7 @@ class Adversarial(Protocol):
     """
 
     main: ClassVar[str | None] = "discriminator_steps"
+    has_rivals: ClassVar[bool] = True
     deaf: ClassVar[Mapping[YamlPath, str]] = {
         ("baselines",): "is compared with noise, not with models that predict",
         ("data", "window"): "learns to make single rows",

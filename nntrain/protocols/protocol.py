@@ -26,6 +26,8 @@ class Protocol(Component):
     """Whether several processes can share out the rows of its steps."""
     resizes: ClassVar[bool] = False
     """Whether it shows images smaller at first, where they are to grow."""
+    has_rivals: ClassVar[bool] = False
+    """Whether networks learn against each other in it, of which no loss tells how good they are; what it builds is a `RivalsProtocol`."""
 
     @property
     def metrics(self) -> Mapping[str, Direction] | None:

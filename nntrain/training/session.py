@@ -207,3 +207,11 @@ class TrainingProtocol(Protocol):
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
         ...
+
+
+class RivalsProtocol(TrainingProtocol, Protocol):
+    """Networks that learn against each other, each by a loss of its own."""
+
+    def losses(self, session: Session, batches: tuple[Batch, ...]) -> Tensor:
+        """What all lose on the batches of a step with the weights as they are, in one sum: each loss gives gradients to its own network."""
+        ...
