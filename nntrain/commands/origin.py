@@ -114,7 +114,7 @@ def _weights(path: Path) -> Weights:
 
 
 def _of_run(run: Run, given: str) -> Origin:
-    """The best state of a run. Raises `CheckpointError` where it has none, or it is damaged."""
+    """The best state of a run. Raises `CheckpointError` where it has none, or it is damaged or in pieces."""
     from nntrain.weights.reading import read_weights
 
     if run.is_export and not (run.path / MEMBERS).is_dir():
@@ -125,11 +125,14 @@ def _of_run(run: Run, given: str) -> Origin:
         raise CheckpointError(f"{run.name} has members and no state of its own", f"name one: {given}/{MEMBERS}/{first}")
     if folder is None:
         raise CheckpointError(f"{run.name} has no state to start from yet", f"train it: nntrain fit --resume {run.name}")
-    parts = read_meta(folder, Needed(("weights", "fields"))).parts
-    part = "ema" if "ema" in parts else "weights"
-    state = parts["ema"] if part == "ema" else parts
+    meta = read_meta(folder, Needed(("weights", "fields")))
+    part = "ema" if "ema" in meta.parts else "weights"
+    state, file = meta.parts["ema"] if part == "ema" else meta.parts, f"{part}.safetensors"
+    if any(each.startswith(f"{part}-") for each in meta.files):
+        what = f"{run.name} has its weights in pieces, those of each process that has trained it"
+        raise CheckpointError(what, f"write them as one: nntrain export {run.name} -o FOLDER, and start from FOLDER")
     name = given if given.endswith(run.path.name) else f"{given}/{run.path.name}"
-    return _known(name, run, state, parts["fields"], read_weights(folder / f"{part}.safetensors"))
+    return _known(name, run, state, meta.parts["fields"], read_weights(folder / file))
 
 
 def _of_export(run: Run, given: str) -> Origin:

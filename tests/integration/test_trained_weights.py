@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from forging import forge_meta
 
 from nntrain import fit, load
 from nntrain.cli import main
@@ -160,6 +161,22 @@ def test_wrong_origins_are_told_at_their_line(here: Path, init: Any, told: str) 
     with pytest.raises(ConfigError, match=r"architecture\.init") as caught:
         fit(config("abc.csv", init))
     assert told in str(caught.value)
+
+
+def test_weights_in_pieces_are_to_be_exported_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of a network that was shared out over processes lie so."""
+    checkpoint = here / "runs/first/0001/checkpoints" / (here / "runs/first/0001/checkpoints/best").read_text().strip()
+    piece = "weights-00001-of-00001.safetensors"
+    (checkpoint / "weights.safetensors").rename(checkpoint / piece)
+    forge_meta(
+        checkpoint,
+        lambda meta: {**meta, "files": {piece if file == "weights.safetensors" else file: own for file, own in meta["files"].items()}},
+    )
+    with pytest.raises(ConfigError, match="runs/first/0001 has its weights in pieces") as told:
+        fit(config("abc.csv", {"from": "runs/first/0001"}))
+    assert "runs/first/0001 -o FOLDER, and start from FOLDER" in str(told.value)
+    assert main(["export", "runs/first/0001", "-o", "whole"]) == 0
+    assert fit(config("abc.csv", {"from": "whole"})).run is not None
 
 
 def test_another_width_is_of_another_shape(here: Path) -> None:
