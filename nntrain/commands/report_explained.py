@@ -200,6 +200,9 @@ def _shown(cases: Sequence[ExplainedRow], true: Sequence[str], what: str) -> Ite
             lines = tuple((node.place, "" if node.hops is None else str(node.hops), format_signed(node.share)) for node in ranked)
             nodes.append(Table(f"{title}: by node", ("node", "edges away", "share"), lines))
     if pictures:
+        yield Paragraph(
+            "Each picture is as the network reads it, and once more with the shares over it; of sounds and series time goes right."
+        )
         yield Gallery("explained", tuple(pictures), is_wide=True)
     if texts:
         yield Table("Words that speak for the answer, and against it", ("answer", "text"), tuple(texts), left=2)
