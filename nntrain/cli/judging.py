@@ -56,7 +56,9 @@ def explain(
     split: Annotated[str | None, typer.Option("--split", help="train, validation (default) or test, in place of data.")] = None,
     method: Annotated[str | None, typer.Option("--method", help="How answers are shared out: integrated_gradients, occlusion, …")] = None,
     rows: Annotated[str | None, typer.Option("--rows", help="Rows that are explained one by one, counted from 0: 3,17")] = None,
-    target: Annotated[str | None, typer.Option("--target", help="predicted (default), a class, a target, or target:class.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="predicted (default), a class, a target, or target:class; of a forecast column:row.")
+    ] = None,
     baseline: Annotated[str | None, typer.Option("--baseline", help="The row that says nothing: auto, mean or zero.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="All of it, as JSON; default: RUN/explain.json.")] = None,
     as_json: Json = False,

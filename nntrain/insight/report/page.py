@@ -18,7 +18,7 @@ from nntrain.data.exhibits import Picture, Sound
 from nntrain.insight.report.content import Page, Sparkline, Table
 from nntrain.insight.report.plots import is_dashed, plot
 from nntrain.insight.report.svg import SERIES
-from nntrain.tasks.drawings import Drawing, Lines
+from nntrain.tasks.drawings import Contributions, Drawing, Lines
 
 GENERATOR: Final = "nntrain report"
 MOST_TOLD: Final = 12
@@ -36,7 +36,14 @@ def render(page: Page) -> str:
     def svg(drawing: Drawing) -> Markup:
         return plot(drawing, f"p{next(numbers)}")
 
-    known: dict[str, Any] = {"svg": svg, "data_uri": data_uri, "legend": legend, "points": points, "polyline": polyline}
+    known: dict[str, Any] = {
+        "svg": svg,
+        "data_uri": data_uri,
+        "legend": legend,
+        "points": points,
+        "polyline": polyline,
+        "strongest": strongest,
+    }
     cast("dict[str, Any]", environment.globals).update(known)
     script, allowed = Markup(), _ALLOWED
     if any(isinstance(block, Table) and block.is_sortable for section in page.sections for block in section.blocks):
@@ -75,6 +82,12 @@ def points(drawing: Lines) -> list[tuple[str, list[tuple[str, str]]]]:
         kept = [*pairs[:-1:step], *pairs[-1:]]
         found.append((line.label, [(f"{x:.4g}", f"{y:.4g}") for x, y in kept]))
     return found
+
+
+def strongest(drawing: Contributions) -> list[int]:
+    """The places with the largest shares, in their order."""
+    ranked = sorted(range(len(drawing.shares)), key=lambda place: -abs(drawing.shares[place]))
+    return sorted(ranked[:MOST_TOLD])
 
 
 def polyline(spark: Sparkline) -> str:

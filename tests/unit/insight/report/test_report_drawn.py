@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nntrain.insight.report.networks import lanes
-from nntrain.insight.report.page import legend, owner_of, points
+from nntrain.insight.report.page import legend, owner_of, points, strongest
 from nntrain.insight.report.plots import plot
 from nntrain.insight.report.svg import VARIABLES
 from nntrain.tasks.drawings import Bars, Box, Contributions, Counts, Drawing, Histogram, Line, Lines, Mark, Network, Points, Samples
@@ -78,6 +78,16 @@ def test_numbers_of_a_long_line_are_a_few_with_both_ends() -> None:
     assert label == "a"
     assert (pairs[0], pairs[-1]) == (("0", "0"), ("499", "499"))
     assert len(pairs) <= 13
+
+
+def test_contributions_are_told_where_they_are_largest() -> None:
+    shares = [0.0] * 40
+    for place in (3, 9, 30):
+        shares[place] = -1.0 / place
+    found = strongest(Contributions("t", "", "rows", "load", range(40), (), shares))
+    assert {3, 9, 30} <= {*found}
+    assert found == sorted(found)
+    assert len(found) == 12
 
 
 def test_a_page_of_ours_is_known_by_its_run() -> None:
