@@ -163,7 +163,7 @@ def test_wrong_origins_are_told_at_their_line(here: Path, init: Any, told: str) 
     assert told in str(caught.value)
 
 
-def test_weights_in_pieces_are_to_be_exported_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_weights_in_pieces_are_to_be_exported_first(here: Path) -> None:
     """Those of a network that was shared out over processes lie so."""
     checkpoint = here / "runs/first/0001/checkpoints" / (here / "runs/first/0001/checkpoints/best").read_text().strip()
     piece = "weights-00001-of-00001.safetensors"
@@ -175,8 +175,6 @@ def test_weights_in_pieces_are_to_be_exported_first(here: Path, capsys: pytest.C
     with pytest.raises(ConfigError, match="runs/first/0001 has its weights in pieces") as told:
         fit(config("abc.csv", {"from": "runs/first/0001"}))
     assert "runs/first/0001 -o FOLDER, and start from FOLDER" in str(told.value)
-    assert main(["export", "runs/first/0001", "-o", "whole"]) == 0
-    assert fit(config("abc.csv", {"from": "whole"})).run is not None
 
 
 def test_another_width_is_of_another_shape(here: Path) -> None:
