@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from nntrain.commands.memory import free_bytes
+from nntrain.commands.memory import free_bytes, row_bytes
 from nntrain.errors import YamlPath, render_path
 from nntrain.insight.findings import Facts, Rows, Target
 from nntrain.insight.watching import activation_paths, watched
 from nntrain.training.place import cores
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from torch import Tensor
 
     from nntrain.assembly import Assembly
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from nntrain.data.batches import Batch
     from nntrain.insight.probe import Answers, Peers, Probe, Seen
     from nntrain.targets import TargetPlan
+    from nntrain.training.objective import PartName
     from nntrain.training.session import RivalsProtocol, Session
 
 MOST_ROWS: Final = 256
@@ -27,6 +30,8 @@ MOST_VALUES: Final = 2**17
 """Input values of these rows, where a batch has fewer rows: for what a batch takes there is memory, and this is little beside it."""
 SMALL_PART: Final = 0.25
 """Part of the free memory that rows may take which are streamed and need not be."""
+AT_ONCE: Final = 2**20
+"""Bytes that layers make of the rows of a look that are computed at once; more only where half a batch of training has more."""
 FEW: Final = 64
 """Rows without which nothing can be said of units that are off for all of them."""
 
@@ -129,7 +134,7 @@ def probe_of(job: Job, assembly: Assembly) -> Probe | None:
     session, protocol = assembly.session, assembly.protocol
     if type(protocol) is SupervisedProtocol:
         names = [name for name, plan in job.blueprint.targets.items() if _has_classes(plan)]
-        run = partial(_pass, session, _rows(session), names)
+        run = partial(_passes, session, _portions(session, _rows(session), row_bytes(job)), names)
     elif job.blueprint.protocol.has_rivals:
         run = partial(_rivals_pass, session, cast("RivalsProtocol", protocol), next(protocol.batches(session, 0, 0)))
     else:
@@ -154,7 +159,7 @@ def _peers(session: Session) -> Peers | None:
     return Peers(ranks.size, joined, piece, partial(take_apart, session.network))
 
 
-def _rows(session: Session) -> Any:
+def _rows(session: Session) -> Batch:
     """The training rows of a look: fixed by the seed, at most as many as a batch has where they are large."""
     from nntrain.data.lanes import read_batches
     from nntrain.data.noise import derive_seed
@@ -169,21 +174,36 @@ def _rows(session: Session) -> Any:
     return next(iter(read_batches(sample, rows)))
 
 
-def _rivals_pass(session: Session, protocol: RivalsProtocol, batches: tuple[Batch, ...]) -> Seen:
+def _rivals_pass(session: Session, protocol: RivalsProtocol, batches: tuple[Batch, ...]) -> Iterator[Seen]:
     """What networks lose that learn against each other, on the rows and the noise of the first step."""
     from nntrain.insight.probe import Seen
 
-    return Seen(protocol.losses(session, batches), (), sum(len(batch) for batch in batches))
+    yield Seen(protocol.losses(session, batches), (), sum(len(batch) for batch in batches))
 
 
-def _pass(session: Session, batch: Any, names: list[str]) -> Seen:
+def _portions(session: Session, batch: Batch, size: int | None) -> tuple[Batch, ...]:
+    """The rows of a look in portions that need less memory than a step, or little; `size` is what layers make of a row, in bytes."""
+    if session.objective.compared_rows is not None or session.splits.sample.lanes is not None:
+        return (batch,)
+    half = (session.portions.rows or session.batch_size) // 2
+    return batch.split(max(1, half, 0 if size is None else AT_ONCE // max(1, size)))
+
+
+def _passes(session: Session, batches: tuple[Batch, ...], names: list[str]) -> Iterator[Seen]:
+    """The forward passes of all portions."""
+    weights = session.objective.weights(batches) if len(batches) > 1 else None
+    for batch in batches:
+        yield _pass(session, batch, names, weights)
+
+
+def _pass(session: Session, batch: Batch, names: list[str], weights: Mapping[PartName, Tensor] | None) -> Seen:
     import torch
 
     from nntrain.insight.probe import Answers, Seen
     from nntrain.training.objective import total
 
     outputs: dict[str, Tensor] = session.network(session.objective.inputs(batch))[0]
-    loss = total(session.objective.parts(outputs, batch))
+    loss = total(session.objective.parts(outputs, batch), weights)
     answers: list[Answers] = []
     with torch.no_grad():
         for name in names:

@@ -47,10 +47,10 @@ class Answers(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a pass gives."""
+    """What a pass over a portion of the rows gives."""
 
     loss: Tensor
-    """Scalar, differentiable."""
+    """Scalar, differentiable; the sum over the portions is the loss of all rows."""
     answers: Sequence[Answers]
     rows: int
 
@@ -75,25 +75,38 @@ class Probe:
     optimizer: torch.optim.Optimizer
     watched: Mapping[str, Watched]
     """By name of the module."""
-    run: Callable[[], Seen]
-    """The forward pass of always the same rows."""
+    run: Callable[[], Iterator[Seen]]
+    """The forward pass of always the same rows, a portion at a time."""
     peers: Peers | None = None
     """The processes that hold a piece of each weight, where they do: all look at the same time, at the same rows."""
 
     def look(self) -> Signals:
-        """Run the pass and read it."""
+        """Run the pass and read it; no portion is there any more when the next one is computed."""
         if self.peers is not None:
             self.peers.apart()
         weights = list(_weights(self.network))
-        units: list[UnitSignals] = []
-        with _unchanged(self.network), self._hooks(units), torch.enable_grad():
-            seen = self.run()
-            gradients = self._gradients(seen.loss, [weight for _, weight in weights])
+        gradients: Sequence[Tensor | None] = ()
+        losses: list[Tensor] = []
+        answers: list[Sequence[Answers]] = []
+        rows: list[int] = []
+        units: list[list[_Units]] = []
+        portion: list[_Units] = []
+        with _unchanged(self.network), self._hooks(portion), torch.enable_grad():
+            for seen in self.run():
+                found = self._gradients(seen.loss, [weight for _, weight in weights])
+                gradients = [_sum(one, other) for one, other in zip(gradients, found, strict=True)] if gradients else found
+                losses.append(seen.loss.detach())
+                answers.append(seen.answers)
+                rows.append(seen.rows)
+                units.append(list(portion))
+                portion.clear()
+                del seen, found
         with torch.no_grad():
             layers = self._layers(weights, gradients)
-            classes = tuple(_classes(answers) for answers in seen.answers)
-        loss = float(seen.loss.detach())
-        return Signals(seen.rows, rounded(loss) if torch.isfinite(seen.loss.detach()) else None, layers, tuple(units), classes)
+            classes = tuple(_classes(_joined(each)) for each in zip(*answers, strict=True))
+            signals = tuple(_signals(each, rows) for each in zip(*units, strict=True))
+            loss = torch.stack(losses).sum()
+        return Signals(sum(rows), rounded(float(loss)) if torch.isfinite(loss) else None, layers, signals, classes)
 
     def _gradients(self, loss: Tensor, weights: Sequence[nn.Parameter]) -> Sequence[Tensor | None]:
         """Those of a loss, kept nowhere. Of pieces only a backward pass gives them, as sums over the processes."""
@@ -108,7 +121,7 @@ class Probe:
         return found
 
     @contextmanager
-    def _hooks(self, units: list[UnitSignals]) -> Generator[None]:
+    def _hooks(self, units: list[_Units]) -> Generator[None]:
         def look(name: str, watched: Watched, module: nn.Module, given: object, output: Tensor) -> None:
             with torch.no_grad():
                 units.append(_units(name, watched, output))
@@ -193,15 +206,47 @@ def _moved(weight: Tensor, gradient: Tensor | None, group: Mapping[str, Any], st
     return None
 
 
-def _units(name: str, watched: Watched, output: Tensor) -> UnitSignals:
+class _Units(NamedTuple):
+    """What a portion of the rows tells of the units of an activation."""
+
+    name: str
+    kind: UnitKind
+    size: int
+    """How many units it has."""
+    flat: Tensor
+    """Of `relu` whether each unit is off in all rows, bool `[size]`; else the share of values that are flat, a scalar."""
+
+
+def _units(name: str, watched: Watched, output: Tensor) -> _Units:
     axis = watched.axis if watched.axis < output.ndim else output.ndim - 1
     count = output.shape[axis]
     if watched.kind == "relu":
         others = [place for place in range(output.ndim) if place != axis]
         off = (output == 0).all(dim=others[0]) if len(others) == 1 else output.abs().amax(dim=others) == 0
-        return UnitSignals(name, "relu", rounded(float(off.float().mean())), count)
+        return _Units(name, "relu", count, off)
     flat = (output - _MIDDLE[watched.kind]).abs() > SATURATED[watched.kind]
-    return UnitSignals(name, watched.kind, rounded(float(flat.float().mean())), count)
+    return _Units(name, watched.kind, count, flat.float().mean())
+
+
+def _signals(portions: Sequence[_Units], rows: Sequence[int]) -> UnitSignals:
+    """What all portions together tell."""
+    name, kind, size, _ = portions[0]
+    if kind == "relu":
+        share = float(torch.stack([each.flat for each in portions]).all(dim=0).float().mean())
+    else:
+        share = sum(float(each.flat) * part for each, part in zip(portions, rows, strict=True)) / sum(rows)
+    return UnitSignals(name, kind, rounded(share), size)
+
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    """The gradient of two portions."""
+    return other if one is None else one if other is None else one + other
+
+
+def _joined(portions: Sequence[Answers]) -> Answers:
+    """The answers of all portions."""
+    _, chances, true, rows = zip(*portions, strict=True)
+    return Answers(portions[0].target, torch.cat(chances), torch.cat(true), torch.cat(rows))
 
 
 def _classes(answers: Answers) -> ClassSignals:
