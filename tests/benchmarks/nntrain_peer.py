@@ -2,7 +2,8 @@
 
 `train(workload, epochs)` is what a harness asks of each peer. The same rows, network, optimizer and batch size; the config says them. Data
 are read and fields are fitted before the clock starts, as the others' tensors are made; what `fit` does from there on counts: building,
-the loop, evaluations, history, checkpoints. What comes after the last step (the best state measured again) does not, as no peer does it.
+the loop, evaluations, looks at the network, history, checkpoints. What comes after the last step (the best state measured again) does
+not, as no peer does it.
 
 Where the workload has no validation inside its fit, a twentieth of as many rows as are trained on is measured after each epoch,
 and as many training rows, as early stopping and metrics need them.
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from nntrain.assembly import assemble
+from nntrain.commands.diagnosing import Adviser
 from nntrain.commands.display import Display
 from nntrain.commands.fit import prepare_job
 from nntrain.commands.jobs import Job
@@ -140,7 +142,8 @@ def train(w: Any, epochs: int, options: Sequence[str] = ()) -> Mapping[str, floa
             assembly = assemble(job.blueprint, job.prepared)
             write_start(run, job, assembly)
             recorder = Recorder(run, assembly, {"fields": job.prepared.fields.state(), "task": {}}, signals)
-            Consumer(run, job, assembly, recorder, display, signals, Tracking(run, display)).consume()
+            adviser = Adviser.of(job, assembly, recorder, display)
+            Consumer(run, job, assembly, recorder, display, signals, Tracking(run, display), adviser).consume()
             recorder.close()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         ours, theirs = (sum(parameter.numel() for parameter in network.parameters()) for network in (assembly.session.network, w.model()))
