@@ -241,9 +241,18 @@ def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data
     judges = Judges(objective, data.device, tables=tables, thresholds=False)
     with torch.inference_mode():
         rows = {name: row.to(accumulator(data.device)).to(data.device) for name, row in baseline.items()}
-        for batch in plain_batches(data, _baseline_rows(objective, data)):
+        for batch in _judged_batches(data, _baseline_rows(objective, data)):
             judges.update({name: _repeated(row, objective.targets[name], batch.targets[name]) for name, row in rows.items()}, batch)
     return judges.scores({})
+
+
+def _judged_batches(data: TensorData, rows: int) -> Iterator[Batch]:
+    """All rows for who predicts without a look at them: inputs that lie in blocks are not read."""
+    if not data.in_blocks or data.stored_targets or data.target_pixels:
+        return plain_batches(data, rows)
+    from nntrain.data.blockwise.batches import targets_alone
+
+    return targets_alone(data, rows)
 
 
 def _baseline_rows(objective: Objective, data: TensorData) -> int:

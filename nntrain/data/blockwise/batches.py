@@ -11,6 +11,7 @@ import torch
 from nntrain.data.batches import Batch, TensorData, batch_edges
 from nntrain.data.blockwise.order import Span, Stretches, spans_of
 from nntrain.data.blockwise.store import BlockStore, joined
+from nntrain.modules.narrow import wide
 
 if TYPE_CHECKING:
     from nntrain.data.augmentation.draws import Augment
@@ -59,6 +60,14 @@ def rows_as_they_are(data: TensorData, rows: int, views: Views | None) -> Iterat
     streamed, store = _in_blocks(data)
     stretches = Stretches.plain(_spans(streamed, store), store.read_rows)
     return _batches(data, stretches, [*range(0, len(data), rows), len(data)], views=views)
+
+
+def targets_alone(data: TensorData, rows: int) -> Iterator[Batch]:
+    """The same for who looks at targets alone: no block is read."""
+    for start in range(0, len(data), rows):
+        end = min(start + rows, len(data))
+        targets = {name: wide(values[start:end]) for name, values in data.targets.items()}
+        yield Batch({}, targets, None if data.weights is None else data.weights[start:end], data.numbers[start:end].long())
 
 
 Sorted = Callable[["TensorData", int, int], "TensorData"]

@@ -32,7 +32,7 @@ from nntrain.data.preparing import prepare, try_split
 from nntrain.data.settings import DataSettings
 from nntrain.data.streaming import Streamed
 from nntrain.errors import NNTrainError
-from nntrain.training.evaluation import fit_baseline
+from nntrain.training.evaluation import evaluate_baseline, fit_baseline
 
 TEXTS = {**FIELDS, "told": {"type": "text", "max_length": 5}, "size": {"role": "ignore"}}
 
@@ -334,14 +334,19 @@ def test_what_decides_about_rows_takes_few_bytes_of_each(tmp_path: Path, monkeyp
     assert streamed.train.rows.dtype == torch.int32
 
 
-def test_the_trivial_prediction_is_that_of_rows_in_memory(path: Path, tmp_path: Path) -> None:
-    """Classes of streamed rows take a byte each, also where all of them are counted."""
+def test_the_trivial_prediction_is_that_of_rows_in_memory(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes of streamed rows take a byte each, also where all of them are counted; to measure it no block is read."""
     found: list[Tensor] = []
+    scores: list[Any] = []
     for streaming in (False, True):
         data = {"source": path.name, "target": "kind", "fields": {**FIELDS, "size": {"role": "ignore"}}, "streaming": streaming}
         config = {"name": "t", "data": data, "architecture": {"type": "mlp", "hidden": [2]}, "training": {"max_epochs": 1}}
         job = prepare_job(read_mapping(config, (), tmp_path))
         session = assemble(job.blueprint, job.prepared, 1).session
         found.append(fit_baseline(session.objective, session.splits.train)["kind"])
+        with monkeypatch.context() as patch:
+            patch.setattr("nntrain.data.blockwise.store.BlockStore.request", None)
+            scores.append(evaluate_baseline(session.objective, {"kind": found[-1]}, session.splits.train))
         assert session.splits.train.targets["kind"].dtype == (torch.int8 if streaming else torch.int64)
     assert torch.equal(found[0], found[1])
+    assert scores[0] == scores[1]
