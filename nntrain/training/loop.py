@@ -199,9 +199,10 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     session.precision.unscale(session.optimizer)
     parameters = trained(session.optimizer)
     is_penalized = session.shaping.penalize()
-    norm = gradient_norm(parameters) if loss.norm is None or is_penalized else loss.norm
-    session.shaping.clip(parameters, norm)
-    norm = whole(norm)
+    own = gradient_norm(parameters) if loss.norm is None or is_penalized else loss.norm
+    compared = session.shaping.clip(parameters, own)
+    norm = whole(own)
+    is_same = compared is own
     session.shaping.add_noise(parameters, progress.step, update)
     is_here = session.device.type == "cpu"
     if is_here:
@@ -209,7 +210,8 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     else:
         watch_step(session, progress, loss.value, norm)
     if (longest := session.shaping.settings.clip_norm) is not None:
-        progress.clipping.add((progress.recent[-1].norm or 0.0) > longest if is_here else norm > longest)
+        known = progress.recent[-1].norm if is_here and is_same else None  # that was read already
+        progress.clipping.add((norm if is_same else whole(compared)) > longest if known is None else known > longest)
     moved = _moved(session, progress, batches, None)
     for parameter in parameters:  # what zero_grad does, without its bookkeeping
         parameter.grad = None

@@ -62,12 +62,15 @@ class Shaping:
                     weight.parameter.grad.add_(weight.parameter.sign(), alpha=self.settings.l1)
         return True
 
-    def clip(self, parameters: Sequence[Tensor], norm: Tensor) -> None:
+    def clip(self, parameters: Sequence[Tensor], norm: Tensor) -> Tensor:
         """Cut each value of the gradients to `clip_value`, then all of them together to `clip_norm`.
 
         Args:
             parameters: All that are trained.
             norm: Norm of all gradients together as they are now.
+
+        Returns:
+            The norm that was compared with `clip_norm`: that of the gradients whose values were cut, where both are set.
         """
         settings = self.settings
         if settings.clip_value is not None:
@@ -76,6 +79,7 @@ class Shaping:
                 norm = gradient_norm(parameters)
         if settings.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
+        return norm
 
     def add_noise(self, parameters: Sequence[Tensor], step: int, update: int = 0) -> None:
         """Add normal noise of variance `eta / (1 + step) ** gamma` to the gradients (Neelakantan et al., 2015, equation 1), after clipping.

@@ -266,10 +266,9 @@ class Stack:
 
     def _shape(self) -> None:
         for (_, seat), parameters in zip(self._there, self._parameters, strict=True):
-            norm = gradient_norm(parameters)
-            seat.session.shaping.clip(parameters, norm)
+            compared = seat.session.shaping.clip(parameters, gradient_norm(parameters))
             if (longest := seat.session.shaping.settings.clip_norm) is not None:
-                seat.progress.clipping.add(norm.item() > longest)
+                seat.progress.clipping.add(compared.item() > longest)
             seat.session.shaping.add_noise(parameters, seat.progress.step)
 
     def _update(self) -> None:

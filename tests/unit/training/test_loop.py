@@ -143,6 +143,12 @@ def test_reports_have_the_share_of_steps_that_were_clipped(longest: float | None
     assert [report.clipped for report in reports] == [share] * 2
 
 
+def test_steps_whose_values_were_cut_below_the_longest_norm_are_not_counted_as_clipped() -> None:
+    cut = Regularization(clip_value=1e-6, clip_norm=0.01)
+    reports = make_run(TrainingSettings(max_epochs=2), optimizer=SGD(lr=0.1), regularization=cut).reports()
+    assert [report.clipped for report in reports] == [0.0] * 2
+
+
 def test_clipped_steps_are_counted_alike_where_they_stay_on_the_device() -> None:
     here, away = Clipping(), Clipping()
     for is_clipped in (True, False, True, True):
