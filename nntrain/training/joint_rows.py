@@ -97,25 +97,25 @@ def _gathered(data: Sequence[TensorData], orders: Sequence[Tensor], rows: int, s
     own_edges = [batch_edges(len(order), rows) for order in orders]
     steps = min(sum(last - first == rows for first, last in pairwise(edges)) for edges in own_edges)
     piece = max(1, CHUNK_BYTES // max(1, row_bytes(data[0]) * rows * members))
-
-    def joined(start: int, end: int, steps: int) -> TensorData:
-        return _by_step([each.take(order[start:end]) for each, order in zip(data, orders, strict=True)], steps)
-
+    edges = own_edges[0]
+    has_last = steps < len(edges) - 1 and all(others == edges for others in own_edges)
     for first in range(start // piece * piece, steps, piece):
         count = min(piece, steps - first)
+        is_last = has_last and first + count == steps
+        span = slice(first * rows, edges[-1] if is_last else (first + count) * rows)
+        parts = [each.take(order[span]) for each, order in zip(data, orders, strict=True)]
         ends = range(max(start - first, 0) * members * rows, count * members * rows + 1, members * rows)
-        yield from (JointBatch(members, batch) for batch in joined(first * rows, (first + count) * rows, count).plain_batches(ends))
-    edges = own_edges[0]
-    if steps < len(edges) - 1 and all(others == edges for others in own_edges):
-        last = joined(edges[-2], edges[-1], 1)
-        yield JointBatch(members, last.batch(0, len(last)))
+        yield from (JointBatch(members, batch) for batch in _by_step(parts, slice(count * rows), count).plain_batches(ends))
+        if is_last:
+            last = _by_step(parts, slice(count * rows, None), 1)
+            yield JointBatch(members, last.batch(0, len(last)))
 
 
-def _by_step(parts: Sequence[TensorData], steps: int) -> TensorData:
-    """Rows of members, those of all for a step behind each other."""
+def _by_step(parts: Sequence[TensorData], span: slice, steps: int) -> TensorData:
+    """Some rows of members, those of all for a step behind each other."""
 
     def joined(tensors: Sequence[Tensor]) -> Tensor:
-        return torch.stack([tensor.unflatten(0, (steps, -1)) for tensor in tensors], dim=1).flatten(0, 2)
+        return torch.stack([tensor[span].unflatten(0, (steps, -1)) for tensor in tensors], dim=1).flatten(0, 2)
 
     weights = [part.weights for part in parts if part.weights is not None]
     return TensorData(

@@ -90,6 +90,8 @@ class Stack:
         self._network = StackedNetworks(networks, batched, [None if seat is None else seat.draws for seat in seats])
         self._static = self._recordings(networks)
         self._evaluation: JointEvaluation | None = None
+        self._rates: list[dict[str, Any]] | None = None
+        """Those that all have now, where they are the same."""
         self._factors: dict[PartName, float] = {}
         """How much the parts of the loss count."""
 
@@ -172,6 +174,8 @@ class Stack:
         if self._same_rates and len(set(falls)) == 1:
             set_learning_rates(self._first.session, self._first.progress.step, falls[0])
             told = [_rates(group) for group in self._first.session.optimizer.param_groups]
+            if told == self._rates:
+                return
             for _, seat in self._there[1:]:
                 for group, rates in zip(seat.session.optimizer.param_groups, told, strict=True):
                     group.update(rates)
@@ -181,6 +185,7 @@ class Stack:
                 set_learning_rates(seat.session, seat.progress.step, count)
             told, *others = ([_rates(group) for group in seat.session.optimizer.param_groups] for _, seat in self._there)
             self._moves_at_once = all(each == told for each in others)
+        self._rates = told if self._moves_at_once else None
         if self._moves_at_once:
             for group, rates in zip(groups, told, strict=True):
                 group.update(rates)
@@ -239,6 +244,7 @@ class Stack:
             with named(seat.member):
                 take_step(seat.session, protocol, seat.progress, (batch,))
             seat.draws.state = torch.get_rng_state()
+        self._rates = None
         self._share_state()
         self._look_at_gradients()
 
