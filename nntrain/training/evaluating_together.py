@@ -97,6 +97,8 @@ def _splits(sessions: Sequence[Session]) -> dict[str, _Split] | None:
         if len(known) < len(sessions) or len({len(batch) for batch in known}) > 1:
             return None
         inputs = [session.objective.inputs(batch) for session, batch in zip(sessions, known, strict=True)]
+        if len({tuple((key, values.shape) for key, values in each.items()) for each in inputs}) > 1:  # texts are as long as the longest
+            return None
         found[name] = _Split(known, {key: torch.cat([each[key] for each in inputs]) for key in inputs[0]})
     return found
 
