@@ -62,6 +62,8 @@ class Sound:
     """A WAV file of 16 bits."""
     told: str
     """How long it is, and how much of it this is: `0.4 s`."""
+    spectrum: Picture | None = None
+    """What the network reads of it, where that is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,17 @@ def picture_of(pixels: Array, alt: str) -> Picture:
     return Picture(content.getvalue(), "image/png" if is_small else "image/jpeg", image.width, image.height, alt)
 
 
-def sound_of(samples: Array, rate: int) -> Sound:
+def spectrum_of(steps: Array) -> Picture:
+    """Steps of features `[T, F]` as a picture: time to the right, features from below, light where they are large."""
+    import numpy as np
+
+    low, high = np.nanmin(steps), np.nanmax(steps)
+    light = np.nan_to_num((steps - low) / (high - low if high > low else 1.0))
+    pixels = cast("Array", np.round(255 * np.flip(light.T, axis=0)).astype(np.uint8)[:, :, None].repeat(3, axis=2))
+    return picture_of(np.ascontiguousarray(pixels), "spectrum, time to the right, low features below")
+
+
+def sound_of(samples: Array, rate: int, spectrum: Picture | None = None) -> Sound:
     """Samples within 1, float32 `[N]`, as a sound, cut to its first seconds where it is long."""
     import wave
 
@@ -141,4 +153,6 @@ def sound_of(samples: Array, rate: int) -> Sound:
         file.setframerate(rate)
         file.writeframes((np.clip(np.nan_to_num(kept), -1, 1) * 32767).astype("<i2").tobytes())
     seconds, heard = len(samples) / rate, len(kept) / rate
-    return Sound(content.getvalue(), f"{seconds:.2g} s" if len(kept) == len(samples) else f"the first {heard:.2g} of {seconds:.3g} s")
+    return Sound(
+        content.getvalue(), f"{seconds:.2g} s" if len(kept) == len(samples) else f"the first {heard:.2g} of {seconds:.3g} s", spectrum
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nntrain.data.exhibits import MarkedText, Words, picture_of, sound_of
+from nntrain.data.exhibits import MarkedText, Words, picture_of, sound_of, spectrum_of
 from nntrain.insight.report.content import Code, Figures, Folded, Gallery, Page, Paragraph, Section, Table, Things, Value
 from nntrain.insight.report.page import render
 from nntrain.tasks.drawings import Bars, Box, Contributions, Counts, Line, Lines, Mark, Network, Points, Samples
@@ -24,7 +24,8 @@ def page() -> Page:
     """One of everything, with long names."""
     import numpy as np
 
-    picture, sound = picture_of(np.zeros((8, 8, 3), dtype=np.uint8), "black"), sound_of(np.zeros(800, dtype=np.float32), 8000)
+    picture, spectrum = picture_of(np.zeros((8, 8, 3), dtype=np.uint8), "black"), spectrum_of(np.ones((60, 40), dtype=np.float32))
+    sound = sound_of(np.zeros(800, dtype=np.float32), 8000, spectrum)
     lines = Lines(
         "Loss",
         "It falls.",
@@ -47,7 +48,10 @@ def page() -> Page:
         Gallery("explained", ((picture, LONG), (picture, LONG)), is_wide=True),
         Table("Words", ("answer", "text"), ((LONG, MarkedText((LONG, "b", "c"), (1.0, -0.5, 0.0), (0.5, -0.2, 0.0))),), left=2),
         Figures(
-            (Contributions(LONG, "", "rows", LONG, (-1, 0), (1.0, 2.0), (0.1, -0.1)), Bars(LONG, "", (LONG, "b"), (1.0, -1.0), is_signed=True))
+            (
+                Contributions(LONG, "", "rows", LONG, (-1, 0), (1.0, 2.0), (0.1, -0.1)),
+                Bars(LONG, "", (LONG, "b"), (1.0, -1.0), is_signed=True),
+            )
         ),
         Code("all", f"{LONG}: {LONG}"),
         Folded("More", (Paragraph(LONG),)),

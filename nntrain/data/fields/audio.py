@@ -186,11 +186,18 @@ class Audio(Field):
         return Encoded(steps.reshape(-1, steps.shape[2]), np.full(len(steps), steps.shape[1], dtype=np.int64), sounds=sounds)
 
     def exhibits(self, table: Table, columns: tuple[str, ...], rows: Sequence[int]) -> Sequence[Exhibit]:
-        """The sounds. Raises `DataError`."""
-        from nntrain.data.audio.reading import row_sounds
-        from nntrain.data.exhibits import sound_of
+        """The sounds, with the spectrum that the network reads where it reads one. Raises `DataError`."""
+        import numpy as np
 
-        return [sound_of(samples, self.rate) for samples in row_sounds(self, table, columns[0], rows)]
+        from nntrain.data.audio.reading import features_of, row_sounds
+        from nntrain.data.exhibits import sound_of, spectrum_of
+
+        found: list[Exhibit] = []
+        for samples in row_sounds(self, table, columns[0], rows):
+            read = features_of(self, RaggedArray(samples, np.array([len(samples)]))) if self.features.width != 1 else None
+            steps = read.values if isinstance(read, RaggedArray) else None if read is None else read[0]
+            found.append(sound_of(samples, self.rate, None if steps is None else spectrum_of(steps)))
+        return found
 
     def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """What features are scaled about: the means of the training rows where they are standardised."""

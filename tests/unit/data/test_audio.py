@@ -17,6 +17,7 @@ from nntrain.data.audio.reading import common_rate, fit_sounds, read_sounds, sca
 from nntrain.data.audio.resampling import resample
 from nntrain.data.audio.spectra import dct_matrix, filterbank
 from nntrain.data.audio.wave_header import SoundHead, wave_head
+from nntrain.data.exhibits import Sound
 from nntrain.data.fields.audio import Audio
 from nntrain.data.fields.field import RaggedArray
 from nntrain.data.layout import plan_layout
@@ -254,3 +255,17 @@ def test_options_that_fit_no_rate_are_refused() -> None:
         LogMel(f_min=500, f_max=400)
     with pytest.raises(SpecError, match="f_min"):
         LogMel(f_min=5000).check(RATE)
+
+
+def test_a_sound_is_shown_with_the_spectrum_that_is_read_of_it(tmp_path: Path) -> None:
+    for name, seconds in (("a.wav", 0.4), ("b.wav", 0.8)):
+        write(tmp_path / name, tone(2000, seconds))
+    rows = table(tmp_path, "a.wav", "b.wav")
+    mel = Audio.parse({"type": "audio", "features": {"log_mel": 20}, "sample_rate": RATE})
+    shown = mel.exhibits(rows, ("wav",), [0, 1])
+    assert all(isinstance(each, Sound) and each.spectrum is not None and each.spectrum.height == 20 for each in shown)
+    cut = Audio.parse({"type": "audio", "features": {"log_mel": 20}, "sample_rate": RATE, "length": 0.4})
+    [first, second] = (each.spectrum.width for each in cut.exhibits(rows, ("wav",), [0, 1]) if isinstance(each, Sound) and each.spectrum)
+    assert first == second
+    raw = Audio.parse({"type": "audio", "features": "raw", "sample_rate": RATE})
+    assert all(isinstance(each, Sound) and each.spectrum is None for each in raw.exhibits(rows, ("wav",), [0]))

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from nntrain.data.exhibits import MOST_PIXELS, MOST_SAMPLES, cells_of, picture_of, sound_of, text_of
+from nntrain.data.exhibits import MOST_PIXELS, MOST_SAMPLES, cells_of, picture_of, sound_of, spectrum_of, text_of
 from nntrain.data.table import Table
 
 
@@ -59,3 +59,14 @@ def test_long_sounds_are_cut_and_say_so() -> None:
         assert (file.getnframes(), file.getframerate()) == (MOST_SAMPLES, MOST_SAMPLES)
         assert {*np.frombuffer(file.readframes(10), dtype="<i2").tolist()} == {32767}  # what is too loud is cut, not turned over
     assert sound_of(np.zeros(100, dtype=np.float32), 1000).told == "0.1 s"
+
+
+def test_a_spectrum_goes_right_with_time_and_up_with_its_features() -> None:
+    steps = np.zeros((6, 4), dtype=np.float32)
+    steps[0, 3] = 1.0
+    picture = spectrum_of(steps)
+    pixels = np.asarray(Image.open(io.BytesIO(picture.content)).convert("L"))
+    assert (picture.width, picture.height, pixels[0, 0]) == (6, 4, 255)
+    assert int(pixels.sum()) == 255
+    assert spectrum_of(np.zeros((2, 2), dtype=np.float32)).width == 2
+    assert sound_of(np.zeros(10, dtype=np.float32), 100, picture).spectrum is picture
