@@ -82,12 +82,8 @@ def _facts(run: Run, assembly: Assembly, reason: StopReason) -> dict[str, Any]:
         "stop_reason": reason,
         "epochs": progress.epoch,
         "steps": progress.step,
-        "seconds": _seconds(assembly),
+        "seconds": round(progress.elapsed_s, 3),
     }
-
-
-def _seconds(assembly: Assembly) -> float:
-    return round(assembly.progress.elapsed_s, 3)
 
 
 def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Options) -> Outcome:
@@ -124,7 +120,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         "baseline": measured.baseline,
         "baselines": {name: {**simple.metrics, "seconds": simple.seconds} for name, simple in measured.simple.items()},
         "tables": measured.tables,
-        "found": _found(job, _seconds(assembly), measured),
+        "found": _found(job, measured),
         "advice": [asdict(each) for each in advice],
         "unseen": ending.adviser.unseen,
     }
@@ -144,9 +140,9 @@ def _card_facts(job: Job, summary: Mapping[str, Any]) -> CardFacts:
     return CardFacts(job.config, job.blueprint, job.prepared.fields, summary, rows, job.prepared.notes)
 
 
-def _found(job: Job, seconds: float, measured: Measured) -> list[str]:
+def _found(job: Job, measured: Measured) -> list[str]:
     """What was found when the best state was measured."""
-    better = _better(job, seconds, measured)
+    better = _better(job, None, measured)
     return [*measured.notes, *([] if better is None else [better])]
 
 
@@ -211,7 +207,7 @@ def _looks(run: Run, job: Job, options: Options) -> dict[str, int]:
     return {"test_looks": count_test_look(job.prepared.fingerprints["test"], run)}
 
 
-def _better(job: Job, seconds: float, measured: Measured) -> str | None:
+def _better(job: Job, seconds: float | None, measured: Measured) -> str | None:
     """The simple model that beats the network in what decides, on the rows that decide; where it has none of that, in the first metric."""
     held_out = [name for split in ("validation.", "test.") for name in measured.metrics if name.startswith(split)]
     names = [job.blueprint.best.monitor, *held_out]

@@ -72,13 +72,17 @@ def best_above(ours: float | None, theirs: Mapping[str, float | None], direction
 
 
 def better_line(
-    ours: Mapping[str, float | None], seconds: float, simple: Mapping[str, Baseline], names: Sequence[str], directions: Mapping[str, str]
+    ours: Mapping[str, float | None],
+    seconds: float | None,
+    simple: Mapping[str, Baseline],
+    names: Sequence[str],
+    directions: Mapping[str, str],
 ) -> str | None:
     """Which simple model is better than the network, with figures and times; `None` where none is.
 
     Args:
         ours: Metrics of the network by full name.
-        seconds: What it took.
+        seconds: What it took; `None` where no times are to be told, so that the line is the same for every run of the same bits.
         simple: Simple models, which have no loss.
         names: Full names of metrics; the first that both have decides.
         directions: Which way each metric is better, by its name without the split.
@@ -94,8 +98,8 @@ def better_line(
         best = simple[found]
         figures = f"{name} {format_number(best.metrics[name])} against {format_number(ours[name])}"
         verb = "is" if best.head.endswith(("linear", "logistic")) else "are"
-        times = f"in {format_seconds(best.seconds)} against {format_seconds(seconds)}"
-        return f"{best.head} {verb} better than this network on this table: {figures}, {times}"
+        times = "" if seconds is None else f", in {format_seconds(best.seconds)} against {format_seconds(seconds)}"
+        return f"{best.head} {verb} better than this network on this table: {figures}{times}"
     return None
 
 

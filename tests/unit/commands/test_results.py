@@ -138,6 +138,7 @@ def test_a_better_simple_model_is_told_with_figures_and_times() -> None:
     ours: dict[str, float | None] = {"validation.loss": 0.1, "validation.rmse": 371.24, "validation.r2": 0.95}
     told = better_line(ours, 41.2, simple, ["validation.rmse"], directions)
     assert told == "boosted trees are better than this network on this table: validation.rmse 365.0 against 371.2, in 0.8 s against 41 s"
+    assert better_line(ours, None, simple, ["validation.rmse"], directions) == told.partition(", in ")[0]
     assert better_line({"validation.rmse": 300.0}, 41.2, simple, ["validation.rmse"], directions) is None
 
 
