@@ -160,7 +160,8 @@ def _stands_still(story: Story, losses: list[float], update: float) -> Finding |
     begin, steps = story.initial_loss, story.steps[-1]
     if begin is None or min(losses) < (1 - STUCK) * begin or update * steps > MOVED:
         return None
-    sentence = f"the learning rate is too low: a step moves the weights by {update:.1g} of their size, and train.loss is where it began"
+    left = percent(min(losses) / begin)
+    sentence = f"the learning rate is too low: a step moves the weights by {update:.1g} of their size, and {left} of train.loss are left"
     far = f"{percent(update * steps, 2)} in {steps:,} steps at most"
     loss = f"train.loss {begin:.4g} before the first step, {min(losses):.4g} at best"
     evidence = f"lr {story.facts.lr:g}; {far}, about 0.1 % in one is healthy; {loss}"
