@@ -148,6 +148,13 @@ def test_swings_of_a_network_that_has_learned_everything_are_none() -> None:
     assert names(story(high, lr=0.1))[0] == "learning_rate_too_high"
 
 
+def test_swings_of_a_loss_that_falls_all_the_same_are_those_of_few_rows() -> None:
+    falling = [0.69 * 0.9**place * (1.2 if place % 2 else 0.8) for place in range(20)]
+    assert names(story(falling, lr=1e-2, scheduler="step")) == []
+    standing = [0.69, 0.5, *[0.3 * (1.2 if place % 2 else 0.8) for place in range(18)]]
+    assert names(story(standing, lr=1e-2, scheduler="step")) == ["learning_rate_too_high"]
+
+
 def test_after_a_fault_that_stops_learning_nothing_else_is_told() -> None:
     one_class = ClassSignals("y", (200, 0), (100, 100), right=100)
     looks = [replace(faint(0), classes=(one_class,)), replace(faint(500), classes=(one_class,))]
