@@ -53,7 +53,6 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 def without_names(summary: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in summary.items() if name not in ("run", "seconds", "test_looks")}
-    kept.pop("found", None)  # tells how long a baseline took
     for simple in kept.get("baselines", {}).values():
         del simple["seconds"]
     return kept

@@ -79,7 +79,7 @@ def test_all_figures_are_in_the_table_and_the_deciding_one_is_marked() -> None:
 def test_a_run_whose_network_was_not_looked_at_says_why() -> None:
     lines = [
         block.text
-        for block in summary_section(Facts(summary(unseen="for a reason"), {"rows": {}}, None, {})).blocks
+        for block in summary_section(ReportFacts(summary(unseen="for a reason"), {"rows": {}}, None, {})).blocks
         if isinstance(block, Paragraph)
     ]
     assert sum("not looked at while it trained: for a reason." in line for line in lines) == 1
