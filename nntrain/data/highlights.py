@@ -69,7 +69,7 @@ def heat_over_image(pixels: Array, shares: Array) -> Heat:
 
     plain = _as_levels(pixels)
     mixed = _coloured(plain.mean(axis=2, keepdims=True).repeat(3, axis=2), shares)
-    between = np.full((plain.shape[0], max(1, GAP * plain.shape[1] // LEAST_PIXELS), 3), 255.0)
+    between = np.full((plain.shape[0], max(1, GAP * plain.shape[1] // LEAST_PIXELS), 3), np.nan)
     return Heat(_png(np.concatenate([plain, between, mixed], axis=1)))
 
 
@@ -83,7 +83,7 @@ def heat_over_steps(values: Array, shares: Array) -> Heat:
     mixed = _coloured(plain, np.flip(shares.T, axis=0))
     thick = max(1, -(-len(values) // (8 * values.shape[1])))
     both = [part.repeat(thick, axis=0) for part in (plain, mixed)]
-    between = np.full((max(1, len(values) // 64), len(values), 3), 255.0)
+    between = np.full((max(1, len(values) // 64), len(values), 3), np.nan)
     return Heat(_png(np.concatenate([both[0], between, both[1]], axis=0)), tuple(float(share) for share in shares.sum(axis=1)))
 
 
@@ -105,11 +105,13 @@ def _coloured(gray: Array, shares: Array) -> Array:
 
 
 def _png(levels: Array) -> bytes:
+    """Levels `[H, W, 3]` as a file; what is NaN shows what the picture lies on, by day and by night."""
     import numpy as np
     from PIL import Image as Files
 
     times = max(1, -(-LEAST_PIXELS // max(levels.shape[:2])))
-    pixels = np.round(levels).astype(np.uint8).repeat(times, axis=0).repeat(times, axis=1)
+    opaque = np.where(np.isnan(levels).any(axis=2, keepdims=True), 0.0, 255.0)
+    pixels = np.round(np.concatenate([np.nan_to_num(levels), opaque], axis=2)).astype(np.uint8).repeat(times, axis=0).repeat(times, axis=1)
     content: Any = BytesIO()
     Files.fromarray(pixels).save(content, "PNG")
     return content.getvalue()
