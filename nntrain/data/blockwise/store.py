@@ -106,11 +106,6 @@ class BlockStore:
         """Rows that are read together in their order, about."""
         return max(1, READ_BYTES // self.bytes_per_row)
 
-    @property
-    def stretch_bytes(self) -> int:
-        """The most that is read at once: a block, or as many as are shuffled together."""
-        return self.bytes_per_row * (self.stretch_rows + max(self.blocks.sizes))
-
     def request(self, places: Tensor) -> BlockRequest:
         """Some rows by their number in the table, int64 `[B]`."""
         return BlockRequest(id(self), places.long().numpy())
