@@ -13,7 +13,7 @@ from PIL import Image
 
 import nntrain
 from nntrain.cli import main
-from nntrain.data.highlights import Heat, MarkedWords
+from nntrain.data.highlights import Heat, MarkedWords, heat_over_image, heat_over_steps
 from nntrain.errors import UsageError
 
 pytestmark = pytest.mark.extra("explain")
@@ -154,3 +154,10 @@ def test_inputs_of_several_kinds_have_importances_and_shares(tmp_path: Path) -> 
     assert isinstance(shares["photo"].highlight, Heat)
     assert shares["age"].cell is not None
     assert {each.column for each in found.dependences} == {"age", "noise"}
+
+
+def test_between_a_picture_and_its_shares_one_sees_what_they_lie_on() -> None:
+    for heat in (heat_over_image(np.zeros((1, 8, 8)), np.ones((8, 8))), heat_over_steps(np.ones((70, 4)), np.ones((70, 4)))):
+        opacity = np.asarray(Image.open(BytesIO(heat.content)).getchannel("A"))
+        assert set(np.unique(opacity)) == {0, 255}
+        assert (opacity == 0).mean() < 0.2
