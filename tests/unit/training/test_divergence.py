@@ -55,7 +55,7 @@ def test_a_gradient_that_is_not_finite_is_named() -> None:
 
 def on_accelerator(run: TinyRun) -> TinyRun:
     """The way of a device on which nothing is read at a step; the tensors stay where they are."""
-    run.session = replace(run.session, device=torch.device("cuda"))
+    run.session = replace(run.session, device=torch.device("mps"))
     return run
 
 
