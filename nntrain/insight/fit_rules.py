@@ -41,7 +41,8 @@ def overfitting(story: Story) -> Finding | None:
         return None
     rise, fall = end / validation[lowest] - 1, 1 - train[-1] / train[lowest]
     noise = median(abs(after - before) for before, after in pairwise(validation)) / median(validation)
-    if rise < max(RISE_STOPPED if story.facts.stops_early else RISE, NOISE * noise) or fall < FALL:
+    lasting = min(median(validation[max(0, place - 1) : place + 2]) for place in range(len(validation)))  # one good report is luck
+    if end / lasting - 1 < max(RISE_STOPPED if story.facts.stops_early else RISE, NOISE * noise) or fall < FALL:
         return None
     sentence = f"overfitting since epoch {max(1, story.epochs[lowest])} (gap {percent(rise)})"
     evidence = (

@@ -131,6 +131,11 @@ def test_the_lowest_of_a_noisy_curve_is_luck() -> None:
     assert names(story(TRAIN, [0.5, 0.3, 0.6, 0.35, 0.65, 0.4] * 3 + [0.5, 0.6])) == []
 
 
+def test_one_good_report_of_few_rows_is_luck() -> None:
+    noisy = [0.6, 0.55, 0.5, 0.45, 0.2, 0.45, 0.41, 0.44, 0.4, 0.43, 0.41, 0.44, 0.42, 0.4, 0.43, 0.41, 0.42, 0.44, 0.41, 0.42]
+    assert names(story(TRAIN, noisy)) == []
+
+
 def test_more_dropout_where_some_is_not_enough() -> None:
     validation = [*(0.5 - 0.02 * place for place in range(5)), *(0.3 + 0.004 * place for place in range(15))]
     [first] = diagnose(story(TRAIN, validation, regularization={"dropout": 0.2, "weight_decay": 0.01}))
