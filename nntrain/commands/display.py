@@ -134,6 +134,8 @@ class Display:
     _curves: dict[str, list[float | None]] = field(default_factory=dict[str, list[float | None]])
     """Values of each metric, one an evaluation."""
     _advice: str | None = None
+    _said: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Lines of the blocks at the start of runs, with their labels: members of a run have most of them in common."""
     _held: dict[str, str] = field(default_factory=dict[str, str])
     """Lines not printed yet: those of the best evaluation and of the last, and the last advice."""
     _drawn_at: float = float("-inf")
@@ -153,8 +155,10 @@ class Display:
         self.close()
 
     def head(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Print labels and values, as the block at the start of a run."""
-        self.note(labelled(rows) + "\n")
+        """Print labels and values, as the block at the start of a run; what such a block has said already is not said again."""
+        unsaid = [(label, [line for line in value.splitlines() if (label, line) not in self._said]) for label, value in rows]
+        self._said.update((label, line) for label, lines in unsaid for line in lines)
+        self.note(labelled([(label, "\n".join(lines)) for label, lines in unsaid if lines]) + "\n")
 
     def note(self, text: str) -> None:
         """Print a text above the position."""

@@ -20,7 +20,7 @@ from nntrain.commands.going_on import resume_command
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.model_card import CardFacts, CardMembers, write_card
 from nntrain.commands.out_of_fold import write_out_of_fold
-from nntrain.commands.results import aligned, labelled, spread_text
+from nntrain.commands.results import WIDTH, aligned, labelled, spread_text
 from nntrain.commands.signals import InterruptedRun
 from nntrain.commands.stored import open_run, record_of, stored_config
 from nntrain.commands.tracking import tell_together
@@ -348,7 +348,7 @@ def _spreads(parts: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
 
 
 def _screen(plan: Plan, words: Sequence[str], summary: Mapping[str, Any], found: Mapping[str, Mapping[str, Spread]]) -> str:
-    """The table of `fit`: mean and standard deviation, then each member."""
+    """The table of `fit`: mean and standard deviation, then each member where there is room, else in a line."""
     metrics = {**{name: spread for name, spread in found["best"].items() if name.startswith("validation.")}}
     metrics |= {f"test.{name}": spread for name, spread in found["test"].items()}
     baseline = found["baseline"]
@@ -357,16 +357,25 @@ def _screen(plan: Plan, words: Sequence[str], summary: Mapping[str, Any], found:
         for name, spread in (metrics or found["best"]).items()
     ]
     head = ["", f"mean ± sd (n = {plan.count})", *words, "trivial"]
-    if plan.count > MOST_COLUMNS:
-        rows = [[*row[:2], row[-1]] for row in rows]
-        head = [*head[:2], head[-1]]
+    table = aligned([head, *rows], gap=3)
+    if plan.count > MOST_COLUMNS or max(map(len, table.splitlines())) > WIDTH:
+        short = aligned([[*row[:2], row[-1]] for row in [head, *rows]], gap=3)
+        table = "\n".join([short, *_each(words, summary["monitor"], found["best"])])
     varied = "initial weights, row order, dropout; the split stays" if plan.kind == "seeds" else "the rows: each is tested once"
     title = f"finished {plan.count} {plan.kind} ({varied})   {format_seconds(summary['seconds'])}"
-    return f"{title}\n{aligned([head, *rows], gap=3)}"
+    return f"{title}\n{table}"
+
+
+def _each(words: Sequence[str], monitor: str, best: Mapping[str, Spread]) -> list[str]:
+    """What the monitored metric is in each member, where the screen has no column for them; empty where nothing is monitored."""
+    if monitor not in best:
+        return []
+    values = (f"{spread_text(value, None)} ({word})" for word, value in zip(words, best[monitor].values, strict=True))
+    return [labelled([("each", f"{monitor} {', '.join(values)}")])]
 
 
 MOST_COLUMNS = 5
-"""Members that are shown with a column each."""
+"""Members that are shown with a column each, where these fit on the screen."""
 
 
 def _baseline(spread: Spread | None) -> str:

@@ -231,12 +231,13 @@ def aligned(lines: Sequence[Sequence[str]], gap: int, left: int = 1, *, last_lef
 
 def labelled(rows: Sequence[tuple[str, str]]) -> str:
     """Labels and what they stand for; each line of a text has its own line, and one that is too long for the screen goes on below."""
+    width = max([LABEL_WIDTH, *(len(label) + 1 for label, _ in rows)])
     lines: list[str] = []
     for label, value in rows:
-        parts = [part for line in value.splitlines() for part in _wrap(line)] or [""]
-        lines += [f"{name + ' ':<{LABEL_WIDTH}}{part}".rstrip() for name, part in zip([label, *[""] * len(parts)], parts, strict=False)]
+        parts = [part for line in value.splitlines() for part in _wrap(line, WIDTH - width)] or [""]
+        lines += [f"{name + ' ':<{width}}{part}".rstrip() for name, part in zip([label, *[""] * len(parts)], parts, strict=False)]
     return "\n".join(lines)
 
 
-def _wrap(line: str) -> list[str]:
-    return textwrap.wrap(line, WIDTH - LABEL_WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+def _wrap(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]

@@ -131,7 +131,7 @@ def obstacle(network: nn.Module) -> str | None:
     for call in wiring.calls:
         kind = type(call.module)
         if call.state is not None or call.extras or call.named or kind not in _KNOWN:
-            return f"layer {call.name} is computed for one network at a time"
+            return f"layer {call.name} can't be computed for several networks at once"
     return None
 
 

@@ -44,6 +44,18 @@ def test_seeds_are_members_of_one_run_on_one_split(capsys: pytest.CaptureFixture
     assert list(looks.values()) == [["a/0001"]]
 
 
+def test_members_have_columns_where_these_fit_and_else_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml", "--seeds", "2"]) == 0
+    narrow = capsys.readouterr().out
+    assert main(["fit", "a.yaml", "--seeds", "5"]) == 0
+    wide = capsys.readouterr().out
+    assert "seed 0   seed 1   trivial" in narrow
+    assert "each " not in narrow
+    assert "each     validation." in wide
+    assert "(seed 4)" in wide
+    assert max(map(len, wide.splitlines())) <= 80
+
+
 def test_a_member_is_the_run_that_its_seed_gives(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "a.yaml", "--seeds", "2"]) == 0
     assert main(["fit", "a.yaml", "seed=1", "data.split.seed=0"]) == 0
@@ -247,7 +259,8 @@ def test_a_run_that_is_worse_than_allowed_fails(capsys: pytest.CaptureFixture[st
 
 def test_every_row_is_tested_by_a_fold_that_has_not_seen_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "a.yaml", "--folds", "3"]) == 0
-    assert "fold 1   fold 2   fold 3" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert all(f"(fold {index})" in shown for index in (1, 2, 3))
     with Path("runs/a/0001/out_of_fold.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [int(line["row"]) for line in lines] == list(range(1, 61))

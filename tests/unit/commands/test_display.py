@@ -103,6 +103,14 @@ def test_head_is_a_block_with_an_empty_line_below(clock: Clock) -> None:
     assert stream.getvalue() == "run      runs/rents/0001\ndata     8,412 rows\n         train 6,705\n\n"
 
 
+def test_a_second_head_says_only_what_is_new(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Display(quiet=False, stream=stream, clock=clock) as display:
+        display.head([("run", "0001/01"), ("data", "8,412 rows\ntrain 6,705; part 1"), ("stops", "after 5 epochs")])
+        display.head([("run", "0001/02"), ("data", "8,412 rows\ntrain 6,706; part 2"), ("stops", "after 5 epochs")])
+    assert stream.getvalue().endswith("\n\nrun      0001/02\ndata     train 6,706; part 2\n\n")
+
+
 @pytest.mark.parametrize("make", [io.StringIO, Terminal])
 def test_quiet_shows_nothing(clock: Clock, make: Callable[[], io.StringIO]) -> None:
     stream = make()

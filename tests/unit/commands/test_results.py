@@ -166,3 +166,7 @@ def test_a_spread_has_no_exponent_where_its_mean_has_none() -> None:
 
 def test_a_cell_stays_on_its_line() -> None:
     assert aligned([["a\nb", "1"], ["c", "2\r\n3"]], gap=2) == "a b    1\nc    2 3"
+
+
+def test_labels_that_are_long_move_all_of_a_block_to_the_right() -> None:
+    assert labelled([("git", "found"), ("tensorboard", "installed")]) == "git         found\ntensorboard installed"

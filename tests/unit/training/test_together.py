@@ -301,7 +301,7 @@ def test_a_divergence_names_its_member(data: Mapping[str, Any]) -> None:
         ({"optimizer": "rmsprop"}, "optimizer RMSprop moves a network at a time"),
         ({"training": {"max_minutes": 1}}, "training.max_minutes counts the time of a single run"),
         ({"training": {"max_epochs": 1, "accumulate": 2}}, "training.accumulate computes a part of a step at a time"),
-        ({"architecture": {"layers": [{"linear": 4}, {"alpha_dropout": 0.1}]}}, "is computed for one network at a time"),
+        ({"architecture": {"layers": [{"linear": 4}, {"alpha_dropout": 0.1}]}}, "can't be computed for several networks at once"),
     ],
 )
 def test_what_keeps_members_apart_is_told(sections: Mapping[str, Any], reason: str | None, data: Mapping[str, Any]) -> None:
