@@ -13,9 +13,13 @@ from nntrain.data.batches import Batch
 
 @dataclass(slots=True)
 class Waiting:
-    """Adds up the seconds between asking for the rows of a step and having them, in which nothing else goes on."""
+    """Adds up the seconds between asking for the rows of a step and having them, in which nothing else goes on.
+
+    The first rows of a process don't count: what reads them has to start first, and starts once however long the run is.
+    """
 
     seconds: float = 0.0
+    has_begun: bool = False
 
     def around(self, batches: Iterable[tuple[Batch, ...]], device: torch.device) -> Iterator[tuple[Batch, ...]]:
         """The same rows, by the clock.
@@ -34,6 +38,7 @@ class Waiting:
                 rows = ask()
             except StopIteration:
                 return
-            if computed is None or computed.query():
+            if self.has_begun and (computed is None or computed.query()):
                 self.seconds += clock() - began
+            self.has_begun = True
             yield rows
