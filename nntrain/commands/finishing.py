@@ -51,6 +51,8 @@ class Measured:
     """Simple models by their word in the config."""
     soup: Mapping[str, Any] | None = None
     """The states that are averaged, where they are."""
+    position: Mapping[str, int | None] = field(default_factory=lambda: dict[str, "int | None"](epoch=None, step=None))
+    """`epoch` and `step` of the state that was measured; no numbers where none was the best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
     reports = read_history(run.path / "history.jsonl")
     # a limit that was lowered may end a run before its first report
     last: dict[str, Any] = reports[-1] if reports else {"epoch": progress.epoch, "step": progress.step, "metrics": {}}
-    best = progress.stopping.best
     of_best = {name: value for name, value in measured.metrics.items() if not name.startswith("test.")}
-    position = {"epoch": None, "step": None} if best is None else {"epoch": best.epoch, "step": best.step}
     advice = ending.adviser.conclude(ending.reason, measured.baseline)
     summary = {
         **_facts(run, assembly, ending.reason),
@@ -113,7 +113,7 @@ def finish(run: Run, job: Job, assembly: Assembly, ending: Ending, options: Opti
         "parameters": job.blueprint.program.num_parameters,
         "monitor": job.blueprint.best.monitor,
         "directions": _directions(job),
-        "best": {**position, **of_best},
+        "best": {**measured.position, **of_best},
         **({} if measured.soup is None else {"soup": measured.soup}),
         "last": {"epoch": last["epoch"], "step": last["step"], **last["metrics"]},
         "test": {name.removeprefix("test."): value for name, value in measured.metrics.items() if name.startswith("test.")},
@@ -164,7 +164,7 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
     if test and job.prepared.test is not None:
         splits["test"] = laid(job.prepared.test, session.device, on_device=session.splits.train.home is None)
     seen = () if objective.views is None else (f"{objective.views.told}; in the reports before, rows were seen once",)
-    measured = Measured({}, {}, {}, (*stirred, *notes, *told(readings), *seen), soup=soup_of(parts))
+    measured = Measured({}, {}, {}, (*stirred, *notes, *told(readings), *seen), soup=soup_of(parts), position=_position(assembly, parts))
     most = session.portions.evaluation_rows
     subject = Subject(session.network, objective, session.precision, ending.baseline, session.batch_size, most)
     for name, data in splits.items():
@@ -175,6 +175,15 @@ def _measure(run: Run, job: Job, assembly: Assembly, ending: Ending, *, test: bo
             measured.tables.update({f"{name}.{table}": counts for table, counts in scores.tables.items()})
     keep_scores(run, path, session, objective)
     return replace(measured, simple=_simple(job, assembly, splits))
+
+
+def _position(assembly: Assembly, parts: Mapping[str, Any]) -> dict[str, int | None]:
+    """Where the state stood that is measured: the best, or the newest whole one where the best is damaged. A soup stands for the best."""
+    best, stood = assembly.progress.stopping.best, parts["state"]["progress"]
+    if best is None:
+        return {"epoch": None, "step": None}
+    is_another = soup_of(parts) is None and int(stood["step"]) != best.step
+    return {"epoch": int(stood["epoch"]), "step": int(stood["step"])} if is_another else {"epoch": best.epoch, "step": best.step}
 
 
 def _simple(job: Job, assembly: Assembly, splits: Mapping[Part, TensorData | None]) -> dict[str, Baseline]:

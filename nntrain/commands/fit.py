@@ -22,7 +22,7 @@ from nntrain.commands.shareable import check_shareable
 from nntrain.commands.signals import EXIT_CODES, Signals
 from nntrain.commands.space import check_writable
 from nntrain.commands.stored import changed_data, stored_config, write_resolved
-from nntrain.commands.suspecting import look_at, suspected
+from nntrain.commands.suspecting import kept_suspicions, look_at, suspected
 from nntrain.config.reading import Config, find_config, read_config, read_mapping
 from nntrain.config.resolving import resolved_text, written_digest
 from nntrain.data.layout import plan_layouts
@@ -307,7 +307,7 @@ def go_on(stored: Run, job: Job, found: Comparison, options: Options, watchers: 
 
 def ready_to_go_on(stored: Run, job: Job, found: Comparison) -> tuple[Job, Assembly, Beginning]:
     """What goes on with a run that the caller has locked, before its state is read. Raises `CheckpointError` where there is none."""
-    job = _begun_anew(stored, computing.as_started(stored, job))
+    job = replace(_begun_anew(stored, computing.as_started(stored, job)), suspicions=kept_suspicions(stored))
     assembly = assembled(job, threads_of(stored), is_new=not (stored.checkpoints / "last").is_file())
     check_has_state(stored)
     resolved = resolved_text(job.blueprint.experiment, job.config.document)

@@ -16,7 +16,7 @@ from nntrain.config.reading import Config, read_document
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.data.layout import Layout
 from nntrain.errors import CheckpointError, DataError, UsageError
-from nntrain.runs import MEMBERS, Run, diverged_part
+from nntrain.runs import MEMBERS, Run, diverged_part, is_finished
 from nntrain.training.meta import Needed, read_meta
 
 if TYPE_CHECKING:
@@ -176,6 +176,8 @@ def checkpoint_of(run: Run, name: str) -> tuple[Path, dict[str, Any]]:
 
 def _way_on(run: Run) -> str:
     """What to do with a run that has no checkpoint: one that diverged would only diverge again."""
+    if is_finished(run):
+        return "it has finished, and its checkpoints are gone since; train a new run: nntrain fit CONFIG"
     if diverged_part(run) is None:
         return f"go on with it: nntrain fit --resume {run.name}"
     return f"it diverged before its first one, so that nothing can go on: {run.name}/summary.json says why, and what to train anew"

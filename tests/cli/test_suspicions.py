@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,50 @@ def test_check_tells_of_few_rows_as_fit_does(folder: Path, capsys: pytest.Captur
     assert line.partition("warning: ")[2] in plain(told.out + told.err)
     assert main(["check", "a.yaml", few]) == 0
     assert "test rows" not in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_gives_the_advice_of_one_that_never_stopped(folder: Path) -> None:
+    """Even where nothing is left to train, as after a kill just before the result."""
+    summary = folder / "runs" / "a" / "0001" / "summary.json"
+    assert main(["fit", "a.yaml"]) == 0
+    before = json.loads(summary.read_text())
+    assert before["advice"][0]["name"] == "leakage"
+    summary.unlink()
+    assert main(["fit", "--resume", "runs/a/0001"]) == 0
+    assert json.loads(summary.read_text()) == before
+
+
+@pytest.mark.parametrize("damage", [{"kind": "stars"}, {"override": 3}, {"evidence": [1]}, {"sentence": None}], ids=str)
+def test_suspicions_that_no_run_writes_are_damage(folder: Path, capsys: pytest.CaptureFixture[str], damage: dict[str, object]) -> None:
+    kept = folder / "runs" / "a" / "0001" / "data.json"
+    assert main(["fit", "a.yaml"]) == 0
+    record = json.loads(kept.read_text())
+    record["suspicions"][0] |= damage
+    kept.write_text(json.dumps(record))
+    capsys.readouterr()
+    assert main(["fit", "--resume", "runs/a/0001"]) == 4
+    assert "runs/a/0001/data.json: damaged: its suspicions" in plain(capsys.readouterr().err)
+
+
+def test_a_best_state_that_is_lost_takes_its_place_in_the_result_with_it(folder: Path) -> None:
+    """Figures of the newest state are not told under the step of the best one."""
+    run = folder / "runs" / "a" / "0001"
+    more = ["training.max_epochs=4", "optimizer.lr=1e-30", "data.split={test: 0.2}"]
+    assert main(["fit", "a.yaml", *more]) == 0
+    best = (run / "checkpoints" / "best").read_text().strip()
+    before = json.loads((run / "summary.json").read_text())
+    assert before["best"]["step"] == int(best.removeprefix("step-")) < before["steps"]
+    (run / "checkpoints" / best / "weights.safetensors").unlink()
+    assert main(["fit", "--resume", "runs/a/0001"]) == 0
+    after = json.loads((run / "summary.json").read_text())
+    assert (after["best"]["epoch"], after["best"]["step"]) == (after["epochs"], after["steps"])
+
+
+def test_a_finished_run_without_checkpoints_is_not_told_to_go_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "a.yaml"]) == 0
+    shutil.rmtree(folder / "runs" / "a" / "0001" / "checkpoints")
+    capsys.readouterr()
+    assert main(["eval", "runs/a/0001"]) == 4
+    told = capsys.readouterr().err
+    assert "--resume" not in told
+    assert "train a new run" in told
