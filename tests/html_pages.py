@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final
 
-VOID: Final = {"meta", "link", "img", "br", "input", "hr"}
+VOID: Final = {"meta", "link", "img", "br", "input", "hr", "wbr"}
 
 
 @dataclass

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, Final, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from nntrain.data.exhibits import Picture, Sound
 from nntrain.insight.report.content import Page, Sparkline, Table
@@ -38,6 +38,7 @@ def render(page: Page) -> str:
 
     known: dict[str, Any] = {
         "svg": svg,
+        "breakable": breakable,
         "data_uri": data_uri,
         "legend": legend,
         "points": points,
@@ -56,6 +57,11 @@ def owner_of(text: str) -> str | None:
     """The run that a page is of, by its id; `None` for what is no page of ours."""
     found = re.search(rf'<meta name="generator" content="{GENERATOR}" data-run="([0-9a-f]*)">', text)
     return None if found is None else found[1]
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in a new line behind its dots and underscores, where a narrow screen would cut a word."""
+    return Markup(re.sub(r"(?<=[A-Za-z0-9])[._](?=[A-Za-z])", r"\g<0><wbr>", str(escape(name))))  # noqa: S704 (escaped)
 
 
 def data_uri(exhibit: Picture | Sound) -> str:

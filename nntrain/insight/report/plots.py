@@ -94,10 +94,10 @@ def _lines(figure: Figure, drawing: Lines) -> None:
             mark.label,
             (mark.x, 1),
             xycoords=("data", "axes fraction"),
-            xytext=(-3 if is_late else 3, -3),
+            xytext=(2 if is_late else -2, 3),  # above the lines, which it would hide
             textcoords="offset points",
             ha="right" if is_late else "left",
-            va="top",
+            va="bottom",
         )
     if drawing.x_label in COUNTED:
         places = {x for line in drawing.lines for x in line.x}

@@ -55,6 +55,6 @@ def test_the_newest_run_is_first_and_each_has_its_curve() -> None:
     make_run([4.0, 2.0, 1.0])
     assert main(["runs", "--html", "runs.html"]) == 0
     text = Path("runs.html").read_text()
-    assert re.findall(r'<th scope="row">(.*?)</th>', text) == ["shops/0003", "shops/0002", "shops/0001"]
+    assert re.findall(r'<th scope="row"><span class="name">(.*?)</span></th>', text) == ["shops/0003", "shops/0002", "shops/0001"]
     assert re.findall(r'<polyline points="(.*?)"', text) == ["0,2 50,15 100,22", "0,2 100,22"]
     assert re.findall(r'aria-label="(from .*?)"', text) == ["from 4 to 1", "from 1 to 0.5"]
