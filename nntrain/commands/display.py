@@ -6,6 +6,7 @@ Loads rich where there is a terminal to draw on.
 from __future__ import annotations
 
 import os
+import random
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -268,9 +269,7 @@ class Display:
         self._drawn_at = self.clock()
         with self._writing():
             if self._live is None:
-                from nntrain.commands.terminal import live_lines
-
-                self._live = live_lines(self.stream)
+                self._live = _lines_of(self.stream)
                 self._live.start()
             began = self.clock()
             self._live.update(self._lines(*self._live.console.size), refresh=True)
@@ -298,6 +297,16 @@ class Display:
 
     def _of_epochs(self) -> str:
         return _of(self._position.max_epochs) if self._position is not None else ""
+
+
+def _lines_of(stream: TextIO | None) -> Live:
+    """Lines of a terminal that are drawn again and again."""
+    drawn = random.getstate()  # importing rich draws, and a run saves this state: it must not depend on who looks on
+    try:
+        from nntrain.commands.terminal import live_lines
+    finally:
+        random.setstate(drawn)
+    return live_lines(stream)
 
 
 def _discard(stream: TextIO) -> None:

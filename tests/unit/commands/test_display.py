@@ -103,6 +103,25 @@ def test_head_is_a_block_with_an_empty_line_below(clock: Clock) -> None:
     assert stream.getvalue() == "run      runs/rents/0001\ndata     8,412 rows\n         train 6,705\n\n"
 
 
+DRAWS = """
+import random, sys
+from nntrain.commands.display import Display
+from tests.unit.commands.shown_run import Clock, Terminal, train
+random.seed(0)
+before, clock = random.getstate(), Clock()
+with Display(quiet=False, stream=Terminal(), clock=clock) as display:
+    train(display, clock, [5.0, 3.0], seconds=20)
+assert "rich.live" in sys.modules
+assert random.getstate() == before
+"""
+
+
+def test_a_terminal_leaves_random_numbers_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("CI", raising=False)
+    subprocess.run([sys.executable, "-c", DRAWS], check=True)  # of its own: here rich was imported before
+
+
 def test_a_second_head_says_only_what_is_new(clock: Clock) -> None:
     stream = io.StringIO()
     with Display(quiet=False, stream=stream, clock=clock) as display:
