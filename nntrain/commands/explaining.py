@@ -85,7 +85,7 @@ def _importances(
     if len(columns) < 2:
         return None
     if stored.fields.has_nodes:
-        notes.append("columns are not shuffled between the nodes of graphs: what they are worth is told of single ones")
+        notes.append("Columns are not shuffled between the nodes of a graph; what they contribute is told of single nodes.")
         return None
     if not given.has_targets:
         notes.append(f"columns that matter need {asked.target} in the rows, and {given.name} has none")

@@ -95,9 +95,8 @@ def split_rows(stored: Stored, split: str | None, *, first: Sequence[Part] = ("t
 
     if stored.members and name != "test" and config.experiment.data.split.validation_folds is not None:
         message = f"{stored.run.name} is a bag: all but the test rows have trained most of its members"
-        raise UsageError(
-            message, f"its summary.json has what members say of rows that they have not seen; one alone: {stored.members[0].run.name}"
-        )
+        others = f"figures of rows that its members have not seen are in its summary.json; one member alone: {stored.members[0].run.name}"
+        raise UsageError(message, f"the test rows: --split test\n   {others}" if "test" in splits else others)
 
     def table() -> Table:
         from nntrain.data.reading import read_tables

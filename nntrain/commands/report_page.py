@@ -120,7 +120,7 @@ def _rows(stored: Stored | None, summary: Mapping[str, Any]) -> tuple[Rows | Non
     from nntrain.commands.report_rows import rows_of
 
     if stored is None or ("members" in summary and not stored.members):
-        return None, None if stored is None else "Members are trained on rows of their own: nntrain report of a member shows its answers."
+        return None, None if stored is None else "Each member is a network of its own: nntrain report of a member shows its answers."
     try:
         return rows_of(stored, summary), None
     except (DataError, ConfigError) as error:

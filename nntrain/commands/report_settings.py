@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.blueprint import draw
 from nntrain.commands.compared_settings import MACHINE
+from nntrain.commands.members import has_members
+from nntrain.commands.stored import is_bag
 from nntrain.config.document import Document
 from nntrain.config.reading import read_mapping
 from nntrain.config.resolving import resolved_text, resolved_tree
@@ -36,7 +38,11 @@ def settings_section(run: Run, stored: Stored | None, environment: Mapping[str, 
         text = resolved_text(stored.blueprint.experiment, stored.config.document).rstrip()
         blocks.append(Folded("All settings", (Code("All settings", text),)))
     name = shlex.quote(run.name)
-    again = [_command(environment), f"nntrain eval {name}", f"nntrain verify {name} --rerun"]
+    again = [
+        _command(environment),
+        *([f"nntrain eval {name}"] if not has_members(run) or is_bag(run) else []),
+        f"nntrain verify {name} --rerun",
+    ]
     blocks.append(Code("How to do it again", "\n".join(line for line in again if line)))
     blocks.append(Table("Environment", ("", "version or value"), tuple(_environment(environment)), left=2))
     return Section("settings", "Settings, environment, how to do it again", tuple(blocks))

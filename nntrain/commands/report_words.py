@@ -85,15 +85,22 @@ def _answered(facts: ReportFacts, split: str) -> str:
     return told if facts.shown is None else f"{facts.shown:,} of {told}"
 
 
+def _predicted(blueprint: Blueprint, target: str) -> str:
+    """A target; where it stands for the columns of a window, these."""
+    columns = [plan.name for plan in blueprint.layout.fields if plan.role == "target"]
+    return ", ".join(columns) if blueprint.layout.window is not None and target not in columns else target
+
+
 def _trained(facts: ReportFacts) -> str:
     rows, blueprint, summary = facts.record["rows"], facts.blueprint, facts.summary
-    sizes = ", ".join(f"{count:,} to {'train' if part == 'train' else part}" for part, count in rows.items())
+    verbs = {"validation": "validate"}
+    sizes = ", ".join(f"{count:,} to {verbs.get(part, part)}" for part, count in rows.items())
     if _is_bag(summary):
         sizes += " in the first member"
     if blueprint is None:
         return f"Rows: {sizes}."
     architecture = getattr(blueprint.experiment.architecture, "type", None) or "network"
-    tasks = " and ".join(f"{name} ({plan.task.type.replace('_', ' ')})" for name, plan in blueprint.targets.items())
+    tasks = " and ".join(f"{_predicted(blueprint, name)} ({plan.task.type.replace('_', ' ')})" for name, plan in blueprint.targets.items())
     inputs = len([plan for plan in blueprint.layout.fields if plan.role == "input"])
     count = summary.get("parameters")
     size = "" if count is None else f", {count:,} parameters"

@@ -164,6 +164,8 @@ def test_words_pictures_and_courses_are_shown_as_what_they_are(tmp_path: Path, m
     assert "What attention looks at" in pages["w"]
     assert 'class="gallery broad"' in pages["i"]
     assert 'class="contributions"' in pages["s"]
+    assert "Predicts load (forecasting)" in pages["s"]
+    assert re.search(r"\d to train, \d+ to validate, \d+ to test", pages["s"])
     for name in "wis":
         found = read(Path(f"runs/{name}/0001/report.html"))
         assert found.open == []
@@ -262,6 +264,8 @@ def test_members_are_one_page(here: Path) -> None:
     assert [section["id"] for section in found.sections] == ["summary", "members", "network", "data", "settings"]
     assert "mean ± sd" in found.text
     assert "runs/towns/0002/members/02" in found.text
+    assert "nntrain eval" not in found.text  # which members that don't predict as one refuse
+    assert "nntrain verify runs/towns/0002 --rerun" in found.text
 
 
 def test_two_runs_are_one_page_with_what_chance_does_not_explain(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
