@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 from contextlib import suppress
 from typing import Final
 
@@ -12,6 +13,9 @@ from nntrain.errors import ResourceError
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What moves the cursor, clears the screen or renames the window; all but tabs and line breaks."""
+
+_QUOTED: Final = re.compile(r" *\d* *\|")
+"""A line of a file as an error shows it, or the marks below: `    3 | loss: mes`."""
 
 
 def spelled_out(text: str) -> str:
@@ -61,11 +65,35 @@ def _write(text: str) -> None:
         raise ResourceError(f"cannot write the result to stdout: {error.strerror}") from None
 
 
+def _of_width(text: str, width: int) -> str:
+    """A text whose lines go on below, between words, where they are too long; lines of a file with their marks stay."""
+    return "\n".join(
+        line
+        if len(line) <= width or _QUOTED.match(line)
+        else textwrap.fill(
+            line,
+            width,
+            subsequent_indent=" " * (len(line) - len(line.lstrip(" "))),
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+        )
+        for line in text.splitlines()
+    )
+
+
 def tell(text: str) -> None:
-    """Write a note to stderr. What can't be written there is dropped: notes must neither end a command nor get among its results."""
+    """Write a note to stderr, on a terminal in lines that fit.
+
+    What can't be written there is dropped: notes must neither end a command nor get among its results.
+    """
     stream = sys.stderr
     try:
-        stream.write(f"{spelled_out(text)}\n")
+        told = spelled_out(text)
+        if stream.isatty():
+            with suppress(OSError):  # a terminal that tells no size
+                told = _of_width(told, os.get_terminal_size(stream.fileno()).columns or len(told))
+        stream.write(f"{told}\n")
         stream.flush()
     except ValueError:  # closed
         return

@@ -188,7 +188,7 @@ def _check_single(run: Run) -> None:
     members = sorted(path.name for path in (run.path / MEMBERS).glob("*"))
     if members:
         raise CheckpointError(
-            f"{run.name} has {len(members)} members, each a network of its own: they are measured together, and do nothing as one",
+            f"{run.name} has {len(members)} members, each a network of its own: they are compared, and answer nothing as one",
             f"name one: {run.name}/{MEMBERS}/{members[0]}",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nntrain.commands.output import emit, emit_data, spelled_out
+from nntrain.commands.output import emit, emit_data, spelled_out, tell
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs /dev/full and POSIX pipes")
 
@@ -84,3 +85,37 @@ def test_rows_for_a_program_are_as_they_are(capsys: pytest.CaptureFixture[str]) 
     emit_data("a\x1b[2J,1\r\n")
     emit("a\x1b[2J")
     assert capsys.readouterr().out == "a\x1b[2J,1\r\na\\u001b[2J\n"
+
+
+class Screen(io.StringIO):
+    """A terminal, as far as notes ask."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 7
+
+
+NOTE = """rents is an export: it has what predicts, and no history
+   name the run that it comes from, or go on without it
+    3 | loss: mean_squared_errors_of_all_of_these_rows
+      |       ^^^^^^^^^^^^^^^^^^^"""
+
+FITTING = """rents is an export: it has what
+predicts, and no history
+   name the run that it comes from, or
+   go on without it
+    3 | loss: mean_squared_errors_of_all_of_these_rows
+      |       ^^^^^^^^^^^^^^^^^^^
+"""
+
+
+def test_notes_fit_a_terminal_and_stay_whole_elsewhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(NOTE)
+    assert capsys.readouterr().err == f"{NOTE}\n"
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(os, "get_terminal_size", {7: os.terminal_size((38, 20))}.__getitem__)
+    tell(NOTE)
+    assert screen.getvalue() == FITTING
