@@ -119,7 +119,7 @@ def _spread(field: FittedField, rows: Rows, index: Any) -> tuple[float | None, S
     """The share of training rows without a value, and how the others are spread; files are not opened for it."""
     import numpy as np
 
-    from nntrain.insight.report.distributions import Spread, of_numbers, of_texts
+    from nntrain.insight.report.distributions import Spread, of_dates, of_numbers, of_texts
 
     plan, table = field.plan, rows.tables["train"]
     columns = [table.columns.get(name) for name in plan.columns]
@@ -131,7 +131,9 @@ def _spread(field: FittedField, rows: Rows, index: Any) -> tuple[float | None, S
         numbers = plan.field.magnitudes(values)
         absent = float(np.asarray(plan.field.is_missing(values))[index].mean())
     except (DataError, NotImplementedError):
-        numbers, absent = None, None
+        values, numbers, absent = None, None, None
+    if plan.field.type == "date" and values is not None:
+        return absent, of_dates(field.name, np.asarray(values)[index])
     if numbers is not None:
         return absent, of_numbers(field.name, numbers[index].reshape(-1))
     return absent, of_texts(field.name, table.texts(plan.columns[0]).gather(index).to_list())

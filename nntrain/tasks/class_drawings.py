@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from nntrain.tasks.drawings import Answers, Bars, Counts, Drawing, Line, Lines
+from nntrain.wording import number_of
 
 if TYPE_CHECKING:
     from nntrain.data.fields.field import Array
@@ -80,7 +81,7 @@ def confusion(answers: Answers) -> Drawing:
     unit = "pixels" if answers.counts is not None else "units" if answers.rows is not None else "rows"
     told = f"{int(matrix.trace()):,} of {int(matrix.sum()):,} {unit} are right."
     if worst:
-        told += f" Most often {worst[0][1]} is taken for {worst[0][2]}: {worst[0][0]:,} times."
+        told += f" Most often {worst[0][1]} is taken for {worst[0][2]}: {number_of(worst[0][0], 'time')}."
     if len(names) > MOST_CELLS and worst:
         labels = tuple(f"{true} taken for {other}" for _, true, other in worst)
         return Bars("Commonest confusions", told, labels, tuple(float(count) for count, _, _ in worst))

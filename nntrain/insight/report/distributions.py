@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -20,6 +20,8 @@ MOST_BARS: Final = 20
 """Values that have a bar each."""
 SHOWN: Final = 3
 """Values that are named."""
+MINUTES_DAYS: Final = 3
+"""Days up to which times are told to the minute."""
 _LONG: Final = 24
 """Letters of a value that are named."""
 
@@ -34,14 +36,29 @@ class Spread:
 
 def of_numbers(name: str, values: Array) -> Spread:
     """Numbers `[N]`, NaN where missing."""
+    return _spread_of(name, values, lambda ends: [short_number(end) for end in ends])
+
+
+def of_dates(name: str, seconds: Array) -> Spread:
+    """Times `[N]` in seconds since 1970, NaN where missing: to the day, within some days to the minute."""
+
+    def written(ends: list[float]) -> list[str]:
+        unit = "D" if ends[-1] - ends[0] > MINUTES_DAYS * 86_400 else "m"
+        return [str(np.datetime64(int(end), "s").astype(f"datetime64[{unit}]")).replace("T", " ") for end in ends]
+
+    return _spread_of(name, seconds, written)
+
+
+def _spread_of(name: str, values: Array, written: Callable[[list[float]], list[str]]) -> Spread:
     known = values[np.isfinite(values)]
     if not len(known):
         return Spread("no value", None)
-    low, middle, high = (float(value) for value in np.quantile(known, [0, 0.5, 1]))
-    if low == high:
-        return Spread(f"always {short_number(low)}", None)
+    ends = cast("list[float]", np.quantile(known, [0, 0.5, 1]).tolist())
+    low, middle, high = written(ends)
+    if ends[0] == ends[-1]:
+        return Spread(f"always {low}", None)
     counts, edges = np.histogram(known, bins=BINS)
-    words = f"{short_number(low)} to {short_number(high)}, half up to {short_number(middle)}"
+    words = f"{low} to {high}, half up to {middle}"
     told = (tuple(cast("list[float]", edges.tolist())), tuple(cast("list[int]", counts.tolist())))
     return Spread(words, Histogram(f"Values of {name}", words, *told, is_small=True))
 

@@ -33,7 +33,7 @@ def test_confusion_counts_true_classes_down_and_predicted_ones_across() -> None:
     found = confusion(answers([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.6, 0.4, 0.0]], [0, 1, 1], ("a", "b", "c")))
     assert isinstance(found, Counts)
     assert found.counts == ((1, 0, 0), (1, 1, 0), (0, 0, 0))
-    assert found.told == "2 of 3 rows are right. Most often b is taken for a: 1 times."
+    assert found.told == "2 of 3 rows are right. Most often b is taken for a: 1 time."
 
 
 def test_a_threshold_decides_what_two_classes_are_taken_for() -> None:
