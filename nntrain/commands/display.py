@@ -156,7 +156,11 @@ class Display:
         self.close()
 
     def head(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Print labels and values, as the block at the start of a run; what such a block has said already is not said again."""
+        """Print labels and values, as the block at the start of a run; what such a block has said already is not said again.
+
+        Curves begin anew: they are of one run.
+        """
+        self._curves.clear()
         unsaid = [(label, [line for line in value.splitlines() if (label, line) not in self._said]) for label, value in rows]
         self._said.update((label, line) for label, lines in unsaid for line in lines)
         self.note(labelled([(label, "\n".join(lines)) for label, lines in unsaid if lines]) + "\n")

@@ -103,6 +103,17 @@ def test_head_is_a_block_with_an_empty_line_below(clock: Clock) -> None:
     assert stream.getvalue() == "run      runs/rents/0001\ndata     8,412 rows\n         train 6,705\n\n"
 
 
+def test_curves_are_of_the_run_that_the_last_head_is_of(terminal: Terminal, clock: Clock) -> None:
+    with Display(quiet=False, stream=terminal, clock=clock) as display:
+        display.head([("run", "0001/01")])
+        train(display, clock, [5.0, 4.0, 3.0, 2.0, 1.0], seconds=20)
+        display.head([("run", "0001/02")])
+        train(display, clock, [5.0, 3.0], seconds=20)
+    (rmse,) = [line for line in last_frame(terminal) if "rmse" in line]
+    assert "█▁" in rmse
+    assert "▄" not in rmse
+
+
 DRAWS = """
 import random, sys
 from nntrain.commands.display import Display
