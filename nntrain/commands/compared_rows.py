@@ -16,7 +16,7 @@ from nntrain.commands.summaries import damaged, read_summary
 from nntrain.config.loading import load
 from nntrain.config.resolving import differences
 from nntrain.errors import CheckpointError, render_path
-from nntrain.runs import Run, all_runs, is_finished
+from nntrain.runs import Run, all_runs, diverged_part, is_finished
 
 NO_POSITION: Final = frozenset({"epoch", "step"})
 VARIES: Final = (("seed",), ("data", "split", "seed"), ("data", "split", "fold"))
@@ -110,8 +110,13 @@ def _varied(runs: Sequence[Run]) -> list[str]:
 
 
 def row_of(found: Run) -> Row:
-    """A run as a row. Raises `CheckpointError` where it isn't finished."""
+    """A run as a row. Raises `CheckpointError` where it isn't finished, or has diverged."""
     if not is_finished(found):
+        ended = diverged_part(found)
+        if ended is not None:
+            raise CheckpointError(
+                f"{found.name} has no result: {ended.name} diverged", f"{ended.name}/summary.json says why, and what to train anew"
+            )
         raise CheckpointError(f"{found.name} is not finished", f"go on with it: nntrain fit --resume {found.name}")
     summary = _summary(found)
     members = [Run(Path(str(each["run"]))) for each in summary.get("members", [])]

@@ -12,6 +12,7 @@ from nntrain.data.fields.number import Number
 from nntrain.errors import DivergedError, render_path
 from nntrain.insight.rates import lower_rate, rate_text
 from nntrain.layers.program import Step
+from nntrain.runs import MEMBERS
 from nntrain.specs import CATEGORY_BLOCK, NUMBER_BLOCK, blocks
 from nntrain.training.divergence import Divergence, FoundDivergenceError
 from nntrain.training.tracing import Peak, Unmeasured
@@ -53,7 +54,8 @@ def explained(error: FoundDivergenceError, job: Job, run: Run) -> DivergedError:
     path = job.config.document.path
     config = shlex.quote(path.as_posix()) if path is not None else "CONFIG"
     remedy = cause.remedies[0] if "=" in cause.remedies[0] else None
-    lines = [("first in", _Words(job).place(finding))] if finding.trace.place is not None or finding.state is not None else []
+    lines = [("member", run.name)] if run.path.parent.name == MEMBERS else []
+    lines += [("first in", _Words(job).place(finding))] if finding.trace.place is not None or finding.state is not None else []
     lines.append(("cause", cause.words))
     lines += [("last steps", _history(finding))] if finding.recent else []
     lines.append(("kept", "nothing was saved before" if newest is None else f"the last good state is {newest.as_posix()}"))

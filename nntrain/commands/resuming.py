@@ -16,7 +16,7 @@ from nntrain.config.resolving import changed_in_environment, differences, resolv
 from nntrain.data.file_rows import SOUNDS
 from nntrain.data.fingerprint import fingerprint_sources
 from nntrain.errors import CheckpointError, YamlPath, render_path
-from nntrain.runs import Run
+from nntrain.runs import Run, diverged_part
 from nntrain.training.place import process_count
 from nntrain.training.settings import DECIDED
 
@@ -262,6 +262,11 @@ def check_has_state(run: Run) -> None:
     has_lines = history.exists() and history.stat().st_size > 0
     has_trained = (run.path / "summary.json").exists() or (has_lines and not run.checkpoints.is_dir())
     if has_trained and not checkpoint.any_saved(run.checkpoints):
+        if diverged_part(run) is not None:
+            raise CheckpointError(
+                f"{run.name} diverged before its first checkpoint: there is no state to go on from",
+                f"{run.name}/summary.json says why, and what to train anew",
+            )
         raise CheckpointError(
             f"{run.name} has lost its checkpoints: there is no state to go on from", "train a new run: nntrain fit CONFIG"
         )

@@ -39,6 +39,8 @@ SHORT: Final = 3e-4
 """The same where the loss has hardly moved at all."""
 MOVED: Final = 0.1
 """Part of their size by which weights have moved at most, if all steps went one way, where the rate alone keeps them from learning."""
+LOST: Final = 1e3
+"""Times that a rate is below the optimizer's default where it alone is why weights keep all of their bits."""
 TINY_UPDATE: Final = 1e-5
 """Steps that move weights by less are a hundredth of what is healthy."""
 LARGE_UPDATE: Final = 1e-2
@@ -139,8 +141,10 @@ def _swing(losses: list[float], begin: float) -> float:
 def too_low(story: Story) -> Finding | None:
     """The steps are so short that the loss is still near where it began: it falls slowly but steadily, or has hardly moved."""
     losses, update, learned = story.values("train.loss"), story.update, story.learned
-    if update is None or learned is None or len(losses) < 3 or learned > HALF or not 0 < update <= SHORT:
+    if update is None or learned is None or len(losses) < 3 or learned > HALF or update > SHORT:
         return None
+    if update == 0:
+        return _changes_nothing(story, losses)
     if story.stop_reason is None and len(losses) < LEAST_REPORTS:
         return None
     gain = story.gain()
@@ -159,6 +163,16 @@ def _creeps(story: Story, losses: list[float], update: float) -> Finding | None:
     )
     evidence = f"lr {story.facts.lr:g}; a step moves the weights by {update:.1g} of their size, about 0.001 is healthy"
     return Finding("learning_rate_too_low", sentence, evidence, _raised(story, update))
+
+
+def _changes_nothing(story: Story, losses: list[float]) -> Finding | None:
+    """No weight has moved by a bit. A schedule that ends at 0, or frozen layers, are no fault of the rate; one far below the default is."""
+    if len(set(losses)) > 1 or story.facts.lr * LOST > story.facts.default_lr:
+        return None
+    sentence = "the learning rate is too low: no step changes a weight, as its last digit is larger than what the rate makes of a gradient"
+    return Finding(
+        "learning_rate_too_low", sentence, f"lr {story.facts.lr:g}; train.loss {losses[0]:.4g} in all reports", _raised(story, 0.0)
+    )
 
 
 def _stands_still(story: Story, losses: list[float], update: float) -> Finding | None:

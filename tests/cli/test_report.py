@@ -349,3 +349,19 @@ def test_a_run_that_diverged_at_once_says_what_to_train_anew(
     page = html.unescape((tmp_path / "runs/boom/0001/report.html").read_text())
     assert "What happened, and what to try" in page
     assert "nntrain fit boom.yaml optimizer.lr=" in page
+
+
+def test_a_member_that_diverged_at_once_is_named_and_nothing_is_told_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(f"{row % 7},{row * 0.37 % 5:.3f}" for row in range(60)) + "\n")
+    (tmp_path / "boom.yaml").write_text("data: {source: t.csv, target: y}\ntask: regression\narchitecture: {type: mlp, hidden: [8]}\n")
+    assert main(["fit", "boom.yaml", "--seeds", "2", "optimizer={sgd: 1e30}", "data.batch_size=8"]) == 5
+    assert re.search(r"member +runs/boom/0001/members/01\n", capsys.readouterr().err)
+    for command in (["fit", "--resume", "runs/boom/0001"], ["compare", "runs/boom/0001"]):
+        assert main(command) == 4
+        told = capsys.readouterr().err
+        assert "runs/boom/0001/members/01 diverged" in told
+        assert "runs/boom/0001/members/01/summary.json says why" in told
+        assert "--resume" not in told

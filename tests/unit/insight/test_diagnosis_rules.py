@@ -263,6 +263,16 @@ def test_a_loss_that_stays_where_it_began_after_tiny_steps_is_a_rate_that_is_too
     assert "0.10 % in 500 steps at most" in found.evidence
 
 
+def test_a_rate_that_changes_no_bit_of_a_weight_is_too_low() -> None:
+    looks, baseline = [look(0), steps_of(0.0, 500)], {"train.accuracy": 0.9}
+    [found] = diagnose(story([0.69] * 20, lr=1e-30, looks=looks, baseline=baseline))
+    assert (found.name, found.overrides) == ("learning_rate_too_low", (("optimizer.lr=0.001",),))
+    assert names(story([0.69] * 20, lr=1e-3, looks=looks, baseline=baseline)) == ["underfitting"], (
+        "frozen, or a schedule that has come to 0"
+    )
+    assert names(story(RISING, lr=1e-30, looks=looks, baseline=baseline)) == ["underfitting"], "something has changed"
+
+
 def test_no_rate_is_too_low_that_has_learned_or_had_the_way_to() -> None:
     tiny = [look(0), steps_of(2e-6, 500)]
     stuck = {"lr": 1e-7, "baseline": {"train.accuracy": 0.9}}
