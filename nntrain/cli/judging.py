@@ -60,7 +60,10 @@ def explain(
         str | None, typer.Option("--target", help="predicted (default), a class, a target, or target:class; of a forecast column:row.")
     ] = None,
     baseline: Annotated[str | None, typer.Option("--baseline", help="The row that says nothing: auto, mean or zero.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="All of it, as JSON; default: RUN/explain.json.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="All of it, as JSON; default: RUN/explain.json, of an export ./explain.json."),
+    ] = None,
     as_json: Json = False,
     runs: Runs = None,
     plugin_modules: Plugins = None,

@@ -54,7 +54,8 @@ def run(arguments: Sequence[str], flags: Mapping[str, Any], where: Where, *, as_
     run_name, path = _split(arguments, runs)
     stored = open_run(find_run(run_name, runs_root(runs)))
     settings = settings_of(stored, flags)
-    goal = stored.run.path / FILE if where.output is None else where.output
+    own = Path(FILE) if stored.run.is_export else stored.run.path / FILE  # an export is given away: rows are not written to it
+    goal = own if where.output is None else where.output
     pictures = goal.with_name(f"{goal.stem}_pictures")
     _check_goal(goal, pictures)
     found = explain(stored, path, where.split, settings)

@@ -230,7 +230,9 @@ def test_nothing_goes_on_from_it_and_words_say_so(place: Path, capsys: Screens) 
     with pytest.raises(CheckpointError, match="is an export"):
         nntrain.report("away")
     assert main(["show", "away"]) == 0
-    assert main(["explain", "away", "new.csv", "-o", "explained.json"]) == 0
+    before = names_in(Path("away"))
+    assert main(["explain", "away", "new.csv"]) == 0
+    assert (names_in(Path("away")), Path("explain.json").is_file()) == (before, True)  # what is given away gets no rows
     assert not (place.parent / "test_looks.json").exists()
 
 
