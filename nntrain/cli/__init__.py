@@ -61,8 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         if show is None:
             tell("this is a fault of nntrain, not yours; please report it with the lines below")
             raise
-        from nntrain.commands.verbs import number_fault
+        from nntrain.commands.verbs import number_fault, option_fault
 
-        fault = number_fault(error, given)
+        fault = number_fault(error, given) or option_fault(error, given)
         show() if fault is None else tell(str(fault))
         return 2

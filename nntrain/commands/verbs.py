@@ -39,3 +39,16 @@ def number_fault(error: Exception, given: Sequence[str]) -> UsageError | None:
     value = next((f" {each}" for each in (*following, *joined)), "")
     least = LEAST.get(name)
     return UsageError(f"{name}{value}: needs a whole number{'' if least is None else f' from {least}'}")
+
+
+def option_fault(error: Exception, given: Sequence[str]) -> UsageError | None:
+    """What to say of an option that a command that takes settings does not have; `None` for another error of the parser."""
+    name: Any = getattr(error, "option_name", None)
+    if not isinstance(name, str) or not name.startswith("--") or given[:1] not in (["fit"], ["check"], ["show"]):
+        return None
+    following = [value for option, value in pairwise(given) if option == name and not value.startswith("-")]
+    joined = [option.partition("=")[2] for option in given if option.startswith(f"{name}=")]
+    setting = name.removeprefix("--").replace("-", "_")
+    near: Any = getattr(error, "possibilities", None) or []
+    options = f"   nearest options: {', '.join(sorted(map(str, near)))}" if near else ""
+    return UsageError(f"no option {name}", f"a setting has no dashes: {setting}={next(iter((*following, *joined)), 'VALUE')}{options}")

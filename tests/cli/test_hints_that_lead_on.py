@@ -93,3 +93,26 @@ def test_weights_that_nothing_reads_are_told(tmp_path):
     assert "e.csv: weight is not read   gcn does with data.source.weight: weight" in source.read(tmp_path / "n.csv", "n.csv").notes
     weighed = Graph(nodes="n.csv", edges="e.csv", weight="weight")
     assert not [note for note in weighed.read(tmp_path / "n.csv", "n.csv").notes if "not read" in note]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["fit", "--epochs", "5"], "a setting has no dashes: epochs=5"),
+        (["fit", "--batch-size=32"], "a setting has no dashes: batch_size=32"),
+        (["check", "--lr"], "a setting has no dashes: lr=VALUE"),
+        (["fit", "--seed", "3"], "seed=3   nearest options: --seeds"),
+    ],
+)
+def test_settings_that_are_given_as_options_are_told_how_to_be_written(
+    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"no option {words[1].partition('=')[0]}\n")
+    assert hint in told
+
+
+def test_options_that_a_command_without_settings_lacks_are_told_with_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "--epochs", "5"]) == 2
+    assert "Usage: nntrain eval" in capsys.readouterr().err
