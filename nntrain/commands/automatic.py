@@ -157,10 +157,12 @@ def _ended(run: Run, options: Options) -> Outcome | None:
 def _refuse_diverged(run: Run, options: Options) -> None:
     diverged = None if options.resume_anyway else diverged_part(run)
     if diverged is not None:
+        from nntrain.training import checkpoint
+
         message = diverged.read_json("summary.json").get("message", "NaN or infinity")
-        hint = (
-            f"a changed config makes a new run; to try from the last good state all the same: nntrain fit --resume {shlex.quote(run.name)}"
-        )
+        hint = "a changed config makes a new run"
+        if checkpoint.any_saved(diverged.checkpoints):
+            hint += f"; to try from the last good state all the same: nntrain fit --resume {shlex.quote(run.name)}"
         raise DivergedError(f"{diverged.name} has diverged, and is not trained again: {message}", hint)
 
 

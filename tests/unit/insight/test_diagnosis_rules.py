@@ -275,7 +275,7 @@ def test_a_rate_that_changes_no_bit_of_a_weight_is_too_low() -> None:
 
 def test_no_rate_is_too_low_that_has_learned_or_had_the_way_to() -> None:
     tiny = [look(0), steps_of(2e-6, 500)]
-    stuck = {"lr": 1e-7, "baseline": {"train.accuracy": 0.9}}
+    stuck: dict[str, Any] = {"lr": 1e-7, "baseline": {"train.accuracy": 0.9}}
     assert names(story(RISING, looks=[look(0), steps_of(1e-3, 500)], **stuck)) == ["underfitting"], "steps of a healthy size"
     better = story(RISING, looks=tiny, lr=1e-7, baseline={"train.accuracy": 0.5}, starts_trained=True)
     assert names(better) == [], "better than guessing all the time"
