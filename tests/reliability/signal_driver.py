@@ -45,6 +45,7 @@ from nntrain.metrics import by_class
 from nntrain.modules import losses, network, ranking
 from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.training import baselines, checkpoint, evaluation, loop
+from nntrain.training.stacking import Stack
 
 LOADED = (READING, polars, torch._dynamo, nntrain.cli, environment, smoke, csv_reading, by_class, losses, network, ranking, baselines)
 """What a run imports on its way: once here, not in every child."""
@@ -68,7 +69,7 @@ MOMENTS: Final[dict[str, list[tuple[Any, str]]]] = {
     "reading": [(preparing, name) for name in ("plan_layout", "read_tables", "read_values", "_encode", "fingerprint_sources")],
     "building": [(assembly, "assemble")],
     "warm-up": [(command, "fit_baseline"), (loop, "set_learning_rates")],
-    "step": [(loop, "take_step"), (loop, "update_weights"), (SupervisedProtocol, "_parts")],
+    "step": [(loop, "take_step"), (loop, "update_weights"), (SupervisedProtocol, "_parts"), (Stack, "step"), (Stack, "_update")],
     "evaluation": [(evaluation.Reader, "outputs")],
     "save": [(os, "fsync"), (os, "rename"), (os, "replace")],
     "end": [
