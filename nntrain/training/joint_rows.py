@@ -49,10 +49,14 @@ class JointBatch:
 
     @staticmethod
     def of(batches: Sequence[Batch | None]) -> JointBatch:
-        """Put batches together, as many rows each; `None` stands for a member that is not there."""
+        """Put batches together, as many rows each; `None` stands for a member that is not there.
+
+        Their parts are pieces of the whole wherever there is one: a recorded step is given the whole, and would take other tensors for
+        constants.
+        """
         first = next(batch for batch in batches if batch is not None)
         parts = [first if batch is None else batch for batch in batches]
-        return JointBatch(len(parts), _behind_each_other(parts) if _go_together(parts) else None, parts)
+        return JointBatch(len(parts), _behind_each_other(parts)) if _go_together(parts) else JointBatch(len(parts), None, parts)
 
 
 def _go_together(parts: Sequence[Batch]) -> bool:

@@ -116,3 +116,22 @@ def test_a_member_that_is_not_there_has_the_rows_of_another(tmp_path: Path) -> N
     assert len(found) == 8
     assert len(found.whole) == 24
     assert all(same(part, own) for part, own in zip(found.parts, [batches[1], batches[1], batches[2]], strict=True))
+
+
+def _numbered(start: int) -> Batch:
+    numbers = torch.arange(start, start + 4)
+    return Batch({"x": numbers.float()[:, None]}, {"y": numbers}, numbers.float(), numbers)
+
+
+def test_parts_are_pieces_of_the_whole_where_one_has_taken_the_step_before() -> None:
+    """A recorded step reads the whole alone: targets and weights beside it would be those of the step that was recorded."""
+    joint = JointBatch.of([None, _numbered(0), _numbered(10)])
+    assert joint.whole is not None
+    assert [part.targets["y"].tolist() for part in joint.parts] == [[0, 1, 2, 3], [0, 1, 2, 3], [10, 11, 12, 13]]
+    assert joint.whole.weights is not None
+    joint.whole.targets["y"].fill_(7)
+    joint.whole.weights.fill_(0.5)
+    for part in joint.parts:
+        assert part.targets["y"].tolist() == [7] * 4
+        assert part.weights is not None
+        assert part.weights.tolist() == [0.5] * 4
