@@ -237,7 +237,7 @@ class Driver:
             is_saved = not any((self.folder / "runs").rglob("resolved.yaml"))
             again = self.start(run_id, *options)
         else:
-            is_saved = any(path.rglob("checkpoints/last"))
+            is_saved = any(path.rglob("checkpoints/last")) or told.startswith("interrupted between members. Go on with")  # none has begun
             again = ["fit", "--resume", str(path)]
         assert self.attempt(again) == 0, self.told()
         ended = digests(path)
