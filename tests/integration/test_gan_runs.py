@@ -207,5 +207,5 @@ def test_the_example_learns_a_few_images_by_heart(tmp_path: Path) -> None:
         drawn = next(array for array in arrays.values() if array.ndim > 2).reshape(32, 1, -1).astype(float)
     drawn /= drawn.max()
     distances = np.abs(drawn - images.reshape(1, 8, -1) / 255).mean(2)
-    assert distances.min(1).mean() < 0.1  # noise: 0.5, a black image: 0.18
+    assert distances.min(1).mean() < 0.14  # below 0.1 on one processor, 0.112 on another; noise: 0.5, a black image: 0.18
     assert len(set(distances.argmin(1).tolist())) > 1
