@@ -313,11 +313,11 @@ def split_sizes(data: Mapping[Part, TensorData], sorting: Sorting) -> str:
 
 
 def held(train: TensorData, workers: int) -> list[str]:
-    """Which inputs are not kept in memory, and who reads them."""
+    """Which inputs are not kept in memory, who reads them, and what is not looked for in them."""
     if train.streamed is None:
         return []
     who = "" if not workers else f", by {workers} process{'es' if workers > 1 else ''}"
-    return [f"{', '.join(train.streamed.store.names)}: read when their batch comes{who}"]
+    return [f"{', '.join(train.streamed.store.names)}: read when their batch comes{who}; not looked at for leaks and copies"]
 
 
 def inferred(layout: Layout, planned: Layout) -> list[str]:
