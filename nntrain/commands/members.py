@@ -278,6 +278,7 @@ def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> 
     """Mean and standard deviation over the members, and for folds the prediction of each row by the member that has not seen it."""
     summaries = [member.read_json("summary.json") for member in members.values()]
     found = {part: _spreads([summary[part] for summary in summaries]) for part in ("best", "last", "test", "baseline")}
+    simple = {name: _spreads([summary["baselines"][name] for summary in summaries]) for name in _simple_of(summaries)}
     parts = {part: {name: spread.mean for name, spread in spreads.items()} for part, spreads in found.items()}
     summary = {
         "run": run.name,
@@ -288,10 +289,11 @@ def _finish(run: Run, plan: Plan, members: Mapping[str, Run], *, test: bool) -> 
         "monitor": summaries[0]["monitor"],
         "directions": summaries[0]["directions"],
         **parts,
+        "baselines": {name: {metric: spread.mean for metric, spread in spreads.items()} for name, spreads in simple.items()},
         "sd": {part: {name: spread.sd for name, spread in spreads.items()} for part, spreads in found.items()},
         "members": [{key: member[key] for key in ("run", "stop_reason", "epochs", "steps", "best", "test")} for member in summaries],
     }
-    lines = [_screen(plan, list(members), summary, found)]
+    lines = [_screen(plan, list(members), summary, found, {**simple, "trivial": found["baseline"]})]
     if plan.kind == "folds" and test:
         written = write_out_of_fold(run, list(members.values())).as_posix()
         lines.append(labelled([("wrote", f"{written}: each row predicted by the fold that left it out")]))
@@ -347,19 +349,35 @@ def _spreads(parts: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:
     return {name: Spread(tuple(part.get(name) for part in parts)) for name in names}
 
 
-def _screen(plan: Plan, words: Sequence[str], summary: Mapping[str, Any], found: Mapping[str, Mapping[str, Spread]]) -> str:
-    """The table of `fit`: mean and standard deviation, then each member where there is room, else in a line."""
+def _simple_of(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The simple models that are beside every member; runs of older versions name none."""
+    found: list[Mapping[str, Any]] = [summary.get("baselines") or {} for summary in summaries]
+    return [name for name in found[0] if all(name in each for each in found)]
+
+
+def _screen(
+    plan: Plan,
+    words: Sequence[str],
+    summary: Mapping[str, Any],
+    found: Mapping[str, Mapping[str, Spread]],
+    others: Mapping[str, Mapping[str, Spread]],
+) -> str:
+    """The table of `fit`: mean and standard deviation, then each member where there is room, else in a line; and others' means."""
     metrics = {**{name: spread for name, spread in found["best"].items() if name.startswith("validation.")}}
     metrics |= {f"test.{name}": spread for name, spread in found["test"].items()}
-    baseline = found["baseline"]
     rows = [
-        [name, spread_text(spread.mean, spread.sd), *(spread_text(value, None) for value in spread.values), _baseline(baseline.get(name))]
+        [
+            name,
+            spread_text(spread.mean, spread.sd),
+            *(spread_text(value, None) for value in spread.values),
+            *(_mean(other.get(name)) for other in others.values()),
+        ]
         for name, spread in (metrics or found["best"]).items()
     ]
-    head = ["", f"mean ± sd (n = {plan.count})", *words, "trivial"]
+    head = ["", f"mean ± sd (n = {plan.count})", *words, *others]
     table = aligned([head, *rows], gap=3)
     if plan.count > MOST_COLUMNS or max(map(len, table.splitlines())) > WIDTH:
-        short = aligned([[*row[:2], row[-1]] for row in [head, *rows]], gap=3)
+        short = aligned([[*row[:2], *row[-len(others) :]] for row in [head, *rows]], gap=3)
         table = "\n".join([short, *_each(words, summary["monitor"], found["best"])])
     varied = "initial weights, row order, dropout; the split stays" if plan.kind == "seeds" else "the rows: each is tested once"
     title = f"finished {plan.count} {plan.kind} ({varied})   {format_seconds(summary['seconds'])}"
@@ -378,5 +396,5 @@ MOST_COLUMNS = 5
 """Members that are shown with a column each, where these fit on the screen."""
 
 
-def _baseline(spread: Spread | None) -> str:
+def _mean(spread: Spread | None) -> str:
     return spread_text(None if spread is None else spread.mean, None)

@@ -56,6 +56,16 @@ def test_members_have_columns_where_these_fit_and_else_a_line(capsys: pytest.Cap
     assert max(map(len, wide.splitlines())) <= 80
 
 
+def test_simple_models_stand_beside_the_mean_of_members(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn")
+    assert main(["fit", "a.yaml", "--folds", "3", "baselines=[linear]"]) == 0
+    [head] = [line for line in capsys.readouterr().out.splitlines() if "mean ± sd" in line]
+    assert head.split()[-2:] == ["linear", "trivial"]
+    whole, *members = (summary(f"runs/a/0001{place}") for place in ("", *(f"/members/0{index}" for index in (1, 2, 3))))
+    accuracies = [member["baselines"]["linear"]["test.accuracy"] for member in members]
+    assert whole["baselines"]["linear"]["test.accuracy"] == pytest.approx(sum(accuracies) / 3)
+
+
 def test_a_member_is_the_run_that_its_seed_gives(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "a.yaml", "--seeds", "2"]) == 0
     assert main(["fit", "a.yaml", "seed=1", "data.split.seed=0"]) == 0
