@@ -68,7 +68,7 @@ class _Asked:
     graphs: around.PaddedGraphs | None
     """Where rows are graphs, or nodes of them."""
     nodes: list[int]
-    """The number in the table of each node of the batch that `graphs` counts in; none where rows are no graphs."""
+    """The number in the table of each node of the batch that `graphs` counts in; none where rows are no nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def _at_entrance(
         for entrance, own, beside in zip(entrances, values, others, strict=True)
     ]
     numbers = cast("list[int]", (data.rows if units is None else units).tolist())
-    nodes = [] if graphs is None else cast("list[int]", _node_numbers(data).tolist())
+    nodes = [] if graphs is None or data.units is None else cast("list[int]", data.predicted.tolist())
     return _Asked(MemberRows(tuple(rows)), numbers, graphs, nodes)
 
 
@@ -203,11 +203,6 @@ def node_places(data: TensorData, units: Tensor) -> Tensor:
     predicted = data.predicted.cpu()
     order = predicted.argsort()
     return order[torch.searchsorted(predicted[order], units.cpu())]
-
-
-def _node_numbers(data: TensorData) -> Tensor:
-    """The number in the table of each node of some data; where whole graphs are scored, their places among the nodes."""
-    return data.predicted if data.units is not None else torch.arange(0)
 
 
 def _graphs(stored: Stored, data: TensorData, inputs: Mapping[str, Tensor], units: Tensor | None) -> around.PaddedGraphs:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
-from nntrain.commands.answers import asked_of, require_explainable
-from nntrain.commands.report_explained import given_rows
-from nntrain.errors import UsageError
+from nntrain.commands.report_explained import asked_rows
 from nntrain.insight.report.content import Block, Figures, Folded, Paragraph, Section, Table
-from nntrain.insight.settings import ExplainSettings
 from nntrain.tasks.drawings import Bars, Drawing, Line, Lines
 from nntrain.wording import short_number
 
@@ -36,16 +33,12 @@ def columns_section(stored: Stored, rows: Rows, worth: Sequence[Worth] = ()) -> 
         rows: The rows that are looked at.
         worth: What each column contributes to single answers, where that is known.
     """
-    given = given_rows(rows)
-    if given is None:
-        return None
-    try:
-        require_explainable(stored)
-        asked = asked_of(stored, (stored.config.experiment.explain or ExplainSettings()).target)
-    except UsageError:
+    known = asked_rows(stored, rows)
+    if known is None:
         return None
     from nntrain.commands.explaining import columns_that_matter
 
+    given, asked = known
     notes: list[str] = []
     importances, dependences = columns_that_matter(stored, given, asked, notes)
     if importances is None and len(worth) < 2:

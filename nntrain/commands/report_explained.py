@@ -62,14 +62,10 @@ class Explained:
 
 def explained_of(stored: Stored, rows: Rows, answers: Mapping[str, Answers]) -> Explained | str | None:
     """Explain the worst answered rows; in words why they can't be; `None` where nothing of the kind can be explained."""
-    given = given_rows(rows)
-    if given is None:
+    known = asked_rows(stored, rows)
+    if known is None:
         return None
-    try:
-        require_explainable(stored)
-        asked = asked_of(stored, (stored.config.experiment.explain or ExplainSettings()).target)
-    except UsageError:
-        return None
+    given, asked = known
     from nntrain.insight.attributing import require_captum
 
     try:
@@ -85,16 +81,21 @@ def explained_of(stored: Stored, rows: Rows, answers: Mapping[str, Answers]) -> 
         return f"Single answers are not explained: {error.message}."
 
 
-def given_rows(rows: Rows) -> MeasuredRows | None:
-    """The rows of a report as `explain` takes them."""
+def asked_rows(stored: Stored, rows: Rows) -> tuple[MeasuredRows, Asked] | None:
+    """The rows of a report as `explain` takes them, and the answer that it explains; `None` where nothing of the kind can be explained."""
     table = rows.table
     if rows.data is None or table is None or rows.split is None or rows.judged is None:
+        return None
+    try:
+        require_explainable(stored)
+        asked = asked_of(stored, (stored.config.experiment.explain or ExplainSettings()).target)
+    except UsageError:
         return None
 
     def read() -> Rowed:
         return table
 
-    return MeasuredRows(rows.split, rows.data, (), read, rows.split)
+    return MeasuredRows(rows.split, rows.data, (), read, rows.split), asked
 
 
 def _affordable(stored: Stored, given: MeasuredRows) -> int:
