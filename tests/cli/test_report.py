@@ -334,12 +334,16 @@ def test_groups_begin_with_the_worst_also_where_the_loss_decides(tmp_path: Path)
     assert float(found[0][1]) < float(found[1][1])
 
 
-def test_a_run_that_diverged_at_once_says_what_to_train_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def _boom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config `boom.yaml` in the working folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(f"{row % 7},{row * 0.37 % 5:.3f}" for row in range(60)) + "\n")
     (tmp_path / "boom.yaml").write_text("data: {source: t.csv, target: y}\ntask: regression\narchitecture: {type: mlp, hidden: [8]}\n")
+
+
+@pytest.mark.usefixtures("_boom")
+def test_a_run_that_diverged_at_once_says_what_to_train_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "boom.yaml", "optimizer={sgd: 1e30}", "data.batch_size=8"]) == 5
     capsys.readouterr()
     assert main(["report", "runs/boom"]) == 0
@@ -351,12 +355,8 @@ def test_a_run_that_diverged_at_once_says_what_to_train_anew(
     assert "nntrain fit boom.yaml optimizer.lr=" in page
 
 
-def test_a_member_that_diverged_at_once_is_named_and_nothing_is_told_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(f"{row % 7},{row * 0.37 % 5:.3f}" for row in range(60)) + "\n")
-    (tmp_path / "boom.yaml").write_text("data: {source: t.csv, target: y}\ntask: regression\narchitecture: {type: mlp, hidden: [8]}\n")
+@pytest.mark.usefixtures("_boom")
+def test_a_member_that_diverged_at_once_is_named_and_nothing_is_told_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "boom.yaml", "--seeds", "2", "optimizer={sgd: 1e30}", "data.batch_size=8"]) == 5
     assert re.search(r"member +runs/boom/0001/members/01\n", capsys.readouterr().err)
     for command in (["fit", "--resume", "runs/boom/0001"], ["compare", "runs/boom/0001"]):
