@@ -244,11 +244,14 @@ def test_memory_is_that_of_names_and_of_the_batches_in_work(tmp_path: Path) -> N
         root = photos(tmp_path / f"photos{count}", count=count, size=64)
         for streams in (False, True):
             prepared(root, {"normalize": "standard"}, streaming=streams)  # what is loaded once
-            tracemalloc.start()
-            found = prepared(root, {"normalize": "standard"}, streaming=streams)
-            peaks[streams, count] = tracemalloc.get_traced_memory()[0]
-            tracemalloc.stop()
-            del found
+            taken: list[int] = []
+            for _ in range(2):  # in one of them Python may enlarge its table of names, once and by as much as it has of all tests before
+                tracemalloc.start()
+                found = prepared(root, {"normalize": "standard"}, streaming=streams)
+                taken.append(tracemalloc.get_traced_memory()[0])
+                tracemalloc.stop()
+                del found
+            peaks[streams, count] = min(taken)
     assert (peaks[False, 150] - peaks[False, 30]) / 120 > 12_288
     assert (peaks[True, 150] - peaks[True, 30]) / 120 < 300
     found = prepared(tmp_path / "photos150", streaming=True)
