@@ -26,7 +26,7 @@ from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.evaluation import fit_baseline
 from nntrain.training.loop import Pause, Report
 from nntrain.training.loop import fit as run_loop
-from nntrain.training.memory import ExhaustedError, settle_malloc
+from nntrain.training.memory import ExhaustedError
 from nntrain.training.plan import StopReason
 from nntrain.training.reproducibility import differing_facts, exactness_facts
 from nntrain.training.settings import LIMITS
@@ -71,7 +71,6 @@ class Consumer:
         progress = parts.progress
         portions = parts.session.portions
         known = portions.state()
-        settle_malloc()
         self.recorder.step_is_done()
         for event in run_loop(parts.session, parts.protocol, parts.plan, progress, self.pause_due):
             if portions.state() != known:

@@ -29,6 +29,7 @@ from nntrain.training.gradients import trained
 from nntrain.training.peers import told_as_lost
 from nntrain.training.place import Place
 from nntrain.training.reduction import Reducer
+from nntrain.training.shared_memory import IS_SUPPORTED, Machine
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
@@ -104,6 +105,8 @@ class Ranks:
     """Steps that are complete."""
     is_sharded: bool = False
     """Whether each process has a piece of each parameter; torch sums the gradients then."""
+    machine: Machine | None = None
+    """Where all are on one machine and compute on its processors: they add up in its memory."""
     reducer: Reducer | None = None
     """Sums gradients; made in the first step."""
 
@@ -125,7 +128,8 @@ class Ranks:
     @property
     def words(self) -> str:
         """`2 (gloo)`."""
-        return f"{self.size} ({self.backend}{', sharded' if self.is_sharded else ''})"
+        way = ", sharded" if self.is_sharded else "" if self.machine is None else ", shared memory"
+        return f"{self.size} ({self.backend}{way})"
 
     def begin_step(self, step: int, seed: int) -> None:
         """Be at a step. The random numbers of other processes than the first are a function of it: nothing of them is to be saved."""
@@ -146,7 +150,7 @@ class Ranks:
         found = self.agree(weights)
         if not self.is_sharded:
             if self.reducer is None:
-                self.reducer = Reducer(trained(optimizer), len(weights))
+                self.reducer = Reducer(trained(optimizer), len(weights), self.machine)
             self.reducer.begin()
         return found
 
@@ -302,12 +306,16 @@ def join(place: Place, device: torch.device) -> Ranks:
             world_size=place.size,
             timeout=_PATIENCE,
         )
-    _ranks.append(Ranks(place, backend, device, Share(place.rank, place.size)))
-    return _ranks[0]
+    found = Ranks(place, backend, device, Share(place.rank, place.size))
+    if IS_SUPPORTED and device.type == "cpu" and place.size == place.local_size:
+        found.machine = Machine.meet(place.rank, place.size, found.tell)
+    _ranks.append(found)
+    return found
 
 
 def leave() -> None:
     """Leave the others, who don't need this process any more."""
     if _ranks:
-        _ranks.clear()
+        if (machine := _ranks.pop().machine) is not None:
+            machine.close()
         c10d.destroy_process_group()

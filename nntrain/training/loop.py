@@ -21,7 +21,7 @@ from nntrain.losses.loss import Part
 from nntrain.training.divergence import check_applied, check_scaling, check_state, check_step, watch_step
 from nntrain.training.exhaustion import is_exhaustion
 from nntrain.training.gradients import gradient_norm, trained
-from nntrain.training.memory import Before, ExhaustedError, release, requested
+from nntrain.training.memory import Before, ExhaustedError, release, requested, settle_malloc
 from nntrain.training.objective import PartName
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
@@ -72,6 +72,7 @@ def fit(
     started = time.monotonic() - progress.elapsed_s
     if session.ranks is not None:
         session.ranks.started = started
+    settle_malloc()
     session.network.train()
     progress.settle(plan.steps_per_epoch)
     if progress.owed_rate is not None:

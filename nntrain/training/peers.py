@@ -19,6 +19,11 @@ class PeerLostError(NNTrainError):
 
     exit_code = LOST
 
+    @classmethod
+    def told(cls) -> PeerLostError:
+        """The error, with what it says."""
+        return cls("another process of this run has ended; its own message says why")
+
 
 @contextmanager
 def told_as_lost() -> Generator[None]:
@@ -32,7 +37,7 @@ def told_as_lost() -> Generator[None]:
     except RuntimeError as error:
         if not is_lost(error):
             raise
-        raise PeerLostError("another process of this run has ended; its own message says why") from None
+        raise PeerLostError.told() from None
 
 
 def is_lost(error: BaseException) -> bool:

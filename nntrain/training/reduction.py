@@ -1,4 +1,4 @@
-"""Sums the gradients of several processes, in buckets that are sent while the backward pass still runs."""
+"""Sums the gradients of several processes: in memory that they share, or in buckets that are sent while the backward pass still runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch.distributed as c10d
 from torch import Tensor
 
 from nntrain.training.peers import told_as_lost
+from nntrain.training.shared_memory import Machine, SharedSums
 
 BUCKET_BYTES: Final = 25 * 2**20
 """Gradients that are sent at once; what torch's DistributedDataParallel takes."""
@@ -28,9 +29,11 @@ class _Bucket:
     buffer: Tensor
     """The gradients; behind them the marks, and in the last bucket what else is summed."""
     marks: Tensor
-    """Whether this process has a gradient of each parameter, 0 or 1; after the sum how many have one."""
+    """Whether this process has a gradient of each parameter, 0 or 1."""
+    sums: Tensor
+    """The sums of the buffers of all processes; the buffer itself where it is sent."""
     has: list[bool]
-    """The same, on the CPU."""
+    """The marks, on the CPU."""
     waiting: int = 0
     """Parameters whose gradient is still to come in the last backward pass of the step."""
     work: c10d.Work | None = None
@@ -39,17 +42,24 @@ class _Bucket:
 class Reducer:
     """The gradients of the parameters that an optimizer moves. All processes make it of the same parameters, in the same order."""
 
-    def __init__(self, parameters: Sequence[Tensor], extras: int) -> None:
-        """Take the memory; `extras` are numbers that are summed beside the gradients."""
+    def __init__(self, parameters: Sequence[Tensor], extras: int, machine: Machine | None = None) -> None:
+        """Take the memory.
+
+        Args:
+            parameters: Those that are trained.
+            extras: How many numbers are summed beside the gradients.
+            machine: The processes, where they share memory; `None`: they send each other what is summed.
+        """
         self._extras = extras
-        self._buckets = [_bucket(part, parameters[0].device, 0) for part in _parts(parameters)]
+        parts = _parts(parameters)
+        if parts[-1][0].dtype != torch.float32:
+            parts.append([])
+        sizes = [(_size(part) + (extras if part is parts[-1] else 0), part[0].dtype if part else torch.float32) for part in parts]
+        self._shared = None if machine is None else SharedSums(machine, sizes)
+        sums = [torch.zeros(size, dtype=dtype, device=parameters[0].device) for size, dtype in sizes]
+        buffers = sums if self._shared is None else self._shared.own
+        self._buckets = [_bucket(*each) for each in zip(parts, buffers, sums, strict=True)]
         self._places = {parameter: (bucket, place) for bucket in self._buckets for place, parameter in enumerate(bucket.parameters)}
-        last = self._buckets[-1]
-        if last.buffer.dtype == torch.float32:
-            self._buckets[-1] = _bucket(last.parameters, last.buffer.device, extras)
-            self._places |= {parameter: (self._buckets[-1], place) for place, parameter in enumerate(last.parameters)}
-        else:
-            self._buckets.append(_bucket([], parameters[0].device, extras))
         self._hooked: set[Tensor] = set()
         self._next = 0
         self._is_last = False
@@ -76,7 +86,7 @@ class Reducer:
     def _arrived(self, parameter: Tensor) -> None:
         bucket, place = self._places[parameter]
         bucket.has[place] = True
-        if not self._is_last:
+        if not self._is_last or self._shared is not None:
             return
         bucket.waiting -= 1
         while self._next < len(self._buckets) - 1 and self._buckets[self._next].waiting == 0:  # the last one waits for the extras
@@ -85,10 +95,7 @@ class Reducer:
 
     def _send(self, bucket: _Bucket) -> None:
         """Begin to sum; all processes send their buckets in the same order."""
-        if all(bucket.has):
-            bucket.marks.fill_(1.0)
-        else:
-            bucket.marks.copy_(torch.tensor(bucket.has))
+        _mark(bucket)
         bucket.work = c10d.all_reduce(bucket.buffer, async_op=True)
 
     def finish(self, extras: Tensor) -> Tensor:
@@ -102,6 +109,17 @@ class Reducer:
         self._is_last = False
         last = self._buckets[-1]
         last.buffer[len(last.buffer) - self._extras :] = extras
+        if self._shared is None:
+            self._wait()
+        else:
+            self._add_up(self._shared)
+        for bucket in self._buckets:
+            if not all(bucket.has):
+                _drop_missing(bucket)
+        return last.sums[len(last.sums) - self._extras :].clone()
+
+    def _wait(self) -> None:
+        """Send what is left, and wait for the sums."""
         with told_as_lost():
             for bucket in self._buckets[self._next :]:
                 self._send(bucket)
@@ -109,10 +127,23 @@ class Reducer:
                 assert bucket.work is not None
                 bucket.work.wait()
                 bucket.work = None
+
+    def _add_up(self, shared: SharedSums) -> None:
+        """Sum in shared memory; gradients lie outside of it then, as what shapes them changes them in place."""
         for bucket in self._buckets:
-            if not all(bucket.has):
-                _drop_missing(bucket)
-        return last.buffer[len(last.buffer) - self._extras :].clone()
+            _mark(bucket)
+        shared.add_up([bucket.sums for bucket in self._buckets])
+        for bucket in self._buckets:
+            for parameter, gradient in zip(bucket.parameters, _views(bucket.sums, bucket.parameters), strict=True):
+                if parameter.requires_grad:
+                    parameter.grad = gradient
+
+
+def _mark(bucket: _Bucket) -> None:
+    if all(bucket.has):
+        bucket.marks.fill_(1.0)
+    else:
+        bucket.marks.copy_(torch.tensor(bucket.has))
 
 
 def _drop_missing(bucket: _Bucket) -> None:
@@ -122,7 +153,8 @@ def _drop_missing(bucket: _Bucket) -> None:
         for place, (parameter, has) in enumerate(zip(bucket.parameters, bucket.has, strict=True))
         if not has and parameter.requires_grad
     ]
-    counts = cast("list[float]", bucket.marks.tolist()) if doubtful else []
+    total = sum(parameter.numel() for parameter in bucket.parameters)
+    counts = cast("list[float]", bucket.sums[total : total + len(bucket.parameters)].tolist()) if doubtful else []
     for place, parameter in doubtful:
         if not counts[place]:
             parameter.grad = None
@@ -141,13 +173,22 @@ def _parts(parameters: Sequence[Tensor]) -> list[list[Tensor]]:
     return parts
 
 
-def _bucket(parameters: list[Tensor], device: torch.device, extras: int) -> _Bucket:
-    dtype = parameters[0].dtype if parameters else torch.float32
-    total, count = sum(parameter.numel() for parameter in parameters), len(parameters)
-    buffer = torch.zeros(total + count + extras, dtype=dtype, device=device)
+def _size(parameters: Sequence[Tensor]) -> int:
+    """Numbers of a bucket: of its gradients, and a mark for each parameter."""
+    return sum(parameter.numel() for parameter in parameters) + len(parameters)
+
+
+def _bucket(parameters: list[Tensor], buffer: Tensor, sums: Tensor) -> _Bucket:
+    total = sum(parameter.numel() for parameter in parameters)
+    marks = buffer[total : total + len(parameters)]
+    return _Bucket(parameters, _views(buffer, parameters), buffer, marks, sums, [False] * len(parameters))
+
+
+def _views(buffer: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """The places of parameters in the memory of their bucket."""
     views: list[Tensor] = []
-    start = 0
+    start = buffer.storage_offset()
     for parameter in parameters:
         views.append(buffer.as_strided(parameter.shape, parameter.stride(), start))
         start += parameter.numel()
-    return _Bucket(parameters, views, buffer, buffer[total : total + count], [False] * count)
+    return views

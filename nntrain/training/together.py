@@ -22,6 +22,7 @@ from nntrain.modules.stacked import Draws, obstacle
 from nntrain.training.divergence import check_state, named
 from nntrain.training.joint_rows import JointBatch, joint_batches
 from nntrain.training.loop import Pause, Report, report_once, set_learning_rates, take_step
+from nntrain.training.memory import settle_malloc
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
 from nntrain.training.reproducibility import restore_rng
@@ -104,6 +105,7 @@ def fit_together(members: Sequence[Member | int], *, is_even: bool = True) -> It
     Raises:
         DivergedError: As of `fit`, for one member. The others are at the end of the step before.
     """
+    settle_malloc()
     course = _Course(members, is_even=is_even)
     while course.is_on():
         if course.owing:

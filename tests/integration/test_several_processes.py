@@ -13,7 +13,10 @@ import pytest
 import safetensors.torch
 import torch
 
+from nntrain.training.shared_memory import IS_SUPPORTED
+
 DRIVER = Path(__file__).with_name("ranks_driver.py")
+WAY = "gloo, shared memory" if IS_SUPPORTED else "gloo"
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
 CONFIG = """
@@ -73,7 +76,7 @@ def test_two_processes_are_one(tmp_path: Path, config: Path, run_script: Script)
     alone, together, narrowed, again = (tmp_path / "runs" / "c" / name for name in ("0001", "0002", "0003", "0004"))
     assert largest_difference(curve(alone), curve(together)) < 1e-5
     assert largest_difference(curve(alone), curve(narrowed)) < 1e-5
-    assert "processes: was 2 (gloo), is 1" in said
+    assert f"processes: was 2 ({WAY}), is 1" in said
     assert json.loads((narrowed / "summary.json").read_text())["inexact_since"] == 25
     assert weights(again) == weights(together)
     assert (again / "history.jsonl").read_bytes() == (together / "history.jsonl").read_bytes()
@@ -93,7 +96,7 @@ def test_one_process_goes_on_as_two(tmp_path: Path, config: Path, run_script: Sc
     assert codes == [0] * 3, said
     alone, widened = (tmp_path / "runs" / "c" / name for name in ("0001", "0002"))
     assert largest_difference(curve(alone), curve(widened)) < 1e-5
-    assert "processes: was 1, is 2 (gloo)" in said
+    assert f"processes: was 1, is 2 ({WAY})" in said
 
 
 @pytest.mark.slow

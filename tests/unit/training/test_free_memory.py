@@ -8,6 +8,12 @@ import sys
 
 import pytest
 
+from nntrain.training import loop, together
+from nntrain.training.reproducibility import rng_state
+from nntrain.training.settings import TrainingSettings
+from nntrain.training.together import Member, fit_together
+from tests.unit.training.tiny_run import make_run
+
 SCRIPT = """
 import ctypes
 from pathlib import Path
@@ -61,3 +67,18 @@ def faults(environment: dict[str, str]) -> int:
 def test_the_pages_of_a_step_serve_the_next_one_unless_the_environment_says_otherwise() -> None:
     assert faults({}) < 100
     assert faults({"MALLOC_TRIM_THRESHOLD_": "1000000", "MALLOC_MMAP_THRESHOLD_": "1000000"}) > 3 * 20 * 2**20 // 4096 // 2
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_whoever_trains_keeps_the_pages_of_a_step(monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
+    """Also a process that follows another one, and members at once: each trains by one of these two functions."""
+    asked: list[str] = []
+    monkeypatch.setattr(together if at_once else loop, "settle_malloc", lambda: asked.append("settled"))
+    run = make_run(TrainingSettings(max_epochs=1))
+    if at_once:
+        member = Member(run.session, run.protocol, run.plan, run.progress, lambda _: False, rng_state())
+        events = [event for event in fit_together([member]) if event is not None]
+    else:
+        events = list(loop.fit(run.session, run.protocol, run.plan, run.progress, lambda _: False))
+    assert events
+    assert asked == ["settled"]
