@@ -138,6 +138,8 @@ class SupervisedProtocol:
         parameters = trained(session.optimizer)
 
         def work() -> list[Tensor | None]:
+            for parameter in parameters:  # a recording may have ended within a backward pass
+                parameter.grad = None
             parts = self._parts(session, batch)
             loss = total(parts)
             session.precision.backward(loss)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nntrain.losses.loss import Part
-from nntrain.modules.metrics import finite
+from nntrain.modules.metrics import accumulator, finite
 from nntrain.training.early_stopping import BestStates, Converge, EarlyStopping, PlateauRule
 from nntrain.training.objective import PartName
 from nntrain.training.plan import Plan, StopReason
@@ -53,7 +53,8 @@ class RunningLoss:
             if total.device.type == "cpu":
                 self.count(name, total.item(), weight.item(), factor)
             else:
-                self.count(name, total.float(), weight.float(), factor)  # a layer's part may have half of it
+                kind = accumulator(total.device)  # as plain numbers have it
+                self.count(name, total.to(kind), weight.to(kind), factor)
 
     def count(self, name: PartName, total: float | Tensor, weight: float | Tensor, factor: float) -> None:
         """Count the sum and the weight of a part of the loss of one step."""

@@ -13,9 +13,11 @@ from nntrain.optimizers.sgd import SGD
 from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.regularization import Regularization, SWASettings
 from nntrain.schedules.step import Step
+from nntrain.training import replay
 from nntrain.training.loop import Pause, Report, set_learning_rates
 from nntrain.training.objective import total
 from nntrain.training.progress import Clipping, RunningLoss
+from nntrain.training.replay import StaticSteps
 from nntrain.training.session import StepLoss
 from nntrain.training.settings import ConvergeSettings, EarlyStoppingSettings, Interval, TrainingSettings
 
@@ -220,6 +222,15 @@ def test_a_running_loss_divides_the_sum_of_each_part_by_its_weight() -> None:
     assert running.take() is None
 
 
+def test_running_losses_of_an_accelerator_are_added_up_there_as_exactly_as_here() -> None:
+    running, there = RunningLoss(), torch.ones((), device="meta")
+    for _ in range(2):
+        running.add({("y", "mse"): Part(there, there.half())})
+    [(total, weight, _)] = running.parts.values()
+    assert [(value.device.type, value.dtype) for value in (total, weight)] == [("meta", torch.float64)] * 2
+    assert not running.is_here
+
+
 class HillClimbing(SupervisedProtocol):
     """Moves the weights itself: a random move is kept where it lowers the loss."""
 
@@ -288,3 +299,24 @@ def test_a_step_without_weight_moves_nothing(accumulate: int) -> None:
     assert run.progress.running.take() is None
     assert run.events()[-1].metrics["train.running_loss"] is not None  # type: ignore[union-attr]
     assert all(bool(torch.isfinite(value).all()) for value in weights(run).values())
+
+
+class LooksBackward(Net):
+    """Looks at a gradient in the backward pass, when the head has its own already: such a step is not recorded."""
+
+    def forward(self, inputs, state=None):
+        hidden = self.body(inputs["@number"])
+        if hidden.requires_grad:
+            hidden.register_hook(lambda gradient: gradient * float(gradient.abs().max() >= 0))
+        return {name: head(hidden) for name, head in self.heads.items()}, {}
+
+
+def test_a_recording_that_ends_within_the_backward_pass_leaves_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "AFTER", 1)
+    runs = [make_run(network=LooksBackward()) for _ in range(2)]
+    runs[1].session.network.load_state_dict(runs[0].session.network.state_dict())
+    static = StaticSteps(runs[0].session.network)
+    runs[0].session = replace(runs[0].session, static=static)
+    ours, theirs = ([report.metrics for report in run.reports()] for run in runs)
+    assert None in static._recordings.values()
+    assert ours == theirs
