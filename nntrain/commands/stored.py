@@ -338,7 +338,7 @@ def open_single(run: Run) -> Stored:
     from nntrain.assembly import build_objective
     from nntrain.commands.souping import soup_of
     from nntrain.training.checkpoint import told_as_damage
-    from nntrain.training.device import resolve_device, resolve_precision
+    from nntrain.training.device import resolve_device, resolve_precision, use_tf32
     from nntrain.training.session import Origin
     from nntrain.training.snapshot import predicting_weights
     from nntrain.training.state import restore_network
@@ -350,6 +350,7 @@ def open_single(run: Run) -> Stored:
     blueprint = draw(config, stored_layout(run, fields))
     device = resolve_device("auto")
     precision = resolve_precision(blueprint.training.precision, device, blueprint.training.matmul)
+    use_tf32(blueprint.training.precision, device)
     network = blueprint.program.build()
     restore_network(network, predicting_weights(parts))
     with told_as_damage(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -59,9 +60,25 @@ def use_threads(threads: int | None) -> int:
 
 
 def use_tf32(name: PrecisionName, device: torch.device) -> None:
-    """Let CUDA round the factors of matrix products to tf32, or not: a setting of the process, which other devices don't read."""
+    """Let CUDA round the factors of products to tf32, or not: settings of the process, which other devices don't read.
+
+    cuDNN, which computes convolutions and recurrent layers, has one of its own, and rounds where nobody says anything.
+    """
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high" if name == "tf32" else "highest")
+        torch.backends.cudnn.allow_tf32 = name == "tf32"
+
+
+def draws(device: torch.device) -> list[Tensor]:
+    """Where the generators stand that steps draw from: torch's on the CPU, and that of a CUDA device. Nothing is waited for."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+
+
+def restore_draws(states: Sequence[Tensor], device: torch.device) -> None:
+    """Take back what `draws` gave."""
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
 
 
 def has_tf32(device: torch.device) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nntrain.data.batches import Batch
 from nntrain.errors import ResourceError
+from nntrain.training.device import draws, restore_draws
 
 Where = Literal["step", "update", "evaluation"]
 
@@ -118,17 +119,14 @@ class Before:
     @classmethod
     def of(cls, network: torch.nn.Module, device: torch.device) -> Before:
         """Keep the present state: a copy of the buffers, and a few kilobytes."""
-        random = [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
-        return cls(network, device, [buffer.clone() for buffer in network.buffers()], random)
+        return cls(network, device, [buffer.clone() for buffer in network.buffers()], draws(device))
 
     @torch.no_grad()
     def restore(self) -> None:
         """Put it back, bit for bit."""
         for buffer, value in zip(self.network.buffers(), self.buffers, strict=True):
             buffer.copy_(value)
-        torch.set_rng_state(self.random[0])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(self.random[1], self.device)
+        restore_draws(self.random, self.device)
 
 
 def requested(text: str) -> int | None:

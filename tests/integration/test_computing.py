@@ -15,6 +15,7 @@ from nntrain.commands.measuring import Steps
 from nntrain.config.loading import load
 from nntrain.modules.products import IS_THERE
 from nntrain.training import recordable, replay
+from nntrain.training.device import resolve_device
 
 IMAGES = """
 data: {source: {type: builtin, name: digits}, split: {validation: 0.5, test: 0.3}}
@@ -57,6 +58,15 @@ def settled(run: str) -> dict[str, object]:
 def weights(run: str) -> bytes:
     last = Path(run) / "checkpoints" / (Path(run) / "checkpoints" / "last").read_text().strip()
     return (last / "weights.safetensors").read_bytes()
+
+
+def test_a_stored_run_computes_in_its_own_number_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.yaml").write_text(IMAGES)
+    assert main(["fit", "a.yaml", "training.precision=bfloat16"]) == 0
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr("nntrain.training.device.use_tf32", lambda name, device: said.append((name, device.type)))
+    assert main(["eval", "runs/a/0001"]) == 0
+    assert said == [("bfloat16", resolve_device("auto").type)]
 
 
 def test_a_run_whose_pixels_lie_together_goes_on_exactly() -> None:

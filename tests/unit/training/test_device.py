@@ -5,7 +5,7 @@ from torch import nn
 from nntrain.errors import ConfigError
 from nntrain.optimizers.groups import parameter_groups
 from nntrain.optimizers.sgd import SGD
-from nntrain.training.device import resolve_device, resolve_precision, use_threads
+from nntrain.training.device import resolve_device, resolve_precision, use_tf32, use_threads
 
 CPU = torch.device("cpu")
 
@@ -49,6 +49,19 @@ def test_a_gpu_without_bfloat16_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "an old card")
     with pytest.raises(ConfigError, match="an old card has no bfloat16"):
         resolve_precision("bfloat16", torch.device("cuda"))
+
+
+def test_float32_on_cuda_is_float32_in_convolutions_too() -> None:
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        for name, products in (("float32", "highest"), ("tf32", "high"), ("bfloat16", "highest")):
+            use_tf32(name, torch.device("cuda"))
+            assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == (products, name == "tf32")
+        use_tf32("tf32", CPU)
+        assert torch.get_float32_matmul_precision() == "highest"  # another device changes nothing
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
 
 
 def test_threads_are_set_or_left() -> None:
