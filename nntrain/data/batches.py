@@ -17,7 +17,7 @@ from torch import Tensor
 from nntrain.data.augmentation.draws import Augment
 from nntrain.data.augmentation.views import Views
 from nntrain.data.mask_rows import shown_target
-from nntrain.data.moving import arrived, arriving, row_bytes
+from nntrain.data.moving import arrived, arriving, row_bytes, sent
 from nntrain.data.orders import Redrawn, shown_order
 from nntrain.data.packed import LENGTHS, Stored, StoredTarget, cut
 from nntrain.data.packed_graphs import part_of_graphs
@@ -172,7 +172,7 @@ class TensorData:
 
     def take(self, index: Tensor) -> TensorData:
         """Some rows, by position `[M]`."""
-        index = index.to(self.numbers.device)
+        index = sent(index, self.numbers.device)
         return TensorData(
             {name: tensor.index_select(0, index) for name, tensor in self.inputs.items()},
             {name: tensor.index_select(0, index) for name, tensor in self.targets.items()},

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from nntrain.data.file_store import FileStore
 from nntrain.data.images import at_line, broken_images, check_sizes, decode, names_of
+from nntrain.data.moving import sent
 from nntrain.data.table import Table
 from nntrain.errors import DataError
 
@@ -156,7 +157,7 @@ class ImageStore:
 
     def filled(self, data: TensorData, found: Mapping[str, Tensor]) -> TensorData:
         """Some rows with their images."""
-        read = {name: values.to(data.rows.device) for name, values in found.items()}
+        read = {name: sent(values, data.rows.device) for name, values in found.items()}
         return replace(data, inputs={**data.inputs, **read}, streamed=None)
 
     def request(self, places: Tensor) -> ImageRequest:

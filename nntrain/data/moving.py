@@ -67,19 +67,15 @@ class _Way:
         with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
             coming = replace(
                 data,
-                inputs={name: self._sent(tensor) for name, tensor in data.inputs.items()},
-                targets={name: self._sent(tensor) for name, tensor in data.targets.items()},
-                weights=None if data.weights is None else self._sent(data.weights),
-                numbers=self._sent(data.rows),
+                inputs={name: sent(tensor, self._home) for name, tensor in data.inputs.items()},
+                targets={name: sent(tensor, self._home) for name, tensor in data.targets.items()},
+                weights=None if data.weights is None else sent(data.weights, self._home),
+                numbers=sent(data.rows, self._home),
                 stored=stored,
                 stored_targets=stored_targets,
                 home=None,
             )
         return coming, None if self._stream is None else cast("Any", self._stream).record_event()
-
-    def _sent(self, tensor: Tensor) -> Tensor:
-        # Pinned memory is not used again before the copy is done: torch's allocator of it looks after that.
-        return tensor.to(self._home) if self._stream is None else tensor.pin_memory().to(self._home, non_blocking=True)
 
     def end(self, data: TensorData, event: Any) -> TensorData:
         """What was begun, for the stream that computes: the device waits for it, the host does not."""
@@ -90,6 +86,16 @@ class _Way:
             for tensor in (*data.inputs.values(), *data.targets.values(), *weights, data.rows):
                 tensor.record_stream(current)
         return data
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device. Of one that comes from the host to CUDA the host waits for nothing: it leaves from pinned memory.
+
+    That memory is not used again before the copy is done: torch's allocator of it looks after that.
+    """
+    if device.type != "cuda" or tensor.device.type != "cpu":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def row_bytes(data: TensorData) -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import Batch, Partner
+from nntrain.data.moving import sent
 from nntrain.data.noise import derive_seed
 
 
@@ -36,7 +37,7 @@ class Mixer:
         """
         seed = derive_seed(self.seed, "mixing", epoch, step)
         draws = np.random.Generator(np.random.PCG64(seed))
-        order = torch.randperm(len(batch), generator=torch.Generator().manual_seed(seed)).to(batch.rows.device)
+        order = sent(torch.randperm(len(batch), generator=torch.Generator().manual_seed(seed)), batch.rows.device)
         cuts = self.mixup is None or (self.cutmix is not None and bool(draws.random() < 0.5))
         alpha = self.cutmix if cuts else self.mixup
         assert alpha is not None

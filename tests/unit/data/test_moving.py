@@ -4,16 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from nntrain.data import batches
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
-from nntrain.data.moving import arriving, resting
+from nntrain.data.moving import arriving, resting, sent
 from nntrain.errors import ConfigError
 from nntrain.training.resting_rows import fits, settle
 from tests.unit.training.tiny_run import CPU, make_data, make_run
+
+
+class Noted:
+    """A tensor that writes down how it is moved."""
+
+    def __init__(self, place: str) -> None:
+        self.device = torch.device(place)
+        self.calls: list[str] = []
+
+    def pin_memory(self) -> Noted:
+        self.calls.append("pinned")
+        return self
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> Noted:
+        self.calls.append(f"to {device}{', without waiting' if non_blocking else ''}")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "calls"),
+    [
+        ("cpu", "cuda:1", ["pinned", "to cuda:1, without waiting"]),
+        ("cpu", "cpu", ["to cpu"]),
+        ("cuda:0", "cuda:0", ["to cuda:0"]),
+        ("cpu", "mps", ["to mps"]),
+    ],
+)
+def test_from_the_host_to_cuda_nothing_is_waited_for(start: str, end: str, calls: list[str]) -> None:
+    tensor: Any = Noted(start)
+    assert sent(tensor, torch.device(end)) is tensor
+    assert tensor.calls == calls
 
 
 def numbers(found: Iterator[Batch]) -> list[list[torch.Tensor]]:
