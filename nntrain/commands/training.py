@@ -57,6 +57,8 @@ class Consumer:
     """Splits whose loss was not finite, which is told once."""
     told_lost: bool = False
     """Whether it was said that encoded rows could not be kept."""
+    told_graph: bool = False
+    """Whether it was said if steps are a CUDA graph."""
 
     def pause_due(self, step: int) -> bool:
         """Show the position; pause where something is to be saved or stopped."""
@@ -102,6 +104,7 @@ class Consumer:
         self._tell_programs(event)
         self._tell_unmeasured(event)
         self._tell_lost()
+        self._tell_graph()
 
     def close(self) -> None:
         """Close the files, and let the trackers come to an end."""
@@ -142,6 +145,14 @@ class Consumer:
         if streamed is not None and not self.told_lost and (why := streamed.store.lost) is not None:
             self.told_lost = True
             self.display.note(f"warning: encoded rows are not all kept, each epoch reads and encodes the others anew: {why}")
+
+    def _tell_graph(self) -> None:
+        """Say once whether steps are a CUDA graph, and why not, where that was tried."""
+        static = self.assembly.session.static
+        if static is not None and static.is_graph is not None and not self.told_graph:
+            self.told_graph = True
+            words = "a step is one CUDA graph" if static.is_graph else f"a step is no CUDA graph: {static.why}"
+            self.display.note(words)
 
     def position(self, step: int) -> Position:
         """Where the run stands after a step."""

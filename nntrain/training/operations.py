@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import torch
@@ -47,6 +47,36 @@ class Operation(NamedTuple):
     results: tuple[Slot | None, ...]
     is_tuple: bool
     """Whether it gives several tensors, `results` in their order."""
+
+
+def slots_in(tree: Any) -> list[Slot]:
+    """All slots in the arguments of an operation."""
+    if isinstance(tree, Slot):
+        return [tree]
+    if isinstance(tree, tuple | list):
+        return [slot for item in cast("Sequence[Any]", tree) for slot in slots_in(item)]
+    return [slot for item in cast("dict[str, Any]", tree).values() for slot in slots_in(item)] if isinstance(tree, dict) else []
+
+
+def filled_in(tree: Any, values: Mapping[Slot, Any]) -> Any:
+    """Arguments with what stands for their slots."""
+    if isinstance(tree, Slot):
+        return values[tree]
+    if isinstance(tree, tuple | list):
+        found = [filled_in(item, values) for item in cast("Sequence[Any]", tree)]
+        return found if isinstance(tree, list) else tuple(found)
+    if isinstance(tree, dict):
+        return {key: filled_in(item, values) for key, item in cast("dict[str, Any]", tree).items()}
+    return tree
+
+
+def changed_by(operation: Operation) -> list[Slot]:
+    """What an operation changes in place."""
+    named = zip(operation.function._schema.arguments, operation.arguments, strict=False)
+    pairs = [*named, *((argument, operation.options.get(argument.name)) for argument in operation.function._schema.arguments)]
+    return [
+        slot for argument, value in pairs if argument.alias_info is not None and argument.alias_info.is_write for slot in slots_in(value)
+    ]
 
 
 def _takes_places(function: Any, arguments: Sequence[Any]) -> bool:

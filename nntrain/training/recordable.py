@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from nntrain.modules.network import Network
+from nntrain.training.cuda_graphs import CudaGraphs
 from nntrain.training.replay import StaticSteps, are_static
 from nntrain.training.session import Session
 
@@ -11,8 +14,9 @@ def static_steps(session: Session, *, parts_are_ours: bool) -> StaticSteps | Non
     """Recordings for the steps of a run; `None` where they may be of other operations each time, and where nothing is gained.
 
     What varies beside the values of a batch keeps a step from it: lengths of rows, sizes of images, shares of mixed rows, parameters that
-    are frozen for a time, what a task tells the network. An accelerator computes while Python goes on. Probabilities of dropout that
-    change over the run are numbers in a recording: `set_learning_rates` drops it where they do, and steps are recorded while they stay.
+    are frozen for a time, what a task tells the network. Probabilities of dropout that change over the run are numbers in a recording:
+    `set_learning_rates` drops it where they do, and steps are recorded while they stay. On a CUDA device recordings become graphs; cuDNN's
+    recurrent layers have packed weights and random numbers of their own, which no recording sees.
 
     Args:
         session: The run.
@@ -28,5 +32,12 @@ def static_steps(session: Session, *, parts_are_ours: bool) -> StaticSteps | Non
         session.precision.scales,
         not parts_are_ours,
     )
-    is_elsewhere = session.device.type != "cpu" or session.compiled is not None or session.ranks is not None
-    return None if is_elsewhere or any(varies) or not are_static(network) else StaticSteps(network, steps=session.horizon.total_steps)
+    is_cuda = session.device.type == "cuda"
+    is_elsewhere = not (is_cuda or session.device.type == "cpu") or session.compiled is not None or session.ranks is not None
+    if is_elsewhere or any(varies) or not are_static(network) or (is_cuda and _is_recurrent(network)):
+        return None
+    return StaticSteps(network, steps=session.horizon.total_steps, graphs=CudaGraphs(session.device) if is_cuda else None)
+
+
+def _is_recurrent(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.RNNBase) for module in network.modules())

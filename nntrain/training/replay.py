@@ -6,7 +6,7 @@ in each step whatever the values are, they are recorded with their gradients in 
 that is looked at once for each recording, before it is used.
 
 Torch's interpreter runs that function where a step is small, which asks Python once a step instead of once an operation; it fuses nothing
-and leaves nothing out.
+and leaves nothing out. On a CUDA device, which computes while Python goes on, only small steps are recorded, and become one graph.
 
 Whose modules may be recorded is decided by their kind: torch's and our own keep nothing in Python from call to call, and those of plug-ins
 may. What looks at values (`item`, `nonzero`) ends a recording.
@@ -15,7 +15,7 @@ may. What looks at values (`item`, `nonzero`) ends a recording.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -24,7 +24,9 @@ from torch import Tensor, fx, nn
 
 from nntrain.data.batches import Batch
 from nntrain.modules.known_torch import IS_KNOWN, set_grad_mode
-from nntrain.training.operations import NotStaticError, Operation, Recorder, Slot, Unread
+from nntrain.training.cuda_graphs import Captured, Graphs, obstacle, told
+from nntrain.training.device import draws, restore_draws
+from nntrain.training.operations import NotStaticError, Operation, Recorder, Slot, Unread, changed_by, filled_in, slots_in
 
 AFTER: Final = 32
 """Batches of a shape that are computed as usual before one is recorded: runs of a few steps have nothing to gain."""
@@ -33,11 +35,11 @@ SOON: Final = 4
 LONG: Final = 500
 """Steps of such a run. A recording of a small step takes as long as it saves in 70 steps."""
 SMALL_BYTES: Final = 64 * 2**20
-"""All tensors of a step that is worth the interpreter: in larger ones arithmetic takes the time."""
+"""All tensors of a step that is worth the interpreter, or a graph, which keeps their memory: in larger ones arithmetic takes the time."""
 MOST_PARAMETERS: Final = 64 * 2**20
 """Bytes of parameters and buffers up to which steps are recorded: a recording is compared by all its gradients."""
 SHAPES: Final = 4
-"""Recordings that are kept: full batches and the last one of an epoch are two."""
+"""Recordings that are kept: full batches and the last one of an epoch are two. On a CUDA device one is, that of full batches."""
 
 _OWN: Final = ("torch.nn.", "einops.layers.", "nntrain.")
 """Packages whose modules give the same operations for the same shapes, in training or in evaluation."""
@@ -71,6 +73,8 @@ _DIRECT: Final[dict[str, Callable[..., Any]]] = {
 _shape: Callable[[Tensor], torch.Size] = operator.attrgetter("shape")
 _pointer: Callable[[Tensor], int] = torch.Tensor.data_ptr
 Step = Callable[..., tuple[Any, ...]]
+Replayed = Callable[[Sequence[Tensor]], tuple[Any, ...]]
+"""A recording, or a graph of it: from the tensors of a batch to what the step gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,14 @@ def record(work: Callable[[], Sequence[Tensor | None]], lasting: Iterable[Tensor
 class StaticSteps:
     """The recordings of a run, by the shapes of the tensors of a batch."""
 
-    def __init__(self, *networks: nn.Module, steps: int = 0, read: Sequence[Tensor] = (), written: Sequence[Tensor] = ()) -> None:
+    def __init__(
+        self,
+        *networks: nn.Module,
+        steps: int = 0,
+        read: Sequence[Tensor] = (),
+        written: Sequence[Tensor] = (),
+        graphs: Graphs | None = None,
+    ) -> None:
         """Begin without a recording.
 
         Args:
@@ -158,7 +169,15 @@ class StaticSteps:
             steps: How many steps the run may have; 0 where nobody knows.
             read: What steps read beside their parameters and buffers.
             written: What steps change beside their buffers.
+            graphs: Captures steps, on a device that can.
         """
+        self._graphs = graphs
+        self._device = torch.device("cpu") if graphs is None else graphs.device
+        self._most = SHAPES if graphs is None else 1
+        self.is_graph: bool | None = None
+        """Whether steps are a graph; `None` where none was tried."""
+        self.why = ""
+        """Why they are not."""
         buffers = tuple(buffer for network in networks for buffer in network.buffers())
         self._lasting = (*(value for network in networks for value in network.parameters()), *buffers, *read, *written)
         self._buffers = (*buffers, *written)
@@ -171,9 +190,9 @@ class StaticSteps:
         self._latest: tuple[torch.Size, ...] = ()
         self._in_a_row = 0
         """Batches of the latest shape, one after another, that had no recording."""
-        self._recordings: dict[tuple[torch.Size, ...], Recording | None] = {}
+        self._recordings: dict[tuple[torch.Size, ...], Replayed | None] = {}
 
-    def of(self, tensors: Sequence[Tensor]) -> Recording | None:
+    def of(self, tensors: Sequence[Tensor]) -> Replayed | None:
         """The recording of a step over a batch of such tensors, where there is one.
 
         All are dropped where parameters have other memory than when they were made, as those of members that train together get.
@@ -196,7 +215,7 @@ class StaticSteps:
     def is_due(self, tensors: Sequence[Tensor]) -> bool:
         """Count a step over such a batch that has no recording; whether it is to be recorded."""
         shapes = _shapes(tensors)
-        if shapes in self._recordings or len(self._recordings) == SHAPES or self._is_heavy:
+        if shapes in self._recordings or len(self._recordings) == self._most or self._is_heavy:
             return False
         count = self._counts[shapes] = self._counts.get(shapes, 0) + 1
         self._in_a_row = self._in_a_row + 1 if shapes == self._latest else 1
@@ -217,28 +236,66 @@ class StaticSteps:
         if pointers != self._pointers:
             self._recordings.clear()
         self._pointers = pointers
-        random, before = torch.get_rng_state(), [buffer.clone() for buffer in self._buffers]
+        before = self._state()
         shapes = _shapes(tensors)
         self._recordings[shapes] = None
-        try:
-            recording = record(work, self._lasting, tensors).interpreted(tensors)
-        except NotStaticError:
-            self._put_back(random, before)
-            return work()
-        self._put_back(random, before)
-        found = recording(tensors)
-        end, after = torch.get_rng_state(), [buffer.clone() for buffer in self._buffers]
-        self._put_back(random, before)
+        found: list[tuple[Replayed, Sequence[Tensor | None]]] = []
+        for step in self._recorded(work, tensors, before):
+            self._put_back(before)
+            found.append((step, [*step(tensors), *self._state()]))
+        self._put_back(before)
         expected = work()
-        same = [*zip(expected, found, strict=True), *zip(self._buffers, after, strict=True), (torch.get_rng_state(), end)]
-        if all(_equal(one, other) for one, other in same):
-            self._recordings[shapes] = recording
+        wanted = [*expected, *self._state()]
+        kept = next((step for step, results in found if all(_equal(one, other) for one, other in zip(wanted, results, strict=True))), None)
+        self._recordings[shapes] = kept
+        if found and isinstance(found[0][0], Captured):
+            self._tell("" if kept is found[0][0] else "it did not give the bits of the step")
         return expected
 
-    def _put_back(self, random: Tensor, buffers: Sequence[Tensor]) -> None:
-        torch.set_rng_state(random)
+    def _recorded(
+        self, work: Callable[[], Sequence[Tensor | None]], tensors: Sequence[Tensor], before: Sequence[Tensor]
+    ) -> Iterator[Replayed]:
+        """What may take the place of a step, the fastest first."""
+        try:
+            recording = record(work, self._lasting, tensors)
+        except NotStaticError as error:
+            self._tell(str(error))
+            return
+        except RuntimeError as error:
+            if self._graphs is None:
+                raise
+            self._tell(told(error))  # what is wrong with the step itself is told by the usual one, which comes next
+            return
+        if self._graphs is None:
+            self._put_back(before)
+            yield recording.interpreted(tensors)
+            return
+        why = obstacle(tensors, self._device) if recording.is_small else f"its tensors take more than {SMALL_BYTES // 2**20} MiB"
+        if why is None:
+            self._put_back(before)
+            try:
+                yield Captured(recording, tensors, self._graphs)
+            except RuntimeError as error:
+                why = told(error)
+        if why is not None:
+            self._tell(why)
+        if recording.is_small:
+            yield recording
+
+    def _tell(self, why: str) -> None:
+        """Note whether steps are a graph."""
+        if self._graphs is not None:
+            self.is_graph, self.why = not why, why
+
+    def _state(self) -> list[Tensor]:
+        """What a step changes: random numbers and buffers, as they are."""
+        return [*draws(self._device), *(buffer.clone() for buffer in self._buffers)]
+
+    def _put_back(self, state: Sequence[Tensor]) -> None:
+        generators = len(state) - len(self._buffers)
+        restore_draws(state[:generators], self._device)
         with torch.no_grad():
-            for buffer, value in zip(self._buffers, buffers, strict=True):
+            for buffer, value in zip(self._buffers, state[generators:], strict=True):
                 buffer.copy_(value)
 
 
@@ -287,18 +344,18 @@ class _Compiling:
         recorder = self.recorder
         self.known = {slot: tensor for slot, tensor in recorder.given.items() if slot not in self.inputs}
         self.constant = set(self.known) - self.stay
-        changed = {slot for operation in recorder.operations for slot in _changed(operation)}
+        changed = {slot for operation in recorder.operations for slot in changed_by(operation)}
         if not changed.isdisjoint(self.constant):
             raise NotStaticError("a constant is changed in place")
         left = [operation for operation in recorder.operations if not self._is_known(operation, changed)]
         graph = fx.Graph()
         nodes: dict[Slot, Any] = {slot: graph.placeholder(f"batch_{place}") for place, slot in enumerate(self.inputs)}
-        read = {slot for operation in left for slot in _slots((operation.arguments, operation.options))} | set(outputs)
+        read = {slot for operation in left for slot in slots_in((operation.arguments, operation.options))} | set(outputs)
         held = [slot for slot in self.known if slot in read]
         nodes |= {slot: graph.placeholder(f"held_{place}") for place, slot in enumerate(held)}
         for operation in left:
             function = _DIRECT.get(str(operation.function)) or operation.function
-            node = graph.call_function(function, _filled(operation.arguments, nodes), _filled(operation.options, nodes))
+            node = graph.call_function(function, filled_in(operation.arguments, nodes), filled_in(operation.options, nodes))
             for place, slot in enumerate(operation.results):
                 if slot is not None and slot not in nodes:
                     nodes[slot] = graph.call_function(operator.getitem, (node, place)) if operation.is_tuple else node
@@ -311,7 +368,7 @@ class _Compiling:
 
     def _is_known(self, operation: Operation, changed: set[Slot]) -> bool:
         """Run an operation whose results are the same tensors in each step; whether it is one."""
-        reads = _slots((operation.arguments, operation.options))
+        reads = slots_in((operation.arguments, operation.options))
         results = [slot for slot in operation.results if slot is not None]
         function = operation.function
         if function.is_view and set(results) <= set(reads):
@@ -326,39 +383,11 @@ class _Compiling:
         is_lasting_view = function.is_view and all(slot in self.known for slot in reads)
         if not reads or not (is_lasting_view or (is_constant and is_pure and changed.isdisjoint(results))):
             return False
-        found = function(*_filled(operation.arguments, self.known), **_filled(operation.options, self.known))
+        found = function(*filled_in(operation.arguments, self.known), **filled_in(operation.options, self.known))
         tensors = found if operation.is_tuple else (found,)
         self.known |= {slot: tensor for slot, tensor in zip(operation.results, tensors, strict=True) if slot is not None}
         self.constant |= set(results) if is_constant else set()
         return True
-
-
-def _slots(tree: Any) -> list[Slot]:
-    """All slots in the arguments of an operation."""
-    if isinstance(tree, Slot):
-        return [tree]
-    if isinstance(tree, tuple | list):
-        return [slot for item in cast("Sequence[Any]", tree) for slot in _slots(item)]
-    return [slot for item in cast("dict[str, Any]", tree).values() for slot in _slots(item)] if isinstance(tree, dict) else []
-
-
-def _filled(tree: Any, values: Mapping[Slot, Any]) -> Any:
-    """Arguments with what stands for their slots."""
-    if isinstance(tree, Slot):
-        return values[tree]
-    if isinstance(tree, tuple | list):
-        filled = [_filled(item, values) for item in cast("Sequence[Any]", tree)]
-        return filled if isinstance(tree, list) else tuple(filled)
-    if isinstance(tree, dict):
-        return {key: _filled(item, values) for key, item in cast("dict[str, Any]", tree).items()}
-    return tree
-
-
-def _changed(operation: Operation) -> list[Slot]:
-    """What an operation changes in place."""
-    named = zip(operation.function._schema.arguments, operation.arguments, strict=False)
-    pairs = [*named, *((argument, operation.options.get(argument.name)) for argument in operation.function._schema.arguments)]
-    return [slot for argument, value in pairs if argument.alias_info is not None and argument.alias_info.is_write for slot in _slots(value)]
 
 
 def _bytes(values: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import pytest
 import nntrain
 from nntrain.training import recordable, replay
 from nntrain.training.replay import StaticSteps
+from tests.unit.training.graph_stand_in import StandIn
 
 DIGITS: dict[str, Any] = {"source": {"type": "builtin", "name": "digits"}, "batch_size": 32}
 TRAINING: dict[str, Any] = {"max_steps": 40, "evaluate_every": {"steps": 20}}
@@ -118,6 +119,21 @@ def test_replayed_equals_computed(name: str, tmp_path: Path, monkeypatch: pytest
     found = run(name, tmp_path / "replayed")
     assert begun, "nothing was recorded"
     assert all(recording is not None for steps in begun for recording in steps._recordings.values()), "a recording was dropped"
+    monkeypatch.setattr(recordable, "are_static", lambda _: False)
+    weights, history = run(name, tmp_path / "computed")
+    assert found[0] == weights
+    assert [json.loads(line) for line in found[1].splitlines()] == [json.loads(line) for line in history.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["mlp", "shaped gradients, averages, a schedule", "cnn"])
+def test_captured_equals_computed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a stand-in for the graphs of a device: those of a device are in `test_cuda_graphs_on_a_device.py`."""
+    graphs = StandIn()
+    monkeypatch.setattr(replay, "AFTER", 2)
+    monkeypatch.setattr(recordable, "StaticSteps", lambda network, **given: StaticSteps(network, **{**given, "graphs": graphs}))
+    found = run(name, tmp_path / "captured")
+    assert graphs.calls[:3] == ["warm", "capture", "replay"]
+    assert graphs.calls.count("replay") > 30
     monkeypatch.setattr(recordable, "are_static", lambda _: False)
     weights, history = run(name, tmp_path / "computed")
     assert found[0] == weights
