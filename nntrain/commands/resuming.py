@@ -187,10 +187,9 @@ def _differing(run: Run, blueprint: Blueprint) -> tuple[list[Change], list[str]]
 
 def _moves_rows(blueprint: Blueprint) -> bool:
     """Whether rows have another order where they are read a block at a time: those of tables and sounds do, images are read in any."""
-    inputs = [plan for plan in blueprint.layout.fields if plan.role == "input"]
-    return blueprint.experiment.data.source.reads_blocks and not any(
-        plan.field.reads_files and plan.field.file_kind is not SOUNDS for plan in inputs
-    )
+    inputs = [plan.field for plan in blueprint.layout.fields if plan.role == "input"]
+    has_sounds = any(field.file_kind is SOUNDS for field in inputs)
+    return blueprint.experiment.data.source.reads_blocks and (has_sounds or not any(field.reads_files for field in inputs))
 
 
 def _is_recut(before: Mapping[str, Any], now: Mapping[str, Any], blueprint: Blueprint) -> bool:

@@ -154,14 +154,14 @@ class Whole(Blocks):
 
 @dataclass(frozen=True, slots=True)
 class Cut(Blocks):
-    """A table of few columns that is in memory, such as one of the names of files, in blocks."""
+    """A table of few columns that is in memory, one of the names of files, in blocks."""
 
     table: Table
 
     @classmethod
-    def of_rows(cls, table: Table, most: int) -> Cut:
-        """So many rows in each."""
-        return cls(without_rows(table), tuple(min(most, table.rows - first) for first in range(0, table.rows, most)), table)
+    def of_files(cls, table: Table) -> Cut:
+        """`FILE_ROWS` rows in each."""
+        return cls(without_rows(table), tuple(min(FILE_ROWS, table.rows - first) for first in range(0, table.rows, FILE_ROWS)), table)
 
     def cut(self, block: int, columns: Collection[str] | None = None) -> Table:
         """A block by its number."""

@@ -296,10 +296,11 @@ class DataSettings(StrictModel):
     streaming: bool = False
     """Read inputs when their batch comes, again in every epoch, in place of keeping all in memory: for more of them than fit there. Image
     files are decoded one by one; all are once at the start, which finds the broken ones, and what is computed is the same to the last bit.
-    Tables (CSV, Parquet, JSON lines) and sounds (`audio_folder` or named by a table) are read a block of rows at a time: an epoch takes the
-    blocks in a random order and shuffles the rows of some of them together (16 MB), which is another order than in memory; fields learn in
-    one pass. Targets, weights and what splits the rows stay in memory, 1 to 2 bytes a row of a class. Encoded rows are kept in the user's
-    cache folder, so that later epochs don't parse again; `fit --no-cache` keeps none."""
+    Tables (CSV, Parquet, JSON lines) and sounds (`audio_folder`, `files` by a pattern, or named by a table; images beside them too) are
+    read a block of rows at a time: an epoch takes the blocks in a random order and shuffles the rows of some of them together (16 MB),
+    which is another order than in memory; fields learn in one pass. Targets, weights and what splits the rows stay in memory, 1 to 2
+    bytes a row of a class. Encoded rows are kept in the user's cache folder, so that later epochs don't parse again; `fit --no-cache`
+    keeps none."""
     workers: NonNegativeInt = 0
     """Processes that read the next batches while a step is computed; with `streaming` alone. 0: the training process reads them itself.
     Any number gives the same bytes."""

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from nntrain.data.field_plan import FieldPlan
+from nntrain.data.file_rows import SOUNDS
 from nntrain.data.header import Header
 from nntrain.data.settings import DataSettings
 from nntrain.errors import Problem, YamlPath
@@ -17,9 +18,8 @@ _MEMORY: Final = "remove streaming, where the rows fit in memory"
 def streaming_problems(settings: DataSettings, plans: Sequence[FieldPlan], header: Header | None) -> Iterator[Problem]:
     """Settings of reading rows when their batch comes that nothing hears, and what must have all rows at once."""
     targets = {plan.name for plan in plans if plan.role == "target"}
-    inputs = [plan for plan in plans if plan.role == "input" and plan.name not in targets]
-    can_stream = settings.source.reads_blocks or header is None
-    has_nothing = not can_stream and header is not None and not any(plan.field.streams(header.column(plan.columns[0])) for plan in inputs)
+    are_in_blocks = header is not None and _are_in_blocks(settings, plans, header)
+    has_nothing = header is not None and not are_in_blocks and _one_by_one(plans, header) <= targets
     if settings.workers and not settings.streaming:
         message = "has no effect: without streaming all rows are kept in memory"
         yield Problem(("data", "workers"), message, "remove it" if has_nothing else "remove it, or add  streaming: true", on_key=True)
@@ -28,22 +28,33 @@ def streaming_problems(settings: DataSettings, plans: Sequence[FieldPlan], heade
             "has no effect: no input is read when its batch comes; images that are files are, where they are no target, tables, and sounds"
         )
         yield Problem(("data", "streaming"), message, "remove it: rows are kept in memory", on_key=True)
-    if header is not None and in_blocks(settings, plans, lambda: header):
+    if settings.streaming and are_in_blocks:
         yield from _block_problems(settings, plans)
 
 
 def in_blocks(settings: DataSettings, plans: Sequence[FieldPlan], header: Callable[[], Header]) -> bool:
-    """Whether rows are read from a table a block at a time: not where inputs are image files, whose names are kept in memory."""
-    if not (settings.streaming and settings.source.reads_blocks):
-        return False
-    columns = header().by_name
-    return not any(plan.field.streams(columns[plan.columns[0]]) for plan in plans if plan.role == "input" and plan.columns[0] in columns)
+    """Whether rows are read a block at a time: not where inputs are image files, whose names are kept in memory, without sounds."""
+    return settings.streaming and settings.source.reads_blocks and _are_in_blocks(settings, plans, header())
+
+
+def _are_in_blocks(settings: DataSettings, plans: Sequence[FieldPlan], header: Header) -> bool:
+    """The same of rows that are streamed."""
+    has_sounds = any(plan.role == "input" and plan.field.file_kind is SOUNDS for plan in plans)
+    return settings.source.reads_blocks and (has_sounds or not _one_by_one(plans, header))
+
+
+def _one_by_one(plans: Sequence[FieldPlan], header: Header) -> set[str]:
+    """The inputs that are files which can be read in any order."""
+    columns = header.by_name
+    inputs = [plan for plan in plans if plan.role == "input" and plan.columns[0] in columns]
+    return {plan.name for plan in inputs if plan.field.streams(columns[plan.columns[0]])}
 
 
 def _block_problems(settings: DataSettings, plans: Sequence[FieldPlan]) -> Iterator[Problem]:
     """What needs more than a block of rows at a time."""
+    packed = () if settings.source.takes_folders else (".gz", ".zip")  # a packed folder is entered at each of its files
     for part, written in settings.source.written_paths().items():
-        if PurePosixPath(written.lower()).suffix in (".gz", ".zip"):
+        if PurePosixPath(written.lower()).suffix in packed:
             message = f"{written} is packed, and can't be entered in the middle, as streaming does"
             yield Problem(("data", "source", "path" if part == "train" else part), message, f"unpack it, or {_MEMORY}")
     yield from _cut_problems(settings)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import wave
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from nntrain.cli import main
 from nntrain.data import blocks
@@ -58,6 +63,7 @@ def prepared(folder: Path, source: Any, audio: dict[str, Any], **data: Any) -> P
 
 
 FOLDER = {"type": "audio_folder", "path": "sounds"}
+PATTERN = {"type": "files", "path": "sounds/{label}/*.wav"}
 WAYS: dict[str, dict[str, Any]] = {
     "as long as they are": {},
     "of one length": {"length": 0.08, "features": "mfcc"},
@@ -66,10 +72,49 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("source", ["table.csv", FOLDER], ids=["table", "folder"])
+@pytest.mark.parametrize("source", ["table.csv", FOLDER, PATTERN], ids=["table", "folder", "pattern"])
 @pytest.mark.parametrize("way", WAYS)
 def test_values_are_those_of_sounds_in_memory(sounds: Path, source: Any, way: str) -> None:
-    memory, streamed = (prepared(sounds, source, WAYS[way], streaming=streaming) for streaming in (False, True))
+    assert_alike(*(prepared(sounds, source, WAYS[way], streaming=streaming) for streaming in (False, True)))
+
+
+@pytest.mark.parametrize(
+    "source", [{**FOLDER, "path": "all.zip"}, {**PATTERN, "path": "all.zip/sounds/{label}/*.wav"}], ids=["folder", "pattern"]
+)
+def test_sounds_in_a_zip_file_are_read_one_by_one(sounds: Path, source: Any) -> None:
+    with zipfile.ZipFile(sounds / "all.zip", "w") as archive:
+        for path in sorted(sounds.rglob("*.wav")):
+            archive.write(path, path.relative_to(sounds))
+    assert_alike(*(prepared(sounds, source, {"length": 0.08}, streaming=streaming) for streaming in (False, True)))
+
+
+def test_pictures_beside_sounds_are_read_with_them(sounds: Path) -> None:
+    """In blocks, as sounds are: neither is in memory."""
+    lines = (sounds / "table.csv").read_text().splitlines()
+    for row in range(ROWS):
+        Image.fromarray(np.full((4, 4), row, dtype=np.uint8)).save(sounds / f"{row}.png")
+    (sounds / "both.csv").write_text("\n".join([f"photo,{lines[0]}", *(f"{row}.png,{line}" for row, line in enumerate(lines[1:]))]))
+    fields = {"file": "audio", "photo": {"type": "image", "normalize": "standard"}, "age": "number", "label": "category"}
+    tree = {"source": "both.csv", "target": "label", "fields": fields}
+    memory, streamed = (prepare(DataSettings.parse({**tree, "streaming": streams}), sounds, seed=3) for streams in (False, True))
+    assert_alike(memory, streamed)
+    assert {"file", "photo"} <= set(streamed.train.streamed.store.names if streamed.train.streamed is not None else ())
+
+
+def test_a_changed_picture_that_a_streamed_table_has_as_target_is_told(sounds: Path) -> None:
+    lines = (sounds / "table.csv").read_text().splitlines()
+    for row in range(ROWS):
+        Image.fromarray(np.full((4, 4), row, dtype=np.uint8)).save(sounds / f"{row}.png")
+    (sounds / "both.csv").write_text("\n".join(["photo,age", *(f"{row}.png,{row % 7}" for row in range(len(lines) - 1))]))
+    tree = {"source": "both.csv", "target": "photo", "fields": {"photo": "image", "age": "number"}}
+    memory, streamed = (prepare(DataSettings.parse({**tree, "streaming": streams}), sounds, seed=3) for streams in (False, True))
+    assert streamed.train.in_blocks
+    assert memory.fingerprints == streamed.fingerprints
+    assert "source.files" in streamed.fingerprints
+
+
+def assert_alike(memory: Prepared, streamed: Prepared) -> None:
+    """The same splits, values up to rounding, targets and fingerprints."""
     assert not memory.train.in_blocks
     assert streamed.train.in_blocks
     assert memory.splits.keys() == streamed.splits.keys()
@@ -90,19 +135,19 @@ def test_all_rows_of_one_block_are_trained_on_as_in_memory(
     """With the same order, which full batches have, the losses are those of sounds in memory."""
     monkeypatch.chdir(sounds)
     monkeypatch.setattr("nntrain.data.blockwise.store.STRETCH_BYTES", 10**9)
-    losses = []
+    losses: list[dict[str, Any]] = []
     for streaming in ("true", "false"):
         write_config(sounds, streaming, batch_size=48)
         losses.append(fitted(capsys, "s.yaml", "--run-id", f"run-{streaming}"))
     assert losses[0]["test"] == pytest.approx(losses[1]["test"], rel=1e-3)
 
 
-def write_config(folder: Path, streaming: str = "true", batch_size: int = 8, epochs: int = 3) -> None:
+def write_config(folder: Path, streaming: str = "true", batch_size: int = 8, epochs: int = 3, source: dict[str, Any] = FOLDER) -> None:
     (folder / "s.yaml").write_text(
         f"""
 name: s
 data:
-  source: {{type: audio_folder, path: sounds}}
+  source: {json.dumps(source)}
   fields: {{audio: {{type: audio, length: 0.08, augment: [{{shift: 10}}], sample_rate: {RATE}}}}}
   batch_size: {batch_size}
   streaming: {streaming}
@@ -123,9 +168,26 @@ def history(folder: Path, run: str) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if "second" not in name} for line in lines]
 
 
-def test_a_run_goes_on_exactly(sounds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_run_on_files_by_a_pattern_that_is_killed_ends_with_the_same_bytes(
+    sounds: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    for row in range(100, 360):  # more than one block
+        write(sounds / "sounds" / ("high", "low")[row % 2] / f"{row}.wav", 1500 - 1000 * (row % 2) + row, 0.08)
+    write_config(sounds, batch_size=32, source=PATTERN)
+    config = sounds / "s.yaml"
+    config.write_text(config.read_text().replace("max_epochs: 3", "max_epochs: 3, checkpoint: {every_steps: 4}"))
+    done = run_script(Path(__file__).with_name("kill_driver.py"), config, sounds / "runs", 6, 15, timeout_s=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"whole", "6", "15"}
+    assert found["6"] == found["15"] == found["whole"]
+
+
+@pytest.mark.parametrize("source", [FOLDER, PATTERN], ids=["folder", "pattern"])
+def test_a_run_goes_on_exactly(sounds: Path, source: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(sounds)
-    write_config(sounds)
+    write_config(sounds, source=source)
     fitted(capsys, "s.yaml", "--run-id", "whole")
     fitted(capsys, "s.yaml", "training.max_steps=8", "--run-id", "cut")
     fitted(capsys, "--resume", "runs/s/cut", "training.max_steps=null")

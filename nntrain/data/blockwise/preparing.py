@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -60,8 +60,8 @@ def prepare_in_blocks(
 def _prepared(
     settings: DataSettings, folder: Path, planned: Layout, *, seed: int, kept: KeptFields | None, holds: Callable[[str], bool]
 ) -> Prepared:
-    sounds = {column for plan in planned.fields if plan.role == "input" and plan.field.file_kind is SOUNDS for column in plan.columns}
-    files = open_blocks(settings, folder, NAMED_BYTES if sounds else BLOCK_BYTES)
+    has_sounds = any(plan.role == "input" and plan.field.file_kind is SOUNDS for plan in planned.fields)
+    files = open_blocks(settings, folder, NAMED_BYTES if has_sounds else BLOCK_BYTES)
     sorting, tables = _sorted(settings, files)
     parts = sorting.split_many(seed if settings.split.seed is None else settings.split.seed)
     trim()  # what of all rows was looked at for it, before blocks are read on top of that
@@ -84,7 +84,7 @@ def _prepared(
     rows = _used(fields, tables, values, parts)
     unknown = _strangers(inputs, files, rows)
     stores: dict[Part, BlockStore] = {}
-    prints = fingerprint_sources(settings, folder) | named_files(settings, folder, plans, _naming(files, sounds))
+    prints = fingerprint_sources(settings, folder) | named_files(settings, folder, plans, _naming(files, plans))
     for blocks in files.values():
         blocks.check()  # what was hashed is what was looked at
     written = settings.source.model_dump(mode="json", exclude={*get_args(Part), "path"})
@@ -224,15 +224,17 @@ def _findings(inputs: Sequence[FittedField], lessons: Mapping[str, Lesson]) -> I
             yield f"{field.name}: {len(found) - MAX_FINDINGS:,} more such lines of other blocks of rows"
 
 
-def _naming(files: Mapping[Part, Blocks], columns: Collection[str]) -> dict[Part, Table]:
+def _naming(files: Mapping[Part, Blocks], plans: Sequence[FieldPlan]) -> dict[Part, Table]:
     """The columns of all rows that name files."""
     import polars as pl
 
+    columns = [plan.columns[0] for plan in plans if plan.field.reads_files]
     found: dict[Part, Table] = {}
     for part, blocks in files.items() if columns else ():
         named = {
             name: pl.concat([table.texts(name) for table in (blocks.read(block, [name]) for block in range(len(blocks)))])
             for name in columns
+            if isinstance(blocks.frame.columns.get(name), pl.Series) and blocks.frame.columns[name].dtype == pl.String
         }
         found[part] = replace(blocks.frame, columns=named, rows=blocks.rows)
     return found

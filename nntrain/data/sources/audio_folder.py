@@ -26,6 +26,6 @@ class AudioFolder(ClassFolder):
 
     def blocks(self, path: Path, name: str, size: int) -> Blocks:
         """The files and their classes, some at a time; their names are in memory. Raises `DataError`."""
-        from nntrain.data.blocks import FILE_ROWS, Cut
+        from nntrain.data.blocks import Cut
 
-        return Cut.of_rows(self.read(path, name), FILE_ROWS)
+        return Cut.of_files(self.read(path, name))

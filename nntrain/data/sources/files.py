@@ -20,6 +20,7 @@ from nntrain.data.sources.source import Part, Source
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
+    from nntrain.data.blocks import Blocks
     from nntrain.data.table import Table
 
 _BRACE: Final = re.compile(r"\{(\w+)\}")
@@ -34,6 +35,7 @@ class Files(Source):
     """
 
     main: ClassVar[str | None] = "path"
+    reads_blocks: ClassVar[bool] = True
 
     type: Literal["files"] = "files"
     path: str | Annotated[dict[str, str], Option(min_length=1)]
@@ -114,6 +116,12 @@ class Files(Source):
             if len(there) in (0, len(self.patterns)):
                 raise
             return self._rows(path, name, there).table(name)
+
+    def blocks(self, path: Path, name: str, size: int) -> Blocks:
+        """The files and their braces, some at a time; their names are in memory. Raises `DataError`."""
+        from nntrain.data.blocks import Cut
+
+        return Cut.of_files(self.read(path, name))
 
     def _is_there(self, path: Path, name: str, patterns: Mapping[str, str]) -> bool:
         try:
