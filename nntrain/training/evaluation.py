@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import torch
@@ -247,9 +248,9 @@ def evaluate_baseline(objective: Objective, baseline: Mapping[str, Tensor], data
 
 
 def _judged_batches(data: TensorData, rows: int) -> Iterator[Batch]:
-    """All rows for who predicts without a look at them: inputs that lie in blocks are not read."""
+    """All rows for who predicts without a look at a batch: no input is read, or made into what a network reads."""
     if not data.in_blocks or data.stored_targets or data.target_pixels:
-        return plain_batches(data, rows)
+        return plain_batches(data if data.in_blocks else replace(data, inputs={}, stored={}, pixels={}, streamed=None), rows)
     from nntrain.data.blockwise.batches import targets_alone
 
     return targets_alone(data, rows)
@@ -265,7 +266,7 @@ def evaluate_predictions(objective: Objective, predictions: Mapping[str, Tensor]
     """Measure predictions of every target for all rows of `data`, as `Predicted.values` has them. They have no loss."""
     judges = Judges(objective, data.device, tables=False)
     with torch.inference_mode():
-        for batch in plain_batches(data, len(data)):
+        for batch in _judged_batches(data, len(data)):
             judges.update(predictions, batch)
     return judges.scores({})
 
@@ -274,9 +275,8 @@ def evaluate_portions(objective: Objective, predict: Callable[[int, int], Mappin
     """Like `evaluate_predictions`, of predictions that are asked for so many rows at a time: from one row to before another."""
     judges = Judges(objective, data.device, tables=False)
     with torch.inference_mode():
-        for start in range(0, len(data), rows):
-            end = min(start + rows, len(data))
-            judges.update(predict(start, end), data.batch(start, end))
+        for start, batch in zip(range(0, len(data), rows), _judged_batches(data, rows), strict=True):
+            judges.update(predict(start, min(start + rows, len(data))), batch)
     return judges.scores({})
 
 

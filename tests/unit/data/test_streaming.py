@@ -19,6 +19,9 @@ import pytest
 import torch
 from PIL import Image
 
+from nntrain.assembly import assemble
+from nntrain.commands.fit import prepare_job
+from nntrain.config.reading import read_mapping
 from nntrain.data import streaming
 from nntrain.data.batches import Batch, TensorData, epoch_batches, ordered_batches, plain_batches
 from nntrain.data.image_stream import ImageStore
@@ -29,6 +32,7 @@ from nntrain.data.settings import DataSettings
 from nntrain.data.streaming import Reading, check_shared_memory
 from nntrain.errors import DataError, ResourceError
 from nntrain.training.class_orders import balanced_order
+from nntrain.training.evaluation import evaluate_baseline, evaluate_portions, evaluate_predictions, fit_baseline
 
 
 def photos(root: Path, count: int = 30, size: int = 6, gray: int = 0) -> Path:
@@ -235,6 +239,25 @@ def test_images_that_are_targets_stay_in_memory(tmp_path: Path) -> None:
     assert streamed.train.streamed.store.names == ("rough",)
     assert streamed.train.targets["clean"].dtype == torch.uint8
     assert_same(plain_batches(memory.train, 4), plain_batches(streamed.train, 4))
+
+
+def test_no_image_is_read_to_measure_the_trivial_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take a thousand of them at once."""
+    photos(tmp_path / "photos")
+    scores: list[Any] = []
+    for streams in (False, True):
+        data = {"source": {"type": "image_folder", "path": "photos"}, "streaming": streams}
+        job = prepare_job(read_mapping({"name": "t", "data": data, "architecture": {"type": "cnn", "channels": [2]}}, (), tmp_path))
+        session = assemble(job.blueprint, job.prepared, 1).session
+        train, objective = session.splits.train, session.objective
+        with monkeypatch.context() as patch:
+            patch.setattr("nntrain.data.image_stream.ImageStore.request", None)
+            patch.setattr("nntrain.data.pixels.PixelScaling.normalize", None)  # nor made into what the network reads
+            scores.append(evaluate_baseline(objective, fit_baseline(objective, train), train))
+            scores.append(evaluate_predictions(objective, {"label": torch.full((len(train), 3), 0.5)}, train))
+            scores.append(evaluate_portions(objective, lambda start, end: {"label": torch.full((end - start, 3), 0.5)}, train, 7))
+    assert scores[0].metrics
+    assert scores[:3] == scores[3:]
 
 
 def test_memory_is_that_of_names_and_of_the_batches_in_work(tmp_path: Path) -> None:
