@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nntrain.modules.metrics import Held, OfRows, by_class
 from nntrain.modules.narrow import wide
-from nntrain.modules.ranking import areas_under_curves, plain_area
+from nntrain.modules.ranking import plain_area, plain_areas
 
 MANY_ROWS: Final = 2**16
 """Rows from which on what is ranked is put together for one class at a time: faster for fewer is all at once."""
@@ -56,7 +56,7 @@ class OfRankedRows(OfRows):
             return None
         found = by_class(predictions.flatten(0, 1), targets.flatten())
         scores, positive = (each.cpu().view(*targets.shape, -1).transpose(1, 2).flatten(0, 1) for each in found)
-        areas = areas_under_curves(scores, positive, torch.ones(1, targets.shape[1], dtype=torch.float64)).view(len(targets), -1)
+        areas = plain_areas(scores, positive).view(len(targets), -1)
         return self._mean(areas, lambda: positive.sum(1, dtype=torch.float64).view(areas.shape))
 
     def values(self) -> Tensor:

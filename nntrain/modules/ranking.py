@@ -41,6 +41,18 @@ def areas_under_curves(scores: Tensor, positive: Tensor, weights: Tensor) -> Ten
     return torch.cat([_areas(*part, weights) for part in parts], dim=1)
 
 
+def plain_areas(scores: Tensor, positive: Tensor) -> Tensor:
+    """The same of rows that all count once, each score of rows of its own, `[K, N]` each; `[K]`.
+
+    Pairs are counted in whole numbers, so that it has the bits of the sums of `areas_under_curves`, which are exact too.
+    """
+    order = _order(scores)
+    rising, won = scores.gather(1, order), positive.gather(1, order).double()
+    own = won.sum(1)
+    pairs = (won * _places(rising)).sum(1) - own * (own - 1) / 2  # rows below each, without those of its own kind
+    return pairs / (own * (scores.shape[1] - own))
+
+
 def plain_area(score: Tensor, positive: Tensor) -> float:
     """`area_under_curve` of rows that all count once, of few bytes a row; NaN where one of the two kinds of rows is missing.
 
@@ -62,14 +74,31 @@ def plain_area(score: Tensor, positive: Tensor) -> float:
 
 
 def _areas(scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
-    known = scores if scores.itemsize >= 4 else scores.float()  # numpy has no bfloat16
-    order = torch.from_numpy(np.argsort(known.numpy(), axis=1))  # a fifth of the time of torch's
+    order = _order(scores)
     scores, positive, own = scores.gather(1, order), positive.gather(1, order), weights[:, order]
     won, lost = own * positive, own * ~positive
     below = lost.cumsum(2)
     if bool((scores[:, 1:] == scores[:, :-1]).any()):
         below = _below(scores, below)
     return (won * below).sum(2) / (won.sum(2) * lost.sum(2))
+
+
+def _order(scores: Tensor) -> Tensor:
+    """Rows of each of some scores `[K, N]` from the lowest up, int64 `[K, N]`."""
+    known = scores if scores.itemsize >= 4 else scores.float()  # numpy has no bfloat16
+    return torch.from_numpy(np.argsort(known.numpy(), axis=1))  # a fifth of the time of torch's
+
+
+def _places(scores: Tensor) -> Tensor:
+    """The place of each of some rising scores `[K, N]`, from 0; equal ones share the middle of theirs: float64 `[N]` or `[K, N]`."""
+    rows, count = scores.shape
+    begins = torch.ones_like(scores, dtype=torch.bool)
+    begins[:, 1:] = scores[:, 1:] != scores[:, :-1]
+    first = np.flatnonzero(begins.numpy())
+    if len(first) == rows * count:
+        return torch.arange(count, dtype=torch.float64)
+    equal = np.diff(first, append=rows * count)
+    return torch.from_numpy(np.repeat(first % count + (equal - 1) / 2, equal)).view(rows, count)
 
 
 def _below(scores: Tensor, upto: Tensor) -> Tensor:

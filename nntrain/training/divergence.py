@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 from torch import Tensor
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from nntrain.training.tracing import Trace
 
 HINT = "try a lower optimizer.lr (a tenth), regularization.clip_norm=1.0, a warm-up, or look for huge values in the data"
+
+
+_FEW: Final = 2**18
+"""Numbers of all runs that are put side by side: for so few it takes less than a look at each tensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,15 @@ def check_scaling(session: Session, progress: Progress, batches: Sequence[Batch]
     """
     if session.precision.is_exhausted:
         raise _diverged(session, progress, "the float16 gradients overflow at every scale", _traced(session, batches))
+
+
+def are_finite(sessions: Sequence[Session]) -> bool:
+    """Whether all that `check_state` looks at is finite, of several runs on a CPU in one go; no where that is much, which it would copy."""
+    values = [value.detach() for session in sessions for _, value in saved_tensors(session)]
+    if not values or sum(value.numel() for value in values) > _FEW:
+        return False
+    least, most = torch.aminmax(torch.cat([value.reshape(-1) for value in values]))
+    return math.isfinite(least.item()) and math.isfinite(most.item())
 
 
 def check_state(session: Session, protocol: TrainingProtocol, progress: Progress) -> None:

@@ -51,23 +51,27 @@ class JointEvaluation:
             return None
         found = [Metrics() for _ in self._sessions]
         with ExitStack() as stack:
-            for session in self._sessions:
+            for session in self._sessions[:1] if self._network.is_shared else self._sessions:  # the modules of the first compute for all
                 stack.enter_context(evaluating(session.network))
             for name, split in self._splits.items():
                 outputs = self._outputs(split)
-                if not all(bool(values.isfinite().all()) for own in outputs for values in own.values()):
+                if outputs is None:
                     return None
                 for metrics, measured in zip(found, self._measured(split, outputs), strict=True):
                     metrics.update({f"{name}.{metric}": value for metric, value in measured.items()})
         return found
 
-    def _outputs(self, split: _Split) -> list[Mapping[str, Tensor]]:
-        """The outputs of each."""
+    def _outputs(self, split: _Split) -> list[Mapping[str, Tensor]] | None:
+        """The outputs of each; `None` where some are not finite."""
         members = len(self._sessions)
         if not self._network.is_shared:
             pairs = zip(self._sessions, split.batches, strict=True)
-            return [Reader(session.network, session.objective, session.precision).outputs(batch) for session, batch in pairs]
-        parts = {name: values.chunk(members) for name, values in self._network(split.inputs).items()}
+            found = [Reader(session.network, session.objective, session.precision).outputs(batch) for session, batch in pairs]
+            return found if all(_are_finite(own) for own in found) else None
+        joint = self._network(split.inputs)
+        if not _are_finite(joint):
+            return None
+        parts = {name: values.chunk(members) for name, values in joint.items()}
         return [{name: values[place] for name, values in parts.items()} for place in range(members)]
 
     def _measured(self, split: _Split, outputs: Sequence[Mapping[str, Tensor]]) -> list[Metrics]:
@@ -78,6 +82,10 @@ class JointEvaluation:
             predictions.append(Reader(session.network, session.objective, session.precision).predictions(batch, given))
         Judges.measure_together([each.judges for each in measuring], predictions, split.batches)
         return [each.scores().metrics for each in measuring]
+
+
+def _are_finite(outputs: Mapping[str, Tensor]) -> bool:
+    return all(bool(values.isfinite().all()) for values in outputs.values())
 
 
 def _splits(sessions: Sequence[Session]) -> dict[str, _Split] | None:

@@ -105,22 +105,23 @@ def _gathered(data: Sequence[TensorData], orders: Sequence[Tensor], rows: int, s
     has_last = steps < len(edges) - 1 and all(others == edges for others in own_edges)
     for first in range(start // piece * piece, steps, piece):
         count = min(piece, steps - first)
-        is_last = has_last and first + count == steps
-        span = slice(first * rows, edges[-1] if is_last else (first + count) * rows)
-        parts = [each.take(order[span]) for each, order in zip(data, orders, strict=True)]
+        found = _by_step(data, [order[first * rows : (first + count) * rows] for order in orders], count)
         ends = range(max(start - first, 0) * members * rows, count * members * rows + 1, members * rows)
-        yield from (JointBatch(members, batch) for batch in _by_step(parts, slice(count * rows), count).plain_batches(ends))
-        if is_last:
-            last = _by_step(parts, slice(count * rows, None), 1)
-            yield JointBatch(members, last.batch(0, len(last)))
+        yield from (JointBatch(members, batch) for batch in found.plain_batches(ends))
+    if has_last and start < len(edges) - 1:
+        last = _by_step(data, [order[edges[-2] :] for order in orders], 1)
+        yield JointBatch(members, last.batch(0, len(last)))
 
 
-def _by_step(parts: Sequence[TensorData], span: slice, steps: int) -> TensorData:
-    """Some rows of members, those of all for a step behind each other."""
+def _by_step(data: Sequence[TensorData], orders: Sequence[Tensor], steps: int) -> TensorData:
+    """Rows of members by their positions, those of all for a step behind each other."""
 
     def joined(tensors: Sequence[Tensor]) -> Tensor:
-        return torch.stack([tensor[span].unflatten(0, (steps, -1)) for tensor in tensors], dim=1).flatten(0, 2)
+        return torch.stack([tensor.unflatten(0, (steps, -1)) for tensor in tensors], dim=1).flatten(0, 2)
 
+    if all(_tensors(each) == _tensors(data[0]) for each in data):  # as seeds have them: gathered in their order, nothing is copied twice
+        return data[0].take(joined(orders))
+    parts = [each.take(order) for each, order in zip(data, orders, strict=True)]
     weights = [part.weights for part in parts if part.weights is not None]
     return TensorData(
         {name: joined([part.inputs[name] for part in parts]) for name in parts[0].inputs},
@@ -128,3 +129,8 @@ def _by_step(parts: Sequence[TensorData], span: slice, steps: int) -> TensorData
         joined(weights) if weights else None,
         joined([part.rows for part in parts]),
     )
+
+
+def _tensors(data: TensorData) -> list[int]:
+    """Which tensors plain rows are read of."""
+    return [id(each) for each in (*data.inputs.values(), *data.targets.values(), data.weights, data.numbers)]

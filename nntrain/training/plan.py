@@ -52,9 +52,20 @@ class Plan:
 
     def evaluation_due(self, step: int) -> bool:
         """Whether the metrics are measured after this step."""
+        return step % self._period == 0
+
+    @property
+    def _period(self) -> int:
+        """Steps from one evaluation to the next."""
         every = self.settings.evaluate_every
-        period = every.steps if every.steps is not None else (every.epochs or 1) * self.steps_per_epoch
-        return step % period == 0
+        return every.steps if every.steps is not None else (every.epochs or 1) * self.steps_per_epoch
+
+    def next_due(self, step: int) -> int:
+        """The first step after this one after which metrics may be measured: no `evaluation_due` or `limit_reached` comes before."""
+        settings, period = self.settings, self._period
+        limits = [settings.max_steps, None if settings.max_epochs is None else settings.max_epochs * self.steps_per_epoch]
+        last = min((limit for limit in limits if limit is not None), default=step + period)
+        return step + 1 if settings.max_minutes is not None else max(step + 1, min(step + period - step % period, last))
 
     def is_reached(self, metrics: Mapping[str, float | None]) -> bool:
         """Whether every value of `stop_at` is reached."""

@@ -18,7 +18,7 @@ _WHOLE: Final = 32
 
 def score_at_once(
     objective: Objective, outputs: Mapping[str, Tensor], batch: JointBatch, there: Sequence[int]
-) -> tuple[Tensor, list[dict[PartName, Part]]] | None:
+) -> tuple[Tensor, dict[PartName, Part]] | None:
     """Score the outputs of members, `[M * B, …]`, one behind another.
 
     Args:
@@ -28,8 +28,8 @@ def score_at_once(
         there: The places of those that are there, N.
 
     Returns:
-        The loss of each that is there, `[N]`, and its parts, which have no graph; gradients have the bits of a run of its own, and sums are
-        added up in another order than in one. `None` where each is to be scored by itself: several
+        The loss of each that is there, `[N]`, and its parts, sums and weights `[N]`, which have no graph; gradients have the bits of a run
+        of its own, and sums are added up in another order than in one. `None` where each is to be scored by itself: several
         losses, weights, targets of more than a value a row, or numbers that would be rounded otherwise.
     """
     function = _plain_loss(objective)
@@ -45,7 +45,7 @@ def score_at_once(
         output, target = (torch.cat([each[index * rows : (index + 1) * rows] for index in there]) for each in (output, target))
     sums = function.per_row(output, target, None).view(len(there), rows).sum(dim=1)
     [tag] = objective.targets[name].losses
-    return sums / weight, [{(name, tag): Part(value, weight)} for value in sums.detach().unbind()]
+    return sums / weight, {(name, tag): Part(sums.detach(), weight.expand(len(there)))}
 
 
 def _plain_loss(objective: Objective) -> LossFunction | None:

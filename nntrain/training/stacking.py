@@ -209,29 +209,33 @@ class Stack:
         return _numbers(self._pass(batch, drawn))
 
     def _pass(self, batch: JointBatch, drawn: Sequence[Tensor] | None) -> Tensor:
-        """What `_computed` tells, float64 `[2 + 2 * parts, N]`: as exact as the sums of a run by itself."""
+        """What `_computed` tells, `[2 + 2 * parts, N]`, float64 where parts have other formats: as exact as the sums of a run by itself."""
         found = self._network(self._inputs(batch), drawn)
         there = [index for index, _ in self._there]
         losses, parts = score_at_once(self._first.session.objective, found, batch, there) or self._scored(found, batch)
-        self._factors = {name: part.factor for name, part in parts[0].items()}
+        self._factors = {name: part.factor for name, part in parts.items()}
         gradients = torch.autograd.grad(losses.sum(), self._wanted)
         torch._foreach_copy_(self._targets, gradients)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
-        counted = [torch.stack([getattr(each[name], of).detach() for each in parts]) for name in self._factors for of in ("sum", "weight")]
-        return torch.stack([value.double() for value in (losses.detach(), self._norms(), *counted)])
+        told = [losses.detach(), self._norms(), *(value for part in parts.values() for value in (part.sum, part.weight))]
+        return torch.stack(told if len({value.dtype for value in told}) == 1 else [value.double() for value in told])
 
     def _norms(self) -> Tensor:
         """Norms of the gradients of those that are there, `[N]`."""
         norms = cast("Tensor", torch.linalg.vector_norm(self._gradients, dim=1))
         return norms if len(self._there) == len(self._seats) else torch.stack([norms[index] for index, _ in self._there])
 
-    def _scored(self, found: Mapping[str, Tensor], batch: JointBatch) -> tuple[Tensor, list[dict[PartName, Part]]]:
-        """The loss of each member that is there, `[N]`, and its parts."""
+    def _scored(self, found: Mapping[str, Tensor], batch: JointBatch) -> tuple[Tensor, dict[PartName, Part]]:
+        """The loss of each member that is there, `[N]`, and its parts, sums and weights `[N]`, which have no graph."""
         outputs = {name: values.chunk(len(self._seats)) for name, values in found.items()}
         parts = [
             seat.session.objective.parts({name: values[index] for name, values in outputs.items()}, batch.parts[index])
             for index, seat in self._there
         ]
-        return torch.stack([total(each) for each in parts]), parts
+        joined = {
+            name: Part(torch.stack([each[name].sum.detach() for each in parts]), torch.stack([each[name].weight for each in parts]), factor)
+            for name, (_, _, factor) in parts[0].items()
+        }
+        return torch.stack([total(each) for each in parts]), joined
 
     def step_apart(self, protocol: TrainingProtocol, batches: Sequence[Batch | None]) -> None:
         """One optimizer update of each member that is there by itself, where batches differ in their rows. Raises as `step`."""

@@ -10,6 +10,7 @@ of them stops, so that it is the same in a run that was interrupted and goes on.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import torch
 
 from nntrain.data.batches import Batch
 from nntrain.modules.stacked import Draws, obstacle
-from nntrain.training.divergence import check_state, named
+from nntrain.training.divergence import are_finite, check_state, named
 from nntrain.training.joint_rows import JointBatch, joint_batches
 from nntrain.training.loop import Pause, Report, report_once, set_learning_rates, take_step
 from nntrain.training.memory import settle_malloc
@@ -74,12 +75,13 @@ class Member:
         [batch] = next(self._batches)
         return batch
 
-    def advance(self) -> None:
-        """Count a finished step."""
-        epoch = self.progress.epoch
-        self.progress.advance(self.plan.steps_per_epoch)
-        self.progress.elapsed_s = time.monotonic() - self._started
-        if self.progress.epoch != epoch:
+    def advance(self, now: float) -> None:
+        """Count a step that was finished at this time of `time.monotonic`."""
+        progress = self.progress
+        epoch = progress.epoch
+        progress.advance(self.plan.steps_per_epoch)
+        progress.elapsed_s = now - self._started
+        if progress.epoch != epoch:
             self._batches = None
 
     @property
@@ -112,12 +114,9 @@ def fit_together(members: Sequence[Member | int], *, is_even: bool = True) -> It
             yield from course.events(course.owing, {})
             yield None
             continue
-        taking = course.step()
-        due = {index: member for index, member in taking.items() if member.is_due}
-        pausing = {index: member for index, member in taking.items() if index not in due and member.pause_due(member.progress.step)}
-        if due or pausing:
-            yield from course.events(due, pausing)
-            yield None
+        due, pausing = course.steps()
+        yield from course.events(due, pausing)
+        yield None
 
 
 class _Course:
@@ -154,26 +153,46 @@ class _Course:
         self._meet(())
         return False
 
-    def step(self) -> dict[int, Member]:
-        """The next step of those that are furthest behind, who are given back."""
+    def steps(self) -> tuple[dict[int, Member], dict[int, Member]]:
+        """Take the next steps of those that are furthest behind, up to one after which a report or a pause is due: whose that is."""
+        while True:
+            taking, until = self._next()
+            step = next(iter(taking.values())).progress.step
+            next_due = min(member.plan.next_due(step) for member in taking.values())
+            while step < until:
+                self._step(taking)
+                now, step = time.monotonic(), step + 1
+                for member in taking.values():
+                    member.advance(now)
+                due = {index: member for index, member in taking.items() if member.is_due} if step >= next_due else {}
+                pausing = {index: member for index, member in taking.items() if index not in due and member.pause_due(step)}
+                if due or pausing:
+                    return due, pausing
+
+    def _next(self) -> tuple[dict[int, Member], float]:
+        """Those that are furthest behind, who share memory now, and the step from which on others go with them, or fewer."""
         running = self.running
         step = min(member.progress.step for member in running.values())
         company = [index for index in range(self._count) if self._ends.get(index, step + 1) > step]
         taking = {index: member for index, member in running.items() if member.progress.step == step}
         self._meet(tuple(index if index in taking else None for index in company))
+        ahead = [member.progress.step for index, member in running.items() if index not in taking]
+        return taking, min([*ahead, *(end for end in self._ends.values() if end > step)], default=math.inf)
+
+    def _step(self, taking: Mapping[int, Member]) -> None:
+        """The next step of these."""
         if self._stack is None:
             [(index, alone)] = taking.items()
             torch.set_rng_state(alone.draws.state)
             with named(index):
                 take_step(alone.session, alone.protocol, alone.progress, (alone.batch(),))
             alone.draws.state = torch.get_rng_state()
-            return self._advanced(taking)
+            return
         first = next(iter(taking.values()))
         if self._is_even or first.progress.step_in_epoch + 1 < first.plan.steps_per_epoch:
             self._stack.step(self._joint_batch(taking) or JointBatch.of(self._own_batches()))
         else:
             self._stack.step_apart(first.protocol, self._own_batches())
-        return self._advanced(taking)
 
     def _own_batches(self) -> list[Batch | None]:
         """The rows of the next step, of each member by itself; `None` in the place of one that has taken it before."""
@@ -187,12 +206,6 @@ class _Course:
             sessions = [member.session for member in taking.values()]
             self._rows = joint_batches(sessions, progress.epoch, progress.step_in_epoch) if len(taking) == len(self._key) else None
         return None if self._rows is None else next(self._rows, None)
-
-    @staticmethod
-    def _advanced(taking: dict[int, Member]) -> dict[int, Member]:
-        for member in taking.values():
-            member.advance()
-        return taking
 
     def _meet(self, key: tuple[int | None, ...]) -> None:
         """Share memory with these: the places of those that take a step, `None` for one that has taken it before."""
@@ -230,14 +243,17 @@ class _Course:
     def events(self, due: Mapping[int, Member], pausing: Mapping[int, Member]) -> Iterator[tuple[int, Report | Pause]]:
         """What happens to members after a step."""
         measured = self._measured(due)
+        looked_at = [member.session for member in (*due.values(), *pausing.values()) if member.progress.owed_rate is None]
+        is_finite = are_finite(looked_at)
         for index, member in sorted({**due, **pausing}.items()):
             progress = member.progress
             member.enter()
             if progress.owed_rate is None:
                 falls = 0 if progress.plateau is None else progress.plateau.falls
                 set_learning_rates(member.session, progress.step - 1 - progress.skipped, falls)
-                with named(index):
-                    check_state(member.session, member.protocol, progress)
+                if not is_finite:
+                    with named(index):
+                        check_state(member.session, member.protocol, progress)
             if index in due:
                 yield index, report_once(member.session, member.protocol, member.plan, progress, measured.get(index))
             else:

@@ -13,7 +13,7 @@ from nntrain.metrics.metric import MetricInfo
 from nntrain.metrics.ranking import AUROC
 from nntrain.modules import ranked_rows, ranking
 from nntrain.modules.narrow import class_counts, narrow
-from nntrain.modules.ranking import area_under_curve, plain_area
+from nntrain.modules.ranking import area_under_curve, areas_under_curves, plain_area, plain_areas
 
 CPU = torch.device("cpu")
 ROWS = 500
@@ -126,3 +126,15 @@ def test_small_batches_are_put_together_but_for_one_prediction_of_all_rows(monke
             state.update(rows[start : start + 70], target[start : start + 70])
         assert len(state._rows) == kept
     assert state.compute() == 0.5
+
+
+@pytest.mark.parametrize("steps", [4, 20, 10**6])
+def test_plain_areas_are_those_of_rows_with_weights(steps: int) -> None:
+    draws = torch.Generator().manual_seed(5)
+    scores = (torch.rand(7, 90, generator=draws) * steps).round() / steps
+    positive = torch.rand(7, 90, generator=draws) > 0.7
+    positive[2], positive[3] = False, True
+    scores[4, 5] = math.nan
+    expected = areas_under_curves(scores, positive, torch.ones(1, 90, dtype=torch.float64))[0]
+    assert torch.equal(plain_areas(scores, positive).view(torch.int64), expected.view(torch.int64))
+    assert expected.isnan().tolist() == [False, False, True, True, False, False, False]

@@ -14,7 +14,7 @@ import torch
 from nntrain.assembly import Assembly, assemble
 from nntrain.commands.fit import prepare_job
 from nntrain.config.reading import read_mapping
-from nntrain.data.batches import Batch
+from nntrain.data.batches import Batch, TensorData
 from nntrain.training import joint_rows
 from nntrain.training.joint_rows import JointBatch, joint_batches, plain_order
 
@@ -64,6 +64,32 @@ def test_rows_of_all_are_those_of_each(
         assert batch.whole is not None
         assert [len(part) for part in batch.parts] == [len(batch)] * 3
         assert all(same(part, own[step]) for part, own in zip(batch.parts, expected, strict=True))
+
+
+@pytest.mark.parametrize("start", [0, 2, 5])
+def test_seeds_have_their_rows_gathered_in_one_go(start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = assembled(tmp_path, VECTORS)[0]
+    sessions = [replace(first.session, seed=seed) for seed in (1, 2, 3)]
+    orders = [plain_order(session, 1) for session in sessions]
+    taken: list[int] = []
+    take = TensorData.take
+
+    def counted(data: TensorData, index: torch.Tensor) -> TensorData:
+        taken.append(len(index))
+        return take(data, index)
+
+    monkeypatch.setattr(TensorData, "take", counted)
+    found = joint_batches(sessions, 1, start)
+    assert found is not None
+    joint = [batch for batch in found if batch.whole is not None]
+    assert len(joint) == first.plan.steps_per_epoch - start
+    assert len(taken) == (1 if start == 5 else 2)
+    for step, batch in enumerate(joint, start):
+        for order, part in zip(orders, batch.parts, strict=True):
+            assert order is not None
+            own = order[step * 8 : step * 8 + len(batch)]
+            assert torch.equal(part.rows, first.session.splits.train.rows[own])
+            assert torch.equal(part.inputs["x"], first.session.splits.train.inputs["x"][own])
 
 
 def test_a_last_step_that_differs_in_its_rows_is_left_to_each(tmp_path: Path) -> None:

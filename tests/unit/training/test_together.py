@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from nntrain.commands.jobs import Job
 from nntrain.commands.together import reason_against
 from nntrain.config.reading import read_mapping
 from nntrain.errors import DivergedError
-from nntrain.training import replay
+from nntrain.training import divergence, replay
 from nntrain.training.evaluating_together import JointEvaluation
 from nntrain.training.loop import Pause, Report, fit
 from nntrain.training.reproducibility import restore_rng, rng_state
@@ -292,6 +293,32 @@ def test_a_divergence_names_its_member(data: Mapping[str, Any]) -> None:
         at_once(found)
     assert getattr(told.value, "member", None) == 1
     assert [assembly.progress.step for assembly, _ in found] == [0, 0, 0]
+
+
+def test_a_state_that_is_not_finite_names_its_member_and_what_it_is_of(data: Mapping[str, Any]) -> None:
+    found = assembled(data, {"architecture": MLP, "optimizer": {"type": "sgd", "momentum": 0.9}})
+    end = found[0][0].plan.steps_per_epoch
+    events = fit_together([member(*each, pause_at=end - 1) for each in found])
+    assert [event[0] for event in itertools.islice(events, 3) if event is not None and isinstance(event[1], Pause)] == [0, 1, 2]
+    optimizer = found[2][0].session.optimizer
+    optimizer.state[optimizer.param_groups[0]["params"][0]]["momentum_buffer"][0, 0] = float("inf")
+    with pytest.raises(DivergedError, match="momentum_buffer of") as told:
+        list(events)
+    assert getattr(told.value, "member", None) == 2
+    assert [assembly.progress.step for assembly, _ in found] == [end] * 3
+
+
+@pytest.mark.parametrize("few", [0, 2**18])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_states_are_looked_at_in_one_go_where_they_are_small(
+    bad: float, few: int, data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(divergence, "_FEW", few)
+    sessions = [assembly.session for assembly, _ in assembled(data, {"architecture": CNN})]
+    assert divergence.are_finite(sessions) is bool(few)
+    with torch.no_grad():
+        [*sessions[1].network.parameters()][-1][-1] = bad
+    assert not divergence.are_finite(sessions)
 
 
 @pytest.mark.parametrize(
