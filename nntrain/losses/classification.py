@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -35,7 +36,8 @@ class CrossEntropy(ClassLoss):
     def build(self, *, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> LossFunction:
         from torch.nn.functional import cross_entropy
 
-        return self.of_rows(partial(cross_entropy, label_smoothing=label_smoothing), class_weights=class_weights)
+        found = self.of_rows(partial(cross_entropy, label_smoothing=label_smoothing), class_weights=class_weights)
+        return replace(found, is_exact_by_row=True)
 
 
 class BinaryCrossEntropy(ClassLoss):

@@ -61,6 +61,8 @@ class LossFunction:
     """Whether each pixel of a map of classes, int64 `[B, H, W]`, counts by itself."""
     by_row: bool = False
     """Whether such a map is scored as a whole. In both, pixels of -1 count nothing."""
+    is_exact_by_row: bool = False
+    """Whether the score of a row and its slope have the same bits wherever the row lies: all exponentials are those of a softmax."""
 
     def __call__(self, output: Tensor, target: Tensor, row_weights: Tensor | None = None, lengths: Tensor | None = None) -> Part:
         """Score a batch.

@@ -24,7 +24,7 @@ HINT = "try a lower optimizer.lr (a tenth), regularization.clip_norm=1.0, a warm
 
 
 _FEW: Final = 2**18
-"""Numbers of all runs that are put side by side: for so few it takes less than a look at each tensor."""
+"""Numbers that are put side by side: for so few it takes less than a look at each tensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,11 @@ def check_scaling(session: Session, progress: Progress, batches: Sequence[Batch]
         raise _diverged(session, progress, "the float16 gradients overflow at every scale", _traced(session, batches))
 
 
-def are_finite(sessions: Sequence[Session]) -> bool:
-    """Whether all that `check_state` looks at is finite, of several runs on a CPU in one go; no where that is much, which it would copy."""
-    values = [value.detach() for session in sessions for _, value in saved_tensors(session)]
-    if not values or sum(value.numel() for value in values) > _FEW:
+def are_finite(values: Sequence[Tensor]) -> bool:
+    """Whether all numbers of some tensors on a CPU are finite, looked at in one go; no where these are many, as they are copied for it."""
+    if sum(value.numel() for value in values) > _FEW:
         return False
-    least, most = torch.aminmax(torch.cat([value.reshape(-1) for value in values]))
+    least, most = torch.aminmax(torch.cat([value.detach().reshape(-1) for value in values]))
     return math.isfinite(least.item()) and math.isfinite(most.item())
 
 

@@ -38,7 +38,8 @@ def score_at_once(
     if function is None or others or whole is None or whole.weights is not None:
         return None
     target = whole.targets[name]
-    if output[:rows].numel() % _WHOLE or output.itemsize < 4 or target.ndim > 1:
+    is_exact = function.is_exact_by_row or not output[:rows].numel() % _WHOLE
+    if not is_exact or output.itemsize < 4 or target.ndim > 1:
         return None
     weight = target.new_full((), rows, dtype=torch.float32)
     if len(there) < batch.members:

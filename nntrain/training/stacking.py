@@ -17,7 +17,7 @@ from nntrain.data.batches import Batch
 from nntrain.losses.loss import Part
 from nntrain.modules.network import Network
 from nntrain.modules.stacked import Draws, StackedNetworks, batched_parameters
-from nntrain.training.divergence import check_step, named
+from nntrain.training.divergence import are_finite, check_step, named
 from nntrain.training.evaluating_together import JointEvaluation
 from nntrain.training.gradients import gradient_norm, trained
 from nntrain.training.joint_rows import JointBatch
@@ -90,6 +90,8 @@ class Stack:
         self._network = StackedNetworks(networks, batched, [None if seat is None else seat.draws for seat in seats])
         self._static = self._recordings(networks)
         self._evaluation: JointEvaluation | None = None
+        self._has_more = any(_has_more(seat.session) for _, seat in self._there)
+        """Whether some have numbers in their states beside the weights that are trained and their moments."""
         self._rates: list[dict[str, Any]] | None = None
         """Those that all have now, where they are the same."""
         self._factors: dict[PartName, float] = {}
@@ -313,11 +315,24 @@ class Stack:
             self._evaluation = JointEvaluation(self._network, [seat.session for _, seat in self._there])
         return self._evaluation.metrics()
 
+    def is_finite(self) -> bool:
+        """Whether all that `check_state` looks at is finite, of all that are there; no where it is more than weights and moments."""
+        if self._has_more:
+            return False
+        moments = [value for state in self._optimizer.state.values() for value in state.values() if isinstance(value, torch.Tensor)]
+        return are_finite([self._rows, *moments])
+
     def release(self) -> None:
         """Give the members memory of their own."""
         for parameters in self._parameters:
             for parameter in parameters:
                 parameter.data, parameter.grad = parameter.data.clone(), None
+
+
+def _has_more(session: Session) -> bool:
+    known = {id(parameter) for parameter in trained(session.optimizer)}
+    tensors = (*session.network.parameters(), *session.network.buffers())
+    return session.ema is not None or any(id(value) not in known for value in tensors)
 
 
 def _numbers(values: Tensor) -> list[Any]:

@@ -20,7 +20,7 @@ import torch
 
 from nntrain.data.batches import Batch
 from nntrain.modules.stacked import Draws, obstacle
-from nntrain.training.divergence import are_finite, check_state, named
+from nntrain.training.divergence import check_state, named
 from nntrain.training.joint_rows import JointBatch, joint_batches
 from nntrain.training.loop import Pause, Report, report_once, set_learning_rates, take_step
 from nntrain.training.memory import settle_malloc
@@ -243,8 +243,7 @@ class _Course:
     def events(self, due: Mapping[int, Member], pausing: Mapping[int, Member]) -> Iterator[tuple[int, Report | Pause]]:
         """What happens to members after a step."""
         measured = self._measured(due)
-        looked_at = [member.session for member in (*due.values(), *pausing.values()) if member.progress.owed_rate is None]
-        is_finite = are_finite(looked_at)
+        is_finite = self._stack is not None and self._stack.is_finite()
         for index, member in sorted({**due, **pausing}.items()):
             progress = member.progress
             member.enter()

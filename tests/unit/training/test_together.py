@@ -19,7 +19,7 @@ from nntrain.commands.jobs import Job
 from nntrain.commands.together import reason_against
 from nntrain.config.reading import read_mapping
 from nntrain.errors import DivergedError
-from nntrain.training import divergence, replay
+from nntrain.training import divergence, replay, stacking
 from nntrain.training.evaluating_together import JointEvaluation
 from nntrain.training.loop import Pause, Report, fit
 from nntrain.training.reproducibility import restore_rng, rng_state
@@ -310,15 +310,30 @@ def test_a_state_that_is_not_finite_names_its_member_and_what_it_is_of(data: Map
 
 @pytest.mark.parametrize("few", [0, 2**18])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_states_are_looked_at_in_one_go_where_they_are_small(
-    bad: float, few: int, data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_are_looked_at_in_one_go_where_they_are_few(bad: float, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(divergence, "_FEW", few)
-    sessions = [assembly.session for assembly, _ in assembled(data, {"architecture": CNN})]
-    assert divergence.are_finite(sessions) is bool(few)
-    with torch.no_grad():
-        [*sessions[1].network.parameters()][-1][-1] = bad
-    assert not divergence.are_finite(sessions)
+    values = [torch.ones(3, 2), torch.tensor(1.0), torch.full((3,), 3e38)]
+    assert divergence.are_finite(values) is bool(few)
+    values[0][2, 1] = bad
+    assert not divergence.are_finite(values)
+
+
+@pytest.mark.parametrize(("architecture", "is_looked_at"), [(MLP, True), (CNN, False)], ids=["mlp", "running statistics"])
+def test_states_of_weights_and_moments_alone_are_looked_at_in_one_go(
+    architecture: Mapping[str, Any], is_looked_at: bool, data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def counted(values: Sequence[torch.Tensor]) -> bool:
+        sizes.append(sum(value.numel() for value in values))
+        return divergence.are_finite(values)
+
+    monkeypatch.setattr(stacking, "are_finite", counted)
+    found = assembled(data, {"architecture": architecture, "optimizer": {"type": "sgd", "momentum": 0.9}})
+    at_once(found)
+    weights = sum(parameter.numel() for parts, _ in found for parameter in parts.session.network.parameters())
+    assert len(sizes) == (3 if is_looked_at else 0)
+    assert all(size >= 2 * weights for size in sizes)
 
 
 @pytest.mark.parametrize(
