@@ -91,7 +91,7 @@ class Blocks(ABC):
         """How cells become rows, beside the settings: what was found from all of the file."""
         frame = self.frame
         kinds = {name: f"{column.dtype}{column.shape[1:]}" for name, column in frame.columns.items()}
-        written = (frame.missing, frame.numerals, frame.delimiter, frame.dialect, frame.date_format, frame.is_verbatim, frame.classes)
+        written = (frame.missing, frame.numerals, frame.delimiter, frame.dialect, frame.date_format, frame.classes)
         return {"columns": kinds, "written": written}
 
     @property

@@ -59,13 +59,13 @@ def fingerprint_named(table: Table, columns: Iterable[str]) -> str | None:
 
     `None` where there is none. Raises `DataError` where a file cannot be read.
     """
-    import polars as pl
+    import numpy as np
 
     found: set[str] = set()
     for column in columns:
         cells = table.columns.get(column)
-        if isinstance(cells, pl.Series) and cells.dtype == pl.String:
-            found |= {name for name in cells.to_list() if name is not None}
+        if cells is not None and not isinstance(cells, np.ndarray):
+            found |= {name for name in cells.to_list() if isinstance(name, str)}
     return table.store.fingerprint(sorted(found)) if found and table.store is not None else None
 
 

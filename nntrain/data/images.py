@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import polars as pl
 import torch
 
 from nntrain.data.fields.field import State
@@ -22,6 +21,8 @@ from nntrain.data.table import Table
 from nntrain.errors import DataError, SpecError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from nntrain.data.fields.field import Array
 
 GRAY: Final = (0.299, 0.587, 0.114)
@@ -44,6 +45,8 @@ def read_images(field: Image, table: Table, column: str) -> Array:
     """
     cells = table.column(column)
     if not isinstance(cells, np.ndarray):
+        import polars as pl
+
         return _read_image_cells(field, table, column, cells) if cells.dtype == pl.Binary else read_image_files(field, table, column)
     array: Array = cells
     try:

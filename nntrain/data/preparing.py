@@ -34,6 +34,7 @@ from nntrain.data.time_order import order_in_words
 from nntrain.data.values import read_values, usable_rows
 from nntrain.data.window import WindowSettings
 from nntrain.data.window_cutting import naive_errors
+from nntrain.data.words import Coded, are_missing, words_in
 from nntrain.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -190,17 +191,18 @@ def check_targets(fields: FittedFields, table: Table, train: Array) -> None:
     plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.of_one.rank == 0]
     plans = [plan for plan in plans if plan.field.type not in {"link", "row"}]
     for plan in plans:
-        texts = table.words(plan.columns[0])
-        if _is_constant(texts, train):
-            only = quoted(str(texts[int(train[0])]))
+        words = table.words(plan.columns[0])
+        if _is_constant(words, train):
+            only = quoted(str(words[int(train[0])]))
             raise DataError(f"{table.name}: {plan.name} is always {only} in the {len(train):,} training rows: there is nothing to learn")
 
 
-def _is_constant(texts: pl.Series, rows: Array) -> bool:
+def _is_constant(words: pl.Series | Coded, rows: Array) -> bool:
     """Whether some rows `[M]` hold one value or none; most tables show another one among the first, and the rest is not gathered."""
     seen: set[object] = set()
     for start in range(0, len(rows), BLOCK_ROWS):
-        seen.update(texts[rows[start : start + BLOCK_ROWS]].unique())
+        part = words[rows[start : start + BLOCK_ROWS]]
+        seen.update([*words_in(part), *([None] if are_missing(part).any() else [])])
         if len(seen) > 1:
             return False
     return True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
-import polars as pl
+import numpy as np
 
 from nntrain.data.blocks import BLOCK_BYTES, Blocks, Whole
 from nntrain.data.file_store import FileStore
@@ -87,8 +87,11 @@ def header_of(table: Table) -> Header:
 
 
 def _column(name: str, column: Any) -> HeaderColumn:
-    if isinstance(column, pl.Series):
+    if not isinstance(column, np.ndarray):
+        import polars as pl
+
         return HeaderColumn(name, (), "image" if column.dtype == pl.Binary else "text")
+    array = cast("np.ndarray[Any, Any]", column)
     kinds: dict[str, ArrayKind] = {"b": "bool", "i": "int", "u": "int", "f": "float"}
-    kind: ArrayKind = "uint8" if column.dtype == "uint8" else kinds.get(column.dtype.kind, "text")
-    return HeaderColumn(name, tuple(column.shape[1:]), kind, rows=len(column))
+    kind: ArrayKind = "uint8" if array.dtype == "uint8" else kinds.get(array.dtype.kind, "text")
+    return HeaderColumn(name, tuple(array.shape[1:]), kind, rows=len(array))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
-import polars as pl
 import torch
 
 from nntrain.data.batches import TensorData
@@ -20,6 +19,7 @@ from nntrain.data.settings import DataSettings
 from nntrain.data.sources.source import Part
 from nntrain.data.sources.text import TEXT
 from nntrain.data.tokenizing.tokenizer import SPECIAL
+from nntrain.data.words import Coded
 from nntrain.errors import DataError
 from nntrain.wording import number_of
 
@@ -56,9 +56,9 @@ def prepare_running_text(
     passages = Passages.of(settings)
     assert passages is not None
     tables = read_tables(settings, folder)
-    contents: dict[Part, str] = {part: cast("pl.Series", table.column(TEXT))[0] for part, table in tables.items()}
+    contents: dict[Part, str] = {part: cast("str", table.column(TEXT)[0]) for part, table in tables.items()}
     stretches = split_text(settings, contents)
-    own = pl.Series(TEXT, [stretches["train"].text])
+    own = Coded.of([stretches["train"].text])
     values = {plan.name: own for plan in plans}
     fields = FittedFields.fit(tuple(plans), values, np.arange(1), tables["train"].name, kept=kept).cut_into(passages)
     fields = replace(fields, lanes=settings.lanes)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
-import polars as pl
 import torch
 
 from nntrain.data.blockwise.learning import Moments
@@ -18,6 +17,7 @@ from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.fields.number import Logarithmic, Normalize
 from nntrain.data.portions import in_float64, portions
 from nntrain.data.table import Table, as_numbers
+from nntrain.data.words import Coded
 from nntrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -88,24 +88,36 @@ GATHERED: Final = 2**16
 def take(values: Any, rows: Array) -> Any:
     """Some rows of the values of a field: without a copy where they follow one another, as nobody changes values that were read."""
     if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and _follow(rows):
-        if len(rows) == len(values) and isinstance(values, pl.Series | RaggedArray):
+        if len(rows) == len(values) and not _is_array(values):
             return values
         if _can_be_shared(values):
             return values[int(rows[0]) : int(rows[-1]) + 1]
-    if not isinstance(values, RaggedArray):
-        if isinstance(values, pl.Series) and len(rows) > GATHERED:  # polars makes numbers of its own of all rows first
-            parts = [values[rows[start : start + GATHERED]] for start in range(0, len(rows), GATHERED)]
-            return pl.concat(parts, rechunk=True)
+    if isinstance(values, RaggedArray):
+        lengths = values.lengths[rows]
+        starts = (values.lengths.cumsum() - values.lengths)[rows]
+        index = cast("Array", np.repeat(starts, lengths) + places_within(lengths))
+        return RaggedArray(values.values[index], lengths)
+    return _gathered(values, rows)
+
+
+def _gathered(values: Any, rows: Array) -> Any:
+    """Some rows of what has one value for each; of text a portion at a time, as polars makes numbers of its own of all rows first."""
+    if len(rows) <= GATHERED or isinstance(values, np.ndarray | Coded):
+        return cast("Any", values[rows])
+    import polars as pl
+
+    if not isinstance(values, pl.Series):
         return values[rows]
-    lengths = values.lengths[rows]
-    starts = (values.lengths.cumsum() - values.lengths)[rows]
-    index = cast("Array", np.repeat(starts, lengths) + places_within(lengths))
-    return RaggedArray(values.values[index], lengths)
+    return pl.concat([values[rows[start : start + GATHERED]] for start in range(0, len(rows), GATHERED)], rechunk=True)
 
 
 def _follow(rows: Array) -> bool:
     """Whether each number of a row `[N]` is the one after that before it."""
     return all((np.diff(rows[start : start + GATHERED + 1]) == 1).all() for start in range(0, len(rows), GATHERED))
+
+
+def _is_array(values: Any) -> bool:
+    return isinstance(values, np.ndarray)
 
 
 def _can_be_shared(values: Any) -> bool:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from nntrain.data.facts import in_order, quoted
 from nntrain.data.graphs import in_a_split
@@ -35,6 +34,7 @@ from nntrain.data.split import (
 )
 from nntrain.data.table import Table, counted, listed
 from nntrain.data.window_cutting import group_numbers, places_in_groups
+from nntrain.data.words import Coded, words_in
 from nntrain.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
@@ -162,6 +162,10 @@ class Splitting:
     def _classes(self, target: FieldPlan, rows: Array) -> Array:
         """The class of each row, by its place among all in the order of their texts, whole `[N]`: a number takes less than a text."""
         words = take(self.table.words(target.columns[0]), rows)
+        if isinstance(words, Coded):
+            return words.ranks
+        import polars as pl
+
         return words.to_physical().to_numpy() if words.dtype == pl.Enum else words.rank("dense").to_numpy().astype(np.int64)
 
     def _plan(self, role: str) -> FieldPlan | None:
@@ -245,9 +249,11 @@ class Splitting:
     def _classes_of(self, target: FieldPlan, rows: RowNumbers) -> Array:
         """As `_classes`, without a copy where all rows are meant."""
         words = self.table.words(target.columns[0])
-        if words.dtype != pl.Enum or len(rows) < len(words):
+        if isinstance(words, Coded) or len(rows) < len(words):
             return self._classes(target, rows[:].numpy())
-        return words.to_physical().to_numpy()
+        import polars as pl
+
+        return words.to_physical().to_numpy() if words.dtype == pl.Enum else self._classes(target, rows[:].numpy())
 
     def _order(self, rows: Array) -> tuple[Array | None, str]:
         """What some rows are sorted by, `None` for the order of the file; and which are split off, in words."""
@@ -272,7 +278,7 @@ class Splitting:
 
     def _target_in_words(self, target: FieldPlan, rows: Array) -> str:
         """What a target was taken for, for messages."""
-        values = sorted(take(self.table.words(target.columns[0]), rows).unique().to_list())
+        values = sorted(words_in(take(self.table.words(target.columns[0]), rows)))
         shown = ", ".join(quoted(str(value)) for value in values[:3])
         guess = self.guesses.get(target.name)
         doubt = f"\n   {target.name}: {guess.doubt}" if guess is not None and guess.doubt else ""

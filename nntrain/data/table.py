@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nntrain.data.file_store import FileStore
     from nntrain.data.graphs import Graphs
     from nntrain.data.header import HeaderColumn
+    from nntrain.data.words import Coded
 
     Array = np.ndarray[Any, Any]
     Column = pl.Series | Array
@@ -86,8 +87,6 @@ class Table:
     """How the rows belong together, where they are the nodes of graphs."""
     steps: StepLengths | None = None
     """Columns with a value for each step, where rows are series."""
-    is_verbatim: bool = False
-    """Whether cells keep the blanks around them."""
 
     @classmethod
     def of_cells(cls, columns: Mapping[str, Sequence[object]], missing: frozenset[str], numerals: Numerals, file: str = ROWS) -> Table:
@@ -134,14 +133,20 @@ class Table:
             raise DataError(f"{self.name}: {name} holds what is in image files, and should be one value per row", "images: type: image")
         if column.dtype == pl.Enum:
             return column.cast(pl.String)
-        return column.alias("cell").to_frame().select(_present(self.missing, is_verbatim=self.is_verbatim)).to_series().alias(name)
+        return column.alias("cell").to_frame().select(_present(self.missing)).to_series().alias(name)
 
-    def words(self, name: str) -> pl.Series:
-        """As `texts`, but for a column that is an enumeration of its texts: then each row takes no more than a number does."""
-        import polars as pl
+    def words(self, name: str) -> pl.Series | Coded:
+        """As `texts`, but for an array, or a column that is an enumeration of its texts: each row takes no more than a number does."""
+        import numpy as np
 
         column = self.column(name)
-        return column if isinstance(column, pl.Series) and column.dtype == pl.Enum else self.texts(name)
+        if isinstance(column, np.ndarray):
+            from nntrain.data.words import words_of_array
+
+            return words_of_array(name, _flat(self.name, name, column))
+        import polars as pl
+
+        return column if column.dtype == pl.Enum else self.texts(name)
 
     def required_texts(self, name: str) -> pl.Series:
         """The same of a column in which no cell may be missing. Raises `DataError` that names the rows that lack one."""
@@ -149,10 +154,12 @@ class Table:
         self.check_complete(name, texts)
         return texts
 
-    def check_complete(self, name: str, texts: pl.Series) -> None:
+    def check_complete(self, name: str, cells: pl.Series | Coded) -> None:
         """Refuse missing cells. Raises `DataError` that names their rows."""
-        if texts.null_count() > 0:
-            rows = [int(row) for row in texts.is_null().to_numpy().nonzero()[0]]
+        from nntrain.data.words import are_missing
+
+        rows = [int(row) for row in are_missing(cells).nonzero()[0]]
+        if rows:
             raise DataError(f"{self.name}: {name} is missing in {self.places(rows)}, and missing: error allows none")
 
     def numbers(self, name: str, *, strip: str | None = None) -> Array:
@@ -235,11 +242,11 @@ class Table:
 
 
 @cache
-def _present(missing: frozenset[str], *, is_verbatim: bool) -> pl.Expr:
-    """A cell as it is, or without the blanks around it; null for a missing one. Made once: for one row that takes longer than its use."""
+def _present(missing: frozenset[str]) -> pl.Expr:
+    """A cell without the blanks around it; null for a missing one. Made once: for one row that takes longer than its use."""
     import polars as pl
 
-    cell = pl.col("cell") if is_verbatim else pl.col("cell").str.strip_chars()
+    cell = pl.col("cell").str.strip_chars()
     return pl.when(~cell.is_in(list(missing))).then(cell)
 
 
@@ -270,10 +277,12 @@ def text_of_array(name: str, array: Array) -> pl.Series:
     import numpy as np
     import polars as pl
 
+    if array.dtype.kind == "O":  # texts as they are
+        return pl.Series(name, array.tolist(), dtype=pl.String)
     if array.dtype.kind in "US":
-        words = np.char.decode(array, "latin-1") if array.dtype.kind == "S" else array
-        texts = pl.Series(name, [str(value).strip() for value in words], dtype=pl.String)
-        return texts.to_frame("cell").select(pl.when(pl.col("cell") != "").then("cell").alias(name)).to_series()
+        from nntrain.data.words import stripped
+
+        return pl.Series(name, stripped(array), dtype=pl.String)
     if array.dtype.kind == "f":
         numbers = array.astype("float64")
         is_whole = (np.abs(numbers) < LARGEST_WHOLE) & (numbers == np.floor(numbers))

@@ -82,3 +82,29 @@ def test_the_first_step_of_a_run_waits_for_nothing_that_is_needed_later(reposito
     loaded = set(json.loads(done.stdout.splitlines()[-1])["modules"])
     assert {"torch", "nntrain.training.loop"} <= loaded
     assert loaded & LATER == set()
+
+
+ARRAYS = """
+import sys
+import numpy as np
+import nntrain
+
+rows = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+np.savez("rows.npz", x=rows, y=np.arange(64) % 2)
+open("rows.txt", "w").write("To be, or not to be. " * 40)
+vectors = {"source": "rows.npz", "fields": {"x": "vector", "y": {"type": "category", "role": "target"}}}
+running = {"source": {"type": "text", "path": "rows.txt"}, "window": 8}
+for data, architecture in ((vectors, "mlp"), (running, {"type": "gpt", "dim": 8, "num_layers": 1, "num_heads": 1})):
+    training = {"max_steps": 2, "device": "cpu"}
+    nntrain.fit({"name": "arrays", "data": {**data, "batch_size": 4}, "architecture": architecture, "training": training})
+"""
+
+
+def test_a_run_on_arrays_or_a_running_text_does_without_what_reads_tables(repository: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    command = [sys.executable, "-c", ARRAYS + REPORT]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.rpartition("loaded:")[2].split())
+    assert "torch" in loaded
+    assert loaded & {"polars", "pandas"} == set()

@@ -15,13 +15,15 @@ from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import numpy as np
-import polars as pl
 
 from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.noise import row_keys
 from nntrain.data.portions import column_sums, in_float64, portions
+from nntrain.data.words import Coded, are_missing, counts_of
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from nntrain.data.fields.field import Array, Field, Values
 
 SAMPLED: Final = 65_536
@@ -196,31 +198,27 @@ class SeriesLearner(ScalingLearner):
 class DistinctLearner:
     """The different values of a column of text, how often each occurs and whether one is missing: all that classes are made of."""
 
-    def __init__(self, learned: Callable[[pl.Series], State], least: int = 1) -> None:
+    def __init__(self, learned: Callable[[list[str | None]], State], least: int = 1) -> None:
         """Begin with nothing.
 
         Args:
-            learned: Makes a state of a series in which each value stands once, and null where one was missing.
+            learned: Makes a state of the values, each once, and `None` where one was missing.
             least: Values that occur less often are left out.
         """
         self._learned, self._least = learned, least
         self._counts: Counter[str] = Counter()
         self._has_missing = False
-        self._name = ""
 
     def add(self, values: Values) -> None:
-        """Take in some rows: texts, or lists of them."""
-        cells = cast("pl.Series", values)
-        self._name = cells.name
-        self._has_missing |= cells.null_count() > 0
-        flat = cells.explode() if isinstance(cells.dtype, pl.List) else cells
-        found = flat.alias("value").drop_nulls().value_counts(name="times")
-        self._counts.update(dict(zip(found["value"].to_list(), found["times"].to_list(), strict=True)))
+        """Take in some rows: words, or lists of them."""
+        cells = cast("pl.Series | Coded", values)
+        self._has_missing |= bool(are_missing(cells).any())
+        self._counts.update(counts_of(cells if isinstance(cells, Coded) or not cells.dtype.is_nested() else cells.explode()))
 
     def state(self) -> State:
         """The classes."""
         shown: list[str | None] = [value for value, count in self._counts.items() if count >= self._least]
-        return self._learned(pl.Series(self._name, [*shown, *([None] if self._has_missing else [])], dtype=pl.String))
+        return self._learned([*shown, *([None] if self._has_missing else [])])
 
 
 class TextLearner:

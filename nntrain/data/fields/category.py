@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
 from pydantic import Field as Option
 
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
     from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
-
-COUNTED: Final = 2**16
-"""Cells that are counted at once, where there are many."""
+    from nntrain.data.words import Coded
 
 
 class Category(Field):
@@ -84,17 +81,21 @@ class Category(Field):
         known = len(state["classes"]) + state["has_missing"]
         return Spec((), (), "index", classes=known if is_target else known + 1)
 
-    def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series:
-        """Text `[N]`. Raises `DataError` for a missing value where that is an error."""
-        return table.required_texts(columns[0]) if self.missing == "error" else table.words(columns[0])
+    def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series | Coded:
+        """Words `[N]`. Raises `DataError` for a missing value where that is an error."""
+        words = table.words(columns[0])
+        if self.missing == "error":
+            table.check_complete(columns[0], words)
+        return words
 
     def fit(self, values: Values, *, is_target: bool) -> State:
         """The classes of the training rows. Raises `DataError` where they are not those of `classes`."""
-        texts = cast("pl.Series", values)
-        counts = _counted(texts.drop_nulls())
+        from nntrain.data.words import are_missing, counts_of
+
+        words = _words(values)
         least = 1 if is_target else self.min_count
-        shown = in_order(counts.filter(counts["count"] >= least)[texts.name].to_list())
-        return {"classes": list(self._named(shown)), "has_missing": not is_target and texts.null_count() > 0}
+        shown = in_order(word for word, count in counts_of(words).items() if count >= least)
+        return {"classes": list(self._named(shown)), "has_missing": not is_target and bool(are_missing(words).any())}
 
     @property
     def encodes_apart(self) -> bool:
@@ -108,9 +109,10 @@ class Category(Field):
     def learner(self) -> Learner:
         """The classes."""
         from nntrain.data.blockwise.learning import DistinctLearner
+        from nntrain.data.words import Coded
 
         once = self.model_copy(update={"min_count": 1})
-        return DistinctLearner(lambda shown: once.fit(shown, is_target=False), self.min_count)
+        return DistinctLearner(lambda shown: once.fit(Coded.of(shown), is_target=False), self.min_count)
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Int64 `[N]`: from 0 as a target; as an input from 1, 0 being what training never showed.
@@ -118,14 +120,16 @@ class Category(Field):
         Raises:
             DataError: A value is one that training never showed, and that is an error.
         """
-        texts = cast("pl.Series", values)
-        known, is_null = _places(texts, state["classes"]), _is_null(texts)
+        from nntrain.data.words import are_missing, places_in, words_in
+
+        words = _words(values)
+        known, is_null = places_in(words, state["classes"]), are_missing(words)
         is_unknown = (known < 0) & ~is_null
         if self.unknown == "error" and is_unknown.any():
-            shown = ", ".join(quoted(text) for text in texts.filter(is_unknown).unique(maintain_order=True).to_list()[:5])
+            shown = ", ".join(map(quoted, words_in(words[is_unknown.nonzero()[0]])[:5]))
             raise DataError(f"training never showed {shown}, and unknown: error allows no such value")
         if is_target and self.unknown == "class":
-            return Encoded(_continued(known, texts, is_unknown, len(state["classes"])))
+            return Encoded(_continued(known, words, is_unknown, len(state["classes"])))
         if is_target:
             return Encoded(known.copy(), unknown=is_unknown)
         missing = len(state["classes"]) + 1 if state["has_missing"] else 0
@@ -136,10 +140,11 @@ class Category(Field):
     def grid(self, values: Values, state: State, points: int) -> Grid:
         """The commonest values, those as common in the order of their names."""
         from nntrain.data.grid import MOST_WORDS, Grid
+        from nntrain.data.words import Coded, counts_of
 
-        counts = _counted(cast("pl.Series", values).drop_nulls().alias("cell"))
-        found = counts.sort(["count", "cell"], descending=[True, False])["cell"].head(min(points, MOST_WORDS))
-        return Grid(found, (tuple(map(str, found.to_list())),), is_ordered=False)
+        counts = counts_of(_words(values))
+        found = sorted(counts, key=lambda word: (-counts[word], word))[: min(points, MOST_WORDS)]
+        return Grid(Coded.of(found), (tuple(found),), is_ordered=False)
 
     def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """What training never showed."""
@@ -148,12 +153,16 @@ class Category(Field):
         return np.zeros((), dtype=np.int64)
 
     def is_missing(self, values: Values) -> Array:
-        """Null."""
-        return _is_null(cast("pl.Series", values))
+        """Rows without a word."""
+        from nntrain.data.words import are_missing
+
+        return are_missing(_words(values))
 
     def is_dropped(self, values: Values) -> Array | None:
         """Rows with a value of `drop`."""
-        return cast("pl.Series", values).is_in([str(word) for word in self.drop]).fill_null(value=False).to_numpy() if self.drop else None
+        from nntrain.data.words import places_in
+
+        return places_in(_words(values), tuple(dict.fromkeys(map(str, self.drop)))) >= 0 if self.drop else None
 
     def _named(self, shown: tuple[str, ...]) -> tuple[str, ...]:
         """The classes in their order, checked against `classes`."""
@@ -178,45 +187,16 @@ class Category(Field):
         return names
 
 
-def _counted(texts: pl.Series) -> pl.DataFrame:
-    """How often each value occurs, of many a portion at a time: polars notes the place of each cell it counts."""
-    import polars as pl
-
-    if len(texts) <= COUNTED:
-        return texts.value_counts()
-    parts = [texts[start : start + COUNTED].value_counts() for start in range(0, len(texts), COUNTED)]
-    return pl.concat(parts).group_by(texts.name).agg(pl.col("count").sum())
+def _words(values: Values) -> pl.Series | Coded:
+    """What `read` gave."""
+    return cast("pl.Series | Coded", values)
 
 
-def _is_null(texts: pl.Series) -> Array:
-    """Which cells are null, bool `[N]`."""
-    import numpy as np
-
-    return texts.is_null().to_numpy() if texts.null_count() else np.zeros(len(texts), dtype=bool)
-
-
-def _places(texts: pl.Series, words: Sequence[str]) -> Array:
-    """The place of each cell among some words, int64 `[N]`; -1 for another one, and for null."""
-    import polars as pl
-
-    places = texts.cast(_enumeration(tuple(words)), strict=False).to_physical().cast(pl.Int64)
-    return (places.fill_null(-1) if places.null_count() else places).to_numpy()
-
-
-@lru_cache(maxsize=32)
-def _enumeration(words: tuple[str, ...]) -> pl.Enum:
-    """A type of these words; it is kept, as making it takes longer than a row does."""
-    import polars as pl
-
-    return pl.Enum(words)
-
-
-def _continued(known: Array, texts: pl.Series, is_unknown: Array, count: int) -> Array:
+def _continued(known: Array, words: pl.Series | Coded, is_unknown: Array, count: int) -> Array:
     """Indices int64 `[N]` in which new values have those from `count` on, in their order."""
-    import polars as pl
+    from nntrain.data.words import places_in, words_in
 
-    new = in_order(cast("list[str]", texts.filter(pl.Series(is_unknown)).unique().to_list()))
-    places = _places(texts, new)
+    new = words[is_unknown.nonzero()[0]]
     found = known.copy()
-    found[is_unknown] = places[is_unknown] + count
+    found[is_unknown] = places_in(new, in_order(words_in(new))) + count
     return found

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from nntrain.data.highlights import Highlight
     from nntrain.data.image_stream import ImageFiles
     from nntrain.data.table import Table
+    from nntrain.data.words import Coded
     from nntrain.specs import Spec
 
     Array = np.ndarray[Any, Any]
-    Values: TypeAlias = "Array | pl.Series | RaggedArray | ImageFiles"
+    Values: TypeAlias = "Array | pl.Series | Coded | RaggedArray | ImageFiles"
 
 Role = Literal["input", "target", "weight", "split", "fold", "group", "time", "ignore"]
 """What a column is there for."""
@@ -105,8 +106,7 @@ class Decoded:
 
     def by_row(self, counts: Sequence[int]) -> Decoded:
         """Of predictions of units, one after another, those of each row as a list; `counts` has the units of each row."""
-        starts = list(accumulate(counts, initial=0))
-        values = tuple(list(self.values[start:end]) for start, end in pairwise(starts))
+        values = tuple(list(self.values[start:end]) for start, end in pairwise(accumulate(counts, initial=0)))
         return Decoded(values, separator=" " if all(isinstance(value, str) for value in self.values) else None)
 
 

@@ -103,9 +103,11 @@ class MultiLabel(Field):
 
     def learner(self) -> Learner:
         """The labels."""
+        import polars as pl
+
         from nntrain.data.blockwise.learning import DistinctLearner
 
-        return DistinctLearner(lambda shown: self.fit(_alone(shown), is_target=False))
+        return DistinctLearner(lambda shown: self.fit(_alone(pl.Series("label", shown, dtype=pl.String)), is_target=False))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Float32 `[N, K]`. Raises `DataError` for a label that training never showed where that is an error."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nntrain.data.grid import Grid
     from nntrain.data.header import HeaderColumn
     from nntrain.data.table import Table
+    from nntrain.data.words import Coded
 
 
 class Ordinal(Field):
@@ -62,8 +63,8 @@ class Ordinal(Field):
         """An index of K classes as a target, of K + 1 as an input."""
         return self._category.fitted_spec(state, is_target=is_target)
 
-    def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series:
-        """Text `[N]`. Raises `DataError` for a missing value where that is an error."""
+    def read(self, table: Table, columns: tuple[str, ...]) -> pl.Series | Coded:
+        """Words `[N]`. Raises `DataError` for a missing value where that is an error."""
         return self._category.read(table, columns)
 
     def fit(self, values: Values, *, is_target: bool) -> State:
@@ -72,9 +73,11 @@ class Ordinal(Field):
         Raises:
             DataError: The training rows show words and `order` is not given, or other values than it names.
         """
-        texts = cast("pl.Series", values)
+        from nntrain.data.words import words_in
+
+        found = words_in(cast("pl.Series | Coded", values))
         if self.order is None:
-            shown = sorted(texts.drop_nulls().unique().to_list())
+            shown = sorted(found)
             if any(POINT.read(text) is None for text in shown):
                 listing = ", ".join(shown[:8])
                 raise DataError(
@@ -82,7 +85,7 @@ class Ordinal(Field):
                     f"from low to high:  order: [{listing}]",
                 )
         else:
-            others = tuple(text for text in texts.drop_nulls().unique(maintain_order=True).to_list() if text not in self.class_names)
+            others = tuple(text for text in found if text not in self.class_names)
             if others:
                 raise DataError(
                     f"the training rows show {listed(others)}, which order does not name ({listed(self.class_names)})", "add it to order"
@@ -96,8 +99,9 @@ class Ordinal(Field):
     def learner(self) -> Learner:
         """The values."""
         from nntrain.data.blockwise.learning import DistinctLearner
+        from nntrain.data.words import Coded
 
-        return DistinctLearner(lambda shown: self.fit(shown, is_target=False))
+        return DistinctLearner(lambda shown: self.fit(Coded.of(shown), is_target=False))
 
     def encode(self, values: Values, state: State, *, is_target: bool) -> Encoded:
         """Int64 `[N]`: from 0, the lowest, as a target; as an input from 1, 0 being what training never showed.
@@ -109,13 +113,12 @@ class Ordinal(Field):
 
     def grid(self, values: Values, state: State, points: int) -> Grid:
         """The commonest values, from low to high."""
-        import polars as pl
-
         from nntrain.data.grid import Grid
+        from nntrain.data.words import Coded
 
         own = self._category.grid(values, state, points).cells[0]
         found = [value for value in state["classes"] if value in own]
-        return Grid(pl.Series(found, dtype=pl.String), (tuple(found),), is_ordered=True)
+        return Grid(Coded.of(found), (tuple(found),), is_ordered=True)
 
     def neutral(self, state: State, kind: Neutral = "auto") -> Array:
         """What training never showed."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nntrain.data.highlights import Highlight
     from nntrain.data.table import Table
     from nntrain.data.tokenizing.encoder import TextEncoder
+    from nntrain.data.words import Coded
 
 SHARED: Final = ("tokenizer", "lowercase", "strip_accents", "replace", "max_vocab", "min_count")
 """Options that decide the vocabulary: fields that share it have the same."""
@@ -161,7 +162,7 @@ class Text(Field):
         """The vocabulary of the training rows. Raises `DataError` where they have no token, or a library is missing."""
         from nntrain.data.tokenizing.encoder import TextEncoder
 
-        texts = cast("pl.Series", values).drop_nulls().to_list()
+        texts = [text for text in _cells(values) if text is not None]
         is_modelled = {"input", "target"} <= self.role_set
         state = {**TextEncoder.learn(self, texts), "follows": is_modelled and is_target}
         if is_modelled and len(texts) > 1:  # what goes on with a text knows as many places; of a single text windows are cut
@@ -192,7 +193,7 @@ class Text(Field):
         Raises:
             DataError: A library is missing.
         """
-        indices, lengths = self.encoder(state).encode(cast("pl.Series", values).fill_null("").to_list(), self.max_length)
+        indices, lengths = self.encoder(state).encode([text or "" for text in _cells(values)], self.max_length)
         return Encoded(following(indices, lengths) if is_target and state["follows"] else indices, lengths)
 
     def longest(self, state: State) -> int | None:
@@ -259,8 +260,15 @@ class Text(Field):
 
     def unseen(self, values: Values, state: State) -> Unseen | None:
         """Tokens that training never showed."""
-        return self.encoder(state).unseen(cast("pl.Series", values).fill_null("").to_list())
+        return self.encoder(state).unseen([text or "" for text in _cells(values)])
 
     def is_missing(self, values: Values) -> Array:
         """Null."""
-        return cast("pl.Series", values).is_null().to_numpy()
+        from nntrain.data.words import are_missing
+
+        return are_missing(cast("pl.Series | Coded", values))
+
+
+def _cells(values: Values) -> list[str | None]:
+    """The texts of all rows; `None` for a missing one."""
+    return cast("pl.Series | Coded", values).to_list()

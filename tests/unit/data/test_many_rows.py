@@ -9,9 +9,8 @@ import polars as pl
 import pytest
 import torch
 
-from nntrain.data import preparing, scaling
+from nntrain.data import preparing, scaling, words
 from nntrain.data.blockwise.deciding import BlockLines
-from nntrain.data.fields import category
 from nntrain.data.fields.category import Category
 from nntrain.data.orders import drawn
 from nntrain.data.preparing import prepare
@@ -27,7 +26,7 @@ from nntrain.errors import DataError
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "GATHERED", 7)
     monkeypatch.setattr(preparing, "BLOCK_ROWS", 7)
-    monkeypatch.setattr(category, "COUNTED", 7)
+    monkeypatch.setattr(words, "COUNTED", 7)
 
 
 WORDS = pl.Series("word", [None if row % 11 == 4 else "abcd"[row * row % 4] for row in range(60)], dtype=pl.String)
