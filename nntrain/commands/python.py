@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,11 +211,22 @@ def _with_rows(config: Config, data: Rows) -> Config:
     return replace(config, experiment=config.experiment.model_copy(update={"data": held}))
 
 
+@contextmanager
+def _rounding_preserved() -> Generator[None]:
+    """Context in which a run may be opened: how CUDA rounds in this process is in the end as it was."""
+    from nntrain.training.device import preserved_tf32
+
+    with preserved_tf32():
+        yield
+
+
+@_rounding_preserved()
 def load_python(run: AnyRun | None, *, runs: Path | None) -> Model:
     """Open a run; see `nntrain.load`."""
     return Model(open_run(_find(run, runs)))
 
 
+@_rounding_preserved()
 def evaluate_python(run: AnyRun | None, *, data: AnyRows | None, split: str | None, runs: Path | None) -> Evaluation:
     """Measure a run; see `nntrain.evaluate`."""
     stored = open_run(_find(run, runs))
@@ -226,6 +238,7 @@ def evaluate_python(run: AnyRun | None, *, data: AnyRows | None, split: str | No
     return evaluate_stored(stored, Where(as_rows(settings, table_of(data, settings.source)), split))
 
 
+@_rounding_preserved()
 def explain_python(
     run: AnyRun | None, *, data: AnyRows | None, split: str | None, runs: Path | None, options: Mapping[str, Any]
 ) -> Explanation:
@@ -240,11 +253,13 @@ def explain_python(
     return explain_run(stored, as_rows(own, table_of(data, own.source)), split, settings)
 
 
+@_rounding_preserved()
 def report_python(run: AnyRun | None, *, output: Path | None, runs: Path | None) -> Path:
     """Write a run as a page; see `nntrain.report`."""
     return report(latest_of_all(runs_root(runs)) if run is None else whole(_find(run, runs)), output)
 
 
+@_rounding_preserved()
 def export_python(run: AnyRun | None, output: Path, *, license: str | None, force: bool, runs: Path | None) -> Path:
     """Export a run; see `nntrain.export`."""
     return export(whole(_find(run, runs)), ExportOptions(output, license=license, force=force)).folder

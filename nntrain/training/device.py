@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
 import torch
@@ -67,6 +67,21 @@ def use_tf32(name: PrecisionName, device: torch.device) -> None:
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high" if name == "tf32" else "highest")
         torch.backends.cudnn.allow_tf32 = name == "tf32"
+
+
+@contextmanager
+def preserved_tf32() -> Generator[None]:
+    """Context after which CUDA rounds as before. Settings of torch's newer kind, which keep the others from being read, don't come back."""
+    before = None
+    if torch.cuda.is_available():  # elsewhere nothing reads it
+        with suppress(RuntimeError):
+            before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        yield
+    finally:
+        if before is not None:
+            torch.set_float32_matmul_precision(before[0])
+            torch.backends.cudnn.allow_tf32 = before[1]
 
 
 def draws(device: torch.device) -> list[Tensor]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from nntrain.training.device import preserved_tf32
 from nntrain.training.distributed import joined
 
 _WORKSPACE: Final = "CUBLAS_WORKSPACE_CONFIG"
@@ -42,7 +43,7 @@ def _allow_only(deterministic: bool, *, warn_only: bool = False) -> None:
 
 @contextmanager
 def preserved_globals() -> Generator[None]:
-    """Context after which the process is as it was: random states, threads, and which algorithms torch allows.
+    """Context after which the process is as it was: random states, threads, which algorithms torch allows, and how CUDA rounds factors.
 
     For calls from Python, whose own random numbers a training run must not touch.
     """
@@ -50,7 +51,8 @@ def preserved_globals() -> Generator[None]:
     deterministic, warns_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(_WORKSPACE)
     try:
-        yield
+        with preserved_tf32():
+            yield
     finally:
         restore_rng(state)
         if torch.get_num_threads() != threads:

@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+import nntrain
 from nntrain.cli import main
 from nntrain.commands.measuring import Steps
 from nntrain.config.loading import load
 from nntrain.modules.products import IS_THERE
 from nntrain.training import recordable, replay
-from nntrain.training.device import resolve_device
+from nntrain.training.device import resolve_device, use_tf32
 
 IMAGES = """
 data: {source: {type: builtin, name: digits}, split: {validation: 0.5, test: 0.3}}
@@ -67,6 +69,18 @@ def test_a_stored_run_computes_in_its_own_number_format(monkeypatch: pytest.Monk
     monkeypatch.setattr("nntrain.training.device.use_tf32", lambda name, device: said.append((name, device.type)))
     assert main(["eval", "runs/a/0001"]) == 0
     assert said == [("bfloat16", resolve_device("auto").type)]
+
+
+def test_python_is_left_rounding_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.yaml").write_text(IMAGES)
+    nntrain.fit("a.yaml", quiet=True)
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr("nntrain.training.device.use_tf32", lambda name, device: use_tf32("tf32", torch.device("cuda")))
+    monkeypatch.setattr("nntrain.training.device.resolve_device", lambda name: torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    model = nntrain.load()
+    nntrain.evaluate(model.run, split="validation")
+    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == before
 
 
 def test_a_run_whose_pixels_lie_together_goes_on_exactly() -> None:

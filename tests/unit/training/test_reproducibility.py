@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from nntrain.training.device import use_tf32
 from nntrain.training.reproducibility import (
     differing_facts,
     exactness_facts,
@@ -77,16 +78,19 @@ def test_determinism_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_process_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # else nothing reads how it rounds
     seed_everything(3)
     draw()
     wanted = rng_state()
     threads = torch.get_num_threads()
+    rounding = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
 
     @preserved_globals()
     def disturb() -> None:
         seed_everything(4)
         draw()
         use_determinism(deterministic=True)
+        use_tf32("tf32", torch.device("cuda"))
         torch.set_num_threads(threads + 1)
         raise ValueError("in the middle")
 
@@ -96,4 +100,15 @@ def test_the_process_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(torch.equal(one, other) for one, other in zip(flatten(rng_state())[0].values(), flatten(wanted)[0].values(), strict=True))
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == rounding
     assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+
+
+def test_rounding_that_was_set_by_newer_settings_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mixed() -> str:
+        raise RuntimeError("a mix of the legacy and the new settings")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", mixed)
+    with preserved_globals():
+        pass
