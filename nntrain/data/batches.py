@@ -172,12 +172,12 @@ class TensorData:
 
     def take(self, index: Tensor) -> TensorData:
         """Some rows, by position `[M]`."""
-        index = sent(index, self.numbers.device)
+        there = sent(index, self.numbers.device)  # those that know where rows begin, or read them, know it here
         return TensorData(
-            {name: tensor.index_select(0, index) for name, tensor in self.inputs.items()},
-            {name: tensor.index_select(0, index) for name, tensor in self.targets.items()},
-            None if self.weights is None else self.weights.index_select(0, index),
-            self.numbers.index_select(0, index),
+            {name: tensor.index_select(0, there) for name, tensor in self.inputs.items()},
+            {name: tensor.index_select(0, there) for name, tensor in self.targets.items()},
+            None if self.weights is None else self.weights.index_select(0, there),
+            self.numbers.index_select(0, there if isinstance(self.numbers, Tensor) else index),
             {name: rows.take(index) for name, rows in self.stored.items()},
             self.pixels,
             {name: rows.take(index) for name, rows in self.stored_targets.items()},
@@ -361,7 +361,7 @@ def ordered_batches(  # noqa: PLR0913 (rows, their order and how they are cut)
 
 def _gathered(data: TensorData, order: Tensor, turns: Tensor | None) -> TensorData:
     chunk = data.take(order)
-    return chunk if turns is None else replace(chunk, numbers=chunk.rows + TURN * turns.to(chunk.rows.device))
+    return chunk if turns is None else replace(chunk, numbers=chunk.rows + TURN * sent(turns, chunk.rows.device))
 
 
 def epoch_batches(data: TensorData, rows: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from nntrain.data.augmentation.views import Views
 from nntrain.data.batches import Batch, TensorData, batch_edges, ordered_batches, plain_batches
 from nntrain.data.bucketing import longest_first
+from nntrain.data.moving import sent
 from nntrain.data.noise import derive_seed
 
 
@@ -62,7 +63,7 @@ def lane_batches(data: TensorData, lanes: int, *, start: int = 0) -> Iterator[Ba
     follows[:lanes] = False
     edges = [*range(0, len(data), lanes), len(data)]
     for step, batch in enumerate(ordered_batches(data, lanes, order, start=start, edges=edges), start):
-        yield replace(batch, goes_on=follows[step * lanes : (step + 1) * lanes].to(data.device))
+        yield replace(batch, goes_on=sent(follows[step * lanes : (step + 1) * lanes], data.device))
 
 
 def shown_once(data: TensorData, *, seed: int, epoch: int) -> TensorData:

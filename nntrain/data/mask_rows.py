@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
+from nntrain.data.moving import sent
 from nntrain.data.packed import Crossed, StoredTarget
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class MaskRows(StoredTarget):
 
     def take(self, index: Tensor) -> MaskRows:
         """Some rows, by position `[M]`."""
-        return MaskRows(self.values.index_select(0, index.to(self.values.device)))
+        return MaskRows(self.values.index_select(0, sent(index, self.values.device)))
 
     def narrow(self, start: int, end: int) -> MaskRows:
         """The rows from `start` to before `end`, without a copy."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
+from nntrain.data.moving import sent
+
 if TYPE_CHECKING:
     from nntrain.data.augmentation.draws import Augment
 
@@ -133,7 +135,7 @@ class PackedSteps(StoredTarget):
         lengths = self.lengths[index]
         found = PackedSteps.of(self.values, lengths)
         position = torch.arange(int(found.offsets[-1])) + (self.offsets[index] - found.offsets[:-1]).repeat_interleave(lengths)
-        return replace(self, values=self.values.index_select(0, position.to(self.values.device)), offsets=found.offsets)
+        return replace(self, values=self.values.index_select(0, sent(position, self.values.device)), offsets=found.offsets)
 
     def narrow(self, start: int, end: int) -> PackedSteps:
         """The rows from `start` to before `end`, without a copy of their values."""
@@ -165,12 +167,12 @@ class PackedSteps(StoredTarget):
 
     def pad(self) -> tuple[Tensor, Tensor]:
         """All rows as `[N, T, …]`, T being the longest of them, with `fill` after the end of each, and their lengths `[N]`."""
-        lengths = self.lengths.to(self.values.device)
+        lengths = sent(self.lengths, self.values.device)
         step = torch.arange(self.longest, device=self.values.device)
         is_padding = step >= lengths[:, None]
         if not len(self.values):
             return self.values.new_full((*is_padding.shape, *self.values.shape[1:]), self.fill), lengths
-        position = (self.offsets[:-1].to(self.values.device)[:, None] + step).masked_fill(is_padding, 0)
+        position = (sent(self.offsets[:-1], self.values.device)[:, None] + step).masked_fill(is_padding, 0)
         return self.values[position].masked_fill(is_padding.reshape(*is_padding.shape, *[1] * (self.values.ndim - 1)), self.fill), lengths
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nntrain.data.moving import sent
 from nntrain.data.packed import LENGTHS, PackedSteps, StoredTarget
 from nntrain.specs import GRAPH
 
@@ -111,9 +112,9 @@ class PackedGraphs:
         edges = self.edges.values.T.contiguous()
         return {
             **{key: values.steps.values for key, values in self.nodes.items()},
-            EDGES: edges + starts.to(edges.device) if len(self) > 1 else edges,
+            EDGES: edges + sent(starts, edges.device) if len(self) > 1 else edges,
             WEIGHTS: self.weights.values,
-            LENGTHS.format(name): lengths.to(edges.device),
+            LENGTHS.format(name): sent(lengths, edges.device),
         }
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.batches import TensorData
+from nntrain.data.moving import sent
 from nntrain.data.packed import StoredTarget
 
 
@@ -50,7 +51,7 @@ class TokenWindows(StoredTarget):
 
     def take(self, index: Tensor) -> TokenWindows:
         """Some windows, by position `[B]`, over the same text."""
-        return replace(self, starts=self.starts.index_select(0, index))
+        return replace(self, starts=self.starts.index_select(0, sent(index, self.starts.device)))
 
     def narrow(self, start: int, end: int) -> TokenWindows:
         """The windows from `start` to before `end`."""

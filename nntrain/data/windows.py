@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nntrain.data.moving import sent
 from nntrain.data.packed import StoredTarget
 
 
@@ -54,6 +55,7 @@ class Windows(StoredTarget):
 
     def take(self, index: Tensor) -> Windows:
         """Some windows, by position `[B]`, over the same rows."""
+        index = sent(index, self.origins.device)
         runs = None if self.runs is None else self.runs.index_select(0, index)
         return Windows(self.values, self.origins.index_select(0, index), self.steps, self.step, runs)
 

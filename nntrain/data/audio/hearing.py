@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nntrain.data.audio.augmentation import Frames
+from nntrain.data.moving import sent
 from nntrain.data.packed import PackedSteps
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Hearing:
             rows: Samples `[S]`, or steps `[S, F]`, one row after another.
             draws: The random numbers of training; `None` where rows are measured, which changes none of them.
         """
-        lengths = self.steps(rows).to(rows.values.device)
+        lengths = sent(self.steps(rows), rows.values.device)
         if self.transform is None:
             values, _ = rows.pad()
         else:
@@ -89,7 +90,7 @@ class Hearing:
     def _framed(self, rows: PackedSteps, draws: DrawsAt | None) -> Frames:
         """Samples `[B, S]`: each row as long as it is, or the part of it that is heard, with silence where it is shorter."""
         device = rows.values.device
-        own = rows.lengths.to(device)
+        own = sent(rows.lengths, device)
         size = self.field.samples(self.field.rate)
         if size is None:
             values, _ = rows.pad()
@@ -102,7 +103,7 @@ class Hearing:
         before = torch.zeros_like(spare) if self.field.pad == "end" else -(-spare // 2)
         place = torch.where(spare > 0, cut, before)[:, None] + torch.arange(size, device=device)
         is_silent = (place < 0) | (place >= own[:, None])
-        starts = rows.offsets[:-1].to(device)[:, None]
+        starts = sent(rows.offsets[:-1], device)[:, None]
         values = rows.values[(starts + place).masked_fill(is_silent, 0)].masked_fill(is_silent, 0.0).to(self.offset.dtype)
         return Frames(values, torch.full_like(own, size), own.clamp(max=size))
 

@@ -11,7 +11,10 @@ import torch
 
 from nntrain.data import batches
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
+from nntrain.data.mask_rows import MaskRows
 from nntrain.data.moving import arriving, resting, sent
+from nntrain.data.packed import PackedSteps
+from nntrain.data.windows import Windows
 from nntrain.errors import ConfigError
 from nntrain.training.resting_rows import fits, settle
 from tests.unit.training.tiny_run import CPU, make_data, make_run
@@ -124,3 +127,20 @@ def test_a_quarter_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     for free, wanted in ((4 * needed, True), (4 * needed - 1, False)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", {torch.device("cuda"): (free, free)}.__getitem__)
         assert settle("auto", torch.device("cuda"), [data])[0] is wanted
+
+
+def test_rows_that_lie_on_a_device_are_asked_for_by_what_is_known_here() -> None:
+    """Where rows begin is known on the host: no number comes back from a device, of which this one has none to give."""
+    meta = torch.device("meta")
+    steps = PackedSteps.of(torch.arange(12.0), torch.tensor([3, 4, 5])).to(meta)
+    windows = Windows(torch.zeros(9, 2), torch.arange(3, 6), 3, 1).to(meta)
+    masks = MaskRows(torch.zeros(3, 4, 4, dtype=torch.uint8)).to(meta)
+    data = TensorData({}, {}, None, torch.arange(3, device=meta), {"steps": steps, "windows": windows}, stored_targets={"mask": masks})
+    found = data.take(torch.tensor([2, 0]))
+    assert found.numbers.shape == (2,)
+    taken = found.stored["steps"]
+    assert isinstance(taken, PackedSteps)
+    assert taken.lengths.tolist() == [5, 3]
+    shapes = {name: values.shape for name, values in (taken.tensors("steps") | found.stored["windows"].tensors("windows")).items()}
+    assert shapes == {"steps": (2, 5), "steps.lengths": (2,), "windows": (2, 3, 2)}
+    assert len(found.stored_targets["mask"]) == 2
