@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -84,15 +84,30 @@ def rng_state() -> dict[str, Any]:
 
 def restore_rng(state: Mapping[str, Any]) -> None:
     """Take back what `rng_state` gave; a device that is not here is passed over (the facts below tell)."""
-    python, numpy_state = state["python"], state["numpy"]
-    random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
-    key = numpy_state["key"].numpy().astype(np.uint32)
-    np.random.set_state((numpy_state["bit_generator"], key, numpy_state["position"], numpy_state["has_gauss"], numpy_state["gauss"]))
-    torch.set_rng_state(state["torch"])
-    for index, saved in enumerate(state["cuda"][: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(saved, index)
-    if state["mps"] is not None and torch.backends.mps.is_available():
-        torch.mps.set_rng_state(state["mps"])
+    OwnNumbers(state).restore(state["torch"])
+
+
+class OwnNumbers:
+    """What `rng_state` gave, in the form in which it is taken back: for whoever does that often."""
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        python, numpy_state = state["python"], state["numpy"]
+        self._python = python["version"], tuple(python["words"].tolist()), python["gauss"]
+        key = numpy_state["key"].numpy().astype(np.uint32)
+        self._numpy = numpy_state["bit_generator"], key, numpy_state["position"], numpy_state["has_gauss"], numpy_state["gauss"]
+        self._cuda: Sequence[torch.Tensor] = state["cuda"]
+        self._mps: torch.Tensor | None = state["mps"]
+
+    def restore(self, of_torch: torch.Tensor) -> None:
+        """Take it back, with this as the state of torch's generator."""
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)
+        torch.set_rng_state(of_torch)
+        if self._cuda:
+            for index, saved in enumerate(self._cuda[: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(saved, index)
+        if self._mps is not None and torch.backends.mps.is_available():
+            torch.mps.set_rng_state(self._mps)
 
 
 def exactness_facts(device: torch.device) -> dict[str, str | int | bool]:

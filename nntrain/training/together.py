@@ -26,7 +26,7 @@ from nntrain.training.loop import Pause, Report, report_once, set_learning_rates
 from nntrain.training.memory import settle_malloc
 from nntrain.training.plan import Plan
 from nntrain.training.progress import Progress
-from nntrain.training.reproducibility import restore_rng
+from nntrain.training.reproducibility import OwnNumbers
 from nntrain.training.session import Metrics, Session, TrainingProtocol
 from nntrain.training.stacking import Seat, Stack, is_elementwise
 
@@ -47,13 +47,15 @@ class Member:
     """That of torch, which may move on while it trains."""
     _batches: Iterator[tuple[Batch, ...]] | None = field(default=None, init=False)
     _started: float = field(default=0.0, init=False)
+    _numbers: OwnNumbers = field(init=False)
 
     def __post_init__(self) -> None:
         self.draws = Draws(self.rng["torch"])
+        self._numbers = OwnNumbers(self.rng)
 
     def enter(self) -> None:
         """Make the global random numbers its own."""
-        restore_rng({**self.rng, "torch": self.draws.state})
+        self._numbers.restore(self.draws.state)
 
     def begin(self) -> None:
         """Get ready for the first step."""

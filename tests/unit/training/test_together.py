@@ -139,7 +139,7 @@ def test_recorded_steps_have_the_bits_of_recorded_steps_of_each_and_end_with_a_m
     kept: list[int] = []
     of = replay.StaticSteps.of
 
-    def counted(steps: replay.StaticSteps, tensors: Sequence[torch.Tensor]) -> replay.Recording | None:
+    def counted(steps: replay.StaticSteps, tensors: Sequence[torch.Tensor]) -> replay.Replayed | None:
         found = of(steps, tensors)
         kept.append(0 if found is None else len(tensors))
         return found
