@@ -32,6 +32,15 @@ class _Split:
     """What the networks read, one member behind another."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A split of a member, and what it predicts of it."""
+
+    measuring: Measuring
+    predictions: Mapping[str, Tensor]
+    batch: Batch
+
+
 class JointEvaluation:
     """The metrics of some members for as long as the same ones train together."""
 
@@ -50,6 +59,7 @@ class JointEvaluation:
         if self._splits is None or any(session.stop_wanted() for session in self._sessions):
             return None
         found = [Metrics() for _ in self._sessions]
+        shown: dict[str, list[_Shown]] = {}
         with ExitStack() as stack:
             for session in self._sessions[:1] if self._network.is_shared else self._sessions:  # the modules of the first compute for all
                 stack.enter_context(evaluating(session.network))
@@ -57,8 +67,11 @@ class JointEvaluation:
                 outputs = self._outputs(split)
                 if outputs is None:
                     return None
-                for metrics, measured in zip(found, self._measured(split, outputs), strict=True):
-                    metrics.update({f"{name}.{metric}": value for metric, value in measured.items()})
+                shown[name] = self._shown(split, outputs)
+            _judge([each for members in shown.values() for each in members])
+            for name, members in shown.items():
+                for metrics, own in zip(found, members, strict=True):
+                    metrics.update({f"{name}.{metric}": value for metric, value in own.measuring.scores().metrics.items()})
         return found
 
     def _outputs(self, split: _Split) -> list[Mapping[str, Tensor]] | None:
@@ -74,14 +87,25 @@ class JointEvaluation:
         parts = {name: values.chunk(members) for name, values in joint.items()}
         return [{name: values[place] for name, values in parts.items()} for place in range(members)]
 
-    def _measured(self, split: _Split, outputs: Sequence[Mapping[str, Tensor]]) -> list[Metrics]:
-        measuring = [Measuring(session.objective, session.device, tables=False) for session in self._sessions]
-        predictions: list[Mapping[str, Tensor]] = []
-        for session, each, given, batch in zip(self._sessions, measuring, outputs, split.batches, strict=True):
-            each.add_losses(given, batch)
-            predictions.append(Reader(session.network, session.objective, session.precision).predictions(batch, given))
-        Judges.measure_together([each.judges for each in measuring], predictions, split.batches)
-        return [each.scores().metrics for each in measuring]
+    def _shown(self, split: _Split, outputs: Sequence[Mapping[str, Tensor]]) -> list[_Shown]:
+        """The losses of each member, and what it predicts."""
+        found: list[_Shown] = []
+        for session, given, batch in zip(self._sessions, outputs, split.batches, strict=True):
+            measuring = Measuring(session.objective, session.device, tables=False)
+            measuring.add_losses(given, batch)
+            predictions = Reader(session.network, session.objective, session.precision).predictions(batch, given)
+            found.append(_Shown(measuring, predictions, batch))
+        return found
+
+
+def _judge(shown: Sequence[_Shown]) -> None:
+    """Let metrics count what was predicted: of splits of as many rows in one call."""
+    alike: dict[int, list[_Shown]] = {}
+    for each in shown:
+        alike.setdefault(len(each.batch), []).append(each)
+    for some in alike.values():
+        predictions, batches = [each.predictions for each in some], [each.batch for each in some]
+        Judges.measure_together([each.measuring.judges for each in some], predictions, batches)
 
 
 def _are_finite(outputs: Mapping[str, Tensor]) -> bool:

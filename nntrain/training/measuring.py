@@ -64,32 +64,41 @@ class Judges:
     """The metric states of all targets over one split."""
 
     def __init__(self, objective: Objective, device: torch.device, *, tables: bool, thresholds: bool = True) -> None:
-        self._objective = objective
-        self._states: dict[str, dict[str, MetricState]] = {}
+        self._objective, self._device, self._thresholds = objective, device, thresholds
+        self._names = {
+            name: tuple(key for key, metric in target.metrics.items() if tables or not metric.is_table)
+            for name, target in objective.targets.items()
+        }
+        self._states: dict[tuple[str, str], MetricState] = {}
+        """Those that were asked for, by target and metric."""
         self._known: dict[tuple[str, str], float | None] = {}
         """What was measured of several networks at once."""
-        for name, target in objective.targets.items():
-            metrics = {key: metric for key, metric in target.metrics.items() if tables or not metric.is_table}
-            info = target.metric_info if thresholds else replace(target.metric_info, threshold=None)
-            self._states[name] = {key: metric.build(info, device) for key, metric in metrics.items()}
+
+    def _state(self, name: str, key: str) -> MetricState:
+        """The state of a metric of a target, made where it is first asked for."""
+        if (name, key) not in self._states:
+            target = self._objective.targets[name]
+            info = target.metric_info if self._thresholds else replace(target.metric_info, threshold=None)
+            self._states[name, key] = target.metrics[key].build(info, self._device)
+        return self._states[name, key]
 
     def pooling(self) -> list[Pooling] | None:
         """All states, in one order; `None` where one of them, of a user's own, can't be put together."""
-        found = [state for states in self._states.values() for state in states.values()]
+        found = [self._state(name, key) for name, keys in self._names.items() for key in keys]
         return [state for state in found if isinstance(state, Pooling)] if all(isinstance(state, Pooling) for state in found) else None
 
     def update(self, predictions: Mapping[str, Tensor], batch: Batch) -> None:
         """Add the predictions for some rows."""
-        for name, states in self._states.items():
+        for name, keys in self._names.items():
             told = self._told(name, predictions[name], batch)
-            for key, state in states.items():
-                state.update(*told[key])
+            for key in keys:
+                self._state(name, key).update(*told[key])
 
     def _told(self, name: str, prediction: Tensor, batch: Batch) -> dict[str, Units]:
         """What each metric of a target is told of some rows."""
         target = self._objective.targets[name]
         given = prediction, batch.targets[name], batch.weights
-        by_row = {key: target.metrics[key].by_row for key in self._states[name]}
+        by_row = {key: target.metrics[key].by_row for key in self._names[name]}
         units = target.judged(*given) if False in by_row.values() else None
         rows = target.judged_by_row(*given) if True in by_row.values() else None
         found = {key: rows if is_by_row else units for key, is_by_row in by_row.items()}
@@ -99,14 +108,14 @@ class Judges:
     def measure_together(all_of: Sequence[Judges], predictions: Sequence[Mapping[str, Tensor]], batches: Sequence[Batch]) -> None:
         """Tell the judges of several networks of one objective all rows of their splits, as many rows each; `update` need not be called."""
         first = all_of[0]
-        for name, states in first._states.items():
+        for name, keys in first._names.items():
             told = [judges._told(name, own[name], batch) for judges, own, batch in zip(all_of, predictions, batches, strict=True)]
-            for key, state in states.items():
+            for key in keys:
                 units = [each[key] for each in told]
-                values = _of_members(state, units)
+                values = _of_members(first._state(name, key), units)
                 if values is None:
                     for judges, each in zip(all_of, units, strict=True):
-                        judges._states[name][key].update(*each)
+                        judges._state(name, key).update(*each)
                 else:
                     for judges, value in zip(all_of, cast("list[float]", values.tolist()), strict=True):
                         judges._known[name, key] = finite(value)
@@ -116,11 +125,11 @@ class Judges:
         single = len(self._objective.targets) == 1
         scores = Scores()
         scores.metrics.update({name: mean for name, mean in losses.items() if name == "loss" or name.startswith("loss.")})
-        for name, states in self._states.items():
+        for name, keys in self._names.items():
             prefix = "" if single else f"{name}."
             scores.metrics.update({key: mean for key, mean in losses.items() if key.startswith(f"{prefix}loss")})
-            for key, state in states.items():
-                value = self._known[name, key] if (name, key) in self._known else state.compute()
+            for key in keys:
+                value = self._known[name, key] if (name, key) in self._known else self._state(name, key).compute()
                 if isinstance(value, list | dict):
                     scores.tables[f"{prefix}{key}"] = value
                 elif not self._objective.targets[name].metrics[key].is_table:  # a table that there is none of has no number either

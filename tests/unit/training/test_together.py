@@ -22,6 +22,7 @@ from nntrain.errors import DivergedError
 from nntrain.training import divergence, replay, stacking
 from nntrain.training.evaluating_together import JointEvaluation
 from nntrain.training.loop import Pause, Report, fit
+from nntrain.training.measuring import Judges
 from nntrain.training.reproducibility import restore_rng, rng_state
 from nntrain.training.snapshot import restore, snapshot
 from nntrain.training.state import copied
@@ -193,6 +194,19 @@ def test_members_are_measured_at_once_and_have_the_metrics_of_each(
     monkeypatch.setattr(JointEvaluation, "metrics", compared)
     at_once(found)
     assert seen == [is_joint] * 3
+
+
+def test_splits_of_as_many_rows_are_judged_in_one_call(data: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[list[int]] = []
+    measure_together = Judges.measure_together
+
+    def counted(all_of: Sequence[Judges], predictions: Sequence[Any], batches: Sequence[Any]) -> None:
+        judged.append([len(batch) for batch in batches])
+        measure_together(all_of, predictions, batches)
+
+    monkeypatch.setattr(Judges, "measure_together", counted)
+    at_once(assembled(data, {"architecture": MLP}))
+    assert judged == [[6] * 6] * 3
 
 
 def test_rows_that_are_mixed_are_mixed_for_each_by_itself(data: Mapping[str, Any]) -> None:
