@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -143,7 +144,7 @@ def labelled_rows(store: FileStore, shown: str, parts: Mapping[str, str], kind: 
     if not found:
         instead = f"; it has {_counted(others)}" if others else ""
         raise DataError(f"{shown} has no {kind.noun}s{instead}", f"{kind.noun}s end in {', '.join(sorted(kind.suffixes))}")
-    rows = [name.split("/")[:-1] for name in found]
+    rows = _folders(found)
     top = len(_common(rows))
     if all(len(row) == top for row in rows) and top:  # one folder of files is a class, not a way to classes
         top -= 1 if _is_split(rows, top - 1, parts) else 0
@@ -155,7 +156,7 @@ def labelled_rows(store: FileStore, shown: str, parts: Mapping[str, str], kind: 
         notes += [f"{_files(len(strays), kind.noun)} outside of the splits ({', '.join(strays[:MAX_LISTED])})"] if strays else []
         lost = set(strays)
         found = [name for name in found if name not in lost]
-        rows = [name.split("/")[:-1] for name in found]
+        rows = _folders(found)
         words["split"] = [row[top] for row in rows]
         top += 1
     labels = [row[top] if len(row) > top else "" for row in rows]
@@ -184,16 +185,15 @@ def matching_rows(store: FileStore, patterns: Mapping[str, str], shown: str) -> 
     found = {column: _match(store, pattern, shown) for column, pattern in patterns.items()}
     braces = re.findall(r"\{(\w+)\}", next(iter(patterns.values())))
     if len(patterns) == 1:
-        column, matches = next(iter(found.items()))
-        names = [name for name, _ in matches]
-        words = {brace: [key[place] for _, key in matches] for place, brace in enumerate(dict.fromkeys(braces))}
+        column, (names, said) = next(iter(found.items()))
+        words = {brace: [key[place] for key in said] for place, brace in enumerate(dict.fromkeys(braces))}
         return FileRows(store, {column: names}, words, frozenset({"label"}))
     order = list(dict.fromkeys(braces))
     by_key: dict[str, dict[tuple[str, ...], str]] = {}
-    for column, matches in found.items():
+    for column, (names, said) in found.items():
         own = list(dict.fromkeys(re.findall(r"\{(\w+)\}", patterns[column])))
         keyed: dict[tuple[str, ...], str] = {}
-        for name, key in matches:
+        for name, key in zip(names, said, strict=True):
             sorted_key = tuple(key[own.index(brace)] for brace in order)
             if sorted_key in keyed:
                 raise DataError(f"{shown}: {keyed[sorted_key]} and {name} are both {column} of {', '.join(sorted_key)}")
@@ -220,17 +220,24 @@ def fixed_part(pattern: str) -> str:
     return "/".join(fixed)
 
 
-def _match(store: FileStore, pattern: str, shown: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Names that fit, with what stands for each brace."""
+def _match(store: FileStore, pattern: str, shown: str) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Names that fit, and of each what stands for each brace, one object wherever it is the same."""
     prefix = fixed_part(pattern)
     rest = pattern.removeprefix(f"{prefix}/") if prefix else pattern
     names, _ = store.names(prefix, None if "**" in rest else rest.count("/") + 1)
     expression = re.compile(_expression(pattern))
-    found = [(name, match.groups()) for name in names if (match := expression.fullmatch(name)) is not None]
+    found: list[str] = []
+    said: list[tuple[str, ...]] = []
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for name in names:
+        match = expression.fullmatch(name)
+        if match is not None:
+            found.append(name)
+            said.append(known.setdefault(match.groups(), match.groups()))
     if not found:
         like = f"; the first of {len(names):,} files there: {names[0]}" if names else ""
         raise DataError(f"{shown}: no file fits {pattern!r}{like}", "{name} and * stand for any text but /, ** for any text")
-    return found
+    return found, said
 
 
 def _expression(pattern: str) -> str:
@@ -244,6 +251,19 @@ def _expression(pattern: str) -> str:
         else:
             expression += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part))
     return expression
+
+
+def _folders(names: Sequence[str]) -> list[list[str]]:
+    """The folders that lead to each file, one object for all files of a folder: there may be millions."""
+    known: dict[str, list[str]] = {}
+    found: list[list[str]] = []
+    for name in names:
+        folder = name.rpartition("/")[0]
+        own = known.get(folder)
+        if own is None:
+            own = known[folder] = folder.split("/") if folder else []
+        found.append(own)
+    return found
 
 
 def _common(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -268,7 +288,7 @@ def _files(count: int, what: str) -> str:
 
 def _suffix(name: str) -> str:
     stem, point, suffix = name.rpartition(".")
-    return f".{suffix.lower()}" if point and stem and not stem.endswith("/") and "/" not in suffix else ""
+    return sys.intern(f".{suffix.lower()}") if point and stem and not stem.endswith("/") and "/" not in suffix else ""
 
 
 def _suffixes(names: Sequence[str]) -> tuple[str, ...]:

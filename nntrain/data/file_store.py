@@ -89,9 +89,12 @@ class FileStore:
         Raises:
             DataError: A file cannot be read.
         """
-        sizes = [self.size(name) for name in names]
-        digest = hashlib.sha256("\0".join(f"{name}\0{size}" for name, size in zip(names, sizes, strict=True)).encode())
-        step = 1 if sum(sizes) <= WHOLE_BYTES else max(1, len(names) // SAMPLED_FILES)
+        digest, total = hashlib.sha256(), 0
+        for place, name in enumerate(names):
+            size = self.size(name)
+            total += size
+            digest.update(f"{chr(0) if place else ''}{name}\0{size}".encode())
+        step = 1 if total <= WHOLE_BYTES else max(1, len(names) // SAMPLED_FILES)
         for name in names[::step]:
             digest.update(self.read(name, WHOLE_BYTES))
         return digest.hexdigest()
