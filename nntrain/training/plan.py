@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nntrain.metrics.metric import Direction
@@ -30,6 +30,12 @@ class Plan:
     """Metric that decides which state is the best."""
     directions: Mapping[str, Direction]
     """Direction of every metric that `stop_at` names."""
+    period: int = field(init=False)
+    """Steps from one evaluation to the next. Each step asks for it."""
+
+    def __post_init__(self) -> None:
+        every = self.settings.evaluate_every
+        object.__setattr__(self, "period", every.steps if every.steps is not None else (every.epochs or 1) * self.steps_per_epoch)
 
     @property
     def total_steps(self) -> int:
@@ -52,17 +58,11 @@ class Plan:
 
     def evaluation_due(self, step: int) -> bool:
         """Whether the metrics are measured after this step."""
-        return step % self._period == 0
-
-    @property
-    def _period(self) -> int:
-        """Steps from one evaluation to the next."""
-        every = self.settings.evaluate_every
-        return every.steps if every.steps is not None else (every.epochs or 1) * self.steps_per_epoch
+        return step % self.period == 0
 
     def next_due(self, step: int) -> int:
         """The first step after this one after which metrics may be measured: no `evaluation_due` or `limit_reached` comes before."""
-        settings, period = self.settings, self._period
+        settings, period = self.settings, self.period
         limits = [settings.max_steps, None if settings.max_epochs is None else settings.max_epochs * self.steps_per_epoch]
         last = min((limit for limit in limits if limit is not None), default=step + period)
         return step + 1 if settings.max_minutes is not None else max(step + 1, min(step + period - step % period, last))
