@@ -73,7 +73,7 @@ class FileStore:
                 with self._lock, self._open().open(name) as member:
                     return member.read(most)
             path = self.root / name
-            if path.exists() and not path.is_file():
+            if not path.is_file() and path.exists():
                 raise DataError(f"{self.root.name}/{name} is no file")
             with path.open("rb") as file:
                 return file.read(most)

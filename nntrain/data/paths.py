@@ -14,6 +14,14 @@ MAX_ENTRIES: Final = 2_000
 """Most folder entries that are looked at for a file that is missing."""
 
 
+_PATTERNS: Final = {
+    True: "* is no pattern here; where files are rows it is:  source: {type: files, path: …}",
+    False: "* is no pattern here: a table is one file. Parts become one without being read into memory by polars:"
+    " scan_parquet('parts/*.parquet').sink_parquet('all.parquet'), or scan_csv",
+}
+"""What to do about a star in a path, where it may name a folder and where not."""
+
+
 class MissingFileError(DataError):
     """A file that is not where the config says."""
 
@@ -37,10 +45,11 @@ def locate(written: str, folder: Path, key: str, *, folders: bool = False) -> Pa
     if path.is_dir():
         raise DataError(f"{key}: {path.as_posix()} is a folder, not a file")
     if not path.is_file():
-        near = _near(path, folder)
+        near = None if "*" in written else _near(path, folder)
         counted = f" ({written!r}, counted from the config's folder)" if not Path(written).is_absolute() else ""
         what = "file or folder" if folders else "file"
-        raise MissingFileError(f"{key}: no {what} {absolute(path)}{counted}", None if near is None else f"there is one at {absolute(near)}")
+        hint = None if near is None else f"there is one at {absolute(near)}"
+        raise MissingFileError(f"{key}: no {what} {absolute(path)}{counted}", _PATTERNS[folders] if "*" in written else hint)
     if not os.access(path, os.R_OK):
         raise DataError(f"{key}: {absolute(path)} may not be read: its permissions forbid it")
     return path

@@ -260,3 +260,19 @@ def test_columns_of_a_parquet_file_are_counted_when_they_are_asked_for(tmp_path,
     assert counted == []
     assert [header.column("label").facts.missing, header.column("label").facts.distinct] == [1, 2]
     assert counted == ["label"]
+
+
+def test_a_star_in_the_path_of_a_table_leads_to_what_joins_its_parts(tmp_path):
+    for part in range(3):
+        pl.DataFrame({"x": [part], "y": [part]}).write_parquet(tmp_path / f"p{part}.parquet")
+    with pytest.raises(DataError, match=r"no file .*\*\.parquet") as told:
+        Parquet(path="*.parquet").files(tmp_path)
+    assert told.value.hint is not None
+    assert "a table is one file" in told.value.hint
+    assert "scan_parquet('parts/*.parquet').sink_parquet('all.parquet')" in told.value.hint
+    pl.scan_parquet(tmp_path / "*.parquet").sink_parquet(tmp_path / "all.parquet")
+    assert Parquet(path="all.parquet").read(tmp_path / "all.parquet", "all").columns["x"].tolist() == [0, 1, 2]
+    with pytest.raises(DataError, match="no file or folder") as told:
+        DataSettings.parse({"source": {"type": "image_folder", "path": "photos/*"}}).source.files(tmp_path)
+    assert told.value.hint is not None
+    assert "type: files" in told.value.hint
