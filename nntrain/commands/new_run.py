@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.origin import init_of
 from nntrain.commands.stored import write_resolved
@@ -30,15 +31,22 @@ def kept_fields(config: Config) -> KeptFields | None:
     return starting.kept_fields(config)
 
 
-def write_start(new: Run, job: Job, assembly: Assembly) -> None:
-    """What a run keeps of its config, data and surroundings; `resolved.yaml` comes last: with it the folder is a run."""
+def write_start(new: Run, job: Job, assembly: Assembly, surroundings: Mapping[str, Any] | None = None) -> None:
+    """What a run keeps of its config, data and surroundings; `resolved.yaml` comes last: with it the folder is a run.
+
+    Args:
+        new: The run.
+        job: Config and data.
+        assembly: The objects of the run.
+        surroundings: What `describe` says, where it was asked already.
+    """
     from nntrain.commands.environment import describe
 
     config, prepared = job.config, job.prepared
     resolved = resolved_text(job.blueprint.experiment, config.document)
     new.write_text("config.yaml", config.document.text)
     machine = {"device": assembly.device_name, "threads": assembly.threads, "processes": process_count()}
-    new.write_json("environment.json", {**describe(config.folder), **machine})
+    new.write_json("environment.json", {**(surroundings or describe(config.folder)), **machine})
     record = {
         "id": uuid.uuid4().hex,
         "started": time.time(),

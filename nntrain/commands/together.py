@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nntrain.commands.environment import describe
 from nntrain.commands.fit import assembled, begin, compare, ready_to_go_on
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
@@ -20,7 +21,7 @@ from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.runs import Run, lock
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.loop import Pause, Report
-from nntrain.training.memory import ExhaustedError
+from nntrain.training.memory import ExhaustedError, settle_malloc
 from nntrain.training.reproducibility import restore_rng, rng_state
 from nntrain.training.together import Member, fit_together, separation
 
@@ -132,12 +133,16 @@ def train_together(
         words = [entry.word for entry, _ in found]
         consumers: dict[int, Consumer] = {}
         seats: list[Member | int] = []
+        surroundings: Mapping[str, Any] = {}
         for index, (entry, each) in enumerate(found):
             if each is None:
                 seats.append(int(entry.run.read_json("summary.json")["steps"]))
                 continue
-            consumers[index] = consumer = _opened(each, display, watchers, stack)
+            if each.is_new and not surroundings:  # those of all: git is asked once
+                surroundings = describe(each.job.config.folder)
+            consumers[index] = consumer = _opened(each, display, watchers, stack, surroundings)
             seats.append(_member(consumer.assembly, consumer.pause_due))
+        settle_malloc()
         is_interrupted = _consume(fit_together(seats, is_even=is_even), consumers, display, words, watchers)
         display.show()
         outcomes: dict[str, Outcome] = {}
@@ -149,13 +154,13 @@ def train_together(
         return outcomes
 
 
-def _opened(each: Ready, display: MembersDisplay, watchers: Watchers, stack: ExitStack) -> Consumer:
+def _opened(each: Ready, display: MembersDisplay, watchers: Watchers, stack: ExitStack, surroundings: Mapping[str, Any]) -> Consumer:
     """The consumer of a run, whose folder is locked until the stack is left. The global random numbers are those of the run then."""
     each.run.path.mkdir(parents=True, exist_ok=True)
     stack.enter_context(lock(each.run))
     restore_rng(each.rng)
     if each.is_new:
-        write_start(each.run, each.job, each.assembly)
+        write_start(each.run, each.job, each.assembly, surroundings)
     own = replace(watchers, display=display.of(each.word))
     for note in each.notes:
         own.display.note(note)

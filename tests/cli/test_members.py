@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nntrain.cli import main
+from nntrain.commands import environment, together
 
 ROWS = "\n".join(f"{x},{x % 7},{'a' if x % 7 > 3 else 'b'}" for x in range(60))
 CONFIG = """
@@ -27,6 +28,22 @@ def _files(tmp_path: Path) -> None:
 
 def summary(path: str) -> dict[str, Any]:
     return json.loads((Path(path) / "summary.json").read_text())
+
+
+def test_surroundings_are_looked_at_once_for_all_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    def counted(folder: Path) -> dict[str, Any]:
+        asked.append(folder)
+        return environment.describe(folder)
+
+    monkeypatch.setattr(together, "describe", counted)
+    assert main(["fit", "a.yaml", "--seeds", "3"]) == 0
+    assert len(asked) == 1
+    whole, *members = (
+        json.loads(path.read_text()) for path in sorted(Path("runs/a/0001").rglob("environment.json"), key=lambda path: len(path.parts))
+    )
+    assert members == [whole] * 3
 
 
 def test_seeds_are_members_of_one_run_on_one_split(capsys: pytest.CaptureFixture[str]) -> None:
