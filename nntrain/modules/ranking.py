@@ -14,8 +14,6 @@ from torch import Tensor
 
 MOST_AT_ONCE: Final = 2**22
 """Weights of rows that are sorted by several scores at once."""
-_PORTION: Final = 2**16
-"""Rows whose places among others are looked up at once."""
 
 
 def area_under_curve(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
@@ -51,26 +49,6 @@ def plain_areas(scores: Tensor, positive: Tensor) -> Tensor:
     own = won.sum(1)
     pairs = (won * _places(rising)).sum(1) - own * (own - 1) / 2  # rows below each, without those of its own kind
     return pairs / (own * (scores.shape[1] - own))
-
-
-def plain_area(score: Tensor, positive: Tensor) -> float:
-    """`area_under_curve` of rows that all count once, of few bytes a row; NaN where one of the two kinds of rows is missing.
-
-    Pairs are counted in whole numbers, so that it has the bits of the sums of `areas_under_curves`, which are exact too.
-
-    Args:
-        score: `[N]`, none of them NaN.
-        positive: Bool `[N]`.
-    """
-    known = score if score.itemsize >= 4 else score.float()  # numpy has no bfloat16
-    others, own = known[~positive], known[positive]
-    others.numpy().sort()  # in its place, where torch would make the order of all rows too
-    if not len(others) or not len(own):
-        return math.nan
-    won = 0
-    for part in cast("tuple[Tensor, ...]", own.split(_PORTION)):
-        won += sum(int(torch.searchsorted(others, part, right=right, out_int32=True).sum()) for right in (False, True))
-    return (won / 2) / (float(len(own)) * float(len(others)))
 
 
 def _areas(scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from nntrain.metrics.metric import MetricInfo
 from nntrain.metrics.ranking import AUROC
-from nntrain.modules import ranked_rows, ranking
+from nntrain.modules import pairs, ranked_rows
 from nntrain.modules.narrow import class_counts, narrow
-from nntrain.modules.ranking import area_under_curve, areas_under_curves, plain_area, plain_areas
+from nntrain.modules.pairs import Area, Portions, area_under
+from nntrain.modules.ranking import area_under_curve, areas_under_curves, plain_areas
+from nntrain.modules.row_file import Pair, RowFile
 
 CPU = torch.device("cpu")
 ROWS = 500
@@ -45,14 +47,14 @@ def test_many_rows(kind: str, average: Any, monkeypatch: pytest.MonkeyPatch) -> 
     metric, (prediction, target, info) = AUROC(average=average), told(kind)
     few = value(metric, prediction, target, info)
     monkeypatch.setattr(ranked_rows, "MANY_ROWS", 10)
-    monkeypatch.setattr(ranking, "_PORTION", 16)
+    monkeypatch.setattr(pairs, "_PORTION", 16)
     asked: list[int] = []
 
-    def counted(score: Tensor, positive: Tensor) -> float:
-        asked.append(len(score))
-        return plain_area(score, positive)
+    def counted(portions: Portions) -> Area | None:
+        asked.append(sum(len(score) for score, _ in portions()))
+        return area_under(portions)
 
-    monkeypatch.setattr(ranked_rows, "plain_area", counted)
+    monkeypatch.setattr(ranked_rows, "area_under", counted)
     assert value(metric, prediction, target, info) == few
     assert asked == [ROWS] * (3 if kind in ("three", "labels") else 1)
     ones = value(metric, prediction, target, info, torch.ones(ROWS))
@@ -66,16 +68,6 @@ def test_scores_that_are_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     few = value(AUROC(), prediction, target, info)
     monkeypatch.setattr(ranked_rows, "MANY_ROWS", 10)
     assert value(AUROC(), prediction, target, info) == few
-
-
-def test_rows_of_one_kind_have_no_area() -> None:
-    assert math.isnan(plain_area(torch.rand(9), torch.zeros(9, dtype=torch.bool)))
-    assert math.isnan(plain_area(torch.rand(9), torch.ones(9, dtype=torch.bool)))
-
-
-def test_a_plain_area_is_that_of_rows_with_weights() -> None:
-    prediction, target, _ = told("binary")
-    assert plain_area(prediction, target > 0) == float(area_under_curve(prediction, target > 0, torch.ones(1, ROWS, dtype=torch.float64)))
 
 
 def test_states_of_several_processes_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,3 +130,45 @@ def test_plain_areas_are_those_of_rows_with_weights(steps: int) -> None:
     expected = areas_under_curves(scores, positive, torch.ones(1, 90, dtype=torch.float64))[0]
     assert torch.equal(plain_areas(scores, positive).view(torch.int64), expected.view(torch.int64))
     assert expected.isnan().tolist() == [False, False, True, True, False, False, False]
+
+
+@pytest.mark.parametrize("kind", ["three", "two", "binary", "labels"])
+@pytest.mark.parametrize("has_room", [True, False], ids=["kept", "disk full"])
+def test_rows_beyond_a_few_are_kept_in_a_file(kind: str, has_room: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    prediction, target, info = told(kind)
+    few = value(AUROC(), prediction, target, info, torch.ones(ROWS))
+    monkeypatch.setattr(ranked_rows, "MANY_ROWS", 10)
+    monkeypatch.setattr(ranked_rows, "JOINED", 60)
+    monkeypatch.setattr(ranked_rows, "MOST_HELD", 1)
+    add, added = RowFile.add, [0]
+
+    def write(file: RowFile, rows: Pair) -> None:
+        if not has_room and len(file):
+            raise OSError("No space left on device")
+        add(file, rows)
+        added[0] += len(rows[0])
+
+    monkeypatch.setattr(RowFile, "add", write)
+    state = AUROC().build(info, CPU)
+    assert isinstance(state, ranked_rows.OfRankedRows)
+    for start in range(0, ROWS, 70):
+        state.update(prediction[start : start + 70], target[start : start + 70])
+    assert sum(len(rows) for rows, *_ in state._rows) == ROWS - added[0]  # pyright: ignore[reportPrivateUsage]
+    assert added[0] == (490 if has_room else 70)
+    assert state.compute() == few
+    held = state.held()
+    assert held[0] is not None
+    assert torch.equal(held[0], prediction)
+    assert held[1] is not None
+    assert torch.equal(held[1], target)
+    assert state.compute() == few
+
+
+def test_rows_with_weights_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    prediction, target, info = told("three")
+    weights = torch.rand(ROWS, generator=torch.Generator().manual_seed(1))
+    few = value(AUROC(), prediction, target, info, weights)
+    monkeypatch.setattr(ranked_rows, "MANY_ROWS", 10)
+    monkeypatch.setattr(ranked_rows, "JOINED", 60)
+    monkeypatch.setattr(ranked_rows, "MOST_HELD", 1)
+    assert value(AUROC(), prediction, target, info, weights) == few
