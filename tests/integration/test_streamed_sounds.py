@@ -21,7 +21,7 @@ from nntrain.data import blocks
 from nntrain.data.batches import plain_batches
 from nntrain.data.preparing import Prepared, prepare
 from nntrain.data.settings import DataSettings
-from nntrain.errors import ConfigError, DataError
+from nntrain.errors import DataError
 
 pytest.importorskip("soundfile")
 RATE = 8000
@@ -64,10 +64,12 @@ def prepared(folder: Path, source: Any, audio: dict[str, Any], **data: Any) -> P
 
 FOLDER = {"type": "audio_folder", "path": "sounds"}
 PATTERN = {"type": "files", "path": "sounds/{label}/*.wav"}
+CUT = {"crop": "random", "length": 0.06}
 WAYS: dict[str, dict[str, Any]] = {
     "as long as they are": {},
     "of one length": {"length": 0.08, "features": "mfcc"},
     "changed": {"length": 0.08, "augment": [{"shift": 10}, "spec_augment"], "sample_rate": RATE},
+    "cut at random": CUT,
     "not scaled": {"normalize": "none"},
 }
 
@@ -221,9 +223,13 @@ def test_sounds_of_two_rates_are_refused(sounds: Path) -> None:
     assert len(prepared(sounds, "table.csv", {"sample_rate": RATE}, streaming=True).train) > 40
 
 
-def test_samples_that_are_kept_need_a_rate(sounds: Path) -> None:
-    with pytest.raises(ConfigError, match="set sample_rate"):
-        prepared(sounds, "table.csv", {"crop": "random", "length": 0.08}, streaming=True)
+def test_samples_that_are_kept_have_the_rate_of_the_files(sounds: Path) -> None:
+    found, told = (prepared(sounds, "table.csv", {**CUT, **rate}, streaming=True) for rate in ({}, {"sample_rate": RATE}))
+    for one, other in zip(plain_batches(found.train, 9), plain_batches(told.train, 9), strict=True):
+        assert torch.equal(one.inputs["file"], other.inputs["file"])
+    write(sounds / "sounds/low/59.wav", 500, 0.09, rate=16000)
+    with pytest.raises(DataError, match="2 sample rates"):
+        prepared(sounds, "table.csv", CUT, streaming=True)
 
 
 @pytest.mark.slow

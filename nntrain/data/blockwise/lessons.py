@@ -49,6 +49,8 @@ class Lesson:
             values = own.read(table, self.plan.columns)
             self.findings |= dict.fromkeys(table.findings)
             table.findings.clear()
+            if not self.ways:
+                self.learner = own.learner() or self.learner  # of samples, whose rate the first files tell
             if own not in self.ways:
                 self.ways.append(own)
             if len(rows):

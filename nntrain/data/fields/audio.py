@@ -158,11 +158,8 @@ class Audio(Field):
         return fit_sounds(found, self.normalize)
 
     @property
-    def needs_all_rows(self) -> str | None:
-        """It learns of blocks, once the rate of samples that are kept is known."""
-        if self.keeps_samples and self.sample_rate is None:
-            return "the rate of sounds that are cut or changed at random must be known before: set sample_rate"
-        return None
+    def needs_all_rows(self) -> None:
+        """It learns of blocks."""
 
     def learner(self) -> Learner:
         """Mean and deviation of each feature."""
