@@ -13,6 +13,7 @@ from nntrain.commands.model_card import CardFacts, write_card
 from nntrain.commands.results import Summary, better_line, confusions, labelled, result_screen, spread_text
 from nntrain.commands.stored import Stored, open_single, stored_config
 from nntrain.config.reading import Config, read_document
+from nntrain.data.scored_units import num_scored
 from nntrain.errors import CheckpointError, Problem, UsageError
 from nntrain.runs import MEMBERS, Run, count_test_look, is_finished
 
@@ -219,7 +220,7 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
         "baseline": baseline,
         "baselines": {name: {**each.metrics, "seconds": each.seconds} for name, each in simple.items()},
         "tables": tables,
-        "rows": {"train": len(prepared.train.scored), **{name: len(data.scored) for name, data in splits.items()}},
+        "rows": {"train": num_scored(prepared.train), **{name: num_scored(data) for name, data in splits.items()}},
         "notes": list(prepared.notes),
         "bag": [{key: member[key] for key in ("run", "stop_reason", "epochs", "steps", "best")} for member in summaries],
     }

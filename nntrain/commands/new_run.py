@@ -12,6 +12,7 @@ from nntrain.commands.origin import init_of
 from nntrain.commands.stored import write_resolved
 from nntrain.config.loading import parse
 from nntrain.config.resolving import environment_digests, resolved_text, written_digest
+from nntrain.data.scored_units import num_scored
 from nntrain.training.place import process_count
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def write_start(new: Run, job: Job, assembly: Assembly, surroundings: Mapping[st
         "folder": config.folder.as_posix(),
         "written": written_digest(config.experiment),
         "fingerprints": prepared.fingerprints,
-        "rows": {part: len(data.scored) for part, data in prepared.splits.items()},
+        "rows": {part: num_scored(data) for part, data in prepared.splits.items()},
         "notes": list(prepared.notes),
         "environment": environment_digests(parse(resolved, "resolved.yaml")) if config.document.unexpanded else {},
         "suspicions": [asdict(each) for each in job.suspicions],

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from nntrain.data.row_numbers import RowNumbers
     from nntrain.data.settings import DataSettings
     from nntrain.data.sources.source import Part
     from nntrain.data.table import Table
@@ -21,6 +22,8 @@ BLOCK_BYTES: Final = 2**20
 BLOCKS: Final = 64
 NAMED: Final = ".files"
 """How the names of fingerprints end that only reading a table can tell."""
+HASHED_ROWS: Final = 2**16
+"""Row numbers that are hashed at once."""
 WHOLE_BYTES: Final = 256 * 2**20
 """Larger files are read in part."""
 
@@ -79,9 +82,15 @@ def source_name(part: Part) -> str:
     return "source" if part == "train" else f"source.{part}"
 
 
-def fingerprint_rows(file: str, rows: Tensor) -> str:
+def fingerprint_rows(file: str, rows: Tensor | RowNumbers) -> str:
     """Some rows of a file: its fingerprint and the row numbers, whole `[N]`, hashed. What was fitted on other rows plays no part."""
-    return hashlib.sha256(file.encode() + rows.cpu().long().sort().values.numpy().tobytes()).hexdigest()
+    from nntrain.data.row_numbers import RowNumbers
+
+    digest = hashlib.sha256(file.encode())
+    rising = rows if isinstance(rows, RowNumbers) else rows.cpu().sort().values
+    for start in range(0, len(rows), HASHED_ROWS):
+        digest.update(rising[start : start + HASHED_ROWS].cpu().long().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def fingerprint_table(table: Table) -> str:

@@ -23,7 +23,7 @@ from nntrain.data.layout import SPLITTING, FieldPlan
 from nntrain.data.link_tensors import asking
 from nntrain.data.passages import Passages
 from nntrain.data.row_tensors import left_out, row_tensors
-from nntrain.data.scaling import take
+from nntrain.data.scaling import Rows, take
 from nntrain.data.settings import FIELD_SLOT, DataSettings
 from nntrain.data.shown import Shown
 from nntrain.data.streaming import Reading, reading_of
@@ -90,7 +90,7 @@ class FittedFields:
         cls,
         plans: tuple[FieldPlan, ...],
         values: Read,
-        rows: Array,
+        rows: Rows,
         file: str,
         window: WindowSettings | None = None,
         reading: Reading | None = None,

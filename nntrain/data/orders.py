@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +12,10 @@ from nntrain.data.noise import derive_seed
 
 if TYPE_CHECKING:
     from nntrain.data.batches import TensorData
+
+
+MANY: Final = (2**32 - 1) // 20
+"""Rows from which on torch makes a permutation of draws of 64 bits."""
 
 
 class Redrawn(Protocol):
@@ -27,10 +32,22 @@ def epoch_order(rows: int, *, seed: int, epoch: int) -> Tensor:
 
 
 def drawn(rows: int, count: int, *, seed: int) -> Tensor:
-    """Some positions of all, drawn at random, int64 `[count]`, rising."""
-    few = torch.int32 if rows <= torch.iinfo(torch.int32).max else torch.int64  # the same draws, in half the memory
-    found = torch.randperm(rows, generator=torch.Generator().manual_seed(seed), dtype=few)
-    return found[:count].long().sort().values
+    """Some positions of all, drawn at random, int64 `[count]`, rising: the first of torch's permutation of all.
+
+    The first places of it are known after as many draws (Durstenfeld 1964), whatever comes later, and no other place is kept.
+    """
+    if rows >= MANY:
+        few = torch.int32 if rows <= torch.iinfo(torch.int32).max else torch.int64  # the same draws, in half the memory
+        found = torch.randperm(rows, generator=torch.Generator().manual_seed(seed), dtype=few)
+        return found[:count].long().sort().values
+    bits = np.frombuffer(np.random.RandomState(seed % 2**32).bytes(4 * count), dtype="<u4")
+    moved: dict[int, int] = {}  # what stands at places of the permutation that do not hold their own number any more
+    chosen: list[int] = []
+    for place, number in enumerate(cast("list[int]", bits.tolist())):
+        other = place + number % (rows - place)
+        chosen.append(moved.get(other, other))
+        moved[other] = moved.get(place, place)
+    return torch.tensor(sorted(chosen), dtype=torch.int64)
 
 
 def shown_order(data: TensorData, *, seed: int, epoch: int) -> Tensor:

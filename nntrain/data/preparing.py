@@ -21,6 +21,7 @@ from nntrain.data.layout import SPLITTING, FieldPlan, Layout, peek, plan_layout
 from nntrain.data.link_tensors import linked
 from nntrain.data.reading import read_tables
 from nntrain.data.row_steps import RowSteps
+from nntrain.data.scaling import Rows
 from nntrain.data.scored_units import num_scored
 from nntrain.data.settings import DataSettings
 from nntrain.data.sorting import Sorting, named_fields
@@ -39,11 +40,13 @@ from nntrain.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import polars as pl
+    from torch import Tensor
 
     from nntrain.data.cut_texts import Told
     from nntrain.data.fields.field import Array, Values
     from nntrain.data.keeping import KeptFields
     from nntrain.data.links import Links
+    from nntrain.data.row_numbers import RowNumbers
 
 
 DECIDING: Final = frozenset({"target", "weight", *SPLITTING})
@@ -186,22 +189,22 @@ def try_split(settings: DataSettings, folder: Path, *, seed: int) -> None:
     Sorting(settings, tables, named_fields(settings, tables)).split(seed)
 
 
-def check_targets(fields: FittedFields, table: Table, train: Array) -> None:
+def check_targets(fields: FittedFields, table: Table, train: Rows) -> None:
     """Refuse targets that never change in the training rows."""
     plans = [field.plan for field in fields.fields if field.plan.role == "target" and field.plan.spec.of_one.rank == 0]
     plans = [plan for plan in plans if plan.field.type not in {"link", "row"}]
     for plan in plans:
         words = table.words(plan.columns[0])
         if _is_constant(words, train):
-            only = quoted(str(words[int(train[0])]))
+            only = quoted(str(words[int(train[:1][0])]))
             raise DataError(f"{table.name}: {plan.name} is always {only} in the {len(train):,} training rows: there is nothing to learn")
 
 
-def _is_constant(words: pl.Series | Coded, rows: Array) -> bool:
+def _is_constant(words: pl.Series | Coded, rows: Rows) -> bool:
     """Whether some rows `[M]` hold one value or none; most tables show another one among the first, and the rest is not gathered."""
     seen: set[object] = set()
     for start in range(0, len(rows), BLOCK_ROWS):
-        part = words[rows[start : start + BLOCK_ROWS]]
+        part = words[np.asarray(rows[start : start + BLOCK_ROWS])]
         seen.update([*words_in(part), *([None] if are_missing(part).any() else [])])
         if len(seen) > 1:
             return False
@@ -265,7 +268,12 @@ def fingerprints_of(found: dict[str, str], test: TensorData | None) -> dict[str,
     """Those of the files, and of the test rows."""
     if test is None:
         return found
-    return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], test.scored)}
+    return {**found, "test": found["source.test"] if "source.test" in found else fingerprint_rows(found["source"], _scored(test))}
+
+
+def _scored(data: TensorData) -> Tensor | RowNumbers:
+    """As `TensorData.scored`, without making the numbers of rows that are known by a bit each."""
+    return data.numbers if data.units is None else data.units.scored
 
 
 def named_files(settings: DataSettings, folder: Path, plans: tuple[FieldPlan, ...], tables: Mapping[Part, Table]) -> dict[str, str]:

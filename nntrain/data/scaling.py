@@ -16,6 +16,7 @@ from nntrain.data.curves import Logarithm, curve_of
 from nntrain.data.fields.field import RaggedArray, State
 from nntrain.data.fields.number import Logarithmic, Normalize
 from nntrain.data.portions import in_float64, portions
+from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.table import Table, as_numbers
 from nntrain.data.words import Coded
 from nntrain.errors import DataError
@@ -81,12 +82,16 @@ def _cut(steps: Array, lengths: Array, max_length: int | None) -> RaggedArray:
     return RaggedArray(steps[places_within(lengths) < max_length], np.minimum(lengths, max_length))
 
 
+Rows = np.ndarray[Any, Any] | RowNumbers
+"""Numbers of rows, whole `[M]`."""
 GATHERED: Final = 2**16
 """Rows of a column that are gathered at once, where there are many."""
 
 
-def take(values: Any, rows: Array) -> Any:
+def take(values: Any, rows: Rows) -> Any:
     """Some rows of the values of a field: without a copy where they follow one another, as nobody changes values that were read."""
+    if isinstance(rows, RowNumbers):
+        return _taken(values, rows)
     if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and _follow(rows):
         if len(rows) == len(values) and not _is_array(values):
             return values
@@ -109,6 +114,20 @@ def _gathered(values: Any, rows: Array) -> Any:
     if not isinstance(values, pl.Series):
         return values[rows]
     return pl.concat([values[rows[start : start + GATHERED]] for start in range(0, len(rows), GATHERED)], rechunk=True)
+
+
+def _taken(values: Any, rows: RowNumbers) -> Any:
+    """The same, and the numbers of the rows are made a portion at a time."""
+    if len(rows) == rows.total:
+        return values
+    if isinstance(values, RaggedArray | Coded):
+        return take(values, rows[:].numpy())
+    parts = [values[rows[start : start + GATHERED].numpy()] for start in range(0, max(1, len(rows)), GATHERED)]
+    if isinstance(values, np.ndarray):
+        return np.concatenate(parts)
+    import polars as pl
+
+    return pl.concat(parts, rechunk=True)
 
 
 def _follow(rows: Array) -> bool:

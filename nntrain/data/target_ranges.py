@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from nntrain.data.fields.number import Number
-from nntrain.data.scaling import take
+from nntrain.data.scaling import Rows, take
 
 if TYPE_CHECKING:
-    from nntrain.data.fields.field import Array, Values
+    from nntrain.data.fields.field import Values
     from nntrain.data.fitted import FittedField, FittedFields
 
 
-def with_ranges(fields: FittedFields, holds: Callable[[str], bool], values: Mapping[str, Values], rows: Array) -> FittedFields:
+def with_ranges(fields: FittedFields, holds: Callable[[str], bool], values: Mapping[str, Values], rows: Rows) -> FittedFields:
     """Fields that know the lowest and the highest value of some targets: `low` and `high`, float64 `[F]` in the target's own unit.
 
     Args:
@@ -30,7 +30,7 @@ def with_ranges(fields: FittedFields, holds: Callable[[str], bool], values: Mapp
     return replace(fields, fields=tuple(found))
 
 
-def _with_range(field: FittedField, values: Mapping[str, Values], rows: Array) -> FittedField:
+def _with_range(field: FittedField, values: Mapping[str, Values], rows: Rows) -> FittedField:
     own = field.plan.field
     numbers = own.magnitudes(take(values[field.name], rows))
     if numbers is None:  # which the task refuses

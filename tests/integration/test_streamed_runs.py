@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 import polars
 import pytest
 from PIL import Image
+from torch import Tensor
 
 from nntrain import fit
 from nntrain.cli import main
 from nntrain.commands import smoke
 from nntrain.commands.jobs import Options
+from nntrain.data.row_numbers import RowNumbers
 
 CONFIG = """
 name: pictures
@@ -123,3 +126,29 @@ def test_bins_of_a_sorted_table_are_those_of_all_its_rows(tmp_path: Path, monkey
     run = fit(tree).run
     edges = next(value for name, value in checkpoint_of(run, "last")[1]["weights"].items() if name.endswith("edges"))[0]
     torch.testing.assert_close(edges * 0.2887 + 0.5, torch.linspace(0, 1, 5), atol=0.02, rtol=0)  # standardised uniform numbers
+
+
+def test_the_numbers_of_all_rows_of_a_table_are_never_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take more than all else that is kept of a row: they are made a portion at a time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nntrain.data.blockwise.preparing.BLOCK_BYTES", 1500)
+    rows, draws = 400, np.random.default_rng(0)
+    kinds = [f"k{number}" for number in draws.integers(0, 3, rows)]
+    polars.DataFrame({"x": draws.normal(size=rows), "kind": kinds}).write_parquet("rows.parquet")
+    whole: list[str] = []
+    made = RowNumbers.__getitem__
+
+    def asked(numbers: RowNumbers, positions: slice) -> Tensor:
+        if positions.start is None and positions.stop is None:
+            whole.append("".join(traceback.format_stack(limit=3)))
+        return made(numbers, positions)
+
+    monkeypatch.setattr(RowNumbers, "__getitem__", asked)
+    tree = {
+        "name": "numbers",
+        "data": {"source": "rows.parquet", "target": "kind", "streaming": True},
+        "architecture": {"type": "mlp", "hidden": [4]},
+        "training": {"max_epochs": 2},
+    }
+    assert fit(tree).summary["test"]["accuracy"] is not None
+    assert not whole

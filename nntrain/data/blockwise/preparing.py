@@ -70,11 +70,10 @@ def _prepared(
     wanted = tuple(plan for plan in plans if plan.role != "input")
     values: dict[Part, Mapping[str, Values]] = {part: read_values(wanted, table) for part, table in tables.items()}
     file = tables["train"].name
-    train = parts["train"][:].numpy()
+    train = parts["train"]
     targets = FittedFields.fit(wanted, values["train"], train, file, kept=kept)
     check_targets(targets, tables["train"], train)
     targets = with_ranges(targets, holds, values["train"], train)
-    del train  # four bytes a row
     by_place = {(field.plan.role, field.name): field for field in targets.fields}
     inputs = tuple(_fitted(lessons[plan.name], file, kept) for plan in plans if plan.role == "input")
     by_place |= {("input", field.name): field for field in inputs}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
-from nntrain.data import row_numbers
+from nntrain.data import fingerprint, row_numbers, scaling
 from nntrain.data.blockwise.order import spans_of
+from nntrain.data.fingerprint import fingerprint_rows
 from nntrain.data.row_numbers import RowNumbers
+from nntrain.data.scaling import take
 
 TOTAL = 100
 ROWS = {
@@ -57,3 +63,21 @@ def test_spans_of_blocks(name: str) -> None:
     starts = torch.tensor([0, 7, 16, 50, 99])
     rows = torch.from_numpy(ROWS[name])
     assert spans_of(RowNumbers.of(ROWS[name], TOTAL), starts) == spans_of(rows, starts)
+
+
+@pytest.mark.parametrize("name", ["some", "all", "gaps"])
+@pytest.mark.parametrize(
+    "values", [np.arange(TOTAL) * 1.5, np.arange(3 * TOTAL).reshape(-1, 3), pl.Series([f"v{n}" for n in range(TOTAL)])]
+)
+def test_values_are_taken_of_them_a_portion_at_a_time(name: str, values: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling, "GATHERED", 7)
+    found = take(values, RowNumbers.of(ROWS[name], TOTAL))
+    assert found.to_list() == values[ROWS[name]].to_list() if isinstance(values, pl.Series) else np.array_equal(found, values[ROWS[name]])
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_they_have_the_fingerprint_of_a_tensor_of_them(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = hashlib.sha256(b"file" + ROWS[name].astype(np.int64).tobytes()).hexdigest()
+    monkeypatch.setattr(fingerprint, "HASHED_ROWS", 7)
+    assert fingerprint_rows("file", RowNumbers.of(ROWS[name], TOTAL)) == whole
+    assert fingerprint_rows("file", torch.from_numpy(ROWS[name]).flip(0)) == whole
