@@ -117,11 +117,14 @@ def check_scaling(session: Session, progress: Progress, batches: Sequence[Batch]
 
 
 def are_finite(values: Sequence[Tensor]) -> bool:
-    """Whether all numbers of some tensors on a CPU are finite, looked at in one go; no where these are many, as they are copied for it."""
+    """Whether all numbers of some tensors on a CPU are surely finite, by their norm: it takes a look at all of them in one go.
+
+    No where they are so large that their squares are not, or so many that it would take memory to put them side by side.
+    """
     if sum(value.numel() for value in values) > _FEW:
         return False
-    least, most = torch.aminmax(torch.cat([value.detach().reshape(-1) for value in values]))
-    return math.isfinite(least.item()) and math.isfinite(most.item())
+    norm = cast("Tensor", torch.linalg.vector_norm(torch.cat([value.detach().reshape(-1) for value in values])))
+    return math.isfinite(norm.item())
 
 
 def check_state(session: Session, protocol: TrainingProtocol, progress: Progress) -> None:
