@@ -22,7 +22,8 @@ from nntrain.training import replay
 from nntrain.training.cuda_graphs import WARM, Captured, CudaGraphs, obstacle, told
 from nntrain.training.gradients import gradient_norm
 from nntrain.training.recordable import static_steps
-from nntrain.training.replay import Recording, StaticSteps
+from nntrain.training.recordings import Recording
+from nntrain.training.replay import StaticSteps
 from nntrain.training.session import Session
 
 ROWS = 16

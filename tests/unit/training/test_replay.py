@@ -9,7 +9,9 @@ from torch.nn.functional import cross_entropy
 
 from nntrain.training import replay
 from nntrain.training.gradients import gradient_norm
-from nntrain.training.replay import NotStaticError, StaticSteps, are_static, record
+from nntrain.training.operations import NotStaticError
+from nntrain.training.recordings import record
+from nntrain.training.replay import StaticSteps, are_static
 
 NETWORKS = {
     "mlp": (lambda: nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)), (16, 6)),
