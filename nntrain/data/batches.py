@@ -6,6 +6,7 @@ read one by one whatever their order. Rows of tables lie in blocks, and have an 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, repeat
@@ -310,7 +311,7 @@ class TensorData:
     @property
     def values_per_row(self) -> int:
         """Input values of a row in a batch; of the longest where rows differ in length."""
-        single = sum(tensor[:1].numel() for tensor in self.inputs.values())
+        single = sum(math.prod(tensor.shape[1:]) for tensor in self.inputs.values())
         single += 0 if self.streamed is None else self.streamed.store.values_per_row
         return single + sum(rows.values_per_row for rows in self.stored.values())
 
@@ -379,6 +380,9 @@ def plain_batches(data: TensorData, rows: int, views: Views | None = None) -> It
         from nntrain.data.blockwise.batches import rows_as_they_are
 
         yield from rows_as_they_are(data, rows, views)
+        return
+    if data.home is None and views is None and data.is_plain():
+        yield from data.plain_batches([*range(0, len(data), rows), len(data)])
         return
     starts = range(0, len(data), rows)
     reads = _reads(data, len(starts), lambda batch: torch.arange(starts[batch], min(starts[batch] + rows, len(data))))

@@ -137,7 +137,9 @@ def _ragged(data: TensorData, told: Iterable[str]) -> dict[str, Tensor]:
 def longest_first(data: TensorData) -> Tensor | None:
     """Positions of the rows by their steps, int64 `[N]` on the CPU: what fills the memory comes first; `None` where all have as many."""
     found = [lengths for rows in data.stored.values() if (lengths := ragged_lengths(rows)) is not None]
-    steps = torch.stack(found).sum(0) if found else torch.zeros(len(data))
+    if not found:
+        return None
+    steps = torch.stack(found).sum(0)
     return steps.sort(descending=True, stable=True).indices if bool((steps != steps[:1]).any()) else None
 
 

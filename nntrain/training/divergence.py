@@ -166,8 +166,8 @@ def _are_surely_finite(values: Sequence[Tensor]) -> bool:
     """Whether the norm of all is finite, of few numbers on a CPU: a third of the time. It may not be, where numbers are large."""
     if values[0].device.type != "cpu" or sum(value.numel() for value in values) > _FEW:
         return False
-    norm: Tensor = torch.linalg.vector_norm(torch.cat([value.reshape(-1) for value in values]))
-    return math.isfinite(norm.item())
+    norm = torch.linalg.vector_norm(torch.cat([value.reshape(-1) for value in values]))
+    return math.isfinite(cast("float", norm.item()))
 
 
 def saved_tensors(session: Session) -> Iterator[tuple[str, Tensor]]:
