@@ -1,12 +1,10 @@
 """Rows as tensors, and the order in which they are used: a function of (seed, epoch), so that any step can be reached at once.
 
-Inputs may lie elsewhere than in memory (`TensorData.streamed`): they are read when their batch comes, in the same order, as files can be
-read one by one whatever their order. Rows of tables lie in blocks, and have an order of their own (`nntrain.data.blockwise`).
+Inputs elsewhere than in memory (`TensorData.streamed`) are read when their batch comes; for rows in blocks see `nntrain.data.blockwise`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, repeat
@@ -270,8 +268,8 @@ class TensorData:
             inputs[name] = part.pixels[name].normalize(images if augment is None else augment(name, images, part.rows))
         for name, rows in part.stored.items():
             inputs |= stored_tensors(name, rows, part.rows, augment)
-        is_plain = not part.target_pixels and not part.stored_targets
-        targets = part.targets if is_plain else {name: shown_target(part, name, augment) for name in part.target_names}
+        is_changed = part.target_pixels or part.stored_targets
+        targets = {name: shown_target(part, name, augment) for name in part.target_names} if is_changed else part.targets
         return Batch(inputs, targets, part.weights, part.rows, views=() if views is None else views.shown(unit, part.pixels))
 
     def is_plain(self, augment: Augment | None = None) -> bool:
@@ -311,7 +309,7 @@ class TensorData:
     @property
     def values_per_row(self) -> int:
         """Input values of a row in a batch; of the longest where rows differ in length."""
-        single = sum(math.prod(tensor.shape[1:]) for tensor in self.inputs.values())
+        single = sum(tensor[:1].numel() for tensor in self.inputs.values())
         single += 0 if self.streamed is None else self.streamed.store.values_per_row
         return single + sum(rows.values_per_row for rows in self.stored.values())
 
@@ -380,14 +378,13 @@ def plain_batches(data: TensorData, rows: int, views: Views | None = None) -> It
         from nntrain.data.blockwise.batches import rows_as_they_are
 
         yield from rows_as_they_are(data, rows, views)
-        return
-    if data.home is None and views is None and data.is_plain():
+    elif data.home is None and views is None and data.is_plain():
         yield from data.plain_batches([*range(0, len(data), rows), len(data)])
-        return
-    starts = range(0, len(data), rows)
-    reads = _reads(data, len(starts), lambda batch: torch.arange(starts[batch], min(starts[batch] + rows, len(data))))
-    for part in arriving((data.narrow(start, min(start + rows, len(data))) for start in starts), data.home):
-        yield part.batch(0, len(part), read=next(reads), views=views)
+    else:
+        starts = range(0, len(data), rows)
+        reads = _reads(data, len(starts), lambda batch: torch.arange(starts[batch], min(starts[batch] + rows, len(data))))
+        for part in arriving((data.narrow(start, min(start + rows, len(data))) for start in starts), data.home):
+            yield part.batch(0, len(part), read=next(reads), views=views)
 
 
 def _reads(data: TensorData, count: int, positions: Callable[[int], Tensor]) -> Iterator[Mapping[str, Tensor] | None]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from nntrain.commands.training import Consumer
-from nntrain.training import replay
+from nntrain.training import recordings, replay
 from nntrain.training.cuda_graphs import WARM, Captured, CudaGraphs, obstacle, told
 from nntrain.training.gradients import gradient_norm
 from nntrain.training.recordable import static_steps
@@ -149,6 +149,7 @@ def test_a_step_that_can_not_be_recorded_is_taken_as_usual_and_it_is_said_why() 
 
 def test_a_large_step_is_not_recorded_on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "SMALL_BYTES", 64)
+    monkeypatch.setattr(recordings, "SMALL_BYTES", 64)
     graphs = StandIn()
     steps = begun(graphs, make())
     assert graphs.calls == []
