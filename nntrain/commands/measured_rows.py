@@ -63,9 +63,9 @@ def _streamed(stored: Stored, path: Path) -> MeasuredRows | None:
 
     settings = stored.config.experiment.data
     compares = stored.objective.compared_rows is not None or stored.objective.repeated is not None
-    if compares or not can_be_in_blocks(stored.fields) or not path.is_file():
+    if compares or not can_be_in_blocks(stored.fields):
         return None
-    if not (settings.streaming or is_too_large(path)):
+    if not (settings.streaming or (path.is_file() and is_too_large(path))):
         return None
     blocks = new_table_blocks(stored, path)
     if len(blocks) < 2:

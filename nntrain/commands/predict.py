@@ -34,6 +34,7 @@ from nntrain.commands.prediction_forms import (
     write_folder,
 )
 from nntrain.commands.stored import Stored, open_run
+from nntrain.data.blocks import first_findings
 from nntrain.data.drift import Drift
 from nntrain.data.fields.field import Decoded
 from nntrain.data.forms.cells import readable_all
@@ -117,7 +118,7 @@ def _by_blocks(stored: Stored, blocks: Blocks, output: Path | None, wanted: Want
             drift.add(departures)
             findings |= dict.fromkeys(table.findings)
             if table.first + table.rows == blocks.rows:
-                _tell([*_heading(stored, blocks.frame), *findings, *drift.lines])
+                _tell([*_heading(stored, blocks.frame), *first_findings(findings), *drift.lines])
             write(*_beside_predictions(stored, table, found))
     if output is not None:
         tell(f"wrote    {counted(blocks.rows)} to {output.as_posix()}")

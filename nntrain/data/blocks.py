@@ -7,7 +7,7 @@ all cells show, and messages name lines and rows of the file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
@@ -29,6 +29,8 @@ FILE_ROWS: Final = 256
 """The same of rows that are files: what is in them is far larger than their names."""
 NAMED_BYTES: Final = 2**14
 """Bytes that one block of a table is about whose cells name sounds."""
+MAX_FINDINGS: Final = 3
+"""Lines that are told of what was found in files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,14 @@ class Cut(Blocks):
         first, last = self.starts[block], self.starts[block + 1]
         found = {name: values[first:last] for name, values in self.table.columns.items() if columns is None or name in columns}
         return self.made(block, found)
+
+
+def first_findings(found: Iterable[str]) -> Iterator[str]:
+    """What was found in the files that cells of several blocks name: the first lines, and how many more there are."""
+    lines = list(found)
+    yield from lines[:MAX_FINDINGS]
+    if len(lines) > MAX_FINDINGS:
+        yield f"{len(lines) - MAX_FINDINGS:,} more such lines of other blocks of rows"
 
 
 def without_rows(table: Table) -> Table:

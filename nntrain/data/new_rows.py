@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from nntrain.data.blocks import Blocks, Whole
-from nntrain.data.file_rows import FileKind, FileRows, labelled_rows
+from nntrain.data.blocks import NAMED_BYTES, Blocks, Cut, Whole
+from nntrain.data.file_rows import SOUNDS, FileKind, FileRows, labelled_rows
 from nntrain.data.file_store import FileStore
 from nntrain.data.naming import no_column
 from nntrain.data.reading import header_of, read_blocks, read_file
@@ -55,16 +55,20 @@ def read_new(settings: DataSettings, path: Path, fields: FittedFields, folder: P
 
 
 def new_blocks(settings: DataSettings, path: Path, fields: FittedFields) -> Blocks:
-    """The same block by block; in one where a row's tensors are made of other rows too, or rows are files or asked of the training rows.
+    """The same block by block; in one where a row's tensors are made of other rows too, or rows are images or asked of the training rows.
 
     Raises:
         DataError: As of `read_new`.
     """
     inputs = [field for field in fields.fields if field.plan.role == "input"]
+    has_sounds = any(field.plan.field.file_kind is SOUNDS for field in inputs)
     is_of_files = len(inputs) == 1 and inputs[0].plan.field.file_kind is not None and path.suffix.lower() not in SOURCE_OF_SUFFIX
-    if is_of_files or settings.source.asks_of_training_rows or not fields.stand_alone or not path.is_file():
+    if settings.source.asks_of_training_rows or not fields.stand_alone:
         return Whole.of(read_new(settings, path, fields))
-    return read_blocks(settings, path)
+    if is_of_files or not path.is_file() or (has_sounds and settings.source.reads(path)):
+        table = read_new(settings, path, fields)
+        return Cut.of_files(table) if has_sounds else Whole.of(table)
+    return read_blocks(settings, path, NAMED_BYTES) if has_sounds else read_blocks(settings, path)
 
 
 def _lies_as_in_training(settings: DataSettings, folder: Path) -> bool:

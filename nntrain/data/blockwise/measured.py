@@ -9,6 +9,7 @@ from nntrain.data.blockwise.deciding import deciding
 from nntrain.data.blockwise.preparing import encoded_targets, in_blocks
 from nntrain.data.blockwise.store import BlockStore
 from nntrain.data.drift import Departures, Drift
+from nntrain.data.file_rows import SOUNDS
 from nntrain.data.fitted import FittedFields
 from nntrain.data.row_numbers import RowNumbers
 from nntrain.data.streaming import Reading
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 
 def can_be_in_blocks(fields: FittedFields) -> bool:
-    """Whether rows of some fields can be read so: each stands for itself, and neither inputs are files nor targets ragged."""
+    """Whether rows of some fields can be read so: each stands for itself, and neither inputs are images in files nor targets ragged."""
     alone = fields.stand_alone and all(field.plan.field.encodes_apart for field in fields.fields)
     names = {field.name for field in fields.fields if field.plan.role == "target"}
     return alone and all(
-        not field.plan.spec.is_ragged if field.plan.role == "target" else field.plan.field.file_kind is None and field.name not in names
+        not field.plan.spec.is_ragged
+        if field.plan.role == "target"
+        else field.plan.field.file_kind in (None, SOUNDS) and field.name not in names
         for field in fields.fields
     )
 

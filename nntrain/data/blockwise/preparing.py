@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
 
 from nntrain.data.batches import TensorData
-from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, NAMED_BYTES, Blocks
+from nntrain.data.blocks import BLOCK_BYTES, BLOCK_ROWS, NAMED_BYTES, Blocks, first_findings
 from nntrain.data.blockwise.deciding import deciding
 from nntrain.data.blockwise.facts import ColumnFacts
 from nntrain.data.blockwise.lessons import Lesson, learn, strangers
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from nntrain.data.fields.field import Array, Encoded, Values
     from nntrain.data.keeping import KeptFields
     from nntrain.data.settings import DataSettings
-
-
-MAX_FINDINGS: Final = 3
-"""Lines of what was found in files that are told of a field."""
 
 
 def prepare_in_blocks(
@@ -217,10 +213,7 @@ def _filled(inputs: tuple[FittedField, ...], lessons: Mapping[str, Lesson], file
 def _findings(inputs: Sequence[FittedField], lessons: Mapping[str, Lesson]) -> Iterator[str]:
     """What was found in the files that cells name, the first of it."""
     for field in inputs:
-        found = list(lessons[field.name].findings)
-        yield from found[:MAX_FINDINGS]
-        if len(found) > MAX_FINDINGS:
-            yield f"{field.name}: {len(found) - MAX_FINDINGS:,} more such lines of other blocks of rows"
+        yield from first_findings(lessons[field.name].findings)
 
 
 def _naming(files: Mapping[Part, Blocks], plans: Sequence[FieldPlan]) -> dict[Part, Table]:
