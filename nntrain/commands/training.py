@@ -19,6 +19,7 @@ from nntrain.commands.sharded_saving import Pieces
 from nntrain.commands.signals import Signals
 from nntrain.commands.space import check_space
 from nntrain.commands.tracking import Tracking, tracked
+from nntrain.data.streaming import trim
 from nntrain.errors import DivergedError
 from nntrain.runs import Run
 from nntrain.training.distributed import Ranks, StepWish
@@ -256,6 +257,7 @@ def ended(consumer: Consumer, reason: StopReason, options: Options) -> Outcome:
     if ranks is not None and ranks.is_sharded:  # the others are gone
         network = consumer.job.blueprint.program.build().to(consumer.assembly.session.device)
         consumer.assembly = replace(consumer.assembly, session=replace(consumer.assembly.session, network=network))
+    trim()  # what steps kept for each other; what comes now needs memory of other sizes
     consumer.adviser.look_last()
     ending = Ending(reason, consumer.signals, consumer.baseline, consumer.recorder.inexact_since, consumer.adviser)
     outcome = finish(consumer.run, consumer.job, consumer.assembly, ending, options)

@@ -17,6 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from nntrain.data.batches import Batch
+from nntrain.data.streaming import trim
 from nntrain.losses.loss import Part
 from nntrain.training.divergence import check_applied, check_scaling, check_state, check_step, watch_step
 from nntrain.training.exhaustion import is_exhaustion
@@ -69,12 +70,7 @@ def fit(
         DivergedError: NaN or infinity in the loss, the gradients or the weights; raised before such a state is yielded.
         ExhaustedError: Memory ran out, and smaller micro-batches are not wanted or not possible.
     """
-    started = time.monotonic() - progress.elapsed_s
-    if session.ranks is not None:
-        session.ranks.started = started
-    settle_malloc()
-    session.network.train()
-    progress.settle(plan.steps_per_epoch)
+    started, first = _begin(session, plan, progress), progress.step
     if progress.owed_rate is not None:
         yield from _report(session, protocol, plan, progress)
     if progress.stop_reason is None:
@@ -86,6 +82,8 @@ def fit(
         for batches in session.waiting.around(asked, session.device):
             rows = session.portions.rows
             take_step(session, protocol, progress, batches)
+            if progress.step == first:  # it made the optimizer's state where activations had been: from now on these lie elsewhere
+                trim()
             progress.advance(plan.steps_per_epoch)
             progress.elapsed_s = time.monotonic() - started if session.ranks is None else session.ranks.elapsed_s
             if plan.limit_reached(progress.step, progress.elapsed_s) is not None or plan.evaluation_due(progress.step):
@@ -96,6 +94,17 @@ def fit(
                 yield Pause(progress.step)
             if progress.stop_reason is not None:
                 return
+
+
+def _begin(session: Session, plan: Plan, progress: Progress) -> float:
+    """Get ready for the first step; returns when the run would have started had it never stopped, by `time.monotonic`."""
+    started = time.monotonic() - progress.elapsed_s
+    if session.ranks is not None:
+        session.ranks.started = started
+    settle_malloc()
+    session.network.train()
+    progress.settle(plan.steps_per_epoch)
+    return started
 
 
 def _report(session: Session, protocol: TrainingProtocol, plan: Plan, progress: Progress) -> Iterator[Report | Pause]:

@@ -15,7 +15,7 @@ from nntrain.training.references import Compared
 
 ORDER: Final = 5
 """Tokens of an n-gram: four that were there and the one that comes."""
-NUMBERS: Final = 2**18
+NUMBERS: Final = 2**16
 """Probabilities that are held at once; what is needed to make them takes 60 bytes each."""
 
 

@@ -82,3 +82,12 @@ def test_whoever_trains_keeps_the_pages_of_a_step(monkeypatch: pytest.MonkeyPatc
         events = list(loop.fit(run.session, run.protocol, run.plan, run.progress, lambda _: False))
     assert events
     assert asked == ["settled"]
+
+
+def test_what_the_first_step_leaves_free_goes_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(TrainingSettings(max_epochs=2))
+    steps: list[int] = []
+    monkeypatch.setattr(loop, "trim", lambda: steps.append(run.progress.step))
+    list(loop.fit(run.session, run.protocol, run.plan, run.progress, lambda _: False))
+    assert run.progress.step > 2
+    assert steps == [0]
