@@ -182,7 +182,7 @@ def assemble(
     parts = [protocol, *(each for plan in blueprint.targets.values() for each in (plan.task, plan.link, *plan.losses))]
     are_ours = all(type(part).__module__.startswith("nntrain.") for part in parts)
     session = replace(session, static=static_steps(session, parts_are_ours=are_ours))
-    is_plain = session.static is not None and session.shaping.is_idle and is_fused(session.optimizer)
+    is_plain = session.static is not None and session.shaping.is_idle and is_fused(session.optimizer) and not session.portions.halves
     session = replace(session, moves_directly=is_plain and device.type == "cpu")  # elsewhere norms would be waited for before
     if session.thawing is not None:
         session.thawing.begin(network, 0)

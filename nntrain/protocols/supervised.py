@@ -36,10 +36,6 @@ class SupervisedProtocol:
     def __init__(self) -> None:
         """Begin with nothing remembered."""
         self._carried = Carried()
-        self._factors: dict[PartName, float] = {}
-        """How much the parts of the loss of a recorded step count."""
-        self._has_all = False
-        """Whether a recorded step gives every parameter a gradient."""
 
     def steps_per_epoch(self, session: Session) -> int:
         """Steps of one epoch; a last batch of one row is merged into the one before, but where rows go on from others."""
@@ -124,7 +120,7 @@ class SupervisedProtocol:
         if session.static is not None and (tensors := tensors_of(first)) is not None:
             found = self._static(session, session.static, first, tensors)
             if found is not None:
-                return self._filled(session, found)
+                return self._filled(session, session.static, found)
         parts = self._parts(session, first)
         return StepLoss(total(parts), _counted([parts]))
 
@@ -143,27 +139,24 @@ class SupervisedProtocol:
             parts = self._parts(session, batch)
             loss = total(parts)
             session.precision.backward(loss)
-            self._factors = {name: part.factor for name, part in parts.items()}
+            static.factors = {name: part.factor for name, part in parts.items()}
             sums, weights = [part.sum.detach() for part in parts.values()], [part.weight for part in parts.values()]
             norm, gradients = gradient_norm(parameters), [parameter.grad for parameter in parameters]
-            self._has_all = all(gradient is not None for gradient in gradients)
+            static.gives_all = all(gradient is not None for gradient in gradients)
             for parameter in parameters:  # they lie nowhere but in what is given back
                 parameter.grad = None
             return [loss.detach(), norm, *sums, *weights, *gradients]
 
         return static.begin(work, tensors)
 
-    def _filled(self, session: Session, found: Sequence[Any]) -> StepLoss:
+    def _filled(self, session: Session, static: StaticSteps, found: Sequence[Any]) -> StepLoss:
         """The step that gave these, with its gradients."""
-        count = len(self._factors)
+        count = len(static.factors)
         parts = {
             name: LossPart(found[place], found[place + count], factor)
-            for place, (name, factor) in enumerate(self._factors.items(), start=2)
+            for place, (name, factor) in enumerate(static.factors.items(), start=2)
         }
-        gradients = found[2 + 2 * count :]
-        if session.moves_directly and self._has_all:
-            return StepLoss(found[0], parts, "filled", norm=found[1], gradients=gradients)
-        for parameter, gradient in zip(trained(session.optimizer), gradients, strict=True):
+        for parameter, gradient in zip(trained(session.optimizer), found[2 + 2 * count :], strict=True):
             parameter.grad = gradient
         return StepLoss(found[0], parts, "filled", norm=found[1])
 

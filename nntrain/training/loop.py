@@ -9,12 +9,10 @@ state owes its report then, and whoever goes on with it begins with that. There 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-from torch import Tensor
+from typing import Any, TypeVar
 
 from nntrain.data.batches import Batch
 from nntrain.data.streaming import trim
@@ -26,8 +24,11 @@ from nntrain.training.memory import Before, ExhaustedError, release, requested, 
 from nntrain.training.objective import PartName
 from nntrain.training.plan import Plan, StopReason
 from nntrain.training.progress import Progress
+from nntrain.training.replay import tensors_of
 from nntrain.training.session import Metrics, Session, StepLoss, TrainingProtocol
 from nntrain.training.state import whole
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,40 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
     set_learning_rates(session, progress.step - progress.skipped, falls)
     if session.ranks is not None:
         session.ranks.begin_step(progress.step, session.seed)
+    if not (_replayed(session, progress, batches) or _computed(session, protocol, progress, batches)):
+        return
+    if session.ema is not None:
+        session.ema.update(session.network, progress.step + 1 - progress.skipped)
+
+
+def _replayed(session: Session, progress: Progress, batches: tuple[Batch, ...]) -> bool:
+    """Take a step of which there is a recording, where its gradients are used as they are: what little is left between two of them.
+
+    Whether it was taken. Raises as `take_step`.
+    """
+    static = session.static
+    if static is None or not session.moves_directly or len(batches) != 1 or (tensors := tensors_of(batches[0])) is None:
+        return False
+    recording = static.of(tensors)
+    if recording is None or not static.gives_all:
+        return False
+    try:
+        loss, norm, *found = recording(tensors)
+    except (RuntimeError, MemoryError) as error:
+        if not is_exhaustion(error):
+            raise
+        raise ExhaustedError("step", len(batches[0]), requested(str(error)), progress.step) from None
+    check_step(session, progress, batches, loss, norm)
+    count = len(static.factors)
+    optimizer: Any = session.optimizer
+    _moved(partial(optimizer.move, found[2 * count :]), progress, batches)
+    for place, (name, factor) in enumerate(static.factors.items()):
+        progress.running.count(name, found[place].item(), found[place + count].item(), factor)
+    return True
+
+
+def _computed(session: Session, protocol: TrainingProtocol, progress: Progress, batches: tuple[Batch, ...]) -> bool:
+    """Take a step, whose updates may be several; whether all were made. Raises as `take_step`."""
     parts: dict[PartName, Part] = {}
     update: Callable[[tuple[Batch, ...]], StepLoss] | None = partial(protocol.step, session)
     updates = 0
@@ -147,12 +182,11 @@ def take_step(session: Session, protocol: TrainingProtocol, progress: Progress, 
         if loss.stage == "applied":
             check_applied(session, progress, batches, loss.value)
         elif not update_weights(session, progress, batches, loss, updates):
-            return
+            return False
         parts |= loss.parts
         update, updates = loss.following, updates + 1
     progress.running.add(parts)
-    if session.ema is not None:
-        session.ema.update(session.network, progress.step + 1 - progress.skipped)
+    return True
 
 
 def compute(session: Session, update: Callable[[tuple[Batch, ...]], StepLoss], progress: Progress, batches: tuple[Batch, ...]) -> StepLoss:
@@ -202,10 +236,6 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
         DivergedError: As in `take_step`, or step after step is skipped whatever the scale.
         ExhaustedError: Memory ran out in the optimizer.
     """
-    if loss.gradients is not None and loss.norm is not None:
-        check_step(session, progress, batches, loss.value, loss.norm)
-        _moved(session, progress, batches, loss.gradients)
-        return True
     session.precision.unscale(session.optimizer)
     parameters = trained(session.optimizer)
     is_penalized = session.shaping.penalize()
@@ -222,7 +252,7 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     if (longest := session.shaping.settings.clip_norm) is not None:
         known = progress.recent[-1].norm if is_here and is_same else None  # that was read already
         progress.clipping.add((norm if is_same else whole(compared)) > longest if known is None else known > longest)
-    moved = _moved(session, progress, batches, None)
+    moved = _moved(partial(session.precision.step, session.optimizer), progress, batches)
     for parameter in parameters:  # what zero_grad does, without its bookkeeping
         parameter.grad = None
     if not moved:
@@ -233,14 +263,10 @@ def update_weights(session: Session, progress: Progress, batches: tuple[Batch, .
     return moved
 
 
-def _moved(session: Session, progress: Progress, batches: tuple[Batch, ...], gradients: Sequence[Tensor] | None) -> bool:
+def _moved(move: Callable[[], T], progress: Progress, batches: tuple[Batch, ...]) -> T:
     """The optimizer's update. Raises `ExhaustedError`: part of the weights may have moved, so that nothing is tried again."""
     try:
-        if gradients is not None:
-            optimizer: Any = session.optimizer
-            optimizer.move(gradients)
-            return True
-        return session.precision.step(session.optimizer)
+        return move()
     except (RuntimeError, MemoryError) as error:
         if not is_exhaustion(error):
             raise

@@ -25,6 +25,7 @@ from nntrain.data.batches import Batch
 from nntrain.modules.known_torch import IS_KNOWN
 from nntrain.training.cuda_graphs import Captured, Graphs, obstacle, told
 from nntrain.training.device import draws, restore_draws
+from nntrain.training.objective import PartName
 from nntrain.training.operations import NotStaticError
 from nntrain.training.recordings import SMALL_BYTES, record
 
@@ -90,6 +91,11 @@ class StaticSteps:
         self._in_a_row = 0
         """Batches of the latest shape, one after another, that had no recording."""
         self._recordings: dict[tuple[torch.Size, ...], Replayed | None] = {}
+        self.factors: dict[PartName, float] = {}
+        """How much each part of the loss counts, where recordings are of the steps of one network: these give its loss, the norm of its
+        gradients, the sums of the parts, their weights, and the gradients of all parameters."""
+        self.gives_all = False
+        """Of the same: whether every parameter has a gradient."""
 
     def of(self, tensors: Sequence[Tensor]) -> Replayed | None:
         """The recording of a step over a batch of such tensors, where there is one.

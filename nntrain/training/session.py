@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -94,7 +94,8 @@ class Session:
     static: StaticSteps | None = None
     """Recordings of steps whose operations are always the same; `None` where they may not be."""
     moves_directly: bool = False
-    """Whether the optimizer may take gradients as recordings give them: nothing shapes them, nor bounds the weights, in between."""
+    """Whether the optimizer may take gradients as recordings give them: nothing shapes them, nor bounds the weights, in between; loss and
+    norm can be read at no cost; no step is tried again with fewer rows."""
     portions: Portions = field(default_factory=Portions)
     """Rows that are computed at once where a batch does not fit into memory."""
     compiled: Forward | None = None
@@ -122,8 +123,6 @@ class StepLoss:
     """`loss`: the loop runs backward and update; `filled`: gradients are there; `applied`: the weights are moved already."""
     norm: Tensor | None = None
     """Norm of all gradients together where they are filled and it is known, a scalar."""
-    gradients: Sequence[Tensor] | None = None
-    """Those of all parameters in the order of the optimizer's groups, where they are filled and lie in no `.grad`."""
     following: Callable[[tuple[Batch, ...]], StepLoss] | None = None
     """The next update of the same step and the same batches, for a protocol whose steps have several. Each moves the parameters that it
     has given a gradient."""
