@@ -16,7 +16,7 @@ import torch
 from nntrain.training.shared_memory import IS_SUPPORTED
 
 DRIVER = Path(__file__).with_name("ranks_driver.py")
-WAY = "gloo, shared memory" if IS_SUPPORTED else "gloo"
+WAY = "gloo, one machine" if IS_SUPPORTED else "gloo"
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
 CONFIG = """
