@@ -31,7 +31,7 @@ from nntrain.data.ragged_batches import bucket_problems
 from nntrain.data.samplers import sampler_problems
 from nntrain.data.settings import DataSettings, SplitSettings
 from nntrain.data.sources.source import Part
-from nntrain.data.streaming_problems import streaming_problems
+from nntrain.data.streaming_problems import settle_polars, streaming_problems
 from nntrain.data.texts import with_shared, without_unasked
 from nntrain.data.window import WindowSettings, window_inputs, window_problems, window_targets
 from nntrain.errors import DataError, Problem, SpecError
@@ -152,6 +152,7 @@ def _other_guesses(named: list[NamedField], header: Header | None, guesses: dict
 def peek(settings: DataSettings, folder: Path) -> dict[Part, Header]:
     """Heads of all files. Raises `DataError`."""
     headers: dict[Part, Header] = {}
+    settle_polars(streams=settings.streaming)
     source, long = settings.source, LongSeries.of(settings)
     for part, path in source.files(folder).items():
         headers[part] = source.peek(path, path.name) if long is None else long.header(source.peek(path, path.name), path)

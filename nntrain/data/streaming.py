@@ -170,6 +170,7 @@ class Reading:
 
     def read(self, request: Callable[[int], Request], count: int, trimmed: int = TRIMMED) -> Iterator[Mapping[str, Tensor]]:
         """What requests 0 to `count - 1` want, in their order; see `TRIMMED`. Raises `DataError`, `ResourceError`."""
+        trim()  # what came before, such as metrics of all rows, is not needed beside what is read now
         found = self._read_ahead(request, count) if self.workers else (request(place).read() for place in range(count))
         for place, batch in enumerate(found):
             if place % trimmed == trimmed - 1:

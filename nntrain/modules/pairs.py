@@ -110,15 +110,17 @@ def _groups(counts: Array) -> Iterator[tuple[int, int]]:
 
 def _within(keys: Array, own: Array, low: int, high: int) -> tuple[Array, Array]:
     """The rows whose key is at least `low` and below `high`."""
-    is_there = (keys >= keys.dtype.type(low)) & (keys <= keys.dtype.type(high - 1))
-    return keys[is_there], own[is_there]
+    kind = keys.dtype.type
+    places = np.flatnonzero(keys - kind(low) <= kind(high - 1 - low))  # keys below `low` become the largest
+    return keys[places], own[places]
 
 
 def _sorted_won(parts: list[tuple[Array, Array]]) -> int:
     """As `_twice_won`, of rows that are few enough."""
-    others = np.concatenate([keys[~own] for keys, own in parts])
+    others, own = (np.concatenate([keys[is_own == kind] for keys, is_own in parts]) for kind in (False, True))
     others.sort()
+    own.sort()  # where places are asked for in their order they are found in a fifth of the time
     won = 0
-    for keys, own in parts:
-        won += sum(int(np.searchsorted(others, keys[own], side).sum()) for side in ("left", "right"))
+    for start in range(0, len(own), _PORTION):
+        won += sum(int(np.searchsorted(others, own[start : start + _PORTION], side).sum()) for side in ("left", "right"))
     return won

@@ -18,7 +18,7 @@ MANY_ROWS: Final = 2**16
 """Rows from which on what is ranked is put together for one class at a time: faster for fewer is all at once."""
 JOINED: Final = 2**15
 """Rows that are put together: small tensors that are kept would leave holes in the memory between them."""
-MOST_HELD: Final = 2**22
+MOST_HELD: Final = 2**20
 """Bytes of rows that were put together from which on they are kept in a file."""
 
 
