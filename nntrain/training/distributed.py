@@ -106,7 +106,7 @@ class Ranks:
     is_sharded: bool = False
     """Whether each process has a piece of each parameter; torch sums the gradients then."""
     machine: Machine | None = None
-    """Where all are on one machine and compute on its processors: they add up in its memory."""
+    """Where all are on one machine and compute on its processors: they may add up in its memory."""
     reducer: Reducer | None = None
     """Sums gradients; made in the first step."""
 
@@ -128,7 +128,7 @@ class Ranks:
     @property
     def words(self) -> str:
         """`2 (gloo)`."""
-        way = ", sharded" if self.is_sharded else "" if self.machine is None else ", shared memory"
+        way = ", sharded" if self.is_sharded else "" if self.machine is None else ", one machine"
         return f"{self.size} ({self.backend}{way})"
 
     def begin_step(self, step: int, seed: int) -> None:

@@ -19,6 +19,11 @@ FIRST_BYTES: Final = 2**20
 """The same of the first bucket, as there: it is sent early, while most of the backward pass is still to come."""
 
 
+MOST_SHARED: Final = 256 * 2**20
+"""Bytes of gradients up to which processes share memory for them: it takes as much again of each, and for the sums, and for what is done
+with these. Larger networks compute longer than they send."""
+
+
 @dataclass(slots=True)
 class _Bucket:
     """Some parameters, and one piece of memory into which their gradients are added."""
@@ -48,14 +53,16 @@ class Reducer:
         Args:
             parameters: Those that are trained.
             extras: How many numbers are summed beside the gradients.
-            machine: The processes, where they share memory; `None`: they send each other what is summed.
+            machine: The processes, where they can share memory; `None`: they send each other what is summed, as they do that of large
+                networks.
         """
         self._extras = extras
         parts = _parts(parameters)
         if parts[-1][0].dtype != torch.float32:
             parts.append([])
         sizes = [(_size(part) + (extras if part is parts[-1] else 0), part[0].dtype if part else torch.float32) for part in parts]
-        self._shared = None if machine is None else SharedSums(machine, sizes)
+        is_shared = sum(size * dtype.itemsize for size, dtype in sizes) <= MOST_SHARED
+        self._shared = SharedSums(machine, sizes) if machine is not None and is_shared else None
         sums = [torch.zeros(size, dtype=dtype, device=parameters[0].device) for size, dtype in sizes]
         buffers = sums if self._shared is None else self._shared.own
         self._buckets = [_bucket(*each) for each in zip(parts, buffers, sums, strict=True)]

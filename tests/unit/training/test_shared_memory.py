@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nntrain.training import reduction
 from nntrain.training.peers import PeerLostError
 from nntrain.training.reduction import Reducer
 from nntrain.training.shared_memory import IS_SUPPORTED, Machine, SharedSums
@@ -103,3 +104,14 @@ def test_gradients_are_summed_and_can_be_changed_by_each() -> None:
         return [None if parameter.grad is None else float(parameter.grad[0]) for parameter in parameters], [float(extras[0])]
 
     assert [future.result(60) for future in together(2, work)] == [([6.0, 2.0, None], [30.0])] * 2
+
+
+def test_large_networks_send_their_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Never(Machine):
+        def memory(self, nbytes: int) -> Tensor:
+            raise AssertionError(nbytes)
+
+    monkeypatch.setattr(reduction, "MOST_SHARED", 100)
+    Reducer([nn.Parameter(torch.ones(100))], 1, Never(0, 2, []))
+    with pytest.raises(AssertionError):
+        Reducer([nn.Parameter(torch.ones(10))], 1, Never(0, 2, []))
