@@ -28,7 +28,7 @@ from nntrain.data.streaming import Streamed
 from nntrain.modules.narrow import wide
 from nntrain.specs import GRAPH
 
-CHUNK_BYTES: Final = 4 * 2**20
+CHUNK_BYTES: Final = 2**20
 """Rows are gathered in pieces of about this size and then cut into batches, which is cheaper than one gather a batch."""
 
 TURN: Final = 2**40

@@ -7,7 +7,8 @@ Each workload in a fresh process: the most memory that it ever had, above what i
 where activations are those of a training batch (what the network keeps for its backward pass, and the largest gradient of one of these)
 or those of an evaluation batch (the largest input and output of one layer), whichever is more. What nntrain loads of itself and other
 packages does not depend on the data: a run on 64 rows with a network of 58 parameters shows it, and is subtracted in a column of its own.
-A plain loop with the same rows as tensors in the same kind of process shows what torch itself takes (kernels, their copies and scratch).
+A plain loop with the same rows as tensors in the same kind of process shows what torch itself takes (kernels, their copies and scratch);
+it has a least run of its own, of the same rows and network, so that its ratio tells which part of the excess is torch's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,16 +44,61 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def of_files() -> int:
+    """Bytes of memory that are pages of files, of libraries that is; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssFile:")), 0)
+
+
 def run(config: dict[str, Any], runs: Path) -> dict[str, int]:
     """Train as a config says, in this process, which has done nothing else."""
     import torch
 
     del torch
-    before = peak()
+    before, files = peak(), of_files()
     import nntrain
 
     nntrain.fit(config, runs=runs)
-    return {"torch": before, "peak": peak() - before}
+    return {"torch": before, "peak": peak() - before, "files": of_files() - files}
+
+
+def run_parts(config: dict[str, Any]) -> dict[str, int]:
+    """What comes before the first step, one after another: the most memory after each, above torch."""
+    import torch
+
+    del torch
+    before = peak()
+    found: dict[str, int] = {}
+    for module in ("nntrain.commands.python", "nntrain.commands.fit"):
+        importlib.import_module(module)
+    found["modules"] = peak() - before
+    from nntrain.commands.fit import prepare_job
+    from nntrain.config.reading import read_mapping
+
+    read = read_mapping(config)
+    found["config"] = peak() - before
+    job = prepare_job(read)
+    found["data"] = peak() - before
+    from nntrain.assembly import assemble
+
+    assemble(job.blueprint, job.prepared)
+    return {**found, "network": peak() - before}
+
+
+def plain_workload(name: str, folder: Path) -> Any:
+    """The rows and the network of a loop in plain PyTorch."""
+    from tests.benchmarks.peers import workloads
+
+    if name != LEAST:
+        return workloads.load(name, folder)
+    import numpy as np
+    import torch
+
+    with np.load(folder / "rows.npz", allow_pickle=False) as archive:
+        x, y = torch.from_numpy(archive["x"]), torch.from_numpy(archive["y"])
+    network = partial(workloads.mlp, (4, 8, 2))
+    return workloads.Workload(name, x, y, x[:6], y[:6], make_network=network, batch=16, opt="AdamW")
 
 
 def run_plain(name: str, folder: Path) -> dict[str, int]:
@@ -59,9 +106,7 @@ def run_plain(name: str, folder: Path) -> dict[str, int]:
     import torch
 
     before = peak()
-    from tests.benchmarks.peers import workloads
-
-    workload = workloads.load(name, folder)
+    workload = plain_workload(name, folder)
     network = workload.model()
     optimizer = workload.optimizer(network.parameters(), fused=True)
     order = torch.randperm(len(workload.x))
@@ -173,8 +218,9 @@ def measure(name: str, text: Path | None) -> dict[str, Any]:
         environment = {**os.environ, **THREADS, "PYTHONPATH": str(REPOSITORY)}
         needed = json.loads(_answer(command, environment))
         found = json.loads(_answer([*command[:3], "--run", folder], environment))
-        plain: dict[str, int] = {} if name == LEAST else json.loads(_answer([*command[:3], "--plain", name, folder], environment))
-    return {"needed": needed, "plain": plain, **found}
+        plain = json.loads(_answer([*command[:3], "--plain", name, folder], environment))
+        parts: dict[str, int] = json.loads(_answer([*command[:3], "--parts", folder], environment)) if name == LEAST else {}
+    return {"needed": needed, "plain": plain, "parts": parts, **found}
 
 
 def _answer(command: list[str], environment: Mapping[str, str]) -> str:
@@ -190,8 +236,20 @@ def total(needed: Mapping[str, int]) -> int:
 def shown(found: Mapping[str, dict[str, Any]]) -> str:
     """The table."""
     parts = ("data", "weights", "gradients", "state", "step", "evaluation")
-    head = ("MiB", *parts, "sum", "measured", "ratio", "above the least run", "ratio", "plain loop")
-    fixed = found[LEAST]["peak"]
+    head = (
+        "MiB",
+        *parts,
+        "sum",
+        "measured",
+        "ratio",
+        "above the least run",
+        "ratio",
+        "of libraries",
+        "plain loop",
+        "above its least",
+        "ratio",
+    )
+    fixed, plain = found[LEAST]["peak"], found[LEAST]["plain"]["peak"]
     rows: list[list[str]] = []
     for name, each in found.items():
         if name != LEAST:
@@ -199,9 +257,21 @@ def shown(found: Mapping[str, dict[str, Any]]) -> str:
             above = each["peak"] - fixed
             cells = [_mib(needed[part]) for part in parts]
             rows.append([name, *cells, _mib(whole), _mib(each["peak"]), f"{each['peak'] / whole:.2f}", _mib(above), f"{above / whole:.2f}"])
-            rows[-1].append(_mib(each["plain"]["peak"]))
+            own = each["plain"]["peak"]
+            rows[-1] += [_mib(each["files"]), _mib(own), _mib(own - plain), f"{(own - plain) / whole:.2f}"]
     note = f"\nThe least run needs {_mib(fixed)} MiB above torch ({_mib(found[LEAST]['torch'])}). The bar is a ratio of {BAR}.\n"
-    return table(head, rows) + note
+    return f"{table(head, rows)}{note}{least_in_words(found[LEAST])}"
+
+
+def least_in_words(found: Mapping[str, Any]) -> str:
+    """What the least run is made of, and what that of the plain loop needs."""
+    reached = [*found["parts"].items(), ("steps, looks and the end", found["peak"])]
+    added = [(name, most - before) for (name, most), (_, before) in zip(reached, [("", 0), *reached], strict=False)]
+    told = ", ".join(f"{name} {_mib(size)}" for name, size in added)
+    files = f"{_mib(found['files'])} MiB of it are pages of libraries"
+    return (
+        f"It is made of: {told}; {files}. The least plain loop needs {_mib(found['plain']['peak'])}: torch.optim loads torch's compiler.\n"
+    )
 
 
 def _mib(size: float) -> str:
@@ -217,6 +287,7 @@ def main() -> None:
     parser.add_argument("--prepare", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
     parser.add_argument("--plain", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
     parser.add_argument("--run", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--parts", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.prepare is not None:
         folder = Path(given.prepare[1])
@@ -225,6 +296,8 @@ def main() -> None:
         sys.stdout.write(f"{json.dumps(needed)}\n")
     elif given.plain is not None:
         sys.stdout.write(f"{json.dumps(run_plain(given.plain[0], Path(given.plain[1])))}\n")
+    elif given.parts is not None:
+        sys.stdout.write(f"{json.dumps(run_parts(json.loads((given.parts / 'config.json').read_text(encoding='utf-8'))))}\n")
     elif given.run is not None:
         config = json.loads((given.run / "config.json").read_text(encoding="utf-8"))
         sys.stdout.write(f"{json.dumps(run(config, given.run / 'runs'))}\n")
