@@ -1,13 +1,13 @@
-"""Which rows are the units of others: the nodes of graphs."""
+"""Which rows are the units of others: the nodes of graphs. Torch-free."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nntrain.data.batches import TensorData
 
 
