@@ -40,8 +40,9 @@ def fit(
     plugin_modules: Plugins = None,
 ) -> None:
     """Train a network, and measure its best state."""
-    from nntrain.commands import automatic, members, placing
+    from nntrain.commands import automatic, placing
     from nntrain.commands import fit as command
+    from nntrain.commands.members_record import Plan
 
     if profile:
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the C++ part of torch's profiler writes lines of its own among ours
@@ -57,7 +58,7 @@ def fit(
         as_json=as_json,
         json_lines=json_lines,
         overlays=tuple(overlays or ()),
-        members=members.Plan.of(seeds, folds),
+        members=Plan.of(seeds, folds),
         skip_done=skip_done,
         processes=processes,
         tune=tune,

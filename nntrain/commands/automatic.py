@@ -15,13 +15,15 @@ from typing import Any, Final
 
 from nntrain.blueprint import Blueprint
 from nntrain.commands import members
+from nntrain.commands.claiming import clear
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
+from nntrain.commands.members_record import plan_of
 from nntrain.commands.resuming import refuse_early
 from nntrain.config.reading import Config
 from nntrain.config.resolving import written_digest
 from nntrain.data.fingerprint import NAMED, fingerprint_sources
 from nntrain.errors import CheckpointError, DivergedError, UsageError
-from nntrain.runs import MEMBERS, Run, all_runs, claim_run, diverged_part, find_run, is_finished, lock, runs_root
+from nntrain.runs import Run, all_runs, claim_run, diverged_part, find_run, is_finished, lock, runs_root
 
 SLURM: Final = "slurm"
 
@@ -79,7 +81,8 @@ def fit_auto(config: Config, name: str, options: Options, watchers: Watchers) ->
         DivergedError: The run has diverged before.
         NNTrainError: Whatever training raises.
     """
-    from nntrain.commands.fit import fit_job, look_first, read_job, start_in
+    from nntrain.commands.fit import fit_job, start_in
+    from nntrain.commands.preparing import look_first, read_job
 
     if options.skip_done:
         raise UsageError("--resume auto leaves out what is finished, and so does --skip-done", "leave one of the two out")
@@ -93,7 +96,7 @@ def fit_auto(config: Config, name: str, options: Options, watchers: Watchers) ->
         with lock(claimed):
             if (claimed.path / "resolved.yaml").is_file():
                 return _go_on(claimed, wanted, None, options, watchers)
-            _clear(claimed)
+            clear(claimed)
             return start_in(claimed, read_job(config), options, watchers, name)
     runs = list(_runs_of(root, folder, options))
     job = None
@@ -115,7 +118,7 @@ def _runs_of(root: Path, folder: str, options: Options) -> Iterator[Run]:
             continue
         try:
             run.read_json("data.json")
-            is_one = members.plan_of(run) == options.members
+            is_one = plan_of(run) == options.members
         except CheckpointError:
             continue
         if is_one:
@@ -124,9 +127,10 @@ def _runs_of(root: Path, folder: str, options: Options) -> Iterator[Run]:
 
 def _go_on(run: Run, wanted: _Wanted, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
     """Go on with a run that is there and locked, unless it has ended."""
-    from nntrain.commands.fit import compare, go_on, read_job
+    from nntrain.commands.one_run import compare, go_on
+    from nntrain.commands.preparing import read_job
 
-    if members.plan_of(run) != options.members:
+    if plan_of(run) != options.members:
         raise CheckpointError(f"{run.name} is {_in_words(run)}, and the command asks for something else", "another --run-id")
     if wanted.is_written_as(run) and (ended := _ended(run, options)) is not None:
         return ended
@@ -167,46 +171,13 @@ def _refuse_diverged(run: Run, options: Options) -> None:
 
 
 def _in_words(run: Run) -> str:
-    plan = members.plan_of(run)
+    plan = plan_of(run)
     return "a single run" if plan is None else f"a run of {plan.count} {plan.noun}"
-
-
-def take_over(root: Path, name: str, run_id: str) -> Run:
-    """The folder of a new run with this id: a new one, or one that a kill has left before there was a run in it.
-
-    Whoever has locked it looks again with `check_free`.
-
-    Raises:
-        UsageError: The id is no name for a folder.
-        CheckpointError: There is a run of that id, or what is left of one.
-        ResourceError: The folder cannot be made.
-    """
-    claimed = claim_run(root, name, run_id)
-    _refuse_run(claimed)
-    return claimed
-
-
-def check_free(claimed: Run) -> None:
-    """Refuse a locked folder that has a run, or what is left of one. Raises `CheckpointError`."""
-    _refuse_run(claimed)
-    _clear(claimed)
-
-
-def _refuse_run(claimed: Run) -> None:
-    if (claimed.path / "resolved.yaml").is_file():
-        raise CheckpointError(f"run {claimed.name} exists already", f"go on with it: --resume {shlex.quote(claimed.name)}")
-
-
-def _clear(claimed: Run) -> None:
-    """Make sure that a folder without a config holds nothing of a run but what was written before the config. Raises `CheckpointError`."""
-    if claimed.checkpoints.exists() or (claimed.path / MEMBERS).exists():
-        raise CheckpointError(f"{claimed.name} has lost its resolved.yaml", "remove the folder, or name another --run-id")
-    (claimed.path / members.RECORD).unlink(missing_ok=True)  # of a command that was killed, and maybe asked for other members
 
 
 def _closest(runs: list[Run], job: Job, options: Options) -> Run | None:
     """The newest run that a job is, else the newest that it becomes by training longer."""
-    from nntrain.commands.fit import compare
+    from nntrain.commands.one_run import compare
 
     longer: Run | None = None
     for run in runs:

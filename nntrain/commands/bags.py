@@ -8,17 +8,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nntrain.blueprint import Blueprint
+from nntrain.commands.bagged import READINGS, as_one, open_bag, plain_readings
 from nntrain.commands.jobs import Options, Outcome
+from nntrain.commands.members_record import Plan
 from nntrain.commands.model_card import CardFacts, write_card
+from nntrain.commands.preparing import prepare_data
 from nntrain.commands.results import Summary, better_line, confusions, labelled, result_screen, spread_text
-from nntrain.commands.stored import Stored, open_single, stored_config
+from nntrain.commands.spread import Spread
+from nntrain.commands.stored import Stored, stored_config
 from nntrain.config.reading import Config, read_document
 from nntrain.data.scored_units import num_scored
 from nntrain.errors import CheckpointError, Problem, UsageError
-from nntrain.runs import MEMBERS, Run, count_test_look, is_finished
+from nntrain.runs import Run, count_test_look
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from nntrain.data.batches import TensorData
     from nntrain.data.preparing import Prepared
@@ -27,8 +31,6 @@ if TYPE_CHECKING:
 
 _WHOLE: Final = ("data.split.validation_folds=null", "data.split.validation_fold=null", "data.split.validation=null")
 """Overrides that leave all rows but the test rows together."""
-_READINGS: Final = "bag.json"
-"""What was tuned on rows that members have not seen."""
 
 
 def bag_of(config: Config) -> BagSettings | None:
@@ -44,8 +46,6 @@ def as_members(config: Config, options: Options) -> tuple[Config, Options]:
         UsageError: The options don't go with a bag.
         ConfigError: The config has validation rows that a bag cuts itself.
     """
-    from nntrain.commands.members import Plan
-
     bag = bag_of(config)
     if bag is None:
         return config, options
@@ -117,54 +117,6 @@ def problems(blueprint: Blueprint) -> list[Problem]:
     return []
 
 
-def open_bag(run: Run) -> Stored:
-    """The networks of a bag as one, which reads rows as each of them does.
-
-    Raises:
-        CheckpointError: A member is not finished, or the members don't go together.
-    """
-    from nntrain.training.checkpoint import told_as_damage
-    from nntrain.training.differing import first_difference
-
-    members = [open_single(member) for member in members_of(run)]
-    first = members[0]
-    for member in members[1:]:
-        if first_difference({"fields": member.fields.state()}, {"fields": first.fields.state()}) is not None:
-            raise CheckpointError(f"{member.run.name} reads rows in another way than {first.run.name}: they are no bag")
-    tuned = run.path / _READINGS
-    with told_as_damage(tuned):
-        objective = first.objective.tuned(run.read_json(_READINGS)["readings"] if tuned.is_file() else _plain(first))
-    notes = tuple(dict.fromkeys(note for member in members for note in member.notes))
-    config = stored_config(run, for_its_data=False)
-    return replace(first, run=run, config=config, network=_joined(members), objective=objective, notes=notes, members=tuple(members))
-
-
-def _joined(members: Sequence[Stored]) -> nn.Module:
-    """Some networks as one."""
-    from nntrain.modules.ensemble import Bag
-
-    pools = {name: plan.link.pooled for name, plan in members[0].blueprint.targets.items()}
-    return Bag([member.network for member in members], pools).eval()
-
-
-def _plain(stored: Stored) -> dict[str, dict[str, Any]]:
-    """The readings of a run whose tasks tune nothing."""
-    return {name: plan.task.reading().state() for name, plan in stored.blueprint.targets.items()}
-
-
-def members_of(run: Run) -> list[Run]:
-    """The members of a bag. Raises `CheckpointError` where one of them is not finished, or the list of them is not what a run writes."""
-    from nntrain.commands.members import members_record
-
-    members = [Run(run.path / MEMBERS / each["name"]) for each in members_record(run)["members"]]
-    for member in members:
-        if not is_finished(member):
-            raise CheckpointError(
-                f"{member.name} is not trained yet, and {run.name} predicts with all of its members", f"nntrain fit --resume {run.name}"
-            )
-    return members
-
-
 @dataclass(frozen=True, slots=True)
 class _Unseen:
     """Rows, and what members say of them that were not trained on them."""
@@ -179,8 +131,6 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
 
     Validation rows are predicted by the members that were not trained on them alone, test rows by all.
     """
-    from nntrain.commands.fit import prepare_data
-    from nntrain.commands.members import Spread
     from nntrain.training.tuning import told
 
     stored = open_bag(run)
@@ -191,8 +141,8 @@ def finish_bag(run: Run, bag: BagSettings, *, test: bool, at_once: bool) -> Outc
     metrics: dict[str, float | None] = {}
     if unseen is not None:
         tuned, metrics = _validated(run, stored, unseen)
-    readings = _plain(stored) | tuned
-    run.write_json(_READINGS, {"readings": readings})
+    readings = plain_readings(stored) | tuned
+    run.write_json(READINGS, {"readings": readings})
     stored = replace(stored, objective=stored.objective.tuned(readings))
     baseline: dict[str, float | None] = {}
     tables: dict[str, Any] = {}
@@ -258,7 +208,7 @@ def _validated(run: Run, stored: Stored, unseen: _Unseen) -> tuple[dict[str, dic
     data = unseen.data
     truth = {name: data.target(name).cpu() for name in stored.objective.targets}
     tuned = tune_on(stored.objective, unseen.outputs, truth, None if data.weights is None else data.weights.cpu())
-    objective = stored.objective.tuned(_plain(stored) | tuned)
+    objective = stored.objective.tuned(plain_readings(stored) | tuned)
     predictions: dict[str, Tensor] = {}
     for name, target in objective.targets.items():
         first, *others = [target.predict(output) for output in unseen.outputs[name]]
@@ -285,11 +235,10 @@ def _unseen(bag: BagSettings, stored: Stored, prepared: Prepared) -> _Unseen | N
     """
     import torch
 
-    from nntrain.commands.fit import prepare_data
     from nntrain.training.evaluation import raw_outputs
 
     def outputs(members: Sequence[Stored], data: TensorData) -> dict[str, list[Tensor]]:
-        return raw_outputs(_joined(members), stored.objective, data.to(stored.device), stored.precision)
+        return raw_outputs(as_one(members), stored.objective, data.to(stored.device), stored.precision)
 
     if bag.folds is None:
         return None if prepared.validation is None else _Unseen(prepared.validation, outputs(stored.members, prepared.validation))

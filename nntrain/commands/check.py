@@ -128,7 +128,7 @@ def check(config: Config, look: Look) -> Blueprint | None:
         check_shareable(config, blueprint)
     if look is Look.ALL:
         from nntrain.assembly import class_order
-        from nntrain.commands.fit import prepare_data
+        from nntrain.commands.preparing import prepare_data
 
         prepared = prepare_data(config)
         blueprint = draw(config, prepared.layout, train_rows=prepared.train.shown)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from nntrain.commands.compared_rows import COSTS, Row, caption_of, direction_of, metrics_of, row_of, rows_by_config, table_of, value_of
 from nntrain.commands.compared_settings import Differences, differences_of, labels_of
 from nntrain.commands.output import emit, tell
-from nntrain.commands.report import check_free, write_page
+from nntrain.commands.pages import check_free, write_page
 from nntrain.commands.requirements import named_number
 from nntrain.commands.results import WIDTH, aligned
 from nntrain.commands.stored import record_of

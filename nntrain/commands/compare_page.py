@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from nntrain.commands.compared_rows import Row, caption_of, columns_of, direction_of, metrics_of, table_of
 from nntrain.commands.compared_settings import Differences, labels_of
-from nntrain.commands.report_page import course_of
+from nntrain.commands.pages import course_of
 from nntrain.insight.report.content import Block, Figures, Folded, Heading, Page, Paragraph, Section, Table
 from nntrain.insight.report.curves import Course, overlaid_drawings
 from nntrain.runs import MEMBERS, Run

@@ -87,3 +87,12 @@ def bar(fraction: float, width: int) -> str:
     """A bar of `width` characters, filled to a fraction in [0, 1] in steps of half a character."""
     halves = int(2 * width * min(max(fraction, 0.0), 1.0))
     return ("━" * (halves // 2) + "╸" * (halves % 2)).ljust(width)
+
+
+def ago(seconds: float) -> str:
+    """A duration in one word and number: `2 hours ago`."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

@@ -16,7 +16,8 @@ from nntrain.commands.jobs import Job, Options, Outcome
 from nntrain.commands.model_card import CardFacts, write_card
 from nntrain.commands.results import Summary, advice_text, better_line, confusions, result_screen
 from nntrain.commands.signals import InterruptedRun, Signals
-from nntrain.commands.souping import make_soup, soup_of
+from nntrain.commands.soup_record import soup_of
+from nntrain.commands.souping import make_soup
 from nntrain.commands.stored import measured_state
 from nntrain.data.batches import TensorData
 from nntrain.data.moving import laid

@@ -159,7 +159,7 @@ def _look(
     data: Path, folder: Path, options: Options, kind: str | None, photos: PhotoSizes | None
 ) -> tuple[Job, Series | None, InTime | None]:
     """Read all of the data as a config with nothing else in it would."""
-    from nntrain.commands.fit import prepare_job
+    from nntrain.commands.preparing import prepare_job
 
     target, preset = options.target, options.preset
     if not data.exists():
@@ -198,7 +198,7 @@ def _look(
 
 def _look_at_masks(data: Path, folder: Path, masks: MaskFolders) -> Job:
     """Read the masks, and then images and masks with a name for each value that pixels of the masks hold."""
-    from nntrain.commands.fit import prepare_job
+    from nntrain.commands.preparing import prepare_job
 
     inside = _relative(data, folder)
     source = {"type": "files", "path": {"image": f"{inside}/{masks.image}", "mask": f"{inside}/{masks.mask}"}}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nntrain.blueprint import Blueprint
     from nntrain.commands.bodies import BodyStart
     from nntrain.commands.display import Display
-    from nntrain.commands.members import Plan
+    from nntrain.commands.members_record import Plan
     from nntrain.commands.signals import Signals
     from nntrain.commands.starting import Start
     from nntrain.config.reading import Config

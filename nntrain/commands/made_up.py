@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from nntrain.commands.fit import prepare_job
 from nntrain.commands.jobs import Job
+from nntrain.commands.preparing import prepare_job
 from nntrain.config.reading import Config, read_config
 from nntrain.data.missing_files import missing_files
 from nntrain.data.table import listed

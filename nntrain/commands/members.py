@@ -9,83 +9,52 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Literal, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from nntrain.blueprint import draw, draw_first
 from nntrain.commands import bags
 from nntrain.commands.figures import format_seconds
 from nntrain.commands.going_on import resume_command
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
+from nntrain.commands.members_record import RECORD, Plan, members_record
 from nntrain.commands.model_card import CardFacts, CardMembers, write_card
 from nntrain.commands.out_of_fold import write_out_of_fold
 from nntrain.commands.results import WIDTH, aligned, labelled, spread_text
 from nntrain.commands.signals import InterruptedRun
+from nntrain.commands.spread import Spread
 from nntrain.commands.stored import open_run, record_of, stored_config
 from nntrain.commands.tracking import tell_together
 from nntrain.config.reading import Config, read_document
 from nntrain.data.layout import plan_layouts, splits_at_random
 from nntrain.data.settings import SplitSettings
-from nntrain.errors import CheckpointError, ConfigError, DataError, UsageError
-from nntrain.runs import MEMBERS, NUMBER, Run, is_finished
+from nntrain.errors import CheckpointError, ConfigError, DataError
+from nntrain.runs import MEMBERS, Run, is_finished
 
 if TYPE_CHECKING:
     from nntrain.commands.together import Ready
 
-Kind = Literal["seeds", "folds", "bag"]
 
-RECORD = "members.json"
+def word_of(plan: Plan, job: Job, member: int) -> str:
+    """What a member is called: `seed 0`, `fold 1`."""
+    bag = bags.bag_of(job.config)
+    if plan.kind == "bag" and bag is not None:
+        return bags.word(bag, job.config.experiment.seed + member - 1, member)
+    return f"fold {member}" if plan.kind == "folds" else f"seed {job.config.experiment.seed + member - 1}"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What varies between the members."""
-
-    kind: Kind
-    count: int
-
-    @staticmethod
-    def of(seeds: int | None, folds: int | None) -> Plan | None:
-        """What the two options ask for; `None` for a single run.
-
-        Raises:
-            UsageError: Both are given, or one asks for less than two members.
-        """
-        if seeds is not None and folds is not None:
-            raise UsageError("--seeds and --folds exclude each other", "the folds differ in their rows, the seeds in everything else")
-        kind: Kind = "seeds" if seeds is not None else "folds"
-        count = seeds if seeds is not None else folds
-        if count is None:
-            return None
-        if count < 2:
-            raise UsageError(f"--{kind} {count}: needs two or more", f"--{kind} 5")
-        return Plan(kind, count)
-
-    @property
-    def noun(self) -> str:
-        """What they are: `seeds`, `folds`, `members of a bag`."""
-        return "members of a bag" if self.kind == "bag" else self.kind
-
-    def word(self, job: Job, member: int) -> str:
-        """What a member is called: `seed 0`, `fold 1`."""
-        bag = bags.bag_of(job.config)
-        if self.kind == "bag" and bag is not None:
-            return bags.word(bag, job.config.experiment.seed + member - 1, member)
-        return f"fold {member}" if self.kind == "folds" else f"seed {job.config.experiment.seed + member - 1}"
-
-    def changes(self, job: Job, member: int) -> tuple[str, ...]:
-        """Overrides that make a member out of the config: another seed for all but the split, or another fold for the split alone."""
-        experiment = job.config.experiment
-        if self.kind == "folds":
-            unset = SplitSettings.model_fields["test"].default  # the fold is the test rows, whatever share stood there
-            return (f"data.split.folds={self.count}", f"data.split.fold={member}", f"data.split.test={unset}")
-        has_column = any(plan.role == "split" for plan in job.blueprint.layout.fields)
-        is_split = splits_at_random(experiment.data, has_column=has_column)
-        split_seed = experiment.seed if experiment.data.split.seed is None else experiment.data.split.seed
-        bag = bags.bag_of(job.config)
-        own = bags.changes(bag, member) if self.kind == "bag" and bag is not None else ()
-        return (f"seed={experiment.seed + member - 1}", *([f"data.split.seed={split_seed}"] if is_split else []), *own)
+def changes_of(plan: Plan, job: Job, member: int) -> tuple[str, ...]:
+    """Overrides that make a member out of the config: another seed for all but the split, or another fold for the split alone."""
+    experiment = job.config.experiment
+    if plan.kind == "folds":
+        unset = SplitSettings.model_fields["test"].default  # the fold is the test rows, whatever share stood there
+        return (f"data.split.folds={plan.count}", f"data.split.fold={member}", f"data.split.test={unset}")
+    has_column = any(field.role == "split" for field in job.blueprint.layout.fields)
+    is_split = splits_at_random(experiment.data, has_column=has_column)
+    split_seed = experiment.seed if experiment.data.split.seed is None else experiment.data.split.seed
+    bag = bags.bag_of(job.config)
+    own = bags.changes(bag, member) if plan.kind == "bag" and bag is not None else ()
+    return (f"seed={experiment.seed + member - 1}", *([f"data.split.seed={split_seed}"] if is_split else []), *own)
 
 
 def check(plan: Plan, job: Job) -> None:
@@ -95,7 +64,7 @@ def check(plan: Plan, job: Job) -> None:
         ConfigError: Config and members don't fit together; rendered.
         DataError: The rows can't be cut into so many folds.
     """
-    config = read_document(job.config.document, plan.changes(job, 1), job.config.folder)
+    config = read_document(job.config.document, changes_of(plan, job, 1), job.config.folder)
     first = draw_first(config, plan_layouts(config.experiment.data, config.folder, look=True))
     if plan.kind == "bag" and (found := bags.problems(first)):
         raise job.config.error(found)  # at the line of the file, not at an override that nobody wrote
@@ -119,41 +88,10 @@ def _check_folds(config: Config, group: str | None) -> None:
 def write_plan(run: Run, plan: Plan, job: Job) -> None:
     """Note what the members are; with it the folder is a run of several members."""
     members = [
-        {"name": f"{index:02d}", "word": plan.word(job, index), "changes": plan.changes(job, index)} for index in range(1, plan.count + 1)
+        {"name": f"{index:02d}", "word": word_of(plan, job, index), "changes": changes_of(plan, job, index)}
+        for index in range(1, plan.count + 1)
     ]
     run.write_json(RECORD, {"kind": plan.kind, "count": plan.count, "members": members, "way": "undecided"})
-
-
-def has_members(run: Run) -> bool:
-    """Whether a run consists of members."""
-    return (run.path / RECORD).is_file()
-
-
-def plan_of(run: Run) -> Plan | None:
-    """What varies between the members of a run; `None` for a single run."""
-    if not has_members(run):
-        return None
-    record = members_record(run)
-    return Plan(record["kind"], record["count"])
-
-
-def members_record(run: Run) -> dict[str, Any]:
-    """What the members of a run are. Raises `CheckpointError` for what no run writes, a name that leads elsewhere above all."""
-    record = run.read_json(RECORD)
-    members: Any = record.get("members")
-    is_right = record.get("kind") in ("seeds", "folds", "bag") and isinstance(record.get("count"), int) and isinstance(members, list)
-    if not is_right or not all(map(_is_member, cast("list[Any]", members))):
-        raise CheckpointError(f"{run.name}/{RECORD}: damaged: not what nntrain writes")
-    return record
-
-
-def _is_member(member: Any) -> bool:
-    if not isinstance(member, dict):
-        return False
-    given = cast("dict[str, Any]", member)
-    name, word, changes = given.get("name"), given.get("word"), given.get("changes")
-    is_list = isinstance(changes, list) and all(isinstance(change, str) for change in cast("list[Any]", changes))
-    return isinstance(name, str) and NUMBER.fullmatch(name) is not None and isinstance(word, str) and is_list
 
 
 def train_members(run: Run, job: Job | None, options: Options, watchers: Watchers) -> Outcome:
@@ -251,7 +189,7 @@ def _train_together(run: Run, record: Mapping[str, Any], prepared: Any, options:
 
 
 def _job(run: Run, changes: tuple[str, ...], prepared: Any) -> Job:
-    from nntrain.commands.fit import prepare_job
+    from nntrain.commands.preparing import prepare_job
 
     config = stored_config(run, changes)
     if prepared is None:
@@ -260,7 +198,7 @@ def _job(run: Run, changes: tuple[str, ...], prepared: Any) -> Job:
 
 
 def _train(target: Run, word: str, job: Job, options: Options, watchers: Watchers) -> Outcome:
-    from nntrain.commands.fit import fit_in, resume_job
+    from nntrain.commands.one_run import fit_in, resume_job
 
     if (target.path / "resolved.yaml").is_file():
         return resume_job(target, job, options, watchers)
@@ -323,25 +261,6 @@ def _write_card(run: Run, plan: Plan, first: Run, summary: Mapping[str, Any]) ->
     except CheckpointError as error:
         return (str(error),)
     return write_card(run, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A metric over the members."""
-
-    values: tuple[float | None, ...]
-
-    @property
-    def mean(self) -> float | None:
-        """Mean of the members where it is defined; `None` where it is in none."""
-        known = [value for value in self.values if value is not None]
-        return fmean(known) if known else None
-
-    @property
-    def sd(self) -> float | None:
-        """Standard deviation between members (n - 1); `None` for fewer than two."""
-        known = [value for value in self.values if value is not None]
-        return stdev(known) if len(known) > 1 else None
 
 
 def _spreads(parts: Sequence[Mapping[str, Any]]) -> dict[str, Spread]:

@@ -15,8 +15,8 @@ from nntrain.runs import Run
 
 def write_out_of_fold(run: Run, members: Sequence[Run]) -> Path:
     """One line for each row: its number in the data, the fold that left it out, the prediction."""
-    from nntrain.commands.fit import prepare_data
     from nntrain.commands.predict import predict_rows, prediction_columns
+    from nntrain.commands.preparing import prepare_data
 
     lines: dict[int, dict[str, object]] = {}
     for fold, member in enumerate(members, 1):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from nntrain.commands.compared_settings import fingerprints_of
 from nntrain.commands.figures import format_spread
 from nntrain.commands.measured_rows import split_rows
-from nntrain.commands.members import has_members
+from nntrain.commands.members_record import has_members
 from nntrain.commands.output import tell
 from nntrain.commands.stored import Stored, is_bag, open_run
 from nntrain.data.fingerprint import files_name, source_name

@@ -52,7 +52,7 @@ def show_profile(job: Job, threads: int, display: Display, trace: Path | None) -
     Raises:
         NNTrainError: What the first steps of the run would raise.
     """
-    from nntrain.commands.fit import assembled
+    from nntrain.commands.preparing import assembled
 
     with without_trace(job):
         for text in _tables(assembled(job, threads), None if trace is None else trace / TRACE):

@@ -18,14 +18,16 @@ from nntrain.commands.explain import explain as explain_run
 from nntrain.commands.explain import settings_of as explain_settings
 from nntrain.commands.export import Options as ExportOptions
 from nntrain.commands.export import export
-from nntrain.commands.fit import fit, fit_job, prepare_job, resume_job
+from nntrain.commands.fit import fit, fit_job
 from nntrain.commands.forecast_rows import is_forecast
 from nntrain.commands.frames import Rows, table_of
 from nntrain.commands.generate import maker_of, settings_of
 from nntrain.commands.jobs import AUTO, Options, Watchers
-from nntrain.commands.members import has_members
+from nntrain.commands.members_record import has_members
 from nntrain.commands.new_tables import new_table
+from nntrain.commands.one_run import resume_job
 from nntrain.commands.predict import Predictions, Wanted, forecast_table, predict_table
+from nntrain.commands.preparing import prepare_job
 from nntrain.commands.report import latest_of_all, report
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import Stored, open_run, stored_config

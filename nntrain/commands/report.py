@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from nntrain.commands.output import emit, tell
+from nntrain.commands.pages import FILE, check_free, write_page
 from nntrain.commands.stored import record_of
-from nntrain.errors import ResourceError, UsageError
-from nntrain.runs import Run, all_runs, find_whole_run, runs_root, write_atomically
-
-FILE = "report.html"
+from nntrain.runs import Run, all_runs, find_whole_run, runs_root
 
 
 def run(run_name: str | None, output: Path | None, *, runs: Path | None) -> int:
@@ -51,30 +49,3 @@ def report(found: Run, output: Path | None = None) -> Path:
     check_free(path, owner)
     write_page(path, render(page_of(found, owner)))
     return path
-
-
-def write_page(path: Path, text: str) -> None:
-    """Write a page, whole or not at all. Raises `ResourceError`."""
-    try:
-        write_atomically(path, text)
-    except OSError as error:
-        raise ResourceError(f"cannot write {path.as_posix()}: {error.strerror}", "another place") from None
-
-
-def check_free(path: Path, owner: str) -> None:
-    """Raises `UsageError` where a file is that is no page of this owner."""
-    from nntrain.insight.report.page import owner_of
-
-    if path.is_dir():
-        raise UsageError(f"{path.as_posix()} is a folder", (path / FILE).as_posix())
-    if not path.parent.is_dir():
-        raise UsageError(f"no folder {path.parent.as_posix()}", "make it first")
-    if not (path.exists() or path.is_symlink()):
-        return
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            is_ours = not path.is_symlink() and owner_of(file.read(4096)) == owner
-    except OSError:
-        is_ours = False
-    if not is_ours:
-        raise UsageError(f"{path.as_posix()} is there, and is no earlier report of the same", "another name")

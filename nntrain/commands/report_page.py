@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.figures import format_number, format_seconds
-from nntrain.commands.members import has_members, members_record
+from nntrain.commands.members_record import has_members, members_record
 from nntrain.commands.output import tell
+from nntrain.commands.pages import course_of
 from nntrain.commands.report_parts import data_section, network_section
 from nntrain.commands.report_settings import settings_section
 from nntrain.commands.report_words import ReportFacts, summary_section
@@ -19,7 +20,7 @@ from nntrain.errors import CheckpointError, ConfigError, DataError
 from nntrain.insight.report.content import Figures, Page, Paragraph, Section, Table
 from nntrain.insight.report.curves import Course, course_drawings, member_drawings, signal_drawings
 from nntrain.runs import MEMBERS, Run
-from nntrain.training.history import read_history, read_lines
+from nntrain.training.history import read_lines
 
 if TYPE_CHECKING:
     from nntrain.commands.report_rows import Rows
@@ -132,14 +133,6 @@ def curves_section(run: Run, summary: Mapping[str, Any]) -> Section:
     """How training went."""
     drawings = (*course_drawings(course_of(run, summary)), *signal_drawings(read_lines(run.path / "signals.jsonl")))
     return Section("curves", "Training", (Figures(drawings),) if drawings else (Paragraph("There are no reports yet."),))
-
-
-def course_of(run: Run, summary: Mapping[str, Any]) -> Course:
-    """The reports of a run, and where its best state is. Raises `CheckpointError` where they are damaged."""
-    path = run.path / "history.jsonl"
-    best: Mapping[str, Any] = summary.get("best") or {}
-    place = (best["epoch"], best["step"]) if best.get("epoch") is not None and best.get("step") is not None else None
-    return Course(read_history(path) if path.exists() else [], summary.get("monitor") or "validation.loss", place)
 
 
 def members_section(run: Run, summary: Mapping[str, Any]) -> Section:

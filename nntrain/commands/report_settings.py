@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from nntrain.blueprint import draw
 from nntrain.commands.compared_settings import MACHINE
-from nntrain.commands.members import has_members
+from nntrain.commands.members_record import has_members
 from nntrain.commands.stored import is_bag
 from nntrain.config.document import Document
 from nntrain.config.reading import read_mapping

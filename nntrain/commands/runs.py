@@ -15,11 +15,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, cast
 
-from nntrain.commands.figures import format_bytes, format_number, format_seconds
+from nntrain.commands.figures import ago, format_bytes, format_number, format_seconds
 from nntrain.commands.results import WIDTH, aligned
 from nntrain.commands.run_labels import Labels, read_labels
 from nntrain.commands.run_queries import Query, RunFacts, Selection, Value, finite
-from nntrain.commands.start import ago
 from nntrain.errors import CheckpointError, UsageError
 from nntrain.runs import Run, all_runs, diverged_part, runs_root
 

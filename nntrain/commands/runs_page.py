@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
 from nntrain.commands.figures import format_bytes, format_number, format_seconds
-from nntrain.commands.report import FILE, check_free, write_page
+from nntrain.commands.pages import FILE, check_free, write_page
 from nntrain.insight.report.content import Cell, Link, Page, Section, Sparkline, Table, Value
 from nntrain.insight.report.page import render
 from nntrain.wording import number_of

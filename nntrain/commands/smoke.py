@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nntrain.commands.display import Display, Position
-from nntrain.commands.fit import fit_job, resume_job
+from nntrain.commands.fit import fit_job
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.made_up import MADE_UP, Subject, describe, prepare
+from nntrain.commands.one_run import resume_job
 from nntrain.commands.output import emit
 from nntrain.commands.results import labelled
 from nntrain.commands.signals import Signals

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from nntrain.commands.figures import format_number
+from nntrain.commands.soup_record import PART
 from nntrain.commands.stored import needed_of
 from nntrain.errors import CheckpointError
 from nntrain.training import checkpoint
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from nntrain.assembly import Assembly
     from nntrain.runs import Run
-
-PART = "soup"
-"""Part of a checkpoint that says which states are in it, and what they give together."""
 
 
 def make_soup(run: Run, assembly: Assembly, baseline: Mapping[str, Tensor]) -> tuple[str, ...]:
@@ -70,18 +68,6 @@ def make_soup(run: Run, assembly: Assembly, baseline: Mapping[str, Tensor]) -> t
     if len(soup.taken) > 1:
         _write(run, assembly, whole, soup)
     return (*notes, _told(soup, len(whole), assembly.plan.best.monitor))
-
-
-def soup_of(parts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a checkpoint says of the states that are averaged in it; `None` where it is a single state.
-
-    Raises:
-        LookupError, TypeError, ValueError: It is not what `make_soup` writes.
-    """
-    if PART not in parts:
-        return None
-    found = cast("dict[str, Any]", parts[PART])
-    return {"of": int(found["of"]), "steps": [int(step) for step in found["steps"]], "before": found["before"], "after": found["after"]}
 
 
 def _readable(run: Run, states: Sequence[Best]) -> tuple[list[Best], tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from importlib.metadata import version as installed_version
 
+from nntrain.commands.figures import ago
 from nntrain.errors import CheckpointError
 from nntrain.runs import all_runs, runs_root
 
@@ -45,12 +46,3 @@ def _latest() -> str | None:
     except (CheckpointError, ValueError, KeyError, TypeError):  # not finished, or nothing to tell
         metric = ""
     return f"  latest   {run.name}{metric}   {ago(time.time() - run.started)}"
-
-
-def ago(seconds: float) -> str:
-    """A duration in one word and number: `2 hours ago`."""
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from nntrain.blueprint import Blueprint, draw
 from nntrain.commands import collecting
 from nntrain.commands.exported import exported_fields, exported_state
+from nntrain.commands.members_record import plan_of
+from nntrain.commands.soup_record import soup_of
 from nntrain.config.loading import load, load_without
 from nntrain.config.reading import Config, read_document
 from nntrain.data.fingerprint import fingerprint_sources
@@ -314,8 +316,6 @@ class Stored:
 
 def is_bag(run: Run) -> bool:
     """Whether a run has members that predict as one."""
-    from nntrain.commands.members import plan_of
-
     plan = plan_of(run)
     return plan is not None and plan.kind == "bag"
 
@@ -327,7 +327,7 @@ def open_run(run: Run) -> Stored:
         CheckpointError: The run is not whole, or holds what no run writes.
     """
     if is_bag(run):
-        from nntrain.commands.bags import open_bag
+        from nntrain.commands.bagged import open_bag
 
         return open_bag(run)
     return open_single(run)
@@ -336,7 +336,6 @@ def open_run(run: Run) -> Stored:
 def open_single(run: Run) -> Stored:
     """The same of a run that is no bag, such as a member of one. Raises `CheckpointError`."""
     from nntrain.assembly import build_objective
-    from nntrain.commands.souping import soup_of
     from nntrain.training.checkpoint import told_as_damage
     from nntrain.training.device import resolve_device, resolve_precision, use_tf32
     from nntrain.training.session import Origin

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nntrain.commands.environment import describe
-from nntrain.commands.fit import assembled, begin, compare, ready_to_go_on
 from nntrain.commands.heading import head_lines
 from nntrain.commands.jobs import Job, Options, Outcome, Watchers
 from nntrain.commands.members_display import MembersDisplay
 from nntrain.commands.memory import explained_memory, memory_errors
 from nntrain.commands.new_run import write_start
+from nntrain.commands.one_run import compare, ready_to_go_on
+from nntrain.commands.preparing import assembled, begin
 from nntrain.commands.resuming import Beginning
 from nntrain.commands.training import Consumer, ended, opened, told_divergence
 from nntrain.errors import CheckpointError

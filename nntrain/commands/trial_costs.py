@@ -84,7 +84,7 @@ def measure_costs(job: Job, start_s: float) -> tuple[Costs, Plan]:
     Returns:
         What was measured, and the limits of the run.
     """
-    from nntrain.commands.fit import assembled
+    from nntrain.commands.preparing import assembled
 
     began = time.perf_counter()
     assembly = assembled(job)

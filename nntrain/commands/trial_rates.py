@@ -74,7 +74,7 @@ def sweep(job: Job, step_s: float) -> Swept:
 
 def _swept(job: Job, configured: float, middle: float, count: int) -> Swept:
     """One sweep around a rate."""
-    from nntrain.commands.fit import assembled
+    from nntrain.commands.preparing import assembled
 
     rates = sweep_rates(middle, count, DECADES if count >= ENOUGH_STEPS else DECADES - 1)
     assembly = assembled(job)

@@ -117,7 +117,7 @@ def _verdict(found: Learned, other: Learned | None) -> str:
 
 def _overfit(job: Job, lr: float | None) -> Learned:
     """Steps on the first rows of the first step, until nothing of the loss is left, or time or steps are over."""
-    from nntrain.commands.fit import assembled
+    from nntrain.commands.preparing import assembled
 
     assembly = _undisturbed(assembled(_unregularized(job)), lr)
     steps = Steps(assembly)
@@ -169,7 +169,7 @@ def _undisturbed(assembly: Assembly, lr: float | None) -> Assembly:
 
 def try_first_step(job: Job) -> list[TrialResult]:
     """The loss before the first step, and the gradients of the first step, as the config has them."""
-    from nntrain.commands.fit import assembled
+    from nntrain.commands.preparing import assembled
 
     assembly = assembled(job)
     assembly = replace(assembly, session=replace(assembly.session, static=None))

@@ -46,8 +46,8 @@ def try_out(config: Config, plot: Path | None, gone_s: float) -> tuple[Blueprint
     began = time.perf_counter()
     config, options = as_members(config, Options())
     with _own_cache():
-        from nntrain.commands.fit import begin, prepare_job
         from nntrain.commands.measuring import without_trace
+        from nntrain.commands.preparing import begin, prepare_job
 
         job = begin(prepare_job(config))
         with without_trace(job):

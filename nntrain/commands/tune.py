@@ -64,7 +64,7 @@ def tuned(job: Job, display: Display) -> Job:
         UsageError: The config leaves nothing open, or the first step fails.
         ConfigError: The device is not there; rendered.
     """
-    from nntrain.commands.fit import begin
+    from nntrain.commands.preparing import begin
 
     if not is_open(job) and job.blueprint.training.threads is not None:
         raise UsageError("--tune has nothing to choose: the config says it all", "precision, channels_last: auto, or leave --tune out")
@@ -101,7 +101,7 @@ class _Tuning:
 
     def _prepared(self, way: Way) -> _Measured:
         """A way, and the steps that are not measured, as what they need is made in them."""
-        from nntrain.commands.fit import assembled
+        from nntrain.commands.preparing import assembled
 
         steps = Steps(assembled(computing_with(self.usual, way)))
         measured = _Measured(way, steps, steps.assembly.threads)

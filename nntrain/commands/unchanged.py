@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nntrain.commands.fit import prepare_data
+from nntrain.commands.preparing import prepare_data
 from nntrain.commands.stored import changed_data, changed_error, check_files, stored_config
 from nntrain.errors import UsageError
 

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from nntrain.commands import members, proving
+from nntrain.commands import proving
 from nntrain.commands.environment import PACKAGES
 from nntrain.commands.figures import format_bytes, format_seconds
 from nntrain.commands.integrity import RECORD, DataFiles, Files, read_data, read_files, state_digests
+from nntrain.commands.members_record import has_members
 from nntrain.commands.output import emit, tell
 from nntrain.commands.proving import State, Stretch, Trainer
 from nntrain.commands.results import labelled
@@ -88,7 +89,7 @@ def run(given: str | None, options: Options) -> int:
     """
     found = find_whole_run(given, runs_root(options.runs))
     proof = Proof(found, secrets.randbelow(10**6) if options.seed is None else options.seed)
-    if members.has_members(found):
+    if has_members(found):
         whole = sorted(path for path in (found.path / MEMBERS).glob("*") if (path / "resolved.yaml").is_file())
         if not whole:
             raise UsageError(f"{found.name} has no member that has begun", f"go on with it: nntrain fit --resume {found.name}")

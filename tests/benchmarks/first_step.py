@@ -22,9 +22,9 @@ def main() -> None:
     """Run the command and print."""
     hold_back()  # as the command line does, before anything else is loaded
     from nntrain import cli
-    from nntrain.commands import fit
+    from nntrain.commands import one_run
 
-    train = fit._train  # pyright: ignore[reportPrivateUsage]
+    train = one_run._train  # pyright: ignore[reportPrivateUsage]
 
     def stopped(*given: Any) -> Any:
         from nntrain.training import loop
@@ -38,7 +38,7 @@ def main() -> None:
         loop.take_step = noted
         return train(*given)
 
-    fit._train = stopped  # pyright: ignore[reportPrivateUsage]
+    one_run._train = stopped  # pyright: ignore[reportPrivateUsage]
     with tempfile.TemporaryDirectory() as folder:
         try:
             cli.main(["fit", *sys.argv[1:], "--runs", folder])

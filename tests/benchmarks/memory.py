@@ -73,7 +73,7 @@ def run_parts(config: dict[str, Any]) -> dict[str, int]:
     for module in ("nntrain.commands.python", "nntrain.commands.fit"):
         importlib.import_module(module)
     found["modules"] = peak() - before
-    from nntrain.commands.fit import prepare_job
+    from nntrain.commands.preparing import prepare_job
     from nntrain.config.reading import read_mapping
 
     read = read_mapping(config)

@@ -24,9 +24,9 @@ import numpy as np
 from nntrain.assembly import assemble
 from nntrain.commands.diagnosing import Adviser
 from nntrain.commands.display import Display
-from nntrain.commands.fit import prepare_job
 from nntrain.commands.jobs import Job
 from nntrain.commands.new_run import write_start
+from nntrain.commands.preparing import prepare_job
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
 from nntrain.commands.tracking import Tracking

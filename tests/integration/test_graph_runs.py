@@ -109,7 +109,7 @@ def test_each_node_has_a_prediction(clubs: Path, capsys: Screens) -> None:
     written = rows_of(clubs / "out.csv")
     assert [row["node"] for row in written] == [f"m{place}" for place in range(CLUBS * OF_A_CLUB)]
     stored = open_run(find_run(run, clubs / "runs"))
-    from nntrain.commands.fit import prepare_data
+    from nntrain.commands.preparing import prepare_data
     from nntrain.commands.stored import stored_config
 
     test = prepare_data(stored_config(stored.run)).test

@@ -13,7 +13,7 @@ from torch import Tensor
 from nntrain import fit
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.layer_list import LayerList
-from nntrain.commands.fit import prepare_job
+from nntrain.commands.preparing import prepare_job
 from nntrain.commands.stored import checkpoint_of, open_run
 from nntrain.config.reading import read_mapping
 from nntrain.errors import ConfigError

@@ -16,8 +16,8 @@ from nntrain import evaluate, fit, load
 from nntrain.assembly import assemble
 from nntrain.cli import main
 from nntrain.commands import smoke
-from nntrain.commands.fit import prepare_job
 from nntrain.commands.jobs import Options
+from nntrain.commands.preparing import prepare_job
 from nntrain.config.reading import read_config, read_mapping
 from nntrain.data.forms.drawing import COLORS, draw_overlay
 from nntrain.training.loop import fit as train

@@ -11,7 +11,7 @@ from three_kinds import write_three_kinds
 from torch import Tensor
 
 from nntrain import fit
-from nntrain.commands.fit import prepare_job
+from nntrain.commands.preparing import prepare_job
 from nntrain.commands.stored import checkpoint_of
 from nntrain.config.reading import read_mapping
 from nntrain.errors import ConfigError

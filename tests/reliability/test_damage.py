@@ -16,7 +16,7 @@ from forging import forge_meta
 
 from nntrain.assembly import Assembly, assemble
 from nntrain.cli import main
-from nntrain.commands.fit import prepare_job
+from nntrain.commands.preparing import prepare_job
 from nntrain.commands.recording import Recorder
 from nntrain.commands.signals import Signals
 from nntrain.commands.stored import measured_state, needed_of, stored_config

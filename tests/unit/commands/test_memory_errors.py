@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from nntrain.commands.fit import memory_errors
+from nntrain.commands.memory import memory_errors
 from nntrain.errors import ResourceError
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nntrain.assembly import assemble
 from nntrain.commands.check import Look, check
-from nntrain.commands.fit import prepare_data
+from nntrain.commands.preparing import prepare_data
 from nntrain.commands.rates import rate_lines
 from nntrain.config.reading import read_mapping
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from nntrain.commands.jobs import Options
-from nntrain.commands.members import Plan
+from nntrain.commands.members_record import Plan
 from nntrain.commands.placing import command_of
 from nntrain.errors import UsageError
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nntrain.assembly import assemble
 from nntrain.commands import run_facts
-from nntrain.commands.fit import prepare_job
+from nntrain.commands.preparing import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.insight.probe import Answers, Probe, Seen, Watched
 from nntrain.insight.signals import Signals

@@ -14,8 +14,8 @@ import torch
 
 from nntrain.assembly import Assembly, assemble
 from nntrain.blueprint import draw
-from nntrain.commands.fit import prepare_job
 from nntrain.commands.jobs import Job
+from nntrain.commands.preparing import prepare_job
 from nntrain.commands.together import reason_against
 from nntrain.config.reading import read_mapping
 from nntrain.errors import DivergedError
