@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nntrain.commands.evaluate import Evaluation
-    from nntrain.commands.frames import Rows
-    from nntrain.commands.python import AnyRows, AnyRun, Model, Result
+    from nntrain.commands.judging.evaluate import Evaluation
+    from nntrain.commands.python.frames import Rows
+    from nntrain.commands.python.functions import AnyRows, AnyRun, Model, Result
     from nntrain.insight.explanation import Explanation
 
 __all__ = ["evaluate", "explain", "export", "fit", "load", "report"]
@@ -43,7 +43,7 @@ def fit(
         NNTrainError: One of its subclasses: the config or data are wrong, the training diverged, memory or disk ran out, or a launcher
             has started several processes, which only the command line joins.
     """
-    from nntrain.commands.python import fit_python
+    from nntrain.commands.python.functions import fit_python
 
     return fit_python(config, changes, data, runs=_path(runs), resume=None if resume is None else str(resume), quiet=quiet)
 
@@ -55,7 +55,7 @@ def load(run: AnyRun | None = None, *, runs: str | Path | None = None) -> Model:
         UsageError: There is no such run.
         CheckpointError: It is not whole.
     """
-    from nntrain.commands.python import load_python
+    from nntrain.commands.python.functions import load_python
 
     return load_python(run, runs=_path(runs))
 
@@ -70,7 +70,7 @@ def evaluate(
         CheckpointError: The run is not whole.
         DataError: The rows can't be read, or the run's data have changed.
     """
-    from nntrain.commands.python import evaluate_python
+    from nntrain.commands.python.functions import evaluate_python
 
     return evaluate_python(run, data=data, split=split, runs=_path(runs))
 
@@ -97,7 +97,7 @@ def explain(
         CheckpointError: The run is not whole.
         DataError: The rows can't be read, or the run's data have changed.
     """
-    from nntrain.commands.python import explain_python
+    from nntrain.commands.python.functions import explain_python
 
     return explain_python(run, data=data, split=split, runs=_path(runs), options=options)
 
@@ -118,7 +118,7 @@ def report(run: AnyRun | None = None, *, output: str | Path | None = None, runs:
         CheckpointError: The run is damaged.
         ResourceError: The file can't be written.
     """
-    from nntrain.commands.python import report_python
+    from nntrain.commands.python.functions import report_python
 
     return report_python(run, output=_path(output), runs=_path(runs))
 
@@ -143,7 +143,7 @@ def export(
         CheckpointError: The run is damaged, or is an export itself.
         ResourceError: The folder can't be written.
     """
-    from nntrain.commands.python import export_python
+    from nntrain.commands.python.functions import export_python
 
     return export_python(run, Path(output), license=license, force=force, runs=_path(runs))
 

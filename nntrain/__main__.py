@@ -14,12 +14,12 @@ def main() -> None:
     """
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    from nntrain.commands.collecting import hold_back
-    from nntrain.commands.signals import ending
+    from nntrain.commands.preparing.signals import ending
+    from nntrain.commands.stored.collecting import hold_back
 
     hold_back()
     with ending() as exit_code:
-        from nntrain.commands.output import open_standard_streams
+        from nntrain.commands.screens.output import open_standard_streams
 
         open_standard_streams()
         from nntrain.cli import main as run

@@ -23,10 +23,12 @@ import torch._dynamo
 import torch.utils.data
 
 from nntrain import assembly, cli
-from nntrain.commands import finishing, fit, smoke, training
+from nntrain.commands.fitting import fit
+from nntrain.commands.proofs import smoke
+from nntrain.commands.training import finishing, running
 from nntrain.data import image_stream, preparing
 
-LOADED = (polars, torch._dynamo, torch.utils.data, assembly, cli, finishing, fit, smoke, training, image_stream, preparing)
+LOADED = (polars, torch._dynamo, torch.utils.data, assembly, cli, finishing, fit, smoke, running, image_stream, preparing)
 """What a run imports on its way: once here, not in every child."""
 
 

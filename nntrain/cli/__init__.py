@@ -14,8 +14,8 @@ import typer
 
 from nntrain.cli import beginning, fitting, judging, predicting, reference
 from nntrain.cli.app import app
-from nntrain.commands.arguments import check_command
-from nntrain.commands.output import tell
+from nntrain.commands.command_line.arguments import check_command
+from nntrain.commands.screens.output import tell
 from nntrain.errors import NNTrainError
 
 VERBS: Final = (beginning, fitting, judging, predicting, reference)
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         if show is None:
             tell("this is a fault of nntrain, not yours; please report it with the lines below")
             raise
-        from nntrain.commands.verbs import number_fault, option_fault
+        from nntrain.commands.command_line.verbs import number_fault, option_fault
 
         fault = number_fault(error, given) or option_fault(error, given)
         show() if fault is None else tell(str(fault))

@@ -43,7 +43,7 @@ Runs = Annotated[Path | None, typer.Option("--runs", help="The runs folder; defa
 def start(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Train a neural network from one YAML file."""
     if version or context.invoked_subcommand is None:
-        from nntrain.commands import start as command
-        from nntrain.commands.output import emit
+        from nntrain.commands.reference import start as command
+        from nntrain.commands.screens.output import emit
 
         emit(command.version() if version else command.screen())

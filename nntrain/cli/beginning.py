@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from nntrain.cli.app import Arguments, Json, Plugins, Runs, With, app
-from nntrain.commands.arguments import split_arguments
-from nntrain.commands.output import emit
+from nntrain.commands.command_line.arguments import split_arguments
+from nntrain.commands.screens.output import emit
 
 
 @app.command()
@@ -22,7 +22,7 @@ def init(
     preset: Annotated[str | None, typer.Option("--preset", help="Of a table: fast, good (default) or best; its cost is told.")] = None,
 ) -> None:
     """Look at data and write a config for it."""
-    from nntrain.commands import init as command
+    from nntrain.commands.beginning import init as command
 
     emit(command.run(data, command.Options(target, example, output, force, preset)))
 
@@ -41,7 +41,7 @@ def check(
     plugin_modules: Plugins = None,
 ) -> None:
     """Check configs: names, values, columns and shapes, in an instant. --data reads all rows, --run also tries some steps."""
-    from nntrain.commands import check as command
+    from nntrain.commands.beginning import check as command
 
     paths, changes = split_arguments(configs)
     how = command.How(command.Look.of(data=data, no_data=no_data, run=run), strict, plot)
@@ -57,7 +57,7 @@ def show(
     plugin_modules: Plugins = None,
 ) -> None:
     """Print the network with shapes and parameters, and all settings."""
-    from nntrain.commands import show as command
-    from nntrain.commands.check import Look
+    from nntrain.commands.beginning import show as command
+    from nntrain.commands.beginning.check import Look
 
     emit(command.run(arguments or [], Look.of(data=False, no_data=no_data), runs=runs, as_json=as_json))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nntrain.cli.app import Arguments, Json, Plugins, RunArguments, Runs, With, app
-from nntrain.commands.arguments import only_config, only_run, split_arguments
+from nntrain.commands.command_line.arguments import only_config, only_run, split_arguments
 from nntrain.errors import UsageError
 
 
@@ -40,9 +40,9 @@ def fit(
     plugin_modules: Plugins = None,
 ) -> None:
     """Train a network, and measure its best state."""
-    from nntrain.commands import automatic, placing
-    from nntrain.commands import fit as command
-    from nntrain.commands.members_record import Plan
+    from nntrain.commands.fitting import automatic, placing
+    from nntrain.commands.fitting import fit as command
+    from nntrain.commands.stored.members_record import Plan
 
     if profile:
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the C++ part of torch's profiler writes lines of its own among ours
@@ -67,11 +67,11 @@ def fit(
     )
     run = placing.command_of(options, plugin_modules or [], smoke=smoke, each=each)
     if smoke:
-        from nntrain.commands import smoke as smoke_command
+        from nntrain.commands.proofs import smoke as smoke_command
 
         run = partial(smoke_command.run, fake_data=fake_data)
     if no_cache:
-        from nntrain.commands.caching import keeping_nothing
+        from nntrain.commands.fitting.caching import keeping_nothing
 
         run = keeping_nothing(run)
     raise typer.Exit(command.run_each(paths, changes, options, run) if each else run(only_config(paths), changes, options))
@@ -88,7 +88,7 @@ def verify(
     plugin_modules: Plugins = None,
 ) -> None:
     """Prove that a run can be killed and resumed without changing a byte."""
-    from nntrain.commands import verify as command
+    from nntrain.commands.proofs import verify as command
 
     options = command.Options(rerun=rerun, steps=steps, seed=seed, runs=runs, as_json=as_json)
     raise typer.Exit(command.run(only_run(run), options))

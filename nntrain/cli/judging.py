@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from nntrain.cli.app import Json, Plugins, RunAndData, RunArguments, Runs, app
-from nntrain.commands.arguments import only_run
-from nntrain.commands.output import emit
+from nntrain.commands.command_line.arguments import only_run
+from nntrain.commands.screens.output import emit
 from nntrain.errors import UsageError
 
 
@@ -30,7 +30,7 @@ def evaluate(
     plugin_modules: Plugins = None,
 ) -> None:
     """Measure a trained network on a split or on new rows."""
-    from nntrain.commands import evaluate as command
+    from nntrain.commands.judging import evaluate as command
 
     bars = command.Bars.of(minimum or [], maximum or [], sure=sure)
     extras = command.Extras.of(intervals=intervals, sure=sure, level=level, by=by, once=once)
@@ -45,7 +45,7 @@ def report(
     plugin_modules: Plugins = None,
 ) -> None:
     """Write a run as one page of HTML: figures, curves, cases, network, data, settings."""
-    from nntrain.commands import report as command
+    from nntrain.commands.reports import report as command
 
     raise typer.Exit(command.run(only_run(run), output, runs=runs))
 
@@ -69,7 +69,7 @@ def explain(
     plugin_modules: Plugins = None,
 ) -> None:
     """Tell which columns matter, and why single rows got their answers."""
-    from nntrain.commands import explain as command
+    from nntrain.commands.explaining import explain as command
 
     flags: dict[str, Any] = {"method": method, "rows": rows, "target": target, "baseline": baseline}
     raise typer.Exit(command.run(arguments or [], flags, command.Where(split, output), as_json=as_json, runs=runs))
@@ -89,7 +89,7 @@ def compare(
     plugin_modules: Plugins = None,
 ) -> None:
     """Compare finished runs: mean and spread, cost, what they differ in."""
-    from nntrain.commands import compare as command
+    from nntrain.commands.judging import compare as command
 
     wish = command.CompareWish(by, "json" if as_json else form, tuple(tolerance or ()), paired, split, html)
     raise typer.Exit(command.run(arguments or [], wish, runs=runs))
@@ -120,8 +120,8 @@ def list_runs(
             verb = f"nntrain runs {context.invoked_subcommand}"
             raise UsageError(f"{verb} doesn't list runs, and takes its own options behind that word", f"{verb} --help")
         return
-    from nntrain.commands import runs as command
-    from nntrain.commands.run_queries import Query
+    from nntrain.commands.run_list import runs as command
+    from nntrain.commands.run_list.run_queries import Query
 
     shown = tuple(name for name in (columns or "").split(",") if name)
     query = Query(tuple(where or ()), tuple(minimum or ()), tuple(maximum or ()), since, sort, shown)
@@ -136,7 +136,7 @@ def tag_run(
     runs: Runs = None,
 ) -> None:
     """Give a run tags, to find it by: nntrain runs --where tags=paper."""
-    from nntrain.commands import run_labels as command
+    from nntrain.commands.run_list import run_labels as command
 
     emit(command.tag(run, words, remove=remove, runs=runs))
 
@@ -148,7 +148,7 @@ def note_run(
     runs: Runs = None,
 ) -> None:
     """Write a note to a run, in place of the one that it has."""
-    from nntrain.commands import run_labels as command
+    from nntrain.commands.run_list import run_labels as command
 
     emit(command.note(run, text, runs=runs))
 
@@ -162,6 +162,6 @@ def remove_runs(
     runs: Runs = None,
 ) -> None:
     """Remove runs, after asking."""
-    from nntrain.commands import run_removal as command
+    from nntrain.commands.run_list import run_removal as command
 
     emit(command.remove(arguments or [], command.RemovalWish(keep_best, weights_only, yes), runs=runs))

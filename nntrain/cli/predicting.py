@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from nntrain.cli.app import Json, Plugins, RunAndData, RunArguments, Runs, app
-from nntrain.commands.arguments import only_run
+from nntrain.commands.command_line.arguments import only_run
 from nntrain.errors import UsageError
 
 
@@ -35,7 +35,7 @@ def predict(
     plugin_modules: Plugins = None,
 ) -> None:
     """Predict for new rows, beside the columns that they have; of a forecast the rows that follow."""
-    from nntrain.commands import predict as command
+    from nntrain.commands.predicting import predict as command
 
     wanted = command.Wanted.of(interval, missing_columns, steps, overlay)
     raise typer.Exit(command.run(arguments or [], output, wanted, runs=runs))
@@ -67,7 +67,7 @@ def generate(
     plugin_modules: Plugins = None,
 ) -> None:
     """Go on with a text or a piece of music, or make images of draws, by a network that can."""
-    from nntrain.commands import generate as command
+    from nntrain.commands.predicting import generate as command
 
     flags: dict[str, Any] = {"prompt": prompt, "steps": steps, "temperature": temperature, "top_k": top_k, "top_p": top_p}
     flags |= {"repetition_penalty": repetition_penalty, "from": point, "given": given, "count": count, "seed": seed}
@@ -86,7 +86,7 @@ def export(
     plugin_modules: Plugins = None,
 ) -> None:
     """Write what predicts of a run to a folder of its own, with its model card; nothing is uploaded."""
-    from nntrain.commands import export as command
+    from nntrain.commands.predicting import export as command
 
     if output is None:
         raise UsageError("export needs a folder to write", "nntrain export RUN -o FOLDER")

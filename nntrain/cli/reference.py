@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from nntrain.cli.app import Json, Runs, app
-from nntrain.commands.output import emit
+from nntrain.commands.screens.output import emit
 
 
 @app.command()
 def schema(markdown: Annotated[bool, typer.Option("--markdown", help="The reference as Markdown instead.")] = False) -> None:
     """Print the JSON Schema of configs, for editors."""
-    from nntrain.commands import schema as command
+    from nntrain.commands.reference import schema as command
 
     emit(command.run(markdown=markdown))
 
@@ -23,7 +23,7 @@ def list_components(
     kind: Annotated[str | None, typer.Argument(help="layers, losses, optimizers, … or examples.")] = None, as_json: Json = False
 ) -> None:
     """List what may stand in a config, or the examples."""
-    from nntrain.commands import list as command
+    from nntrain.commands.reference import list as command
 
     emit(command.run(kind, as_json=as_json))
 
@@ -31,7 +31,7 @@ def list_components(
 @app.command()
 def doctor(as_json: Json = False, runs: Runs = None) -> None:
     """Look at this installation: what it has, what it can do, what is missing."""
-    from nntrain.commands import doctor as command
+    from nntrain.commands.reference import doctor as command
 
     text, code = command.run(runs, as_json=as_json)
     emit(text)
@@ -44,8 +44,8 @@ def explain_word(
     word: Annotated[str | None, typer.Argument(help="A setting, a component, a metric, a command or its option.")] = None,
 ) -> None:
     """Explain a setting, a component, a metric, a command or an option of one in a few lines."""
-    from nntrain.commands import help as command
-    from nntrain.commands.verbs import option_help
+    from nntrain.commands.command_line.verbs import option_help
+    from nntrain.commands.reference import help as command
 
     group: Any = context.parent and context.parent.command
     option = None if group is None or word is None else option_help(word, group.commands)

@@ -29,30 +29,45 @@ def _imports(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
-@pytest.fixture(scope="module")
-def ranks(repository: Path) -> dict[str, int]:
-    """Rank of each part of the package, from the contract in pyproject.toml; higher parts import lower ones."""
-    settings = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
-    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+def ranked(layers: list[str]) -> dict[str, int]:
+    """Rank of each part; higher parts import lower ones, and none of those beside them."""
     return {part.strip(): -rank for rank, layer in enumerate(layers) for part in layer.split("|")}
 
 
-def test_imports_go_downward_only(repository: Path, ranks: dict[str, int]) -> None:
-    package = repository / "nntrain"
+@pytest.fixture(scope="module")
+def orders(repository: Path) -> dict[str, dict[str, int]]:
+    """Ranks of the parts of each package whose order pyproject.toml holds."""
+    settings = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    return {package: ranked(contract["layers"]) for contract in contracts for package in contract["containers"]}
+
+
+@pytest.fixture(scope="module")
+def ranks(orders: dict[str, dict[str, int]]) -> dict[str, int]:
+    return orders["nntrain"]
+
+
+PACKAGES = ("nntrain", "nntrain.commands")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_downward_only(package: str, repository: Path, orders: dict[str, dict[str, int]]) -> None:
+    folder, ranks = repository / package.replace(".", "/"), orders[package]
     upward: list[str] = []
-    for path in package.rglob("*.py"):
-        part = path.relative_to(package).parts[0].removesuffix(".py")
+    for path in folder.rglob("*.py"):
+        part = path.relative_to(folder).parts[0].removesuffix(".py")
         for line, name in imports(path):
-            found = name.split(".")[1] if name.startswith("nntrain.") else part
+            found = name.removeprefix(f"{package}.").split(".")[0] if name.startswith(f"{package}.") else part
             if part != "__init__" and found != part and ranks[found] >= ranks[part]:
                 upward.append(f"{path.relative_to(repository)}:{line} imports {name}")
     assert upward == []
 
 
-def test_every_part_of_the_package_has_its_layer(repository: Path, ranks: dict[str, int]) -> None:
-    package = repository / "nntrain"
-    parts = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()} - {"__init__"}
-    assert parts == set(ranks)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_part_of_a_package_has_its_layer(package: str, repository: Path, orders: dict[str, dict[str, int]]) -> None:
+    folder = repository / package.replace(".", "/")
+    parts = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()} - {"__init__"}
+    assert parts == set(orders[package])
 
 
 def test_nothing_imports_foreign_packages(repository: Path) -> None:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from typing import Any, NoReturn
 
-from nntrain.commands.collecting import hold_back
+from nntrain.commands.stored.collecting import hold_back
 
 
 class StepDoneError(BaseException):
@@ -22,7 +22,7 @@ def main() -> None:
     """Run the command and print."""
     hold_back()  # as the command line does, before anything else is loaded
     from nntrain import cli
-    from nntrain.commands import one_run
+    from nntrain.commands.training import one_run
 
     train = one_run._train  # pyright: ignore[reportPrivateUsage]
 

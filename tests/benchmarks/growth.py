@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from nntrain.assembly import Assembly, assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.training import loop
 from tests.benchmarks.growth_cases import EPOCHS, STEPS, Case

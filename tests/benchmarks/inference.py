@@ -62,7 +62,7 @@ def network_part(name: str, folder: Path, rounds: int, share: float) -> list[flo
     import torch
 
     import nntrain
-    from nntrain.commands.stored import open_run
+    from nntrain.commands.stored.opening import open_run
     from nntrain.training.evaluation import batch_rows, predict
 
     torch.set_num_threads(1)

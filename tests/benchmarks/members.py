@@ -36,7 +36,7 @@ def loops(seeds: int) -> tuple[float, float, float]:
     """CPU seconds of the training loop, seeds one after another and at once, and the largest difference between their weights."""
     from nntrain.assembly import assemble
     from nntrain.blueprint import draw
-    from nntrain.commands.preparing import prepare_job
+    from nntrain.commands.preparing.from_config import prepare_job
     from nntrain.config.reading import read_mapping
     from nntrain.training.loop import fit
     from nntrain.training.reproducibility import restore_rng, rng_state

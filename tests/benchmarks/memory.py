@@ -70,10 +70,10 @@ def run_parts(config: dict[str, Any]) -> dict[str, int]:
     del torch
     before = peak()
     found: dict[str, int] = {}
-    for module in ("nntrain.commands.python", "nntrain.commands.fit"):
+    for module in ("nntrain.commands.python.functions", "nntrain.commands.fitting.fit"):
         importlib.import_module(module)
     found["modules"] = peak() - before
-    from nntrain.commands.preparing import prepare_job
+    from nntrain.commands.preparing.from_config import prepare_job
     from nntrain.config.reading import read_mapping
 
     read = read_mapping(config)

@@ -22,15 +22,15 @@ from typing import Any
 import numpy as np
 
 from nntrain.assembly import assemble
-from nntrain.commands.diagnosing import Adviser
-from nntrain.commands.display import Display
-from nntrain.commands.jobs import Job
-from nntrain.commands.new_run import write_start
-from nntrain.commands.preparing import prepare_job
-from nntrain.commands.recording import Recorder
-from nntrain.commands.signals import Signals
-from nntrain.commands.tracking import Tracking
-from nntrain.commands.training import Consumer
+from nntrain.commands.preparing.from_config import prepare_job
+from nntrain.commands.preparing.jobs import Job
+from nntrain.commands.preparing.new_run import write_start
+from nntrain.commands.preparing.signals import Signals
+from nntrain.commands.screens.display import Display
+from nntrain.commands.training.diagnosing import Adviser
+from nntrain.commands.training.recording import Recorder
+from nntrain.commands.training.running import Consumer
+from nntrain.commands.training.tracking import Tracking
 from nntrain.config.reading import read_mapping
 from nntrain.runs import create_run, lock
 

@@ -147,7 +147,7 @@ def models(table: Set, is_category: Sequence[bool]) -> dict[str, Callable[[], An
 
 def rows_of(config: Path, changes: Sequence[str]) -> tuple[Any, ...]:
     """Training and test columns and targets as nntrain splits them, which columns are codes, and the scale of the target."""
-    from nntrain.commands.preparing import prepare_data
+    from nntrain.commands.preparing.from_config import prepare_data
     from nntrain.config.reading import read_config
     from nntrain.training.baselines import _features  # pyright: ignore[reportPrivateUsage]
 

@@ -42,6 +42,6 @@ def test_a_missing_package_is_a_fault(monkeypatch: pytest.MonkeyPatch, capsys: p
     def requires(package: str) -> list[str]:
         return ["torch>=2.10", f"no-such-{package}>=1"]
 
-    monkeypatch.setattr("nntrain.commands.doctor.requires", requires)
+    monkeypatch.setattr("nntrain.commands.reference.doctor.requires", requires)
     assert main(["doctor"]) == 1
     assert "no-such-nntrain" in capsys.readouterr().out

@@ -11,9 +11,9 @@ import pytest
 
 import nntrain
 from nntrain.cli import main
-from nntrain.commands import measured_rows, table_size
-from nntrain.commands.measured_rows import MeasuredRows
-from nntrain.commands.stored import Stored
+from nntrain.commands.preparing import measured_rows, table_size
+from nntrain.commands.preparing.measured_rows import MeasuredRows
+from nntrain.commands.stored.opening import Stored
 from nntrain.data import new_rows, reading
 
 CONFIG = """

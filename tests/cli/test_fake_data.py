@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nntrain.cli import main
-from nntrain.commands import made_up
+from nntrain.commands.proofs import made_up
 
 Screens = pytest.CaptureFixture[str]
 

@@ -20,7 +20,7 @@ import yaml
 
 import nntrain
 from nntrain.cli import main
-from nntrain.commands.figures import format_number
+from nntrain.commands.screens.figures import format_number
 from nntrain.errors import CheckpointError, ConfigError, DataError, DivergedError
 
 TABLE = """

@@ -131,7 +131,7 @@ def test_data_that_comes_with_an_example_is_copied(
     (configs / "xor").mkdir(parents=True)
     (configs / "xor" / "rows.csv").write_text("a,b,y\n0,1,1\n")
     (configs / "xor.yaml").write_text("data: {source: xor/rows.csv, target: y}\n")
-    monkeypatch.setattr("nntrain.commands.init.example_configs", lambda: [configs / "xor.yaml"])
+    monkeypatch.setattr("nntrain.commands.beginning.init.example_configs", lambda: [configs / "xor.yaml"])
     assert main(["init", "--example", "xor"]) == 0
     assert (tmp_path / "xor" / "rows.csv").read_text() == "a,b,y\n0,1,1\n"
     assert "bring" not in capsys.readouterr().out
@@ -166,6 +166,6 @@ def test_a_config_that_cannot_be_written_is_told(
     def refuse(path: Path, _content: str) -> None:
         raise OSError(errno.EROFS, "Read-only file system", f"{path}.tmp")
 
-    monkeypatch.setattr("nntrain.commands.init.write_atomically", refuse)
+    monkeypatch.setattr("nntrain.commands.beginning.init.write_atomically", refuse)
     assert main(["init", "t.csv", "--target", "y", "-o", "c.yaml"]) == 7
     assert "cannot write c.yaml: Read-only file system" in capsys.readouterr().err

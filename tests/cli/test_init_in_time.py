@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import nntrain
-from nntrain.commands.check import Look, check
-from nntrain.commands.init import Options, run
+from nntrain.commands.beginning.check import Look, check
+from nntrain.commands.beginning.init import Options, run
 from nntrain.config.reading import read_config
 
 

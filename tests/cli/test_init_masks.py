@@ -10,8 +10,8 @@ import yaml
 from PIL import Image
 
 from nntrain.cli import main
-from nntrain.commands.mask_folders import find_mask_folders
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.beginning.mask_folders import find_mask_folders
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_config
 
 

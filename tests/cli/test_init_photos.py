@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from nntrain.cli import main
-from nntrain.commands.photo_sizes import PhotoSizes
+from nntrain.commands.beginning.photo_sizes import PhotoSizes
 
 
 def test_photos_of_several_sizes_get_a_config_that_trains_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nntrain import cli
-from nntrain.commands import list as list_command
-from nntrain.commands.examples import Example, examples_table, read_example, what_to_bring
+from nntrain.commands.reference import list as list_command
+from nntrain.commands.reference.examples import Example, examples_table, read_example, what_to_bring
 from nntrain.config.documentation.catalogue import catalogue
 from nntrain.config.documentation.explaining import explain, words
 from nntrain.config.documentation.wrapping import wrapped

@@ -14,7 +14,7 @@ import yaml
 
 import nntrain
 from nntrain.cli import main
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 from nntrain.errors import ConfigError, DataError
 
 TRAINING = {"max_epochs": 2, "checkpoint": {"every_epochs": 100}}

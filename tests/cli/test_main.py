@@ -133,7 +133,7 @@ def failing(error: BaseException) -> Callable[..., str]:
 
 
 def with_start_screen(monkeypatch: pytest.MonkeyPatch, screen: Callable[..., str]) -> None:
-    monkeypatch.setattr("nntrain.commands.start.screen", screen)
+    monkeypatch.setattr("nntrain.commands.reference.start.screen", screen)
 
 
 @pytest.mark.parametrize("kind", NNTrainError.__subclasses__())

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from nntrain.cli import main
-from nntrain.commands import environment, together
+from nntrain.commands.members import together
+from nntrain.commands.stored import environment
 
 ROWS = "\n".join(f"{x},{x % 7},{'a' if x % 7 > 3 else 'b'}" for x in range(60))
 CONFIG = """

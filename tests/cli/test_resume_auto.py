@@ -13,7 +13,7 @@ import pytest
 import nntrain
 import nntrain.training.loop
 from nntrain.cli import main
-from nntrain.commands.automatic import settled_run_id
+from nntrain.commands.fitting.automatic import settled_run_id
 from nntrain.errors import UsageError
 from nntrain.training.stacking import Stack
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nntrain.cli import main
-from nntrain.commands.check import Look, check
-from nntrain.commands.smoke import _shortened_text  # pyright: ignore[reportPrivateUsage]
+from nntrain.commands.beginning.check import Look, check
+from nntrain.commands.proofs.smoke import _shortened_text  # pyright: ignore[reportPrivateUsage]
 from nntrain.config.reading import read_mapping
 from nntrain.data.layout import plan_layout
 from nntrain.data.preparing import prepare

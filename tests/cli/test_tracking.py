@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from nntrain.cli import main
-from nntrain.commands import proving, tracking
-from nntrain.commands.signals import Signals
+from nntrain.commands.preparing.signals import Signals
+from nntrain.commands.proofs import proving
+from nntrain.commands.training import tracking
 from nntrain.runs import Run
 from nntrain.tracking.sending import Sender
 

@@ -14,7 +14,7 @@ import pytest
 from fake_mlflow import fake_mlflow, refusing, silent_server
 
 from nntrain.cli import main
-from nntrain.commands import tracking
+from nntrain.commands.training import tracking
 
 CONFIG = """
 name: told

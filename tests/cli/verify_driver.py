@@ -29,7 +29,7 @@ from PIL import Image
 import nntrain.data.preparing
 from nntrain import plugins
 from nntrain.cli import main
-from nntrain.commands import proving, watched
+from nntrain.commands.proofs import proving, watched
 from nntrain.runs import Run, lock
 
 LOADED = (polars, torch._dynamo, nntrain.data.preparing)

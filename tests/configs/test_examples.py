@@ -12,7 +12,7 @@ import torch
 
 from nntrain.architectures.compiling import compile_program
 from nntrain.cli import main
-from nntrain.commands.examples import SHIPPED, read_example
+from nntrain.commands.reference.examples import SHIPPED, read_example
 from nntrain.config.reading import read_config
 from nntrain.data.missing_files import missing_files
 from nntrain.specs import IMAGE, VECTOR, Spec

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nntrain.assembly import assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.training.loop import fit
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nntrain.assembly import assemble
-from nntrain.commands.made_up import Subject, prepare
+from nntrain.commands.proofs.made_up import Subject, prepare
 from nntrain.training.evaluation import measure
 from nntrain.training.loop import fit
 

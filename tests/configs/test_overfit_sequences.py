@@ -13,7 +13,7 @@ import hub_made
 import pytest
 
 from nntrain.assembly import assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.loading import load
 from nntrain.config.reading import read_mapping
 from nntrain.training.evaluation import measure

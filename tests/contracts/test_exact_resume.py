@@ -26,7 +26,7 @@ from test_schedules import CASES as SCHEDULE_CASES
 
 from nntrain import plugins
 from nntrain.assembly import assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import Config, read_mapping
 from nntrain.data.augmentation.settings import AUGMENTATIONS
 from nntrain.data.sources.rows import Rows

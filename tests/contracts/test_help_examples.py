@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nntrain import cli
-from nntrain.commands import help as help_command
+from nntrain.commands.reference import help as help_command
 from nntrain.config import loading
 from nntrain.config.documentation import examples
 from nntrain.config.documentation.catalogue import catalogue

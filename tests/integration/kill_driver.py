@@ -25,7 +25,7 @@ import torch._dynamo
 
 import nntrain.data.preparing
 from nntrain.cli import main
-from nntrain.commands import diagnosing
+from nntrain.commands.training import diagnosing
 from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.training import loop
 

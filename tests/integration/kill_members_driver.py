@@ -26,7 +26,8 @@ from kill_driver import in_child  # pyright: ignore
 
 import nntrain.data.preparing
 from nntrain import runs
-from nntrain.commands import finishing, members
+from nntrain.commands.members import members
+from nntrain.commands.training import finishing
 from nntrain.training import checkpoint, loop, stacking
 
 LOADED = (polars, torch._dynamo, nntrain.data.preparing, finishing)

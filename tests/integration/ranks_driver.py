@@ -23,7 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from nntrain.commands import processes
+from nntrain.commands.fitting import processes
 
 
 class Forked:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from nntrain.assembly import assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.training import loop
 

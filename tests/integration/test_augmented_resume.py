@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nntrain.commands import smoke
-from nntrain.commands.jobs import Options
+from nntrain.commands.preparing.jobs import Options
+from nntrain.commands.proofs import smoke
 
 CONFIG = """
 name: digits

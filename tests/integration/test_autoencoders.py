@@ -13,7 +13,7 @@ from PIL import Image
 
 from nntrain import fit, load
 from nntrain.cli import main
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 
 VAE: dict[str, Any] = {
     "name": "vae",

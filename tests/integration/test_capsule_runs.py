@@ -11,7 +11,7 @@ import torch
 
 import nntrain
 from nntrain.cli import main
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 from nntrain.specs import teacher_port
 
 CAPSNET: dict[str, Any] = {"type": "capsnet", "conv": 8, "kernel_size": 3, "primary": [2, 4], "digit": 4, "decoder": [16]}

@@ -12,7 +12,7 @@ import pytest
 
 from nntrain import plugins
 from nntrain.cli import main
-from nntrain.commands import trial_costs, trial_rates
+from nntrain.commands.trials import trial_costs, trial_rates
 from nntrain.schema import load_class
 
 CONFIG = """

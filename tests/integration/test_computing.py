@@ -13,7 +13,7 @@ import torch
 
 import nntrain
 from nntrain.cli import main
-from nntrain.commands.measuring import Steps
+from nntrain.commands.preparing.measuring import Steps
 from nntrain.config.loading import load
 from nntrain.modules.products import IS_THERE
 from nntrain.training import recordable, replay
@@ -168,7 +168,7 @@ def test_what_has_no_effect_here_is_an_error(config: str, change: str, told: str
 
 
 def test_a_run_that_is_tuned_is_the_run_of_what_was_chosen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("nntrain.commands.tune.ROUND_S", 0.001)
+    monkeypatch.setattr("nntrain.commands.trials.tune.ROUND_S", 0.001)
     Path("a.yaml").write_text(IMAGES + "regularization: {dropout: 0.2}\n")
     assert main(["fit", "a.yaml", "--tune"]) == 0
     told = capsys.readouterr().err
@@ -214,7 +214,7 @@ def test_tuning_what_is_said_already_is_refused(capsys: pytest.CaptureFixture[st
 def test_a_run_that_is_profiled_has_the_same_bits_and_tells_where_the_time_goes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("nntrain.commands.profiling.MEASURED_S", 0.05)
+    monkeypatch.setattr("nntrain.commands.training.profiling.MEASURED_S", 0.05)
     Path("a.yaml").write_text(f"{IMAGES}regularization: {{dropout: 0.2}}\n")
     assert main(["fit", "a.yaml"]) == 0
     capsys.readouterr()

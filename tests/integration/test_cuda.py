@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import nntrain
-from nntrain.commands import diagnosing
+from nntrain.commands.training import diagnosing
 from nntrain.errors import DivergedError
 from nntrain.optimizers.adam import AdamW
 from nntrain.optimizers.groups import parameter_groups

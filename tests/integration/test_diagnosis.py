@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 import nntrain
-from nntrain.commands import diagnosing, run_facts
-from nntrain.commands.diagnosing import look_due
-from nntrain.commands.display import Display
+from nntrain.commands.screens.display import Display
+from nntrain.commands.training import diagnosing, run_facts
+from nntrain.commands.training.diagnosing import look_due
 
 from diagnosed import Config, deep_sigmoids, digits, dying_units, few_rows, leaking, rare_class, tiny_steps  # isort: skip
 

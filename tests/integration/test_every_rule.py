@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 import nntrain
-from nntrain.commands import diagnosing
-from nntrain.commands.display import Display
+from nntrain.commands.screens.display import Display
+from nntrain.commands.training import diagnosing
 from nntrain.insight import pace_rules
 from nntrain.insight.diagnosis import RULES
 from nntrain.insight.leak_rules import NAMES

@@ -243,7 +243,7 @@ def test_training_can_begin_with_its_weights(place: Path) -> None:
     run = nntrain.fit(
         {**CONFIG, "architecture": {"type": "mlp", "hidden": [8], "init": {"from": "away"}}}, "training.max_steps=1", "optimizer.lr=1e-9"
     ).run
-    from nntrain.commands.stored import measured_state
+    from nntrain.commands.stored.opening import measured_state
 
     weights, ours = read_state(Path("away"))["weights"], measured_state(run)[1]["weights"]
     assert weights.keys() == ours.keys()

@@ -12,7 +12,7 @@ import pytest
 from forging import forge_part, leave_out, meta_of
 
 import nntrain
-from nntrain.commands.stored import PARTS, open_run
+from nntrain.commands.stored.opening import PARTS, open_run
 from nntrain.errors import CheckpointError
 from nntrain.runs import Run
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from nntrain import fit
 from nntrain.cli import main
-from nntrain.commands import run_facts
+from nntrain.commands.training import run_facts
 
 NODES: dict[str, Any] = {
     "generator": {

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nntrain.cli import main
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 from nntrain.runs import find_run
 
 CLUBS = 2
@@ -109,8 +109,8 @@ def test_each_node_has_a_prediction(clubs: Path, capsys: Screens) -> None:
     written = rows_of(clubs / "out.csv")
     assert [row["node"] for row in written] == [f"m{place}" for place in range(CLUBS * OF_A_CLUB)]
     stored = open_run(find_run(run, clubs / "runs"))
-    from nntrain.commands.preparing import prepare_data
-    from nntrain.commands.stored import stored_config
+    from nntrain.commands.preparing.from_config import prepare_data
+    from nntrain.commands.stored.opening import stored_config
 
     test = prepare_data(stored_config(stored.run)).test
     assert test is not None

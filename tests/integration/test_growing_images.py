@@ -11,7 +11,7 @@ import pytest
 
 from nntrain.assembly import assemble
 from nntrain.cli import main
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.training.loop import fit as train
 

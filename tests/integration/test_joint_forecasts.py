@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import nntrain
-from nntrain.commands import smoke
-from nntrain.commands.check import Look
-from nntrain.commands.jobs import Options
-from nntrain.commands.predict import run as predict
-from nntrain.commands.show import run as show
+from nntrain.commands.beginning.check import Look
+from nntrain.commands.beginning.show import run as show
+from nntrain.commands.predicting.predict import run as predict
+from nntrain.commands.preparing.jobs import Options
+from nntrain.commands.proofs import smoke
 from nntrain.data.continuing import continued, written
 from nntrain.errors import ConfigError
 

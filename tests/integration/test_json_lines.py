@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nntrain.cli import main
-from nntrain.commands import json_lines
+from nntrain.commands.fitting import json_lines
 from nntrain.errors import ResourceError
 
 CONFIG = """

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import nntrain
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 from nntrain.runs import find_run
 
 

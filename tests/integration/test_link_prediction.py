@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nntrain.cli import main
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 from nntrain.runs import find_run
 
 MEMBERS = 16

@@ -13,8 +13,8 @@ from torch import Tensor
 from nntrain import fit
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.layer_list import LayerList
-from nntrain.commands.preparing import prepare_job
-from nntrain.commands.stored import checkpoint_of, open_run
+from nntrain.commands.preparing.from_config import prepare_job
+from nntrain.commands.stored.opening import checkpoint_of, open_run
 from nntrain.config.reading import read_mapping
 from nntrain.errors import ConfigError
 from nntrain.layers.program import Program

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import nntrain
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 from nntrain.data.batches import Batch
 from nntrain.errors import ConfigError
 from nntrain.training.objective import Objective, total

@@ -15,9 +15,9 @@ from PIL import Image as Pictures
 from nntrain import evaluate, fit, load
 from nntrain.assembly import assemble
 from nntrain.cli import main
-from nntrain.commands import smoke
-from nntrain.commands.jobs import Options
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
+from nntrain.commands.preparing.jobs import Options
+from nntrain.commands.proofs import smoke
 from nntrain.config.reading import read_config, read_mapping
 from nntrain.data.forms.drawing import COLORS, draw_overlay
 from nntrain.training.loop import fit as train

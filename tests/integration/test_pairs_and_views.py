@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from nntrain.cli import main
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 from nntrain.runs import Run
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import nntrain
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 
 XOR = [("0", "0", "no"), ("0", "1", "yes"), ("1", "0", "yes"), ("1", "1", "no")]
 

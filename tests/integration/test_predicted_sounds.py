@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nntrain
-from nntrain.commands.predict import run as predict
+from nntrain.commands.predicting.predict import run as predict
 from nntrain.errors import DataError
 
 RATE = 4000

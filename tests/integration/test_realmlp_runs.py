@@ -14,7 +14,7 @@ import torch
 
 import nntrain
 from nntrain.assembly import assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.training.loop import fit
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import nntrain
-from nntrain.commands import smoke
-from nntrain.commands.jobs import Options
-from nntrain.commands.predict import Wanted
-from nntrain.commands.predict import run as predict
+from nntrain.commands.predicting.predict import Wanted
+from nntrain.commands.predicting.predict import run as predict
+from nntrain.commands.preparing.jobs import Options
+from nntrain.commands.proofs import smoke
 from nntrain.errors import ConfigError, DataError, UsageError
 
 BOTH = {"type": "number", "role": ["input", "target"]}

@@ -10,9 +10,9 @@ import pytest
 
 import nntrain
 from nntrain.cli import main
-from nntrain.commands import recording
-from nntrain.commands.pacing import Pace
-from nntrain.commands.stored import needed_of
+from nntrain.commands.stored.opening import needed_of
+from nntrain.commands.training import recording
+from nntrain.commands.training.pacing import Pace
 from nntrain.errors import DivergedError, ResourceError
 from nntrain.runs import Run
 from nntrain.training import checkpoint, loop

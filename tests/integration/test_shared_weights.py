@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import nntrain
-from nntrain.commands.stored import open_run
+from nntrain.commands.stored.opening import open_run
 from nntrain.training import loop
 
 NODES = {

@@ -13,7 +13,7 @@ import torch
 
 import nntrain
 from nntrain.cli import main
-from nntrain.commands.stored import needed_of, open_run
+from nntrain.commands.stored.opening import needed_of, open_run
 from nntrain.runs import Run
 from nntrain.training import checkpoint
 from nntrain.training.snapshot import predicting_weights

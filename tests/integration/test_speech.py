@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import nntrain
-from nntrain.commands.check import Look, check
-from nntrain.commands.predict import run as predict
+from nntrain.commands.beginning.check import Look, check
+from nntrain.commands.predicting.predict import run as predict
 from nntrain.config.reading import read_mapping
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from nntrain import fit
 from nntrain.cli import main
-from nntrain.commands import smoke
-from nntrain.commands.jobs import Options
+from nntrain.commands.preparing.jobs import Options
+from nntrain.commands.proofs import smoke
 from nntrain.data.row_numbers import RowNumbers
 
 CONFIG = """
@@ -112,7 +112,7 @@ def test_the_pixels_stand_beside_the_embeddings_wherever_the_images_lie() -> Non
 def test_bins_of_a_sorted_table_are_those_of_all_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from nntrain.commands.stored import checkpoint_of
+    from nntrain.commands.stored.opening import checkpoint_of
 
     monkeypatch.chdir(tmp_path)
     rows = 200_000

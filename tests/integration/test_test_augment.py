@@ -12,9 +12,9 @@ import torch
 
 from nntrain import evaluate, fit, load
 from nntrain.cli import main
-from nntrain.commands.evaluate import Extras, Where
-from nntrain.commands.evaluate import evaluate as measured
-from nntrain.commands.stored import open_run
+from nntrain.commands.judging.evaluate import Extras, Where
+from nntrain.commands.judging.evaluate import evaluate as measured
+from nntrain.commands.stored.opening import open_run
 
 ROWS, SIZE = 40, 8
 

@@ -15,7 +15,7 @@ from torch.testing import assert_close
 
 from nntrain import fit, load
 from nntrain.cli import main
-from nntrain.commands.stored import checkpoint_of
+from nntrain.commands.stored.opening import checkpoint_of
 from nntrain.errors import ConfigError
 
 pytestmark = pytest.mark.extra("text")

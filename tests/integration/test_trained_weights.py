@@ -14,7 +14,7 @@ from forging import forge_meta
 
 from nntrain import fit, load
 from nntrain.cli import main
-from nntrain.commands.stored import checkpoint_of
+from nntrain.commands.stored.opening import checkpoint_of
 from nntrain.errors import CheckpointError, ConfigError
 from nntrain.runs import Run
 

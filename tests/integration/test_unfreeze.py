@@ -11,8 +11,8 @@ from three_kinds import write_three_kinds
 from torch import Tensor
 
 from nntrain import fit
-from nntrain.commands.preparing import prepare_job
-from nntrain.commands.stored import checkpoint_of
+from nntrain.commands.preparing.from_config import prepare_job
+from nntrain.commands.stored.opening import checkpoint_of
 from nntrain.config.reading import read_mapping
 from nntrain.errors import ConfigError
 

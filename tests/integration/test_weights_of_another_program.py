@@ -13,7 +13,7 @@ from torch import nn
 
 from nntrain import fit
 from nntrain.cli import main
-from nntrain.commands.stored import checkpoint_of
+from nntrain.commands.stored.opening import checkpoint_of
 from nntrain.runs import Run
 
 CONV: dict[str, Any] = {"out_channels": 6, "kernel_size": 3, "bias": False}

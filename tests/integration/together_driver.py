@@ -23,7 +23,7 @@ import torch._dynamo
 
 import nntrain.data.preparing
 from nntrain.cli import main
-from nntrain.commands import finishing
+from nntrain.commands.training import finishing
 from nntrain.training import loop
 
 LOADED = (polars, torch._dynamo, nntrain.data.preparing, finishing)

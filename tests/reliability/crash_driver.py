@@ -26,13 +26,13 @@ import polars
 import torch
 import torch._dynamo
 
-import nntrain.commands.finishing
+import nntrain.commands.training.finishing
 import nntrain.data.preparing
 from nntrain.cli import main
 from nntrain.training import checkpoint
 from nntrain.training.history import read_history
 
-LOADED = (polars, torch._dynamo, nntrain.data.preparing, nntrain.commands.finishing)
+LOADED = (polars, torch._dynamo, nntrain.data.preparing, nntrain.commands.training.finishing)
 CALLS: Final = ("fsync", "mkdir", "rename", "replace", "link", "unlink", "remove", "rmdir", "truncate", "ftruncate")
 CONFIG: Final = """\
 name: small

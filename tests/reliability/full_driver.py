@@ -25,14 +25,14 @@ import torch
 import torch._dynamo
 from crash_driver import left
 
-import nntrain.commands.finishing
+import nntrain.commands.training.finishing
 import nntrain.data.preparing
 from nntrain.cli import main
 from nntrain.runs import Run
 from nntrain.training import checkpoint
 from nntrain.training.history import History
 
-LOADED = (polars, torch._dynamo, nntrain.data.preparing, nntrain.commands.finishing)
+LOADED = (polars, torch._dynamo, nntrain.data.preparing, nntrain.commands.training.finishing)
 CONFIG: Final = """\
 name: small
 data: {source: rows.csv, target: y, split: {validation: 0.2, test: 0.2}, batch_size: 20}

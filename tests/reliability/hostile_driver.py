@@ -33,15 +33,15 @@ import torch._dynamo
 from watching import Watch
 
 import nntrain
-import nntrain.commands.check
-import nntrain.commands.compare
-import nntrain.commands.evaluate
-import nntrain.commands.init
-import nntrain.commands.predict
-import nntrain.commands.runs
-import nntrain.commands.show
-import nntrain.commands.smoke
-import nntrain.commands.training
+import nntrain.commands.beginning.check
+import nntrain.commands.beginning.init
+import nntrain.commands.beginning.show
+import nntrain.commands.judging.compare
+import nntrain.commands.judging.evaluate
+import nntrain.commands.predicting.predict
+import nntrain.commands.proofs.smoke
+import nntrain.commands.run_list.runs
+import nntrain.commands.training.running
 import nntrain.config.validating
 import nntrain.data.preparing
 from nntrain.cli import main

@@ -30,11 +30,11 @@ import polars
 import torch
 import torch._dynamo
 
-import nntrain.commands.finishing
+import nntrain.commands.training.finishing
 import nntrain.data.preparing
 from nntrain.cli import main
 
-LOADED = (polars, torch._dynamo, nntrain.data.preparing, nntrain.commands.finishing)
+LOADED = (polars, torch._dynamo, nntrain.data.preparing, nntrain.commands.training.finishing)
 KILLS_OF_A_RUN: Final = 5
 CALLS: Final = 60
 """Calls of one or a few saves: a kill inside a write comes before one of the first so many."""

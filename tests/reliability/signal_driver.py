@@ -38,8 +38,10 @@ from worker_driver import PATIENCE_S, children, is_alive
 import nntrain.cli
 from nntrain import assembly
 from nntrain.__main__ import main
-from nntrain.commands import environment, finishing, smoke
-from nntrain.commands import training as command
+from nntrain.commands.proofs import smoke
+from nntrain.commands.stored import environment
+from nntrain.commands.training import finishing
+from nntrain.commands.training import running as command
 from nntrain.data import csv_reading, preparing
 from nntrain.metrics import by_class
 from nntrain.modules import losses, network, ranking

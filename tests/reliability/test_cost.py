@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import nntrain
-from nntrain.commands.pacing import Pace
+from nntrain.commands.training.pacing import Pace
 from nntrain.data.batches import TensorData
 from nntrain.runs import Run
 from nntrain.training import checkpoint, loop

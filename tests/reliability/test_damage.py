@@ -16,10 +16,10 @@ from forging import forge_meta
 
 from nntrain.assembly import Assembly, assemble
 from nntrain.cli import main
-from nntrain.commands.preparing import prepare_job
-from nntrain.commands.recording import Recorder
-from nntrain.commands.signals import Signals
-from nntrain.commands.stored import measured_state, needed_of, stored_config
+from nntrain.commands.preparing.from_config import prepare_job
+from nntrain.commands.preparing.signals import Signals
+from nntrain.commands.stored.opening import measured_state, needed_of, stored_config
+from nntrain.commands.training.recording import Recorder
 from nntrain.errors import CheckpointError
 from nntrain.runs import Run
 from nntrain.training import checkpoint

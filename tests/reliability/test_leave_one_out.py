@@ -23,7 +23,7 @@ from torch.nn.modules.module import register_module_forward_hook
 
 import nntrain
 from nntrain.assembly import assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.errors import NNTrainError
 from nntrain.training import checkpoint

@@ -27,7 +27,7 @@ import torch.utils.data
 import nntrain.data.image_stream
 import nntrain.data.preparing
 from nntrain.cli import main
-from nntrain.commands.stored import needed_of
+from nntrain.commands.stored.opening import needed_of
 from nntrain.runs import Run
 from nntrain.training import checkpoint
 

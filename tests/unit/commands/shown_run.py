@@ -6,7 +6,7 @@ import io
 import re
 from dataclasses import dataclass
 
-from nntrain.commands.display import Display, Position
+from nntrain.commands.screens.display import Display, Position
 
 
 class Terminal(io.StringIO):

@@ -61,7 +61,7 @@ def test_the_only_config_of_a_folder_is_found() -> None:
 
 def test_reading_a_config_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from nntrain.config import reading; from nntrain.commands import schema, list, help;"
+        "import sys; from nntrain.config import reading; from nntrain.commands.reference import schema, list, help;"
         "schema.run(markdown=True); help.run('dropout'); [list.run(kind) for kind in list.KINDS];"
         "print([name for name in ('torch', 'numpy', 'polars', 'pandas', 'rich', 'torchmetrics') if name in sys.modules])"
     )

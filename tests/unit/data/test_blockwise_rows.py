@@ -19,7 +19,7 @@ from blockwise_tables import FIELDS, both, frame, prepared, small_blocks, write
 from torch import Tensor
 
 from nntrain.assembly import assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.data.batches import Batch, TensorData, epoch_batches, plain_batches
 from nntrain.data.blockwise import deciding

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.data.batches import TensorData
 from nntrain.data.bucketing import POOL, Buckets

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from nntrain.commands.check import Look, check
+from nntrain.commands.beginning.check import Look, check
 from nntrain.config.reading import read_mapping
 from nntrain.data.alignment import inputs_beside
 from nntrain.data.preparing import Prepared, prepare

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from nntrain.commands.jobs import Job
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
+from nntrain.commands.preparing.jobs import Job
 from nntrain.config.reading import read_mapping
 
 

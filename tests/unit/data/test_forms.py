@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from PIL import Image as Pillow
 
-from nntrain.commands.prediction_forms import check_forms, samples_file, target_files, write_arrays, write_folder
+from nntrain.commands.predicting.prediction_forms import check_forms, samples_file, target_files, write_arrays, write_folder
 from nntrain.data import images
 from nntrain.data.field_plan import FieldPlan
 from nntrain.data.fields.field import Decoded

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nntrain.commands.prediction_files import free_names
+from nntrain.commands.predicting.prediction_files import free_names
 from nntrain.data.layout import plan_layout
 from nntrain.data.preparing import prepare
 from nntrain.data.settings import DataSettings

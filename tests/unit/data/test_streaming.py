@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from nntrain.assembly import assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.data import streaming
 from nntrain.data.batches import Batch, TensorData, epoch_batches, ordered_batches, plain_batches

@@ -247,7 +247,7 @@ def test_lengths_and_indices_are_whole_numbers() -> None:
     ],
 )
 def test_texts_get_a_network_that_reads_them(data: dict[str, Any], family: str, tmp_path: Path) -> None:
-    from nntrain.commands.preparing import prepare_job
+    from nntrain.commands.preparing.from_config import prepare_job
 
     write(tmp_path, reviews())
     job = prepare_job(read_mapping({"name": "t", "data": data}, (), tmp_path))

@@ -76,7 +76,7 @@ def test_attention_over_fields_text_and_patches(tmp_path: Path) -> None:
 
 def test_the_field_that_decides_is_attended_to_in_its_own_place(tmp_path: Path) -> None:
     """Attention that looks at one step only gives that field the share, whatever its place in the file."""
-    from nntrain.commands.stored import open_run
+    from nntrain.commands.stored.opening import open_run
     from nntrain.insight import attention
 
     tables(tmp_path)

@@ -96,7 +96,7 @@ def test_the_curve_of_a_line_is_a_line_of_its_slope_in_raw_units(inside: Path) -
 def test_shares_of_a_line_are_weight_times_distance(inside: Path) -> None:
     import torch
 
-    from nntrain.commands.stored import open_run
+    from nntrain.commands.stored.opening import open_run
     from nntrain.runs import find_run
 
     stored = open_run(find_run("runs/known", Path("runs")))

@@ -11,8 +11,8 @@ import torch
 
 import nntrain
 from nntrain.cli import main
-from nntrain.commands.measured_rows import split_rows
-from nntrain.commands.stored import open_run
+from nntrain.commands.preparing.measured_rows import split_rows
+from nntrain.commands.stored.opening import open_run
 from nntrain.data.batches import TensorData
 from nntrain.insight import around
 from nntrain.modules.network import Network

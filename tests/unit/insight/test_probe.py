@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.assembly import assemble
-from nntrain.commands import run_facts
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
+from nntrain.commands.training import run_facts
 from nntrain.config.reading import read_mapping
 from nntrain.insight.probe import Answers, Probe, Seen, Watched
 from nntrain.insight.signals import Signals

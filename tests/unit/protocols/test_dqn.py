@@ -17,7 +17,7 @@ from corridor import MODULE, SOURCE, Corridor, Walk
 
 from nntrain import plugins
 from nntrain.assembly import Assembly, assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.data.sources.simulation import EPISODES, episode_seed
 from nntrain.errors import CheckpointError, ConfigError, UsageError

@@ -5,7 +5,7 @@ import torch
 
 from nntrain.architectures.compiling import compile_program
 from nntrain.architectures.settings import ARCHITECTURES
-from nntrain.commands.check import Look, check
+from nntrain.commands.beginning.check import Look, check
 from nntrain.config.reading import read_mapping
 from nntrain.data.batches import Batch
 from nntrain.errors import ConfigError

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 from nntrain.assembly import Assembly, assemble
 from nntrain.cli import main
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.data.batches import TensorData
 from nntrain.errors import ConfigError, DataError

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from nntrain.commands.preparing import look_first
+from nntrain.commands.preparing.from_config import look_first
 from nntrain.config.reading import read_mapping
 from nntrain.errors import ConfigError
 from nntrain.layers.program import Program

@@ -17,7 +17,7 @@ from tiny_run import CPU
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nntrain.commands.training import Consumer
+from nntrain.commands.training.running import Consumer
 from nntrain.training import recordings, replay
 from nntrain.training.cuda_graphs import WARM, Captured, CudaGraphs, obstacle, told
 from nntrain.training.gradients import gradient_norm

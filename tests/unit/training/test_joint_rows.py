@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from nntrain.assembly import Assembly, assemble
-from nntrain.commands.preparing import prepare_job
+from nntrain.commands.preparing.from_config import prepare_job
 from nntrain.config.reading import read_mapping
 from nntrain.data.batches import Batch, TensorData
 from nntrain.training import joint_rows

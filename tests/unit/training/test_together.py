@@ -14,9 +14,9 @@ import torch
 
 from nntrain.assembly import Assembly, assemble
 from nntrain.blueprint import draw
-from nntrain.commands.jobs import Job
-from nntrain.commands.preparing import prepare_job
-from nntrain.commands.together import reason_against
+from nntrain.commands.members.together import reason_against
+from nntrain.commands.preparing.from_config import prepare_job
+from nntrain.commands.preparing.jobs import Job
 from nntrain.config.reading import read_mapping
 from nntrain.errors import DivergedError
 from nntrain.training import divergence, replay, stacking

@@ -1,0 +1,1 @@
+"""What words and options of a command line mean."""

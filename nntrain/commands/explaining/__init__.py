@@ -1,0 +1,1 @@
+"""`explain`: which columns matter, and why rows got their answers."""

@@ -1,0 +1,1 @@
+"""Runs of several members: seeds, folds, bags."""

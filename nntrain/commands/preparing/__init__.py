@@ -1,0 +1,1 @@
+"""From a config to a job: rows, settings, memory, signals, all before the first step."""

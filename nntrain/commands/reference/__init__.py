@@ -1,0 +1,1 @@
+"""What there is: help, lists, the schema, the installation."""

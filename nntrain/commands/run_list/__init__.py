@@ -1,0 +1,1 @@
+"""`runs`: the runs of a folder, and what is done with them."""

@@ -1,0 +1,1 @@
+"""What is shown, wherever it comes from: numbers, tables, lines of a terminal, pages."""

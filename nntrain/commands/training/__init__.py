@@ -1,0 +1,1 @@
+"""One run through its loop, from its first step to its summary."""
