@@ -26,6 +26,7 @@ LIGHT = {
     "requirements": "import nntrain.commands.command_line.requirements",
     "signals": "import nntrain.commands.preparing.signals",
     "check": "import nntrain.commands.beginning.check",
+    "fit": "import nntrain.commands.fitting.fit",
     "show": "import nntrain.commands.beginning.show",
     "schema": "import nntrain.commands.reference.schema",
     "list": "import nntrain.commands.reference.list",
