@@ -121,7 +121,7 @@ def _came(door: socket.socket, count: int) -> list[socket.socket]:
         except TimeoutError:
             raise PeerLostError.told() from None
         _, user, _ = _PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-        if user != os.getuid():
+        if user != os.geteuid():
             link.close()
             continue
         link.settimeout(PATIENCE_S)
