@@ -142,7 +142,7 @@ class SupervisedProtocol:
             static.factors = {name: part.factor for name, part in parts.items()}
             sums, weights = [part.sum.detach() for part in parts.values()], [part.weight for part in parts.values()]
             norm, gradients = gradient_norm(parameters), [parameter.grad for parameter in parameters]
-            static.gives_all = all(gradient is not None for gradient in gradients)
+            static.gives_all &= all(gradient is not None for gradient in gradients)
             for parameter in parameters:  # they lie nowhere but in what is given back
                 parameter.grad = None
             return [loss.detach(), norm, *sums, *weights, *gradients]

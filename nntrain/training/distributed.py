@@ -1,9 +1,9 @@
 """Several processes that train one network: who they are, and what they tell each other. Over `torch.distributed` (gloo, nccl).
 
-Each runs the same loop over its share of the rows of each step, so that all decide the same. Gradients are summed in buckets while the
-backward pass still runs, as torch's DistributedDataParallel does. That class is not used: importing it takes more than a second (it loads
-torch's compiler), a step of a small network took five times as long, and it divides by the number of processes, where a loss is to be
-divided by the weight of the whole step.
+Each runs the same loop over its share of the rows of each step, so that all decide the same. Gradients are added up in memory that
+processes of one machine share, or sent in buckets while the backward pass still runs, as torch's DistributedDataParallel does. That class
+is not used: importing it takes more than a second (it loads torch's compiler), a step of a small network took five times as long, and it
+divides by the number of processes, where a loss is to be divided by the weight of the whole step.
 """
 
 from __future__ import annotations

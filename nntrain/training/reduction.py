@@ -17,11 +17,9 @@ BUCKET_BYTES: Final = 25 * 2**20
 """Gradients that are sent at once; what torch's DistributedDataParallel takes."""
 FIRST_BYTES: Final = 2**20
 """The same of the first bucket, as there: it is sent early, while most of the backward pass is still to come."""
-
-
 MOST_SHARED: Final = 256 * 2**20
 """Bytes of gradients up to which processes share memory for them: it takes as much again of each, and for the sums, and for what is done
-with these. Larger networks compute longer than they send."""
+with these. Larger networks compute longer than they send. The order in which more than two are summed hangs on it: part of a run's bits."""
 
 
 @dataclass(slots=True)
@@ -37,6 +35,8 @@ class _Bucket:
     """Whether this process has a gradient of each parameter, 0 or 1."""
     sums: Tensor
     """The sums of the buffers of all processes; the buffer itself where it is sent."""
+    summed: list[Tensor]
+    """As `views`, of the sums."""
     has: list[bool]
     """The marks, on the CPU."""
     waiting: int = 0
@@ -141,7 +141,7 @@ class Reducer:
             _mark(bucket)
         shared.add_up([bucket.sums for bucket in self._buckets])
         for bucket in self._buckets:
-            for parameter, gradient in zip(bucket.parameters, _views(bucket.sums, bucket.parameters), strict=True):
+            for parameter, gradient in zip(bucket.parameters, bucket.summed, strict=True):
                 if parameter.requires_grad:
                     parameter.grad = gradient
 
@@ -188,7 +188,8 @@ def _size(parameters: Sequence[Tensor]) -> int:
 def _bucket(parameters: list[Tensor], buffer: Tensor, sums: Tensor) -> _Bucket:
     total = sum(parameter.numel() for parameter in parameters)
     marks = buffer[total : total + len(parameters)]
-    return _Bucket(parameters, _views(buffer, parameters), buffer, marks, sums, [False] * len(parameters))
+    views, summed = _views(buffer, parameters), _views(sums, parameters)
+    return _Bucket(parameters, views, buffer, marks, sums, summed, [False] * len(parameters))
 
 
 def _views(buffer: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:

@@ -5,8 +5,7 @@ in each step whatever the values are, they are recorded with their gradients in 
 (`torch.fx`) from a batch to loss and gradients. It runs the same kernels in the same order, so the numbers are the same to the last bit;
 that is looked at once for each recording, before it is used.
 
-Torch's interpreter runs that function where a step is small, which asks Python once a step instead of once an operation; it fuses nothing
-and leaves nothing out. On a CUDA device, which computes while Python goes on, only small steps are recorded, and become one graph.
+On a CUDA device, which computes while Python goes on, only small steps are recorded, and become one graph.
 
 Whose modules may be recorded is decided by their kind: torch's and our own keep nothing in Python from call to call, and those of plug-ins
 may. What looks at values (`item`, `nonzero`) ends a recording.
@@ -94,8 +93,8 @@ class StaticSteps:
         self.factors: dict[PartName, float] = {}
         """How much each part of the loss counts, where recordings are of the steps of one network: these give its loss, the norm of its
         gradients, the sums of the parts, their weights, and the gradients of all parameters."""
-        self.gives_all = False
-        """Of the same: whether every parameter has a gradient."""
+        self.gives_all = True
+        """Whether these have a gradient of every parameter."""
 
     def of(self, tensors: Sequence[Tensor]) -> Replayed | None:
         """The recording of a step over a batch of such tensors, where there is one.

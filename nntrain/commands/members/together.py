@@ -22,7 +22,7 @@ from nntrain.protocols.supervised import SupervisedProtocol
 from nntrain.runs import Run, lock
 from nntrain.training.divergence import FoundDivergenceError
 from nntrain.training.loop import Pause, Report
-from nntrain.training.memory import ExhaustedError, settle_malloc
+from nntrain.training.memory import ExhaustedError
 from nntrain.training.reproducibility import restore_rng, rng_state
 from nntrain.training.together import Member, fit_together, separation
 
@@ -143,7 +143,6 @@ def train_together(
                 surroundings = describe(each.job.config.folder)
             consumers[index] = consumer = _opened(each, display, watchers, stack, surroundings)
             seats.append(_member(consumer.assembly, consumer.pause_due))
-        settle_malloc()
         is_interrupted = _consume(fit_together(seats, is_even=is_even), consumers, display, words, watchers)
         display.show()
         outcomes: dict[str, Outcome] = {}

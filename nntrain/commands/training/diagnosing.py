@@ -86,11 +86,9 @@ class Adviser:
         """Note a report; where a look at the network is due, look and say what is wrong."""
         self.reports.append({"epoch": report.epoch, "step": report.step, "lr": report.lr, "metrics": report.metrics})
         plan, session = self.assembly.plan, self.assembly.session
-        every = plan.settings.evaluate_every
-        period = every.steps if every.steps is not None else (every.epochs or 1) * plan.steps_per_epoch
         rows = session.batch_size * session.accumulate
         steps = max(LEAST_STEPS, math.ceil(self._rows / (MOST_COST * max(rows, 1))))
-        if plan.evaluation_due(report.step) and look_due(report.step, period, steps):
+        if plan.evaluation_due(report.step) and look_due(report.step, plan.period, steps):
             self._look(report)
             first = next(self._advice(self._story(None)), None)
             self.display.advise(None if first is None else first.line)

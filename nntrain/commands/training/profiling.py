@@ -93,16 +93,14 @@ def _phases(assembly: Assembly, clock: Clock, count: int, usual: float) -> str:
     """A line for each phase, what a step takes that nobody looks at (`usual` seconds), and what an evaluation adds to it."""
     started = time.perf_counter()
     assembly.protocol.evaluate(assembly.session)
-    every = assembly.plan.settings.evaluate_every
-    between = every.steps if every.steps is not None else (every.epochs or 1) * assembly.plan.steps_per_epoch
-    evaluation = (time.perf_counter() - started) / between
+    evaluation = (time.perf_counter() - started) / assembly.plan.period
     taken = {PHASES[name]: clock.seconds[name] / count for name in PHASES if name in clock.seconds}
     if "forward" not in clock.seconds:  # a protocol that runs the network in its own way
         taken = {"forward and loss" if name == "loss" else name: seconds for name, seconds in taken.items()}
     whole = sum(taken.values())
     taken["all of a step"] = whole
     taken["a step as training takes it"] = usual
-    taken[f"evaluation, once in {number_of(between, 'step')}"] = evaluation
+    taken[f"evaluation, once in {number_of(assembly.plan.period, 'step')}"] = evaluation
     lines = [[name, f"{seconds * 1e3:.4g}", f"{seconds / whole:.0%}"] for name, seconds in taken.items()]
     return aligned([["phase", "ms a step", "share"], *lines], gap=3)
 

@@ -234,8 +234,7 @@ def told_costs(costs: Costs, plan: Plan, members: int) -> list[TrialResult]:
 def _time(costs: Costs, plan: Plan, members: int) -> TrialResult:
     if costs.is_broken:
         return TrialResult("time", "not measured: the first steps end in NaN or infinity", asdict(costs), is_warning=True)
-    settings, total = plan.settings, plan.total_steps
-    period = settings.evaluate_every.steps or (settings.evaluate_every.epochs or 1) * plan.steps_per_epoch
+    settings, total, period = plan.settings, plan.total_steps, plan.period
     limit_s = None if settings.max_minutes is None else settings.max_minutes * 60
     most = costs.run_s(total, -(-total // period)) if total else None
     if limit_s is not None:
