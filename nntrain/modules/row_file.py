@@ -36,7 +36,8 @@ class RowFile:
 
     def __init__(self) -> None:
         """Make the file. Raises `OSError`."""
-        self._file = tempfile.TemporaryFile(prefix=PREFIX)  # noqa: SIM115 (it lasts as long as this)
+        # Without a buffer: what a full disk did not take would be tried again by whatever comes next.
+        self._file = tempfile.TemporaryFile(prefix=PREFIX, buffering=0)  # noqa: SIM115 (it lasts as long as this)
         weakref.finalize(self, self._file.close)
         self._end = 0
         self._parts: list[tuple[_Kept, _Kept]] = []
@@ -47,8 +48,9 @@ class RowFile:
         kept: list[_Kept] = []
         for tensor in rows:
             kept.append(_Kept(self._file.tell(), tensor.shape, tensor.dtype))
-            self._file.write(memoryview(cast("Any", tensor.detach().cpu().movedim(0, -1).contiguous().view(-1).view(torch.uint8).numpy())))
-        self._file.flush()
+            left = memoryview(cast("Any", tensor.detach().cpu().movedim(0, -1).contiguous().view(-1).view(torch.uint8).numpy()))
+            while left:
+                left = left[self._file.write(left) :]
         self._end = self._file.tell()
         self._parts.append((kept[0], kept[1]))
 
@@ -76,7 +78,10 @@ class RowFile:
     def _read(self, kept: _Kept, column: int | None) -> Tensor:
         content = bytearray(kept.column * (math.prod(kept.shape[1:]) if column is None else 1))
         self._file.seek(kept.start + kept.column * (column or 0))
-        if self._file.readinto(content) != len(content):
-            raise OSError("a temporary file has lost what was written to it")
+        left = memoryview(content)
+        while left:
+            if not (count := self._file.readinto(left)):
+                raise OSError("a temporary file has lost what was written to it")
+            left = left[count:]
         found = torch.frombuffer(content, dtype=kept.dtype)
         return found.view(*kept.shape[1:], kept.shape[0]).movedim(-1, 0) if column is None else found

@@ -307,10 +307,10 @@ def join(place: Place, device: torch.device) -> Ranks:
             timeout=_PATIENCE,
         )
     found = Ranks(place, backend, device, Share(place.rank, place.size))
+    _ranks.append(found)  # from here on there is something to leave
     is_told = place.store is not None or "LOCAL_WORLD_SIZE" in os.environ  # else nobody says that all are on this machine
     if IS_SUPPORTED and device.type == "cpu" and place.size == place.local_size and is_told:
         found.machine = Machine.meet(place.rank, place.size, found.tell)
-    _ranks.append(found)
     return found
 
 

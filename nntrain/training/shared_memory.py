@@ -16,11 +16,13 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from nntrain.errors import ResourceError
 from nntrain.training.peers import PeerLostError
 
 IS_SUPPORTED: Final = sys.platform == "linux" and hasattr(os, "memfd_create")
@@ -92,23 +94,40 @@ class Machine:
 
         Raises:
             PeerLostError: Another process is gone.
+            ResourceError: The system gives none.
         """
         try:
-            if self.rank:
-                _, (file,), _, _ = socket.recv_fds(self._links[0], 1, 1)
-            else:
-                file = os.memfd_create("nntrain")
-                os.ftruncate(file, nbytes)
-                for link in self._links:
-                    socket.send_fds(link, [b"-"], [file])
+            file = self._received() if self.rank else self._sent(nbytes)
+            with open(file, "r+b") as opened:  # noqa: PTH123 (it has no path)
+                return torch.frombuffer(mmap.mmap(opened.fileno(), nbytes), dtype=torch.uint8)
+        except OSError as error:
+            said = error.strerror or error
+            raise ResourceError(f"no {nbytes / 2**20:.0f} MiB of memory for processes to share: {said}", "fewer --processes") from None
+
+    def _sent(self, nbytes: int) -> int:
+        """A file in memory, of which the others are told. Raises `OSError` where there is none to be had."""
+        file = os.memfd_create("nntrain")
+        os.ftruncate(file, nbytes)
+        try:
+            for link in self._links:
+                socket.send_fds(link, [b"-"], [file])
+        except OSError:
+            raise PeerLostError.told() from None
+        return file
+
+    def _received(self) -> int:
+        """That file."""
+        try:
+            _, (file,), _, _ = socket.recv_fds(self._links[0], 1, 1)
         except (OSError, ValueError):  # the latter: nothing came
             raise PeerLostError.told() from None
-        with open(file, "r+b") as opened:  # noqa: PTH123 (it has no path)
-            return torch.frombuffer(mmap.mmap(opened.fileno(), nbytes), dtype=torch.uint8)
+        return file
 
     def close(self) -> None:
         """Leave the others, who notice it when they wait."""
         for link in self._links:
+            with suppress(OSError):  # they may have left before
+                link.shutdown(socket.SHUT_RDWR)  # also of what a child of this process has of it
             link.close()
 
 
@@ -119,7 +138,8 @@ def _came(door: socket.socket, count: int) -> list[socket.socket]:
         try:
             link, _ = door.accept()
         except TimeoutError:
-            raise PeerLostError.told() from None
+            late = ", ".join(str(rank) for rank in range(1, count + 1) if rank not in links)
+            raise PeerLostError(f"processes that have not come within {PATIENCE_S:g} s: {late}") from None
         _, user, _ = _PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
         if user != os.geteuid():
             link.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -172,3 +173,22 @@ def test_rows_with_weights_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(ranked_rows, "JOINED", 60)
     monkeypatch.setattr(ranked_rows, "MOST_HELD", 1)
     assert value(AUROC(), prediction, target, info, weights) == few
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for a limit of files")
+def test_a_disk_that_fills_up_within_some_rows_leaves_what_was_kept() -> None:
+    """The limit of a file stands for the disk. The last bytes of a write are fewer than a buffer would hold."""
+    import resource
+
+    rows = [(torch.rand(1000, generator=torch.Generator().manual_seed(seed)), torch.arange(1000)) for seed in range(2)]
+    file, limits = RowFile(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    file.add(rows[0])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12_000 + 3_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            file.add(rows[1])
+        kept = list(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(file) == 1000
+    assert [torch.equal(*pair) for pair in zip(kept[0], rows[0], strict=True)] == [True, True]

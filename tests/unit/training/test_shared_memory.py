@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nntrain.training import reduction
+from nntrain.errors import ResourceError
+from nntrain.training import reduction, shared_memory
 from nntrain.training.peers import PeerLostError
 from nntrain.training.reduction import Reducer
 from nntrain.training.shared_memory import IS_SUPPORTED, Machine, SharedSums
@@ -115,3 +116,26 @@ def test_large_networks_send_their_gradients(monkeypatch: pytest.MonkeyPatch) ->
     Reducer([nn.Parameter(torch.ones(100))], 1, Never(0, 2, []))
     with pytest.raises(AssertionError):
         Reducer([nn.Parameter(torch.ones(10))], 1, Never(0, 2, []))
+
+
+def test_a_process_that_gets_no_memory_says_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: str) -> int:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("os.memfd_create", none)
+
+    def work(machine: Machine) -> str:
+        with pytest.raises(PeerLostError if machine.rank else ResourceError) as found:
+            machine.memory(2**20)
+        machine.close()
+        return str(found.value)
+
+    first, second = (future.result(60) for future in together(2, work))
+    assert "no 1 MiB of memory for processes to share: Cannot allocate memory" in first
+    assert "another process of this run has ended" in second
+
+
+def test_a_process_that_does_not_come_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_memory, "PATIENCE_S", 0.2)
+    with pytest.raises(PeerLostError, match=r"processes that have not come within 0\.2 s: 1, 2"):
+        Machine.meet(0, 3, lambda message: message())
