@@ -82,6 +82,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "bells.py").write_text(MODULE)
     (tmp_path / "rows.csv").write_text("\n".join(["a,y", *(f"{row},{row % 5}.5" for row in range(50))]) + "\n")
     (tmp_path / "a.yaml").write_text(CONFIG)
+    plugins._installed.cache_clear()  # pyright: ignore[reportPrivateUsage]  # another test may have asked before
     yield tmp_path
     plugins._allowed.clear()  # pyright: ignore[reportPrivateUsage]
     plugins._installed.cache_clear()  # pyright: ignore[reportPrivateUsage]
